@@ -4,6 +4,8 @@
 mod cage;
 #[path = "ps_lifecycle/home.rs"]
 mod home;
+#[path = "support/pseudo_terminal.rs"]
+mod pseudo_terminal;
 #[path = "support/second_kernel.rs"]
 mod second_kernel;
 
@@ -29,6 +31,8 @@ mod disk;
 mod dry_run;
 #[path = "ps_lifecycle/environment.rs"]
 mod environment;
+#[path = "ps_lifecycle/events.rs"]
+mod events;
 #[path = "ps_lifecycle/external.rs"]
 mod external;
 #[path = "ps_lifecycle/files.rs"]
@@ -53,6 +57,8 @@ mod plans;
 mod ports;
 #[path = "ps_lifecycle/program.rs"]
 mod program;
+#[path = "ps_lifecycle/progress.rs"]
+mod progress;
 #[path = "ps_lifecycle/ready.rs"]
 mod ready;
 #[path = "ps_lifecycle/rebuild.rs"]
@@ -93,6 +99,9 @@ mod start;
 mod stop;
 #[path = "ps_lifecycle/supervisor.rs"]
 mod supervisor;
+#[expect(dead_code, reason = "the tests of run and enter need more of it")]
+#[path = "ps_lifecycle/terminal.rs"]
+mod terminal;
 #[path = "ps_lifecycle/units.rs"]
 mod units;
 #[path = "ps_lifecycle/upgrade.rs"]

@@ -26,6 +26,8 @@ mod engine;
 mod images;
 #[path = "ps_lifecycle/program.rs"]
 mod program;
+#[path = "ps_lifecycle/progress_of_containers.rs"]
+mod progress_of_containers;
 #[path = "ps_lifecycle/registry.rs"]
 mod registry;
 #[path = "ps_lifecycle/rollback.rs"]

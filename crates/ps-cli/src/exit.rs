@@ -78,6 +78,19 @@ pub fn run_plainly(name: &str, program: impl FnOnce() -> anyhow::Result<Outcome>
     ExitCode::from(status)
 }
 
+/// The exit status that [`run`] chooses for this result.
+pub fn status(result: &anyhow::Result<Outcome>) -> u8 {
+    match result {
+        Ok(outcome) => of_outcome(*outcome),
+        Err(error) => match error.downcast_ref::<clap::Error>() {
+            Some(usage) if usage.use_stderr() => USAGE,
+            Some(_) => DONE,
+            None if is_broken_pipe(error) => DONE,
+            None => status_of(error),
+        },
+    }
+}
+
 fn of_outcome(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Done => DONE,

@@ -4,6 +4,7 @@
 pub mod exit;
 mod format;
 pub mod say;
+pub mod screen;
 
 pub use format::Format;
 

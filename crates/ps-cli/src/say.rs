@@ -5,6 +5,8 @@ use std::io::{self, Write};
 
 pub use ps_apps::inside_dokku;
 
+use crate::screen;
+
 /// Whether talk is unwanted: `DOKKU_QUIET_OUTPUT` is not empty.
 pub fn quiet() -> bool {
     ps_apps::variable("DOKKU_QUIET_OUTPUT").is_some()
@@ -54,13 +56,12 @@ fn unless_quiet(line: &str) -> io::Result<()> {
     if inside_dokku() {
         writeln!(io::stdout().lock(), "{line}")
     } else {
-        // A closed stderr must not stop the work it only tells about.
-        let _ = writeln!(io::stderr().lock(), "{line}");
+        failure_line(line);
         Ok(())
     }
 }
 
 fn failure_line(line: &str) {
-    // There is nobody left to tell.
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    // A closed stderr must not stop the work that it is only told about.
+    let _ = screen::say(line);
 }

@@ -4,6 +4,7 @@ mod all;
 mod releases;
 mod run;
 mod tags;
+mod telling;
 mod watch;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub(crate) use all::{AllArgs, InvalidParallel};
 pub(crate) use releases::{ReleasesArgs, RollbackArgs};
 pub(crate) use run::{EnterArgs, RunArgs};
 pub(crate) use tags::{TagArgs, TagsArgs};
+pub(crate) use telling::{Telling, TellingArgs};
 pub(crate) use watch::{MendArgs, Mending, WatchArgs};
 
 /// Deploys, starts, stops, restarts, inspects and destroys apps
@@ -130,6 +132,8 @@ pub(crate) struct DeployArgs {
     /// With --dry-run: one JSON object a line
     #[arg(long, requires = "dry_run")]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) telling: TellingArgs,
     /// No option: the number of the kept release that a rollback deploys again.
     #[arg(skip)]
     pub(crate) restores: Option<u64>,
@@ -146,6 +150,11 @@ pub(crate) struct ConvergeArgs {
     /// With --dry-run: one JSON object a line
     #[arg(long, requires = "dry_run")]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) telling: TellingArgs,
+    /// The name of the verb that this is a part of. It writes the last event.
+    #[arg(long, value_name = "VERB", hide = true)]
+    pub(crate) part_of: Option<String>,
     /// With --dry-run: read the formation from stdin, one <type>=<n> a line, in place of the stored one
     #[arg(long, requires = "dry_run")]
     pub(crate) formation: bool,

@@ -55,7 +55,8 @@ pub(crate) fn provide(
             }
             (None, None) => {
                 let image = service.image.as_deref().unwrap_or_default();
-                let settled = session.with_requester(|requester| docker.settle_image(image, pull, requester));
+                let settled =
+                    session.with_requester(app, |requester| docker.settle_image(image, pull, requester));
                 settled.with_context(of_service)?
             }
         };
@@ -80,7 +81,7 @@ fn make(
         target: build.target.clone(),
         pull,
     };
-    Ok(session.with_requester(|requester| docker.build(app, &order, requester))?)
+    Ok(session.with_requester(app, |requester| docker.build(app, &order, requester))?)
 }
 
 fn read(app: &AppName, directory: &Path, file: &str) -> Result<Composed> {

@@ -12,7 +12,7 @@ use crate::{elsewhere, interrupted, journal, provision, release};
 
 pub(crate) fn run(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
     let app = session.world.app(&args.app)?;
-    journal::of_verb(&session.world, "converge", &app.name, || converge(session, &app))
+    session.of_app("converge", &app.name, || converge(session, &app))
 }
 
 fn converge(session: &Session, app: &App) -> Result<Outcome> {
@@ -39,10 +39,10 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
     let scheduler = ps_schedulers::of(world, &app.name)?;
     let plan = Plan::ask(scheduler.as_ref(), release, &wanted, intent)?;
     if plan.is_noop() {
-        session.with_requester(|requester| scheduler.tend(&plan, requester))?;
+        session.with_requester(&app.name, |requester| scheduler.tend(&plan, requester))?;
     } else {
         journal::planned(world, &app.name, &plan);
-        let outcome = session.with_requester(|requester| scheduler.deploy(&plan, requester))?;
+        let outcome = session.deploy(None, scheduler.as_ref(), &plan)?;
         journal::done(world, &app.name, &outcome);
     }
     if !stored.old.is_empty() {

@@ -17,7 +17,7 @@ use ps_release::{Checkout, Counts, Release, Source, remarks};
 use ps_scheduler::{Intent, Plan, Scheduler};
 use ps_scheduler_docker::DockerLocal;
 
-use crate::args::DeployArgs;
+use crate::args::{DeployArgs, TellingArgs};
 use crate::session::Session;
 use crate::source_args::SourceArgs;
 use crate::{archive, images, interrupted, journal, plan, provision, release, scripts, stop, watch};
@@ -29,7 +29,7 @@ pub(crate) fn run(session: &Session, args: &DeployArgs) -> Result<Outcome> {
     if args.dry_run {
         return dry_run(&session.world, &app, args);
     }
-    journal::of_verb(&session.world, VERB, &app, || deploy_to(session, &app, args))
+    session.of_app(VERB, &app, || deploy_to(session, &app, args))
 }
 
 fn deploy_to(session: &Session, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
@@ -82,7 +82,7 @@ pub(crate) fn of_record(session: &Session, lock: &AppLock, app: &AppName, record
     let scale = record.scale.iter().map(|entry| format!("{}={}", entry.name, entry.count)).collect();
     let args = DeployArgs { scheduler: Some(record.scheduler.clone()), scale, ..of_nothing(app) };
     let mut checkout = Checkout::of_record(record)?;
-    images::look_up(session, &mut checkout)?;
+    images::look_up(session, app, &mut checkout)?;
     deploy(session, lock, app, &args, &checkout)
 }
 
@@ -127,6 +127,7 @@ fn of_nothing(app: &AppName) -> DeployArgs {
         env_file: None,
         dry_run: false,
         json: false,
+        telling: TellingArgs::default(),
         restores: None,
     }
 }
@@ -145,7 +146,7 @@ fn dry_run(world: &World, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
         say::warning(&format!("{app} moves to {name}: what {earlier} runs of it ends when that is done"));
     }
     let scheduler = ps_schedulers::named(world, &name);
-    plan::show(scheduler.as_ref(), release, &wanted, &Intent::Deploy, args.json)
+    plan::show(scheduler.as_ref(), release, &wanted, &Intent::Deploy, args.json || args.telling.is_json())
 }
 
 fn deploy(
@@ -226,7 +227,7 @@ fn remark(
 fn roll_out(session: &Session, lock: &AppLock, scheduler: &dyn Scheduler, plan: &Plan) -> Result<()> {
     let (world, app) = (&session.world, &plan.release.app);
     journal::planned(world, app, plan);
-    match session.with_requester_holding(Some(lock), |requester| scheduler.deploy(plan, requester)) {
+    match session.deploy(Some(lock), scheduler, plan) {
         Ok(outcome) => {
             journal::done(world, app, &outcome);
             Ok(())

@@ -14,8 +14,8 @@ use ps_cli::exit::Outcome;
 use ps_cli::say;
 
 use crate::args::AllArgs;
+use crate::elsewhere;
 use crate::session::Session;
-use crate::{elsewhere, journal};
 pub(crate) use outcomes::{Outcomes, write};
 
 /// A verb and the apps to run it for.
@@ -39,7 +39,7 @@ pub(crate) fn app(
     all.check()?;
     let world = &session.world;
     let act = |app: &App| {
-        journal::of_verb(world, verb, &app.name, || {
+        session.of_app(verb, &app.name, || {
             if ps_dokku::is_deployed(world, &app.name)? {
                 elsewhere::refuse(world, &app.name, verb)?;
             }

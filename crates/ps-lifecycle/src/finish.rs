@@ -58,6 +58,7 @@ fn finish(session: &Session, app: &App, args: &FinishArgs) -> Result<()> {
 
 fn await_end(session: &Session, app: &App, scheduler: &SchedulerName) -> Result<()> {
     let scheduler = ps_schedulers::named(&session.world, scheduler);
-    Ok(session
-        .with_requester(|requester| scheduler.end_interrupted(&app.name, Leftover::Awaited, requester))?)
+    Ok(session.with_requester(&app.name, |requester| {
+        scheduler.end_interrupted(&app.name, Leftover::Awaited, requester)
+    })?)
 }

@@ -17,7 +17,7 @@ use crate::{compose, sources};
 pub(crate) fn provide(session: &Session, app: &AppName, checkout: &mut Checkout, pull: Pull) -> Result<()> {
     let docker = DockerLocal::new(&session.world);
     let settle =
-        |image: &str| session.with_requester(|requester| docker.settle_image(image, pull, requester));
+        |image: &str| session.with_requester(app, |requester| docker.settle_image(image, pull, requester));
     let arguments = &checkout.record.build_args;
     let order = |directory: &Path, recipe: Recipe, arguments: &BTreeMap<String, String>| BuildOrder {
         directory: directory.to_owned(),
@@ -42,16 +42,16 @@ pub(crate) fn provide(session: &Session, app: &AppName, checkout: &mut Checkout,
         ImageOf::Compose { .. } => return compose::provide(session, app, &docker, checkout, pull),
     };
     session.step(&format!("Building {app} from {}...", order.directory.display()))?;
-    let built = session.with_requester(|requester| docker.build(app, &order, requester))?;
+    let built = session.with_requester(app, |requester| docker.build(app, &order, requester))?;
     checkout.settle(built);
     Ok(())
 }
 
 /// Sees to it that the images of a release are here that was deployed before: those that ran then, whatever their names mean now.
-pub(crate) fn look_up(session: &Session, checkout: &mut Checkout) -> Result<()> {
+pub(crate) fn look_up(session: &Session, app: &AppName, checkout: &mut Checkout) -> Result<()> {
     let docker = DockerLocal::new(&session.world);
     let settle = |image: &str| {
-        session.with_requester(|requester| docker.settle_image(image, Pull::Missing, requester))
+        session.with_requester(app, |requester| docker.settle_image(image, Pull::Missing, requester))
     };
     match &checkout.source {
         Source::Directory(_) => {}

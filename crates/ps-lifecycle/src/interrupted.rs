@@ -10,7 +10,7 @@ use crate::session::Session;
 pub(crate) fn put_back(session: &Session, app: &AppName) -> Result<()> {
     let Some(name) = session.world.intended_scheduler(app) else { return Ok(()) };
     let scheduler = ps_schedulers::named(&session.world, &name);
-    session.with_requester(|requester| scheduler.end_interrupted(app, Leftover::PutBack, requester))?;
+    session.with_requester(app, |requester| scheduler.end_interrupted(app, Leftover::PutBack, requester))?;
     session.world.conclude_intended(app)?;
     Ok(())
 }

@@ -51,7 +51,7 @@ pub(crate) fn done(world: &World, app: &AppName, outcome: &DeployOutcome) {
     Journal::of(world, app).done(changes, say::warning);
 }
 
-fn word(fate: &Fate) -> &'static str {
+pub(crate) fn word(fate: &Fate) -> &'static str {
     match fate {
         Fate::Kept(_) => "kept",
         Fate::Started(_) => "started",

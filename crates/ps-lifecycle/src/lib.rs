@@ -44,6 +44,7 @@ mod status;
 mod status_table;
 mod stop;
 mod tags;
+mod teller;
 mod watch;
 mod wish;
 
@@ -73,41 +74,47 @@ pub fn run() -> Result<Outcome> {
     }
     let args = parse()?;
     let session = Session::open(&args)?;
+    let done = carry_out(&session, &args);
+    session.teller.ends(&done, || session.check().is_err());
+    done
+}
+
+fn carry_out(session: &Session, args: &Args) -> Result<Outcome> {
     if session.world.inside_dokku()
-        && let Some(ended) = dokku::run(&session, &args.verb)
+        && let Some(ended) = dokku::run(session, &args.verb)
     {
         return ended;
     }
     match &args.verb {
-        Verb::Deploy(args) => deploy::run(&session, args),
-        Verb::Converge(args) if args.dry_run => plan::print(&session, args),
-        Verb::Converge(args) => converge::run(&session, args),
-        Verb::Start(args) => start::run(&session, args),
-        Verb::Stop(args) => stop::run(&session, args),
-        Verb::Restart(args) => restart::run(&session, args),
-        Verb::Rebuild(args) => rebuild::run(&session, args),
-        Verb::Restore(args) => restore::run(&session, args),
-        Verb::Rollback(args) => rollback::run(&session, args),
-        Verb::Releases(args) => releases::run(&session, args),
-        Verb::Tag(args) => tags::create(&session, args),
-        Verb::Tags(args) => tags::list(&session, args),
-        Verb::Untag(args) => tags::destroy(&session, args),
-        Verb::Run(args) => run::run(&session, args),
-        Verb::Enter(args) => enter::run(&session, args),
-        Verb::Signal(args) => signal::run(&session, args),
-        Verb::Reload(args) => reload::run(&session, args),
-        Verb::Reset(args) => reset::run(&session, args),
-        Verb::Snapshot(args) => snapshot::run(&session, args),
-        Verb::Retire(args) => retire::run(&session, args),
-        Verb::Destroy(args) => destroy::run(&session, args),
-        Verb::Status(args) => status::run(&session, args),
-        Verb::Logs(args) => logs::run(&session, args),
-        Verb::Inspect(args) => inspect::run(&session, args),
-        Verb::Processes(args) => processes::run(&session, args),
-        Verb::Boot(args) => boot::run(&session, args),
-        Verb::Watch(args) => watch::run(&session, args),
-        Verb::Mend(args) => mend::run(&session, args),
-        Verb::Finish(args) => finish::run(&session, args),
+        Verb::Deploy(args) => deploy::run(session, args),
+        Verb::Converge(args) if args.dry_run => plan::print(session, args),
+        Verb::Converge(args) => converge::run(session, args),
+        Verb::Start(args) => start::run(session, args),
+        Verb::Stop(args) => stop::run(session, args),
+        Verb::Restart(args) => restart::run(session, args),
+        Verb::Rebuild(args) => rebuild::run(session, args),
+        Verb::Restore(args) => restore::run(session, args),
+        Verb::Rollback(args) => rollback::run(session, args),
+        Verb::Releases(args) => releases::run(session, args),
+        Verb::Tag(args) => tags::create(session, args),
+        Verb::Tags(args) => tags::list(session, args),
+        Verb::Untag(args) => tags::destroy(session, args),
+        Verb::Run(args) => run::run(session, args),
+        Verb::Enter(args) => enter::run(session, args),
+        Verb::Signal(args) => signal::run(session, args),
+        Verb::Reload(args) => reload::run(session, args),
+        Verb::Reset(args) => reset::run(session, args),
+        Verb::Snapshot(args) => snapshot::run(session, args),
+        Verb::Retire(args) => retire::run(session, args),
+        Verb::Destroy(args) => destroy::run(session, args),
+        Verb::Status(args) => status::run(session, args),
+        Verb::Logs(args) => logs::run(session, args),
+        Verb::Inspect(args) => inspect::run(session, args),
+        Verb::Processes(args) => processes::run(session, args),
+        Verb::Boot(args) => boot::run(session, args),
+        Verb::Watch(args) => watch::run(session, args),
+        Verb::Mend(args) => mend::run(session, args),
+        Verb::Finish(args) => finish::run(session, args),
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn print(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
     let stored = world.formation(&app.name)?;
     let asked = if args.formation { asked()? } else { stored.clone() };
     let wanted = converge::wanted(world, &app.name, &asked)?;
-    write(&rows(session, &app, &wanted, &stored, args)?, args.json)
+    write(&rows(session, &app, &wanted, &stored, args)?, args.json || args.telling.is_json())
 }
 
 /// Prints a row for each slot of the plan; [`Outcome::No`] if something is unknown.

@@ -15,7 +15,7 @@ use self::sum::VERB;
 use crate::args::RestoreArgs;
 use crate::each::{self, Outcomes};
 use crate::session::Session;
-use crate::{elsewhere, journal, start};
+use crate::{elsewhere, start};
 
 /// How many apps are waited for at the same time. Each takes a few file descriptors, and a program usually has 1024.
 const TOGETHER: i32 = 128;
@@ -28,8 +28,7 @@ pub(crate) fn run(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
             let app = session.world.app(name)?;
             let limited = session.again().within(args.deadline);
             let until = Instant::now() + args.deadline;
-            let restored =
-                journal::of_verb(&session.world, VERB, &app.name, || restore(&limited, &app, until));
+            let restored = session.of_app(VERB, &app.name, || restore(&limited, &app, until));
             restored.map_err(|error| late(session, args.deadline, error))?;
             Ok(Outcome::Done)
         }
@@ -47,7 +46,7 @@ fn all(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
         // Its time begins when its turn comes.
         let quiet = session.quietly().within(deadline);
         let until = Instant::now() + deadline;
-        let restored = || journal::of_verb(&quiet.world, VERB, &app.name, || restore(&quiet, app, until));
+        let restored = || quiet.of_app(VERB, &app.name, || restore(&quiet, app, until));
         outcomes.of(&app.name, restored).map_err(|error| late(session, deadline, error))
     });
     session.check()?;

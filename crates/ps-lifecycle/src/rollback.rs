@@ -10,13 +10,13 @@ use ps_scheduler_docker::DockerLocal;
 
 use crate::args::RollbackArgs;
 use crate::session::Session;
-use crate::{deploy, elsewhere, journal};
+use crate::{deploy, elsewhere};
 
 const VERB: &str = "rollback";
 
 pub(crate) fn run(session: &Session, args: &RollbackArgs) -> Result<Outcome> {
     let app = session.world.app(&args.app)?;
-    journal::of_verb(&session.world, VERB, &app.name, || rollback(session, &app, args.to))?;
+    session.of_app(VERB, &app.name, || rollback(session, &app, args.to))?;
     Ok(Outcome::Done)
 }
 

@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use formation::{AppName, Exit};
 use ps_apps::{AppLock, Error, World};
-use ps_cli::say;
-use ps_scheduler::{Cancel, Progress, Requester};
+use ps_cli::{say, screen};
+use ps_scheduler::{Cancel, DeployOutcome, Plan, Progress, Requester, Scheduler, Stopped};
 use ps_triggers::Triggers;
 use rustix::process::Signal;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use crate::args::{Args, Verb};
+use crate::journal;
+use crate::teller::Teller;
 
 /// How long to wait for a lock without `--wait`.
 const WAIT: Duration = Duration::from_secs(30);
@@ -30,6 +32,7 @@ const LOOK_FOR_HOOKS: Duration = Duration::from_millis(100);
 pub(crate) struct Session {
     pub(crate) world: World,
     pub(crate) wait: Duration,
+    pub(crate) teller: Arc<Teller>,
     quiet: bool,
     cancel: Cancel,
 }
@@ -51,17 +54,20 @@ impl Session {
         );
         let cancel = if reads { Cancel::default() } else { on_signal()? };
         let quiet = args.quiet || say::quiet() || args.verb.prints_json();
+        let teller = Arc::new(Teller::of(args, quiet)?);
+        let quiet = quiet || teller.is_for_a_program();
         let world = World::from_env()?;
         if !world.inside_dokku() {
             // Descriptors of our caller are not for hooks or apps. Plugins of Dokku pass some on to each other.
             ps_supervisor::close_descriptors_on_exec();
         }
-        Ok(Self { world, wait: args.wait, quiet, cancel })
+        Ok(Self { world, wait: args.wait, teller, quiet, cancel })
     }
 
     /// For a hook that changes instances: it waits for the app's lock as long as a verb does by default.
     pub(crate) fn of_hook(world: &World) -> Result<Self> {
-        Ok(Self { world: world.clone(), wait: WAIT, quiet: say::quiet(), cancel: on_signal()? })
+        let teller = Arc::new(Teller::in_lines());
+        Ok(Self { world: world.clone(), wait: WAIT, teller, quiet: say::quiet(), cancel: on_signal()? })
     }
 
     /// The same session without progress messages, for verbs that report on many apps together.
@@ -71,7 +77,8 @@ impl Session {
 
     /// The same session.
     pub(crate) fn again(&self) -> Self {
-        Self { world: self.world.clone(), wait: self.wait, quiet: self.quiet, cancel: self.cancel.clone() }
+        let (world, teller) = (self.world.clone(), Arc::clone(&self.teller));
+        Self { world, wait: self.wait, teller, quiet: self.quiet, cancel: self.cancel.clone() }
     }
 
     /// Takes the lock of an app, so that no other program changes it. Ctrl-C ends waiting for it.
@@ -151,22 +158,68 @@ impl Session {
         if self.quiet { Ok(()) } else { Ok(say::detail(text)?) }
     }
 
-    /// Asks a scheduler for a long operation, and prints its progress. Ctrl-C cancels it.
-    pub(crate) fn with_requester<T>(&self, verb: impl FnOnce(&mut Requester<'_>) -> T) -> T {
-        self.with_requester_holding(None, verb)
+    /// Does a verb for an app: its journal and whoever watches hear of the beginning and the end.
+    pub(crate) fn of_app<T>(&self, verb: &str, app: &AppName, deed: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.teller.of_app(app, || journal::of_verb(&self.world, verb, app, deed))
     }
 
-    /// The same; a process that the operation runs to its end holds this lock as well.
-    pub(crate) fn with_requester_holding<T>(
+    /// Has a scheduler carry a plan out, and tells what happens. Ctrl-C cancels it. A process that it runs to its end holds the lock as well.
+    pub(crate) fn deploy(
         &self,
+        lock: Option<&AppLock>,
+        scheduler: &dyn Scheduler,
+        plan: &Plan,
+    ) -> Result<DeployOutcome, ps_scheduler::Error> {
+        let app = &plan.release.app;
+        self.teller.plans(plan);
+        self.with_requester_holding(app, lock, |requester| {
+            let done = scheduler.deploy(plan, requester);
+            self.teller.concludes(app, &done);
+            done
+        })
+    }
+
+    /// Has instances stopped, and tells what happens.
+    pub(crate) fn stop(
+        &self,
+        app: &AppName,
+        stop: impl FnOnce(&mut Requester<'_>) -> Result<Option<Stopped>, ps_scheduler::Error>,
+    ) -> Result<Option<Stopped>, ps_scheduler::Error> {
+        self.with_requester(app, |requester| {
+            let stopped = stop(requester)?;
+            if let Some(stopped) = &stopped {
+                self.teller.concludes_stop(app, stopped);
+            }
+            Ok(stopped)
+        })
+    }
+
+    /// Asks a scheduler for a long operation, and tells what happens. Ctrl-C cancels it.
+    pub(crate) fn with_requester<T>(&self, app: &AppName, verb: impl FnOnce(&mut Requester<'_>) -> T) -> T {
+        self.with_requester_holding(app, None, verb)
+    }
+
+    fn with_requester_holding<T>(
+        &self,
+        app: &AppName,
         lock: Option<&AppLock>,
         verb: impl FnOnce(&mut Requester<'_>) -> T,
     ) -> T {
+        let mut aside = None;
         let mut tell = |progress: Progress| {
-            // Printing may fail because the terminal is gone, which must not stop the operation.
-            let _ = if self.quiet { Ok(()) } else { say::detail(&line(&progress)) };
+            match progress {
+                Progress::Aside => aside = Some(screen::aside()),
+                Progress::Alone => aside = None,
+                _ => (),
+            }
+            if self.teller.hears(app, &progress) && !self.quiet {
+                // Printing may fail because the terminal is gone, which must not stop the operation.
+                let _ = line(&progress).map_or(Ok(()), |line| say::detail(&line));
+            }
         };
-        verb(&mut Requester { tell: &mut tell, cancel: &self.cancel, lock: lock.and_then(AppLock::file) })
+        let mut requester =
+            Requester { tell: &mut tell, cancel: &self.cancel, lock: lock.and_then(AppLock::file) };
+        self.teller.watched(app, self.quiet, || verb(&mut requester))
     }
 
     /// Runs the user's hooks for a trigger, which inherit the app's lock; having no hook is success.
@@ -174,6 +227,7 @@ impl Session {
         let (variable, token) = lock.token();
         let triggers = Triggers::new(&self.world).with_env(variable, token);
         let is_over = AtomicBool::new(false);
+        let _aside = screen::aside();
         let called = thread::scope(|scope| {
             let watcher = scope.spawn(|| self.end_hooks_when_told(lock, &is_over));
             let called = triggers.stream(name, arguments);
@@ -211,12 +265,14 @@ fn on_signal() -> Result<Cancel> {
     Ok(Cancel::from_flag(flag))
 }
 
-fn line(progress: &Progress) -> String {
+/// What is said of it in a line, if anything.
+fn line(progress: &Progress) -> Option<String> {
     match progress {
-        Progress::Note(text) | Progress::Output(text) => text.clone(),
-        Progress::Started(slot) => format!("{slot} is starting"),
-        Progress::Ready(slot) => format!("{slot} is up"),
-        Progress::Ended(slot, exit) => format!("{slot} ended{}", exit.map(how).unwrap_or_default()),
+        Progress::Note(text) | Progress::Output(text) => Some(text.clone()),
+        Progress::Started(slot) => Some(format!("{slot} is starting")),
+        Progress::Ready(slot) => Some(format!("{slot} is up")),
+        Progress::Ended(slot, exit) => Some(format!("{slot} ended{}", exit.map(how).unwrap_or_default())),
+        Progress::Now { .. } | Progress::Aside | Progress::Alone => None,
     }
 }
 

@@ -69,7 +69,7 @@ fn take_in(session: &Session, app: &App, which: &Which) -> Result<Option<Stopped
     let scheduler = ps_schedulers::of(&session.world, &app.name)?;
     let grace = session.world.stop_timeout(&app.name)?;
     let order = StopOrder { app: app.name.clone(), which: which.clone(), grace, remove: false };
-    Ok(session.with_requester(|requester| scheduler.stop_beside(&order, requester))?)
+    Ok(session.stop(&app.name, |requester| scheduler.stop_beside(&order, requester))?)
 }
 
 /// Whether a stop failed before any instance was told to end. A cancelled stop only stops waiting, and the instances go on
@@ -108,7 +108,8 @@ pub(crate) fn end_via(
 ) -> Result<()> {
     let grace = session.world.stop_timeout(app)?;
     let order = StopOrder { app: app.clone(), which: which.clone(), grace, remove };
-    told(app, &session.with_requester(|requester| scheduler.stop(&order, requester))?)
+    let stopped = session.stop(app, |requester| scheduler.stop(&order, requester).map(Some))?;
+    told(app, &stopped.unwrap_or_default())
 }
 
 /// An error that names the instances that would not end.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod event;
 mod exit;
 mod failure;
 mod limits;
@@ -13,6 +14,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+pub use event::{EventRow, Phase, millis};
 pub use exit::{ExitRow, OutOfMemoryRow};
 pub use limits::LimitsRow;
 pub use log::LogRow;

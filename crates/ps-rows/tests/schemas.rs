@@ -6,7 +6,7 @@ use formation::{Exit, OutOfMemory, State, Stream};
 use jiff::Timestamp;
 use ps_apps::{KeptRelease, SourceRecord, StoredEntry};
 use ps_rollout::Role;
-use ps_rows::{LogRow, ProcessRow, ReleaseRow, StatusRow, VerbRow};
+use ps_rows::{EventRow, LogRow, Phase, ProcessRow, ReleaseRow, StatusRow, VerbRow};
 use ps_scheduler::{Instance, Limits, LogLine, OsProcess};
 use serde::Serialize;
 use serde_json::Value;
@@ -204,4 +204,39 @@ fn a_row_of_a_verb_for_all_apps_is_what_its_schema_says() {
         };
         assert_eq!(keys(&held_to(&schema, &row)), keys(&schema["properties"]));
     }
+}
+
+#[test]
+fn an_event_is_what_its_schema_says_in_every_phase_and_with_every_outcome() {
+    let schema = parsed(include_str!("../../../docs/schemas/events.json"));
+    let mut phases = Vec::new();
+    let mut words: Vec<Value> = Vec::new();
+    for phase in Phase::ALL {
+        let outcomes = phase.outcomes().iter().map(|word| Some(*word));
+        let outcomes: Vec<_> = if phase.outcomes().is_empty() { vec![None] } else { outcomes.collect() };
+        for outcome in outcomes {
+            let row = EventRow {
+                verb: "deploy",
+                phase,
+                app: Some("shop"),
+                instance: Some("web.1".to_owned()),
+                run: Some(17),
+                outcome,
+                duration_ms: 12,
+                reason: Some("no instance of it was there".to_owned()),
+                exit_status: Some(0),
+            };
+            let full = held_to(&schema, &row);
+            assert_eq!(keys(&full), keys(&schema["properties"]));
+            phases.push(full["phase"].clone());
+            words.push(full["outcome"].clone());
+            let nothing =
+                EventRow { app: None, instance: None, run: None, reason: None, exit_status: None, ..row };
+            assert!(held_to(&schema, &nothing).get("exit_status").is_none());
+        }
+    }
+    phases.dedup();
+    assert_eq!(schema["properties"]["phase"]["enum"], Value::from(phases), "the schema knows the phases");
+    let said = schema["properties"]["outcome"]["enum"].as_array().expect("a list");
+    assert!(said.iter().all(|word| words.contains(word)) && words.iter().all(|word| said.contains(word)));
 }

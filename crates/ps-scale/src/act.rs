@@ -15,6 +15,7 @@ use ps_dokku::{Caller, order};
 use ps_root::{Client, LastWill, Place, Provision};
 
 use crate::args::Args;
+use crate::events;
 use crate::format::Format;
 
 const LIFECYCLE: &str = "ps-lifecycle";
@@ -85,8 +86,10 @@ fn converge(app: &AppName, lock: Option<&AppLock>, args: &Args) -> Result<Outcom
     if args.quiet {
         command.env("DOKKU_QUIET_OUTPUT", "1");
     }
-    // Our stdout is data; whatever is said about the change goes to stderr.
-    if let Ok(stderr) = io::stderr().as_fd().try_clone_to_owned() {
+    if args.format() == Format::Events {
+        command.args(["--format", "json", "--part-of", events::VERB]);
+    } else if let Ok(stderr) = io::stderr().as_fd().try_clone_to_owned() {
+        // Our stdout is data; whatever is said about the change goes to stderr.
         command.stdout(stderr);
     }
     let ended = command.status().with_context(|| {

@@ -47,7 +47,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// How to print the formation (with a change: the new one, unless as text)
+    /// How to print the formation (with a change: the new one, unless as text); events: what happens, an object a line
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 

@@ -73,7 +73,7 @@ fn write(
             writer.flush()?;
         }
         // Refused before: a file of counts has no place for actions.
-        Format::DokkuScale => {}
+        Format::DokkuScale | Format::Events => {}
     }
     out.flush()?;
     Ok(if *is_known { Outcome::Done } else { Outcome::No })

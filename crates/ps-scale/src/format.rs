@@ -14,4 +14,6 @@ pub(crate) enum Format {
     Csv,
     /// The file DOKKU_SCALE that older Dokkus generated: a line `<type>=<count>` each.
     DokkuScale,
+    /// With a change: what happens meanwhile, one JSON object a line.
+    Events,
 }

@@ -5,6 +5,7 @@ mod act;
 mod args;
 mod change;
 mod dry_run;
+mod events;
 mod format;
 mod print;
 mod trigger;
@@ -33,6 +34,9 @@ pub fn run() -> Result<Outcome> {
     let app = ps_triggers::visible_app::<anyhow::Error>(&world, name)?;
     refuse_contradictions(&world, &args)?;
     match (args.is_change(), args.dry_run) {
+        (true, _) if args.format() == Format::Events => {
+            events::told(&app, || change::run(&world, &app, &args))
+        }
         (true, _) => change::run(&world, &app, &args),
         (false, true) => dry_run::stored(&world, &app, &args),
         (false, false) => print::formation(&world, &app, &args),
@@ -51,6 +55,11 @@ fn refuse_contradictions(world: &World, args: &Args) -> Result<()> {
     if args.dry_run && args.format() == Format::DokkuScale {
         return Err(Refusal::usage(
             "--dry-run prints what would happen, which a DOKKU_SCALE file has no place for",
+        ));
+    }
+    if args.format() == Format::Events && (args.dry_run || !args.is_change() || world.inside_dokku()) {
+        return Err(Refusal::usage(
+            "--format events tells of a change, outside Dokku: name a <type>=<count>",
         ));
     }
     let (dokkus, ours) = match (args.clear, args.replace, args.counts.is_empty()) {

@@ -5,11 +5,13 @@
 //! If the engine does not answer, the rollout is undone. If it still does not answer then, the executor stops and leaves
 //! the record to the next one. After the commit the deploy has succeeded: what was replaced is left to the next verb.
 
+mod tell;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::Pin;
 use std::time::Duration;
 
-use formation::Slot;
+use formation::{Slot, State as Condition};
 use futures_util::future::{AbortHandle, abortable};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -165,9 +167,7 @@ impl<'a> Executor<'a> {
             }
             let (mut actions, time) = (Vec::new(), self.time);
             while let Some(event) = self.events.pop_front() {
-                if let Event::Started(run) = &event {
-                    self.tell(run, Progress::Started, requester);
-                }
+                self.tell_of(&event, requester);
                 actions.extend(self.rollout_mut().handle(event, time));
             }
             if !actions.is_empty() {
@@ -204,6 +204,7 @@ impl<'a> Executor<'a> {
         let containers = self.containers;
         match action {
             Action::Start { run, revision, lane } => {
+                self.tell_now(&run, Condition::Starting, None, requester);
                 self.starting.insert(run.clone());
                 self.pending.push(Box::pin(containers.start(run, revision, lane).map(Answer::OfAction)));
             }
@@ -214,20 +215,16 @@ impl<'a> Executor<'a> {
                 self.events.push_back(Event::Admitted(run));
             }
             Action::Withdraw(run) => self.withdraw(run),
-            Action::End(run) => self.end(run),
+            Action::End(run) => {
+                self.tell_now(&run, Condition::Stopping, None, requester);
+                self.end(run);
+            }
             Action::Forget(run) => {
                 let is_committed = self.rollout().state() == State::Committed;
                 self.pending.push(Box::pin(containers.forget(run, is_committed).map(Answer::OfAction)));
             }
             Action::Commit(runs) => self.record(runs, Revision::New),
             Action::PutBack(runs) => self.record(runs, Revision::Old),
-        }
-    }
-
-    /// Announces a new run. Of runs that an earlier executor began only the outcome is announced.
-    fn tell(&self, run: &Run, progress: fn(Slot) -> Progress, requester: &mut Requester<'_>) {
-        if run.number >= self.first_run && self.containers.fresh.is_some() {
-            (requester.tell)(progress(run.slot.clone()));
         }
     }
 

@@ -66,6 +66,7 @@ impl Clients {
         self.are_behind = false;
         let called =
             || self.triggers.stream(TRIGGER, &[&self.app]).map_err(|error| self.triggers.told(&error));
+        (requester.tell)(Progress::Aside);
         let note = match containers.hide(&leaving).and_then(|()| called()) {
             Err(reason) => {
                 // Whoever takes over has told them once, and goes on.
@@ -80,6 +81,7 @@ impl Clients {
                 Some(format!("clients are led to what is new: what was replaced ends in {seconds} s"))
             }
         };
+        (requester.tell)(Progress::Alone);
         if let Some(note) = note {
             (requester.tell)(Progress::Note(note));
         }

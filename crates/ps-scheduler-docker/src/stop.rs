@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use formation::{Exit, Slot, Which};
+use formation::{Exit, Slot, State, Which};
 use futures_util::{StreamExt, stream};
 use ps_apps::InstanceFiles;
 use ps_engine::{Container, End};
@@ -229,6 +229,9 @@ impl App<'_> {
         grace: Duration,
         requester: &mut Requester<'_>,
     ) -> Stopped {
+        for slot in slots {
+            tell_now(slot, State::Stopping, None, requester);
+        }
         let endings = slots.iter().map(|slot| async move {
             let id = records.slots.get(slot).and_then(|record| record.id.as_deref());
             match id {
@@ -241,7 +244,9 @@ impl App<'_> {
         while let Some((slot, ending)) = endings.next().await {
             match ending {
                 End::Ended(exit) => note_ended(&mut stopped, slot, exit, requester),
-                End::WasOver | End::WasGone => (),
+                End::WasOver | End::WasGone => {
+                    tell_now(slot, State::Stopped, Some("had ended before"), requester);
+                }
                 End::Remains(reason) => stopped.remaining.push((slot.clone(), reason)),
                 End::Unknown(fault) => stopped.remaining.push((slot.clone(), fault.to_string())),
             }
@@ -294,6 +299,11 @@ impl App<'_> {
         })?;
         Ok(stopped)
     }
+}
+
+fn tell_now(slot: &Slot, state: State, note: Option<&str>, requester: &mut Requester<'_>) {
+    let (slot, note) = (slot.clone(), note.map(str::to_owned));
+    (requester.tell)(Progress::Now { slot, run: None, state, note });
 }
 
 fn note_ended(stopped: &mut Stopped, slot: &Slot, exit: Option<Exit>, requester: &mut Requester<'_>) {

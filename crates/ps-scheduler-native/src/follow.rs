@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use formation::{Slot, State};
-use ps_scheduler::{Cancel, Error, Progress, Requester};
+use ps_scheduler::{Error, Progress, Requester};
 use ps_supervisor::{Client, Message, Report, Request, Status};
 use type_settings::Order;
 
@@ -25,6 +25,8 @@ pub(crate) struct Follower<'a> {
     runs: BTreeSet<u64>,
     /// The slots of the runs that were reported since it began to watch.
     told: BTreeSet<Slot>,
+    /// What each run was seen doing last, and what was said of it.
+    seen: BTreeMap<(Slot, u64), (State, Option<String>)>,
     /// The last report of a rollout.
     pub(crate) rollout: Option<Report>,
 }
@@ -33,12 +35,14 @@ impl<'a> Follower<'a> {
     /// Connects, starting the supervisor if necessary, and reads the current state.
     pub(crate) fn begin(service: &'a Service, mut client: Client) -> Result<Self, Error> {
         client.send(&Request::Watch).map_err(|error| service.unreachable(&error.to_string()))?;
-        let (known, runs, told) = Default::default();
-        let mut follower = Self { service, client, known, runs, told, rollout: None };
+        let (known, runs, told, seen) = Default::default();
+        let mut follower = Self { service, client, known, runs, told, seen, rollout: None };
         for message in follower.await_reply()? {
             follower.learn(message);
         }
         follower.told.clear();
+        // What comes up already may be what is waited for.
+        follower.seen.retain(|_, (state, _)| !matches!(state, State::Waiting | State::Starting));
         Ok(follower)
     }
 
@@ -55,11 +59,10 @@ impl<'a> Follower<'a> {
         self.await_reply()
     }
 
-    /// Tests whether the supervisor still answers. Returns the slot of a run that a rollout has just started, if that was
-    /// reported meanwhile.
-    pub(crate) fn hear_whether_it_lives(&mut self) -> Result<Option<Slot>, Error> {
+    /// Tests whether the supervisor still answers. Returns what was reported meanwhile.
+    pub(crate) fn hear_whether_it_lives(&mut self) -> Result<Vec<Progress>, Error> {
         let told = self.ask(&Request::Hello)?;
-        Ok(told.into_iter().filter_map(|message| self.learn(message)).last())
+        Ok(told.into_iter().flat_map(|message| self.learn(message)).collect())
     }
 
     /// Whether a slot waits to be started again after a death of the run that filled it `before` it was looked at.
@@ -85,15 +88,15 @@ impl<'a> Follower<'a> {
     pub(crate) fn until_it_leaves(
         &mut self,
         deadline: Instant,
-        cancel: &Cancel,
+        requester: &mut Requester<'_>,
     ) -> Result<Option<String>, Error> {
         loop {
-            cancel.check()?;
+            requester.cancel.check()?;
             let now = Instant::now();
             match self.client.next(deadline.min(now + TURN)) {
                 Ok(Some(Message::Unwritten { reason })) => return Ok(Some(reason)),
                 Ok(None) if now < deadline => (),
-                Ok(Some(_)) => (),
+                Ok(Some(message)) => requester.tell_all(self.learn(message)),
                 Ok(None) | Err(_) => return Ok(None),
             }
         }
@@ -166,6 +169,7 @@ impl<'a> Follower<'a> {
     ) -> Result<(), Error> {
         match message {
             Message::Instance(status) => {
+                requester.tell_all(self.look_at(&status));
                 let is_news = self.known.get(&status.slot) != Some(&status);
                 let has_failed = if status.state == State::Scheduled {
                     let is_next = self.known.get(&status.slot).is_none_or(|known| known.run != status.run);
@@ -255,13 +259,13 @@ impl<'a> Follower<'a> {
         Ok(next)
     }
 
-    /// Handles the next message, if one comes before `deadline`. Returns the slot of a run that a rollout has just started.
-    pub(crate) fn listen(&mut self, deadline: Instant) -> Result<Option<Slot>, Error> {
-        Ok(self.next(deadline)?.and_then(|message| self.learn(message)))
+    /// Handles the next message, if one comes before `deadline`. Returns what it reports.
+    pub(crate) fn listen(&mut self, deadline: Instant) -> Result<Vec<Progress>, Error> {
+        Ok(self.next(deadline)?.map(|message| self.learn(message)).unwrap_or_default())
     }
 
-    /// Handles a message. Returns the slot if it reports a run that was not known before, once for each slot.
-    pub(crate) fn learn(&mut self, message: Message) -> Option<Slot> {
+    /// Handles a message. Returns what is new, and once for each slot that a rollout has started a run that was not known before.
+    pub(crate) fn learn(&mut self, message: Message) -> Vec<Progress> {
         let (status, fills) = match message {
             Message::Instance(status) => (status, true),
             Message::Run(status) => (status, false),
@@ -272,8 +276,9 @@ impl<'a> Follower<'a> {
             | Message::Spec { .. }
             | Message::Rollout(_)
             | Message::Unwritten { .. }
-            | Message::Unknown => return None,
+            | Message::Unknown => return Vec::new(),
         };
+        let seen = self.look_at(&status);
         let is_unknown = status.process.is_some() && self.runs.insert(status.run);
         // A run that fills a slot and was not known before was started by the restart policy, not by the rollout.
         let is_new = is_unknown && !fills;
@@ -281,7 +286,18 @@ impl<'a> Follower<'a> {
         if fills {
             self.known.insert(slot.clone(), status);
         }
-        (is_new && self.told.insert(slot.clone())).then_some(slot)
+        let started = (is_new && self.told.insert(slot.clone())).then_some(Progress::Started(slot));
+        seen.into_iter().chain(started).collect()
+    }
+
+    /// What a run does now, if it did something else before.
+    fn look_at(&mut self, status: &Status) -> Option<Progress> {
+        let how = || status.last_exit.filter(|_| status.state == State::Stopped).map(|exit| exit.to_string());
+        let note = status.note.clone().or_else(|| status.reason.clone()).or_else(how);
+        let now = (status.state, note.clone());
+        let before = self.seen.insert((status.slot.clone(), status.run), now.clone());
+        let (slot, run, state) = (status.slot.clone(), Some(status.run), status.state);
+        (before.as_ref() != Some(&now)).then_some(Progress::Now { slot, run, state, note })
     }
 }
 

@@ -38,8 +38,8 @@ pub(crate) fn carry_out<'a>(
         }
         // Runs that start first are reported before the reply.
         answered => {
-            for slot in answered?.into_iter().filter_map(|message| follower.learn(message)) {
-                (requester.tell)(Progress::Started(slot));
+            for message in answered? {
+                requester.tell_all(follower.learn(message));
             }
         }
     }
@@ -105,7 +105,7 @@ fn until_over<'a>(
         let is_told = !is_cancelled && requester.cancel.check().is_err();
         let heard = if is_told {
             is_cancelled = true;
-            follower.ask(&Request::Cancel).map(|_| None)
+            follower.ask(&Request::Cancel).map(|_| Vec::new())
         } else if asked_at.elapsed() >= PATIENCE {
             asked_at = Instant::now();
             match follower.hear_whether_it_lives() {
@@ -116,7 +116,7 @@ fn until_over<'a>(
         } else {
             follower.listen(Instant::now() + TURN)
         };
-        let Ok(started) = heard else {
+        let Ok(heard) = heard else {
             // A supervisor that was told to end drops its rollout. Another one is not started then, because the person
             // wanted it to end.
             if !ps_supervisor::is_rolling(&service.directory) {
@@ -130,9 +130,7 @@ fn until_over<'a>(
             is_cancelled = false;
             continue;
         };
-        if let Some(slot) = started {
-            (requester.tell)(Progress::Started(slot));
-        }
+        requester.tell_all(heard);
     }
 }
 

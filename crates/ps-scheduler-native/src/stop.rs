@@ -145,12 +145,14 @@ fn ask_to_end(
     service: &Service,
     client: Client,
     grace: Duration,
-    requester: &Requester<'_>,
+    requester: &mut Requester<'_>,
 ) -> Result<(), Error> {
     let deadline = Instant::now() + longest(service, grace) + MARGIN;
     let asked = Follower::begin(service, client).and_then(|mut follower| {
-        follower.ask(&Request::End { grace_seconds: Some(grace.as_secs()) })?;
-        follower.until_it_leaves(deadline, requester.cancel)
+        for early in follower.ask(&Request::End { grace_seconds: Some(grace.as_secs()) })? {
+            requester.tell_all(follower.learn(early));
+        }
+        follower.until_it_leaves(deadline, requester)
     });
     match asked {
         Ok(Some(reason)) => Err(unwritten(service, &Which::All, &reason)),

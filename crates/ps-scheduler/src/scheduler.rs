@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use formation::{AppName, Exit, Slot, Stream, Which};
+use formation::{AppName, Exit, Slot, State, Stream, Which};
 use ps_rollout::{Fate, Strategy};
 
 use crate::{AppStatus, Drift, Ended, Entry, Error, OneOff, Plan, Release, SignalOrder, Signalled, Task};
@@ -181,6 +181,15 @@ pub struct Requester<'a> {
     pub lock: Option<&'a File>,
 }
 
+impl Requester<'_> {
+    /// Tells all of this, in its order.
+    pub fn tell_all(&mut self, told: impl IntoIterator<Item = Progress>) {
+        for progress in told {
+            (self.tell)(progress);
+        }
+    }
+}
+
 /// What happened to one instance during a verb.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -194,6 +203,22 @@ pub enum Progress {
     Ended(Slot, Option<Exit>),
     /// A line of output of a process that runs to its end, such as `release`.
     Output(String),
+    /// What a run does now, as soon as that has changed. It is for whoever shows each instance, or reports on it; people who read lines
+    /// are told of what matters by the other events.
+    Now {
+        /// The slot.
+        slot: Slot,
+        /// The number of the run, where it is known.
+        run: Option<u64>,
+        /// What it does. `Crashed` and `Backoff` are the end of a run that did not become ready.
+        state: State,
+        /// What it waits for, or why it ended: a phrase for people.
+        note: Option<String>,
+    },
+    /// From now on until [`Progress::Alone`] hooks write to the terminal themselves.
+    Aside,
+    /// The hooks have ended.
+    Alone,
 }
 
 /// A flag that is set from a signal handler or another thread, and checked by long verbs between steps.

@@ -2,6 +2,8 @@
 
 use ps_cli::exit::Refusal;
 
+use super::TellingArgs;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct AllArgs {
     /// Every app
@@ -13,6 +15,8 @@ pub(crate) struct AllArgs {
     /// With --all: one JSON object for each app, and nothing else on stdout
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) telling: TellingArgs,
 }
 
 impl AllArgs {
@@ -20,6 +24,11 @@ impl AllArgs {
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         if self.json && !self.all {
             return Err(Refusal::usage("--json goes with --all"));
+        }
+        if self.json && self.telling.is_json() {
+            return Err(Refusal::usage(
+                "--json is a line for each app, --format json a line for each event: choose one",
+            ));
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Verbs about the releases that are kept of an app.
 
+use super::TellingArgs;
+
 /// Deploys an earlier release again: the image that it had, or the directory that it ran in if that holds the same as then
 ///
 /// It is a deploy like any other: what runs is replaced once the new instances have passed their
@@ -18,6 +20,8 @@ pub(crate) struct RollbackArgs {
     /// The number of the release; without it the one before the release that runs
     #[arg(long, value_name = "N")]
     pub(crate) to: Option<u64>,
+    #[command(flatten)]
+    pub(crate) telling: TellingArgs,
 }
 
 /// The releases that are kept of an app, the newest first: one row each

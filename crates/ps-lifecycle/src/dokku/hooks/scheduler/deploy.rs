@@ -103,6 +103,6 @@ fn carry_out(
             session.step(&format!("Deploying {process_type} (count={quantity})"))?;
         }
     }
-    session.with_requester(|requester| native.deploy(&plan, requester))?;
+    session.with_requester(app, |requester| native.deploy(&plan, requester))?;
     Ok(())
 }

@@ -1,0 +1,162 @@
+//! The bottom of the terminal: lines that are rewritten in place while something is going on. Whatever is said meanwhile goes above
+//! them, so that no line is torn. A program has one terminal, so there is one bottom.
+//!
+//! The cursor rests at the beginning of the row below the last line, and is never hidden: a program that is killed leaves nothing to be
+//! put right.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::termios::tcgetwinsize;
+
+/// On a smaller terminal nothing is rewritten in place.
+const LEAST_COLUMNS: u16 = 40;
+const LEAST_ROWS: u16 = 6;
+/// From the cursor to the end of the terminal nothing is left.
+const ERASE: &str = "\r\x1b[J";
+/// While lines are drawn, the terminal cuts what is too long for it: it may have become narrower a moment ago.
+const CUT: &str = "\x1b[?7l";
+const WRAP: &str = "\x1b[?7h";
+
+static BOTTOM: Mutex<Bottom> =
+    Mutex::new(Bottom { lines: Vec::new(), drawn: Vec::new(), size: None, others: 0 });
+
+struct Bottom {
+    /// What is to be seen.
+    lines: Vec<String>,
+    /// How many columns each line has that stands there now.
+    drawn: Vec<usize>,
+    /// The size of the terminal when they were drawn.
+    size: Option<Size>,
+    /// How many parts of the program let others write to the terminal now.
+    others: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Size {
+    rows: usize,
+    columns: usize,
+}
+
+/// Whether stderr is a terminal where lines can be rewritten in place: not where `TERM` is `dumb` or missing, where `NO_COLOR` is set, or
+/// where there is no room.
+pub fn is_fit() -> bool {
+    let term = ps_apps::variable("TERM");
+    let is_able = term.is_some_and(|term| term != "dumb") && ps_apps::variable("NO_COLOR").is_none();
+    is_able && io::stderr().is_terminal() && size().is_some()
+}
+
+/// Has these lines at the bottom from now on, in place of those that are there.
+pub fn show(lines: Vec<String>) {
+    let mut bottom = bottom();
+    if bottom.lines == lines && bottom.size == size() {
+        return;
+    }
+    let erased = bottom.erased();
+    bottom.lines = lines;
+    bottom.put(erased);
+}
+
+/// Takes the lines at the bottom away, and leaves these above, for good.
+pub fn leave(lines: &[String]) {
+    let mut bottom = bottom();
+    let mut text = bottom.erased();
+    bottom.lines.clear();
+    text.extend(lines.iter().flat_map(|line| [line, "\n"]));
+    bottom.put(text);
+}
+
+/// Writes a line on stderr, above those at the bottom.
+pub fn say(line: &str) -> io::Result<()> {
+    let mut bottom = bottom();
+    if bottom.lines.is_empty() {
+        return writeln!(io::stderr().lock(), "{line}");
+    }
+    let erased = bottom.erased();
+    bottom.put(format!("{erased}{line}\n"));
+    Ok(())
+}
+
+/// Others have written below the lines, as a shell does when the program was stopped: they are drawn anew.
+pub fn begin_anew() {
+    let mut bottom = bottom();
+    bottom.drawn.clear();
+    bottom.put(String::new());
+}
+
+/// While the value lives nothing is at the bottom, because others write to the terminal.
+#[must_use]
+pub fn aside() -> Aside {
+    let mut bottom = bottom();
+    let erased = bottom.erased();
+    bottom.others += 1;
+    bottom.put(erased);
+    Aside(())
+}
+
+/// See [`aside`].
+#[derive(Debug)]
+pub struct Aside(());
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        let mut bottom = bottom();
+        bottom.others -= 1;
+        bottom.put(String::new());
+    }
+}
+
+fn bottom() -> MutexGuard<'static, Bottom> {
+    // Whoever panicked has drawn something or not, and the next one draws it again.
+    BOTTOM.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn size() -> Option<Size> {
+    let size = tcgetwinsize(io::stderr()).ok()?;
+    let is_large = size.ws_row >= LEAST_ROWS && size.ws_col >= LEAST_COLUMNS;
+    is_large.then(|| Size { rows: size.ws_row.into(), columns: size.ws_col.into() })
+}
+
+impl Bottom {
+    /// What takes away the lines that stand there.
+    fn erased(&mut self) -> String {
+        let drawn = std::mem::take(&mut self.drawn);
+        let now = size();
+        match (drawn.is_empty(), now) {
+            (true, _) => String::new(),
+            // Nobody can tell how many rows a line takes that no longer fits, because some terminals cut and some wrap: it stays.
+            (false, Some(size)) if drawn.iter().all(|width| *width <= size.columns) => {
+                format!("\x1b[{}A{ERASE}", drawn.len().min(size.rows - 1))
+            }
+            (false, _) => ERASE.to_owned(),
+        }
+    }
+
+    /// Writes this, and the lines below.
+    fn put(&mut self, mut text: String) {
+        self.size = size();
+        if let Some(size) = self.size.filter(|_| self.others == 0 && !self.lines.is_empty()) {
+            let lines = seen(&self.lines, size);
+            self.drawn = lines.iter().map(|line| line.chars().count()).collect();
+            text.push_str(CUT);
+            text.extend(lines.iter().flat_map(|line| [line, "\n"]));
+            text.push_str(WRAP);
+        }
+        if !text.is_empty() {
+            // There is nobody left to look.
+            let _ = io::stderr().lock().write_all(text.as_bytes());
+        }
+    }
+}
+
+/// What of the lines there is room for.
+fn seen(lines: &[String], size: Size) -> Vec<String> {
+    // One row is the cursor's, and one shows where it began.
+    let room = size.rows - 2;
+    let cut = |line: &String| line.chars().take(size.columns - 1).collect::<String>();
+    if lines.len() <= room {
+        return lines.iter().map(cut).collect();
+    }
+    let more = format!("       … and {} more", lines.len() - (room - 1));
+    lines.iter().take(room - 1).map(cut).chain([more]).collect()
+}

@@ -1,0 +1,222 @@
+//! Tells what a verb does, while it does it: in lines, in a line for each instance that is rewritten in place on a terminal, or in
+//! events for a program.
+
+mod board;
+mod events;
+mod live;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use formation::AppName;
+use ps_cli::exit::{self, Outcome, Refusal};
+use ps_cli::{say, screen};
+use ps_rows::{EventRow, Phase};
+use ps_scheduler::{DeployOutcome, Error, Plan, Progress, Stopped};
+use signal_hook::consts::SIGCONT;
+
+use self::board::{Board, Turn};
+use self::events::Events;
+use crate::args::{Args, Telling};
+
+/// The pause between two looks whether a line has to be rewritten.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Tells what one verb does, of all its apps.
+#[derive(Debug)]
+pub(crate) struct Teller {
+    manner: Manner,
+    verb: String,
+    /// Whether another program writes the last event.
+    is_part: bool,
+    app: Option<String>,
+    began: Instant,
+    boards: Mutex<BTreeMap<AppName, Board>>,
+}
+
+#[derive(Debug)]
+enum Manner {
+    /// A line for each thing that happened.
+    Lines,
+    /// A line for each instance. The flag is set when the program goes on after it was stopped.
+    Live(Arc<AtomicBool>),
+    /// An object for each thing that happens.
+    Events(Events),
+}
+
+impl Teller {
+    /// Tells in lines alone.
+    pub(crate) fn in_lines() -> Self {
+        let (began, boards) = (Instant::now(), Mutex::default());
+        Self { manner: Manner::Lines, verb: String::new(), is_part: false, app: None, began, boards }
+    }
+
+    /// Tells as these arguments and the terminal have it. Inside Dokku what is said is Dokku's.
+    pub(crate) fn of(args: &Args, is_quiet: bool) -> Result<Self> {
+        let Some(telling) = args.verb.telling() else { return Ok(Self::in_lines()) };
+        let Telling { verb, is_part, app, is_json } = telling;
+        let manner = if is_json {
+            if say::inside_dokku() {
+                return Err(Refusal::usage("inside Dokku there are no events: leave --format json away"));
+            }
+            Manner::Events(Events::take_stdout()?)
+        } else if !is_quiet && !say::inside_dokku() && screen::is_fit() {
+            let flag = Arc::new(AtomicBool::new(false));
+            signal_hook::flag::register(SIGCONT, Arc::clone(&flag)).context("watch for signals")?;
+            Manner::Live(flag)
+        } else {
+            Manner::Lines
+        };
+        Ok(Self { manner, verb: verb.to_owned(), is_part, app: app.map(str::to_owned), ..Self::in_lines() })
+    }
+
+    /// Whether nothing but events may be said, except why the verb failed.
+    pub(crate) fn is_for_a_program(&self) -> bool {
+        matches!(self.manner, Manner::Events(_))
+    }
+
+    /// Does something to an app, and tells that it begins and how it ended.
+    pub(crate) fn of_app<T>(&self, app: &AppName, deed: impl FnOnce() -> Result<T>) -> Result<T> {
+        let began = Instant::now();
+        self.boards().insert(app.clone(), Board::new(began));
+        self.write(Some(app), Turn::of_app("begun", Duration::ZERO, None));
+        let done = deed();
+        let (outcome, reason) = how(&done);
+        self.write(Some(app), Turn::of_app(outcome, began.elapsed(), reason));
+        done
+    }
+
+    /// A plan is going to be carried out.
+    pub(crate) fn plans(&self, plan: &Plan) {
+        self.note(&plan.release.app, |board, now| board.plan(plan, now));
+    }
+
+    /// A plan was carried out, or was not.
+    pub(crate) fn concludes(&self, app: &AppName, done: &Result<DeployOutcome, Error>) {
+        self.note(app, |board, now| board.conclude(done, now));
+    }
+
+    /// A stop is over.
+    pub(crate) fn concludes_stop(&self, app: &AppName, stopped: &Stopped) {
+        self.note(app, |board, now| board.conclude_stop(stopped, now));
+    }
+
+    /// Takes in what happens. Where it is to be said in a line, that is left to the caller, and the answer is true.
+    pub(crate) fn hears(&self, app: &AppName, progress: &Progress) -> bool {
+        self.note(app, |board, now| board.hear(progress, now).into_iter().collect());
+        let is_of_instance = matches!(
+            progress,
+            Progress::Started(_) | Progress::Ready(_) | Progress::Ended(..) | Progress::Now { .. }
+        );
+        match self.manner {
+            Manner::Lines => !matches!(progress, Progress::Now { .. }),
+            Manner::Live(_) => !is_of_instance,
+            Manner::Events(_) => false,
+        }
+    }
+
+    /// While the deed is done, the lines on the terminal are kept up to date. At its end they stay, unless `is_quiet`.
+    pub(crate) fn watched<T>(&self, app: &AppName, is_quiet: bool, deed: impl FnOnce() -> T) -> T {
+        let Manner::Live(goes_on) = &self.manner else { return deed() };
+        let is_over = AtomicBool::new(false);
+        let done = thread::scope(|scope| {
+            let ticker = scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    thread::park_timeout(LOOK_AGAIN);
+                    if goes_on.swap(false, Ordering::Relaxed) {
+                        screen::begin_anew();
+                    }
+                    self.show(&self.boards());
+                }
+            });
+            let done = deed();
+            is_over.store(true, Ordering::Relaxed);
+            ticker.thread().unpark();
+            done
+        });
+        let mut boards = self.boards();
+        if let Some(board) = boards.get_mut(app) {
+            let last = live::lines([(app, &*board)].into_iter(), self.names_apps(), true, Instant::now());
+            screen::leave(if is_quiet { &[] } else { &last });
+            board.clear();
+            self.show(&boards);
+        }
+        done
+    }
+
+    /// The verb is over: the last event, after which nothing is written.
+    pub(crate) fn ends(&self, done: &Result<Outcome>, is_given_up: impl Fn() -> bool) {
+        let Manner::Events(events) = &self.manner else { return };
+        if !self.is_part {
+            let last = EventRow::last(&self.verb, self.began.elapsed(), exit::status(done));
+            let (outcome, reason) = how(done);
+            let outcome = if done.is_err() { Some(outcome) } else { last.outcome };
+            events.write(&EventRow { app: self.app.as_deref(), outcome, reason, ..last });
+        }
+        events.end(is_given_up);
+    }
+
+    fn note(&self, app: &AppName, deed: impl FnOnce(&mut Board, Instant) -> Vec<Turn>) {
+        if matches!(self.manner, Manner::Lines) {
+            return;
+        }
+        let mut boards = self.boards();
+        let board = boards.entry(app.clone()).or_insert_with(|| Board::new(self.began));
+        let turns = deed(board, Instant::now());
+        self.show(&boards);
+        for turn in turns {
+            self.write(Some(app), turn);
+        }
+    }
+
+    fn write(&self, app: Option<&AppName>, turn: Turn) {
+        let Manner::Events(events) = &self.manner else { return };
+        let Turn { slot, run, phase, outcome, took, reason } = turn;
+        events.write(&EventRow {
+            verb: &self.verb,
+            phase,
+            app: app.map(AppName::as_str),
+            instance: slot.map(|slot| slot.to_string()),
+            run,
+            outcome,
+            duration_ms: ps_rows::millis(took),
+            reason,
+            exit_status: None,
+        });
+    }
+
+    fn show(&self, boards: &BTreeMap<AppName, Board>) {
+        if matches!(self.manner, Manner::Live(_)) {
+            screen::show(live::lines(boards.iter(), self.names_apps(), false, Instant::now()));
+        }
+    }
+
+    fn names_apps(&self) -> bool {
+        self.app.is_none()
+    }
+
+    fn boards(&self) -> MutexGuard<'_, BTreeMap<AppName, Board>> {
+        self.boards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turn {
+    fn of_app(outcome: &'static str, took: Duration, reason: Option<String>) -> Self {
+        Self { slot: None, run: None, phase: Phase::App, outcome: Some(outcome), took, reason }
+    }
+}
+
+/// How it ended, and why it failed.
+fn how<T>(done: &Result<T>) -> (&'static str, Option<String>) {
+    match done {
+        Ok(_) => ("done", None),
+        Err(error) if matches!(error.downcast_ref(), Some(Error::Cancelled)) => {
+            ("cancelled", Some(format!("{error:#}")))
+        }
+        Err(error) => ("failed", Some(format!("{error:#}"))),
+    }
+}

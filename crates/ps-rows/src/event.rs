@@ -1,0 +1,95 @@
+//! The row of `--format json`, of each verb that changes what runs: an event.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The verb for one app: it begins, or has ended.
+    App,
+    /// What is going to happen to an instance, and why. All of these come before the first change.
+    Plan,
+    /// A run of an instance comes up.
+    Start,
+    /// A run of an instance is ended.
+    Stop,
+    /// What has come of an instance: the last event of it, in a rollout.
+    Result,
+    /// Something that a person should know.
+    Note,
+    /// A line that a build or a process such as `release` has written.
+    Output,
+    /// The whole: the last object of all.
+    Verb,
+}
+
+impl Phase {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 8] =
+        [Self::App, Self::Plan, Self::Start, Self::Stop, Self::Result, Self::Note, Self::Output, Self::Verb];
+
+    /// What can be said of it as its outcome; nothing where there is no outcome.
+    pub fn outcomes(self) -> &'static [&'static str] {
+        match self {
+            Self::App => &["begun", "done", "failed", "cancelled"],
+            Self::Plan => &["keep", "start", "stop", "replace"],
+            Self::Start => &["begun", "waiting", "done", "failed"],
+            Self::Stop => &["begun", "done", "failed"],
+            Self::Result => {
+                &["kept", "started", "replaced", "ended", "empty", "restarted", "lost", "stopped"]
+            }
+            Self::Note | Self::Output => &[],
+            Self::Verb => &["done", "failed", "cancelled"],
+        }
+    }
+}
+
+/// One event of a verb that changes what runs. What an event does not have is `null`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EventRow<'a> {
+    /// The verb.
+    pub verb: &'a str,
+    /// What it is about.
+    pub phase: Phase,
+    /// The app; null in the last object of a verb that was done to all apps.
+    pub app: Option<&'a str>,
+    /// The instance, `web.1`.
+    pub instance: Option<String>,
+    /// The number of the run of that instance, where it is known.
+    pub run: Option<u64>,
+    /// What has come of it: one of [`Phase::outcomes`].
+    pub outcome: Option<&'static str>,
+    /// How long `start` or `stop` has taken for the instance, in milliseconds; otherwise the time since the verb began, with the app or as a
+    /// whole.
+    pub duration_ms: u64,
+    /// Why it came to that, or what is to be said; a text for people.
+    pub reason: Option<String>,
+    /// The exit status of the program. Only in the last object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_status: Option<u8>,
+}
+
+impl<'a> EventRow<'a> {
+    /// The last object of a verb.
+    pub fn last(verb: &'a str, took: Duration, exit_status: u8) -> Self {
+        Self {
+            verb,
+            phase: Phase::Verb,
+            app: None,
+            instance: None,
+            run: None,
+            outcome: Some(if exit_status == 0 { "done" } else { "failed" }),
+            duration_ms: millis(took),
+            reason: None,
+            exit_status: Some(exit_status),
+        }
+    }
+}
+
+/// A time as events and rows have it.
+pub fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
