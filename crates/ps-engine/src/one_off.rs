@@ -92,6 +92,15 @@ impl Engine {
         Ok(answer["ExitCode"].as_i64().filter(|_| answer["Running"] != json!(true)))
     }
 
+    /// The process that [`Self::start_exec`] has started, as the machine of the engine numbers it; `None`: it does not run yet, or any more.
+    pub async fn exec_pid(&self, id: &str) -> Result<Option<i32>, Fault> {
+        let path = format!("/exec/{id}/json");
+        let answer: Value =
+            self.within("describe a process", SHORT, transport::get(self.socket(), &path)).await?;
+        let pid = answer["Pid"].as_i64().filter(|_| answer["Running"] == json!(true));
+        Ok(pid.and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 0))
+    }
+
     /// Gives a terminal another size.
     pub async fn resize(&self, target: Target<'_>, rows: u16, columns: u16) -> Result<(), Fault> {
         let of = match target {

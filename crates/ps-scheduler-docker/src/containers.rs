@@ -25,6 +25,10 @@ use crate::reproduce;
 use crate::rollout_file::Terms;
 use crate::service;
 
+/// How often a restart policy is set again that was refused, and the pause before.
+const ARMED_AGAIN: usize = 5;
+const REST: Duration = Duration::from_millis(200);
+
 /// The source of new runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fresh<'a> {
@@ -319,12 +323,23 @@ impl<'a> Containers<'a> {
             let old = self.terms.old_policies.get(&run.slot).filter(|_| revision == Revision::Old);
             let policy = old.copied().unwrap_or_else(|| self.terms.policy(&run.slot.process_type));
             async move {
-                let armed = self.app.engine.set_policy(id, policy).await;
+                let armed = self.arm_one(id, policy).await;
                 armed.map_err(|fault| Refusal::of(&format!("give {} its restart policy", run.slot), fault))
             }
         });
         let armed: Vec<Result<(), Refusal>> = stream::iter(armed).buffered(AT_ONCE).collect().await;
         armed.into_iter().collect()
+    }
+
+    /// Sets a restart policy. An engine refuses that for a moment while a container ends; whether it may have ended is looked at next.
+    async fn arm_one(&self, id: &str, policy: RestartPolicy) -> Result<(), Fault> {
+        for _ in 0..ARMED_AGAIN {
+            match self.app.engine.set_policy(id, policy).await {
+                Err(fault) if !fault.is_silence() && !fault.is_gone() => tokio::time::sleep(REST).await,
+                armed => return armed,
+            }
+        }
+        self.app.engine.set_policy(id, policy).await
     }
 
     /// Whether a new run ended just before it got its restart policy, so that nobody would start it again.

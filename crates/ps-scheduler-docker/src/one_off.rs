@@ -94,7 +94,8 @@ async fn once(engine: &Engine, id: &str, order: &OneOff<'_>) -> Result<Ended, Fa
     let removal = engine.await_removal(id).await?;
     engine.start(id).await?;
     let OneOff { timeout, grace, signals, .. } = *order;
-    let talk = Talk { engine, target: Target::Container(id), is_terminal, signals, timeout, grace };
+    let target = Target::Container(id);
+    let talk = Talk { engine, container: id, target, is_terminal, signals, timeout, grace };
     match talk.hold(streams).await? {
         Over::TimedOut => removal.status().await.map(|_| Ended::TimedOut),
         Over::Unread => {
@@ -170,7 +171,8 @@ async fn inside(engine: &Engine, id: &str, words: &[String], entry: &Entry<'_>) 
     let exec = engine.exec(id, words, entry.is_terminal).await?;
     let streams = engine.start_exec(&exec, entry.is_terminal).await?;
     let Entry { is_terminal, signals, grace, .. } = *entry;
-    let talk = Talk { engine, target: Target::Exec(&exec), is_terminal, signals, timeout: None, grace };
+    let target = Target::Exec(&exec);
+    let talk = Talk { engine, container: id, target, is_terminal, signals, timeout: None, grace };
     if talk.hold(streams).await? == Over::Unread {
         return Ok(Ended::Exit(Exit::Signal(SIGPIPE)));
     }

@@ -11,6 +11,7 @@ use ps_scheduler::{AppStatus, Error, Instance, Over};
 
 use crate::docker_local::DockerLocal;
 use crate::failed::failed;
+use crate::one_shot::OneShots;
 use crate::rollout_file::RolloutFile;
 use crate::schedule_file::Schedules;
 use crate::watch_file::Watched;
@@ -42,8 +43,13 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[AppName]) -> Result<Vec<AppSt
         };
         let is_watched = has_ended || records.slots.values().any(is_hidden);
         let watched = if is_watched { Watched::read(world, app) } else { Watched::default() };
+        let one_shots = OneShots::of(world, app);
         let recorded = records.slots.iter().map(|(slot, record)| {
             let mut instance = instance(slot, record, &by_id);
+            let container = record.id.as_ref().and_then(|id| by_id.get(id.as_str()));
+            if container.is_some_and(|container| one_shots.has_finished(slot, container)) {
+                instance.over = Some(Over::Finished);
+            }
             let over = record.id.as_ref().filter(|id| is_over(id));
             let is_stopped = over.is_some() && stopped.get(slot) == over;
             if is_stopped {

@@ -17,17 +17,23 @@ use tokio::net::UnixStream;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::inmate;
 use crate::terminal::{self, RawMode};
 
 /// How much of stdin is read at a time, and how many such pieces wait.
 const PIECE: usize = 1 << 16;
 const PIECES: usize = 4;
+/// How long a process may take until it has a terminal, and the pause between two tries to give that a size.
+const BEING_STARTED: Duration = Duration::from_secs(2);
+const FIT_AGAIN: Duration = Duration::from_millis(20);
 /// How long what was written last is waited for, when the process was told to end in vain.
 const AFTER_KILL: Duration = Duration::from_secs(10);
 
 /// Whom we talk to, and how it ends.
 pub(crate) struct Talk<'a> {
     pub(crate) engine: &'a Engine,
+    /// The container in which it is.
+    pub(crate) container: &'a str,
     pub(crate) target: Target<'a>,
     /// Whether both ends are terminals.
     pub(crate) is_terminal: bool,
@@ -72,7 +78,7 @@ impl Talk<'_> {
 
     /// Passes on signals and the size of the terminal, and notes that its time is over. Returns once the process had to be killed.
     async fn tend(&self, is_late: &Cell<bool>) -> Result<Over, Fault> {
-        self.fit().await;
+        self.fit_first().await;
         let signals = listener(self.signals.fd).ok();
         let times_out = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut kill_at = None;
@@ -101,7 +107,8 @@ impl Talk<'_> {
 
     async fn hear(&self, signal: i32, kill_at: &mut Option<Instant>) {
         if signal == Signal::WINCH.as_raw() {
-            return self.fit().await;
+            self.fit().await;
+            return;
         }
         self.pass_on(signal).await;
         if [Signal::TERM, Signal::HUP].map(Signal::as_raw).contains(&signal) {
@@ -109,19 +116,29 @@ impl Talk<'_> {
         }
     }
 
-    async fn fit(&self) {
-        if let Some((rows, columns)) = terminal::size().filter(|_| self.is_terminal) {
-            // It may have ended by now.
-            let _ = self.engine.resize(self.target, rows, columns).await;
+    /// Whether the terminal there has the size of ours now. It may have ended by now.
+    async fn fit(&self) -> bool {
+        let Some((rows, columns)) = terminal::size().filter(|_| self.is_terminal) else { return true };
+        self.engine.resize(self.target, rows, columns).await.is_ok()
+    }
+
+    /// A process that is just being started has no terminal yet: the engine refuses its size for a moment.
+    async fn fit_first(&self) {
+        let until = Instant::now() + BEING_STARTED;
+        while !self.fit().await && Instant::now() < until {
+            sleep(FIT_AGAIN).await;
         }
     }
 
-    /// The engine sends signals to containers alone.
     async fn pass_on(&self, signal: i32) {
-        if let Target::Container(id) = self.target {
-            // It may have ended by now.
-            let _ = self.engine.signal(id, signal).await;
-        }
+        // It may have ended by now.
+        let _ = match self.target {
+            Target::Container(id) => self.engine.signal(id, signal).await.is_ok(),
+            Target::Exec(id) => match self.engine.exec_pid(id).await {
+                Ok(Some(pid)) => inmate::signal(self.container, pid, signal).is_ok(),
+                Ok(None) | Err(_) => false,
+            },
+        };
     }
 
     async fn kill(&self) -> Result<(), Fault> {
@@ -130,7 +147,10 @@ impl Talk<'_> {
                 Err(fault) if !fault.is_gone() && !fault.is_conflict() => Err(fault),
                 _ => Ok(()),
             },
-            Target::Exec(_) => Ok(()),
+            Target::Exec(_) => {
+                self.pass_on(Signal::KILL.as_raw()).await;
+                Ok(())
+            }
         }
     }
 }

@@ -33,6 +33,10 @@ fn run<'a>(app: &'a str, words: &[&'a str]) -> Vec<&'a str> {
     [&["ps-lifecycle", "run", app], words].concat()
 }
 
+fn enter<'a>(app: &'a str, words: &[&'a str]) -> Vec<&'a str> {
+    [&["ps-lifecycle", "enter", app, "web.1"], words].concat()
+}
+
 /// Nothing of a one-off is left, and `web.1` is the one that it was.
 fn is_as_before(home: &Home, pids: &std::collections::BTreeMap<String, u64>) {
     assert_eq!(home.pids("shop"), *pids);
@@ -327,6 +331,51 @@ fn a_command_in_a_box_runs_beside_its_instance() {
     terminal.press("stty size; exit 4\r");
     terminal.await_screen("31 97");
     assert_eq!(terminal.end(), Some(4));
+}
+
+#[test]
+fn what_is_pressed_and_sent_reaches_a_command_in_a_box_and_its_status_comes_back() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = boxed("once6");
+    home.does(&["ps-set", &app, "stop-timeout-seconds", "1"]);
+    let count = || crate::registry::docker(&["top", &format!("{app}.web.1")]).matches("sleep 4321").count();
+    // Ctrl-C is the terminal's there, another size arrives, and the shell goes on.
+    let mut terminal = Terminal::start(&home, &enter(&app, &[]), 31, 97);
+    terminal.press("stty size; sleep 4321\r");
+    terminal.await_screen("31 97");
+    eventually("it sleeps", || if count() == 1 { Ok(()) } else { Err(String::new()) });
+    terminal.press("\x03");
+    eventually("it was interrupted", || if count() == 0 { Ok(()) } else { Err(terminal.written()) });
+    terminal.resize((20, 61));
+    eventually("the other size is there", || {
+        terminal.press("stty size\r");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let written = terminal.written();
+        if written.contains("20 61") { Ok(()) } else { Err(written) }
+    });
+    terminal.press("exit 7\r");
+    assert_eq!(terminal.end(), Some(7));
+    // What asks us to end ends the command, be it deaf to all but SIGKILL.
+    for (signal, script, status) in [
+        (Signal::TERM, "exec sleep 4321", 143),
+        (Signal::HUP, "exec sleep 4321", 129),
+        (Signal::INT, "exec sleep 4321", 130),
+        (Signal::TERM, "trap 'kill $!; exit 5' TERM; sleep 4321 & wait", 5),
+        (Signal::TERM, "trap '' TERM; exec sleep 4321", 137),
+    ] {
+        let mut command = home.command(&enter(&app, &["--no-tty", "--", "sh", "-c", script]));
+        command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
+        let mut entered = command.spawn().expect("it starts");
+        eventually("it sleeps", || if count() == 1 { Ok(()) } else { Err(String::new()) });
+        let pid = rustix::process::Pid::from_child(&entered);
+        rustix::process::kill_process(pid, signal).expect("it lives");
+        let mut ended = || entered.try_wait().expect("it is ours").ok_or_else(|| "it runs".to_owned());
+        assert_eq!(eventually("it ends", &mut ended).code(), Some(status), "{signal:?} {script}");
+        assert_eq!(count(), 0, "{signal:?} {script}");
+    }
+    home.does(&["ps-lifecycle", "destroy", &app]);
 }
 
 /// Whoever prints what is never read goes away by the signal that tells so.

@@ -260,3 +260,53 @@ fn a_file_that_would_run_something_else_is_refused_and_nothing_is_left() {
     assert!(!docker(&["network", "ls", "--format", "{{.Name}}"]).contains(&app));
     assert_eq!(home.state().into_keys().collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new());
 }
+
+#[test]
+fn a_service_that_has_done_its_work_is_not_run_again_by_a_change_of_counts() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::new(), name("once"));
+    home.write(
+        "src/compose.yaml",
+        &format!(
+            r#"
+services:
+  migrate: {{image: "{IMAGE}", command: echo migrated}}
+  import: {{image: "{IMAGE}", command: sleep 2, restart: "no"}}
+  worker:
+    image: "{IMAGE}"
+    command: sleep 1000
+    init: true
+    depends_on: {{migrate: {{condition: service_completed_successfully}}}}
+"#
+        ),
+    );
+    // An app.json beside the Compose file changes nothing about which types there are.
+    home.write("src/app.json", r#"{"healthchecks": {}}"#);
+    home.does(&["ps-lifecycle", "deploy", &app, "--dir", &source(&home)]);
+    eventually("import has done its work", || {
+        let states = home.states(&app);
+        if states["import.1"] == "stopped" { Ok(()) } else { Err(format!("{states:?}")) }
+    });
+    let once = || ["migrate.1", "import.1"].map(|slot| by_slot(&home, &app)[slot]["Id"].clone());
+    let done = once();
+    for words in [
+        &["ps-scale", &app, "worker=2"][..],
+        &["ps-scale", &app, "worker=1"],
+        &["ps-lifecycle", "restart", &app, "worker"],
+        &["ps-lifecycle", "converge", &app],
+        &["ps-lifecycle", "restore", &app],
+    ] {
+        home.does(words);
+        assert_eq!(once(), done, "{words:?}");
+    }
+    let ran = home.run(&["ps-scale", &app, "nobody=1"]);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("which has import, migrate, worker"), "{ran:?}");
+    assert!(!home.does(&["ps-scale", &app]).contains("nobody"));
+    home.does(&["ps-lifecycle", "rebuild", &app]);
+    let again = once();
+    assert!(again[0] != done[0] && again[1] != done[1], "a deploy runs them anew");
+    home.does(&["ps-lifecycle", "destroy", &app]);
+}

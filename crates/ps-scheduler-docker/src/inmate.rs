@@ -1,0 +1,21 @@
+//! A process that was started in a container beside its main one. The engine has no call that sends it a signal, so it gets it from us,
+//! where the engine's processes are those of this machine.
+
+use std::fs;
+use std::io;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+/// Sends a signal to the process with this number, if it is one of that container. A process that ended and left its number to another
+/// one gets nothing, and neither does it.
+pub(crate) fn signal(container: &str, pid: i32, signal: i32) -> io::Result<()> {
+    let (pid, signal) =
+        Pid::from_raw(pid).zip(Signal::from_named_raw(signal)).ok_or(io::ErrorKind::InvalidInput)?;
+    let process = pidfd_open(pid, PidfdFlags::empty())?;
+    // Read after it was opened: what this tells is told of the very process.
+    let groups = fs::read_to_string(format!("/proc/{}/cgroup", pid.as_raw_nonzero()))?;
+    if !groups.contains(container) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Ok(pidfd_send_signal(process, signal)?)
+}
