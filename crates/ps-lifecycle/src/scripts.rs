@@ -66,7 +66,9 @@ pub(crate) fn after(
 }
 
 fn run(session: &Session, lock: &AppLock, scheduler: &dyn Scheduler, plan: &Plan, task: &Task) -> Result<()> {
-    Ok(session.with_requester_holding(Some(lock), |requester| scheduler.run_task(plan, task, requester))?)
+    let app = &plan.release.app;
+    Ok(session
+        .with_requester_holding(app, Some(lock), |requester| scheduler.run_task(plan, task, requester))?)
 }
 
 /// Whether no deploy of the app has succeeded yet, and none has begun to run the script.

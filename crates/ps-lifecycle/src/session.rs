@@ -199,7 +199,8 @@ impl Session {
         self.with_requester_holding(app, None, verb)
     }
 
-    fn with_requester_holding<T>(
+    /// The same; a process that the operation runs to its end holds this lock as well.
+    pub(crate) fn with_requester_holding<T>(
         &self,
         app: &AppName,
         lock: Option<&AppLock>,
