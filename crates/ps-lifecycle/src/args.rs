@@ -423,30 +423,3 @@ impl Verb {
         }
     }
 }
-
-impl Verb {
-    /// `None`: it changes no instance, or only says what it would change.
-    pub(crate) fn telling(&self) -> Option<Telling<'_>> {
-        let of = |verb, app, telling: TellingArgs| {
-            Some(Telling { verb, is_part: false, app, is_json: telling.is_json() })
-        };
-        match self {
-            Self::Deploy(args) if !args.dry_run => of("deploy", Some(&args.app), args.telling),
-            Self::Converge(args) if !args.dry_run => Some(Telling {
-                verb: args.part_of.as_deref().unwrap_or("converge"),
-                is_part: args.part_of.is_some(),
-                app: Some(&args.app),
-                is_json: args.telling.is_json(),
-            }),
-            Self::Start(args) => of("start", args.app.as_deref(), args.all.telling),
-            Self::Stop(args) => of("stop", args.app.as_deref(), args.all.telling),
-            Self::Restart(args) => of("restart", args.app.as_deref(), args.all.telling),
-            Self::Reload(args) => of("reload", args.app.as_deref(), args.all.telling),
-            Self::Reset(args) => of("reset", args.app.as_deref(), args.all.telling),
-            Self::Rebuild(args) => of("rebuild", args.app.as_deref(), args.all.telling),
-            Self::Restore(args) => of("restore", args.app.as_deref(), args.all.telling),
-            Self::Rollback(args) => of("rollback", Some(&args.app), args.telling),
-            _ => None,
-        }
-    }
-}
