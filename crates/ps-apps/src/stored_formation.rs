@@ -56,7 +56,7 @@ pub struct StoredFormation {
 impl StoredFormation {
     /// The wanted counts that would be accepted today: those of `scale` alone.
     pub fn wanted(&self) -> Formation {
-        self.scale.iter().filter_map(StoredEntry::accepted).collect()
+        wanted(&self.scale)
     }
 
     /// The count of each type that either list names, sorted by name. `scale` wins over `scale.old`, and the first of two
@@ -104,6 +104,13 @@ impl World {
         }
         let reason = "is rewritten without end: see who does that".to_owned();
         Err(Error::Corrupt { path: scale, line: None, reason })
+    }
+
+    /// What [`StoredFormation::wanted`] says of [`World::formation`]: the one file `scale` says all of it, whatever the other one
+    /// is at the same moment. For whoever reads very many.
+    pub fn wanted_formation(&self, app: &AppName) -> Result<Formation, Error> {
+        let scale = read_entries(&self.config_dir(PLUGIN, Scope::App(app)).join(SCALE), true)?;
+        Ok(wanted(&scale))
     }
 
     /// Reads, changes and writes an app's formation while no other of our writers can. Nothing is written if `change`
@@ -202,6 +209,10 @@ fn detour(before: &StoredFormation, after: &StoredFormation) -> Vec<(&'static st
         (SCALE, union(&after.scale, &after.old)),
         (SCALE_OLD, after.old.clone()),
     ]
+}
+
+fn wanted(scale: &[StoredEntry]) -> Formation {
+    scale.iter().filter_map(StoredEntry::accepted).collect()
 }
 
 fn union(first: &[StoredEntry], second: &[StoredEntry]) -> Vec<StoredEntry> {

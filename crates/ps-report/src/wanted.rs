@@ -22,7 +22,7 @@ pub(crate) fn gaps(
         return Ok(Vec::new());
     }
     let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    for (name, quantity) in world.formation(app)?.wanted().iter() {
+    for (name, quantity) in world.wanted_formation(app)?.iter() {
         counts.entry(name.to_string()).or_default().0 = usize::from(quantity.get());
     }
     for seen in seen.slots.iter().filter(|seen| seen.is_alive) {
