@@ -63,13 +63,17 @@ impl App<'_> {
     }
 
     /// Gives an instance that has passed its checks the name `<app>.<type>.<n>`. If that name is taken, for example by another
-    /// world on the same engine, the container's id is added to it. Nothing depends on the name, so an error is ignored.
+    /// world on the same engine, the container's id is added to it. An engine that fails is asked once more, because no later verb
+    /// that finds nothing to do looks at names. Nothing depends on the name, so a second error is ignored.
     pub(crate) async fn name_finally(&self, slot: &Slot, id: &str) {
         let name = label::name(self.name, slot);
-        if let Err(Fault::Refused { status: 409, .. }) = self.engine.rename(id, &name).await {
-            let short = id.get(..12).unwrap_or(id);
-            let _ = self.engine.rename(id, &format!("{name}.{short}")).await;
-        }
+        let again = match self.engine.rename(id, &name).await {
+            Err(fault) if fault.is_gone() => return,
+            Err(fault) if fault.is_conflict() => format!("{name}.{}", id.get(..12).unwrap_or(id)),
+            Err(_) => name,
+            Ok(()) => return,
+        };
+        let _ = self.engine.rename(id, &again).await;
     }
 
     /// The error for a verb that does nothing because it could not record what it would do.
