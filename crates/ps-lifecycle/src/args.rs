@@ -311,6 +311,9 @@ pub(crate) struct DestroyArgs {
 pub(crate) struct StatusArgs {
     /// The apps; without names, all
     pub(crate) apps: Vec<String>,
+    /// All apps, as without names
+    #[arg(long, conflicts_with = "apps")]
+    pub(crate) all: bool,
     /// How the rows are printed; JSON is one object a line
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,

@@ -16,7 +16,7 @@ use crate::session::Session;
 use crate::status_table;
 
 pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
-    let apps: Vec<App> = if args.apps.is_empty() {
+    let apps: Vec<App> = if args.all || args.apps.is_empty() {
         session.world.apps()?
     } else {
         args.apps.iter().map(|name| session.world.app(name)).collect::<Result<_, _>>()?

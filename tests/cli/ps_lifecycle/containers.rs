@@ -14,6 +14,8 @@ mod clients;
 mod deaths;
 #[path = "containers/disk.rs"]
 mod disk;
+#[path = "containers/many.rs"]
+mod many;
 #[path = "containers/private.rs"]
 mod private;
 #[path = "containers/verbs.rs"]

@@ -17,6 +17,8 @@ pub(super) enum Fate {
     PassesInVain(Box<dyn FnOnce() + Send>),
     /// The engine never hears of it.
     Fails(Failure),
+    /// The engine never hears of it, and this is answered in its place.
+    IsToldThis(String),
 }
 
 /// What an engine may do in place of what it is asked to.
@@ -111,6 +113,7 @@ fn serve(client: &UnixStream, engine: &Path, rule: &Mutex<Rule>, waits: &Waits) 
             engine.read_exact(&mut [0])?;
             and_then();
         }
+        Fate::IsToldThis(body) => answer(client, 200, &body)?,
         Fate::Fails(failure) => {
             let from = Instant::now();
             // An error says that whoever asked has gone.
