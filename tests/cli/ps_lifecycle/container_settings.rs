@@ -215,6 +215,12 @@ fn where_a_running_container_has_another_value_it_is_told_by_slot_and_key_until_
     assert_eq!(drift[1], json!({"instance": "web.2", "runs_with": "64m", "set": "128m"}));
     home.does(&["ps-lifecycle", "restart", &app]);
     assert_eq!(drifts(&rows(&home, &app)), [""; 0]);
+    // Where no engine answers, what is set is told all the same.
+    let mut command = home.command(&["ps-report", &app, "--settings"]);
+    command.env("DOCKER_HOST", format!("unix://{}", home.path("no.sock").display()));
+    let ran = crate::program::run(command);
+    assert!(ran.status == Some(1) && ran.stdout.contains("web.memory-max:"), "{ran:?}");
+    assert!(ran.stderr.contains("what runs cannot be compared"), "{ran:?}");
     // What is stopped runs with nothing.
     home.does(&["ps-set", &app, "web.memory-max", "32m"]);
     home.does(&["ps-lifecycle", "stop", &app]);
@@ -267,6 +273,13 @@ fn what_could_not_be_had_is_refused_with_its_key_before_anything_is_touched() {
     home.does(&["ps-lifecycle", "destroy", &app]);
 }
 
+/// A database with a volume, that runs this.
+fn compose(command: &[&str]) -> String {
+    format!(
+        "services:\n  db:\n    image: {IMAGE}\n    command: {command:?}\n    mem_limit: 64m\n    cpus: '0.50'\n    init: true\n    volumes: ['data:/data', 'cache:/cache']\n    ulimits: {{nofile: {{soft: 1005, hard: 1009}}, core: 0}}\n    labels: {{team: file, tier: back}}\n    extra_hosts: ['a:10.0.0.1']\n    shm_size: 1m\nvolumes: {{data: {{}}, cache: {{}}}}\n"
+    )
+}
+
 #[test]
 fn what_is_set_comes_over_what_a_compose_file_says_element_by_element() {
     if !has_engine() {
@@ -274,12 +287,7 @@ fn what_is_set_comes_over_what_a_compose_file_says_element_by_element() {
     }
     let (home, app) = (Home::as_installed(), name("laid"));
     let network = Network::new("laid");
-    home.write(
-        "src/compose.yaml",
-        &format!(
-            "services:\n  db:\n    image: {IMAGE}\n    command: [sleep, '600']\n    mem_limit: 64m\n    cpus: '0.50'\n    init: true\n    volumes: ['data:/data', 'cache:/cache']\n    ulimits: {{nofile: {{soft: 1005, hard: 1009}}, core: 0}}\n    labels: {{team: file, tier: back}}\n    extra_hosts: ['a:10.0.0.1']\n    shm_size: 1m\nvolumes: {{data: {{}}, cache: {{}}}}\n"
-        ),
-    );
+    home.write("src/compose.yaml", &compose(&["sleep", "600"]));
     let directory = home.write("other/x", "").parent().expect("a directory").display().to_string();
     home.write("src/app.json", r#"{"formation": {"db": {"memory_max": "96m", "labels": {"team": "json"}}}}"#);
     let source = home.path("src");
@@ -323,6 +331,17 @@ fn what_is_set_comes_over_what_a_compose_file_says_element_by_element() {
         assert_eq!((&row["value"], &row["source"]), (&json!(value), &json!(source)), "{setting}");
     }
     assert_eq!(drifts(&told), [""; 0]);
+    // Its volume lets only one of it be there. Where the next one does not come up, it is put back, and found by its names again.
+    home.write("src/compose.yaml", &compose(&["false"]));
+    let ran = home.run(&deploy);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    let put_back = by_slot(&home, &app).remove("db.1").expect("it runs");
+    assert_ne!(put_back["Id"], db["Id"]);
+    let networks = put_back["NetworkSettings"]["Networks"].as_object().expect("networks");
+    let own =
+        networks.iter().find(|(name, _)| name.starts_with("formation-")).expect("the app's own network").1;
+    assert!(own["Aliases"].as_array().expect("aliases").contains(&json!("db")), "{own}");
+    assert!(networks.contains_key(&network.0), "{networks:?}");
     home.does(&["ps-lifecycle", "destroy", &app]);
     for volume in ["data", "cache"] {
         let _ = Command::new("docker").args(["volume", "rm", &format!("{app}_{volume}")]).output();

@@ -16,6 +16,8 @@ mod deaths;
 mod disk;
 #[path = "containers/many.rs"]
 mod many;
+#[path = "containers/networks.rs"]
+mod networks;
 #[path = "containers/private.rs"]
 mod private;
 #[path = "containers/verbs.rs"]

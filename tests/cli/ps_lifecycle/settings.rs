@@ -131,3 +131,23 @@ fn the_release_command_has_the_user_and_the_limits_that_were_set_for_it() {
     let said = format!("{}{}", deployed.stdout, deployed.stderr);
     assert!(said.contains("it is 1, 0077, 4, daemon"), "{deployed:?}");
 }
+
+#[test]
+fn what_only_a_container_can_have_is_named_as_without_effect_natively() {
+    let home = Home::new();
+    let source = home.source("shop", PROCFILE);
+    home.write(
+        "shop/app.json",
+        r#"{"formation": {"web": {"quantity": 1, "networks": ["front"], "memory_max": "1g", "init": true}}}"#,
+    );
+    let ran = home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    for setting in ["web.networks", "web.init"] {
+        let line = format!("{setting} has no effect natively: only a container can have it");
+        assert!(ran.stderr.contains(&line), "{line}: {ran:?}");
+    }
+    assert!(!ran.stderr.contains("memory-max has no effect"), "{ran:?}");
+    let ran = home.run(&["ps-set", "shop", "web.labels", "team=shop"]);
+    let says = "web.labels has no effect while shop runs natively: only a container can have it";
+    assert!(ran.status == Some(0) && ran.stderr.contains(says), "{ran:?}");
+}

@@ -197,6 +197,7 @@ fn kind(request: &[u8]) -> String {
         ["containers" | "exec", _] if method == "DELETE" => "containers/*".to_owned(),
         [what @ ("containers" | "exec"), _, did] => format!("{what}/*/{did}"),
         ["images" | "networks", _] if method == "DELETE" => format!("{}/*", parts[0]),
+        ["networks", _, did] => format!("networks/*/{did}"),
         ["networks", name] if name != "create" => "networks/*".to_owned(),
         ["images", .., did] if parts.len() > 2 => format!("images/*/{did}"),
         _ => path.to_owned(),

@@ -43,6 +43,8 @@ fn said_of(kind: &str) -> (&'static str, Duration) {
         "GET images/json" => ("list images", 10),
         "DELETE images/*" => ("remove an image", 60),
         "GET networks/*" => ("describe a network", 10),
+        "POST networks/*/connect" => ("join a network", 60),
+        "GET info" => ("describe the engine", 10),
         "POST networks/create" => ("make a network", 60),
         "DELETE networks/*" => ("remove a network", 60),
         "GET images/*/json" => ("describe an image", 10),
