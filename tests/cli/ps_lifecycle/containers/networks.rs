@@ -46,7 +46,7 @@ fn a_container_that_cannot_join_a_network_is_not_started_and_what_ran_runs_on() 
         ("GET networks/*", "describe a network"),
         ("GET info", "describe the engine"),
     ] {
-        for failure in [Failure::HangsUp, Failure::Answers(404), Failure::Answers(500)] {
+        for failure in [Failure::HangsUp, Failure::Answers(409), Failure::Answers(500)] {
             let asked = Arc::new(Mutex::new(0));
             let count = Arc::clone(&asked);
             let rule = move |other: &str| {
