@@ -8,11 +8,14 @@ use std::thread;
 
 use super::between::{Between, Fate};
 use super::private::PrivateEngine;
-use super::verbs::{CHANGES, ENGINE, Place, Verb, each_holds, has_engine};
+use super::verbs::{CHANGES, ENGINE, Place, Verb, WITH_TASKS, each_holds, has_engine};
 use super::{is_long, piece, sample, took};
+use crate::registry::docker;
 
 /// How many points of each verb are tried in a plain run.
 const PLAIN: usize = 1;
+/// How many of a deploy with tasks.
+const PLAIN_TASKS: usize = 4;
 /// How many verbs are tried at a time.
 const AT_A_TIME: usize = 4;
 /// How many engines die at a time in a long run.
@@ -42,12 +45,15 @@ fn calls(place: &Place<'_>, engine: &Path, verb: &Verb) -> Vec<bool> {
 /// Each verb has others.
 fn points(verb: &Verb, calls: &[bool]) -> Vec<(usize, bool)> {
     let nth = CHANGES.iter().position(|change| change == verb).expect("it is one of them");
+    // Three apart, so that verbs that follow each other do not die at places that do.
+    piece(&of_calls(calls), PLAIN, (nth * 3 % CHANGES.len(), CHANGES.len()))
+}
+
+fn of_calls(calls: &[bool]) -> Vec<(usize, bool)> {
     let of_call = |(call, changes): (usize, &bool)| {
         [(call, false)].into_iter().chain(changes.then_some((call, true))).collect::<Vec<_>>()
     };
-    let points: Vec<(usize, bool)> = (1..).zip(calls).flat_map(of_call).collect();
-    // Three apart, so that verbs that follow each other do not die at places that do.
-    piece(&points, PLAIN, (nth * 3 % CHANGES.len(), CHANGES.len()))
+    (1..).zip(calls).flat_map(of_call).collect()
 }
 
 /// The program dies at this call: before the engine hears of it, or when the engine has done it.
@@ -110,6 +116,23 @@ fn a_program_that_is_killed_at_any_call_leaves_what_the_same_verb_again_makes_ri
                 }
             });
         }
+    });
+}
+
+#[test]
+fn a_deploy_with_tasks_that_is_killed_at_any_call_leaves_what_the_same_deploy_again_makes_right() {
+    if !has_engine() {
+        return;
+    }
+    let place = Place::new(Path::new(ENGINE));
+    place.make_source();
+    let all = of_calls(&calls(&place, Path::new(ENGINE), &WITH_TASKS));
+    docker(&["rmi", "-f", &format!("formation-test/{}", place.app)]);
+    drop(place);
+    each_holds(Path::new(ENGINE), &piece(&all, PLAIN_TASKS, (1, 2)), |place, (call, is_done)| {
+        place.make_source();
+        we_die(place, &WITH_TASKS, *call, *is_done);
+        docker(&["rmi", "-f", &format!("formation-test/{}", place.app)]);
     });
 }
 

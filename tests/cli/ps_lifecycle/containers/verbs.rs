@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::between::Between;
+use crate::engine::dockerfile;
 pub(super) use crate::engine::{IMAGE, has_engine};
 use crate::home::{Home, table};
 use crate::program::{self, Ran};
+use crate::registry::docker;
 
 pub(super) const ENGINE: &str = "/var/run/docker.sock";
 const GRACE_OF_ALL: &str = "lib/config/ps/--global/stop-timeout-seconds";
@@ -52,6 +54,13 @@ pub(super) const CHANGES: [Verb; 8] = [
     Verb { words: &["ps-lifecycle", "start", "APP"], before: STOPPED, after: TWO },
     Verb { words: DESTROY, before: TWO, after: NONE },
 ];
+
+/// A deploy with tasks, of the image that [`Place::make_source`] makes.
+pub(super) const WITH_TASKS: Verb = Verb {
+    words: &["ps-lifecycle", "deploy", "APP", "--image", "formation-test/APP", "--scale", "web=2"],
+    before: TWO,
+    after: TWO,
+};
 
 /// Those that only look, or find nothing to do.
 pub(super) const LOOKS: [Verb; 8] = [
@@ -103,6 +112,16 @@ impl<'a> Place<'a> {
     pub(super) fn set_up(&self) {
         self.home.set_for_all();
         self.home.write(GRACE_OF_ALL, &GRACE.to_string());
+    }
+
+    /// Makes the image of [`WITH_TASKS`].
+    pub(super) fn make_source(&self) {
+        let scripts = r#"{"scripts": {"dokku": {"predeploy": "echo one", "postdeploy": "echo three"}}}"#;
+        self.home.write("src/Dockerfile", &dockerfile(&self.app));
+        self.home.write("src/Procfile", "web: exec sleep 1000\nrelease: echo two\n");
+        let source = self.home.write("src/app.json", scripts);
+        let source = source.parent().expect("a directory").to_str().expect("text");
+        docker(&["build", "-q", "-t", &format!("formation-test/{}", self.app), source]);
     }
 
     fn words(&self, words: &[&str]) -> Vec<String> {
