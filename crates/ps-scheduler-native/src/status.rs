@@ -262,3 +262,43 @@ fn trouble_of_logs(status: &Status) -> Option<String> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use ps_apps::World;
+
+    use super::*;
+
+    #[test]
+    fn many_instances_are_in_the_order_of_few_and_what_is_unreadable_is_said_of_each() {
+        let place = tempfile::tempdir().expect("a directory");
+        let world = World::new(place.path().join("home"), place.path().join("lib"));
+        let service = Service::of(&world, &"shop".parse().expect("a name"), None);
+        let slots: Vec<Slot> =
+            (1..=2 * MANY).map(|index| format!("web.{index}").parse().expect("a slot")).collect();
+        let add = |slot: &Slot| {
+            let directory = service.instance(slot);
+            fs::create_dir_all(&directory).expect("made");
+            let text = format!(
+                r#"{{"slot":"{slot}","state":"stopped","process":null,"port":null,"since":"2026-01-01T00:00:00Z",
+                    "restarts":0,"last_exit":null,"revision":1,"reason":"said of {slot}"}}"#
+            );
+            fs::write(directory.join("status.json"), text).expect("written");
+        };
+        for (few, slots) in [(true, &slots[..5]), (false, &slots[..])] {
+            slots.iter().for_each(add);
+            fs::write(service.instance(&slots[3]).join("status.json"), "{").expect("written");
+            let found = each(&service, &Statuses::of(&service.directory), true, &[], None).expect("readable");
+            let names: Vec<Slot> = found.instances.iter().map(|instance| instance.slot.clone()).collect();
+            assert_eq!((names == slots, slots.len() < MANY), (true, few), "{names:?}");
+            assert_eq!((found.troubles.len(), found.unreadable.len()), (slots.len(), 1));
+            assert!(found.unreadable[0].starts_with("web.4 of shop: "), "{:?}", found.unreadable);
+            assert!(found.troubles.is_sorted_by_key(|trouble| {
+                let digits = trouble.trim_start_matches("web.").split(' ').next().map(str::parse::<usize>);
+                digits.and_then(Result::ok)
+            }));
+        }
+    }
+}
