@@ -58,5 +58,7 @@ fn the_status_and_the_report_of_two_hundred_containers_are_one_request_each() {
         assert_eq!(asked, ["GET containers/json"], "{words:?}");
     }
     // No engine has anything of them that would have to end.
-    fs::remove_dir_all(home.path("home")).expect("it is there");
+    for root in ["home", "lib"] {
+        fs::remove_dir_all(home.path(root)).expect("it is there");
+    }
 }
