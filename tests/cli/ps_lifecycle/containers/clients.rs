@@ -229,13 +229,23 @@ fn a_release_of_which_one_instance_fails_loses_no_request_and_no_container() {
     let (place, nginx) = behind_nginx(&program);
     let mut before = place.containers();
     before.sort();
-    let command = format!("if [ $DYNO = web.2 ]; then exit 1; fi; {SERVER}");
-    place.home.write(&format!("lib/config/ps/{}/start-cmd", place.app), &command);
+    // It ends, or it lives and does not have the page that its check asks for.
+    let ends = format!("if [ $DYNO = web.2 ]; then exit 1; fi; {SERVER}");
+    let lacks = format!("mkdir -p /tmp/www; if [ $DYNO = web.1 ]; then touch /tmp/www/ready; fi; {SERVER}");
+    let check = r#"{"type": "startup", "path": "/ready", "attempts": 2, "wait": 1}"#;
+    place.home.write("src/app.json", &format!(r#"{{"healthchecks": {{"web": [{check}]}}}}"#));
+    place.home.write("src/Procfile", "web: true\n");
+    let source = place.home.path("src");
+    let checked = ["ps-lifecycle", "deploy", "APP", "--dir", source.to_str().expect("text"), "--base", IMAGE];
     let times = times(2, 20);
     let load = under_load(nginx.address, || {
-        for _ in 0..times {
-            let ran = crate::program::run(place.command(DEPLOY, &place.host()));
-            assert!(ran.status == Some(1) && ran.stderr.contains("web.2"), "{ran:?}");
+        for nth in 0..times {
+            let (command, words, says) =
+                [(&ends, DEPLOY, "web.2"), (&lacks, &checked, "did not answer GET /ready")][nth % 2];
+            place.home.write(&format!("lib/config/ps/{}/start-cmd", place.app), command);
+            let ran = crate::program::run(place.command(words, &place.host()));
+            let is_refused = ran.status == Some(1) && ran.stderr.contains("web.2 of");
+            assert!(is_refused && ran.stderr.contains(says), "{ran:?}");
         }
         thread::sleep(Duration::from_secs(3 * WAIT));
     });
