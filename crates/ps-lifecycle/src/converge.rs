@@ -4,7 +4,7 @@ use anyhow::Result;
 use formation::{AppName, Formation, Which};
 use ps_apps::{App, StoredFormation, World};
 use ps_cli::exit::Outcome;
-use ps_scheduler::{AppStatus, Intent, Plan, Running};
+use ps_scheduler::{AppStatus, Intent, Plan, Running, Scheduler};
 
 use crate::args::ConvergeArgs;
 use crate::session::Session;
@@ -18,12 +18,14 @@ pub(crate) fn run(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
 fn converge(session: &Session, app: &App) -> Result<Outcome> {
     elsewhere::refuse(&session.world, &app.name, "converge")?;
     let _lock = session.lock(&app.name)?;
-    let _provision = provision::make(session, &app.name);
+    let intent = Intent::Converge(Which::All);
+    let is_refused = || is_refused(session, &app.name, &intent);
+    let _provision = provision::for_change(session, &app.name, &intent, is_refused);
     if is_held(session, app)? && is_stopped(session, app, &status(session, app)?)? {
         session.fact(&format!("{0} is stopped: ps-lifecycle start {0} applies its formation", app.name))?;
         return Ok(Outcome::Done);
     }
-    carry_out(session, app, &Intent::Converge(Which::All))?;
+    carry_out(session, app, &intent)?;
     Ok(Outcome::Done)
 }
 
@@ -31,13 +33,7 @@ fn converge(session: &Session, app: &App) -> Result<Outcome> {
 pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result<()> {
     let world = &session.world;
     interrupted::put_back(session, &app.name)?;
-    let Some(release) = release::deployed(world, &app.name)? else {
-        return Err(ps_scheduler::Error::NotDeployed { app: app.name.clone() }.into());
-    };
-    let stored = world.formation(&app.name)?;
-    let wanted = wanted(world, &app.name, &stored)?;
-    let scheduler = ps_schedulers::of(world, &app.name)?;
-    let plan = Plan::ask(scheduler.as_ref(), release, &wanted, intent)?;
+    let (scheduler, plan, stored) = plan(world, &app.name, intent)?;
     if plan.is_noop() {
         session.with_requester(&app.name, |requester| scheduler.tend(&plan, requester))?;
     } else {
@@ -49,6 +45,27 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
         world.forget_old_formation(&app.name)?;
     }
     Ok(())
+}
+
+fn plan(
+    world: &World,
+    app: &AppName,
+    intent: &Intent,
+) -> Result<(Box<dyn Scheduler>, Plan, StoredFormation)> {
+    let Some(release) = release::deployed(world, app)? else {
+        return Err(ps_scheduler::Error::NotDeployed { app: app.clone() }.into());
+    };
+    let stored = world.formation(app)?;
+    let wanted = wanted(world, app, &stored)?;
+    let scheduler = ps_schedulers::of(world, app)?;
+    let plan = Plan::ask(scheduler.as_ref(), release, &wanted, intent)?;
+    Ok((scheduler, plan, stored))
+}
+
+/// Whether it would be refused by what lies there now. Nothing is changed to find that out, and nothing is started.
+pub(crate) fn is_refused(session: &Session, app: &AppName, intent: &Intent) -> bool {
+    let judged = plan(&session.world, app, intent).map(|(scheduler, plan, _)| scheduler.judge(&plan).is_ok());
+    !judged.unwrap_or(false)
 }
 
 /// The formation, limited to the types that the app's Procfile has.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use formation::{AppName, Which};
 use ps_apps::{SchedulerName, World};
+use ps_scheduler::Intent;
 use ps_scheduler_native::{LastWill, Native, Provision};
 
 use crate::session::Session;
@@ -25,10 +26,26 @@ pub(crate) fn for_deploy(session: &Session, app: &AppName, scheduler: &Scheduler
     leave(session, app, scheduler, None)
 }
 
-/// The same; what somebody has asked for is started.
-pub(crate) fn for_start(session: &Session, app: &AppName, which: &Which) -> Option<Provision> {
+/// The same before a change that may be refused: no root is started for one that is. What somebody has asked to be started is started.
+pub(crate) fn for_change(
+    session: &Session,
+    app: &AppName,
+    intent: &Intent,
+    is_refused: impl FnOnce() -> bool,
+) -> Option<Provision> {
     let scheduler = session.world.scheduler_name(app).ok()?;
-    leave(session, app, &scheduler, Some(which))
+    let which = match intent {
+        Intent::Start(which) => Some(which),
+        Intent::Converge(_) => None,
+        // These do not change what is recorded of the app, or leave word when they do.
+        Intent::Deploy | Intent::Restart(_) => return None,
+    };
+    let world = &session.world;
+    let would_start_one = scheduler == SchedulerName::Native && !world.inside_dokku();
+    if would_start_one && !Native::new(world).has_root(app) && is_refused() {
+        return None;
+    }
+    leave(session, app, &scheduler, which)
 }
 
 /// Has what is left of a one-off of the app ended if this program dies before the value is dropped. `None`: that is left to `retire`.

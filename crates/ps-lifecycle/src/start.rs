@@ -50,10 +50,10 @@ pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()>
     };
     session.step(&format!("{doing} {}", app.name))?;
     session.trigger(&lock, "pre-start", &[app.name.as_str()])?;
-    let _provision = match intent {
-        Intent::Start(which) => provision::for_start(session, &app.name, which),
-        Intent::Converge(_) | Intent::Deploy | Intent::Restart(_) => None,
-    };
+    // A restore changes nothing that is recorded.
+    let starts = matches!(intent, Intent::Start(_));
+    let is_refused = || converge::is_refused(session, &app.name, intent);
+    let _provision = starts.then(|| provision::for_change(session, &app.name, intent, is_refused)).flatten();
     let wish = Wish::set(&session.world, &app.name, true)?;
     let started = converge::carry_out(session, app, intent);
     if let Err(error) = &started

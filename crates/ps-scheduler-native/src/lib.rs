@@ -103,6 +103,11 @@ impl Native {
         root::provide_for(&self.service(app), will)
     }
 
+    /// Whether a root lives.
+    pub fn has_root(&self, app: &AppName) -> bool {
+        root::lives(&self.service(app))
+    }
+
     /// The file for what a one-off writes that nobody waits for, made anew, and its path. It is gone with the one-off.
     pub fn open_log_of_one_off(&self, app: &AppName, name: &Slot) -> Result<(PathBuf, File), Error> {
         OneOffs::of(&self.service(app)).open_log(name)

@@ -62,6 +62,11 @@ pub(crate) fn provide_for(service: &Service, will: &LastWill) -> Option<Provisio
     reach(service)?.provide_for(&service.app, will).ok()
 }
 
+/// Whether one lives. None is started.
+pub(crate) fn lives(service: &Service) -> bool {
+    Client::connect(&place(service)).is_ok()
+}
+
 /// The same of a root that lives; none is started for it.
 pub(crate) fn provide_with_a_living_one(service: &Service, will: &LastWill) -> Option<Provision> {
     Client::connect(&place(service)).ok()?.provide_for(&service.app, will).ok()

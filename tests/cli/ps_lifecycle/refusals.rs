@@ -226,3 +226,27 @@ fn a_deploy_that_is_refused_writes_nothing_down_and_starts_no_root() {
         assert!(home.processes().is_empty(), "{says}: {:?}", home.processes());
     }
 }
+
+#[test]
+fn a_start_a_restart_and_a_scale_that_are_refused_start_no_root() {
+    let home = Home::running("shop", "web: exec sleep 600\n", &[]);
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    home.is_silent();
+    std::fs::rename(home.path("shop"), home.path("moved")).expect("it is there");
+    let root = home.path("lib/data/scheduler-native/.root");
+    for words in [
+        &["ps-lifecycle", "start", "shop"][..],
+        &["ps-lifecycle", "restart", "shop"],
+        &["ps-lifecycle", "start", "shop", "web.1"],
+    ] {
+        std::fs::remove_dir_all(&root).expect("a root was there");
+        let ran = home.run(words);
+        assert_eq!(ran.status, Some(1), "{ran:?}");
+        assert!(!root.exists(), "{words:?} started a root");
+        std::fs::create_dir(&root).expect("made");
+    }
+    std::fs::remove_dir_all(&root).expect("it was made");
+    std::fs::rename(home.path("moved"), home.path("shop")).expect("it is there");
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    assert!(root.exists(), "this one does");
+}

@@ -40,6 +40,8 @@ const TYPES: u16 = 5;
 const INSTANCES: u16 = 10;
 /// What should come by itself comes within so long.
 const SOON: Duration = Duration::from_secs(60);
+/// A verb that brings back a supervisor does not wait for the delay of a restart, which is a minute for what keeps dying.
+const VERB: Duration = Duration::from_secs(30);
 
 /// The roots, and what runs there.
 #[derive(Debug)]
@@ -146,18 +148,25 @@ impl World {
     }
 
     /// Waits until somebody supervises an app again: where there is a root it sees to that, else the next verb does. How
-    /// long it took until what runs was taken over.
+    /// long it took until what runs was taken over. The verb itself may take longer: it waits for a second of life of what it had to start.
     pub fn succeed(&self, app: &str) -> Result<Duration> {
         let began = Instant::now();
         let has_root = self.root().is_some();
-        if !has_root {
-            self.does(&["ps-lifecycle", "start", app])?;
-        }
+        let mut verb = self.command(&["ps-lifecycle", "start", app])?;
+        let verb = verb.stdout(Stdio::null()).stderr(Stdio::piped());
+        let verb = (!has_root).then(|| verb.spawn()).transpose()?;
         let socket = self.service(app).join("control");
-        until("the next supervisor answers", SOON, || {
+        let answered = until("the next supervisor answers", SOON, || {
             std::os::unix::net::UnixStream::connect(&socket).ok().filter(answers)
-        })?;
-        Ok(began.elapsed())
+        });
+        let took = began.elapsed();
+        if let Some(verb) = verb {
+            let ran = verb.wait_with_output()?;
+            let said = String::from_utf8_lossy(&ran.stderr);
+            ensure!(ran.status.success(), "start {app}: {}: {said}", ran.status);
+            ensure!(began.elapsed() < VERB, "start {app} took {:?}: {said}", began.elapsed());
+        }
+        answered.map(|_| took)
     }
 
     /// What a slot has written to stdout, all of its files one after the other.
