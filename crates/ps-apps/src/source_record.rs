@@ -26,6 +26,9 @@ pub struct SourceRecord {
     /// What runs, where a process type has no image of its own: `name@sha256:…`, or the id of an image, `sha256:…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// The image that the task `predeploy` of the deploy has made of it, which runs in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<String>,
     /// The Dockerfile of the directory, where it was built from one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dockerfile: Option<String>,
@@ -71,6 +74,7 @@ impl Default for SourceRecord {
         Self {
             format: FORMAT,
             image: None,
+            prepared: None,
             dockerfile: None,
             base: None,
             build_args: BTreeMap::new(),
@@ -90,7 +94,8 @@ impl SourceRecord {
     /// Every image that it names, once or more.
     pub fn images(&self) -> impl Iterator<Item = &str> {
         let of_services = self.services.values().map(|service| service.image.as_str());
-        self.image.as_deref().into_iter().chain(of_services).filter(|image| !image.is_empty())
+        let of_all = self.image.as_deref().into_iter().chain(self.prepared.as_deref());
+        of_all.chain(of_services).filter(|image| !image.is_empty())
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Image {
     pub labels: HashMap<String, String>,
     /// What the engine puts before each command; empty where it is nothing.
     pub entrypoint: Vec<String>,
+    /// What it runs by itself; empty where it is nothing.
+    pub command: Vec<String>,
     /// The variables of the image, each as `NAME=value`.
     pub environment: Vec<String>,
     /// The working directory of its processes; empty means the root directory.
@@ -177,6 +179,7 @@ impl Engine {
             digests: image.repo_digests.unwrap_or_default(),
             labels: config.labels.unwrap_or_default(),
             entrypoint: config.entrypoint.unwrap_or_default(),
+            command: config.cmd.unwrap_or_default(),
             environment: config.env.unwrap_or_default(),
             directory: config.working_dir.unwrap_or_default(),
         })

@@ -3,12 +3,17 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use bollard::models::ContainerConfig;
 use bollard::query_parameters::{
-    ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
+    CommitContainerOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder,
+    TagImageOptionsBuilder,
 };
 
 use crate::deadline::{HEAVY, SHORT};
 use crate::{Engine, Fault};
+
+/// How long the engine may take to copy what a container has changed.
+const COPYING: Duration = Duration::from_secs(600);
 
 /// One row of the engine's list of images.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +48,14 @@ impl Engine {
             size: image.size.try_into().unwrap_or(0),
         };
         Ok(listed.into_iter().map(row).collect())
+    }
+
+    /// Makes an image of a container as it is now, with these instructions of a Dockerfile over it; its id.
+    pub async fn commit(&self, container: &str, instructions: &[String]) -> Result<String, Fault> {
+        let options = CommitContainerOptionsBuilder::new().container(container).pause(false);
+        let options = options.changes(&instructions.join("\n")).build();
+        let made = self.docker.commit_container(options, ContainerConfig::default());
+        Ok(self.within("make an image of a container", COPYING, made).await?.id)
     }
 
     /// Gives an image one more name.

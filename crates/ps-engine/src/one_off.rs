@@ -64,10 +64,16 @@ impl Engine {
         Ok(Removal { response, socket: self.socket().to_owned() })
     }
 
-    /// Prepares another process in a container that runs; its id.
-    pub async fn exec(&self, container: &str, words: &[String], is_terminal: bool) -> Result<String, Fault> {
+    /// Prepares another process in a container that runs, with these variables over those of the container; its id.
+    pub async fn exec(
+        &self,
+        container: &str,
+        words: &[String],
+        env: &[String],
+        is_terminal: bool,
+    ) -> Result<String, Fault> {
         let body = json!({
-            "AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "Tty": is_terminal, "Cmd": words,
+            "AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "Tty": is_terminal, "Cmd": words, "Env": env,
             "DetachKeys": DETACH_KEYS.replace("%2C", ","),
         });
         let path = format!("/containers/{container}/exec");

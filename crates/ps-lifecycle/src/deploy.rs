@@ -185,12 +185,13 @@ fn deploy(
         // What is refused is refused before a root is started and before anything is written down.
         scheduler.judge(&plan)?;
         provision = provision.take().or_else(|| provision::for_deploy(session, app, &name));
-        scripts::before(session, lock, scheduler.as_ref(), &mut plan, &app_json)?;
+        let before = (&app_json, checkout.record.prepared.as_ref());
+        let prepared = scripts::before(session, lock, scheduler.as_ref(), &mut plan, before)?;
         // Where this deploy does not say it, whoever said it before did.
         let source = source.map_or_else(|| world.formation_origin(app), Ok)?;
-        let image = image(world, &name, &checkout.source)?;
-        let record = record(&name, checkout, formation.scale, source, counts.can_scale());
-        let record = Deployed { image, restores: args.restores, ..record };
+        let image = image(world, &name, &plan.release.source)?;
+        let mut record = record(&name, checkout, formation.scale, source, counts.can_scale());
+        (record.image, record.restores, record.source.prepared) = (image, args.restores, prepared);
         plan.deploy = Some(intend(world, app, &record, scheduler.as_ref())?);
         roll_out(session, lock, scheduler.as_ref(), &plan)?;
         Ok((scheduler, plan))

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
+use app_json::Script;
 use formation::AppName;
 use ps_apps::{SchedulerName, SourceRecord};
 use ps_release::{Checkout, FilesOfImage, ImageOf, Source};
@@ -78,7 +79,11 @@ fn try_tidy(session: &Session, app: &AppName, checkout: &Checkout) -> Result<()>
     let world = &session.world;
     world.forget_source_trees(app)?;
     let builds = !matches!(checkout.image(), ImageOf::Nothing | ImageOf::Name(_));
-    if !builds {
+    let now = if world.is_app(app)? { world.source_record(app)? } else { SourceRecord::default() };
+    let is_prepared =
+        checkout.parsed_app_json()?.script(Script::Predeploy).is_some() || now.prepared.is_some();
+    let makes_images = builds || is_prepared && matches!(checkout.source, Source::Image(_));
+    if !makes_images {
         return Ok(());
     }
     let docker = DockerLocal::new(world);
@@ -87,7 +92,6 @@ fn try_tidy(session: &Session, app: &AppName, checkout: &Checkout) -> Result<()>
     }
     // What a damaged release needs is not known: then every image stays.
     let kept = world.kept_releases(app)?.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let now = world.source_record(app)?;
     let sources = kept.iter().map(|release| &release.source).chain([&now]);
     let needed = sources.flat_map(SourceRecord::images).map(str::to_owned).collect();
     docker.forget_images(app, &needed)?;

@@ -7,7 +7,8 @@ use app_json::{AppJson, Script};
 use formation::AppName;
 use ps_apps::{AppLock, Scope, World};
 use ps_release::is_run_here;
-use ps_scheduler::{Effect, Plan, Scheduler, Task};
+use ps_scheduler::{Effect, Plan, Scheduler, Source, Task};
+use ps_scheduler_docker::DockerLocal;
 
 use crate::session::Session;
 
@@ -19,34 +20,59 @@ const PLUGIN: &str = "app-json";
 const RAN: &str = "heroku.postdeploy";
 const EXECUTED: &str = "executed";
 
-/// Runs what comes before the new instances, if there are scripts among it; a scheduler sees to a `release` process alone.
+/// Runs what comes before the new instances, if there are scripts among it; a scheduler sees to a `release` process alone. `prepared`:
+/// the image that `predeploy` has made of this source before. Returns the one that it has made, which the plan has from then on.
 pub(crate) fn before(
     session: &Session,
     lock: &AppLock,
     scheduler: &dyn Scheduler,
     plan: &mut Plan,
-    app_json: &AppJson,
-) -> Result<()> {
+    (app_json, prepared): (&AppJson, Option<&String>),
+) -> Result<Option<String>> {
     let (world, app) = (&session.world, &plan.release.app.clone());
+    let mut prepared = prepared.cloned();
     if !is_run_here(world, &plan.release.source) {
-        return Ok(());
+        return Ok(prepared);
     }
     let task = |name: &str, command: &str| Task::new(name, command, Effect::NothingChanges);
-    let predeploy = app_json.script(Script::Predeploy).map(|command| task(PREDEPLOY, command));
+    let predeploy = app_json.script(Script::Predeploy).filter(|_| prepared.is_none());
+    let predeploy = predeploy.map(|command| task(PREDEPLOY, command));
     let first = app_json.script(Script::FirstDeploy).map(|command| task(FIRST, command));
     let first = if first.is_some() && is_first(world, app)? { first } else { None };
     if predeploy.is_none() && first.is_none() {
-        return Ok(());
+        return Ok(prepared);
     }
-    let release = std::mem::take(&mut plan.tasks);
-    for task in predeploy.into_iter().chain(release) {
+    if let Some(task) = predeploy {
+        prepared = prepare(session, lock, scheduler, plan, &task)?;
+    }
+    for task in std::mem::take(&mut plan.tasks) {
         run(session, lock, scheduler, plan, &task)?;
     }
     if let Some(task) = first {
         world.set_property(PLUGIN, Scope::App(app), RAN, EXECUTED)?;
         run(session, lock, scheduler, plan, &task)?;
     }
-    Ok(())
+    Ok(prepared)
+}
+
+/// Runs `predeploy`. What it changes in the file system is kept: natively in the directory, else as an image.
+fn prepare(
+    session: &Session,
+    lock: &AppLock,
+    scheduler: &dyn Scheduler,
+    plan: &mut Plan,
+    task: &Task,
+) -> Result<Option<String>> {
+    if plan.release.source.is_native() {
+        run(session, lock, scheduler, plan, task)?;
+        return Ok(None);
+    }
+    let docker = DockerLocal::new(&session.world);
+    let image = session.with_requester(&plan.release.app, |requester| {
+        docker.prepare_image(&plan.release, task, requester)
+    })?;
+    plan.release.source = Source::Image(image.clone());
+    Ok(Some(image))
 }
 
 /// Runs what comes when the new release runs.

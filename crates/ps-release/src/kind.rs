@@ -52,7 +52,7 @@ impl Kind {
 
     /// What is run of a source that lies at `place`, as far as the record knows the image.
     pub(crate) fn source(self, place: &str, record: &SourceRecord) -> Source {
-        let image = || record.image.clone();
+        let image = || record.prepared.clone().or_else(|| record.image.clone());
         match self {
             Self::Directory | Self::Command => Source::Directory(PathBuf::from(place)),
             Self::Image => Source::Image(image().unwrap_or_else(|| place.to_owned())),

@@ -137,7 +137,7 @@ impl DockerLocal {
     }
 
     /// An image without a name is removed by everybody who tidies up.
-    fn name(&self, app: &AppName, id: &str) -> Result<(), Error> {
+    pub(crate) fn name(&self, app: &AppName, id: &str) -> Result<(), Error> {
         let engine = self.engine()?;
         let (repository, tag) = label::image_name(app, id);
         let named = engine.run(engine.name_image(id, &repository, &tag));

@@ -152,8 +152,13 @@ pub(crate) fn is_cron(container: &Container) -> bool {
 /// Whether a container runs the command of a type and is none of its instances.
 pub(crate) fn is_run_of(container: &Container, process_type: &ProcessType) -> bool {
     is_one_off(container)
-        && container.label(TASK).is_none()
+        && task(container).is_none()
         && container.label(PROCESS_TYPE) == Some(process_type.as_str())
+}
+
+/// Which task of a deploy a container is. An image that a task has made says so of no container.
+pub(crate) fn task(container: &Container) -> Option<&str> {
+    container.label(TASK).filter(|task| !task.is_empty())
 }
 
 /// The time for which a run by a schedule was begun.

@@ -37,6 +37,7 @@ mod network;
 mod on_failure;
 mod one_off;
 mod one_shot;
+mod predeploy;
 mod processes;
 mod pull;
 mod recover;

@@ -168,7 +168,7 @@ pub(crate) fn enter(docker: &DockerLocal, entry: &Entry<'_>) -> Result<Ended, Er
 }
 
 async fn inside(engine: &Engine, id: &str, words: &[String], entry: &Entry<'_>) -> Result<Ended, Fault> {
-    let exec = engine.exec(id, words, entry.is_terminal).await?;
+    let exec = engine.exec(id, words, &[], entry.is_terminal).await?;
     let streams = engine.start_exec(&exec, entry.is_terminal).await?;
     let Entry { is_terminal, signals, grace, .. } = *entry;
     let target = Target::Exec(&exec);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use formation::{Exit, Stream};
 use futures_util::future::{Either, select};
-use ps_engine::{ContainerCreateBody, Fault, LogOutput, Output};
+use ps_engine::{Container, ContainerCreateBody, Fault, LogOutput, Output};
 use ps_scheduler::{Cancel, Error, LAST_LINES, LogLine, Progress, Release, Requester, Source, Task};
 use tokio::time::Instant;
 
@@ -23,7 +23,7 @@ use crate::{blueprint, entrypoint, label, network, one_off};
 const LOOK: Duration = Duration::from_millis(50);
 
 /// How a task ended.
-enum Over {
+pub(crate) enum Over {
     Ended(Exit),
     TooLate,
     Cancelled,
@@ -43,17 +43,12 @@ pub(crate) fn run(
         });
     };
     let app = App { engine: docker.engine()?, world: docker.world(), name: &release.app };
-    let process_type = &task.process_type;
-    app.engine.run(app.end_abandoned(release.grace(&task.process_type), requester))?;
-    requester.cancel.check()?;
-    (requester.tell)(Progress::Note(format!("Running {process_type}: {}", task.command)));
-    let number = RandomState::new().hash_one(process_type) % 1_000_000_000;
-    let name = format!("{}.{process_type}.{number}", release.app);
+    let name = app.announce(release, task, requester)?;
     let mut last = VecDeque::new();
     let over = app.engine.run(async {
         let body = app.described(release, image, task).await;
         let id = app.engine.create(&name, body).await?;
-        let networks = beside::networks(app.world.root(), release, process_type);
+        let networks = beside::networks(app.world.root(), release, &task.process_type);
         let over = match network::join(app.engine, &id, &networks).await {
             Ok(()) => app.attend(&id, (release, task), requester, &mut last).await,
             Err((_, fault)) => Err(fault),
@@ -68,27 +63,55 @@ pub(crate) fn run(
         }
         over
     });
+    concluded(&app, over, (release, task), &last)
+}
+
+/// What a task comes to for its deploy.
+pub(crate) fn concluded(
+    app: &App<'_>,
+    over: Result<Over, Fault>,
+    (release, task): (&Release, &Task),
+    last: &VecDeque<String>,
+) -> Result<(), Error> {
     match over {
         Ok(Over::Ended(exit)) if exit.is_success() => Ok(()),
-        Ok(Over::Ended(exit)) => Err(task.failed(release, &format!("failed ({exit})"), &last)),
-        Ok(Over::TooLate) => Err(task.failed(release, &release.overdue(&task.process_type), &last)),
+        Ok(Over::Ended(exit)) => Err(task.failed(release, &format!("failed ({exit})"), last)),
+        Ok(Over::TooLate) => Err(task.failed(release, &release.overdue(&task.process_type), last)),
         Ok(Over::Cancelled) => Err(Error::Cancelled),
         Err(fault @ Fault::Refused { .. }) => {
-            Err(task.failed(release, &format!("could not be run: {fault}"), &last))
+            Err(task.failed(release, &format!("could not be run: {fault}"), last))
         }
-        Err(fault) => Err(app.error(fault, &format!("run the {process_type}"))),
+        Err(fault) => Err(app.error(fault, &format!("run the {}", task.process_type))),
     }
 }
 
 impl App<'_> {
+    /// Ends what is left of earlier tasks, and says that this one runs; a name for its container.
+    pub(crate) fn announce(
+        &self,
+        release: &Release,
+        task: &Task,
+        requester: &mut Requester<'_>,
+    ) -> Result<String, Error> {
+        let process_type = &task.process_type;
+        self.engine.run(self.end_abandoned(release.grace(process_type), requester))?;
+        requester.cancel.check()?;
+        (requester.tell)(Progress::Note(format!("Running {process_type}: {}", task.command)));
+        let number = RandomState::new().hash_one(process_type) % 1_000_000_000;
+        Ok(format!("{}.{process_type}.{number}", self.name))
+    }
+
     /// Ends the tasks of deploys that were killed.
     async fn end_abandoned(&self, grace: Duration, requester: &mut Requester<'_>) -> Result<(), Error> {
         let [root, ours, _] = self.filters();
         let listed = self.engine.list(&[root, ours, label::TASK.to_owned()]).await;
         let listed = listed.map_err(|fault| self.error(fault, "list the tasks"))?;
-        for container in listed.iter().filter(|container| container.is_over || one_off::is_due(container)) {
+        let is_left = |container: &&Container| {
+            label::task(container).is_some() && (container.is_over || one_off::is_due(container))
+        };
+        for container in listed.iter().filter(is_left) {
             if container.state.is_alive() {
-                let what = container.label(label::TASK).unwrap_or_default();
+                let what = label::task(container).unwrap_or_default();
                 let text = format!("Ending the {what} of an earlier deploy, which still runs");
                 (requester.tell)(Progress::Note(text));
             }
@@ -98,7 +121,7 @@ impl App<'_> {
         Ok(())
     }
 
-    async fn described(&self, release: &Release, image: &str, task: &Task) -> ContainerCreateBody {
+    pub(crate) async fn described(&self, release: &Release, image: &str, task: &Task) -> ContainerCreateBody {
         let (slot, grace) = (task.slot(), release.grace(&task.process_type));
         let beside = Beside {
             kind: one_off::KIND,
@@ -149,7 +172,7 @@ impl App<'_> {
 
 /// Passes on what is written, until there is no more. A connection that breaks off ends it as well: whoever calls asks how the container
 /// ended.
-async fn pass_on(
+pub(crate) async fn pass_on(
     mut output: Output,
     task: &Task,
     tell: &mut dyn FnMut(Progress),
@@ -179,7 +202,7 @@ async fn pass_on(
 }
 
 /// Returns when the task is to end.
-async fn until_told(cancel: &Cancel, timeout: Duration) -> Over {
+pub(crate) async fn until_told(cancel: &Cancel, timeout: Duration) -> Over {
     let ends_at = Instant::now().checked_add(timeout);
     loop {
         tokio::time::sleep(LOOK).await;

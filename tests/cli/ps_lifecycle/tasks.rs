@@ -6,6 +6,7 @@ use rustix::process::Signal;
 
 use crate::engine::{containers, dockerfile, has_engine, name};
 use crate::home::{Home, eventually, table};
+use crate::registry::docker;
 
 const WEB: &str = "web: exec sleep 1000\n";
 
@@ -138,4 +139,43 @@ fn a_task_ends_with_its_deploy_and_one_whose_deploy_was_killed_with_the_next() {
         "nothing is written down"
     );
     home.does(&["ps-lifecycle", "destroy", &app]);
+}
+
+#[test]
+fn what_predeploy_changes_is_kept_in_an_image_without_the_variables_of_the_app() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::new(), name("kept"));
+    let env = home.write("env", "GREETING=hello\n");
+    let predeploy = "test ! -e made && echo $GREETING >made";
+    let web = "web: cat made && echo $PWD $0 && exec sleep 1000\n";
+    let mut deploy = source(&home, &app, web, &serde_json::json!({"dokku": {"predeploy": predeploy}}));
+    deploy.extend(["--env-file".to_owned(), env.to_str().expect("text").to_owned()]);
+    let runs = |what: &str| {
+        eventually(what, || {
+            let logs = home.does(&["ps-lifecycle", "logs", &app]);
+            if logs.contains("| hello") && logs.contains("| /app /bin/sh") { Ok(()) } else { Err(logs) }
+        });
+    };
+    home.does(&words(&deploy));
+    runs("it has what predeploy made");
+    let image = || {
+        let [image] = &containers(&app, "{{.Image}}")[..] else { panic!("one container") };
+        let config = docker(&["inspect", "--format", "{{json .Config}}", image]);
+        (image.clone(), config)
+    };
+    let (first, config) = image();
+    assert!(!config.contains("GREETING") && config.contains(r#""Cmd":["web"]"#), "{config}");
+    home.does(&["ps-lifecycle", "restart", &app]);
+    assert_eq!(image().0, first);
+    runs("it is there after a restart");
+    // Each deploy begins with the image as it was built.
+    home.does(&["ps-lifecycle", "rebuild", &app]);
+    assert_ne!(image().0, first);
+    home.does(&["ps-lifecycle", "rollback", &app]);
+    assert_eq!(image().0, first, "what was prepared then");
+    home.does(&["ps-lifecycle", "destroy", &app]);
+    let images = docker(&["images", "--format", "{{.Repository}}"]);
+    assert!(!images.lines().any(|name| name == format!("formation/{app}")), "{images}");
 }

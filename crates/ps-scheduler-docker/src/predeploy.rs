@@ -1,0 +1,136 @@
+//! The task `predeploy` in a container: what it changes there is kept, as an image that is deployed. The container runs a shell that waits,
+//! and the task is another process in it. So the variables of the app are not written into the image, where they would stay after
+//! somebody has unset them.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::time::Duration;
+
+use formation::AppName;
+use futures_util::future::{Either, select};
+use ps_engine::{ContainerCreateBody, Engine, Fault, Image};
+use ps_scheduler::{Error, Release, Requester, Source, Task};
+use serde_json::json;
+
+use crate::app::App;
+use crate::docker_local::DockerLocal;
+use crate::task::{self, Over};
+use crate::{beside, label, network, one_off};
+
+/// What the container runs: it waits for a line that nobody writes.
+const WAITING: [&str; 3] = ["/bin/sh", "-c", "read -r _"];
+/// The labels of the container that are not true of what is made from its image. An instance has its own.
+const OF_CONTAINER: [&str; 7] =
+    [label::ROOT, label::APP, label::DYNO, label::CONTAINER_TYPE, label::WAITS, label::TASK, label::DEADLINE];
+/// The pause between two looks whether the task has ended, once it writes no more.
+const LOOK: Duration = Duration::from_millis(50);
+
+impl DockerLocal {
+    /// Runs the task on the image of a release, and makes another image of what it has changed; its id.
+    ///
+    /// # Errors
+    /// The task fails, or the engine does.
+    pub fn prepare_image(
+        &self,
+        release: &Release,
+        task: &Task,
+        requester: &mut Requester<'_>,
+    ) -> Result<String, Error> {
+        let Source::Image(image) = &release.source else {
+            return Err(Error::Unsupported {
+                scheduler: "docker-local".to_owned(),
+                what: "keep what a task has changed without an image",
+            });
+        };
+        let app = App { engine: self.engine()?, world: self.world(), name: &release.app };
+        let name = app.announce(release, task, requester)?;
+        let mut last = VecDeque::new();
+        let mut prepared = Ok(String::new());
+        let over = app.engine.run(async {
+            let of = app.engine.image(image).await?;
+            let body = app.described(release, image, task).await;
+            let id = app.engine.create(&name, waiting(&body, &of)).await?;
+            let networks = beside::networks(app.world.root(), release, &task.process_type);
+            let over = match network::join(app.engine, &id, &networks).await {
+                Ok(()) => app.perform(&id, (&body, &of), (release, task), requester, &mut last).await,
+                Err((_, fault)) => Err(fault),
+            };
+            if matches!(&over, Ok(Over::Ended(exit)) if exit.is_success()) {
+                prepared = app.engine.commit(&id, &self.instructions(app.name, &of)).await;
+            }
+            // Whatever became of it, nobody waits for it any more.
+            app.engine.remove(&id).await?;
+            over
+        });
+        task::concluded(&app, over, (release, task), &last)?;
+        let prepared = prepared.map_err(|fault| app.error(fault, "keep what predeploy has changed"))?;
+        self.name(app.name, &prepared)?;
+        Ok(prepared)
+    }
+
+    /// What an image says of itself that the container has of ours.
+    fn instructions(&self, app: &AppName, of: &Image) -> Vec<String> {
+        let (built, whose) = label::of_app(self.world().root(), app);
+        let ours = OF_CONTAINER.map(|name| format!("LABEL {name}=\"\""));
+        let mut instructions =
+            vec![format!("LABEL {built}={}", json!(whose).to_string().replace('$', "\\$"))];
+        instructions.extend(ours);
+        // In this order: the first one clears the second.
+        for (name, words) in [("ENTRYPOINT", &of.entrypoint), ("CMD", &of.command)] {
+            if !words.is_empty() {
+                instructions.push(format!("{name} {}", json!(words)));
+            }
+        }
+        instructions
+    }
+}
+
+/// The same container, which waits in place of what it would run, and has no variables of ours.
+fn waiting(body: &ContainerCreateBody, of: &Image) -> ContainerCreateBody {
+    let waits = Some(WAITING.map(str::to_owned).to_vec());
+    let (entrypoint, cmd) = if of.entrypoint.is_empty() { (None, waits) } else { (waits, None) };
+    let mut waiting =
+        ContainerCreateBody { entrypoint, cmd, env: None, open_stdin: Some(true), ..body.clone() };
+    if let Some(host) = &mut waiting.host_config {
+        host.auto_remove = Some(false);
+    }
+    waiting
+}
+
+impl App<'_> {
+    /// Runs the task in a container that waits, and waits for its end.
+    async fn perform(
+        &self,
+        id: &str,
+        (body, of): (&ContainerCreateBody, &Image),
+        (release, task): (&Release, &Task),
+        requester: &mut Requester<'_>,
+        last: &mut VecDeque<String>,
+    ) -> Result<Over, Fault> {
+        self.engine.start(id).await?;
+        let command = body.cmd.iter().flatten();
+        let words: Vec<String> = of.entrypoint.iter().chain(command).cloned().collect();
+        let env = body.env.as_deref().unwrap_or_default();
+        let exec = self.engine.exec(id, &words, env, false).await?;
+        let (_, output) = self.engine.start_exec(&exec, false).await?;
+        let Requester { tell, cancel, .. } = requester;
+        let ended = pin!(async {
+            task::pass_on(output, task, *tell, last).await;
+            ended(self.engine, &exec).await
+        });
+        let told = pin!(task::until_told(cancel, release.run_timeout(&task.process_type)));
+        match select(ended, told).await {
+            Either::Left((status, _)) => Ok(Over::Ended(one_off::exit(status?))),
+            Either::Right((over, _)) => Ok(over),
+        }
+    }
+}
+
+async fn ended(engine: &Engine, exec: &str) -> Result<i64, Fault> {
+    loop {
+        if let Some(status) = engine.exec_status(exec).await? {
+            return Ok(status);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
