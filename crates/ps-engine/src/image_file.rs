@@ -89,6 +89,7 @@ mod tests {
             digests: Vec::new(),
             labels,
             entrypoint: Vec::new(),
+            command: Vec::new(),
             environment,
             directory: directory.to_owned(),
         }
