@@ -201,9 +201,9 @@ impl HealthCheck {
         match () {
             () if !self.command.is_empty() => None,
             () if self.uptime > 0 && self.goes_on() => Some("only a startup check looks at the uptime"),
-            () if !matches!(self.scheme.to_ascii_lowercase().as_str(), "" | "http") => {
-                Some("a check by another scheme than http is not made: a `command` may ask, such as curl --insecure")
-            }
+            () if !matches!(self.scheme.to_ascii_lowercase().as_str(), "" | "http") => Some(
+                "a check by another scheme than http is not made: a `command` may ask, such as curl --insecure",
+            ),
             () => None,
         }
     }
