@@ -285,11 +285,11 @@ mod tests {
                 r#"{{"slot":"{slot}","state":"stopped","process":null,"port":null,"since":"2026-01-01T00:00:00Z",
                     "restarts":0,"last_exit":null,"revision":1,"reason":"said of {slot}"}}"#
             );
-            fs::write(directory.join("status.json"), text).expect("written");
+            fs::write(Status::file(&directory), text).expect("written");
         };
         for (few, slots) in [(true, &slots[..5]), (false, &slots[..])] {
             slots.iter().for_each(add);
-            fs::write(service.instance(&slots[3]).join("status.json"), "{").expect("written");
+            fs::write(Status::file(&service.instance(&slots[3])), "{").expect("written");
             let found = each(&service, &Statuses::of(&service.directory), true, &[], None).expect("readable");
             let names: Vec<Slot> = found.instances.iter().map(|instance| instance.slot.clone()).collect();
             assert_eq!((names == slots, slots.len() < MANY), (true, few), "{names:?}");

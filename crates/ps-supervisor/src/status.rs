@@ -182,7 +182,12 @@ impl Status {
     /// # Errors
     /// It cannot be read, makes no sense, or is of a later format.
     pub fn read(directory: &Path) -> Result<Option<Self>, Error> {
-        read(directory.join(STATUS_FILE))
+        read(Self::file(directory))
+    }
+
+    /// Where the status of a slot is, in its directory.
+    pub fn file(directory: &Path) -> PathBuf {
+        directory.join(STATUS_FILE)
     }
 
     /// The runs of a slot that may live: this one, which fills it or filled it last, comes first. A run beside it whose

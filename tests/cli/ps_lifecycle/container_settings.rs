@@ -53,7 +53,6 @@ fn drifts(rows: &[Value]) -> Vec<&str> {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one deploy, and all that is true of it")]
 fn the_engine_says_of_a_container_what_app_json_and_properties_set_for_its_type_and_the_report_who_did() {
     if !has_engine() {
         return;

@@ -23,12 +23,16 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 pub(crate) struct Claims {
     kept: Option<Kept>,
     others: Option<BTreeSet<u16>>,
-    /// `Some(None)`: it cannot be used.
-    index: Option<Option<Index>>,
+    /// Once it was looked for.
+    index: Option<Opened>,
     choosing: Option<Choosing>,
     /// Ports that were chosen, for the index.
     chosen: Vec<u16>,
 }
+
+/// The index of the ports of all apps; `None` if it cannot be used.
+#[derive(Debug)]
+struct Opened(Option<Index>);
 
 #[derive(Debug)]
 struct Choosing {
@@ -62,8 +66,8 @@ impl Claims {
         if all_services(spec, service).is_none() {
             return false;
         }
-        let index = self.index.get_or_insert_with(|| Index::beside(service)).as_ref();
-        let asked = index.and_then(|index| index.claim(port, spec.app.as_str()).ok());
+        let Opened(index) = self.index.get_or_insert_with(|| Opened(Index::beside(service)));
+        let asked = index.as_ref().and_then(|index| index.claim(port, spec.app.as_str()).ok());
         asked.map_or_else(|| self.others(spec, service).contains(&port), |owner| owner == Owner::Other)
     }
 
