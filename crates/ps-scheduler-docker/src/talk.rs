@@ -60,7 +60,11 @@ impl Talk<'_> {
     pub(crate) async fn hold(&self, (input, mut output): (Input, Output)) -> Result<Over, Fault> {
         let _raw = self.is_terminal.then(RawMode::enter);
         let drained = pin!(drain(&mut output));
-        let fed = pin!(feed(input, stdin()));
+        // What is typed may ask for the size of the terminal, so it arrives once that is known there.
+        let fed = pin!(async {
+            self.fit_first().await;
+            feed(input, stdin()).await
+        });
         let is_late = Cell::new(false);
         let tended = pin!(self.tend(&is_late));
         match select(drained, select(tended, fed)).await {
@@ -78,7 +82,6 @@ impl Talk<'_> {
 
     /// Passes on signals and the size of the terminal, and notes that its time is over. Returns once the process had to be killed.
     async fn tend(&self, is_late: &Cell<bool>) -> Result<Over, Fault> {
-        self.fit_first().await;
         let signals = listener(self.signals.fd).ok();
         let times_out = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut kill_at = None;
