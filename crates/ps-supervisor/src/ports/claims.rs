@@ -1,6 +1,7 @@
 //! The ports that the slots of all apps keep, read from their files, so that no two apps choose the same one. A lock is
 //! held while an app chooses. This module does not know what a port is used for.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
@@ -23,16 +24,12 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 pub(crate) struct Claims {
     kept: Option<Kept>,
     others: Option<BTreeSet<u16>>,
-    /// Once it was looked for.
-    index: Option<Opened>,
+    /// `None` in it: it cannot be used.
+    index: OnceCell<Option<Index>>,
     choosing: Option<Choosing>,
     /// Ports that were chosen, for the index.
     chosen: Vec<u16>,
 }
-
-/// The index of the ports of all apps; `None` if it cannot be used.
-#[derive(Debug)]
-struct Opened(Option<Index>);
 
 #[derive(Debug)]
 struct Choosing {
@@ -66,8 +63,8 @@ impl Claims {
         if all_services(spec, service).is_none() {
             return false;
         }
-        let Opened(index) = self.index.get_or_insert_with(|| Opened(Index::beside(service)));
-        let asked = index.as_ref().and_then(|index| index.claim(port, spec.app.as_str()).ok());
+        let index = self.index.get_or_init(|| Index::beside(service)).as_ref();
+        let asked = index.and_then(|index| index.claim(port, spec.app.as_str()).ok());
         asked.map_or_else(|| self.others(spec, service).contains(&port), |owner| owner == Owner::Other)
     }
 
