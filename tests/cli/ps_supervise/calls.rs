@@ -11,8 +11,8 @@ use crate::steps::has_strace;
 /// How many instances start.
 const SLOTS: u16 = 24;
 /// The calls from the fork of one instance to that of the next: 80, and some 20 more where another process was started on the machine in
-/// the same moment. There is room for what a debug build adds. It was 150 once.
-const MOST: usize = 112;
+/// the same moment. There is room for what a debug build adds. It was 150 once, where no other process was started.
+const MOST: usize = 140;
 
 #[test]
 fn an_instance_is_started_by_a_hundred_calls_and_the_last_one_by_no_more_than_the_first() {

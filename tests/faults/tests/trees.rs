@@ -54,7 +54,7 @@ const fn verb(line: &'static str, reads: &'static [&'static str]) -> Verb {
 const FORMATION: &[&str] = &[SCALE, OLD];
 const OF_CHANGE: &[&str] = &[SCALE, OLD, CAN_SCALE, PROCFILE];
 const OF_TRIGGER: &[&str] = &[SCALE, OLD, PROCFILE];
-const OF_REPORT: &[&str] = &[SCALE, OLD, POLICY, CAN_SCALE, TIMEOUT, DEPLOYED, SCHEDULER, STATUS];
+const OF_REPORT: &[&str] = &[SCALE, POLICY, CAN_SCALE, TIMEOUT, DEPLOYED, SCHEDULER, STATUS];
 const OF_ALL: &[&str] = &[POLICY, CAN_SCALE, TIMEOUT, DEPLOYED, SCHEDULER, STATUS, RECORD];
 
 const VERBS: &[Verb] = &[
