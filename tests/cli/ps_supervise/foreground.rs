@@ -36,7 +36,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::service::eventually;
+use crate::service::{eventually, eventually_seen};
 
 /// A source directory and a runtime directory of its own.
 struct Source {
@@ -216,7 +216,14 @@ impl Running<'_> {
     }
 
     fn await_words(name: &str, taken: &Taken, words: &str) {
-        eventually(&format!("{name} says {words:?}"), || taken.text().contains(words).then_some(()));
+        let says = || taken.text().contains(words).then_some(());
+        eventually_seen(&format!("{name} says {words:?}"), says, || taken.text());
+    }
+
+    /// Waits until stderr has these words so many times.
+    fn await_err_times(&self, words: &str, times: usize) {
+        let says = || (self.err.text().matches(words).count() == times).then_some(());
+        eventually_seen(&format!("{times} times {words:?}"), says, || self.err.text());
     }
 
     /// Waits for its end, and for that of everything it started.

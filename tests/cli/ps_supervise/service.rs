@@ -239,13 +239,22 @@ pub(crate) fn programs() -> PathBuf {
 }
 
 /// What `look` finds, once it finds something.
-pub(crate) fn eventually<T>(fact: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(fact: &str, look: impl FnMut() -> Option<T>) -> T {
+    eventually_seen(fact, look, String::new)
+}
+
+/// The same; if it never comes, what `seen` says is told.
+pub(crate) fn eventually_seen<T>(
+    fact: &str,
+    mut look: impl FnMut() -> Option<T>,
+    seen: impl Fn() -> String,
+) -> T {
     let begin = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(begin.elapsed() < DEADLINE, "not within {DEADLINE:?}: {fact}");
+        assert!(begin.elapsed() < DEADLINE, "not within {DEADLINE:?}: {fact}: {}", seen());
         thread::sleep(Duration::from_millis(5));
     }
 }

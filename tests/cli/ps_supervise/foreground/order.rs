@@ -135,14 +135,12 @@ fn what_waits_at_an_interrupt_is_not_started_while_others_take_their_time_to_end
     running.await_out("late up");
     fs::remove_file(source.path().join("ready")).expect("it is ours");
     fs::write(source.path().join("watched"), "2").expect("written");
-    eventually("web waits for db anew", || {
-        (running.err.text().matches("web.1  | waits for db to be ready\n").count() == 2).then_some(())
-    });
+    running.await_err_times("web.1  | waits for db to be ready\n", 2);
     running.signal(Signal::INT);
     running.await_err("SIGINT: ending");
     fs::write(source.path().join("ready"), "").expect("written");
     // Nothing that runs needs db, so it ends although late does not yet.
-    eventually("db has ended", || (running.err.text().matches("db.1   | ended").count() == 2).then_some(()));
+    running.await_err_times("db.1   | ended", 2);
     fs::write(source.path().join("go"), "").expect("written");
     let ended = running.end();
     assert_eq!((ended.text().matches("web up").count(), ended.code()), (1, 0), "{}", ended.err);
