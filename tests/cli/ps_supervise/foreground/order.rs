@@ -5,7 +5,6 @@ use std::fs;
 use rustix::process::Signal;
 
 use super::Source;
-use crate::service::eventually;
 
 /// A service that says when it is told to end, and ends at once.
 const DB: &str = "trap 'echo db ends; exit 0' TERM; echo db up; while :; do sleep 0.05; done";
