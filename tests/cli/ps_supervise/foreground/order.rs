@@ -135,6 +135,7 @@ fn what_waits_at_an_interrupt_is_not_started_while_others_take_their_time_to_end
     fs::remove_file(source.path().join("ready")).expect("it is ours");
     fs::write(source.path().join("watched"), "2").expect("written");
     running.await_err_times("web.1  | waits for db to be ready\n", 2);
+    running.await_err_times("db.1   | started with pid", 2);
     running.signal(Signal::INT);
     running.await_err("SIGINT: ending");
     fs::write(source.path().join("ready"), "").expect("written");
