@@ -52,6 +52,13 @@ fn docker(words: &[&str]) {
     assert!(ran.status.success(), "docker {words:?}: {}", String::from_utf8_lossy(&ran.stderr));
 }
 
+/// Whether a container has this address. When it is started again, another one may have taken that which it had.
+fn is_address(id: &str, address: &str) -> bool {
+    let format = "{{.NetworkSettings.IPAddress}}";
+    let ran = Command::new("docker").args(["inspect", "--format", format, id]).output();
+    String::from_utf8_lossy(&ran.expect("docker runs").stdout).trim() == address.trim()
+}
+
 /// Waits for a fact that takes a rollout or two.
 fn eventually(what: &str, look: impl Fn() -> Result<(), String>) {
     let begin = Instant::now();
@@ -98,12 +105,6 @@ fn clients_are_not_led_to_a_container_that_is_not_ready_until_it_is() {
     let (home, app) = deployed("busy", "exec sleep 1000", CHECKS);
     let before = containers(&app, "{{.ID}}");
     let (path, told) = (ip(&home, &app), home.path("told"));
-    // When it is started again, another container may have taken the one that it had.
-    let is_its_own = |now: &str| {
-        let format = "{{.NetworkSettings.IPAddress}}";
-        let ran = Command::new("docker").args(["inspect", "--format", format, &before[0]]).output();
-        String::from_utf8_lossy(&ran.expect("docker runs").stdout).trim() == now.trim()
-    };
     let mut watch = watch(&home, &[&app], &[]);
     docker(&["exec", &before[0], "touch", "/busy"]);
     eventually("its address is gone and the proxy was told", || {
@@ -115,7 +116,7 @@ fn clients_are_not_led_to_a_container_that_is_not_ready_until_it_is() {
     eventually("its address is back and the proxy was told", || {
         let calls = fs::read_to_string(&told).unwrap_or_default();
         let now = fs::read_to_string(&path).unwrap_or_default();
-        is("calls", now == address && calls.lines().count() == 2, || format!("{calls:?} {now}"))
+        is("calls", is_address(&before[0], &now) && calls.lines().count() == 2, || format!("{calls:?} {now}"))
     });
     assert_eq!(home.states(&app), table(&[("web.1", "running")]));
     assert_eq!(containers(&app, "{{.ID}}"), before, "it was not replaced");
@@ -131,19 +132,13 @@ fn an_address_that_is_not_the_one_of_the_container_is_written_anew_when_the_engi
     let (home, app) = deployed("moved", "exec sleep 1000", "{}");
     let before = containers(&app, "{{.ID}}");
     let (path, told) = (ip(&home, &app), home.path("told"));
-    // When it is started again, another container may have taken the one that it had.
-    let is_its_own = |now: &str| {
-        let format = "{{.NetworkSettings.IPAddress}}";
-        let ran = Command::new("docker").args(["inspect", "--format", format, &before[0]]).output();
-        String::from_utf8_lossy(&ran.expect("docker runs").stdout).trim() == now.trim()
-    };
     let mut watch = watch(&home, &[&app], &[]);
     fs::write(&path, "10.9.8.7").expect("written");
     docker(&["restart", "--time", "0", &before[0]]);
     eventually("its address is written down, and the proxy told", || {
         let now = fs::read_to_string(&path).unwrap_or_default();
         let is_told = fs::read_to_string(&told).is_ok_and(|calls| !calls.is_empty());
-        is("address", is_its_own(&now) && is_told, || format!("{now} {is_told}"))
+        is("address", is_address(&before[0], &now) && is_told, || format!("{now} {is_told}"))
     });
     // The same holds for what has changed while nobody watched.
     watch.signal(Signal::TERM);
@@ -152,7 +147,7 @@ fn an_address_that_is_not_the_one_of_the_container_is_written_anew_when_the_engi
     let _watch = self::watch(&home, &[&app], &[]);
     eventually("its address is written down", || {
         let now = fs::read_to_string(&path).unwrap_or_default();
-        is("address", is_its_own(&now), || now.clone())
+        is("address", is_address(&before[0], &now), || now.clone())
     });
 }
 
