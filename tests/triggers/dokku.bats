@@ -66,6 +66,9 @@ ps() {
   id=$(docker run --detach --network=none --label=dokku --label=com.dokku.container-type=deploy \
     formation-test/busybox:latest sh -c 'sleep 601; true') || skip "no engine: scripts/setup starts one"
   echo "$id" >"$DOKKU_ROOT/demo/CONTAINER.web.1"
+  # The shell may not have started it yet.
+  # shellcheck disable=SC2016  # The variables are that shell's.
+  timeout 60 sh -c 'until docker top "$0" | grep -q " sleep 601$"; do sleep 0.1; done' "$id"
   run "$PLUGIN/subcommands/default" ps demo
   local json
   json=$("$FORMATION_BIN/ps-lifecycle" processes demo --json)
