@@ -8,7 +8,7 @@ mod live;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -46,6 +46,19 @@ enum Manner {
     Live(Arc<AtomicBool>),
     /// An object for each thing that happens.
     Events(Events),
+}
+
+/// Ends the thread that keeps the lines up to date, also where the deed panics: it would be waited for without end.
+struct EndsWithTheDeed<'a> {
+    is_over: &'a AtomicBool,
+    ticker: &'a Thread,
+}
+
+impl Drop for EndsWithTheDeed<'_> {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.ticker.unpark();
+    }
 }
 
 impl Teller {
@@ -133,10 +146,8 @@ impl Teller {
                     self.show(&self.boards());
                 }
             });
-            let done = deed();
-            is_over.store(true, Ordering::Relaxed);
-            ticker.thread().unpark();
-            done
+            let _ends = EndsWithTheDeed { is_over: &is_over, ticker: ticker.thread() };
+            deed()
         });
         let mut boards = self.boards();
         if let Some(board) = boards.get_mut(app) {

@@ -62,6 +62,7 @@ mod terminal;
 mod watch;
 mod watch_file;
 mod watch_look;
+mod watch_notes;
 mod watch_rounds;
 mod watch_schedule;
 

@@ -2,9 +2,8 @@
 //! watch writes it before it starts a run, and goes on from it. A file of another version, or one that cannot be read, says nothing.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use durable::{Access, Directory};
 use formation::{AppName, Exit, ProcessType, Quantity, Slot, State};
 use jiff::Timestamp;
 use ps_apps::World;
@@ -15,10 +14,10 @@ use timetable::{Course, Timetable};
 use type_settings::TypeSettings;
 
 use crate::docker_local::DockerLocal;
+use crate::watch_notes;
 
 const FILE: &str = "schedule.json";
 const FORMAT: u8 = 1;
-const MAX_BYTES: u64 = 4 << 20;
 
 /// Says when what has these settings is due, and what is wrong with its time zone. `None`: it has no schedule.
 pub type Timetables = fn(&TypeSettings) -> Option<(Timetable, Option<String>)>;
@@ -65,25 +64,21 @@ impl Scheduled {
 impl Schedules {
     /// What is written of an app.
     pub(crate) fn read(world: &World, app: &AppName) -> Self {
-        let bytes = durable::state(&directory(world, app).join(FILE), MAX_BYTES).unwrap_or_default();
-        let read: Option<Self> = serde_json::from_slice(&bytes).ok();
+        let read: Option<Self> = watch_notes::read(world, app, FILE);
         read.filter(|schedules| schedules.format == FORMAT).unwrap_or_default()
     }
 
     /// Writes it down, if it is not what was there before. Where nothing runs by a schedule there is no file.
     pub(crate) fn write(&self, world: &World, app: &AppName) -> Result<(), ps_apps::Error> {
-        let directory = directory(world, app);
         if self.types.is_empty() {
-            forget(&directory);
+            forget(&watch_notes::directory(world, app));
             return Ok(());
         }
         let written = Self { format: FORMAT, ..self.clone() };
         if written == Self::read(world, app) {
             return Ok(());
         }
-        let text = serde_json::to_vec(&written).expect("plain data");
-        let access = Access::like(world.lib(), 0o600);
-        Ok(Directory::open(world.lib(), &directory)?.write(FILE, &text, access)?)
+        watch_notes::write(world, app, FILE, &written)
     }
 
     /// Takes in what is scheduled now: what was before goes on where its schedule is the same.
@@ -148,15 +143,12 @@ pub(crate) fn forget(directory: &Path) {
     let _ = std::fs::remove_file(directory.join(FILE));
 }
 
-fn directory(world: &World, app: &AppName) -> PathBuf {
-    world.data_dir("scheduler-docker-local", app)
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
+    use crate::watch_notes::directory;
 
     fn wanted(schedule: &str) -> [(ProcessType, Timetable, u16); 1] {
         let schedule = schedule.parse().expect("a schedule");

@@ -2,19 +2,18 @@
 //! file of another version, or one that cannot be read, says nothing: what it would say is found again.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use durable::{Access, Directory};
 use formation::{AppName, Slot, Which};
 use ps_apps::World;
 use ps_scheduler::Error;
 use serde::{Deserialize, Serialize};
 
 use crate::docker_local::DockerLocal;
+use crate::watch_notes;
 
 const FILE: &str = "watch.json";
 const FORMAT: u8 = 1;
-const MAX_BYTES: u64 = 4 << 20;
 
 /// How often an instance of one release is started anew that the engine has given up.
 pub(crate) const MOST_STARTS: u32 = 3;
@@ -49,8 +48,7 @@ pub(crate) struct Withdrawn {
 impl Watched {
     /// What is written of an app.
     pub(crate) fn read(world: &World, app: &AppName) -> Self {
-        let bytes = durable::state(&directory(world, app).join(FILE), MAX_BYTES).unwrap_or_default();
-        let read: Option<Self> = serde_json::from_slice(&bytes).ok();
+        let read: Option<Self> = watch_notes::read(world, app, FILE);
         read.filter(|watched| watched.format == FORMAT).unwrap_or_default()
     }
 
@@ -60,9 +58,7 @@ impl Watched {
         if written == (Self { format: FORMAT, ..Self::read(world, app) }) {
             return Ok(());
         }
-        let text = serde_json::to_vec(&written).expect("plain data");
-        let access = Access::like(world.lib(), 0o600);
-        Ok(Directory::open(world.lib(), &directory(world, app))?.write(FILE, &text, access)?)
+        watch_notes::write(world, app, FILE, &written)
     }
 
     /// Why clients are not led to the container of an instance, if that is so.
@@ -106,13 +102,10 @@ pub(crate) fn forget(directory: &Path) {
     let _ = std::fs::remove_file(directory.join(FILE));
 }
 
-fn directory(world: &World, app: &AppName) -> PathBuf {
-    world.data_dir("scheduler-docker-local", app)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch_notes::directory;
 
     #[test]
     fn an_instance_is_started_three_times_for_one_release_and_then_given_up() {

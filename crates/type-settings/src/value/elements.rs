@@ -22,6 +22,19 @@ pub(crate) fn split(text: &str) -> Result<Vec<String>, String> {
     if elements.iter().any(String::is_empty) { Err("an element is empty".to_owned()) } else { Ok(elements) }
 }
 
+/// The same, each read, and no two of one name.
+pub(crate) fn of_different_names<T>(
+    text: &str,
+    read: impl Fn(&str) -> Result<T, String>,
+    name: impl Fn(&T) -> &str,
+) -> Result<Vec<T>, String> {
+    let elements: Vec<T> = split(text)?.iter().map(|element| read(element)).collect::<Result<_, _>>()?;
+    match twice(elements.iter().map(name)) {
+        Some(name) => Err(format!("{name} is there twice")),
+        None => Ok(elements),
+    }
+}
+
 /// Writes elements as [`split`] reads them.
 pub(crate) fn write<T: fmt::Display>(f: &mut fmt::Formatter<'_>, elements: &[T]) -> fmt::Result {
     f.write_str(&listed(elements))

@@ -47,12 +47,7 @@ impl FromStr for Labels {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let labels: Vec<Label> =
-            elements::split(text)?.iter().map(|one| label(one)).collect::<Result<_, _>>()?;
-        match elements::twice(labels.iter().map(|label| &*label.name)) {
-            Some(name) => Err(format!("{name} is there twice")),
-            None => Ok(Self(labels)),
-        }
+        elements::of_different_names(text, label, |label| &label.name).map(Self)
     }
 }
 

@@ -59,12 +59,7 @@ impl FromStr for Ulimits {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let limits: Vec<NamedLimit> =
-            elements::split(text)?.iter().map(|one| limit(one)).collect::<Result<_, _>>()?;
-        match elements::twice(limits.iter().map(|limit| &*limit.name)) {
-            Some(name) => Err(format!("{name} is there twice")),
-            None => Ok(Self(limits)),
-        }
+        elements::of_different_names(text, limit, |limit| &limit.name).map(Self)
     }
 }
 
