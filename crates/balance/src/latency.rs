@@ -1,0 +1,82 @@
+//! How long connects took: counts in classes that grow with the time, so that a percentile is right to a quarter.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Each doubling of the time is divided into so many classes.
+const PARTS: u32 = 4;
+/// Up to 2^26 microseconds, about a minute; what takes longer counts as that.
+const CLASSES: usize = 27 * PARTS as usize;
+
+/// Counts of durations. Empty until the first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Latency {
+    counts: Vec<u32>,
+}
+
+impl Latency {
+    pub(crate) fn add(&mut self, took: Duration) {
+        self.counts.resize(CLASSES, 0);
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        let count = &mut self.counts[class(micros)];
+        *count = count.saturating_add(1);
+    }
+
+    /// The time within which so many of a hundred were done, in microseconds; none if nothing was counted.
+    pub(crate) fn percentile(&self, percent: u64) -> Option<u64> {
+        let all: u64 = self.counts.iter().map(|count| u64::from(*count)).sum();
+        let wanted = (all * percent).div_ceil(100).max(1);
+        let mut seen = 0;
+        let within = |(at, count): (usize, &u32)| {
+            seen += u64::from(*count);
+            (seen >= wanted).then(|| upper(at))
+        };
+        self.counts.iter().enumerate().find_map(within)
+    }
+}
+
+fn class(micros: u32) -> usize {
+    let micros = micros.max(1);
+    let doubling = micros.ilog2();
+    // The two bits below the highest one.
+    let part = if doubling >= 2 { (micros >> (doubling - 2)) & 3 } else { (micros << (2 - doubling)) & 3 };
+    ((doubling * PARTS + part) as usize).min(CLASSES - 1)
+}
+
+/// The longest time of a class, in microseconds.
+fn upper(class: usize) -> u64 {
+    let (doubling, part) = (class / PARTS as usize, class % PARTS as usize);
+    ((1_u64 << doubling) * (u64::from(PARTS) + part as u64 + 1)).div_ceil(u64::from(PARTS))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Latency;
+
+    fn of(micros: impl Iterator<Item = u64>) -> Latency {
+        let mut latency = Latency::default();
+        micros.for_each(|it| latency.add(Duration::from_micros(it)));
+        latency
+    }
+
+    #[test]
+    fn a_percentile_is_right_to_a_quarter_and_never_too_small() {
+        for scale in [1, 7, 100, 5_000, 100_000] {
+            let latency = of((1..=1000).map(|it| it * scale));
+            for percent in [50, 99] {
+                let exact = percent * 10 * scale;
+                let said = latency.percentile(percent).expect("a thousand were counted");
+                assert!(said >= exact && said <= exact + exact / 4 + 1, "{percent} of {scale}: {said}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_counted_is_no_time_and_hours_are_counted_as_the_longest_class() {
+        assert_eq!(of(std::iter::empty()).percentile(50), None);
+        assert!(of(std::iter::once(7_200_000_000)).percentile(99).is_some_and(|it| it > 60_000_000));
+    }
+}

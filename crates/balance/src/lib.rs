@@ -1,0 +1,18 @@
+//! Which instance a new connection goes to. A table of backends as a value: what is wanted comes in, choices and counts go
+//! out. Whoever uses it makes the connections and says what time it is.
+
+mod backend;
+mod health;
+mod latency;
+mod share;
+mod standing;
+mod table;
+pub mod wire;
+
+pub use backend::{Ending, Key};
+pub use table::{Choice, InvalidSet, Table};
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,193 @@
+//! What a supervisor and `ps-balance` say to each other: version 1. Each message is one JSON object on one line, with one key that
+//! names it. A message or a field that a later version adds is ignored by this one.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// The version of these messages.
+pub const VERSION: u32 = 1;
+
+/// From a supervisor, or whoever connects to the control socket, to `ps-balance`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Who speaks. Whoever has said it is told of everything that happens from then on.
+    Hello(Greeting),
+    /// The backends from now on; answered by `applied`.
+    Set(Set),
+    /// Answered by the numbers.
+    Numbers {},
+    /// Accept no more connections, and end when the present ones have ended or the drain limit has passed.
+    Leave {},
+    /// Answered by `listeners`, which carries the listening sockets.
+    Listeners {},
+    /// Execute the program anew, without closing a connection.
+    Upgrade {},
+}
+
+/// The first message of a supervisor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The app whose address it is.
+    #[serde(default)]
+    pub app: Option<String>,
+}
+
+/// A list of backends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Set {
+    /// A number that the answer repeats.
+    pub revision: u64,
+    /// While it is not null, new connections are held until a list without it comes, for so many seconds at most.
+    #[serde(default)]
+    pub pause_seconds: Option<u32>,
+    /// How long a backend that is being drained keeps its connections, from this list on. Unchanged where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain_seconds: Option<u32>,
+    /// Backends that are left out get no new connection.
+    pub backends: Vec<Wanted>,
+}
+
+/// What a list says about one backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Its name, which nobody else in the list has.
+    pub id: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its part of the new connections, in proportion to the others; a backend with 0 gets none.
+    #[serde(default = "usual_weight")]
+    pub weight: u32,
+    /// Whether it gets new connections.
+    pub state: State,
+    /// The release that it runs, for the numbers.
+    #[serde(default)]
+    pub release: Option<u64>,
+}
+
+impl Wanted {
+    /// The same, to be drained.
+    #[must_use]
+    pub fn draining(self) -> Self {
+        Self { state: State::Drain, ..self }
+    }
+}
+
+fn usual_weight() -> u32 {
+    100
+}
+
+/// Whether a backend gets new connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It does.
+    Ready,
+    /// It does not; those that it has go on until the drain limit.
+    Drain,
+}
+
+/// From `ps-balance` to a supervisor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Report {
+    /// Its first message.
+    Hello(Introduction),
+    /// The list of this revision holds: every connection that is accepted from now on follows it.
+    Applied {
+        /// As in the list.
+        revision: u64,
+    },
+    /// A request that was not carried out, and why.
+    Refused {
+        /// The reason.
+        reason: String,
+    },
+    /// A backend that is being drained or was forgotten has no connection any more. Told once.
+    Drained(Drained),
+    /// There was no connection for so long. A supervisor that can start it again may answer `leave`.
+    Idle {
+        /// For how long.
+        seconds: u64,
+    },
+    /// What was counted.
+    Numbers(Numbers),
+    /// The listening sockets, which come with this line (`SCM_RIGHTS`) in this order.
+    Listeners {
+        /// The address of each.
+        addresses: Vec<SocketAddr>,
+    },
+}
+
+/// The first message of `ps-balance`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Introduction {
+    /// [`VERSION`].
+    pub version: u32,
+    /// How it hands on what arrives.
+    pub mode: Mode,
+}
+
+/// How connections are handed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Byte for byte.
+    Tcp,
+    /// Request by request.
+    Http,
+}
+
+/// What became of a backend that was drained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drained {
+    /// The backend.
+    pub id: String,
+    /// How many connections it had in all.
+    pub connections: u64,
+    /// How many of them were still open when the drain limit passed.
+    pub cut: u64,
+}
+
+/// What was counted since the start. An upgrade does not begin anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbers {
+    /// Connections of clients.
+    pub accepted: u64,
+    /// Those of them that are open.
+    pub open: u64,
+    /// Those that no backend took.
+    pub refused: u64,
+    /// Bytes from clients to backends.
+    pub bytes_in: u64,
+    /// Bytes from backends to clients.
+    pub bytes_out: u64,
+    /// The backends of the list, and those that still have connections.
+    pub backends: Vec<BackendNumbers>,
+}
+
+/// What was counted of one backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendNumbers {
+    /// The backend.
+    pub id: String,
+    /// The release that it runs.
+    #[serde(default)]
+    pub release: Option<u64>,
+    /// Connections in all.
+    pub connections: u64,
+    /// Those that are open or being opened.
+    pub open: u64,
+    /// Connects that were refused or not answered in time.
+    pub failed: u64,
+    /// Connections that were still open when the drain limit passed.
+    #[serde(default)]
+    pub cut: u64,
+    /// Half of the connects took at most so many microseconds.
+    pub connect_p50_us: Option<u64>,
+    /// 99 of 100 connects took at most so many microseconds.
+    pub connect_p99_us: Option<u64>,
+}
