@@ -46,6 +46,9 @@ pub enum Ask {
 /// A GET request that must be answered with 2xx.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Get {
+    /// By which protocol.
+    #[serde(default, skip_serializing_if = "Scheme::is_http")]
+    pub scheme: Scheme,
     /// Its path.
     pub path: String,
     /// Headers beside those that every request has, or in their place.
@@ -54,6 +57,33 @@ pub struct Get {
     /// What the body must contain; empty: anything.
     #[serde(default)]
     pub content: String,
+}
+
+/// By which protocol a GET is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheme {
+    /// Plain http.
+    #[default]
+    Http,
+    /// http in a session of TLS, whatever certificate the other side has.
+    Https,
+}
+
+impl Scheme {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_http(&self) -> bool {
+        *self == Self::Http
+    }
+}
+
+impl Get {
+    /// The name that its header `Host` gives, without a port.
+    pub fn host(&self) -> Option<&str> {
+        let (_, host) = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"))?;
+        let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+        Some(name.map_or(host.as_str(), |(name, _)| name))
+    }
 }
 
 impl Check {
@@ -91,6 +121,9 @@ impl fmt::Display for Check {
             },
             Ask::Get(get) => {
                 write!(f, "answer GET {}", get.path)?;
+                if get.scheme == Scheme::Https {
+                    f.write_str(" by https")?;
+                }
                 if let Some(port) = self.port {
                     write!(f, " on port {port}")?;
                 }

@@ -12,14 +12,14 @@ use rustix::net::{
 
 /// A TCP connection that is being established, or is.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub struct Connection {
     socket: OwnedFd,
     address: SocketAddr,
 }
 
 impl Connection {
     /// Begins to connect. Whether that succeeds, [`Self::established`] says once the descriptor is writable.
-    pub(crate) fn begin(address: SocketAddr) -> io::Result<Self> {
+    pub fn begin(address: SocketAddr) -> io::Result<Self> {
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(family, SocketType::STREAM, flags, None)?;
@@ -28,6 +28,11 @@ impl Connection {
             Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(Self { socket, address }),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The address that it leads to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
@@ -45,12 +50,12 @@ impl Connection {
     }
 
     /// Sends as many bytes as possible now; `None`: none.
-    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
+    pub fn put(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
         unless_it_would_wait(|| send(&self.socket, bytes, SendFlags::NOSIGNAL))
     }
 
     /// Receives what is there now, 0 at the end; `None`: nothing yet.
-    pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    pub fn take(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         unless_it_would_wait(|| recv(&self.socket, &mut *buffer, RecvFlags::empty()).map(|(count, _)| count))
     }
 }

@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::Get;
 use crate::answer::Answer;
+use crate::channel::Channel;
 use crate::connection::Connection;
 
 /// How much is read at a time, in bytes.
@@ -28,10 +29,10 @@ pub enum Standing {
     DoesNotHold(String),
 }
 
-/// One try of a GET.
+/// One try of a GET, through a connection or through another channel over one.
 #[derive(Debug)]
-pub struct Probe {
-    step: Step,
+pub struct Probe<C = Connection> {
+    step: Step<C>,
     content: String,
     timeout: Duration,
     deadline: Instant,
@@ -40,18 +41,25 @@ pub struct Probe {
 }
 
 #[derive(Debug)]
-enum Step {
-    Connecting { connection: Connection, request: Vec<u8> },
-    Sending { connection: Connection, request: Vec<u8>, sent: usize },
-    Reading { connection: Connection, answer: Answer },
+enum Step<C> {
+    Connecting { channel: C, request: Vec<u8> },
+    Sending { channel: C, request: Vec<u8>, sent: usize },
+    Reading { channel: C, answer: Answer },
     Over(Standing),
 }
 
 impl Probe {
-    /// Begins a try. It does not block; an immediate failure is returned by [`Self::advance`].
+    /// Begins a try by plain http. It does not block; an immediate failure is returned by [`Self::advance`].
     pub fn begin(get: &Get, address: SocketAddr, timeout: Duration, now: Instant) -> Self {
-        let step = match Connection::begin(address) {
-            Ok(connection) => Step::Connecting { connection, request: request(get) },
+        Self::through(Connection::begin(address), get, timeout, now)
+    }
+}
+
+impl<C: Channel> Probe<C> {
+    /// Begins a try through a channel whose connection is being established.
+    pub fn through(channel: io::Result<C>, get: &Get, timeout: Duration, now: Instant) -> Self {
+        let step = match channel {
+            Ok(channel) => Step::Connecting { channel, request: request(get) },
             Err(error) => Step::Over(Standing::DoesNotHold(error.to_string())),
         };
         // A deadline that the clock cannot represent becomes a day.
@@ -62,10 +70,9 @@ impl Probe {
     /// The descriptor that it waits for, and the events. `None`: the try is over.
     pub fn waits_for(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         match &self.step {
-            Step::Connecting { connection, .. } | Step::Sending { connection, .. } => {
-                Some((connection.descriptor(), PollFlags::OUT))
-            }
-            Step::Reading { connection, .. } => Some((connection.descriptor(), PollFlags::IN)),
+            Step::Connecting { channel, .. } => Some((channel.descriptor(), PollFlags::OUT)),
+            Step::Sending { channel, .. } => Some((channel.descriptor(), channel.waits_for(PollFlags::OUT))),
+            Step::Reading { channel, .. } => Some((channel.descriptor(), channel.waits_for(PollFlags::IN))),
             Step::Over(_) => None,
         }
     }
@@ -111,53 +118,67 @@ impl Probe {
         let _ = poll(&mut [PollFd::from_borrowed_fd(descriptor, events)], left.as_ref());
     }
 
-    /// The next step, and whether it can be tried at once.
-    fn after(&self, step: Step) -> Result<(Step, bool), String> {
-        let failed = |error: io::Error| error.to_string();
-        match step {
-            Step::Connecting { connection, request } => {
-                if !is_writable(connection.descriptor()) {
-                    return Ok((Step::Connecting { connection, request }, false));
-                }
-                connection.established().map_err(failed)?;
-                Ok((Step::Sending { connection, request, sent: 0 }, true))
+    /// Waits until the try is over.
+    pub fn finish(mut self) -> Result<(), String> {
+        loop {
+            match self.advance(Instant::now()) {
+                Standing::Pending => self.wait(),
+                Standing::Holds => return Ok(()),
+                Standing::DoesNotHold(reason) => return Err(reason),
             }
-            Step::Sending { connection, request, sent } => {
-                let more = connection.send(&request[sent..]).map_err(failed)?;
+        }
+    }
+
+    /// The next step, and whether it can be tried at once.
+    fn after(&self, step: Step<C>) -> Result<(Step<C>, bool), String> {
+        match step {
+            Step::Connecting { channel, request } => {
+                if !is_writable(channel.descriptor()) {
+                    return Ok((Step::Connecting { channel, request }, false));
+                }
+                channel.connection().established().map_err(|error| error.to_string())?;
+                Ok((Step::Sending { channel, request, sent: 0 }, true))
+            }
+            Step::Sending { mut channel, request, sent } => {
+                let more = channel.send(&request[sent..])?;
                 let (sent, is_done) = match more {
                     Some(more) => (sent + more, sent + more == request.len()),
                     None => (sent, false),
                 };
                 if is_done {
                     let answer = Answer::awaited(&self.content);
-                    return Ok((Step::Reading { connection, answer }, true));
+                    return Ok((Step::Reading { channel, answer }, true));
                 }
-                Ok((Step::Sending { connection, request, sent }, more.is_some()))
+                Ok((Step::Sending { channel, request, sent }, more.is_some()))
             }
-            Step::Reading { connection, answer } => reading(connection, answer),
+            Step::Reading { channel, answer } => reading(channel, answer),
             Step::Over(standing) => Ok((Step::Over(standing), false)),
         }
     }
 
     /// Why the check has failed at its deadline; `None`: the try is over.
     fn late(&self) -> Option<String> {
+        let within = format!("within {} s", self.timeout.as_secs_f64());
         let what = match &self.step {
             Step::Connecting { .. } => "it did not accept".to_owned(),
-            Step::Sending { .. } => "it did not take the request".to_owned(),
+            Step::Sending { channel, .. } => match channel.late(&within) {
+                Some(whole) => return Some(whole),
+                None => "it did not take the request".to_owned(),
+            },
             Step::Reading { answer, .. } => answer.late(),
             Step::Over(_) => return None,
         };
-        Some(format!("{what} within {} s", self.timeout.as_secs_f64()))
+        Some(format!("{what} {within}"))
     }
 }
 
-fn reading(connection: Connection, mut answer: Answer) -> Result<(Step, bool), String> {
+fn reading<C: Channel>(mut channel: C, mut answer: Answer) -> Result<(Step<C>, bool), String> {
     let mut piece = [0; PIECE];
-    match connection.receive(&mut piece).map_err(|error| error.to_string())? {
-        None => Ok((Step::Reading { connection, answer }, false)),
+    match channel.receive(&mut piece)? {
+        None => Ok((Step::Reading { channel, answer }, false)),
         Some(0) => Err(answer.why_cut_off()),
         Some(count) => match answer.take(&piece[..count]) {
-            None => Ok((Step::Reading { connection, answer }, true)),
+            None => Ok((Step::Reading { channel, answer }, true)),
             Some(judged) => judged.map(|()| (Step::Over(Standing::Holds), false)),
         },
     }
@@ -185,14 +206,7 @@ fn is_writable(descriptor: BorrowedFd<'_>) -> bool {
     poll(&mut polled, Some(&at_once)).is_ok_and(|ready| ready > 0)
 }
 
-/// Makes one try and waits for the result.
+/// Makes one try by plain http and waits for the result.
 pub fn ask(get: &Get, address: SocketAddr, timeout: Duration) -> Result<(), String> {
-    let mut probe = Probe::begin(get, address, timeout, Instant::now());
-    loop {
-        match probe.advance(Instant::now()) {
-            Standing::Pending => probe.wait(),
-            Standing::Holds => return Ok(()),
-            Standing::DoesNotHold(reason) => return Err(reason),
-        }
-    }
+    Probe::begin(get, address, timeout, Instant::now()).finish()
 }

@@ -226,6 +226,7 @@ fn check(check: &HealthCheck) -> Check {
         path: path.to_owned(),
         headers: check.headers().to_vec(),
         content: check.content().to_owned(),
+        ..Get::default()
     };
     let ask = match (check.command(), check.uptime(), check.path()) {
         ([], None, None) => Ask::Listen,

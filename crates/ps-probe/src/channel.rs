@@ -1,0 +1,52 @@
+//! What carries the bytes between a probe and whoever it asks: a connection, or a session of TLS over one.
+
+use std::os::fd::BorrowedFd;
+
+use rustix::event::PollFlags;
+
+use crate::connection::Connection;
+
+/// A channel that never waits. Where a call fails, the error is the reason why the check does not hold, as a phrase for people.
+pub trait Channel {
+    /// The connection below it.
+    fn connection(&self) -> &Connection;
+
+    /// What its descriptor is waited for if the probe has to send (`OUT`) or to receive (`IN`).
+    fn waits_for(&self, usual: PollFlags) -> PollFlags;
+
+    /// Takes as many of these bytes as it can now; `None`: none.
+    fn send(&mut self, bytes: &[u8]) -> Result<Option<usize>, String>;
+
+    /// Receives what is there now, 0 at the end; `None`: nothing yet.
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, String>;
+
+    /// If it is not ready yet to carry bytes: what is said of that at the deadline. `within` is a phrase such as `within 5 s`.
+    fn late(&self, within: &str) -> Option<String>;
+
+    /// The descriptor of the connection.
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.connection().descriptor()
+    }
+}
+
+impl Channel for Connection {
+    fn connection(&self) -> &Connection {
+        self
+    }
+
+    fn waits_for(&self, usual: PollFlags) -> PollFlags {
+        usual
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<Option<usize>, String> {
+        self.put(bytes).map_err(|error| error.to_string())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, String> {
+        self.take(buffer).map_err(|error| error.to_string())
+    }
+
+    fn late(&self, _: &str) -> Option<String> {
+        None
+    }
+}
