@@ -102,6 +102,10 @@ impl Backend {
         Some(Drained { id: self.id.clone(), connections: self.connections, cut: self.cut })
     }
 
+    pub(crate) fn tell_again(&mut self) {
+        self.is_told = false;
+    }
+
     /// Whether nothing is left of it.
     pub(crate) fn is_gone(&self) -> bool {
         self.standing == Standing::Forgotten && self.is_told

@@ -144,6 +144,12 @@ impl Table {
         self.backends.iter().map(Backend::numbers).collect()
     }
 
+    /// Forgets what was told of drained backends that are still in the list, so that the next list has it told again: whoever was
+    /// told may be gone.
+    pub fn tell_again(&mut self) {
+        self.backends.iter_mut().for_each(Backend::tell_again);
+    }
+
     fn candidates(&self, tried: &[Key], is_fit: impl Fn(&Backend) -> bool) -> Vec<Candidate> {
         let places = self.backends.iter().enumerate();
         let fit = places.filter(|(_, backend)| {

@@ -13,6 +13,7 @@ fn main() -> Result<()> {
     let out = std::env::args_os().nth(1).map(PathBuf::from).context("usage: pages DIR")?;
     let man = directory(&out, "man/man1")?;
     for command in [
+        ps_balance::command(),
         ps_inspect_sanitize::command(),
         ps_lifecycle::command(),
         ps_report::command(),

@@ -1,0 +1,61 @@
+//! Accepting. Where no descriptor is left, it waits until one is free, and the clients wait in the queue of the kernel.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use crate::balancer::Balancer;
+use crate::claim::Presence;
+use crate::connection::Connection;
+use crate::{clock, dial};
+
+/// How long it waits for a descriptor that somebody else than a connection of ours may free.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Accepts for ever. Its task is aborted when the program is to end.
+pub(crate) async fn accept(balancer: Arc<Balancer>, listener: Arc<TcpListener>) {
+    loop {
+        let ended = balancer.ended.notified();
+        if !balancer.has_room() {
+            ended.await;
+            continue;
+        }
+        match listener.accept().await {
+            Ok((client, _)) => admit(&balancer, client),
+            Err(error) if is_of_the_connection(&error) => {}
+            Err(_) => {
+                // Either of the two is a reason to try again.
+                let _ = timeout(AGAIN, ended).await;
+            }
+        }
+    }
+}
+
+/// Begins to serve a connection.
+fn admit(balancer: &Arc<Balancer>, client: TcpStream) {
+    let connection = Arc::new(Connection::new(client, clock::now()));
+    let presence = Presence::new(balancer, balancer.enter(&connection));
+    let task = tokio::spawn(dial::serve(Arc::clone(balancer), Arc::clone(&connection), presence));
+    connection.belongs_to(task.abort_handle());
+}
+
+/// Whether the connection that was to be accepted is gone or broken (accept(2)): the next one may be well.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(
+        errno,
+        Some(
+            Errno::CONNABORTED
+                | Errno::INTR
+                | Errno::PROTO
+                | Errno::NETDOWN
+                | Errno::HOSTDOWN
+                | Errno::HOSTUNREACH
+                | Errno::NETUNREACH
+        )
+    )
+}

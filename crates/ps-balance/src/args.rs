@@ -1,0 +1,150 @@
+//! The command line and the meaning of its arguments. No socket is opened here.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Result;
+use balance::wire::{Set, State, Wanted};
+use clap::{Parser, ValueHint};
+use ps_cli::exit::Refusal;
+
+use crate::listen::Inherited;
+
+/// Hands the connections of one address to the ready instances of one app
+///
+/// Each connection goes to the backend with the fewest connections for its weight. A backend that refuses, or does not
+/// answer within 250 ms, is passed over, and the client does not notice while another one is ready. What client and
+/// backend send is passed on byte for byte, in both directions until each has ended its own.
+///
+/// The supervisor of an app with an address starts it, hands it the listening sockets, and tells it the backends. It also stands
+/// alone, before any servers, with --listen and --backend. Listening sockets are also taken from whoever starts it as
+/// systemd hands them over (LISTEN_FDS, LISTEN_FDNAMES).
+///
+/// SIGTERM ends it: it accepts no more, and ends with the last connection, or when the drain limit has passed. A second
+/// SIGTERM ends it at once.
+///
+/// Examples:
+///   ps-balance --listen 8080 --backend 3001 --backend 3002
+///   ps-balance --listen 0.0.0.0:80 --backend 10.0.0.5:3000=95 --backend 10.0.0.6:3000=5
+///   ps-balance --listen 8080 --control /run/shop.balance
+#[derive(Debug, Parser)]
+#[command(name = "ps-balance", version, verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// Where it listens; a PORT alone is one of 127.0.0.1; may be given several times
+    #[arg(long, value_name = "ADDRESS:PORT|PORT")]
+    pub(crate) listen: Vec<Address>,
+
+    /// Where a server listens, and its part of the connections in proportion to the others [default weight: 100]
+    #[arg(long, value_name = "ADDRESS:PORT[=WEIGHT]")]
+    pub(crate) backend: Vec<Weighted>,
+
+    /// A Unix socket of this name takes orders of this user, such as other backends
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) control: Option<PathBuf>,
+
+    /// How long a connection waits for a backend when none is ready
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    hold: u32,
+
+    /// How long connections go on once their backend is to be drained, or the program to end
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    drain_limit: u32,
+
+    /// How long a connection may be silent in both directions; 0: for ever
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    idle_limit: u32,
+
+    /// After how long without a connection it asks its supervisor whether it may end
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, hide_short_help = true)]
+    quiet: u32,
+}
+
+impl Args {
+    /// Refuses what could never serve anybody.
+    pub(crate) fn check(&self, inherited: &Inherited) -> Result<()> {
+        if self.listen.is_empty() && inherited.listeners.is_empty() {
+            return Err(Refusal::usage(
+                "no address to listen on: give --listen ADDRESS:PORT, or listening sockets in LISTEN_FDS",
+            ));
+        }
+        if self.backend.is_empty() && self.control.is_none() && inherited.supervisor.is_none() {
+            return Err(Refusal::usage(
+                "no backend: give --backend ADDRESS:PORT, or --control PATH to be told of them",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The limits.
+    pub(crate) fn limits(&self) -> Limits {
+        let seconds = |count: u32| Duration::from_secs(count.into());
+        Limits {
+            hold: seconds(self.hold),
+            drain: seconds(self.drain_limit),
+            idle: (self.idle_limit > 0).then(|| seconds(self.idle_limit)),
+            quiet: seconds(self.quiet),
+        }
+    }
+
+    /// The backends of the command line as a list.
+    pub(crate) fn set(&self) -> Set {
+        let wanted = |it: &Weighted| Wanted {
+            id: it.address.to_string(),
+            address: it.address,
+            weight: it.weight,
+            state: State::Ready,
+            release: None,
+        };
+        Set { backends: self.backend.iter().map(wanted).collect(), ..Set::default() }
+    }
+}
+
+/// How long things may last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) hold: Duration,
+    pub(crate) drain: Duration,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) quiet: Duration,
+}
+
+/// An address to listen on or to connect to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address(pub(crate) SocketAddr);
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(port) = text.parse::<u16>() {
+            return Ok(Self(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)));
+        }
+        let wrong = || format!("{text} is no address: write 127.0.0.1:5000, [::1]:5000, or a port alone");
+        text.parse().map(Self).map_err(|_| wrong())
+    }
+}
+
+/// A backend of the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Weighted {
+    address: SocketAddr,
+    weight: u32,
+}
+
+impl FromStr for Weighted {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (address, weight) = text.split_once('=').unwrap_or((text, "100"));
+        let Address(address) = address.parse()?;
+        if address.port() == 0 {
+            return Err(format!("{address} has no port to connect to"));
+        }
+        let weight = weight.parse().ok().filter(|weight| *weight <= 1_000_000);
+        let weight =
+            weight.ok_or_else(|| format!("the weight of {address} is a number from 0 to 1000000"))?;
+        Ok(Self { address, weight })
+    }
+}

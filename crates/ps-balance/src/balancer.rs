@@ -1,0 +1,196 @@
+//! What all tasks share: the table of backends, the connections, and what is counted.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use balance::wire::{Drained, Numbers, Report, Set};
+use balance::{InvalidSet, Table};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use crate::args::Limits;
+use crate::clock;
+use crate::connection::Connection;
+use crate::direction::{BUFFER, Bytes};
+use crate::pipes::Pool;
+use crate::talk::Controls;
+
+/// What all tasks share.
+#[derive(Debug)]
+pub(crate) struct Balancer {
+    pub(crate) limits: Limits,
+    pub(crate) listeners: Vec<Arc<TcpListener>>,
+    pub(crate) controls: Controls,
+    pub(crate) bytes: Bytes,
+    pub(crate) pipes: Pool,
+    pub(crate) buffer: Mutex<Box<[u8]>>,
+    /// Another list of backends holds.
+    pub(crate) changed: Notify,
+    /// A connection has ended: there is room for another, and perhaps it was the last.
+    pub(crate) ended: Notify,
+    /// A limit may pass earlier than was known.
+    pub(crate) due: Notify,
+    most: usize,
+    state: Mutex<State>,
+}
+
+/// What changes.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) table: Table,
+    /// While it is set, connections wait: for so long at most.
+    pub(crate) pause: Option<Duration>,
+    pub(crate) connections: BTreeMap<u64, Arc<Connection>>,
+    next_number: u64,
+    accepted: u64,
+    refused: u64,
+    /// Until when the last connections may go on, once no more are accepted.
+    pub(crate) leaves_by: Option<Duration>,
+    /// Since when there is no connection, until the supervisor has been told.
+    pub(crate) quiet_since: Option<Duration>,
+    /// When the task that enforces limits wakes by itself.
+    pub(crate) wakes_at: Option<Duration>,
+    /// The tasks that accept.
+    accepting: Vec<AbortHandle>,
+}
+
+impl Balancer {
+    /// `most` connections at once at most.
+    pub(crate) fn new(limits: Limits, listeners: Vec<Arc<TcpListener>>, most: usize) -> Self {
+        let state = State {
+            table: Table::new(limits.drain),
+            pause: None,
+            connections: BTreeMap::new(),
+            next_number: 1,
+            accepted: 0,
+            refused: 0,
+            leaves_by: None,
+            quiet_since: Some(clock::now()),
+            wakes_at: None,
+            accepting: Vec::new(),
+        };
+        Self {
+            limits,
+            listeners,
+            controls: Controls::default(),
+            bytes: Bytes::default(),
+            pipes: Pool::new((most / 8).clamp(1, 256)),
+            buffer: Mutex::new(vec![0; BUFFER].into()),
+            changed: Notify::new(),
+            ended: Notify::new(),
+            due: Notify::new(),
+            most,
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in a connection that was accepted: its number.
+    pub(crate) fn enter(&self, connection: &Arc<Connection>) -> u64 {
+        let number = {
+            let mut state = self.state();
+            let number = state.next_number;
+            state.next_number += 1;
+            state.accepted += 1;
+            state.quiet_since = None;
+            state.connections.insert(number, Arc::clone(connection));
+            number
+        };
+        if let Some(idle) = self.limits.idle {
+            self.is_due(connection.arrived + idle / 8);
+        }
+        number
+    }
+
+    /// Something is due then: wakes the task that enforces limits unless it wakes by itself before.
+    fn is_due(&self, at: Duration) {
+        if self.state().wakes_at.is_none_or(|wakes| wakes > at) {
+            self.due.notify_one();
+        }
+    }
+
+    /// A connection is over.
+    pub(crate) fn leave(&self, number: u64) {
+        let quiet_since = {
+            let mut state = self.state();
+            state.connections.remove(&number);
+            state.quiet_since = state.connections.is_empty().then(clock::now);
+            state.quiet_since
+        };
+        if let Some(quiet) = quiet_since {
+            self.is_due(quiet + self.limits.quiet);
+        }
+        self.ended.notify_waiters();
+    }
+
+    /// Whether another connection could be served: each needs two descriptors.
+    pub(crate) fn has_room(&self) -> bool {
+        self.state().connections.len() < self.most
+    }
+
+    /// No backend took a connection.
+    pub(crate) fn refuse(&self) {
+        self.state().refused += 1;
+    }
+
+    /// Puts another list of backends in place. Returns those that are drained already.
+    pub(crate) fn set(&self, set: &Set) -> Result<Vec<Drained>, InvalidSet> {
+        let told = {
+            let mut state = self.state();
+            let told = state.table.set(set, clock::now())?;
+            state.pause = set.pause_seconds.map(|seconds| Duration::from_secs(seconds.into()));
+            told
+        };
+        self.changed.notify_waiters();
+        self.due.notify_one();
+        Ok(told)
+    }
+
+    pub(crate) fn tell_drained(&self, drained: Option<Drained>) {
+        if let Some(drained) = drained {
+            self.controls.tell(&Report::Drained(drained));
+        }
+    }
+
+    pub(crate) fn numbers(&self) -> Numbers {
+        let state = self.state();
+        Numbers {
+            accepted: state.accepted,
+            open: state.connections.len() as u64,
+            refused: state.refused,
+            bytes_in: self.bytes.received.load(Ordering::Relaxed),
+            bytes_out: self.bytes.sent.load(Ordering::Relaxed),
+            backends: state.table.numbers(),
+        }
+    }
+
+    /// These tasks accept connections.
+    pub(crate) fn accepts_by(&self, tasks: Vec<AbortHandle>) {
+        self.state().accepting = tasks;
+    }
+
+    /// Accepts no more. What is open may go on until the drain limit.
+    pub(crate) fn begin_to_leave(&self) {
+        {
+            let mut state = self.state();
+            if state.leaves_by.is_none() {
+                state.leaves_by = Some(clock::now() + state.table.drain_limit());
+            }
+            state.accepting.drain(..).for_each(|task| task.abort());
+        }
+        self.due.notify_one();
+        self.ended.notify_waiters();
+    }
+
+    /// Whether it is to end and nothing holds it.
+    pub(crate) fn is_over(&self) -> bool {
+        let state = self.state();
+        state.leaves_by.is_some() && state.connections.is_empty()
+    }
+}

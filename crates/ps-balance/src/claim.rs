@@ -1,0 +1,68 @@
+//! A connection's place in the counts: of the backend that was chosen for it, and among the connections of clients. Each is given
+//! back when its holder is dropped, however the connection ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use balance::{Choice, Ending, Key};
+
+use crate::balancer::Balancer;
+use crate::clock;
+use crate::connection::Connection;
+
+/// One of the open connections of a backend.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    balancer: Arc<Balancer>,
+    connection: Arc<Connection>,
+    pub(crate) key: Key,
+    is_settled: bool,
+}
+
+impl Claim {
+    pub(crate) fn new(balancer: &Arc<Balancer>, connection: &Arc<Connection>, choice: Choice) -> Self {
+        let (balancer, connection) = (Arc::clone(balancer), Arc::clone(connection));
+        Self { balancer, connection, key: choice.key, is_settled: false }
+    }
+
+    /// The backend has answered, after so long.
+    pub(crate) fn connected(&self, took: Duration) {
+        self.balancer.state().table.connected(self.key, took);
+    }
+
+    /// The backend has refused, or has not answered.
+    pub(crate) fn failed(mut self) {
+        self.is_settled = true;
+        let drained = self.balancer.state().table.failed(self.key, clock::now());
+        self.balancer.tell_drained(drained);
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            let ending = if self.connection.is_cut() { Ending::Cut } else { Ending::Closed };
+            let drained = self.balancer.state().table.ended(self.key, ending);
+            self.balancer.tell_drained(drained);
+        }
+    }
+}
+
+/// One of the connections of clients.
+#[derive(Debug)]
+pub(crate) struct Presence {
+    balancer: Arc<Balancer>,
+    number: u64,
+}
+
+impl Presence {
+    pub(crate) fn new(balancer: &Arc<Balancer>, number: u64) -> Self {
+        Self { balancer: Arc::clone(balancer), number }
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.balancer.leave(self.number);
+    }
+}

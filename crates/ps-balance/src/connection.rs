@@ -1,0 +1,153 @@
+//! One connection of a client, from its arrival to its end.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use balance::Key;
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+
+use crate::direction::{self, Bytes, Direction, Shared};
+
+/// A connection of a client. Its task works on it; others may look at it, and cut it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) arrived: Duration,
+    is_cut: AtomicBool,
+    task: OnceLock<AbortHandle>,
+    stage: Mutex<Stage>,
+}
+
+/// How far a connection has come.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// No backend has it yet.
+    Arriving(TcpStream),
+    /// A backend has it.
+    Relaying(Relay),
+    /// The sockets are closed, or about to be.
+    Over,
+}
+
+/// Two sockets, and what is on its way between them.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    pub(crate) key: Key,
+    client: TcpStream,
+    backend: TcpStream,
+    up: Direction,
+    down: Direction,
+}
+
+impl Connection {
+    pub(crate) fn new(client: TcpStream, arrived: Duration) -> Self {
+        let stage = Mutex::new(Stage::Arriving(client));
+        Self { arrived, is_cut: AtomicBool::new(false), task: OnceLock::new(), stage }
+    }
+
+    /// The task that works on it. Told once.
+    pub(crate) fn belongs_to(&self, task: AbortHandle) {
+        let _ = self.task.set(task);
+    }
+
+    pub(crate) fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The backend has accepted it. `greeting` is what the backend is sent first.
+    pub(crate) fn hand_over(&self, key: Key, backend: TcpStream, greeting: Vec<u8>) {
+        let mut stage = self.stage();
+        *stage = match std::mem::replace(&mut *stage, Stage::Over) {
+            Stage::Arriving(client) => {
+                let up = Direction::beginning_with(greeting);
+                Stage::Relaying(Relay { key, client, backend, up, down: Direction::default() })
+            }
+            other => other,
+        };
+    }
+
+    /// Passes bytes on. Ready once both sides have ended, or one of them is broken.
+    pub(crate) fn poll(
+        &self,
+        shared: &mut Shared<'_>,
+        bytes: &Bytes,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut stage = self.stage();
+        let Stage::Relaying(relay) = &mut *stage else { return Poll::Ready(Ok(())) };
+        let polled = relay.poll(shared, bytes, cx);
+        if let Poll::Ready(ended) = &polled {
+            // Whoever gets only a part of what was sent must be able to tell that from the end.
+            if ended.is_err() {
+                relay.reset();
+            }
+            *stage = Stage::Over;
+        }
+        polled
+    }
+
+    /// Whether a backend has it, and which.
+    pub(crate) fn backend(&self) -> Option<Key> {
+        match &*self.stage() {
+            Stage::Relaying(relay) => Some(relay.key),
+            Stage::Arriving(_) | Stage::Over => None,
+        }
+    }
+
+    /// How many bytes it has moved.
+    pub(crate) fn moved(&self) -> u64 {
+        match &*self.stage() {
+            Stage::Relaying(relay) => relay.up.bytes + relay.down.bytes,
+            Stage::Arriving(_) | Stage::Over => 0,
+        }
+    }
+
+    /// Closes it so that the client sees a reset, not an end.
+    pub(crate) fn reset(&self) {
+        let mut stage = self.stage();
+        match &*stage {
+            Stage::Arriving(client) => drop(client.set_zero_linger()),
+            Stage::Relaying(relay) => relay.reset(),
+            Stage::Over => {}
+        }
+        *stage = Stage::Over;
+    }
+
+    /// Ends it from outside, and its task with it.
+    pub(crate) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Relaxed);
+        self.reset();
+        if let Some(task) = self.task.get() {
+            task.abort();
+        }
+    }
+
+    /// Whether it was ended from outside.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Relaxed)
+    }
+}
+
+impl Relay {
+    fn poll(&mut self, shared: &mut Shared<'_>, bytes: &Bytes, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let before = (self.up.bytes, self.down.bytes);
+        let up = self.up.poll(&mut self.client, &mut self.backend, shared, cx);
+        let down = self.down.poll(&mut self.backend, &mut self.client, shared, cx);
+        direction::count(&bytes.received, before.0, &self.up);
+        direction::count(&bytes.sent, before.1, &self.down);
+        match (up, down) {
+            (Poll::Ready(Err(error)), _) | (_, Poll::Ready(Err(error))) => Poll::Ready(Err(error)),
+            (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(Ok(())),
+            (Poll::Pending, _) | (_, Poll::Pending) => Poll::Pending,
+        }
+    }
+
+    /// A socket that cannot be told to reset is closed all the same.
+    fn reset(&self) {
+        let _ = self.client.set_zero_linger();
+        let _ = self.backend.set_zero_linger();
+    }
+}

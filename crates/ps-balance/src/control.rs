@@ -1,0 +1,81 @@
+//! Who may give orders: the supervisor who has started it, and whoever connects to its control socket.
+
+use std::fs;
+use std::future::poll_fn;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use balance::wire::{Introduction, Mode, Report, Request, VERSION};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::time::sleep;
+
+use crate::balancer::Balancer;
+use crate::requests;
+use crate::talk::Control;
+
+/// How long it waits when there is no descriptor for another connection.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Serves one of them until the other side closes it. What it was told goes on.
+pub(crate) async fn serve(balancer: Arc<Balancer>, stream: UnixStream) {
+    let control = Arc::new(Control::new(stream));
+    control.say(&Report::Hello(Introduction { version: VERSION, mode: Mode::Tcp }));
+    loop {
+        let next = poll_fn(|cx| {
+            if let Poll::Ready(Err(_)) = control.poll_write(&balancer.listeners, cx) {
+                return Poll::Ready(None);
+            }
+            control.poll_read(cx).map(|read| read.ok().flatten())
+        });
+        let Some(requests) = next.await else { break };
+        for request in requests {
+            match serde_json::from_slice::<Request>(&request) {
+                Ok(request) => requests::answer(&balancer, &control, request),
+                Err(error) => {
+                    control
+                        .say(&Report::Refused { reason: format!("the request is not understood: {error}") });
+                }
+            }
+        }
+    }
+    balancer.controls.forget(&control);
+}
+
+/// Accepts for ever who may give orders: this user, and root.
+pub(crate) async fn accept(balancer: Arc<Balancer>, listener: UnixListener) {
+    let own = rustix::process::geteuid().as_raw();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let peer = stream.peer_cred().map(|peer| peer.uid());
+                if peer.is_ok_and(|uid| uid == own || uid == 0) {
+                    tokio::spawn(serve(Arc::clone(&balancer), stream));
+                }
+            }
+            Err(_) => sleep(AGAIN).await,
+        }
+    }
+}
+
+/// Makes the control socket, in the place of one that nobody serves any more.
+pub(crate) fn bind(path: &Path) -> anyhow::Result<UnixListener> {
+    let bound = || format!("make the control socket {}", path.display());
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        anyhow::bail!("another ps-balance serves the control socket {}", path.display());
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).with_context(bound),
+        _ => {}
+    }
+    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o177));
+    let listener = UnixListener::bind(path);
+    rustix::process::umask(before);
+    let listener = listener.with_context(bound)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).with_context(bound)?;
+    Ok(listener)
+}

@@ -1,0 +1,38 @@
+//! The balancer of one address: connections of clients come in, and each is handed to a ready instance. It is one process with
+//! one thread. Which instance a connection goes to is decided by `balance::Table`.
+
+mod accept;
+mod args;
+mod balancer;
+mod claim;
+mod clock;
+mod connection;
+mod control;
+mod dial;
+mod direction;
+mod limits;
+mod listen;
+mod pipes;
+mod requests;
+mod serve;
+mod talk;
+
+use anyhow::Result;
+use clap::Parser;
+use ps_cli::exit::Outcome;
+
+use crate::args::Args;
+
+/// The arguments, for man pages and completions.
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
+/// Runs the program.
+pub fn run() -> Result<Outcome> {
+    let args = Args::try_parse()?;
+    // The environment is changed here, while this is the only thread.
+    let inherited = listen::inherited()?;
+    args.check(&inherited)?;
+    serve::run(&args, inherited)
+}

@@ -1,0 +1,63 @@
+//! The sockets that it serves: bound here, or handed over by whoever has started it, as systemd hands them over: from descriptor 3
+//! on there are `LISTEN_FDS` of them, named by `LISTEN_FDNAMES` with colons between.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
+
+use anyhow::{Context, Result};
+use listenfd::ListenFd;
+use ps_cli::exit::Refusal;
+use rustix::net::{AddressFamily, SocketType};
+
+/// How many connections may wait to be accepted. The kernel has a limit of its own (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
+/// The name of the descriptor at whose other end the supervisor is.
+const CONTROL: &str = "control";
+
+/// What whoever started it has handed over.
+#[derive(Debug, Default)]
+pub(crate) struct Inherited {
+    pub(crate) listeners: Vec<TcpListener>,
+    /// The connection to the supervisor.
+    pub(crate) supervisor: Option<UnixStream>,
+}
+
+/// Takes what was handed over. Called once, before there is a second thread: what says so in the environment is removed.
+pub(crate) fn inherited() -> Result<Inherited> {
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let mut names = names.split(':');
+    let mut handed = ListenFd::from_env();
+    let mut inherited = Inherited::default();
+    for at in 0..handed.len() {
+        if names.next() == Some(CONTROL) {
+            let (family, kind) = (AddressFamily::UNIX.as_raw().into(), SocketType::STREAM.as_raw());
+            let kind = i32::try_from(kind).expect("the numbers of kinds of sockets are small");
+            inherited.supervisor =
+                handed.take_custom(at, family, kind, "Unix stream").map_err(|error| unusable(&error))?;
+        } else {
+            inherited.listeners.extend(handed.take_tcp_listener(at).map_err(|error| unusable(&error))?);
+        }
+    }
+    Ok(inherited)
+}
+
+fn unusable(error: &io::Error) -> anyhow::Error {
+    Refusal::usage(format!("LISTEN_FDS hands over something else than listening TCP sockets: {error}"))
+}
+
+/// Listens on an address.
+pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener> {
+    let bound = || format!("listen on {address}");
+    let listener = TcpListener::bind(address).with_context(bound)?;
+    rustix::net::listen(&listener, BACKLOG).map_err(io::Error::from).with_context(bound)?;
+    Ok(listener)
+}
+
+/// Makes a listening socket one whose connections send at once what they are given.
+pub(crate) fn prepare(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
+    listener.set_nonblocking(true)?;
+    // Accepted connections inherit it.
+    rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
+    tokio::net::TcpListener::from_std(listener)
+}

@@ -1,0 +1,42 @@
+//! What it is asked for, and the answers.
+
+use std::sync::Arc;
+
+use balance::wire::{Report, Request, VERSION};
+
+use crate::balancer::Balancer;
+use crate::talk::Control;
+
+/// Carries out one request of whoever is at the other end of `control`.
+pub(crate) fn answer(balancer: &Arc<Balancer>, control: &Arc<Control>, request: Request) {
+    match request {
+        Request::Hello(greeting) if greeting.version == VERSION => {
+            balancer.state().table.tell_again();
+            balancer.controls.is_supervised_by(control);
+        }
+        Request::Hello(greeting) => refuse(
+            control,
+            format!("version {} of the protocol is not spoken here, but {VERSION}", greeting.version),
+        ),
+        Request::Set(set) => match balancer.set(&set) {
+            Ok(drained) => {
+                control.say(&Report::Applied { revision: set.revision });
+                for drained in drained {
+                    balancer.tell_drained(Some(drained));
+                }
+            }
+            Err(error) => refuse(control, error.to_string()),
+        },
+        Request::Numbers {} => control.say(&Report::Numbers(balancer.numbers())),
+        Request::Leave {} => balancer.begin_to_leave(),
+        Request::Listeners {} => {
+            let addresses = balancer.listeners.iter().filter_map(|listener| listener.local_addr().ok());
+            control.hand_over_listeners(&Report::Listeners { addresses: addresses.collect() });
+        }
+        Request::Upgrade {} => refuse(control, "this version cannot be upgraded in place".to_owned()),
+    }
+}
+
+fn refuse(control: &Control, reason: String) {
+    control.say(&Report::Refused { reason });
+}

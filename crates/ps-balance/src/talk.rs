@@ -1,0 +1,185 @@
+//! Connections by which orders come and reports go: lines in both directions, whatever they say.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use balance::wire::Report;
+use tokio::io::Interest;
+use tokio::net::{TcpListener, UnixStream};
+
+/// The longest line of a request, and the most that may wait to be read by the other side.
+const MOST: usize = 4 << 20;
+/// How many reports are kept for a supervisor while there is none.
+const KEPT: usize = 1_000;
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Controls {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Who said hello last, and is told what happens.
+    supervisor: Option<Arc<Control>>,
+    /// What happened while there was none.
+    kept: VecDeque<Vec<u8>>,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct Control {
+    stream: UnixStream,
+    talk: Mutex<Talk>,
+}
+
+/// What is on its way in both directions.
+#[derive(Debug, Default)]
+struct Talk {
+    /// The beginning of a line.
+    input: Vec<u8>,
+    output: VecDeque<Line>,
+    waker: Option<Waker>,
+}
+
+#[derive(Debug)]
+struct Line {
+    bytes: Vec<u8>,
+    written: usize,
+    /// Whether the listening sockets go with its first byte.
+    has_listeners: bool,
+}
+
+impl Controls {
+    /// Tells the supervisor, or the next one where there is none.
+    pub(crate) fn tell(&self, report: &Report) {
+        let line = line(report);
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        match &inner.supervisor {
+            Some(supervisor) => supervisor.push(line, false),
+            None if matches!(report, Report::Idle { .. }) => {}
+            None => {
+                inner.kept.push_back(line);
+                if inner.kept.len() > KEPT {
+                    inner.kept.pop_front();
+                }
+            }
+        }
+    }
+
+    /// Whoever says hello last is the supervisor.
+    pub(crate) fn is_supervised_by(&self, control: &Arc<Control>) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.kept.drain(..).for_each(|line| control.push(line, false));
+        inner.supervisor = Some(Arc::clone(control));
+    }
+
+    /// It is closed.
+    pub(crate) fn forget(&self, control: &Arc<Control>) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.supervisor.as_ref().is_some_and(|it| Arc::ptr_eq(it, control)) {
+            inner.supervisor = None;
+        }
+    }
+}
+
+impl Control {
+    pub(crate) fn new(stream: UnixStream) -> Self {
+        Self { stream, talk: Mutex::default() }
+    }
+
+    /// Answers.
+    pub(crate) fn say(&self, report: &Report) {
+        self.push(line(report), false);
+    }
+
+    /// Answers with the listening sockets.
+    pub(crate) fn hand_over_listeners(&self, report: &Report) {
+        self.push(line(report), true);
+    }
+
+    fn push(&self, bytes: Vec<u8>, has_listeners: bool) {
+        let mut talk = self.talk();
+        talk.output.push_back(Line { bytes, written: 0, has_listeners });
+        if let Some(waker) = talk.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn talk(&self) -> MutexGuard<'_, Talk> {
+        self.talk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next requests; none once the other side has closed, or has said more than it may.
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Vec<Vec<u8>>>>> {
+        let mut bytes = [0; 4096];
+        loop {
+            ready!(self.stream.poll_read_ready(cx))?;
+            match self.stream.try_read(&mut bytes) {
+                Ok(0) => return Poll::Ready(Ok(None)),
+                Ok(read) => {
+                    let mut talk = self.talk();
+                    talk.input.extend_from_slice(&bytes[..read]);
+                    let lines = lines(&mut talk.input);
+                    if !lines.is_empty() {
+                        return Poll::Ready(Ok(Some(lines)));
+                    }
+                    if talk.input.len() > MOST {
+                        return Poll::Ready(Ok(None));
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Writes what waits. Pending when nothing does any more. `listeners` go with the line that is to carry them.
+    pub(crate) fn poll_write(
+        &self,
+        listeners: &[Arc<TcpListener>],
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut talk = self.talk();
+        talk.waker = Some(cx.waker().clone());
+        if talk.output.iter().map(|line| line.bytes.len()).sum::<usize>() > MOST {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        while let Some(line) = talk.output.front_mut() {
+            ready!(self.stream.poll_write_ready(cx))?;
+            match self.write(listeners, line) {
+                Ok(written) => line.written += written,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+            if line.written == line.bytes.len() {
+                talk.output.pop_front();
+            }
+        }
+        Poll::Pending
+    }
+
+    fn write(&self, listeners: &[Arc<TcpListener>], line: &Line) -> io::Result<usize> {
+        let listeners = listeners.iter().filter(|_| line.has_listeners && line.written == 0);
+        let fds: Vec<_> = listeners.map(|listener| listener.as_fd()).collect();
+        self.stream
+            .try_io(Interest::WRITABLE, || passed_fds::send(&self.stream, &line.bytes[line.written..], &fds))
+    }
+}
+
+/// Cuts the complete lines off.
+fn lines(input: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    let Some(end) = input.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
+    let rest = input.split_off(end + 1);
+    let whole = std::mem::replace(input, rest);
+    whole.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
+}
+
+fn line(report: &Report) -> Vec<u8> {
+    let mut line = serde_json::to_vec(report).expect("a report is made of numbers and strings");
+    line.push(b'\n');
+    line
+}

@@ -1,0 +1,12 @@
+//! `ps-balance` before real servers, with real clients.
+
+#[path = "ps_balance/control.rs"]
+mod control;
+#[path = "ps_balance/held.rs"]
+mod held;
+#[path = "ps_balance/passing.rs"]
+mod passing;
+#[path = "ps_balance/starts.rs"]
+mod starts;
+#[path = "ps_balance/world.rs"]
+mod world;
