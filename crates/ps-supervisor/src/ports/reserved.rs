@@ -63,7 +63,7 @@ pub(crate) fn give_back_reserved(service: &Path, claims: &mut Claims) {
 mod tests {
     use std::fs;
 
-    use super::super::{assign, is_free, tests::slot, tests::spec};
+    use super::super::{assign, tests::own_port, tests::slot, tests::spec};
     use super::*;
 
     #[test]
@@ -74,7 +74,7 @@ mod tests {
             fs::create_dir_all(service.join("t0.1")).expect("a directory");
             service
         });
-        let port = (30_000..u16::MAX).find(|port| is_free(*port)).expect("a port");
+        let port = own_port();
         let slots = [slot("t0.1")];
         let reserve = |app: &str, service: &Path| {
             let mut claims = Claims::default();
