@@ -113,8 +113,8 @@ fn one_that_asks_for_more_time_has_it() {
     if !has_systemd_notify() {
         return;
     }
-    let script = "sh -c 'systemd-notify EXTEND_TIMEOUT_USEC=60000000; sleep 3; systemd-notify --ready; exec sleep 1000'";
-    let mut service = web(script, notifying(Duration::from_secs(2)));
+    let script = "sh -c 'systemd-notify EXTEND_TIMEOUT_USEC=60000000; sleep 6; systemd-notify --ready; exec sleep 1000'";
+    let mut service = web(script, notifying(Duration::from_secs(5)));
     service.start();
     let ready = service.await_status("web.1", "is ready", running);
     assert_eq!((ready.restarts, ready.reason), (0, None));

@@ -19,6 +19,8 @@ fn set(spec: &mut Spec, name: &str, text: &str) {
     );
 }
 
+const WELL_UNDER_A_SECOND: Duration = Duration::from_millis(800);
+
 fn kill(pid: u32) {
     let pid = Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid");
     kill_process(pid, Signal::KILL).expect("it is ours");
@@ -26,6 +28,14 @@ fn kill(pid: u32) {
 
 #[test]
 fn a_killed_process_is_back_in_well_under_a_second() {
+    // On a busy machine it may be late by chance, and a version that waits is late each time.
+    let tries: Vec<Duration> =
+        (0..5).map(|_| kill_one()).take_while(|took| *took >= WELL_UNDER_A_SECOND).collect();
+    assert!(tries.len() < 5, "{tries:?}");
+}
+
+/// How long it takes until a process that was killed has a successor.
+fn kill_one() -> Duration {
     let mut service = Service::new(&[("web", "exec sleep 1000", 1)]);
     service.start();
     let before = service.await_status("web.1", "runs", |status| status.state == State::Running);
@@ -35,8 +45,9 @@ fn a_killed_process_is_back_in_well_under_a_second() {
     let after = service.await_status("web.1", "is back", |status| {
         status.state == State::Running && status.process != before.process
     });
-    assert!(begin.elapsed() < Duration::from_millis(800), "took {:?}", begin.elapsed());
+    let took = begin.elapsed();
     assert_eq!((after.restarts, after.last_exit), (1, Some(Exit::Signal(9))));
+    took
 }
 
 #[test]

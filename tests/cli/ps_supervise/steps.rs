@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use ps_supervisor::{Client, Status};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::service::{Service, eventually};
+use crate::service::{Service, eventually, eventually_seen};
 
 /// It ends again and again in one way. Told to end, it says so, and ends in another way.
 const MAYFLY: &str = "faultapp --exit-after 400 --exit-code 7";
@@ -81,7 +81,8 @@ fn calls(service: &Service) -> BTreeMap<String, usize> {
 
 /// The process ends while no supervisor is there: what is left of its run, nobody has cleared away.
 fn end_without_a_witness(service: &mut Service) {
-    eventually("it runs", || (service.processes().len() == 1).then_some(()));
+    let seen = || format!("{:?}, {:?}", service.processes(), service.status("web.1"));
+    eventually_seen("it runs", || (service.processes().len() == 1).then_some(()), seen);
     service.kill_supervisor();
     eventually("it ends", || service.processes().is_empty().then_some(()));
     service.start_as_it_is();

@@ -231,8 +231,12 @@ fn a_stopped_member_of_a_tree_goes_on_and_ends_by_the_stop_signal() {
     let mut service = service.with(|spec| spec.stop_timeout_seconds = 60);
     service.start();
     await_line(&service, "up");
-    let pid = std::fs::read_to_string(service.path().join("child")).expect("its parent has written it");
-    let pid = Pid::from_raw(pid.trim().parse().expect("a pid")).expect("a pid");
+    // Its parent may write it after that.
+    let pid = eventually("its pid is written", || {
+        let written = std::fs::read_to_string(service.path().join("child")).ok()?;
+        written.strip_suffix('\n')?.parse().ok()
+    });
+    let pid = Pid::from_raw(pid).expect("a pid");
     rustix::process::kill_process(pid, Signal::STOP).expect("it is ours");
     service.signal(Signal::TERM);
     assert!(service.await_end().success());
@@ -327,28 +331,30 @@ fn a_stop_command_that_fails_keeps_nothing_from_being_stopped() {
 
 /// A type that ends by its own command and signal, which a main process alone gets.
 const POLITE: &str = "trap 'echo main >>heard; exit' QUIT; (trap 'echo child >>heard' QUIT; while :; do sleep 0.1; done) & \
-    while :; do sleep 0.1; done";
+    echo up; while :; do sleep 0.1; done";
 
 #[test]
 fn where_nobody_supervises_a_stop_is_as_the_spec_says_for_each_type() {
     let mut service = Service::new(&[("web", POLITE, 1), ("deaf", "faultapp --ignore-term --tick 60", 1)]);
     service = service.with(|spec| {
-        let settings = r#"{"stop-signal": "SIGQUIT", "stop-tree": "main", "stop-command": "echo command $MAINPID >>heard"}"#;
+        let settings = r#"{"stop-signal": "SIGQUIT", "stop-tree": "main", "stop-command": "echo command $MAINPID >>heard", "stop-timeout-seconds": "5"}"#;
         spec.processes[0].settings = serde_json::from_str(settings).expect("settings");
-        let settings = r#"{"stop-timeout-seconds": "2"}"#;
+        let settings = r#"{"stop-timeout-seconds": "6"}"#;
         spec.processes[1].settings = serde_json::from_str(settings).expect("settings");
         spec.stop_timeout_seconds = 1;
     });
     service.start();
     let main = crate::service::pid(&service.await_status("web.1", "runs", |status| status.process.is_some()));
     service.await_status("deaf.1", "runs", |status| status.process.is_some());
+    await_line(&service, "up");
+    eventually("it is deaf", || (!service.log("deaf.1").is_empty()).then_some(()));
     service.kill_supervisor();
     let spec = ps_supervisor::Spec::read(service.path()).expect("a spec");
     let begin = Instant::now();
     let left = ps_supervisor::strays(service.path()).end(Some(&spec), Duration::from_secs(1), |_| true);
     let took = begin.elapsed();
     assert!(left.is_empty() && service.processes().is_empty(), "{left:?}");
-    assert!(took >= Duration::from_secs(2), "its own grace period is longer: {took:?}");
+    assert!(took >= Duration::from_secs(6), "its own grace period is longer: {took:?}");
     let heard = std::fs::read_to_string(service.path().join("heard")).expect("something was heard");
     assert_eq!(heard, format!("command {main}\nmain\n"));
 }
