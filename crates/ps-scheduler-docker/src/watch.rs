@@ -276,7 +276,7 @@ impl<'a> Watcher<'a> {
         is_meant && world.is_app(app).unwrap_or(false) && is_ours()
     }
 
-    fn look_soon(&mut self, app: AppName) {
+    pub(crate) fn look_soon(&mut self, app: AppName) {
         self.look_in(TOGETHER, app);
     }
 

@@ -99,7 +99,11 @@ impl<'a> Watcher<'a> {
         let mut schedules = Schedules::read(app.world, &name);
         let Some(scheduled) = schedules.types.get_mut(process_type.as_str()) else { return };
         match result {
-            Ok(()) => scheduled.note = None,
+            // It is looked at for when it will have taken its time.
+            Ok(()) => {
+                scheduled.note = None;
+                self.look_soon(name.clone());
+            }
             // It stays due: whether it was begun is seen when the engine is there again.
             Err(fault) if fault.is_silence() => return self.lose(&fault),
             Err(fault) => {
@@ -124,7 +128,7 @@ impl<'a> Watcher<'a> {
         let Some(newest) = over.last().map(|container| container.id.clone()) else { return Vec::new() };
         let mut said = Vec::new();
         if scheduled.heard != newest {
-            for container in &over {
+            for container in over.iter().filter(|container| container.id != scheduled.heard) {
                 let owed = scheduled.course.owed().map(Timestamp::as_second);
                 if owed.is_some() && owed == label::due(container) {
                     scheduled.course.settle();
