@@ -21,8 +21,8 @@ use crate::{clock, context, label};
 
 /// The largest file of rules and the largest Dockerfile that are read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
-/// How long a step that was cancelled may take to end, and the pause between two looks.
-const UNTIL_IT_ENDS: Duration = Duration::from_secs(5);
+/// How long an engine that is busy may take to end the step that was cancelled, and the pause between two looks.
+const UNTIL_IT_ENDS: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
 /// The name of a Dockerfile of ours in the archive.
 const OURS: &str = "Dockerfile";
@@ -150,13 +150,18 @@ impl DockerLocal {
         let until = clock::now() + UNTIL_IT_ENDS;
         for image in steps.made.iter().rev() {
             while let Err(fault) = engine.run(engine.remove_image(image, false)) {
-                if !fault.is_conflict() || clock::now() > until {
+                if !is_held_by_a_container(&fault) || clock::now() > until {
                     break;
                 }
                 thread::sleep(LOOK);
             }
         }
     }
+}
+
+/// Whether an image cannot be removed as long as a container is made from it. One that another build goes on from stays.
+fn is_held_by_a_container(fault: &Fault) -> bool {
+    fault.is_conflict() && fault.reason().contains("container")
 }
 
 /// Why a build failed: the step, what the engine says of it, and what the step wrote last.
