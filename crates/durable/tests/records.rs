@@ -150,7 +150,7 @@ fn what_is_no_file_is_an_error_that_comes_at_once() {
     let error = records.append("one", access(place.path())).expect_err("a FIFO");
     assert!(error.to_string().contains("journal: is not a file"), "{error}");
     assert!(matches!(records.read(), Err(ReadError::NotAFile("a FIFO"))));
-    assert!(begin.elapsed() < Duration::from_secs(10));
+    assert!(begin.elapsed() < Duration::from_secs(60));
 }
 
 #[test]

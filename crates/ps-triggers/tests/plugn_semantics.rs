@@ -138,14 +138,15 @@ fn a_deadline_ends_the_hook_and_what_it_started() {
         format!("#!/bin/sh\ntrap '' TERM\nsleep 300 &\necho $! >{}\nwait\nwait\n", pid_file.display());
     plugins.hook("slow", "greet", &script);
     let begun = Instant::now();
-    let triggers = plugins.triggers().with_deadline(Duration::from_millis(300));
+    // A busy machine needs some of it to start the hook.
+    let triggers = plugins.triggers().with_deadline(Duration::from_secs(3));
     let error = triggers.call::<&str>("greet", &[]).expect_err("it sleeps");
     assert!(matches!(error, Error::TimedOut { .. }), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
     let pid = fs::read_to_string(&pid_file).expect("the hook wrote it");
     let child = PathBuf::from(format!("/proc/{}/stat", pid.trim()));
     let is_gone = || fs::read_to_string(&child).map_or(true, |stat| stat.contains(") Z "));
-    let patience = Instant::now() + Duration::from_secs(5);
+    let patience = Instant::now() + Duration::from_secs(60);
     while !is_gone() {
         assert!(Instant::now() < patience, "the hook's child outlived it");
         std::thread::sleep(Duration::from_millis(10));
@@ -155,11 +156,11 @@ fn a_deadline_ends_the_hook_and_what_it_started() {
 #[test]
 fn what_a_hook_leaves_running_is_not_awaited_beyond_the_deadline() {
     let plugins = Plugins::new();
-    plugins.hook("a", "greet", "#!/bin/sh\nsetsid sleep 3 &\necho quick\n");
+    plugins.hook("a", "greet", "#!/bin/sh\nsetsid sleep 30 &\necho quick\n");
     let begun = Instant::now();
-    let triggers = plugins.triggers().with_deadline(Duration::from_millis(500));
+    let triggers = plugins.triggers().with_deadline(Duration::from_secs(3));
     assert_eq!(triggers.call::<&str>("greet", &[]).expect("it ended in time").text(), "quick");
-    assert!(begun.elapsed() < Duration::from_millis(2500), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
 }
 
 #[test]

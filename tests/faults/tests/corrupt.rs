@@ -105,7 +105,7 @@ fn run(sandbox: &Sandbox, line: &str) -> Ran {
     let started = Instant::now();
     let ran = sandbox.run(&words).expect("a run");
     let took = started.elapsed();
-    assert!(took < Duration::from_secs(5), "{line} took {took:?}");
+    assert!(took < Duration::from_secs(60), "{line} took {took:?}");
     assert!(!ran.stderr.contains("panicked"), "{line}: {}", ran.stderr);
     assert!(ran.status.code().is_some_and(|code| code < 124), "{line}: {}", ran.status);
     ran

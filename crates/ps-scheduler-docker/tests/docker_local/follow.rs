@@ -36,7 +36,7 @@ fn follow(place: &Place) -> Receiver<LogLine> {
 
 /// The next line; the test fails where there is none for long.
 fn next(lines: &Receiver<LogLine>) -> (u64, String) {
-    let line = lines.recv_timeout(Duration::from_secs(30)).expect("there is another line");
+    let line = lines.recv_timeout(Duration::from_secs(60)).expect("there is another line");
     (line.run.expect("a run"), String::from_utf8_lossy(&line.bytes).into_owned())
 }
 

@@ -255,7 +255,7 @@ fn an_instance_that_ignores_term_is_killed_after_its_grace_and_a_frozen_one_ends
     let begin = Instant::now();
     let stopped = place.stop(Which::All, false).expect("stops");
     assert!(
-        begin.elapsed() >= GRACE && begin.elapsed() < GRACE + Duration::from_secs(8),
+        begin.elapsed() >= GRACE && begin.elapsed() < GRACE + Duration::from_secs(60),
         "{:?}",
         begin.elapsed()
     );

@@ -10,7 +10,7 @@ use super::subject::Subject;
 use crate::scheduler::{DeployOutcome, Requester, Scheduler, StopOrder, Stopped};
 use crate::{AppStatus, Cancel, Error, Gate, Instance, Intent, Plan, Process, Progress, Release};
 
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The name of the app.
 pub fn app() -> AppName {

@@ -17,7 +17,7 @@ use crate::status::Status;
 
 /// A supervisor reaps every child of its process, so there is one at a time.
 static ONE: Mutex<()> = Mutex::new(());
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What each run writes when it starts, and that it stays. `$1` is the revision.
 fn spec(directory: &Path, revision: u64, command: &str) -> Spec {
