@@ -219,7 +219,7 @@ fn a_first_deploy_that_was_killed_can_be_stopped_repeated_and_destroyed() {
 #[test]
 fn a_stop_that_nobody_waits_for_goes_on_and_the_app_stays_stopped() {
     let home = Home::running("shop", "web: faultapp --ignore-term --tick 60\n", &[]);
-    home.does(&["ps-set", "shop", "stop-timeout-seconds", "6"]);
+    home.does(&["ps-set", "shop", "stop-timeout-seconds", "15"]);
     let mut stop = home.start(&["ps-lifecycle", "stop", "shop"]);
     stop.until_it_minds_signals();
     eventually("it is told to end", || {
@@ -228,7 +228,7 @@ fn a_stop_that_nobody_waits_for_goes_on_and_the_app_stays_stopped() {
     });
     let ran = kill(stop, Signal::INT);
     ran.is_refused(1, &["interrupted"]);
-    assert!(ran.took < Duration::from_secs(6), "{ran:?}");
+    assert!(ran.took < Duration::from_secs(15), "{ran:?}");
     assert_eq!(restore(&home), "false");
     until_it_is_gone(&home, "faultapp");
     assert_eq!(home.states("shop"), table(&[("web.1", "stopped")]));

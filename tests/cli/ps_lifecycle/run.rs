@@ -140,7 +140,7 @@ fn signals_are_passed_on_and_its_time_ends_it() {
     assert_eq!(running.ended().status, Some(9));
     let ran = home.run(&run("shop", &["--timeout", "300ms", "--", "sleep", "600"]));
     assert_eq!(ran.status, Some(124), "{ran:?}");
-    assert!(ran.stderr.contains("its time was over") && ran.took < Duration::from_secs(20), "{ran:?}");
+    assert!(ran.stderr.contains("its time was over") && ran.took < Duration::from_secs(60), "{ran:?}");
     assert!(!has(&home, "sleep 600") || home.pids("shop").len() == 1);
 }
 

@@ -132,7 +132,7 @@ fn hooks_that_call_back_into_us_do_not_wait_for_us() {
     let ran = run(&mut dokku.ps(&["restart", "demo"]));
     assert_eq!(ran.status, 0, "{ran:?}");
     assert!(dokku.calls().contains(&"trigger deploy demo latest web".to_owned()));
-    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
 }
 
 #[test]
