@@ -8,5 +8,7 @@ mod held;
 mod passing;
 #[path = "ps_balance/starts.rs"]
 mod starts;
+#[path = "ps_balance/upgrade.rs"]
+mod upgrade;
 #[path = "ps_balance/world.rs"]
 mod world;

@@ -150,6 +150,17 @@ impl Table {
         self.backends.iter_mut().for_each(Backend::tell_again);
     }
 
+    /// Counts the open connections anew: `open` has the backend of each. For a table that another program goes on with: what it was
+    /// opening is lost. Returns which backends are drained now.
+    pub fn recount(&mut self, open: &[Key]) -> Vec<Drained> {
+        for backend in &mut self.backends {
+            backend.open = open.iter().filter(|key| **key == backend.key).count() as u64;
+        }
+        let told = self.backends.iter_mut().filter_map(Backend::tell_drained).collect();
+        self.backends.retain(|backend| !backend.is_gone());
+        told
+    }
+
     fn candidates(&self, tried: &[Key], is_fit: impl Fn(&Backend) -> bool) -> Vec<Candidate> {
         let places = self.backends.iter().enumerate();
         let fit = places.filter(|(_, backend)| {

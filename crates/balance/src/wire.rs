@@ -22,7 +22,7 @@ pub enum Request {
     Leave {},
     /// Answered by `listeners`, which carries the listening sockets.
     Listeners {},
-    /// Execute the program anew, without closing a connection.
+    /// Execute the program anew, without closing a connection. The next one says `hello`.
     Upgrade {},
 }
 

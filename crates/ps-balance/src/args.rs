@@ -22,6 +22,8 @@ use crate::listen::Inherited;
 /// alone, before any servers, with --listen and --backend. Listening sockets are also taken from whoever starts it as
 /// systemd hands them over (LISTEN_FDS, LISTEN_FDNAMES).
 ///
+/// SIGUSR2 has it execute itself anew, or what was installed in its place, without closing a connection.
+///
 /// SIGTERM ends it: it accepts no more, and ends with the last connection, or when the drain limit has passed. A second
 /// SIGTERM ends it at once.
 ///
@@ -57,13 +59,24 @@ pub(crate) struct Args {
     idle_limit: u32,
 
     /// After how long without a connection it asks its supervisor whether it may end
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, hide_short_help = true)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     quiet: u32,
+
+    /// Take over from the program that has replaced itself by this one
+    #[arg(long, hide = true)]
+    pub(crate) take_over: bool,
+
+    /// Say by the exit status whether this program can take over from one that leaves this format
+    #[arg(long, hide = true, value_name = "FORMAT")]
+    pub(crate) understands: Option<u32>,
 }
 
 impl Args {
     /// Refuses what could never serve anybody.
     pub(crate) fn check(&self, inherited: &Inherited) -> Result<()> {
+        if self.take_over {
+            return Ok(());
+        }
         if self.listen.is_empty() && inherited.listeners.is_empty() {
             return Err(Refusal::usage(
                 "no address to listen on: give --listen ADDRESS:PORT, or listening sockets in LISTEN_FDS",

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use balance::wire::{Drained, Numbers, Report, Set};
-use balance::{InvalidSet, Table};
-use tokio::net::TcpListener;
+use balance::{InvalidSet, Key, Table};
+use serde::{Deserialize, Serialize};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
@@ -23,18 +24,45 @@ use crate::talk::Controls;
 pub(crate) struct Balancer {
     pub(crate) limits: Limits,
     pub(crate) listeners: Vec<Arc<TcpListener>>,
+    /// The control socket.
+    pub(crate) control: Option<UnixListener>,
     pub(crate) controls: Controls,
     pub(crate) bytes: Bytes,
     pub(crate) pipes: Pool,
     pub(crate) buffer: Mutex<Box<[u8]>>,
     /// Another list of backends holds.
     pub(crate) changed: Notify,
-    /// A connection has ended: there is room for another, and perhaps it was the last.
+    /// A connection has ended: there is room for another.
     pub(crate) ended: Notify,
     /// A limit may pass earlier than was known.
     pub(crate) due: Notify,
+    /// It was to end, and nothing is open any more.
+    pub(crate) over: Notify,
+    /// It is to replace itself.
+    pub(crate) upgrade: Notify,
     most: usize,
     state: Mutex<State>,
+}
+
+/// What it listens on.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    pub(crate) listeners: Vec<Arc<TcpListener>>,
+    pub(crate) control: Option<UnixListener>,
+}
+
+/// What another program needs beside connections to go on.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Carried {
+    table: Table,
+    pause: Option<Duration>,
+    next_number: u64,
+    accepted: u64,
+    refused: u64,
+    received: u64,
+    sent: u64,
+    leaves_by: Option<Duration>,
+    quiet_since: Option<Duration>,
 }
 
 /// What changes.
@@ -59,7 +87,7 @@ pub(crate) struct State {
 
 impl Balancer {
     /// `most` connections at once at most.
-    pub(crate) fn new(limits: Limits, listeners: Vec<Arc<TcpListener>>, most: usize) -> Self {
+    pub(crate) fn new(limits: Limits, sockets: Sockets, most: usize) -> Self {
         let state = State {
             table: Table::new(limits.drain),
             pause: None,
@@ -74,7 +102,10 @@ impl Balancer {
         };
         Self {
             limits,
-            listeners,
+            listeners: sockets.listeners,
+            control: sockets.control,
+            over: Notify::new(),
+            upgrade: Notify::new(),
             controls: Controls::default(),
             bytes: Bytes::default(),
             pipes: Pool::new((most / 8).clamp(1, 256)),
@@ -108,6 +139,47 @@ impl Balancer {
         number
     }
 
+    /// Takes in a connection that another program has accepted.
+    pub(crate) fn enter_again(&self, number: u64, connection: &Arc<Connection>) {
+        self.state().connections.insert(number, Arc::clone(connection));
+    }
+
+    /// What another program needs to go on.
+    pub(crate) fn carried(&self) -> Carried {
+        let state = self.state();
+        Carried {
+            table: state.table.clone(),
+            pause: state.pause,
+            next_number: state.next_number,
+            accepted: state.accepted,
+            refused: state.refused,
+            received: self.bytes.received.load(Ordering::Relaxed),
+            sent: self.bytes.sent.load(Ordering::Relaxed),
+            leaves_by: state.leaves_by,
+            quiet_since: state.quiet_since,
+        }
+    }
+
+    /// Goes on from there; `open` are the backends of the connections that go on, one for each.
+    pub(crate) fn carry_on(&self, carried: Carried, open: &[Key]) {
+        self.bytes.received.store(carried.received, Ordering::Relaxed);
+        self.bytes.sent.store(carried.sent, Ordering::Relaxed);
+        let drained = {
+            let mut state = self.state();
+            state.table = carried.table;
+            state.pause = carried.pause;
+            state.next_number = carried.next_number;
+            state.accepted = carried.accepted;
+            state.refused = carried.refused;
+            state.leaves_by = carried.leaves_by;
+            state.quiet_since = carried.quiet_since;
+            state.table.recount(open)
+        };
+        for drained in drained {
+            self.tell_drained(Some(drained));
+        }
+    }
+
     /// Something is due then: wakes the task that enforces limits unless it wakes by itself before.
     fn is_due(&self, at: Duration) {
         if self.state().wakes_at.is_none_or(|wakes| wakes > at) {
@@ -123,6 +195,9 @@ impl Balancer {
             state.quiet_since = state.connections.is_empty().then(clock::now);
             state.quiet_since
         };
+        if self.is_over() {
+            self.over.notify_one();
+        }
         if let Some(quiet) = quiet_since {
             self.is_due(quiet + self.limits.quiet);
         }
@@ -185,7 +260,9 @@ impl Balancer {
             state.accepting.drain(..).for_each(|task| task.abort());
         }
         self.due.notify_one();
-        self.ended.notify_waiters();
+        if self.is_over() {
+            self.over.notify_one();
+        }
     }
 
     /// Whether it is to end and nothing holds it.

@@ -21,8 +21,13 @@ pub(crate) struct Claim {
 
 impl Claim {
     pub(crate) fn new(balancer: &Arc<Balancer>, connection: &Arc<Connection>, choice: Choice) -> Self {
+        Self::of(balancer, connection, choice.key)
+    }
+
+    /// That of a connection that is counted already.
+    pub(crate) fn of(balancer: &Arc<Balancer>, connection: &Arc<Connection>, key: Key) -> Self {
         let (balancer, connection) = (Arc::clone(balancer), Arc::clone(connection));
-        Self { balancer, connection, key: choice.key, is_settled: false }
+        Self { balancer, connection, key, is_settled: false }
     }
 
     /// The backend has answered, after so long.

@@ -1,6 +1,7 @@
 //! One connection of a client, from its arrival to its end.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
@@ -10,6 +11,7 @@ use balance::Key;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
+use crate::carried::{CarriedConnection, CarriedDirection, CarriedStage};
 use crate::direction::{self, Bytes, Direction, Shared};
 
 /// A connection of a client. Its task works on it; others may look at it, and cut it.
@@ -36,15 +38,24 @@ pub(crate) enum Stage {
 #[derive(Debug)]
 pub(crate) struct Relay {
     pub(crate) key: Key,
-    client: TcpStream,
-    backend: TcpStream,
-    up: Direction,
-    down: Direction,
+    pub(crate) client: TcpStream,
+    pub(crate) backend: TcpStream,
+    pub(crate) up: Direction,
+    pub(crate) down: Direction,
 }
 
 impl Connection {
     pub(crate) fn new(client: TcpStream, arrived: Duration) -> Self {
-        let stage = Mutex::new(Stage::Arriving(client));
+        Self::at(Stage::Arriving(client), arrived)
+    }
+
+    /// One that a backend has already.
+    pub(crate) fn relaying(relay: Relay, arrived: Duration) -> Self {
+        Self::at(Stage::Relaying(relay), arrived)
+    }
+
+    fn at(stage: Stage, arrived: Duration) -> Self {
+        let stage = Mutex::new(stage);
         Self { arrived, is_cut: AtomicBool::new(false), task: OnceLock::new(), stage }
     }
 
@@ -128,6 +139,42 @@ impl Connection {
     /// Whether it was ended from outside.
     pub(crate) fn is_cut(&self) -> bool {
         self.is_cut.load(Ordering::Relaxed)
+    }
+}
+
+impl Stage {
+    /// What another program needs to go on with it; the bytes that are on their way are added to `residues`. None: it is over.
+    pub(crate) fn carry(
+        &mut self,
+        number: u64,
+        arrived: Duration,
+        residues: &mut Vec<u8>,
+    ) -> io::Result<Option<CarriedConnection>> {
+        let mut carry = |direction: &mut Direction| {
+            let bytes = direction.bytes;
+            let (flow, residue) = direction.carry()?;
+            residues.extend_from_slice(residue);
+            Ok::<_, io::Error>(CarriedDirection { flow, bytes, residue: residue.len() })
+        };
+        let stage = match self {
+            Self::Arriving(_) => CarriedStage::Arriving,
+            Self::Relaying(relay) => {
+                let (up, down) = (carry(&mut relay.up)?, carry(&mut relay.down)?);
+                CarriedStage::Relaying { key: relay.key, up, down }
+            }
+            Self::Over => return Ok(None),
+        };
+        Ok(Some(CarriedConnection { number, arrived, stage }))
+    }
+
+    /// Its sockets: that of the client, and then that of the backend.
+    pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let (client, backend) = match self {
+            Self::Arriving(client) => (Some(client), None),
+            Self::Relaying(relay) => (Some(&relay.client), Some(&relay.backend)),
+            Self::Over => (None, None),
+        };
+        client.into_iter().chain(backend).map(AsFd::as_fd)
     }
 }
 

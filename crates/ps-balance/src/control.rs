@@ -21,9 +21,14 @@ use crate::talk::Control;
 /// How long it waits when there is no descriptor for another connection.
 const AGAIN: Duration = Duration::from_millis(100);
 
+/// Takes one in.
+pub(crate) fn begin(balancer: &Arc<Balancer>, stream: UnixStream) {
+    tokio::spawn(serve(Arc::clone(balancer), Arc::new(Control::new(stream))));
+}
+
 /// Serves one of them until the other side closes it. What it was told goes on.
-pub(crate) async fn serve(balancer: Arc<Balancer>, stream: UnixStream) {
-    let control = Arc::new(Control::new(stream));
+pub(crate) async fn serve(balancer: Arc<Balancer>, control: Arc<Control>) {
+    balancer.controls.add(&control);
     control.say(&Report::Hello(Introduction { version: VERSION, mode: Mode::Tcp }));
     loop {
         let next = poll_fn(|cx| {
@@ -47,14 +52,15 @@ pub(crate) async fn serve(balancer: Arc<Balancer>, stream: UnixStream) {
 }
 
 /// Accepts for ever who may give orders: this user, and root.
-pub(crate) async fn accept(balancer: Arc<Balancer>, listener: UnixListener) {
+pub(crate) async fn accept(balancer: Arc<Balancer>) {
+    let Some(listener) = &balancer.control else { return };
     let own = rustix::process::geteuid().as_raw();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let peer = stream.peer_cred().map(|peer| peer.uid());
                 if peer.is_ok_and(|uid| uid == own || uid == 0) {
-                    tokio::spawn(serve(Arc::clone(&balancer), stream));
+                    begin(&balancer, stream);
                 }
             }
             Err(_) => sleep(AGAIN).await,

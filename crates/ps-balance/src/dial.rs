@@ -26,14 +26,24 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(balancer: Arc<Balancer>, connection: Arc<Connection>, presence: Presence) {
-    // Dropped when the connection is over, or its task is cut: after the claim, so that the backend is drained by then.
-    let _presence = presence;
     let Some((claim, backend)) = find(&balancer, &connection).await else {
         balancer.refuse();
         connection.reset();
         return;
     };
     connection.hand_over(claim.key, backend, Vec::new());
+    relay(balancer, connection, presence, claim).await;
+}
+
+/// Serves a connection that a backend has, to its end.
+pub(crate) async fn relay(
+    balancer: Arc<Balancer>,
+    connection: Arc<Connection>,
+    presence: Presence,
+    claim: Claim,
+) {
+    // Dropped when the connection is over, or its task is cut: in this order, so that its backend is drained before it is gone.
+    let _held = (claim, presence);
     // How it ended has been said to both sides; nobody else asks.
     let _ = poll_fn(|cx| {
         let mut buffer = balancer.buffer.lock().unwrap_or_else(PoisonError::into_inner);

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -49,8 +50,10 @@ pub(crate) struct Direction {
     pub(crate) bytes: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Flow {
+/// How far the sender is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Flow {
     /// The sender may send more.
     #[default]
     Open,
@@ -64,6 +67,20 @@ impl Direction {
     /// One that begins with these bytes, as if the sender had sent them.
     pub(crate) fn beginning_with(residue: Vec<u8>) -> Self {
         Self { residue, ..Self::default() }
+    }
+
+    /// One that goes on where another program has stopped, with these bytes on their way.
+    pub(crate) fn going_on(flow: Flow, bytes: u64, residue: Vec<u8>) -> Self {
+        Self { residue, flow, bytes, ..Self::default() }
+    }
+
+    /// What another program needs to go on: how far it is, and the bytes on their way. It could also go on here.
+    pub(crate) fn carry(&mut self) -> io::Result<(Flow, &[u8])> {
+        if let Some(pipe) = self.pipe.as_mut().filter(|pipe| pipe.holds > 0) {
+            // A pipe is filled only once everything before has been written.
+            self.residue = pipe.empty()?;
+        }
+        Ok((self.flow, &self.residue[self.written..]))
     }
 
     /// Passes on what can be passed on. Ready once the sender has ended and the receiver knows.

@@ -4,18 +4,22 @@
 mod accept;
 mod args;
 mod balancer;
+mod carried;
 mod claim;
 mod clock;
 mod connection;
 mod control;
 mod dial;
 mod direction;
+mod handover;
 mod limits;
 mod listen;
 mod pipes;
 mod requests;
+mod resume;
 mod serve;
 mod talk;
+mod upgrade;
 
 use anyhow::Result;
 use clap::Parser;
@@ -31,6 +35,9 @@ pub fn command() -> clap::Command {
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
     let args = Args::try_parse()?;
+    if let Some(format) = args.understands {
+        return Ok(if format == handover::FORMAT { Outcome::Done } else { Outcome::No });
+    }
     // The environment is changed here, while this is the only thread.
     let inherited = listen::inherited()?;
     args.check(&inherited)?;

@@ -67,6 +67,17 @@ impl Pipe {
         Ok(moved)
     }
 
+    /// What the pipe holds; it is empty then.
+    pub(crate) fn empty(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; self.holds];
+        let mut read = 0;
+        while read < bytes.len() {
+            read += rustix::io::retry_on_intr(|| rustix::io::read(&self.reader, &mut bytes[read..]))?;
+        }
+        self.holds = 0;
+        Ok(bytes)
+    }
+
     /// Moves what the pipe holds into the socket, as far as there is room.
     pub(crate) fn drain(&mut self, to: &TcpStream) -> io::Result<usize> {
         let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;

@@ -33,7 +33,7 @@ pub(crate) fn answer(balancer: &Arc<Balancer>, control: &Arc<Control>, request: 
             let addresses = balancer.listeners.iter().filter_map(|listener| listener.local_addr().ok());
             control.hand_over_listeners(&Report::Listeners { addresses: addresses.collect() });
         }
-        Request::Upgrade {} => refuse(control, "this version cannot be upgraded in place".to_owned()),
+        Request::Upgrade {} => balancer.upgrade.notify_one(),
     }
 }
 

@@ -1,20 +1,24 @@
 //! The life of the program: sockets are opened, tasks begin, signals are waited for.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
 use anyhow::{Context, Result};
+use balance::wire::Report;
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::futures::Notified;
 
 use crate::args::{Address, Args};
-use crate::balancer::Balancer;
+use crate::balancer::{Balancer, Sockets};
 use crate::listen::{self, Inherited};
+use crate::resume::{self, Resumed};
+use crate::upgrade::{self, Itself};
 use crate::{accept, control, limits};
 
 /// Descriptors that no connection gets: listening sockets, control connections, the runtime's own.
@@ -29,28 +33,48 @@ pub(crate) fn run(args: &Args, inherited: Inherited) -> Result<Outcome> {
 }
 
 async fn serve(args: &Args, inherited: Inherited) -> Result<Outcome> {
+    let itself = Itself::new()?;
     let mut signals = Signals::new().context("wait for signals")?;
+    let balancer = if args.take_over { resumed(args)? } else { begun(args, inherited)? };
+    upgrade::listen_to_signals()?;
+    tokio::spawn(control::accept(Arc::clone(&balancer)));
+    tokio::spawn(limits::enforce(Arc::clone(&balancer)));
+    if balancer.state().leaves_by.is_none() {
+        let accepting = balancer.listeners.iter().map(|listener| {
+            tokio::spawn(accept::accept(Arc::clone(&balancer), Arc::clone(listener))).abort_handle()
+        });
+        balancer.accepts_by(accepting.collect());
+    }
+    if balancer.is_over() {
+        return Ok(Outcome::Done);
+    }
+    wait(&balancer, &mut signals, &itself).await;
+    Ok(Outcome::Done)
+}
+
+/// A balancer that begins.
+fn begun(args: &Args, inherited: Inherited) -> Result<Arc<Balancer>> {
     let listeners = listeners(args, inherited.listeners)?;
     let control = args.control.as_deref().map(control::bind).transpose()?;
-    let balancer = Arc::new(Balancer::new(args.limits(), listeners, most_connections()));
+    let sockets = Sockets { listeners, control };
+    let balancer = Arc::new(Balancer::new(args.limits(), sockets, most_connections()));
     if !args.backend.is_empty() {
         balancer.set(&args.set())?;
     }
     if let Some(supervisor) = inherited.supervisor {
-        supervisor.set_nonblocking(true)?;
-        let supervisor = tokio::net::UnixStream::from_std(supervisor)?;
-        tokio::spawn(control::serve(Arc::clone(&balancer), supervisor));
+        supervisor.set_nonblocking(true).context("talk to the supervisor")?;
+        let supervisor = UnixStream::from_std(supervisor).context("talk to the supervisor")?;
+        control::begin(&balancer, supervisor);
     }
-    if let Some(control) = control {
-        tokio::spawn(control::accept(Arc::clone(&balancer), control));
-    }
-    tokio::spawn(limits::enforce(Arc::clone(&balancer)));
-    let accepting = balancer.listeners.iter().map(|listener| {
-        tokio::spawn(accept::accept(Arc::clone(&balancer), Arc::clone(listener))).abort_handle()
-    });
-    balancer.accepts_by(accepting.collect());
-    wait(&balancer, &mut signals).await;
-    Ok(Outcome::Done)
+    Ok(balancer)
+}
+
+/// One that goes on where another program has stopped.
+fn resumed(args: &Args) -> Result<Arc<Balancer>> {
+    let Resumed { sockets, rest } = resume::take()?;
+    let balancer = Arc::new(Balancer::new(args.limits(), sockets, most_connections()));
+    resume::go_on(&balancer, rest).context("take over")?;
+    Ok(balancer)
 }
 
 fn listeners(args: &Args, inherited: Vec<std::net::TcpListener>) -> Result<Vec<Arc<TcpListener>>> {
@@ -75,47 +99,72 @@ fn most_connections() -> usize {
     usize::try_from(most).expect("it is at most MOST")
 }
 
-/// Waits until it is told to end and everything has ended, or it is told twice.
-async fn wait(balancer: &Balancer, signals: &mut Signals) {
+/// Waits until it is told to end and everything has ended, or it is told twice. Replaces it by a new one where that is asked for.
+async fn wait(balancer: &Balancer, signals: &mut Signals, itself: &Itself) {
     let mut is_told = false;
     loop {
-        let ended = balancer.ended.notified();
-        if balancer.is_over() {
-            return;
-        }
-        let mut ended = pin!(ended);
-        let is_signalled = poll_fn(|cx| {
-            if signals.poll(cx).is_ready() {
-                return Poll::Ready(true);
+        let (over, asked) = (pin!(balancer.over.notified()), pin!(balancer.upgrade.notified()));
+        match news(signals, over, asked).await {
+            News::End if is_told => return,
+            News::End => {
+                is_told = true;
+                balancer.begin_to_leave();
             }
-            ended.as_mut().poll(cx).map(|()| false)
-        });
-        if is_signalled.await {
-            if is_told {
-                return;
+            News::Upgrade => {
+                if let Err(error) = upgrade::upgrade(itself, balancer).await {
+                    let reason = format!("cannot replace itself: {error:#}");
+                    say::failure(&format!("ps-balance: {reason}"));
+                    balancer.controls.tell(&Report::Refused { reason });
+                }
             }
-            is_told = true;
-            balancer.begin_to_leave();
+            News::Over => return,
         }
     }
 }
 
-/// The signals that end it.
+/// What the program waits for.
+enum News {
+    /// A signal says that it is to end.
+    End,
+    /// It is to replace itself.
+    Upgrade,
+    /// The last connection has ended after it was told to end.
+    Over,
+}
+
+async fn news(
+    signals: &mut Signals,
+    mut over: Pin<&mut Notified<'_>>,
+    mut asked: Pin<&mut Notified<'_>>,
+) -> News {
+    poll_fn(|cx| {
+        let is_to_end =
+            signals.terminate.poll_recv(cx).is_ready() | signals.interrupt.poll_recv(cx).is_ready();
+        let is_to_upgrade = signals.upgrade.poll_recv(cx).is_ready() | asked.as_mut().poll(cx).is_ready();
+        if is_to_end {
+            Poll::Ready(News::End)
+        } else if is_to_upgrade {
+            Poll::Ready(News::Upgrade)
+        } else {
+            over.as_mut().poll(cx).map(|()| News::Over)
+        }
+    })
+    .await
+}
+
+/// The signals that it heeds.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    upgrade: Signal,
 }
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    fn poll(&mut self, cx: &mut std::task::Context<'_>) -> Poll<()> {
-        if self.terminate.poll_recv(cx).is_ready() || self.interrupt.poll_recv(cx).is_ready() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            upgrade: signal(SignalKind::user_defined2())?,
+        })
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker, ready};
 
 use balance::wire::Report;
+use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
 use tokio::net::{TcpListener, UnixStream};
 
@@ -27,6 +28,7 @@ struct Inner {
     supervisor: Option<Arc<Control>>,
     /// What happened while there was none.
     kept: VecDeque<Vec<u8>>,
+    all: Vec<Weak<Control>>,
 }
 
 /// One of them.
@@ -45,7 +47,7 @@ struct Talk {
     waker: Option<Waker>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Line {
     bytes: Vec<u8>,
     written: usize,
@@ -53,11 +55,56 @@ struct Line {
     has_listeners: bool,
 }
 
+/// What another program needs to go on with one of them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct CarriedControl {
+    input: Vec<u8>,
+    output: Vec<Line>,
+}
+
+/// What it needs to know of all.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct CarriedControls {
+    /// Which of them is the supervisor.
+    supervisor: Option<usize>,
+    kept: VecDeque<Vec<u8>>,
+}
+
 impl Controls {
+    /// Another one is there.
+    pub(crate) fn add(&self, control: &Arc<Control>) {
+        self.inner().all.push(Arc::downgrade(control));
+    }
+
+    /// Those that are there.
+    pub(crate) fn all(&self) -> Vec<Arc<Control>> {
+        self.inner().all.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// What another program needs to go on with these.
+    pub(crate) fn carry(&self, controls: &[Arc<Control>]) -> CarriedControls {
+        let inner = self.inner();
+        let is_supervisor =
+            |it: &Arc<Control>| inner.supervisor.as_ref().is_some_and(|at| Arc::ptr_eq(at, it));
+        let supervisor = controls.iter().position(is_supervisor);
+        CarriedControls { supervisor, kept: inner.kept.clone() }
+    }
+
+    /// Goes on with these.
+    pub(crate) fn carry_on(&self, carried: CarriedControls, controls: &[Arc<Control>]) {
+        let mut inner = self.inner();
+        inner.supervisor = carried.supervisor.and_then(|at| controls.get(at)).cloned();
+        inner.kept = carried.kept;
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Tells the supervisor, or the next one where there is none.
     pub(crate) fn tell(&self, report: &Report) {
         let line = line(report);
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner();
         match &inner.supervisor {
             Some(supervisor) => supervisor.push(line, false),
             None if matches!(report, Report::Idle { .. }) => {}
@@ -72,14 +119,15 @@ impl Controls {
 
     /// Whoever says hello last is the supervisor.
     pub(crate) fn is_supervised_by(&self, control: &Arc<Control>) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner();
         inner.kept.drain(..).for_each(|line| control.push(line, false));
         inner.supervisor = Some(Arc::clone(control));
     }
 
     /// It is closed.
     pub(crate) fn forget(&self, control: &Arc<Control>) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner();
+        inner.all.retain(|it| it.upgrade().is_some_and(|it| !Arc::ptr_eq(&it, control)));
         if inner.supervisor.as_ref().is_some_and(|it| Arc::ptr_eq(it, control)) {
             inner.supervisor = None;
         }
@@ -89,6 +137,18 @@ impl Controls {
 impl Control {
     pub(crate) fn new(stream: UnixStream) -> Self {
         Self { stream, talk: Mutex::default() }
+    }
+
+    /// One that goes on where another program has stopped.
+    pub(crate) fn carried(stream: UnixStream, carried: CarriedControl) -> Self {
+        let talk = Talk { input: carried.input, output: carried.output.into(), waker: None };
+        Self { stream, talk: Mutex::new(talk) }
+    }
+
+    /// What another program needs to go on.
+    pub(crate) fn carry(&self) -> CarriedControl {
+        let talk = self.talk();
+        CarriedControl { input: talk.input.clone(), output: talk.output.iter().cloned().collect() }
     }
 
     /// Answers.
@@ -167,6 +227,12 @@ impl Control {
         let fds: Vec<_> = listeners.map(|listener| listener.as_fd()).collect();
         self.stream
             .try_io(Interest::WRITABLE, || passed_fds::send(&self.stream, &line.bytes[line.written..], &fds))
+    }
+}
+
+impl AsFd for Control {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 }
 

@@ -39,9 +39,14 @@ pub(crate) struct Balance {
 impl Balance {
     /// Starts it on a port of its own with these further arguments, and waits until it listens.
     pub(crate) fn start(words: &[&str]) -> Self {
+        Self::start_program(Path::new(env!("CARGO_BIN_EXE_ps-balance")), words)
+    }
+
+    /// The same, from a copy of the program.
+    pub(crate) fn start_program(program: &Path, words: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let control = directory.path().join("control");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ps-balance"))
+        let mut child = Command::new(program)
             .args(["--listen", "0", "--control"])
             .arg(&control)
             .args(words)
@@ -56,7 +61,9 @@ impl Balance {
         let address = address.parse().expect("an address");
         // What it says later must not block it.
         thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::stderr()));
-        eventually("the control socket", || if control.exists() { Ok(()) } else { Err("not there".into()) });
+        eventually("the control socket", || {
+            UnixStream::connect(&control).map(drop).map_err(|error| error.to_string())
+        });
         Self { child, address, control, directory }
     }
 

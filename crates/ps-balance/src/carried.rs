@@ -1,0 +1,33 @@
+//! What another program is told of a connection, to go on with it.
+
+use std::time::Duration;
+
+use balance::Key;
+use serde::{Deserialize, Serialize};
+
+use crate::direction::Flow;
+
+/// One connection of a client.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct CarriedConnection {
+    pub(crate) number: u64,
+    pub(crate) arrived: Duration,
+    pub(crate) stage: CarriedStage,
+}
+
+/// How far it has come.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CarriedStage {
+    Arriving,
+    Relaying { key: Key, up: CarriedDirection, down: CarriedDirection },
+}
+
+/// One direction of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct CarriedDirection {
+    pub(crate) flow: Flow,
+    pub(crate) bytes: u64,
+    /// How many bytes are on their way. They follow the description.
+    pub(crate) residue: usize,
+}

@@ -1,0 +1,134 @@
+//! The program executes itself anew, or what has been installed in its place meanwhile. Sockets are objects of the kernel: they
+//! go on, with what is in them, in the program that follows.
+//!
+//! No descriptor can be taken over by its number without unsafe code. So they are queued in a pair of sockets, whose other end becomes
+//! stdin.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{SigSet, Signal};
+use tokio::time::sleep;
+
+use crate::balancer::Balancer;
+use crate::clock;
+use crate::handover::{self, Description, FORMAT};
+
+/// The hidden option with which the program that follows is started.
+const TAKE_OVER: &str = "--take-over";
+/// How long the program that is to follow may take to say whether it can.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// This program as it was started.
+#[derive(Debug)]
+pub(crate) struct Itself {
+    path: PathBuf,
+    words: Vec<OsString>,
+}
+
+impl Itself {
+    /// Called at the start, while the file of the program is the one that runs.
+    pub(crate) fn new() -> Result<Self> {
+        let path = std::env::current_exe().context("find this program")?;
+        let words = ps_cli::exit::arguments().into_iter().filter(|word| word != TAKE_OVER).collect();
+        Ok(Self { path, words })
+    }
+}
+
+/// Replaces this program. Returns only if that failed: then everything is as it was.
+pub(crate) async fn upgrade(itself: &Itself, balancer: &Balancer) -> Result<()> {
+    understands(&itself.path).await?;
+    let controls = balancer.controls.all();
+    let state = balancer.state().connections.clone();
+    let mut stages: Vec<_> = state.iter().map(|(number, it)| (*number, it.arrived, it.stage())).collect();
+    let mut residues = Vec::new();
+    let mut connections = Vec::new();
+    for (number, arrived, stage) in &mut stages {
+        connections.extend(stage.carry(*number, *arrived, &mut residues)?);
+    }
+    let description = Description {
+        format: FORMAT,
+        carried: balancer.carried(),
+        listeners: balancer.listeners.len(),
+        has_control: balancer.control.is_some(),
+        controls: controls.iter().map(|control| control.carry()).collect(),
+        told: balancer.controls.carry(&controls),
+        connections,
+    };
+    let listeners = balancer.listeners.iter().map(|listener| listener.as_fd());
+    let control = balancer.control.iter().map(|control| control.as_fd());
+    let controls = controls.iter().map(|control| control.as_fd());
+    let connections = stages.iter().flat_map(|(_, _, stage)| stage.fds());
+    let fds: Vec<_> = listeners.chain(control).chain(controls).chain(connections).collect();
+    let socket = handover::pack(&description, &residues, &fds)?;
+    execute(itself, &socket)
+}
+
+/// Whether the program that is installed now can go on from what this one leaves.
+async fn understands(path: &Path) -> Result<()> {
+    let mut asked = Command::new(path)
+        .args(["--understands", &FORMAT.to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .with_context(|| format!("start {}", path.display()))?;
+    let until = clock::now() + ANSWER;
+    while clock::now() < until {
+        match asked.try_wait() {
+            Ok(Some(status)) if status.success() => return Ok(()),
+            Ok(Some(_)) => bail!("{} cannot take over from this version", path.display()),
+            Ok(None) => {}
+            Err(error) => return Err(error).context("wait for an answer"),
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    // It may have ended meanwhile.
+    let _ = asked.kill();
+    let _ = asked.wait();
+    bail!("{} does not say whether it can take over", path.display());
+}
+
+fn execute(itself: &Itself, socket: &impl AsFd) -> Result<()> {
+    let path = text(itself.path.as_os_str())?;
+    let mut words = itself.words.iter().map(|word| text(word)).collect::<Result<Vec<_>>>()?;
+    let behind = words.len().min(1);
+    words.insert(behind, text(OsStr::new(TAKE_OVER))?);
+    // A signal that comes before the next program has a handler would end it.
+    let signals = signals();
+    signals.thread_block().context("hold signals back")?;
+    let failed = match rustix::stdio::dup2_stdin(socket) {
+        Ok(()) => match nix::unistd::execv(&path, &words) {
+            Err(error) => std::io::Error::from(error),
+        },
+        Err(error) => error.into(),
+    };
+    forget_socket();
+    signals.thread_unblock().context("let signals through")?;
+    Err(failed).with_context(|| format!("execute {}", itself.path.display()))
+}
+
+/// Lets signals through that the program before has held back. Called once they have handlers.
+pub(crate) fn listen_to_signals() -> Result<()> {
+    signals().thread_unblock().context("let signals through")
+}
+
+/// Makes stdin what it was: nothing. Where there is no /dev/null, the closed socket says the same.
+pub(crate) fn forget_socket() {
+    if let Ok(null) = std::fs::File::open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdin(&null);
+    }
+}
+
+fn signals() -> SigSet {
+    [Signal::SIGUSR2, Signal::SIGTERM, Signal::SIGINT].into_iter().collect()
+}
+
+fn text(word: &OsStr) -> Result<CString> {
+    CString::new(word.as_bytes()).context("an argument with a zero byte")
+}

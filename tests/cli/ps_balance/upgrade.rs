@@ -1,0 +1,249 @@
+//! The program replaces itself, and no connection notices.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::world::{Balance, DEADLINE, Server, Supervisor, backend, eventually, line};
+
+/// The small count, or with `FORMATION_TEST_LONG=1` the one that is promised.
+fn rounds(few: usize, many: usize) -> usize {
+    if std::env::var_os("FORMATION_TEST_LONG").is_some() { many } else { few }
+}
+
+/// The byte at a place of a transfer. It differs from those around it, and from that at the same place of another one.
+fn byte(place: u64, seed: u64) -> u8 {
+    (place.wrapping_mul(31) ^ (place >> 8) ^ (place >> 16) ^ seed).to_le_bytes()[0]
+}
+
+/// Sends back what it gets as it comes.
+fn echo() -> Server {
+    Server::new(|mut stream| {
+        let mut part = vec![0; 20_000];
+        while let Ok(read @ 1..) = stream.read(&mut part) {
+            if stream.write_all(&part[..read]).is_err() {
+                return;
+            }
+        }
+        let _ = stream.shutdown(Shutdown::Write);
+    })
+}
+
+/// Sends a stream of bytes until it is told to stop, and compares what comes back: how many bytes, or what was wrong.
+fn transfer(stream: TcpStream, seed: u64, stop: &Arc<AtomicBool>) -> JoinHandle<Result<u64, String>> {
+    let (mut reader, stop) = (stream.try_clone().expect("a second handle"), Arc::clone(stop));
+    let sending = thread::spawn(move || {
+        // Every fourth sends bursts that fill buffers and pipes.
+        let (count, pause) = if seed.is_multiple_of(4) { (400_000, 150) } else { (3_000, 30) };
+        let (mut stream, mut sent) = (stream, 0);
+        while !stop.load(Ordering::SeqCst) {
+            let part: Vec<u8> = (sent..sent + count).map(|place| byte(place, seed)).collect();
+            stream.write_all(&part).map_err(|error| format!("after {sent} bytes: {error}"))?;
+            sent += count;
+            thread::sleep(Duration::from_millis(pause));
+        }
+        stream.shutdown(Shutdown::Write).map_err(|error| error.to_string())?;
+        Ok::<u64, String>(sent)
+    });
+    thread::spawn(move || {
+        let (mut part, mut place) = (vec![0; 10_000], 0);
+        loop {
+            let read = reader.read(&mut part).map_err(|error| format!("at {place}: {error}"))?;
+            for got in &part[..read] {
+                if *got != byte(place, seed) {
+                    return Err(format!("the byte at {place} is another one"));
+                }
+                place += 1;
+            }
+            if read == 0 {
+                break;
+            }
+        }
+        let sent: u64 = sending.join().expect("no panic")?;
+        if sent == place { Ok(sent) } else { Err(format!("{sent} were sent, {place} came back")) }
+    })
+}
+
+fn transfers(
+    balance: &Balance,
+    count: usize,
+    stop: &Arc<AtomicBool>,
+) -> Vec<JoinHandle<Result<u64, String>>> {
+    (0..count).map(|seed| transfer(balance.connect(), seed as u64, stop)).collect()
+}
+
+/// Has it replace itself, and waits until the new one has said hello.
+fn upgrade(supervisor: &mut Supervisor) {
+    supervisor.say(&json!({"upgrade": {}}));
+    assert_eq!(supervisor.hear_of("hello")["version"], 1);
+}
+
+#[test]
+fn long_transfers_go_on_over_upgrades_and_every_byte_arrives() {
+    let server = echo();
+    let balance = Balance::before(&[&server], &[]);
+    let stop = Arc::new(AtomicBool::new(false));
+    let count = rounds(60, 1_000);
+    let running = transfers(&balance, count, &stop);
+    let mut supervisor = balance.supervisor();
+    for _ in 0..rounds(8, 100) {
+        upgrade(&mut supervisor);
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(supervisor.numbers()["open"], count);
+    stop.store(true, Ordering::SeqCst);
+    let moved: Vec<_> = running.into_iter().map(|it| it.join().expect("no panic")).collect();
+    let failed: Vec<_> = moved.iter().filter(|it| it.is_err()).collect();
+    assert!(failed.is_empty(), "{} of {count} failed: {:?}", failed.len(), failed[0]);
+    let all: u64 = moved.into_iter().flatten().sum();
+    eventually("all are counted", || {
+        let numbers = supervisor.numbers();
+        let is_all = numbers["open"] == 0 && numbers["bytes_in"] == all && numbers["bytes_out"] == all;
+        if is_all && numbers["accepted"] == count { Ok(()) } else { Err(format!("{all}: {numbers}")) }
+    });
+}
+
+#[test]
+fn the_same_transfers_fail_when_another_program_takes_its_place_as_usual() {
+    let server = echo();
+    let mut balance = Balance::before(&[&server], &["--drain-limit", "1"]);
+    let stop = Arc::new(AtomicBool::new(false));
+    let running = transfers(&balance, 20, &stop);
+    let mut supervisor = balance.supervisor();
+    eventually("they run", || {
+        let numbers = supervisor.numbers();
+        if numbers["open"] == 20 { Ok(()) } else { Err(numbers.to_string()) }
+    });
+    balance.signal(Signal::TERM);
+    assert_eq!(balance.ended(), Some(0));
+    stop.store(true, Ordering::SeqCst);
+    let failed = running.into_iter().filter_map(|it| it.join().expect("no panic").err()).count();
+    assert_eq!(failed, 20);
+}
+
+#[test]
+fn connections_that_wait_and_what_was_ordered_go_on_over_an_upgrade() {
+    let server = Server::named("there");
+    let balance = Balance::start(&[]);
+    let mut held = balance.connect();
+    held.write_all(b"?\n").expect("sent");
+    let mut supervisor = balance.supervisor();
+    // Half of a request is on its way.
+    let request =
+        format!("{}\n", json!({"set": {"revision": 5, "backends": [backend("web.1", &server, "ready")]}}));
+    let (begin, rest) = request.split_at(20);
+    let mut other = UnixStream::connect(&balance.control).expect("the control socket");
+    other.write_all(begin.as_bytes()).expect("sent");
+    eventually("the connection waits", || {
+        let numbers = supervisor.numbers();
+        if numbers["open"] == 1 { Ok(()) } else { Err(numbers.to_string()) }
+    });
+    let pid = balance.pid();
+    balance.signal(Signal::USR2);
+    assert_eq!(supervisor.hear_of("hello")["mode"], "tcp");
+    other.write_all(rest.as_bytes()).expect("sent");
+    assert_eq!(line(&mut held), "there");
+    assert_eq!(balance.pid(), pid);
+    // Who was the supervisor still is.
+    supervisor.set(6, &[]);
+    drop(held);
+    assert_eq!(supervisor.hear_of("drained")["id"], "web.1");
+    let descriptors = || {
+        let fds = fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())).expect("it lives");
+        fds.count()
+    };
+    upgrade(&mut supervisor);
+    let before = descriptors();
+    for _ in 0..5 {
+        upgrade(&mut supervisor);
+    }
+    assert!(descriptors() <= before + 1, "descriptors add up");
+}
+
+/// A copy of the program, which may be replaced.
+fn copy(directory: &tempfile::TempDir) -> PathBuf {
+    let program = directory.path().join("ps-balance");
+    fs::copy(env!("CARGO_BIN_EXE_ps-balance"), &program).expect("copied");
+    program
+}
+
+#[test]
+fn what_is_installed_meanwhile_is_executed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let program = copy(&directory);
+    let server = Server::named("there");
+    let backend = server.address.to_string();
+    let balance = Balance::start_program(&program, &["--backend", &backend]);
+    let next = directory.path().join("next");
+    fs::copy(&program, &next).expect("copied");
+    fs::rename(&next, &program).expect("replaced");
+    let mut client = balance.connect();
+    client.write_all(b"?\n").expect("sent");
+    assert_eq!(line(&mut client), "there");
+    upgrade(&mut balance.supervisor());
+    client.write_all(b"?\n").expect("sent");
+    assert_eq!(line(&mut client), "there");
+    let executed = fs::read_link(format!("/proc/{}/exe", balance.pid().as_raw_nonzero())).expect("it lives");
+    assert_eq!(executed, program, "not the file that was replaced");
+}
+
+#[test]
+fn a_program_that_cannot_take_over_is_not_executed_and_everything_goes_on() {
+    for broken in ["#!/bin/sh\nexit 1\n", "no program", "#!/bin/sh\nexec sleep 600\n", ""] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let program = copy(&directory);
+        let server = Server::named("there");
+        let backend = server.address.to_string();
+        let balance = Balance::start_program(&program, &["--backend", &backend]);
+        let mut client = balance.connect();
+        client.write_all(b"?\n").expect("sent");
+        assert_eq!(line(&mut client), "there");
+        fs::remove_file(&program).expect("removed");
+        if !broken.is_empty() {
+            fs::write(&program, broken).expect("written");
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("executable");
+        }
+        let mut supervisor = balance.supervisor();
+        supervisor.say(&json!({"upgrade": {}}));
+        // Others are served while it asks.
+        assert_eq!(balance.ask(), "there");
+        let refused = supervisor.hear_of("refused");
+        assert!(
+            refused["reason"].as_str().is_some_and(|it| it.contains("cannot replace itself")),
+            "{refused}"
+        );
+        client.write_all(b"?\n").expect("sent");
+        assert_eq!(line(&mut client), "there");
+    }
+}
+
+#[test]
+fn who_is_told_to_end_while_it_replaces_itself_ends() {
+    let server = Server::named("there");
+    let mut balance = Balance::before(&[&server], &[]);
+    let mut client = balance.connect();
+    client.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+    client.write_all(b"?\n").expect("sent");
+    assert_eq!(line(&mut client), "there");
+    for _ in 0..5 {
+        balance.signal(Signal::USR2);
+    }
+    balance.signal(Signal::TERM);
+    client.write_all(b"?\n").expect("sent");
+    assert_eq!(line(&mut client), "there");
+    balance.signal(Signal::USR2);
+    client.write_all(b"?\n").expect("sent");
+    assert_eq!(line(&mut client), "there");
+    drop(client);
+    assert_eq!(balance.ended(), Some(0));
+}
