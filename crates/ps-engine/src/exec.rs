@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard::errors::Error;
 use bollard::exec::CreateExecOptions;
@@ -17,6 +17,8 @@ use serde_json::Value;
 use crate::deadline::SHORT;
 use crate::{Engine, Fault, condition, transport};
 
+/// The pause between two looks whether a command has started.
+const LOOK: Duration = Duration::from_millis(100);
 const START: &str = "run a command in a container";
 /// How much of the output is kept, in bytes: its end.
 const KEPT: usize = 4096;
@@ -49,16 +51,36 @@ impl Engine {
         let created = self.within(START, SHORT, self.docker.create_exec(id, options)).await?.id;
         let body = self.within(START, SHORT, start(self.socket(), &created)).await?;
         let output = tokio::time::timeout(limit, written(body)).await;
-        let described = self
-            .within(START, SHORT, transport::get(self.socket(), &format!("/exec/{created}/json")))
-            .await?;
         let Ok(output) = output else {
-            kill(id, &described);
+            self.kill_late(id, &created).await?;
             return Ok(Executed::Late);
         };
-        let exit = described["ExitCode"].as_i64().and_then(condition::exit_of);
+        let exit = self.describe_command(&created).await?["ExitCode"].as_i64().and_then(condition::exit_of);
         Ok(Executed::Ended { exit, output })
     }
+
+    /// Kills a command that is late. A busy engine may not have started it yet; its start is waited for, because afterwards nobody would
+    /// end it.
+    async fn kill_late(&self, container: &str, command: &str) -> Result<(), Fault> {
+        let until = Instant::now() + SHORT;
+        loop {
+            let described = self.describe_command(command).await?;
+            if !is_to_come(&described) || Instant::now() >= until {
+                kill(container, &described);
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn describe_command(&self, command: &str) -> Result<Value, Fault> {
+        self.within(START, SHORT, transport::get(self.socket(), &format!("/exec/{command}/json"))).await
+    }
+}
+
+/// Whether the engine has yet to start a command.
+fn is_to_come(described: &Value) -> bool {
+    described["Pid"].as_u64().unwrap_or_default() == 0 && described["ExitCode"].is_null()
 }
 
 /// Starts a command that was prepared. What it writes comes as the body of the answer, because no other protocol is asked for.
@@ -109,6 +131,17 @@ fn kill(container: &str, described: &Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_without_a_process_is_to_come_until_it_has_an_exit_status() {
+        let is_to_come = |pid: u64, running: bool, exit: Option<i64>| {
+            is_to_come(&serde_json::json!({"Pid": pid, "Running": running, "ExitCode": exit}))
+        };
+        assert!(is_to_come(0, false, None) && is_to_come(0, true, None));
+        assert!(
+            !is_to_come(7, true, None) && !is_to_come(7, false, Some(0)) && !is_to_come(0, false, Some(126))
+        );
+    }
 
     #[test]
     fn a_piece_of_output_is_taken_when_all_of_it_is_there() {
