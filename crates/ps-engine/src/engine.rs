@@ -23,7 +23,7 @@ use crate::trust::Trust;
 use crate::{Container, Fault, Moment, OutputRange, Reference, flow, moment, terms, transport};
 
 /// The time after the grace period in which the engine must have killed the container and cleaned up.
-const AFTER_GRACE: Duration = Duration::from_secs(10);
+const AFTER_GRACE: Duration = Duration::from_secs(30);
 /// bollard's own deadline, in seconds. It only covers the head of an answer; ours are shorter and cover all of it.
 const BOLLARDS_OWN: u64 = 86_400;
 /// What the engine is asked to do in the two calls that answer for as long as somebody reads.

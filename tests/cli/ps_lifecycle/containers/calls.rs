@@ -32,7 +32,7 @@ fn said_of(kind: &str) -> (&'static str, Duration) {
         "POST containers/*/start" => ("start a container", 60),
         "GET containers/*/json" => ("describe a container", 10),
         "POST containers/*/update" => ("change a restart policy", 10),
-        "POST containers/*/stop" => ("stop a container", GRACE + 10),
+        "POST containers/*/stop" => ("stop a container", GRACE + 30),
         "POST containers/*/kill" => ("kill a container", 10),
         "POST containers/*/rename" => ("rename a container", 10),
         "DELETE containers/*" => ("remove a container", 60),
