@@ -8,7 +8,7 @@ use formation::{Exit, State};
 use ps_supervisor::{Ask, Check, Checks, Get, Health, Ready, Status};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::service::{Service, eventually, pid};
+use crate::service::{Service, eventually, eventually_seen, pid};
 
 /// Longer than anything that happens here takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -189,9 +189,11 @@ fn a_check_command_runs_in_the_surroundings_of_its_run_and_says_why_it_failed() 
     let early = service.await_status("web.1", "is not ready yet", |status| status.reason.is_some());
     let reason = early.reason.expect("a reason");
     assert!(early.state == State::Starting && reason.ends_with("(exit status 3: too early)"), "{reason}");
-    let asked = fs::read_to_string(service.path().join("asked")).expect("it ran");
     let port = early.port.expect("a port");
-    assert_eq!(asked, format!("{port} web.1 {}", service.path().display()));
+    let surroundings = format!("{port} web.1 {}", service.path().display());
+    // Each attempt writes it anew.
+    let asked = || fs::read_to_string(service.path().join("asked")).expect("it ran");
+    eventually_seen("it has told", || (asked() == surroundings).then_some(()), asked);
     fs::write(service.path().join("go"), "").expect("written");
     let ready = service.await_status("web.1", "is ready", running);
     assert_eq!((ready.process, ready.reason), (early.process, None));
