@@ -50,17 +50,26 @@ fn a_release_whose_deploy_was_killed_keeps_the_lock_and_nothing_starts_beside_it
     let home = Home::running("shop", WEB, &[]);
     let (before, log) = (home.pids("shop"), home.path("log"));
     // What the release forks holds the lock as well.
-    let release = format!("(echo begin; sleep 3; echo end) >> {}", log.display());
+    let (done, log_of) = (home.path("done"), log.display());
+    let release =
+        format!("(echo begin; until [ -e {} ]; do sleep 0.05; done; echo end) >> {log_of}", done.display());
     let source = home.source("next", &format!("{WEB}release: {release}\n"));
     let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
-    until_it_runs(&home, "sleep 3");
+    eventually("the release has begun", || match fs::read_to_string(&log) {
+        Ok(text) if text == "begin\n" => Ok(()),
+        seen => Err(format!("{seen:?}")),
+    });
     kill(deploy, Signal::KILL);
     for verb in ["restart", "stop", "rebuild"] {
         let says = ["shop is locked", "left behind when it was killed"];
         home.run(&["ps-lifecycle", verb, "shop", "--wait", "0"]).is_refused(75, &says);
     }
     assert_eq!(home.pids("shop"), before);
-    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    let mut waiting = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    waiting.until_it_minds_signals();
+    home.write("done", "");
+    let ran = waiting.ended();
+    assert_eq!(ran.status, Some(0), "{ran:?}");
     assert_eq!(fs::read_to_string(log).expect("it ran"), "begin\nend\nbegin\nend\n", "one after the other");
 }
 
@@ -105,17 +114,17 @@ fn a_hook_ends_with_its_verb_and_one_whose_verb_was_killed_is_waited_for() {
     let before = home.pids("shop");
     home.hook(
         "slow/pre-start",
-        "#!/bin/sh\necho begin >> \"$HOME/log\"\nsleep 2.97\necho end >> \"$HOME/log\"\n",
+        "#!/bin/sh\necho begin >> \"$HOME/log\"\nsleep 9.97\necho end >> \"$HOME/log\"\n",
     );
     for signal in [Signal::TERM, Signal::HUP] {
         let restart = home.start(&["ps-lifecycle", "restart", "shop"]);
-        until_it_runs(&home, "sleep 2.97");
+        until_it_runs(&home, "sleep 9.97");
         kill(restart, signal).is_refused(1, &["interrupted"]);
-        until_it_is_gone(&home, "sleep 2.97");
+        until_it_is_gone(&home, "sleep 9.97");
     }
     fs::remove_file(home.path("log")).expect("it was there");
     let restart = home.start(&["ps-lifecycle", "restart", "shop"]);
-    until_it_runs(&home, "sleep 2.97");
+    until_it_runs(&home, "sleep 9.97");
     kill(restart, Signal::KILL);
     assert_eq!(home.pids("shop"), before);
     home.does(&["ps-lifecycle", "restart", "shop"]);
@@ -291,9 +300,9 @@ fn a_deploy_that_is_killed_before_its_commit_leaves_the_variables_as_they_were()
         words.extend(["--env-file", &old].into_iter().filter(|_| !before.is_empty()));
         home.does(&words);
         let pids = home.pids("shop");
-        let next = home.source("next", &format!("{WEB}release: exec sleep 2.96\n"));
+        let next = home.source("next", &format!("{WEB}release: exec sleep 9.96\n"));
         let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next, "--env-file", &new]);
-        until_it_runs(&home, "sleep 2.96");
+        until_it_runs(&home, "sleep 9.96");
         assert_eq!(variables(&home).1, "A=new\n", "the release process has them");
         kill(deploy, Signal::KILL);
         eventually("they are as they were, without a verb", || match variables(&home) {
@@ -302,12 +311,12 @@ fn a_deploy_that_is_killed_before_its_commit_leaves_the_variables_as_they_were()
         });
         assert_eq!(home.pids("shop"), pids);
         // The hooks come first, when there is no root that anybody could have left word with.
-        home.hook("slow/pre-start", "#!/bin/sh\nexec sleep 2.95\n");
+        home.hook("slow/pre-start", "#!/bin/sh\nexec sleep 9.95\n");
         let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--env-file", &new]);
-        until_it_runs(&home, "sleep 2.95");
+        until_it_runs(&home, "sleep 9.95");
         home.without_root();
         kill(deploy, Signal::KILL);
-        until_it_is_gone(&home, "sleep 2.95");
+        until_it_is_gone(&home, "sleep 9.95");
         fs::remove_dir_all(home.path("lib/plugins")).expect("it was there");
         home.does(&["ps-lifecycle", "restart", "shop"]);
         let of_process = before.strip_prefix("A=").map(|value| value.trim().to_owned());

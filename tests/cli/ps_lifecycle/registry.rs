@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
@@ -27,6 +28,12 @@ impl Registry {
     /// Starts one; `None`, noted as skipped, where the program is not here. With `users` it wants credentials.
     pub(crate) fn start(users: bool) -> Option<Self> {
         let program = cage::program("docker-registry")?;
+        // Another process may take the port that was free before the registry does: it ends then.
+        let started = (0..5).find_map(|_| Self::start_once(&program, users));
+        Some(started.expect("one of five ports stays free until the registry listens"))
+    }
+
+    fn start_once(program: &Path, users: bool) -> Option<Self> {
         let place = TempDir::new().expect("a temporary directory");
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let host = free.expect("a free port").to_string();
@@ -43,11 +50,12 @@ impl Registry {
         let mut command = Command::new(program);
         command.arg("serve").arg(file).process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let running = Running::begin(command);
-        eventually("the registry listens", || {
-            TcpStream::connect(&host).map(drop).map_err(|error| error.to_string())
+        let mut running = Running::begin(command);
+        eventually("the registry listens, or has ended", || match TcpStream::connect(&host) {
+            Err(error) if running.is_running() => Err(error.to_string()),
+            _ => Ok(()),
         });
-        Some(Self { host, _place: place, _running: running })
+        running.is_running().then(|| Self { host, _place: place, _running: running })
     }
 
     /// Makes an image of its own and has the registry keep it under this name; its digest reference. This machine's engine forgets it.

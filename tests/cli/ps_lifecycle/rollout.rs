@@ -124,7 +124,7 @@ fn a_trial_lives_beside_the_old_run_and_the_slot_keeps_its_port() {
 fn where_one_of_several_fails_all_of_them_are_the_very_processes_that_ran() {
     let home = Home::running("shop", WEB, &["--scale", "web=4"]);
     let (pids, settings) = (home.pids("shop"), home.settings());
-    let bad = "web: if [ $PS = web.3 ]; then echo no database; sleep 0.3; exit 7; fi; exec faultapp --say second --tick 60\n";
+    let bad = "web: if [ $PS = web.3 ]; then echo no database; sleep 0.1; exit 7; fi; exec faultapp --say second --tick 60\n";
     let source = home.source("bad", bad);
     let ran = home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
     assert_eq!(ran.status, Some(1), "{ran:?}");
@@ -413,10 +413,16 @@ fn stop_first_never_runs_two_and_after_a_failure_the_earlier_release_runs_again_
     home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
     home.source("shop", &worker(&home, "second", lasting));
     home.does(&["ps-lifecycle", "deploy", "shop"]);
-    let log = || fs::read_to_string(home.path("worker")).expect("it ran");
-    assert_eq!(log(), "begin first\nend first\nbegin second\n");
+    // On a busy machine it may have lived for a second before it writes.
+    let writes = |what: &str| {
+        eventually("it writes", || match fs::read_to_string(home.path("worker")).expect("it ran") {
+            log if log == what => Ok(()),
+            log => Err(log),
+        });
+    };
+    writes("begin first\nend first\nbegin second\n");
     let before = home.pids("shop");
-    home.source("shop", &worker(&home, "third", "sleep 0.2; exit 9"));
+    home.source("shop", &worker(&home, "third", "exit 9"));
     let ran = home.run(&["ps-lifecycle", "deploy", "shop"]);
     assert_eq!(ran.status, Some(1), "{ran:?}");
     assert!(ran.stderr.contains("worker.1 of shop ended within its first second (exit status 9)"), "{ran:?}");
@@ -424,7 +430,7 @@ fn stop_first_never_runs_two_and_after_a_failure_the_earlier_release_runs_again_
     assert!(ran.stderr.contains("clients could not reach it for"), "{ran:?}");
     assert_eq!(home.states("shop"), table(&[("worker.1", "running")]));
     assert_ne!(home.pids("shop"), before);
-    assert_eq!(log(), "begin first\nend first\nbegin second\nend second\nbegin third\nbegin second\n");
+    writes("begin first\nend first\nbegin second\nend second\nbegin third\nbegin second\n");
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn a_property_of_the_type_wins_over_that_of_the_app_and_that_over_app_json() {
 #[test]
 fn what_was_given_up_says_its_last_lines() {
     let home = Home::new();
-    let source = home.source("shop", "worker: echo all is well; sleep 2; echo out of paper >&2; exit 3\n");
+    let source = home.source("shop", "worker: echo all is well; sleep 5; echo out of paper >&2; exit 3\n");
     home.write("shop/app.json", r#"{"formation": {"worker": {"quantity": 1, "restart_policy": "no"}}}"#);
     home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
     let row = eventually("it was given up", || {

@@ -156,7 +156,7 @@ fn an_instance_that_dies_late_in_its_first_second_fails_the_deploy_under_any_pol
     let mut place = Place::new();
     for policy in [RestartPolicy::No, RestartPolicy::Always] {
         place.policy = policy;
-        let error = place.deploy(&["web=1"], "sleep 0.6; exit 7", &Intent::Deploy).expect_err("it dies");
+        let error = place.deploy(&["web=1"], "sleep 0.4; exit 7", &Intent::Deploy).expect_err("it dies");
         assert!(matches!(error, Error::DeployFailed { .. }), "{error}");
         assert_eq!(
             (place.names().len(), place.status().instances.len()),
@@ -281,7 +281,7 @@ fn a_container_that_somebody_removed_is_missing_and_is_started_again() {
 fn an_instance_that_ends_by_itself_says_how() {
     let mut place = Place::new();
     place.policy = RestartPolicy::No;
-    place.deploy(&["worker=1"], "sleep 2; exit 3", &Intent::Deploy).expect("deploys");
+    place.deploy(&["worker=1"], "sleep 5; exit 3", &Intent::Deploy).expect("deploys");
     eventually("the worker has ended", || place.status().instances[0].state == State::Crashed);
     assert_eq!(place.status().instances[0].last_exit, Some(Exit::Code(3)));
 }
