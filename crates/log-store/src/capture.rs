@@ -17,6 +17,7 @@ use crate::Error;
 use crate::fifo;
 use crate::last_lines::Place;
 use crate::limits::{Limits, WhenFull};
+use crate::log::Log;
 use crate::lost::{Lost, LostFile};
 use crate::prune::prune;
 use crate::series::{Segment, Series};
@@ -32,7 +33,7 @@ const CHUNK: usize = 64 << 10;
 pub struct Capture {
     fifo: OwnedFd,
     series: Series,
-    target: Target,
+    log: Log,
     limits: Limits,
     lost: LostFile,
     /// The capacity of the FIFO, in bytes.
@@ -56,29 +57,37 @@ impl Capture {
         let first = Segment::first_of(run);
         let target = Target::open(series, first);
         let target = target.map_err(|error| Error::io("open", &series.path(first), error))?;
-        Self::of(fifo, series, target, LostFile::open(series.lost_path(run)), limits)
+        Self::of(fifo, series, |_| Ok(Log::Open(target)), LostFile::open(series.lost_path(run)), limits)
     }
 
-    /// The same for a run that has never had a FIFO nor a log, so that none is looked for: a start of 300 runs opens 600.
+    /// The same for a run that has never had a FIFO nor a log, so that none is looked for. Its log is made by [`Capture::make_log`]
+    /// or with its first byte: its process need not wait for that, and a new file may take longer than all else that a start does.
     pub fn begin(fifo: &Path, series: &Series, run: u64, limits: Limits) -> Result<Self, Error> {
-        match Target::begin(series, Segment::first_of(run)) {
-            Some(target) => {
-                Self::of(fifo, series, target, LostFile::nothing_yet(series.lost_path(run)), limits)
-            }
-            None => Self::open(fifo, series, run, limits),
+        let first = Segment::first_of(run);
+        if !series.can_begin(first) {
+            return Self::open(fifo, series, run, limits);
         }
+        let log = |fifo: &OwnedFd| {
+            Log::later(first, fifo).map_err(|error| Error::io("open", &series.path(first), error))
+        };
+        Self::of(fifo, series, log, LostFile::nothing_yet(series.lost_path(run)), limits)
     }
 
     fn of(
         fifo: &Path,
         series: &Series,
-        target: Target,
+        log: impl FnOnce(&OwnedFd) -> Result<Log, Error>,
         lost: LostFile,
         limits: Limits,
     ) -> Result<Self, Error> {
         let fifo = fifo::open_reading_end(fifo)?;
         let room = rustix::pipe::fcntl_getpipe_size(&fifo).unwrap_or(0);
-        Ok(Self { fifo, series: series.clone(), target, limits, lost, room })
+        Ok(Self { log: log(&fifo)?, fifo, series: series.clone(), limits, lost, room })
+    }
+
+    /// Makes the log, if it is not there yet. Where that fails it is tried again when bytes come.
+    pub fn make_log(&mut self) {
+        let _ = self.log.target(&self.series);
     }
 
     /// Whether the open FIFO is the one at this path.
@@ -90,7 +99,7 @@ impl Capture {
 
     /// The descriptors that are open.
     pub fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
-        [self.fifo.as_fd(), self.target.fd()]
+        [self.fifo.as_fd(), self.log.fd()]
     }
 
     /// The descriptor to watch.
@@ -100,9 +109,14 @@ impl Capture {
 
     /// Where the next byte will be written.
     pub fn place(&self) -> Place {
-        let segment = self.target.segment();
-        let length = std::fs::metadata(self.series.path(segment)).map_or(0, |log| log.len());
-        Place { segment, offset: length }
+        match &self.log {
+            Log::Later { first, .. } => Place { segment: *first, offset: 0 },
+            Log::Open(target) => {
+                let segment = target.segment();
+                let length = std::fs::metadata(self.series.path(segment)).map_or(0, |log| log.len());
+                Place { segment, offset: length }
+            }
+        }
     }
 
     /// How many bytes of the run were dropped so far.
@@ -158,22 +172,25 @@ impl Capture {
     }
 
     fn store(&mut self) -> io::Result<Moved> {
-        self.target.find_end()?;
-        let has_rotated = self.target.rotate(&self.limits);
+        let target = self.log.target(&self.series)?;
+        target.find_end()?;
+        let has_rotated = target.rotate(&self.limits);
         if has_rotated {
             // What cannot be removed now is tried again at the next rotation.
             let _ = prune(&self.series, &self.limits);
         }
-        self.prepare_for_loss();
-        let mut end = self.target.end();
+        if self.limits.when_full == WhenFull::Drop {
+            self.lost.prepare();
+        }
+        let mut end = target.end();
         // If the next segment could not be made, this one grows beyond its limit.
         let left = self.limits.size.checked_sub(end).filter(|left| *left > 0);
         let most = usize::try_from(left.unwrap_or(TURN).min(TURN)).unwrap_or(CHUNK);
         let flags = SpliceFlags::NONBLOCK;
-        match rustix::pipe::splice(&self.fifo, None, self.target.fd(), Some(&mut end), most, flags) {
+        match rustix::pipe::splice(&self.fifo, None, target.fd(), Some(&mut end), most, flags) {
             Ok(bytes) => {
                 let bytes = bytes as u64;
-                self.target.has_grown(bytes)?;
+                target.has_grown(bytes)?;
                 Ok(Moved { bytes, dropped: 0, has_rotated })
             }
             Err(Errno::AGAIN | Errno::INTR) => Ok(Moved { has_rotated, ..Moved::default() }),

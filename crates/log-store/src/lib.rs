@@ -11,6 +11,7 @@ mod fifo;
 mod last_lines;
 mod limits;
 mod line;
+mod log;
 mod lost;
 mod open_segment;
 mod pack;

@@ -117,6 +117,14 @@ impl Series {
         self.directory.join(format!(".{name}.{what}"))
     }
 
+    /// Whether a run's log can be made with this segment: nothing of it is there yet, and nothing else in the place of its directory.
+    pub(crate) fn can_begin(&self, first: Segment) -> bool {
+        let is_free =
+            |path: &Path| path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        is_free(&self.directory)
+            || (self.directory.is_dir() && is_free(&self.path(first)) && is_free(&self.packed_path(first)))
+    }
+
     /// The existing segments, compressed or not, in order.
     pub fn segments(&self) -> io::Result<Vec<Segment>> {
         let segments: BTreeSet<Segment> = self.files()?.into_iter().map(|(segment, _)| segment).collect();

@@ -4,6 +4,7 @@
 
 mod answer;
 mod attachment;
+mod begun;
 mod bereft;
 mod build;
 mod candidate;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use formation::Slot;
 use os_process::{Census, CgroupRoot, Listeners, Tree};
 
+use crate::begun::Begun;
 use crate::descriptors::Descriptors;
 use crate::diary::Diary;
 use crate::environment::Environments;
@@ -33,6 +34,8 @@ pub(crate) struct Means {
     pub(crate) cgroups: Option<CgroupRoot>,
     /// The file with the status of every slot.
     pub(crate) state: State,
+    /// The runs that are about to be started beside another.
+    pub(crate) begun: Begun,
     /// Hands out the numbers of runs.
     pub(crate) numbers: Numbers,
     /// Collects the events of runs for the rollout.
@@ -69,12 +72,14 @@ impl Means {
         let (news, diary, claims, environments, programs) = Default::default();
         let (notify, listeners, ending, unheard, mains, is_clear) = Default::default();
         let (census, cgroups) = (Census::of_service(MARKER, service), groups::root(service));
-        let (numbers, service) = (Numbers::of(service.to_owned()), service.to_owned());
+        let (begun, numbers) = (Begun::of(service), Numbers::of(service.to_owned()));
+        let service = service.to_owned();
         Self {
             service,
             spec,
             cgroups,
             state,
+            begun,
             numbers,
             news,
             diary,

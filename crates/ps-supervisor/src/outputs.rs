@@ -97,6 +97,12 @@ impl Outputs {
         captures.iter_mut().for_each(Capture::prepare_for_loss);
     }
 
+    /// Makes the logs that are not there yet.
+    pub(crate) fn make_logs(&mut self) {
+        let captures = self.output.as_mut().map(Output::captures).unwrap_or_default();
+        captures.iter_mut().for_each(Capture::make_log);
+    }
+
     /// Whether a stream is blocked because its log cannot be written.
     pub(crate) fn any_waits(&self) -> bool {
         self.waits.contains(&true)

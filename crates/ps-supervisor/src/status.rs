@@ -21,7 +21,7 @@ use timetable::Course;
 use crate::layout::MAX_FILE_BYTES;
 use crate::limits::InForce;
 use crate::restart::Deaths;
-use crate::{Error, layout};
+use crate::{Error, begun, layout};
 
 pub(crate) const STATUS_FILE: &str = "status.json";
 const RUN_FILE: &str = "run.json";
@@ -241,9 +241,10 @@ impl Status {
         lines.split_off(lines.len().saturating_sub(LAST_LINES))
     }
 
-    /// The status of one run, if it can be read.
+    /// The status of one run, if it can be read; of one that was about to be started, what it was then.
     pub(crate) fn read_run(slot: &Path, number: u64) -> Option<Self> {
-        read(layout::run_directory(slot, number).join(RUN_FILE)).ok().flatten()
+        let own = read(layout::run_directory(slot, number).join(RUN_FILE)).ok()?;
+        own.or_else(|| begun::read(slot, number))
     }
 
     /// Writes the status of a slot atomically, also where something else lies in the file's place. It is not synced: after
@@ -257,7 +258,8 @@ impl Status {
         durable::refresh(directory, RUN_FILE, &self.to_json())
     }
 
-    fn to_json(&self) -> Vec<u8> {
+    /// As a line of JSON.
+    pub(crate) fn to_json(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec(self).expect("a status is plain data");
         bytes.push(b'\n');
         bytes

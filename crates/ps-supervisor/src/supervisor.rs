@@ -400,6 +400,9 @@ impl Supervisor {
                 gone.push(slot.clone());
             }
         }
+        if self.means.begun.is_due() && self.seats.values().all(Seat::is_written) {
+            self.means.begun.forget();
+        }
         let has_gone = !gone.is_empty();
         for slot in gone {
             if let Some(mut seat) = self.seats.remove(&slot) {

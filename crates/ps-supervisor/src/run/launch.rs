@@ -41,10 +41,9 @@ impl Run {
             self.intend(means, write);
         }
         if is_beside {
-            // Last, so that it is written right after its directory is made: if the supervisor dies now, the next one sees by it that
-            // this run does not fill the slot, and which port and directory its process has.
+            // Last, so that it is written right after its directory is made, by which the next supervisor finds it.
             self.prepare_outputs(spec).map_err(Obstacle::Place)?;
-            let _ = self.write_own();
+            self.note_begin(means);
         }
         let slot = &self.status.slot;
         let closed = || Obstacle::Place("its output is not open".to_owned());
@@ -58,6 +57,13 @@ impl Run {
             self.give_up_limits();
         }
         self.bring_inside(spawned.map_err(Obstacle::Refused)?, means)
+    }
+
+    /// Writes down that it is about to be started, beside another run. Where that fails the disk is full, and it is started all the same.
+    fn note_begin(&self, means: &mut Means) {
+        if self.has_own_file() {
+            let _ = means.begun.note(&self.status);
+        }
     }
 
     /// Makes its FIFOs and logs ready, and notes where its own output begins.

@@ -70,8 +70,13 @@ impl Run {
         Some(Status::clone(&self.status))
     }
 
-    pub(super) fn write_own(&self) -> io::Result<()> {
-        if self.outputs.is_piped() || self.number() == 0 {
+    /// Whether it has a directory with a file of its own.
+    pub(super) fn has_own_file(&self) -> bool {
+        !self.outputs.is_piped() && self.number() != 0
+    }
+
+    fn write_own(&self) -> io::Result<()> {
+        if !self.has_own_file() {
             return Ok(());
         }
         match self.status.write_run(&self.outputs.directory()) {

@@ -39,12 +39,13 @@ impl Supervisor {
         }
     }
 
-    /// Has outputs held that were opened since the last call.
+    /// Has outputs held that were opened since the last call, and makes their logs, for which no process had to wait.
     pub(super) fn tell_holder(&mut self) {
         let runs = self.seats.values_mut().flat_map(Seat::runs_mut);
         let untold: Vec<PathBuf> = runs.filter_map(|run| run.outputs().take_untold()).collect();
         if !untold.is_empty() {
             holder::hold(&self.service, &untold);
+            self.seats.values_mut().flat_map(Seat::runs_mut).for_each(|run| run.outputs().make_logs());
         }
     }
 

@@ -79,7 +79,6 @@ impl Supervisor {
         if let Some(seat) = self.seats.get_mut(&run.slot) {
             seat.replace(&order, &mut self.means);
         }
-        self.watch_outputs();
     }
 
     /// Ends a run, and whatever its restart policy would put in its place.

@@ -1,0 +1,49 @@
+//! The log of a capture: the segment that is written to, or, until that is made, which one it will be.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::series::{Segment, Series};
+use crate::target::Target;
+
+/// The log of a capture.
+#[derive(Debug)]
+pub(crate) enum Log {
+    /// It is not made yet.
+    Later {
+        /// Its first segment.
+        first: Segment,
+        /// A descriptor that stands for the log's, so that whoever counts descriptors counts that one too.
+        place: OwnedFd,
+    },
+    /// It is there.
+    Open(Target),
+}
+
+impl Log {
+    /// A log that begins with this segment and is made later; `any` is a file that is open.
+    pub(crate) fn later(first: Segment, any: &OwnedFd) -> io::Result<Self> {
+        Ok(Self::Later { first, place: any.try_clone()? })
+    }
+
+    /// The segment that is written to. It is made if it is not there.
+    pub(crate) fn target(&mut self, series: &Series) -> io::Result<&mut Target> {
+        match self {
+            Self::Open(target) => Ok(target),
+            Self::Later { first, .. } => {
+                let target =
+                    Target::begin(series, *first).map_or_else(|| Target::open(series, *first), Ok)?;
+                *self = Self::Open(target);
+                self.target(series)
+            }
+        }
+    }
+
+    /// Its descriptor, or the one that stands for it.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Later { place, .. } => place.as_fd(),
+            Self::Open(target) => target.fd(),
+        }
+    }
+}
