@@ -35,6 +35,8 @@ const FORMAT: u32 = 1;
 const BLOCK: usize = 2 * CELL;
 /// The largest file that is read. More slots than fit into it are read from their own files.
 const MAX_BYTES: u64 = 256 << 20;
+/// How much is read at once.
+const PORTION: usize = 16 * BLOCK;
 /// The length to which a long sentence in a status is cut so that the status fits into its block, in characters.
 const SHORTENED: usize = 300;
 
@@ -216,20 +218,58 @@ impl State {
 /// The statuses in the blocks of a service directory, and the number of blocks; `None` if the file is out of date or cannot
 /// be read.
 fn read(service: &Path) -> Option<(Known, u32)> {
-    let bytes = durable::state(&service.join(FILE), MAX_BYTES).ok()?;
-    let blocks = bytes.chunks_exact(BLOCK);
-    let count = u32::try_from(blocks.len()).ok()?;
-    let mut newest = (0..count).zip(blocks).filter_map(|(block, bytes)| Some((block, newest(bytes)?)));
-    let (_, (_, head)) = newest.next().filter(|(block, _)| *block == 0)?;
-    let head: Head = serde_json::from_slice(head).ok()?;
-    if head.format > FORMAT || head.control != birth(service).ok()? {
+    let file = durable::open(&service.join(FILE)).ok()?;
+    let (mut known, mut count) = (Known::new(), 0);
+    // In portions: to get the memory for all of it would take longer than to read it.
+    let mut portion = vec![0; PORTION];
+    loop {
+        let length = read_portion(&file, count, &mut portion)?;
+        for bytes in portion[..length].chunks_exact(BLOCK) {
+            let block = count;
+            count += 1;
+            match (block, newest(bytes)) {
+                (0, Some((_, head))) if is_up_to_date(service, head) => (),
+                (0, _) => return None,
+                (_, None) => (),
+                (_, Some((sequence, text))) => {
+                    let status: Option<Box<Status>> = serde_json::from_slice(text).ok();
+                    known.extend(
+                        status.map(|status| (status.slot.clone(), (status, Place { block, sequence }))),
+                    );
+                }
+            }
+        }
+        if length < PORTION {
+            return (count > 0).then_some((known, count));
+        }
+    }
+}
+
+/// Reads what lies from a block on; how many bytes. `None`: it cannot be read, or there is more than is ever read.
+fn read_portion(file: &File, block: u32, portion: &mut [u8]) -> Option<usize> {
+    let offset = u64::from(block) * BLOCK as u64;
+    if offset >= MAX_BYTES {
         return None;
     }
-    let status = |(block, (sequence, text)): (u32, (u64, &[u8]))| {
-        let status: Box<Status> = serde_json::from_slice(text).ok()?;
-        Some((status.slot.clone(), (status, Place { block, sequence })))
-    };
-    Some((newest.filter_map(status).collect(), count))
+    let mut length = 0;
+    // A file is read in one go up to its end, but for an interruption.
+    loop {
+        match file.read_at(&mut portion[length..], offset + length as u64) {
+            Ok(0) => return Some(length),
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+            Err(_) => return None,
+        }
+        if length % BLOCK == 0 {
+            return Some(length);
+        }
+    }
+}
+
+/// Whether the supervisor that wrote this head is the last one that ran here.
+fn is_up_to_date(service: &Path, head: &[u8]) -> bool {
+    let head: Option<Head> = serde_json::from_slice(head).ok();
+    head.is_some_and(|head| head.format <= FORMAT && birth(service).is_ok_and(|birth| birth == head.control))
 }
 
 /// Identifies the socket in the service directory. Every supervisor makes its own.
