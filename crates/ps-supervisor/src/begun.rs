@@ -68,8 +68,8 @@ pub(crate) fn read(slot: &Path, number: u64) -> Option<Status> {
     let slot = slot.file_name()?.to_str()?.parse().ok()?;
     let name = name(&slot, number);
     let lines = bytes.split_inclusive(|byte| *byte == b'\n').rev();
-    let status = lines.filter_map(|line| line.strip_prefix(name.as_bytes()));
-    status.filter_map(|status| serde_json::from_slice(status).ok()).next()
+    let mut own = lines.filter_map(|line| line.strip_prefix(name.as_bytes()));
+    own.find_map(|status| serde_json::from_slice(status).ok())
 }
 
 /// What the line of a run begins with.
