@@ -23,10 +23,15 @@ impl Glance {
     pub(crate) fn shows_nothing_of(&mut self, service: &Path) -> bool {
         // Marks have the path without links.
         let Ok(service) = service.canonicalize() else { return false };
+        self.look();
+        self.0.as_ref().is_some_and(|(_, marked)| !marked.has(&service))
+    }
+
+    /// Looks, if the last look does not count any more.
+    pub(crate) fn look(&mut self) {
         if self.0.as_ref().is_none_or(|(since, _)| since.elapsed() >= FRESH) {
             self.0 = Some((Instant::now(), Marked::read(MARKER)));
         }
-        self.0.as_ref().is_some_and(|(_, marked)| !marked.has(&service))
     }
 
     /// A supervisor has ended: what it left is not known.

@@ -55,6 +55,24 @@ impl Place {
         self.services.join(app.as_str())
     }
 
+    /// Why a root of this user does not start the supervisor of an app, if it does not.
+    pub(crate) fn refusal(&self, app: &AppName) -> Option<String> {
+        let service = self.service(app);
+        let owner = match service.symlink_metadata() {
+            Ok(found) if found.is_dir() => found.uid(),
+            Ok(_) => return Some(format!("{} of {app} is no directory", service.display())),
+            Err(error) => return Some(format!("open {} of {app}: {error}", service.display())),
+        };
+        let is_ours = geteuid().is_root() || owner == geteuid().as_raw();
+        (!is_ours).then(|| {
+            let (owner, own) = (os_process::user_name(owner), os_process::user_name(geteuid().as_raw()));
+            format!(
+                "{} of {app} belongs to {owner}, not to {own}, as whom apps are kept here",
+                service.display()
+            )
+        })
+    }
+
     /// The apps that have a service directory.
     pub(crate) fn apps(&self) -> Vec<AppName> {
         let entries = fs::read_dir(&self.services).into_iter().flatten().flatten();

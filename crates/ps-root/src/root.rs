@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use formation::{AppName, Exit};
 use ps_supervisor::{Poll, drain_signals, signal_stream};
-use rustix::process::{Resource, Rlimit, WaitOptions, WaitStatus, geteuid, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, WaitOptions, WaitStatus, getrlimit, setrlimit};
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
 use crate::client::Client;
@@ -65,6 +65,8 @@ pub struct Root {
     clients: u64,
     /// Until when it waits for its first request.
     unasked: Option<Instant>,
+    /// Whether somebody will have a supervisor started in a moment.
+    is_about_to_start: bool,
     is_leaving: bool,
     reexec: Option<PathBuf>,
     /// Held as long as the root lives.
@@ -109,6 +111,7 @@ impl Root {
             removals,
             clients,
             unasked,
+            is_about_to_start: false,
             is_leaving,
             reexec,
             lock,
@@ -134,11 +137,10 @@ impl Root {
     /// Finds the supervisors that live, and restarts those that died.
     fn take_over(&mut self) {
         for app in self.place.apps() {
-            let service = self.place.service(&app);
-            if refusal(&app, &service).is_some() {
+            if self.place.refusal(&app).is_some() {
                 continue;
             }
-            let mut kept = Kept::of(service);
+            let mut kept = Kept::of(self.place.service(&app));
             kept.take_over();
             if kept.keep() == Keep::Gone {
                 self.holding.release(&app);
@@ -204,7 +206,16 @@ impl Root {
             self.serve(wakeup);
         }
         self.carry_out_wills();
+        self.look_ahead();
         Ok(())
+    }
+
+    /// A program that begins something about an app without a supervisor will have it started in a moment. Until then it does what it does
+    /// without us.
+    fn look_ahead(&mut self) {
+        if std::mem::take(&mut self.is_about_to_start) {
+            self.glance.look();
+        }
     }
 
     /// What a program has left to be done that was killed.
@@ -270,19 +281,21 @@ impl Root {
         let is_due = |kept: &Kept| kept.due().is_some_and(|due| due <= now);
         let due: Vec<AppName> =
             self.kept.iter().filter(|(_, kept)| is_due(kept)).map(|(app, _)| app.clone()).collect();
+        // One that was killed has left its processes, and looks for them itself. Where many are missed, everything may have been killed.
+        let may_look = due.len() > 1;
         for app in due {
-            let is_refused = refusal(&app, &self.place.service(&app)).is_some();
+            let is_refused = self.place.refusal(&app).is_some();
             // No client waits for this start, so the reason is not told; the next request for the app gets it.
             let event = if is_refused { Event::LetGo } else { Event::Due };
-            let _ = self.handle(&app, event);
+            let _ = self.handle(&app, event, may_look);
         }
     }
 
-    /// Handles an event of an app's supervisor; an error if one had to be started and could not be.
-    fn handle(&mut self, app: &AppName, event: Event) -> io::Result<()> {
+    /// Handles an event of an app's supervisor; an error if one had to be started and could not be. `may_look`: the supervisor is told
+    /// whether something lives of its app.
+    fn handle(&mut self, app: &AppName, event: Event, may_look: bool) -> io::Result<()> {
         let service = self.place.service(app);
-        // One that was killed has left its processes.
-        let mut is_clear = || event == Event::Asked && self.glance.shows_nothing_of(&service);
+        let mut is_clear = || may_look && self.glance.shows_nothing_of(&service);
         let mut kept = self.kept.remove(app).unwrap_or_else(|| Kept::of(service.clone()));
         let started = if kept.handle(event) {
             kept.start(&self.program, &Beginning { open_files: self.open_files, is_clear: is_clear() })
@@ -337,12 +350,15 @@ impl Root {
                 self.unasked = None;
                 let app = app.parse::<AppName>().map_err(|error| error.to_string());
                 self.server.waits(id);
-                done(app.map(|app| drop(self.handle(&app, Event::LetGo))))
+                done(app.map(|app| drop(self.handle(&app, Event::LetGo, false))))
             }
             Request::Provide { app, will } => {
                 self.unasked = None;
                 let app = app.parse::<AppName>().map_err(|error| error.to_string());
-                done(app.map(|_| self.server.provide(id, Some(will))))
+                done(app.map(|app| {
+                    self.is_about_to_start |= !self.kept.contains_key(&app);
+                    self.server.provide(id, Some(will));
+                }))
             }
             Request::Done => {
                 self.server.provide(id, None);
@@ -362,11 +378,12 @@ impl Root {
 
     fn start(&mut self, app: &str) -> Result<Message, String> {
         let app: AppName = app.parse().map_err(|error: formation::InvalidAppName| error.to_string())?;
-        if let Some(reason) = refusal(&app, &self.place.service(&app)) {
+        if let Some(reason) = self.place.refusal(&app) {
             return Err(reason);
         }
         let before = self.kept.get(&app).and_then(Kept::process).cloned();
-        self.handle(&app, Event::Asked).map_err(|error| format!("start the supervisor of {app}: {error}"))?;
+        self.handle(&app, Event::Asked, true)
+            .map_err(|error| format!("start the supervisor of {app}: {error}"))?;
         let process = self.kept.get(&app).and_then(Kept::process).cloned();
         let process = process.ok_or_else(|| format!("the supervisor of {app} has ended"))?;
         let is_new = Some(&process) != before.as_ref();
@@ -417,20 +434,6 @@ fn lock(place: &Place, stay: Stay) -> Result<Option<File>, Error> {
     }
     let taken = place.lock(HANDOVER)?;
     taken.map(Some).ok_or_else(|| Error::AlreadyKept { place: place.services().to_owned() })
-}
-
-/// Why a root of this user does not start the supervisor of an app, if it does not.
-fn refusal(app: &AppName, service: &Path) -> Option<String> {
-    let owner = match service.symlink_metadata() {
-        Ok(found) if found.is_dir() => found.uid(),
-        Ok(_) => return Some(format!("{} of {app} is no directory", service.display())),
-        Err(error) => return Some(format!("open {} of {app}: {error}", service.display())),
-    };
-    let is_ours = geteuid().is_root() || owner == geteuid().as_raw();
-    (!is_ours).then(|| {
-        let (owner, own) = (os_process::user_name(owner), os_process::user_name(geteuid().as_raw()));
-        format!("{} of {app} belongs to {owner}, not to {own}, as whom apps are kept here", service.display())
-    })
 }
 
 /// Device and inode of the file that this process executes, even if it was replaced.
