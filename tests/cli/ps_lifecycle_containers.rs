@@ -22,6 +22,8 @@ mod cron;
 mod dry_run;
 #[path = "ps_lifecycle/engine.rs"]
 mod engine;
+#[path = "ps_lifecycle/https_containers.rs"]
+mod https_containers;
 #[path = "ps_lifecycle/images.rs"]
 mod images;
 #[path = "ps_lifecycle/program.rs"]

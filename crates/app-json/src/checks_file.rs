@@ -69,7 +69,8 @@ fn setting(line: &str) -> Option<(&'static str, Option<i64>)> {
 /// A path or an address, and after it what must be in the answer.
 fn check(number: usize, line: &str) -> Result<Value, Error> {
     let (page, content) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let address = page.strip_prefix("http://").or_else(|| page.strip_prefix("//"));
+    let secure = page.strip_prefix("https://");
+    let address = secure.or_else(|| page.strip_prefix("http://")).or_else(|| page.strip_prefix("//"));
     let (host, path) = match address {
         Some(address) => {
             let end = address.find('/').unwrap_or(address.len());
@@ -81,6 +82,9 @@ fn check(number: usize, line: &str) -> Result<Value, Error> {
         }
     };
     let mut check = json!({"type": "startup", "name": format!("{OF_A_FILE}{number}"), "path": path});
+    if secure.is_some() {
+        check["scheme"] = "https".into();
+    }
     if !content.trim().is_empty() {
         check["content"] = content.trim().into();
     }
@@ -98,7 +102,7 @@ fn refuse(number: usize, why: &str) -> Error {
 mod tests {
     use super::*;
 
-    const FILE: &[u8] = b"# how long\nWAIT=2\nTIMEOUT = 7\nATTEMPTS=9\n\n/  My Amazing App\n//admin.test/up\thello \"you\"\n/plain\n";
+    const FILE: &[u8] = b"# how long\nWAIT=2\nTIMEOUT = 7\nATTEMPTS=9\n\n/  My Amazing App\n//admin.test/up\thello \"you\"\n/plain\nhttps://pay.test\n";
 
     fn converted(app_json: Option<&str>) -> Option<AppJson> {
         let converted = with_checks_file(app_json.map(str::as_bytes), FILE).expect("it is converted");
@@ -119,8 +123,18 @@ mod tests {
             let asked: Vec<_> = checks.iter().map(|check| (check.path(), check.content())).collect();
             assert_eq!(
                 asked,
-                [(Some("/"), "My Amazing App"), (Some("/up"), "hello \"you\""), (Some("/plain"), "")]
+                [
+                    (Some("/"), "My Amazing App"),
+                    (Some("/up"), "hello \"you\""),
+                    (Some("/plain"), ""),
+                    (Some("/"), "")
+                ]
             );
+            assert_eq!(
+                checks.iter().map(|check| check.is_https()).collect::<Vec<_>>(),
+                [false, false, false, true]
+            );
+            assert_eq!(checks[3].headers(), [("Host".to_owned(), "pay.test".to_owned())]);
             assert_eq!(checks[1].headers(), [("Host".to_owned(), "admin.test".to_owned())]);
             let numbers = (checks[2].attempts(), checks[2].timeout().as_secs(), checks[2].wait().as_secs());
             assert_eq!(numbers, (9, 7, 2));

@@ -113,6 +113,11 @@ impl HealthCheck {
         Some(self.path.as_str()).filter(|path| !path.is_empty()).or(is_get.then_some("/"))
     }
 
+    /// Whether the GET request is made in a session of TLS.
+    pub fn is_https(&self) -> bool {
+        self.scheme.eq_ignore_ascii_case("https")
+    }
+
     /// The text that the body of the answer must contain; empty if any body will do.
     pub fn content(&self) -> &str {
         &self.content
@@ -201,9 +206,9 @@ impl HealthCheck {
         match () {
             () if !self.command.is_empty() => None,
             () if self.uptime > 0 && self.goes_on() => Some("only a startup check looks at the uptime"),
-            () if !matches!(self.scheme.to_ascii_lowercase().as_str(), "" | "http") => Some(
-                "a check by another scheme than http is not made: a `command` may ask, such as curl --insecure",
-            ),
+            () if !matches!(self.scheme.to_ascii_lowercase().as_str(), "" | "http" | "https") => {
+                Some("only checks by http and https are made: a `command` may ask by another scheme")
+            }
             () => None,
         }
     }

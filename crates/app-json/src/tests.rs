@@ -255,8 +255,8 @@ fn what_nobody_acts_on_is_remarked_once_and_what_asks_for_nothing_is_not() {
             "healthchecks.web[0] is not heeded here: only a startup check looks at the uptime",
         ),
         (
-            r#""type": "startup", "scheme": "https""#,
-            "healthchecks.web[0] is not heeded here: a check by another scheme",
+            r#""type": "startup", "scheme": "ftp""#,
+            "healthchecks.web[0] is not heeded here: only checks by http and https are made",
         ),
         (r#""type": "startup", "port": 8000"#, "healthchecks.web[0].port is not heeded here: "),
         (

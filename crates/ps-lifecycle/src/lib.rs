@@ -3,6 +3,7 @@
 
 mod archive;
 mod args;
+mod ask;
 mod boot;
 mod compose;
 mod converge;
@@ -57,6 +58,7 @@ use formation::{InvalidSignal, InvalidSlot};
 use ps_apps::InvalidSnapshotName;
 use ps_cli::exit::{self, Outcome, Refusal};
 use ps_cli::say;
+use ps_supervisor::Question;
 
 use crate::args::{Args, InvalidParallel, Verb};
 use crate::session::Session;
@@ -71,6 +73,9 @@ pub fn run() -> Result<Outcome> {
     let words = exit::arguments();
     if words.get(1).is_some_and(|word| word == dokku::hooks::FLAG) {
         return dokku::hooks::answer(&words[2..]);
+    }
+    if let Some(question) = Question::asked(words) {
+        return ask::answer(question);
     }
     let args = parse()?;
     let session = Session::open(&args)?;

@@ -158,7 +158,9 @@ impl<C: Channel> Probe<C> {
 
     /// Why the check has failed at its deadline; `None`: the try is over.
     fn late(&self) -> Option<String> {
-        let within = format!("within {} s", self.timeout.as_secs_f64());
+        // What was left of the time of a whole try has many digits.
+        let seconds = (self.timeout.as_secs_f64() * 10.0).round() / 10.0;
+        let within = format!("within {seconds} s");
         let what = match &self.step {
             Step::Connecting { .. } => "it did not accept".to_owned(),
             Step::Sending { channel, .. } => match channel.late(&within) {

@@ -13,7 +13,7 @@ use type_settings::{Checking, Disorder};
 use crate::error::Broken;
 use crate::tasks::{self, Task};
 use crate::{
-    Ask, Check, Checks, DOCKERFILE_START_CMD, Error, Gate, Get, Process, Release, START_CMD, Source,
+    Ask, Check, Checks, DOCKERFILE_START_CMD, Error, Gate, Get, Process, Release, START_CMD, Scheme, Source,
     checkout, environment, services, settings,
 };
 
@@ -222,11 +222,12 @@ fn leave_out(checks: &mut Checks, checking: Option<Checking>) {
 }
 
 fn check(check: &HealthCheck) -> Check {
+    let scheme = if check.is_https() { Scheme::Https } else { Scheme::Http };
     let get = |path: &str| Get {
+        scheme,
         path: path.to_owned(),
         headers: check.headers().to_vec(),
         content: check.content().to_owned(),
-        ..Get::default()
     };
     let ask = match (check.command(), check.uptime(), check.path()) {
         ([], None, None) => Ask::Listen,

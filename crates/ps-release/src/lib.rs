@@ -27,7 +27,7 @@ pub use environment::replace_environment;
 pub use error::Error;
 pub use files_of_image::FilesOfImage;
 pub use gate::Gate;
-pub use ps_probe::{Ask, Check, Checks, Get};
+pub use ps_probe::{Ask, Check, Checks, Get, Scheme};
 pub use release::{COMING_UP, Process, Release, Source};
 pub use tree::Tree;
 

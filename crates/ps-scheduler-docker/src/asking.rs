@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use formation::Slot;
 use ps_engine::{Engine, Executed, Fault};
-use ps_probe::{Probe, Standing};
-use ps_release::{Ask, Check, Get};
+use ps_probe::{Channel, Probe, Standing};
+use ps_release::{Ask, Check, Get, Scheme};
 use rustix::event::PollFlags;
 use serde_json::Value;
 use tokio::io::Interest;
@@ -174,7 +174,14 @@ async fn answers(get: &Get, address: SocketAddr, timeout: Duration) -> Result<()
     let begin = Instant::now();
     listens(address, timeout).await?;
     let left = timeout.saturating_sub(begin.elapsed());
-    let mut probe = Probe::begin(get, address, left, Instant::now());
+    match get.scheme {
+        Scheme::Http => follow(Probe::begin(get, address, left, Instant::now())).await,
+        Scheme::Https => follow(tls_probe::begin(get, address, left, Instant::now())).await,
+    }
+}
+
+/// Goes on with a probe until it is over.
+async fn follow<C: Channel>(mut probe: Probe<C>) -> Result<(), Miss> {
     loop {
         match probe.advance(Instant::now()) {
             Standing::Pending => wait(&probe).await,
@@ -185,7 +192,7 @@ async fn answers(get: &Get, address: SocketAddr, timeout: Duration) -> Result<()
 }
 
 /// Waits until there is something to do for a probe, or its time is up.
-async fn wait(probe: &Probe) {
+async fn wait<C: Channel>(probe: &Probe<C>) {
     let now = Instant::now();
     let left = probe.due(now).saturating_duration_since(now);
     // A duplicate of the descriptor has the same readiness, and tokio owns it.

@@ -6,6 +6,7 @@ mod asked;
 mod command;
 mod monitor;
 mod notice;
+mod question;
 mod round;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub(crate) use asked::Asked;
 pub(crate) use command::{CommandTry, Ending, Killer, Runner, Surroundings, is_check};
 pub(crate) use monitor::{Finding, Monitor};
 pub(crate) use notice::{Notice, notices};
+pub use question::Question;
 
 /// The least life of every run. If the main process exits with success sooner and leaves other processes behind, it is
 /// taken for a program that turns itself into a daemon.

@@ -81,7 +81,7 @@ pub use diary::{Happening, Occasion, Writer};
 pub use environment::environment;
 pub use error::Error;
 pub use first_format::{Predecessor, finished, note_finished};
-pub use health::{Health, Ready, TOLD};
+pub use health::{Health, Question, Ready, TOLD};
 pub use holder::{HOLDER, Order, ROOT, release_outputs};
 pub use inheritance::{Against, close_descriptors_on_exec, disown};
 pub use launch::{Failed as LaunchFailed, Launch, missing_interpreter};
@@ -90,7 +90,7 @@ pub use limits::{InForce, Lacking, lacking as lacking_limits, remove_empty_group
 pub use lossless::encode as lossless_text;
 pub use marks::{MARKER, living_root, living_supervisors, mark};
 
-pub use ps_probe::{Ask, Check, Checks, Get};
+pub use ps_probe::{Ask, Check, Checks, Get, Scheme};
 
 pub use poll::Poll;
 pub use ports::{obstacle as port_obstacle, port_by_place, refusal as port_refusal};

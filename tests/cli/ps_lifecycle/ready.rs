@@ -91,3 +91,32 @@ fn a_port_that_is_taken_while_web_starts_is_not_mistaken_for_its_own() {
     let who = format!("(pid {}) and by none of its own processes", std::process::id());
     ran.is_refused(1, &[&format!("its port {port} (PORT) is listened on by"), &who]);
 }
+
+#[test]
+fn a_check_by_https_is_made_of_each_new_instance_and_a_release_that_speaks_plain_http_fails_it() {
+    let _listening = listening();
+    let home = Home::as_installed();
+    let source = home.source("shop", "web: exec faultapp --listen --tls\n");
+    let check = r#"{"type": "startup", "scheme": "https", "path": "/health", "content": "ok", "attempts": 2, "wait": 1}"#;
+    home.write("shop/app.json", &format!(r#"{{"healthchecks": {{"web": [{check}]}}}}"#));
+    let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &source];
+    let ran = home.run(&deploy);
+    assert!(ran.status == Some(0) && !ran.stderr.contains("not heeded"), "{ran:?}");
+    let before = home.pids("shop");
+    home.write("shop/Procfile", "web: exec faultapp --listen\n");
+    let says =
+        ["did not answer GET /health by https with 2xx and \"ok\"", "leave out the scheme of the check"];
+    home.run(&deploy).is_refused(1, &says);
+    assert_eq!(home.pids("shop"), before);
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    home.write(
+        "shop/app.json",
+        &format!(r#"{{"healthchecks": {{"web": [{}]}}}}"#, check.replace("https", "gopher")),
+    );
+    home.write("shop/Procfile", "web: exec faultapp --listen --tls\n");
+    let ran = home.run(&deploy);
+    assert!(
+        ran.status == Some(0) && ran.stderr.contains("only checks by http and https are made"),
+        "{ran:?}"
+    );
+}

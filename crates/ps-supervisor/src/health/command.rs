@@ -244,10 +244,21 @@ impl CommandTry {
         }
     }
 
+    /// What it said, if it ended with status 1, which means no.
+    pub(crate) fn answer(&self) -> Option<String> {
+        let Course::Ended(Some(exit)) = self.course else { return None };
+        Some(self.line()).filter(|line| exit == Exit::Code(1) && !line.is_empty())
+    }
+
     fn shown(&self) -> String {
+        let line = self.line();
+        if line.is_empty() { line } else { format!(": {line}") }
+    }
+
+    /// The beginning of what it said, as one line.
+    fn line(&self) -> String {
         let said = String::from_utf8_lossy(&self.said);
-        let line: String = said.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        if line.is_empty() { String::new() } else { format!(": {line}") }
+        said.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
     }
 }
 

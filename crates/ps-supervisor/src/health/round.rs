@@ -5,10 +5,11 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use os_process::Listens;
-use ps_probe::{Ask, Check, Get, Probe, Standing};
+use ps_probe::{Ask, Check, Get, Probe, Scheme, Standing};
 
 use super::asked::Asked;
 use super::command::{CommandTry, Killer};
+use super::question::{Question, QuestionTry};
 
 /// While a port is not listened on, it is looked at again after a quarter of the time that has passed since the start,
 /// within these bounds.
@@ -42,6 +43,8 @@ enum Try {
     /// Waits until the port is listened on, then sends the GET.
     Await(Listen, Get),
     Get(Probe),
+    /// A GET by https, which another program makes.
+    Question(QuestionTry),
     Run(Box<CommandTry>),
     Live(Instant),
 }
@@ -92,11 +95,15 @@ impl Round {
         {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listen.port));
             let left = listen.until.saturating_duration_since(now).min(timeout);
-            (*attempt, *is_watched) = (Try::Get(Probe::begin(get, address, left, now)), false);
+            match put(get, address, left, self.index, asked, now) {
+                Ok(put) => (*attempt, *is_watched) = (put, false),
+                Err(reason) => return Some(self.conclude(Err(reason), now)),
+            }
         }
         let standing = match attempt {
             Try::Listen(listen) | Try::Await(listen, _) => listen.look(asked, now),
             Try::Get(probe) => probe.advance(now),
+            Try::Question(question) => question.look(&mut asked.runner.killer, now),
             Try::Run(command) => command.look(&mut asked.runner.killer, now),
             Try::Live(until) if *until <= now => Standing::Holds,
             Try::Live(_) => Standing::Pending,
@@ -123,14 +130,18 @@ impl Round {
     pub(crate) fn reap(&mut self, pid: u32, exit: Option<formation::Exit>) -> bool {
         match &mut self.step {
             Step::Asked { attempt: Try::Run(command), .. } => command.reap(pid, exit),
+            Step::Asked { attempt: Try::Question(question), .. } => question.reap(pid, exit),
             Step::Asked { .. } | Step::At(_) => false,
         }
     }
 
     /// Ends the current try.
     pub(crate) fn give_up(self, killer: &mut Killer<'_>) {
-        if let Step::Asked { attempt: Try::Run(command), .. } = self.step {
-            command.kill(killer);
+        match self.step {
+            Step::Asked { attempt: Try::Run(command), .. } => command.kill(killer),
+            Step::Asked { attempt: Try::Question(question), .. } => question.kill(killer),
+            Step::Asked { attempt: Try::Listen(_) | Try::Await(..) | Try::Get(_) | Try::Live(_), .. }
+            | Step::At(_) => {}
         }
     }
 
@@ -143,6 +154,7 @@ impl Round {
         }
         let descriptor = match attempt {
             Try::Get(probe) => probe.waits_for().map(|(descriptor, _)| descriptor),
+            Try::Question(question) => question.output(),
             Try::Run(command) => command.output(),
             Try::Listen(_) | Try::Await(..) | Try::Live(_) => None,
         };
@@ -157,6 +169,7 @@ impl Round {
             Step::Asked { attempt, .. } => match attempt {
                 Try::Listen(listen) | Try::Await(listen, _) => listen.again.min(listen.until),
                 Try::Get(probe) => probe.due(now),
+                Try::Question(question) => question.due(now),
                 Try::Run(command) => command.due(now),
                 Try::Live(until) => *until,
             },
@@ -198,4 +211,22 @@ fn begin(check: &Check, index: usize, asked: &mut Asked<'_, '_>, now: Instant) -
         }
         Ask::Live(life) => Try::Live(asked.born.checked_add(*life).unwrap_or(now)),
     })
+}
+
+/// Puts a GET to whoever listens: by http itself, by https through another program.
+fn put(
+    get: &Get,
+    address: SocketAddr,
+    timeout: Duration,
+    index: usize,
+    asked: &mut Asked<'_, '_>,
+    now: Instant,
+) -> Result<Try, String> {
+    match get.scheme {
+        Scheme::Http => Ok(Try::Get(Probe::begin(get, address, timeout, now))),
+        Scheme::Https => {
+            let question = Question { get: get.clone(), address, timeout };
+            QuestionTry::begin(&question, index, asked.runner, now).map(Try::Question)
+        }
+    }
 }

@@ -30,6 +30,9 @@ pub(crate) struct Args {
     /// Wait so long before each answer
     #[arg(long, value_name = "MS", value_parser = milliseconds, requires = "listen")]
     pub(crate) answer_after: Option<Duration>,
+    /// Serve HTTPS with a certificate of its own, made anew at each start
+    #[arg(long, requires = "listen")]
+    pub(crate) tls: bool,
     /// Accept connections and never answer
     #[arg(long, requires = "listen")]
     pub(crate) accept_and_hang: bool,

@@ -8,6 +8,7 @@ mod log;
 mod notify;
 mod say;
 mod server;
+mod tls;
 mod tree;
 
 use std::io::{self, Write};

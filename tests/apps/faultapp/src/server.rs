@@ -4,11 +4,14 @@ use std::env;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use rustls::ServerConfig;
+
 use crate::args::{Args, Port};
-use crate::say;
+use crate::{say, tls};
 
 const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
 const REQUEST_BYTES: u64 = 64 * 1024;
@@ -21,9 +24,9 @@ pub(crate) struct Server {
     manner: Manner,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Manner {
-    Serve { status: Option<u16>, after: Duration },
+    Serve { status: Option<u16>, after: Duration, tls: Option<Arc<ServerConfig>> },
     Hang,
 }
 
@@ -37,7 +40,8 @@ impl Server {
         let manner = if args.accept_and_hang {
             Manner::Hang
         } else {
-            Manner::Serve { status: args.answer, after: args.answer_after.unwrap_or_default() }
+            let tls = if args.tls { Some(tls::config()?) } else { None };
+            Manner::Serve { status: args.answer, after: args.answer_after.unwrap_or_default(), tls }
         };
         let address = SocketAddr::new(args.bind, port);
         Ok(Self { address, after: args.listen_after.unwrap_or_default(), manner })
@@ -52,11 +56,12 @@ impl Server {
         let mut hung = Vec::new();
         for connection in listener.incoming() {
             let Ok(connection) = connection else { continue };
-            match self.manner {
+            match &self.manner {
                 Manner::Hang => hung.push(connection),
-                Manner::Serve { status, after } => {
+                Manner::Serve { status, after, tls } => {
+                    let (status, after, tls) = (*status, *after, tls.clone());
                     // A client that went away is its own affair.
-                    thread::spawn(move || answer(&connection, status, after).ok());
+                    thread::spawn(move || answer(connection, status, after, tls).ok());
                 }
             }
         }
@@ -69,9 +74,26 @@ fn port_from_environment() -> io::Result<u16> {
     env::var("PORT").ok().and_then(|port| port.parse().ok()).ok_or_else(missing)
 }
 
-fn answer(connection: &TcpStream, forced: Option<u16>, after: Duration) -> io::Result<()> {
+fn answer(
+    connection: TcpStream,
+    forced: Option<u16>,
+    after: Duration,
+    tls: Option<Arc<ServerConfig>>,
+) -> io::Result<()> {
     connection.set_read_timeout(Some(REQUEST_DEADLINE))?;
-    let (method, path) = request(connection)?;
+    match tls {
+        None => talk(&connection, forced, after),
+        Some(config) => {
+            let mut session = tls::session(config, connection)?;
+            talk(&mut session, forced, after)?;
+            session.conn.send_close_notify();
+            session.flush()
+        }
+    }
+}
+
+fn talk(mut stream: impl Read + Write, forced: Option<u16>, after: Duration) -> io::Result<()> {
+    let (method, path) = request(&mut stream)?;
     thread::sleep(after);
     let (found, body) = page(&path);
     let status = forced.unwrap_or(found);
@@ -81,13 +103,12 @@ fn answer(connection: &TcpStream, forced: Option<u16>, after: Duration) -> io::R
         body.len()
     );
     let body = if method == "HEAD" { "" } else { &body };
-    let mut stream = connection;
     stream.write_all(format!("{head}{body}").as_bytes())
 }
 
 /// Reads a request to the end of its head, and gives its method and path.
-fn request(connection: &TcpStream) -> io::Result<(String, String)> {
-    let mut lines = BufReader::new(connection.take(REQUEST_BYTES)).lines();
+fn request(stream: impl Read) -> io::Result<(String, String)> {
+    let mut lines = BufReader::new(stream.take(REQUEST_BYTES)).lines();
     let first = lines.next().transpose()?.unwrap_or_default();
     for line in lines {
         if line?.is_empty() {

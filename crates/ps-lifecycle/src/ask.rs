@@ -1,0 +1,21 @@
+//! A check by https, asked for a supervisor, which has no TLS in it. Nobody else calls this: it is in no help.
+
+use std::io::{self, Write};
+use std::time::Instant;
+
+use anyhow::Result;
+use ps_cli::exit::{Outcome, Refusal};
+use ps_supervisor::Question;
+
+/// Asks once. If the check does not hold, stdout says why. `None`: this process was given no question.
+pub(crate) fn answer(question: Option<Question>) -> Result<Outcome> {
+    let none = || Refusal::usage("only a supervisor asks by https like this: see docs/checks.md");
+    let Question { get, address, timeout } = question.ok_or_else(none)?;
+    match tls_probe::begin(&get, address, timeout, Instant::now()).finish() {
+        Ok(()) => Ok(Outcome::Done),
+        Err(reason) => {
+            writeln!(io::stdout().lock(), "{reason}")?;
+            Ok(Outcome::No)
+        }
+    }
+}
