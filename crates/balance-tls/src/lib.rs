@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod certificates;
+mod chooser;
+mod entry;
+mod flaw;
+mod names;
+mod news;
+mod pair;
+mod source;
+mod stamp;
+
+pub use certificates::{Certificates, Protocols};
+pub use flaw::Flaw;
+pub use news::News;
+pub use source::Source;

@@ -1,0 +1,51 @@
+//! What came of a look at the files.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use crate::flaw::Flaw;
+
+/// What came of a look at the files of one certificate. Displays as a line for people, without the reason of a reason.
+#[derive(Debug)]
+pub enum News {
+    /// It is shown from now on.
+    Taken {
+        /// Its file.
+        certificate: PathBuf,
+        /// The names that it is for, with commas between them.
+        names: String,
+        /// Until when it is valid.
+        until: Timestamp,
+    },
+    /// It is not shown.
+    Refused {
+        /// Why.
+        flaw: Flaw,
+        /// Until when the one of before is valid, which is shown instead; `None`: there was none.
+        instead: Option<Timestamp>,
+    },
+}
+
+impl fmt::Display for News {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Taken { certificate, names, until } => {
+                write!(f, "{}: the certificate for {names}, valid until {until}", certificate.display())
+            }
+            Self::Refused { flaw, instead } => {
+                write!(f, "{flaw}")?;
+                let mut reason = std::error::Error::source(flaw);
+                while let Some(source) = reason {
+                    write!(f, ": {source}")?;
+                    reason = source.source();
+                }
+                match instead {
+                    Some(until) => write!(f, "; the one of before stays, valid until {until}"),
+                    None => f.write_str("; it is not used"),
+                }
+            }
+        }
+    }
+}
