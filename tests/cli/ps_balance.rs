@@ -6,6 +6,8 @@ mod control;
 mod held;
 #[path = "ps_balance/passing.rs"]
 mod passing;
+#[path = "ps_balance/proxy.rs"]
+mod proxy;
 #[path = "ps_balance/starts.rs"]
 mod starts;
 #[path = "ps_balance/upgrade.rs"]

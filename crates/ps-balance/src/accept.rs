@@ -1,6 +1,7 @@
 //! Accepting. Where no descriptor is left, it waits until one is free, and the clients wait in the queue of the kernel.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::time::timeout;
 use crate::balancer::Balancer;
 use crate::claim::Presence;
 use crate::connection::Connection;
-use crate::{clock, dial};
+use crate::dial;
 
 /// How long it waits for a descriptor that somebody else than a connection of ours may free.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -25,7 +26,7 @@ pub(crate) async fn accept(balancer: Arc<Balancer>, listener: Arc<TcpListener>) 
             continue;
         }
         match listener.accept().await {
-            Ok((client, _)) => admit(&balancer, client),
+            Ok((client, peer)) => admit(&balancer, client, peer),
             Err(error) if is_of_the_connection(&error) => {}
             Err(_) => {
                 // Either of the two is a reason to try again.
@@ -36,8 +37,8 @@ pub(crate) async fn accept(balancer: Arc<Balancer>, listener: Arc<TcpListener>) 
 }
 
 /// Begins to serve a connection.
-fn admit(balancer: &Arc<Balancer>, client: TcpStream) {
-    let connection = Arc::new(Connection::new(client, clock::now()));
+fn admit(balancer: &Arc<Balancer>, client: TcpStream, peer: SocketAddr) {
+    let connection = Arc::new(Connection::new(client, peer));
     let presence = Presence::new(balancer, balancer.enter(&connection));
     let task = tokio::spawn(dial::serve(Arc::clone(balancer), Arc::clone(&connection), presence));
     connection.belongs_to(task.abort_handle());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use balance::wire::{Set, State, Wanted};
 use clap::{Parser, ValueHint};
+use ipnet::IpNet;
 use ps_cli::exit::Refusal;
 
 use crate::listen::Inherited;
@@ -58,6 +59,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     idle_limit: u32,
 
+    /// Addresses, such as 10.0.0.0/8, whose connections begin with who the client is (the PROXY protocol, version 1 or 2)
+    #[arg(long, value_name = "CIDR", value_parser = network)]
+    proxy_from: Vec<IpNet>,
+
+    /// Tell backends who the client is, before its first byte (the PROXY protocol)
+    #[arg(long, value_name = "VERSION", value_enum)]
+    proxy_out: Option<Version>,
+
     /// After how long without a connection it asks its supervisor whether it may end
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     quiet: u32,
@@ -101,6 +110,11 @@ impl Args {
         }
     }
 
+    /// Who is believed, and who is told, who a client is.
+    pub(crate) fn proxies(&self) -> Proxies {
+        Proxies { from: self.proxy_from.clone(), out: self.proxy_out }
+    }
+
     /// The backends of the command line as a list.
     pub(crate) fn set(&self) -> Set {
         let wanted = |it: &Weighted| Wanted {
@@ -121,6 +135,42 @@ pub(crate) struct Limits {
     pub(crate) drain: Duration,
     pub(crate) idle: Option<Duration>,
     pub(crate) quiet: Duration,
+}
+
+/// A version of the PROXY protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Version {
+    /// A line of text
+    V1,
+    /// Binary
+    V2,
+}
+
+/// The proxies before us, and whether backends are told what they say.
+#[derive(Debug)]
+pub(crate) struct Proxies {
+    from: Vec<IpNet>,
+    pub(crate) out: Option<Version>,
+}
+
+impl Proxies {
+    /// Whether connections from there begin with who the client is.
+    pub(crate) fn believes(&self, peer: IpAddr) -> bool {
+        contains(&self.from, peer)
+    }
+}
+
+/// Whether an address lies in one of the networks; one of IPv4 in the clothes of IPv6 is one of IPv4.
+fn contains(networks: &[IpNet], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(&address.to_canonical()))
+}
+
+/// A network, or a single address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let single = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse()
+        .or_else(|_| single())
+        .map_err(|_| format!("{text} is no network: write 10.0.0.0/8 or 10.0.0.1"))
 }
 
 /// An address to listen on or to connect to.

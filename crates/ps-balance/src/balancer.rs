@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use crate::args::Limits;
+use crate::args::{Args, Limits, Proxies};
 use crate::clock;
 use crate::connection::Connection;
 use crate::direction::{BUFFER, Bytes};
@@ -23,6 +23,7 @@ use crate::talk::Controls;
 #[derive(Debug)]
 pub(crate) struct Balancer {
     pub(crate) limits: Limits,
+    pub(crate) proxies: Proxies,
     pub(crate) listeners: Vec<Arc<TcpListener>>,
     /// The control socket.
     pub(crate) control: Option<UnixListener>,
@@ -87,7 +88,8 @@ pub(crate) struct State {
 
 impl Balancer {
     /// `most` connections at once at most.
-    pub(crate) fn new(limits: Limits, sockets: Sockets, most: usize) -> Self {
+    pub(crate) fn new(args: &Args, sockets: Sockets, most: usize) -> Self {
+        let limits = args.limits();
         let state = State {
             table: Table::new(limits.drain),
             pause: None,
@@ -102,6 +104,7 @@ impl Balancer {
         };
         Self {
             limits,
+            proxies: args.proxies(),
             listeners: sockets.listeners,
             control: sockets.control,
             over: Notify::new(),

@@ -1,5 +1,6 @@
 //! What another program is told of a connection, to go on with it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use balance::Key;
@@ -11,6 +12,7 @@ use crate::direction::Flow;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct CarriedConnection {
     pub(crate) number: u64,
+    pub(crate) peer: SocketAddr,
     pub(crate) arrived: Duration,
     pub(crate) stage: CarriedStage,
 }
@@ -19,8 +21,15 @@ pub(crate) struct CarriedConnection {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CarriedStage {
-    Arriving,
-    Relaying { key: Key, up: CarriedDirection, down: CarriedDirection },
+    /// With so many bytes that were read to find out who the client is. They follow the description.
+    Arriving {
+        head: usize,
+    },
+    Relaying {
+        key: Key,
+        up: CarriedDirection,
+        down: CarriedDirection,
+    },
 }
 
 /// One direction of it.

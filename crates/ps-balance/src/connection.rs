@@ -1,6 +1,7 @@
 //! One connection of a client, from its arrival to its end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -12,11 +13,14 @@ use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
 use crate::carried::{CarriedConnection, CarriedDirection, CarriedStage};
+use crate::clock;
 use crate::direction::{self, Bytes, Direction, Shared};
 
 /// A connection of a client. Its task works on it; others may look at it, and cut it.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    /// Who is at the other end of its socket.
+    pub(crate) peer: SocketAddr,
     pub(crate) arrived: Duration,
     is_cut: AtomicBool,
     task: OnceLock<AbortHandle>,
@@ -26,8 +30,8 @@ pub(crate) struct Connection {
 /// How far a connection has come.
 #[derive(Debug)]
 pub(crate) enum Stage {
-    /// No backend has it yet.
-    Arriving(TcpStream),
+    /// No backend has it yet. `head` is what was read to find out who the client is.
+    Arriving { client: TcpStream, head: Vec<u8> },
     /// A backend has it.
     Relaying(Relay),
     /// The sockets are closed, or about to be.
@@ -45,18 +49,14 @@ pub(crate) struct Relay {
 }
 
 impl Connection {
-    pub(crate) fn new(client: TcpStream, arrived: Duration) -> Self {
-        Self::at(Stage::Arriving(client), arrived)
+    pub(crate) fn new(client: TcpStream, peer: SocketAddr) -> Self {
+        Self::at(Stage::Arriving { client, head: Vec::new() }, peer, clock::now())
     }
 
-    /// One that a backend has already.
-    pub(crate) fn relaying(relay: Relay, arrived: Duration) -> Self {
-        Self::at(Stage::Relaying(relay), arrived)
-    }
-
-    fn at(stage: Stage, arrived: Duration) -> Self {
+    /// One that has come so far.
+    pub(crate) fn at(stage: Stage, peer: SocketAddr, arrived: Duration) -> Self {
         let stage = Mutex::new(stage);
-        Self { arrived, is_cut: AtomicBool::new(false), task: OnceLock::new(), stage }
+        Self { peer, arrived, is_cut: AtomicBool::new(false), task: OnceLock::new(), stage }
     }
 
     /// The task that works on it. Told once.
@@ -72,7 +72,7 @@ impl Connection {
     pub(crate) fn hand_over(&self, key: Key, backend: TcpStream, greeting: Vec<u8>) {
         let mut stage = self.stage();
         *stage = match std::mem::replace(&mut *stage, Stage::Over) {
-            Stage::Arriving(client) => {
+            Stage::Arriving { client, .. } => {
                 let up = Direction::beginning_with(greeting);
                 Stage::Relaying(Relay { key, client, backend, up, down: Direction::default() })
             }
@@ -104,7 +104,7 @@ impl Connection {
     pub(crate) fn backend(&self) -> Option<Key> {
         match &*self.stage() {
             Stage::Relaying(relay) => Some(relay.key),
-            Stage::Arriving(_) | Stage::Over => None,
+            Stage::Arriving { .. } | Stage::Over => None,
         }
     }
 
@@ -112,7 +112,7 @@ impl Connection {
     pub(crate) fn moved(&self) -> u64 {
         match &*self.stage() {
             Stage::Relaying(relay) => relay.up.bytes + relay.down.bytes,
-            Stage::Arriving(_) | Stage::Over => 0,
+            Stage::Arriving { .. } | Stage::Over => 0,
         }
     }
 
@@ -120,7 +120,7 @@ impl Connection {
     pub(crate) fn reset(&self) {
         let mut stage = self.stage();
         match &*stage {
-            Stage::Arriving(client) => drop(client.set_zero_linger()),
+            Stage::Arriving { client, .. } => drop(client.set_zero_linger()),
             Stage::Relaying(relay) => relay.reset(),
             Stage::Over => {}
         }
@@ -147,30 +147,33 @@ impl Stage {
     pub(crate) fn carry(
         &mut self,
         number: u64,
-        arrived: Duration,
+        of: &Connection,
         residues: &mut Vec<u8>,
     ) -> io::Result<Option<CarriedConnection>> {
-        let mut carry = |direction: &mut Direction| {
+        let carry = |direction: &mut Direction, residues: &mut Vec<u8>| {
             let bytes = direction.bytes;
             let (flow, residue) = direction.carry()?;
             residues.extend_from_slice(residue);
             Ok::<_, io::Error>(CarriedDirection { flow, bytes, residue: residue.len() })
         };
         let stage = match self {
-            Self::Arriving(_) => CarriedStage::Arriving,
+            Self::Arriving { head, .. } => {
+                residues.extend_from_slice(head);
+                CarriedStage::Arriving { head: head.len() }
+            }
             Self::Relaying(relay) => {
-                let (up, down) = (carry(&mut relay.up)?, carry(&mut relay.down)?);
+                let (up, down) = (carry(&mut relay.up, residues)?, carry(&mut relay.down, residues)?);
                 CarriedStage::Relaying { key: relay.key, up, down }
             }
             Self::Over => return Ok(None),
         };
-        Ok(Some(CarriedConnection { number, arrived, stage }))
+        Ok(Some(CarriedConnection { number, peer: of.peer, arrived: of.arrived, stage }))
     }
 
     /// Its sockets: that of the client, and then that of the backend.
     pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let (client, backend) = match self {
-            Self::Arriving(client) => (Some(client), None),
+            Self::Arriving { client, .. } => (Some(client), None),
             Self::Relaying(relay) => (Some(&relay.client), Some(&relay.backend)),
             Self::Over => (None, None),
         };

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::arrival;
 use crate::balancer::Balancer;
 use crate::claim::{Claim, Presence};
 use crate::clock;
@@ -26,12 +27,20 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(balancer: Arc<Balancer>, connection: Arc<Connection>, presence: Presence) {
-    let Some((claim, backend)) = find(&balancer, &connection).await else {
+    let proxies = &balancer.proxies;
+    let Ok(origin) = arrival::origin(&connection, proxies).await else {
         balancer.refuse();
         connection.reset();
         return;
     };
-    connection.hand_over(claim.key, backend, Vec::new());
+    let found = find(&balancer, &connection).await;
+    let greeting = origin.greeting(&connection, proxies.out);
+    let (Some((claim, backend)), Ok(greeting)) = (found, greeting) else {
+        balancer.refuse();
+        connection.reset();
+        return;
+    };
+    connection.hand_over(claim.key, backend, greeting);
     relay(balancer, connection, presence, claim).await;
 }
 

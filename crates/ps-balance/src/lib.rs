@@ -3,6 +3,7 @@
 
 mod accept;
 mod args;
+mod arrival;
 mod balancer;
 mod carried;
 mod claim;

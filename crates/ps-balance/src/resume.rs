@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use crate::balancer::{Balancer, Sockets};
 use crate::carried::{CarriedConnection, CarriedDirection, CarriedStage};
 use crate::claim::{Claim, Presence};
-use crate::connection::{Connection, Relay};
+use crate::connection::{Connection, Relay, Stage};
 use crate::direction::Direction;
 use crate::handover::{self, Description, Unpacked};
 use crate::talk::Control;
@@ -40,7 +40,7 @@ pub(crate) fn go_on(balancer: &Arc<Balancer>, rest: (Description, Unpacked)) -> 
     let (Description { carried, controls, told, connections, .. }, mut unpacked) = rest;
     let is_of = |it: &CarriedConnection| match it.stage {
         CarriedStage::Relaying { key, .. } => Some(key),
-        CarriedStage::Arriving => None,
+        CarriedStage::Arriving { .. } => None,
     };
     balancer.carry_on(carried, &connections.iter().filter_map(is_of).collect::<Vec<_>>());
     let mut resumed = Vec::new();
@@ -60,19 +60,22 @@ pub(crate) fn go_on(balancer: &Arc<Balancer>, rest: (Description, Unpacked)) -> 
 
 fn connection(balancer: &Arc<Balancer>, unpacked: &mut Unpacked, carried: &CarriedConnection) -> Result<()> {
     let client = TcpStream::from_std(unpacked.next()?)?;
-    let connection = match &carried.stage {
-        CarriedStage::Arriving => Connection::new(client, carried.arrived),
+    let stage = match &carried.stage {
+        CarriedStage::Arriving { head } => {
+            let head = unpacked.residue(*head).context("read what was on its way")?;
+            Stage::Arriving { client, head }
+        }
         CarriedStage::Relaying { key, up, down } => {
             let backend = TcpStream::from_std(unpacked.next()?)?;
             let (up, down) = (direction(unpacked, up)?, direction(unpacked, down)?);
-            Connection::relaying(Relay { key: *key, client, backend, up, down }, carried.arrived)
+            Stage::Relaying(Relay { key: *key, client, backend, up, down })
         }
     };
-    let connection = Arc::new(connection);
+    let connection = Arc::new(Connection::at(stage, carried.peer, carried.arrived));
     balancer.enter_again(carried.number, &connection);
     let presence = Presence::new(balancer, carried.number);
     let task = match carried.stage {
-        CarriedStage::Arriving => {
+        CarriedStage::Arriving { .. } => {
             tokio::spawn(dial::serve(Arc::clone(balancer), Arc::clone(&connection), presence))
         }
         CarriedStage::Relaying { key, .. } => {

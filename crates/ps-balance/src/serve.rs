@@ -57,7 +57,7 @@ fn begun(args: &Args, inherited: Inherited) -> Result<Arc<Balancer>> {
     let listeners = listeners(args, inherited.listeners)?;
     let control = args.control.as_deref().map(control::bind).transpose()?;
     let sockets = Sockets { listeners, control };
-    let balancer = Arc::new(Balancer::new(args.limits(), sockets, most_connections()));
+    let balancer = Arc::new(Balancer::new(args, sockets, most_connections()));
     if !args.backend.is_empty() {
         balancer.set(&args.set())?;
     }
@@ -72,7 +72,7 @@ fn begun(args: &Args, inherited: Inherited) -> Result<Arc<Balancer>> {
 /// One that goes on where another program has stopped.
 fn resumed(args: &Args) -> Result<Arc<Balancer>> {
     let Resumed { sockets, rest } = resume::take()?;
-    let balancer = Arc::new(Balancer::new(args.limits(), sockets, most_connections()));
+    let balancer = Arc::new(Balancer::new(args, sockets, most_connections()));
     resume::go_on(&balancer, rest).context("take over")?;
     Ok(balancer)
 }

@@ -45,11 +45,11 @@ pub(crate) async fn upgrade(itself: &Itself, balancer: &Balancer) -> Result<()> 
     understands(&itself.path).await?;
     let controls = balancer.controls.all();
     let state = balancer.state().connections.clone();
-    let mut stages: Vec<_> = state.iter().map(|(number, it)| (*number, it.arrived, it.stage())).collect();
+    let mut stages: Vec<_> = state.iter().map(|(number, it)| (*number, it, it.stage())).collect();
     let mut residues = Vec::new();
     let mut connections = Vec::new();
-    for (number, arrived, stage) in &mut stages {
-        connections.extend(stage.carry(*number, *arrived, &mut residues)?);
+    for (number, connection, stage) in &mut stages {
+        connections.extend(stage.carry(*number, connection, &mut residues)?);
     }
     let description = Description {
         format: FORMAT,
