@@ -1,6 +1,7 @@
 //! The words that everybody here shares: names of apps and process types, counts, slots, what an instance is doing, how far
 //! it has come and how it ended. Values only: nothing here reads a file, a clock or an argument.
 
+mod addresses;
 mod app_name;
 mod counts;
 mod milestone;
@@ -10,6 +11,7 @@ mod signal;
 mod slot;
 mod state;
 
+pub use addresses::{Addresses, InvalidAddress};
 pub use app_name::{AppName, InvalidAppName};
 pub use counts::{Formation, InvalidQuantity, MAX_QUANTITY, Quantity};
 pub use milestone::{Milestone, Wait};

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::content::{Bytes, Text};
 use crate::kept_releases::{FORMAT, KeptRelease};
+use crate::ps_property::LISTEN;
 use crate::scope::Scope;
 use crate::{Error, FormationOrigin, SourceRecord, StoredEntry, StoredFormation, World};
 
@@ -54,6 +55,9 @@ pub struct Deployed {
     /// The number of the kept release that is deployed again; `None`: it is a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restores: Option<u64>,
+    /// Where the app is reached from now on, as the property says it; `None`: as before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
 }
 
 /// A record with the number of its release.
@@ -190,6 +194,9 @@ impl World {
         self.update_formation_from::<Error>(app, source, |_| Ok(formation))?;
         if self.can_scale(app)? != deployed.can_scale {
             self.set_property("ps", scope, "can-scale", &deployed.can_scale.to_string())?;
+        }
+        if let Some(listen) = &deployed.listen {
+            self.set_property("ps", scope, LISTEN, listen)?;
         }
         if numbered.restored {
             self.set_restored(app, true)?;

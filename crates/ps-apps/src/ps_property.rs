@@ -7,7 +7,7 @@
 
 use std::sync::LazyLock;
 
-use formation::RestartPolicy;
+use formation::{Addresses, RestartPolicy};
 use type_settings::{LONGEST_VALUE, Setting};
 
 /// A whole day, in seconds: a longer grace period is taken for a mistake.
@@ -27,6 +27,7 @@ pub struct PsProperty {
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
+    Addresses,
     Boolean,
     Command,
     Path,
@@ -52,12 +53,15 @@ pub struct InvalidValue {
 const PORT: &str = "port";
 /// Whether commands of app.json that concern containers are run on this machine, outside of any container.
 pub const HOST_COMMANDS: &str = "host-commands";
+/// Where the app is reached.
+pub const LISTEN: &str = "listen";
 /// Properties that Dokku does not know.
-const OURS: [&str; 2] = [HOST_COMMANDS, PORT];
+const OURS: [&str; 3] = [HOST_COMMANDS, LISTEN, PORT];
 
 const TABLE: &[PsProperty] = &[
     PsProperty { name: "dockerfile-start-cmd", is_global: false, default: None, kind: Kind::Command },
     PsProperty { name: HOST_COMMANDS, is_global: true, default: Some("false"), kind: Kind::Boolean },
+    PsProperty { name: LISTEN, is_global: false, default: None, kind: Kind::Addresses },
     PsProperty { name: PORT, is_global: false, default: None, kind: Kind::Port },
     PsProperty { name: "procfile-path", is_global: true, default: Some("Procfile"), kind: Kind::Path },
     PsProperty {
@@ -109,7 +113,7 @@ impl PsProperty {
 
     /// Whether it is listed even if it is not set.
     pub fn is_always_listed(&self) -> bool {
-        !matches!(self.kind, Kind::Setting(_))
+        !matches!(self.kind, Kind::Setting(_) | Kind::Addresses)
     }
 
     /// The properties that Dokku knows.
@@ -135,6 +139,8 @@ impl PsProperty {
             Some("a value is one line of text".to_owned())
         } else if let Kind::Setting(setting) = self.kind {
             setting.fault(value)
+        } else if let Kind::Addresses = self.kind {
+            value.parse::<Addresses>().err().map(|error| error.to_string())
         } else {
             self.kind.broken_rule(value).map(str::to_owned)
         };
@@ -151,7 +157,7 @@ impl InvalidValue {
 impl Kind {
     fn broken_rule(self, value: &str) -> Option<&'static str> {
         let (holds, rule) = match self {
-            Self::Command | Self::Setting(_) => (true, ""),
+            Self::Addresses | Self::Command | Self::Setting(_) => (true, ""),
             Self::Boolean => (matches!(value, "true" | "false"), "use true or false"),
             Self::Policy => (
                 value.parse::<RestartPolicy>().is_ok(),
@@ -194,6 +200,7 @@ mod tests {
             ),
             ("skip-deploy", &["true", "false"], &["maybe", "1", "True"]),
             ("restore", &["true", "false"], &["no"]),
+            ("listen", &["5000", "0.0.0.0:80 [::]:80", "none"], &["0", "http", "example.org:80"]),
             ("port", &["1", "3000", "65535"], &["0", "65536", "-1", "+1", "http", "80 81", "3000.5"]),
             (
                 "procfile-path",

@@ -110,6 +110,7 @@ impl World {
             can_scale: self.can_scale(app)?,
             image: None,
             restores: None,
+            listen: None,
         }))
     }
 

@@ -50,6 +50,7 @@ fn release(place: &str, procfile: &[u8]) -> Deployed {
         can_scale: true,
         image: None,
         restores: None,
+        listen: None,
     }
 }
 

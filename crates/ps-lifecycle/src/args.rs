@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use boot_units::Init;
 use clap::{Parser, Subcommand, ValueEnum};
-use formation::{SignalName, Which};
+use formation::{Addresses, SignalName, Which};
 use ps_apps::SnapshotName;
 use ps_cli::Format;
 
@@ -123,6 +123,10 @@ pub(crate) struct DeployArgs {
     /// repeated
     #[arg(long, value_name = "TYPE=N", num_args = 1..)]
     pub(crate) scale: Vec<String>,
+    /// Where the app is reached from now on, whatever the ports of its instances are: 5000 is 127.0.0.1:5000, none is the ports of
+    /// its instances
+    #[arg(long, value_name = "ADDR", num_args = 1.., value_parser = str::parse::<Addresses>)]
+    pub(crate) listen: Vec<Addresses>,
     /// A dotenv file, which becomes the app's environment
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use app_json::AppJson;
 use env_files::MAX_ENV_FILE_BYTES;
-use formation::{AppName, Formation, Which};
+use formation::{Addresses, AppName, Formation, Which};
 use procfile::Procfile;
 use ps_apps::{
     AppLock, Bytes, Deployed, FormationOrigin, KeptRelease, SchedulerName, Scope, StoredEntry, World,
@@ -20,7 +20,7 @@ use ps_scheduler_docker::DockerLocal;
 use crate::args::{DeployArgs, TellingArgs};
 use crate::session::Session;
 use crate::source_args::SourceArgs;
-use crate::{archive, images, interrupted, journal, plan, provision, release, scripts, stop, watch};
+use crate::{address, archive, images, interrupted, journal, plan, provision, release, scripts, stop, watch};
 
 const VERB: &str = "deploy";
 
@@ -124,6 +124,7 @@ fn of_nothing(app: &AppName) -> DeployArgs {
         source: SourceArgs::default(),
         scheduler: None,
         scale: vec![],
+        listen: vec![],
         env_file: None,
         dry_run: false,
         json: false,
@@ -139,7 +140,8 @@ fn dry_run(world: &World, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, &checkout, procfile.as_ref(), &app_json)?;
     let (formation, _) = counts.apply(world, app)?;
-    let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
+    let mut release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
+    address::give(&mut release, address::asked(args, &name)?.as_ref());
     let wanted = release::runnable(&formation, &release);
     if ps_dokku::is_deployed(world, app)? && world.scheduler_name(app)? != name {
         let earlier = world.scheduler_name(app)?;
@@ -160,6 +162,7 @@ fn deploy(
     let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
+    let listen = address::asked(args, &name)?;
     // A deploy that will be refused, or could not be recorded, is refused before any hook is called.
     let planned = counts.apply(world, app)?;
     world.next_release(app)?;
@@ -172,7 +175,9 @@ fn deploy(
         replace_environment(session, app, file)?;
     }
     let ran: Result<_> = (|| {
-        let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
+        let mut release =
+            release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
+        address::give(&mut release, listen.as_ref());
         remark(world, &name, args, (procfile.as_ref(), &app_json), &release)?;
         session.step(&format!("Deploying {app} via the {name} scheduler..."))?;
         session.trigger(lock, "pre-start", &[app.as_str()])?;
@@ -192,6 +197,7 @@ fn deploy(
         let image = image(world, &name, &plan.release.source)?;
         let mut record = record(&name, checkout, formation.scale, source, counts.can_scale());
         (record.image, record.restores, record.source.prepared) = (image, args.restores, prepared);
+        record.listen = listen.as_ref().map(Addresses::to_string);
         plan.deploy = Some(intend(world, app, &record, scheduler.as_ref())?);
         roll_out(session, lock, scheduler.as_ref(), &plan)?;
         Ok((scheduler, plan))
@@ -381,6 +387,7 @@ fn record(
         can_scale,
         image: None,
         restores: None,
+        listen: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Deploys, starts, stops, restarts, inspects and destroys apps: the verbs that change running instances. A plan decides
 //! what to do, and a scheduler carries it out. Each verb has a file of its name.
 
+mod address;
 mod archive;
 mod args;
 mod ask;

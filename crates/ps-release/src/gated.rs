@@ -38,12 +38,14 @@ impl Release {
     pub fn strategy(&self, process_type: &ProcessType) -> Option<Strategy> {
         let own = self.process(process_type).and_then(|process| process.strategy);
         let is_disabled = self.checking(process_type) == Checking::Disabled;
-        own.or(is_disabled.then_some(Strategy::StopFirst))
+        let of_address = || self.has_address(process_type).then_some(Strategy::Overlap);
+        own.or(is_disabled.then_some(Strategy::StopFirst)).or_else(of_address)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use formation::Addresses;
     use ps_probe::{Ask, Check};
     use type_settings::TypeSettings;
 
@@ -82,6 +84,7 @@ mod tests {
             restart_policy: RestartPolicy::default(),
             stop_timeout: TEN,
             gate,
+            listen: Addresses::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity, RestartPolicy};
+use formation::{Addresses, AppName, FIRST_TYPE, Formation, ProcessType, Quantity, RestartPolicy};
 use ps_apps::ServiceRecord;
 use ps_probe::Checks;
 use ps_rollout::Strategy;
@@ -120,6 +120,8 @@ pub struct Release {
     pub stop_timeout: Duration,
     /// What Dokku's plugin `checks` says of the types.
     pub gate: Gate,
+    /// Where the app is reached, whatever the ports of its instances are.
+    pub listen: Addresses,
 }
 
 impl Release {
@@ -131,6 +133,11 @@ impl Release {
             all.set(process.process_type.clone(), Quantity::ONE);
         }
         all
+    }
+
+    /// Whether instances of this type are reached at the app's address.
+    pub fn has_address(&self, process_type: &ProcessType) -> bool {
+        !self.listen.is_empty() && process_type.as_str() == FIRST_TYPE
     }
 
     /// The process type with this name.

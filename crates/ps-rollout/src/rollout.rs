@@ -127,6 +127,12 @@ impl Rollout {
         self.stage.state()
     }
 
+    /// Whether clients are led to this run, as far as the rollout knows.
+    pub fn is_served(&self, run: &Run) -> bool {
+        let members = self.seats.iter().flat_map(Seat::members);
+        members.into_iter().any(|(_, member)| member.run == *run && member.life == Life::Serving)
+    }
+
     /// A number for a run that a restart policy of the executor starts. The rollout must be recorded before that run
     /// starts.
     pub fn take_number(&mut self) -> u64 {

@@ -1,18 +1,20 @@
 //! The holder: a process that has the outputs of all apps open for reading, and reads nothing. What a process has written stays in its FIFO
-//! until a supervisor comes to write it down, whoever of the others was killed: the supervisor, the root, or both at once.
+//! until a supervisor comes to write it down, whoever of the others was killed: the supervisor, the root, or both at once. It has copies of the
+//! sockets that apps are reached at as well, so that connections wait for the next supervisor instead of being refused.
 //!
 //! It does as little as it can, so that nothing ends it but a signal. A FIFO that was removed is let go of, and once it holds nothing and no
 //! root is connected, it ends.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Component, Path};
 
 use formation::Stream;
-use ps_supervisor::{HOLDER, Order, Poll, may_speak};
+use ps_supervisor::{Copies, HOLDER, Order, Poll, may_speak};
 use rustix::fs::{FileType, Mode, OFlags, Stat, openat};
 
 use crate::error::Error;
@@ -25,6 +27,8 @@ pub const HOLD_OUTPUT: &str = "--hold-output";
 const MOST_CLIENTS: usize = 512;
 /// No client has more to say.
 const MOST_BYTES: usize = 1 << 20;
+/// No app is reached at so many addresses; whoever sends more descriptors is disconnected.
+const MOST_SOCKETS: usize = 64;
 /// It looks which were removed when it holds more than twice as many as were left the last time, and so many.
 const FEW: usize = 64;
 /// The descriptors that no output may have: a client can always be accepted.
@@ -42,6 +46,8 @@ pub struct Holder {
     next: u64,
     /// By app.
     held: BTreeMap<String, Vec<Held>>,
+    /// Listening sockets, by app.
+    sockets: BTreeMap<String, Vec<(SocketAddr, OwnedFd)>>,
     /// How many were left when it looked last which of them were removed.
     looked: usize,
 }
@@ -58,6 +64,8 @@ enum Wakeup {
 struct Client {
     stream: UnixStream,
     said: Vec<u8>,
+    /// What came with it.
+    fds: Vec<OwnedFd>,
 }
 
 /// One stream of a run.
@@ -82,8 +90,9 @@ impl Holder {
         poll.watch(listener.as_fd(), Wakeup::Listener).map_err(|errno| fail(errno.into()))?;
         poll.watch(removals.as_fd(), Wakeup::Removals).map_err(|errno| fail(errno.into()))?;
         descriptors::raise();
-        let (clients, held, next, looked) = Default::default();
-        let mut holder = Self { place, services, listener, removals, poll, clients, next, held, looked };
+        let (clients, held, sockets, next, looked) = Default::default();
+        let mut holder =
+            Self { place, services, listener, removals, poll, clients, next, held, sockets, looked };
         holder.welcome();
         Ok(holder)
     }
@@ -112,7 +121,7 @@ impl Holder {
 
     /// Without its socket nobody could tell it anything.
     fn is_needed(&self) -> bool {
-        let is_wanted = !self.clients.is_empty() || !self.held.is_empty();
+        let is_wanted = !self.clients.is_empty() || !self.held.is_empty() || !self.sockets.is_empty();
         is_wanted && self.place.own().join(HOLDER).symlink_metadata().is_ok()
     }
 
@@ -127,7 +136,7 @@ impl Holder {
             self.next += 1;
             let id = self.next;
             if self.poll.watch(stream.as_fd(), Wakeup::Client(id)).is_ok() {
-                self.clients.insert(id, Client { stream, said: Vec::new() });
+                self.clients.insert(id, Client { stream, said: Vec::new(), fds: Vec::new() });
                 self.listen_to(id);
             }
         }
@@ -137,6 +146,12 @@ impl Holder {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let is_over = client.hear();
         let orders = client.take_orders();
+        let mut fds = if orders.is_empty() { Vec::new() } else { std::mem::take(&mut client.fds) };
+        for order in &orders {
+            if let Order::Copies { app } = order {
+                client.answer(self.sockets.get(app).map(Vec::as_slice).unwrap_or_default());
+            }
+        }
         if is_over {
             self.clients.remove(&id);
             self.poll.forget(&Wakeup::Client(id));
@@ -147,7 +162,9 @@ impl Holder {
         for order in orders {
             match order {
                 Order::Hold { runs } => runs.iter().for_each(|run| self.hold(run)),
-                Order::Release { app } => drop(self.held.remove(&app)),
+                Order::Release { app } => drop((self.held.remove(&app), self.sockets.remove(&app))),
+                Order::Keep { app, addresses } => self.keep(app, addresses, std::mem::take(&mut fds)),
+                Order::Copies { .. } => (),
             }
         }
     }
@@ -162,6 +179,15 @@ impl Holder {
             held.extend(open(&self.services, &run.join(stream.as_str())).filter(is_new));
         }
         self.held.retain(|_, held| !held.is_empty());
+    }
+
+    /// Keeps these sockets instead of those that it has of the app. Where descriptors are missing, it keeps what it has.
+    fn keep(&mut self, app: String, addresses: Vec<SocketAddr>, sockets: Vec<OwnedFd>) {
+        if addresses.is_empty() {
+            self.sockets.remove(&app);
+        } else if addresses.len() == sockets.len() && sockets.iter().all(has_room) {
+            self.sockets.insert(app, addresses.into_iter().zip(sockets).collect());
+        }
     }
 
     fn let_go_of_removed(&mut self) {
@@ -181,16 +207,26 @@ impl Client {
     fn hear(&mut self) -> bool {
         let mut buffer = [0; 4096];
         loop {
-            match self.stream.read(&mut buffer) {
-                Ok(0) => return true,
-                Ok(read) => self.said.extend_from_slice(&buffer[..read]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+            match passed_fds::receive(&self.stream, &mut buffer) {
+                Ok(received) if received.bytes == 0 => return true,
+                Ok(received) => {
+                    self.said.extend_from_slice(&buffer[..received.bytes]);
+                    self.fds.extend(received.fds);
+                }
                 Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
             }
-            if self.said.len() > MOST_BYTES {
+            if self.said.len() > MOST_BYTES || self.fds.len() > MOST_SOCKETS {
                 return true;
             }
         }
+    }
+
+    /// Sends it copies of these sockets.
+    fn answer(&self, sockets: &[(SocketAddr, OwnedFd)]) {
+        let addresses = sockets.iter().map(|(address, _)| *address).collect();
+        let fds: Vec<_> = sockets.iter().map(|(_, socket)| socket.as_fd()).collect();
+        // Whoever does not take the answer in asks again.
+        let _ = passed_fds::send(&self.stream, &Copies { addresses }.line(), &fds);
     }
 
     /// Its whole lines. One of a later version is passed over.
@@ -207,7 +243,11 @@ fn open(services: &File, path: &Path) -> Option<Held> {
     let end = openat(services, path, flags, Mode::empty()).ok()?;
     let Stat { st_dev, st_ino, st_mode, .. } = rustix::fs::fstat(&end).ok()?;
     let is_fifo = FileType::from_raw_mode(st_mode) == FileType::Fifo;
-    let number = u64::try_from(end.as_raw_fd()).unwrap_or(u64::MAX);
-    (is_fifo && number < descriptors::limit().saturating_sub(RESERVE))
-        .then_some(Held { end, which: (st_dev, st_ino) })
+    (is_fifo && has_room(&end)).then_some(Held { end, which: (st_dev, st_ino) })
+}
+
+/// Whether this descriptor leaves enough of them.
+fn has_room(held: &OwnedFd) -> bool {
+    let number = u64::try_from(held.as_raw_fd()).unwrap_or(u64::MAX);
+    number < descriptors::limit().saturating_sub(RESERVE)
 }

@@ -124,6 +124,7 @@ mod tests {
             restart_policy: RestartPolicy::OnFailure(Some(10)),
             stop_timeout: Duration::from_millis(1500),
             gate: Gate::default(),
+            listen: formation::Addresses::default(),
         }
     }
 

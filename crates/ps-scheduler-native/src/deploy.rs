@@ -33,7 +33,9 @@ pub(crate) fn deploy(
     let planned = specify(service, plan, earlier.as_ref())?;
     let starting = preflight::starting(plan, &planned, earlier.as_ref(), &present);
     let running = pids(&present);
-    let judge = Judge { service, plan, spec: &planned, starting: &starting, running: &running };
+    let acted_on = earlier.as_ref().filter(|_| service.connect().is_some());
+    let judge =
+        Judge { service, plan, spec: &planned, earlier: acted_on, starting: &starting, running: &running };
     judge.inputs()?;
     for odd in ps_supervisor::judge(&planned).unwrap_or_default() {
         (requester.tell)(Progress::Note(odd));
@@ -75,7 +77,10 @@ pub(crate) fn judge(service: &Service, plan: &Plan) -> Result<(), Error> {
     let (earlier, present) = (service.spec_in_force(), status::instances(service)?);
     let planned = specify(service, plan, earlier.as_ref())?;
     let starting = preflight::starting(plan, &planned, earlier.as_ref(), &present);
-    Judge { service, plan, spec: &planned, starting: &starting, running: &pids(&present) }.inputs()
+    let acted_on = earlier.as_ref().filter(|_| service.connect().is_some());
+    let running = pids(&present);
+    Judge { service, plan, spec: &planned, earlier: acted_on, starting: &starting, running: &running }
+        .inputs()
 }
 
 fn carry_out(

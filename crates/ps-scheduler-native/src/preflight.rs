@@ -30,6 +30,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) plan: &'a Plan,
     /// The spec that the plan leads to.
     pub(crate) spec: &'a Spec,
+    /// The spec that is in force now, if a supervisor acts on it.
+    pub(crate) earlier: Option<&'a Spec>,
     /// The slots that get a new process (see [`starting`]).
     pub(crate) starting: &'a [Slot],
     /// The pid of each instance that runs.
@@ -72,6 +74,9 @@ impl Judge<'_> {
                 .and_then(|()| confinement::judge(self.service, self.spec, &slot.process_type))
                 .and_then(|()| self.command(&slot))
                 .map_err(|reason| self.refusal(&slot, &reason))?;
+        }
+        if let Some(reason) = ps_supervisor::address_refusal(self.spec, self.earlier) {
+            return Err(self.refusal(&first, &reason));
         }
         for slot in self.starting {
             let running = self.running.get(slot).copied();

@@ -48,6 +48,7 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
             .or_else(|| earlier.map(|spec| spec.base_port))
             .unwrap_or_else(|| free_base(service)),
         port_is_set: chosen.is_some(),
+        listen: release.listen.as_slice().to_vec(),
         places: places(release, earlier),
         restart_policy: release.restart_policy,
         stop_timeout_seconds: release.stop_timeout.as_secs(),
@@ -80,6 +81,7 @@ fn has_same_settings(spec: &Spec, plan: &Plan, processes: &[ProcessSpec]) -> boo
         processes.iter().map(|process| (process.process_type.clone(), process.settings.clone())).collect()
     };
     spec.restart_policy == plan.release.restart_policy
+        && spec.listen == plan.release.listen.as_slice()
         && spec.stop_timeout_seconds == plan.release.stop_timeout.as_secs()
         && of_types(&spec.processes) == of_types(processes)
 }

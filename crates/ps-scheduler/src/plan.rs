@@ -286,6 +286,7 @@ pub(crate) mod tests {
             restart_policy: formation::RestartPolicy::default(),
             stop_timeout: Duration::from_secs(30),
             gate: Gate::default(),
+            listen: formation::Addresses::default(),
         }
     }
 

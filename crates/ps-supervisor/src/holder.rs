@@ -3,10 +3,17 @@
 //! process ends while its supervisor is dead.
 //!
 //! Whoever has something to say connects, writes it and goes. Nobody waits for an answer, and a holder that hangs holds nobody up.
+//!
+//! It also has a copy of each socket that an app's supervisor listens on for clients of the app. While the supervisor is dead, the kernel goes
+//! on taking connections in for whoever holds the socket; the next supervisor asks for the copies, which is the one question that is answered.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use serde::{Deserialize, Serialize};
 
 use crate::socket;
@@ -17,6 +24,10 @@ pub const ROOT: &str = ".root";
 pub const HOLDER: &str = "holder";
 /// So many runs are named in one line, which a socket takes at once.
 const RUNS_IN_A_LINE: usize = 500;
+/// How long a supervisor waits for the copies of its sockets. A holder of an earlier version has none, and does not answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest answer, in bytes: a few addresses.
+const LONGEST_ANSWER: usize = 4096;
 
 /// What the holder is to do; one JSON document a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,20 +38,86 @@ pub enum Order {
         /// Their directories, from that of all apps: `shop/web.1/runs/17`.
         runs: Vec<PathBuf>,
     },
-    /// Let go of all outputs of an app: nothing of it runs.
+    /// Let go of all outputs and sockets of an app: nothing of it runs.
     Release {
+        /// The app.
+        app: String,
+    },
+    /// Keep these listening sockets of an app, which come with this line as descriptors, in place of those that were kept before.
+    Keep {
+        /// The app.
+        app: String,
+        /// The address of each, in the order of the descriptors.
+        addresses: Vec<SocketAddr>,
+    },
+    /// Send copies of the sockets of an app: the answer is one line, [`Copies`], with the descriptors.
+    Copies {
         /// The app.
         app: String,
     },
 }
 
+/// The answer to [`Order::Copies`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copies {
+    /// The address of each socket, in the order of the descriptors.
+    pub addresses: Vec<SocketAddr>,
+}
+
 impl Order {
     /// The line that says it.
     pub fn line(&self) -> Vec<u8> {
-        let mut line = serde_json::to_vec(self).unwrap_or_default();
-        line.push(b'\n');
-        line
+        line(self)
     }
+}
+
+impl Copies {
+    /// The line that says it.
+    pub fn line(&self) -> Vec<u8> {
+        line(self)
+    }
+}
+
+fn line(said: &impl Serialize) -> Vec<u8> {
+    let mut line = serde_json::to_vec(said).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+/// Has copies of the listening sockets of an app kept, and none of any other socket of that app.
+///
+/// # Errors
+/// There is no holder, or it does not take them in.
+pub(crate) fn keep(service: &Path, sockets: &[(SocketAddr, BorrowedFd<'_>)]) -> io::Result<()> {
+    let Some((services, app)) = place(service) else { return Ok(()) };
+    let addresses = sockets.iter().map(|(address, _)| *address).collect();
+    let fds: Vec<BorrowedFd<'_>> = sockets.iter().map(|(_, socket)| *socket).collect();
+    let holder = socket::connect_at_once(&services.join(ROOT), HOLDER)?;
+    let line = Order::Keep { app, addresses }.line();
+    // A line of a few hundred bytes is taken whole or not at all.
+    passed_fds::send(&holder, &line, &fds).map(drop)
+}
+
+/// The listening sockets of an app that an earlier supervisor had kept; none, if nobody kept any.
+pub(crate) fn copies(service: &Path) -> Vec<(SocketAddr, OwnedFd)> {
+    place(service).and_then(|(services, app)| ask_for_copies(services, app).ok()).unwrap_or_default()
+}
+
+fn ask_for_copies(services: &Path, app: String) -> io::Result<Vec<(SocketAddr, OwnedFd)>> {
+    let mut holder = socket::connect_at_once(&services.join(ROOT), HOLDER)?;
+    holder.write_all(&Order::Copies { app }.line())?;
+    let patience = Timespec::try_from(PATIENCE).ok();
+    let mut ready = [PollFd::new(&holder, PollFlags::IN)];
+    rustix::io::retry_on_intr(|| rustix::event::poll(&mut ready, patience.as_ref()))?;
+    let mut answer = [0; LONGEST_ANSWER];
+    let received = passed_fds::receive(&holder, &mut answer)?;
+    let Copies { addresses } = serde_json::from_slice(&answer[..received.bytes])?;
+    Ok(addresses.into_iter().zip(received.fds).collect())
+}
+
+/// The directory of all service directories, and the app's name in it.
+fn place(service: &Path) -> Option<(&Path, String)> {
+    Some((service.parent()?, service.file_name()?.to_str()?.to_owned()))
 }
 
 /// Has the outputs in these directories of runs held. Where there is no holder they are not; if their process then ends while no supervisor
@@ -56,12 +133,11 @@ pub(crate) fn hold(service: &Path, runs: &[PathBuf]) {
     }
 }
 
-/// Has it let go of all outputs of an app: nothing of it lives, and no supervisor either that a root would see the end of.
+/// Has it let go of all outputs and sockets of an app: nothing of it lives, and no supervisor either that a root would see the end of.
 pub fn release_outputs(service: &Path) {
-    let app = service.file_name().and_then(|app| app.to_str());
-    if let (Some(services), Some(app)) = (service.parent(), app) {
+    if let Some((services, app)) = place(service) {
         // Without a holder nothing is held.
-        let _ = say(services, &Order::Release { app: app.to_owned() });
+        let _ = say(services, &Order::Release { app });
     }
 }
 

@@ -2,6 +2,7 @@
 //! `status.json` what runs, and clients send orders over a socket. The crate knows nothing of Dokku, of apps on disk, or of
 //! where the spec came from. docs/supervisor.md explains the whole.
 
+mod address;
 mod answer;
 mod attachment;
 mod begun;
@@ -69,6 +70,7 @@ mod unsupervised;
 mod wakeup;
 mod watched;
 
+pub use address::{Receipt, refusal as address_refusal};
 pub use attachment::{Attachment, Cause, Change, Reaction, Waited};
 pub use bereft::{Bereft, bereft, misses_supervisor};
 pub use build::Build;
@@ -82,7 +84,7 @@ pub use environment::environment;
 pub use error::Error;
 pub use first_format::{Predecessor, finished, note_finished};
 pub use health::{Health, Question, Ready, TOLD};
-pub use holder::{HOLDER, Order, ROOT, release_outputs};
+pub use holder::{Copies, HOLDER, Order, ROOT, release_outputs};
 pub use inheritance::{Against, close_descriptors_on_exec, disown};
 pub use launch::{Failed as LaunchFailed, Launch, missing_interpreter};
 pub use layout::log;

@@ -56,6 +56,9 @@ pub(crate) fn assign(
     if slot.process_type.is_release() {
         return Ok(Assigned { port: None, note: None });
     }
+    if spec.has_address(&slot.process_type) {
+        return Ok(Assigned { port: private(spec, slot, service, claims), note: None });
+    }
     if spec.is_port_chosen(&slot.process_type) {
         claims.begin_choice(spec, service);
         let port = promised(spec, slot, |port| claims.is_anothers(port, spec, service))?;
@@ -74,6 +77,16 @@ pub(crate) fn assign(
     let regular = regular(spec, slot, service);
     let port = choose_and_keep(spec, service, claims, regular, (slot, Lane::Own));
     Ok(Assigned { port, note: kept.map(|kept| replaced(spec, kept, port)) })
+}
+
+/// The port of an instance that is reached at the app's address: a spare one, kept from start to start.
+fn private(spec: &Spec, slot: &Slot, service: &Path, claims: &mut Claims) -> Option<u16> {
+    let kept =
+        claims.kept(service).port(slot, Lane::Own).filter(|port| *port >= FIRST_SPARE && is_free(*port));
+    match kept.filter(|port| !claims.is_anothers(*port, spec, service)) {
+        Some(port) => Some(port),
+        None => choose_and_keep(spec, service, claims, None, (slot, Lane::Own)),
+    }
 }
 
 /// Chooses a port and records it. Two supervisors that choose at the same time must not choose the same one, so they take a

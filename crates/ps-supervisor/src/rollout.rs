@@ -15,11 +15,12 @@ use std::time::{Duration, Instant};
 
 use durable::ReadError;
 use formation::Slot;
-use ps_rollout::{Action, Change, Event, Plan, Present, Rollout, Rules, TypePlan};
+use ps_rollout::{Action, Change, Event, Plan, Present, Rollout, Rules, Run, TypePlan};
 use rustix::time::ClockId;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::address::Receipt;
 use crate::health::{Health, Ready};
 use crate::layout::MAX_FILE_BYTES;
 use crate::revision::{self, Next};
@@ -42,6 +43,12 @@ pub(crate) struct Carried {
     pub(crate) fresh: BTreeSet<Slot>,
     /// Whether the steps after its end have been taken.
     pub(crate) is_concluded: bool,
+    /// Runs with this number and higher ones came in by it.
+    pub(crate) first_number: u64,
+    /// Whether the connections that it concerned have been counted, which is the last step before it is over.
+    pub(crate) is_counted: bool,
+    /// What it has meant for clients; `None`: the app has no address.
+    pub(crate) receipt: Option<Receipt>,
     rollout: Rollout,
     heard: Vec<Event>,
     failed: Vec<Status>,
@@ -60,6 +67,8 @@ struct Written {
     failed: Vec<Status>,
     #[serde(default)]
     unwritten: Option<String>,
+    #[serde(default)]
+    first_number: u64,
 }
 
 /// A rollout of an earlier supervisor.
@@ -91,8 +100,9 @@ impl Carried {
     /// It cannot be written to disk. Nothing has changed then.
     pub(crate) fn new(service: &Path, next: Next, order: Order) -> io::Result<Self> {
         let rollout = Rollout::new(&plan(&next, &order));
+        let (failed, unwritten, first_number) = (Vec::new(), None, order.next_number);
         let written =
-            Written { format: FORMAT, fresh: order.fresh, rollout, failed: Vec::new(), unwritten: None };
+            Written { format: FORMAT, fresh: order.fresh, rollout, failed, unwritten, first_number };
         let mut carried = Self::of(next, written);
         carried.write(service)?;
         carried.hear(Event::Begin);
@@ -100,9 +110,21 @@ impl Carried {
     }
 
     fn of(next: Next, written: Written) -> Self {
-        let Written { fresh, rollout, failed, unwritten, .. } = written;
-        let heard = Vec::new();
-        Self { next, fresh, is_concluded: false, rollout, heard, failed, unwritten, told: None }
+        let Written { fresh, rollout, failed, unwritten, first_number, .. } = written;
+        let (is_concluded, is_counted, receipt, heard, told) = Default::default();
+        Self {
+            next,
+            fresh,
+            is_concluded,
+            first_number,
+            is_counted,
+            receipt,
+            rollout,
+            heard,
+            failed,
+            unwritten,
+            told,
+        }
     }
 
     /// The rollout of an earlier supervisor of this service directory. `spec` is the directory's spec: that of the new
@@ -141,12 +163,12 @@ impl Carried {
         if self.rollout.due().is_some_and(|due| due <= now) {
             self.heard.push(Event::Tick);
         }
-        let was_over = self.is_over();
+        let was_decided = self.is_decided();
         let mut actions: Vec<Action> = Vec::new();
         for event in std::mem::take(&mut self.heard) {
             actions.extend(self.rollout.handle(event, now));
         }
-        if actions.is_empty() && was_over == self.is_over() {
+        if actions.is_empty() && was_decided == self.is_decided() {
             return actions;
         }
         if let Err(error) = self.write(service)
@@ -165,6 +187,7 @@ impl Carried {
             rollout: self.rollout.clone(),
             failed: self.failed.clone(),
             unwritten: self.unwritten.clone(),
+            first_number: self.first_number,
         };
         let json = serde_json::to_vec(&written).expect("a rollout is plain data");
         durable::refresh(service, ROLLOUT_FILE, &json)
@@ -172,7 +195,17 @@ impl Carried {
 
     /// Whether the rollout has come to its end.
     pub(crate) fn is_over(&self) -> bool {
+        self.is_decided() && self.is_counted
+    }
+
+    /// Whether all runs are where they are to be.
+    pub(crate) fn is_decided(&self) -> bool {
         self.rollout.outcome().is_some()
+    }
+
+    /// Whether clients were led to this run when it was written down.
+    pub(crate) fn is_served(&self, run: &Run) -> bool {
+        self.rollout.is_served(run)
     }
 
     /// A person has stopped these slots, so the new revision leaves them empty as well.
@@ -220,9 +253,10 @@ impl Carried {
         Report {
             revision: self.next.spec.revision,
             stage: self.rollout.state().into(),
-            outcome: self.rollout.outcome(),
+            outcome: self.rollout.outcome().filter(|_| self.is_counted),
             failed: self.failed.clone(),
             unwritten: self.unwritten.clone(),
+            receipt: self.receipt.clone(),
         }
     }
 }

@@ -13,12 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use durable::ReadError;
-use formation::{ProcessType, RestartPolicy, Slot};
+use formation::{FIRST_TYPE, ProcessType, RestartPolicy, Slot};
 use log_store::{Limits, WhenFull};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,9 @@ pub struct Spec {
     pub restart_policy: RestartPolicy,
     /// The grace period from SIGTERM to SIGKILL, in seconds.
     pub stop_timeout_seconds: u64,
+    /// Where the app is reached, whatever the ports of its instances are; empty: at the ports of its instances.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub listen: Vec<SocketAddr>,
     /// The process types.
     pub processes: Vec<ProcessSpec>,
     /// Slots that were stopped by hand and still belong to the formation. In the file: those that were stopped when this
@@ -279,7 +283,12 @@ impl Spec {
 
     /// Whether a person chose the ports of this type.
     pub(crate) fn is_port_chosen(&self, process_type: &ProcessType) -> bool {
-        self.port_is_set || self.own_port(process_type).is_some()
+        !self.has_address(process_type) && (self.port_is_set || self.own_port(process_type).is_some())
+    }
+
+    /// Whether instances of this type are reached at the app's address, and so have ports that nobody else need know.
+    pub(crate) fn has_address(&self, process_type: &ProcessType) -> bool {
+        !self.listen.is_empty() && process_type.as_str() == FIRST_TYPE
     }
 
     /// The settings of a type.

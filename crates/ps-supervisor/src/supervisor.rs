@@ -1,6 +1,7 @@
 //! The event loop of one supervisor: it waits for events, hands them to seats and runs, and records the results. What to do
 //! is decided in `seat_table` and `run_table`, never here.
 
+mod address;
 mod adoption;
 mod attached;
 mod checks;
@@ -31,6 +32,7 @@ use rustix::process::WaitOptions;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::Error;
+use crate::address::Address;
 use crate::attachment::{Attached, Change};
 use crate::candidate::Candidate;
 use crate::clock::Clock;
@@ -73,6 +75,10 @@ pub struct Supervisor {
     pub(crate) poll: Poll<Wakeup>,
     /// The rollout that is in progress, or whose outcome no client has been told yet.
     pub(crate) rollout: Option<Carried>,
+    /// Where the app is reached, if it has an address.
+    address: Option<Box<Address>>,
+    /// Until when the numbers of a rollout that is decided are waited for.
+    counts_until: Option<Instant>,
     /// The files that are watched for changes.
     watched: Vec<WatchedPaths>,
     /// The restart in progress because watched files have changed.
@@ -156,6 +162,8 @@ impl Supervisor {
             server,
             poll,
             rollout: None,
+            address: None,
+            counts_until: None,
             watched: Vec::new(),
             refresh: None,
             clock: None,
@@ -184,6 +192,7 @@ impl Supervisor {
             if self.is_over(until) {
                 self.means.begin_turn();
                 self.drop_candidate();
+                self.close_address();
                 return Ok(());
             }
             self.turn()?;
@@ -278,6 +287,7 @@ impl Supervisor {
             seat.handle(event, &mut self.means);
         }
         self.end_in_order(leaving);
+        self.listen_as_wanted();
         self.watch_files();
     }
 
@@ -309,6 +319,8 @@ impl Supervisor {
             Wakeup::Memory(slot, is_second, _) => self.hear_memory(slot, *is_second),
             Wakeup::Clock => self.hear_clock(),
             Wakeup::Output { .. } => self.capture(wakeup),
+            Wakeup::Address(_) => self.receive(),
+            Wakeup::Balance => self.hear_balance(),
             Wakeup::Adopted(..) => {
                 self.poll.forget(wakeup);
                 self.lose_sight(wakeup);
@@ -358,6 +370,7 @@ impl Supervisor {
         self.look_at_clock();
         self.look_at_checks(now);
         self.watch_notify_socket();
+        self.lead_clients();
         self.carry_on();
         self.conclude_refresh();
         self.refresh(now);
@@ -431,6 +444,7 @@ impl Supervisor {
             self.candidate_due(),
             self.files_due(),
             self.clock_due(now),
+            self.address_due(),
         ];
         let others = self.paused.values().copied().chain(rollout).chain(logs);
         let next = seats.chain(unsent).chain(others).chain(own.into_iter().flatten()).min()?;

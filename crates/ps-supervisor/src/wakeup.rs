@@ -37,6 +37,10 @@ pub(crate) enum Wakeup {
     Files(usize),
     /// A time has come at which something is due, or somebody has set the clock.
     Clock,
+    /// A client connects to the app, at the address of this index.
+    Address(usize),
+    /// `ps-balance` has said something, or has ended.
+    Balance,
 }
 
 impl Wakeup {
@@ -52,6 +56,8 @@ impl Wakeup {
             | Self::Listener
             | Self::Client(_)
             | Self::Files(_)
+            | Self::Address(_)
+            | Self::Balance
             | Self::Clock => false,
         }
     }

@@ -41,6 +41,7 @@ impl Service {
             dokku_env_files: vec![],
             base_port: 0,
             port_is_set: false,
+            listen: Vec::new(),
             places,
             restart_policy: "on-failure:10".parse().expect("a policy"),
             stop_timeout_seconds: 5,

@@ -119,6 +119,7 @@ impl Place {
             restart_policy: self.policy,
             stop_timeout: GRACE,
             gate: Gate::default(),
+            listen: formation::Addresses::default(),
         };
         Plan::new(
             release,

@@ -55,6 +55,7 @@ pub(super) fn release(subject: &Subject, types: &[&str], strategy: Option<Strate
         restart_policy: subject.restart_policy,
         stop_timeout: subject.stop_timeout,
         gate: Gate::default(),
+        listen: formation::Addresses::default(),
     }
 }
 

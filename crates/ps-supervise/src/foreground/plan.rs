@@ -78,6 +78,7 @@ pub(crate) fn base_spec(args: &Args, source: &Source, environment: &Environment)
         dokku_env_files: vec![],
         base_port: base_port(args.app.port, environment)?,
         port_is_set: false,
+        listen: Vec::new(),
         places: source.procfile.as_ref().map(places).unwrap_or_default(),
         restart_policy: RestartPolicy::No,
         stop_timeout_seconds: args.run.timeout.into(),

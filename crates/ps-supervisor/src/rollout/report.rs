@@ -3,6 +3,7 @@
 use ps_rollout::{Outcome, State};
 use serde::{Deserialize, Serialize};
 
+use crate::address::Receipt;
 use crate::status::Status;
 
 /// The current state of a rollout.
@@ -20,6 +21,9 @@ pub struct Report {
     /// If the rollout was undone because it could not be recorded: why not.
     #[serde(default)]
     pub unwritten: Option<String>,
+    /// What it has meant for clients; `None`: the app has no address, or it is not over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
 }
 
 /// The stage of a rollout.

@@ -67,6 +67,7 @@ impl Supervisor {
             places: BTreeMap::new(),
             restart_policy: formation::RestartPolicy::No,
             stop_timeout_seconds: grace.as_secs(),
+            listen: Vec::new(),
             processes: Vec::new(),
             stopped: Vec::new(),
         };

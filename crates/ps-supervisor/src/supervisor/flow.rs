@@ -52,6 +52,7 @@ impl Supervisor {
     /// There is another holder: all of them are to be held by it.
     pub(crate) fn tell_holder_again(&mut self) {
         self.seats.values_mut().flat_map(Seat::runs_mut).for_each(|run| run.outputs().tell_again());
+        self.keep_address_again();
     }
 
     /// Applies the spec's limits to all logs.
@@ -141,6 +142,8 @@ impl Supervisor {
                 | Wakeup::Memory(..)
                 | Wakeup::Files(_)
                 | Wakeup::Clock
+                | Wakeup::Address(_)
+                | Wakeup::Balance
                 | Wakeup::Adopted(..) => (),
             }
         }

@@ -41,6 +41,7 @@ impl Supervisor {
             note_finished(service, Predecessor::Unknown);
         }
         supervisor.means.is_clear = begin == Begin::Clear;
+        supervisor.take_over_address();
         supervisor.adopt()?;
         if !supervisor.resume_rollout() {
             supervisor.apply();

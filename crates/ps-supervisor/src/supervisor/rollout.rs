@@ -29,6 +29,7 @@ impl Supervisor {
             return Err("everything is being ended: nothing can be rolled out".to_owned());
         }
         let next = Next::read(&self.service).map_err(|error| error.to_string())?;
+        self.listen_beside(&next.spec.listen)?;
         ports::reserve(&next.spec, slots.iter(), &self.service, &mut self.means.claims)?;
         let order = rollout::Order {
             fresh: slots.into_iter().collect(),
@@ -37,9 +38,11 @@ impl Supervisor {
         };
         let carried = Carried::new(&self.service, next, order).map_err(|error| {
             self.give_back_ports();
+            self.listen_as_wanted();
             format!("write down the rollout: {error}")
         })?;
         self.rollout = Some(carried);
+        self.begin_counting();
         self.listen_to_runs(true);
         self.carry_on();
         Ok(())
@@ -80,6 +83,8 @@ impl Supervisor {
                 let observed = self.observe(&carried);
                 carried.hear(Event::Resumed(observed));
                 self.rollout = Some(*carried);
+                self.note_admitted();
+                self.begin_counting();
                 self.listen_to_runs(true);
                 self.carry_on();
                 return self.rollout.as_ref().is_some_and(|carried| !carried.is_over());
@@ -99,9 +104,12 @@ impl Supervisor {
             for event in self.take_news() {
                 self.take_in(event);
             }
+            self.lead_clients();
             let number = self.next_run_number();
             let Some(carried) = &mut self.rollout else { return };
             let actions = carried.decide(&self.service, number);
+            self.count_in();
+            let Some(carried) = &mut self.rollout else { return };
             if let Some(report) = carried.take_news() {
                 // The statuses are sent first, so that a client that hears of the rollout's end knows them.
                 self.publish();
@@ -177,9 +185,8 @@ impl Supervisor {
         match action {
             Action::Start { run, revision, lane } => self.start_from(revision, &run, lane),
             Action::Probe(run) => self.probe(run),
-            // Clients reach a run by its port, so there is nothing to switch over.
-            Action::Admit(run) => self.hear(Event::Admitted(run)),
-            Action::Withdraw(run) => self.hear(Event::Withdrawn(run)),
+            Action::Admit(run) => self.admit(run),
+            Action::Withdraw(run) => self.withdraw(run),
             Action::End(run) => {
                 self.note_late(&run);
                 self.end_run(&run);
@@ -198,7 +205,7 @@ impl Supervisor {
         }
     }
 
-    fn hear(&mut self, event: Event) {
+    pub(super) fn hear(&mut self, event: Event) {
         if let Some(carried) = &mut self.rollout {
             carried.hear(event);
         }

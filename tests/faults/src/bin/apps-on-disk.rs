@@ -85,6 +85,7 @@ fn record(world: &World, app: &App, release: &str, count: &str) -> Result<(), Er
         can_scale: false,
         image: None,
         restores: None,
+        listen: None,
     };
     world.record_deploy(&app.name, &deployed)
 }

@@ -1,0 +1,28 @@
+//! `--listen`: where an app is reached.
+
+use anyhow::{Result, bail};
+use formation::Addresses;
+use ps_apps::SchedulerName;
+use ps_release::Release;
+
+use crate::args::DeployArgs;
+
+/// What a deploy says of it; `None`: it stays as it is.
+pub(crate) fn asked(args: &DeployArgs, scheduler: &SchedulerName) -> Result<Option<Addresses>> {
+    if args.listen.is_empty() {
+        return Ok(None);
+    }
+    let words: Vec<String> = args.listen.iter().map(Addresses::to_string).collect();
+    let addresses: Addresses = words.join(" ").parse()?;
+    if *scheduler != SchedulerName::Native && !addresses.is_empty() {
+        bail!("--listen is for apps that run natively: publish a port of the containers instead");
+    }
+    Ok(Some(addresses))
+}
+
+/// Gives a release the address that its deploy asks for.
+pub(crate) fn give(release: &mut Release, asked: Option<&Addresses>) {
+    if let Some(asked) = asked {
+        release.listen = asked.clone();
+    }
+}

@@ -1,0 +1,233 @@
+//! The process `ps-balance` of an app: how it is started, found again by another supervisor, and talked to.
+//!
+//! It is not killed with the supervisor: it goes on with what it was told, and the next supervisor connects to it.
+
+use std::ffi::{CString, OsString};
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
+use nix::sys::signal::{SigSet, Signal};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, PidfdFlags};
+
+use super::numbers::Count;
+use super::protocol::{Said, Say, VERSION};
+use super::table::Table;
+use crate::socket;
+
+const PROGRAM: &str = "ps-balance";
+/// The socket, in the service directory, at which the next supervisor finds it.
+const SOCKET: &str = "balance";
+/// The first descriptor that it is given (sd_listen_fds(3)).
+const FIRST: i32 = 3;
+/// The longest line that is read, in bytes.
+const LONGEST: usize = 1 << 20;
+/// The most that waits to be taken in by it, in bytes: it hangs.
+const MOST_UNSENT: usize = 1 << 20;
+/// How long an earlier one may take to send copies of its sockets.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A living `ps-balance`.
+#[derive(Debug)]
+pub(crate) struct Balance {
+    connection: UnixStream,
+    /// Its process, to end it; `None` if the system could not open one.
+    process: Option<OwnedFd>,
+    unread: Vec<u8>,
+    unsent: Vec<u8>,
+    /// Since when it lives, or is known.
+    pub(crate) since: Instant,
+}
+
+/// What was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// Nothing that asks for anything; what was said is in the table and in the count.
+    Nothing,
+    /// It has nothing to do, and offers to leave.
+    Idle,
+    /// Its connection is closed: it has ended.
+    End,
+}
+
+impl Balance {
+    /// Starts one that takes connections of these sockets.
+    ///
+    /// # Errors
+    /// Why it cannot be started, for people.
+    pub(crate) fn start(service: &Path, app: &str, sockets: &[BorrowedFd<'_>]) -> Result<Self, String> {
+        let program =
+            os_process::sister(PROGRAM).ok_or("ps-balance is neither beside ps-supervise nor on PATH")?;
+        let (ours, theirs) = UnixStream::pair().map_err(|error| format!("start {PROGRAM}: {error}"))?;
+        ours.set_nonblocking(true).map_err(|error| format!("start {PROGRAM}: {error}"))?;
+        let mut fds = sockets.to_vec();
+        fds.push(theirs.as_fd());
+        let pid = spawn(&program, service, &fds)
+            .map_err(|error| format!("{} could not be started: {error}", program.display()))?;
+        Ok(Self::with(ours, Pid::from_raw(pid), app))
+    }
+
+    /// The one that an earlier supervisor has started, if it lives.
+    pub(crate) fn left(service: &Path) -> Option<Self> {
+        let connection = socket::connect_at_once(service, SOCKET).ok()?;
+        let peer = rustix::net::sockopt::socket_peercred(&connection).ok()?;
+        let app = service.file_name().and_then(|app| app.to_str()).unwrap_or_default();
+        Some(Self::with(connection, Some(peer.pid), app))
+    }
+
+    fn with(connection: UnixStream, pid: Option<Pid>, app: &str) -> Self {
+        let process = pid.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok());
+        let (unread, unsent) = Default::default();
+        let mut balance = Self { connection, process, unread, unsent, since: Instant::now() };
+        balance.say(&Say::Hello { version: VERSION, app });
+        balance
+    }
+
+    /// The descriptor that shows that it has said something, or has ended.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.connection.as_fd()
+    }
+
+    /// Copies of the sockets that it listens on; none where it does not answer.
+    pub(crate) fn listeners(&self) -> Vec<(SocketAddr, OwnedFd)> {
+        let mut ask = serde_json::to_vec(&Say::Listeners {}).unwrap_or_default();
+        ask.push(b'\n');
+        let asked = (&self.connection).write_all(&ask);
+        asked.and_then(|()| self.answer_with_descriptors()).unwrap_or_default()
+    }
+
+    fn answer_with_descriptors(&self) -> io::Result<Vec<(SocketAddr, OwnedFd)>> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let left = Timespec::try_from(until.saturating_duration_since(Instant::now())).ok();
+            let mut ready = [PollFd::new(&self.connection, PollFlags::IN)];
+            rustix::io::retry_on_intr(|| rustix::event::poll(&mut ready, left.as_ref()))?;
+            // Whatever else it says in answer to our greeting is said again when it is asked.
+            let received = passed_fds::receive(&self.connection, &mut [0; 4096])?;
+            if received.bytes == 0 {
+                return Ok(Vec::new());
+            }
+            if !received.fds.is_empty() {
+                let named = |socket: OwnedFd| Some((address_of(&socket)?, socket));
+                return Ok(received.fds.into_iter().filter_map(named).collect());
+            }
+        }
+    }
+
+    /// Says something; false if it cannot be said any more.
+    pub(crate) fn say(&mut self, say: &Say<'_>) -> bool {
+        let mut line = serde_json::to_vec(say).expect("what is said is plain data");
+        line.push(b'\n');
+        self.unsent.extend(line);
+        self.flush()
+    }
+
+    /// Sends what was not sent yet, as much as it takes in.
+    pub(crate) fn flush(&mut self) -> bool {
+        while !self.unsent.is_empty() {
+            match self.connection.write(&self.unsent) {
+                Ok(sent) => drop(self.unsent.drain(..sent)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                Err(error) => {
+                    return error.kind() == io::ErrorKind::WouldBlock && self.unsent.len() < MOST_UNSENT;
+                }
+            }
+        }
+        self.unsent.shrink_to_fit();
+        true
+    }
+
+    /// Takes in what it has said.
+    pub(crate) fn hear(&mut self, table: &mut Table, count: &mut Count) -> Heard {
+        let mut heard = Heard::Nothing;
+        let mut buffer = [0; 4096];
+        loop {
+            match passed_fds::receive(&self.connection, &mut buffer) {
+                Ok(received) if received.bytes == 0 => return Heard::End,
+                Ok(received) => self.unread.extend_from_slice(&buffer[..received.bytes]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return heard,
+                Err(_) => return Heard::End,
+            }
+            if self.unread.len() > LONGEST {
+                return Heard::End;
+            }
+            for said in self.take_lines() {
+                match said {
+                    Said::Applied { revision } => table.applied(revision),
+                    Said::Drained { id, connections, cut } => {
+                        count.drained(id.clone(), connections, cut);
+                        table.drained(id);
+                    }
+                    Said::Numbers(numbers) => count.heard(numbers),
+                    Said::Idle {} => heard = Heard::Idle,
+                    Said::Hello {} => (),
+                }
+            }
+        }
+    }
+
+    fn take_lines(&mut self) -> Vec<Said> {
+        let end = self.unread.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        let lines: Vec<u8> = self.unread.drain(..end).collect();
+        self.unread.shrink_to_fit();
+        lines.split(|byte| *byte == b'\n').filter_map(Said::of).collect()
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(self) {
+        if let Some(process) = &self.process {
+            let _ = rustix::process::pidfd_send_signal(process, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+fn address_of(socket: &OwnedFd) -> Option<SocketAddr> {
+    rustix::net::getsockname(socket).ok()?.try_into().ok()
+}
+
+/// Starts the program with these descriptors, from [`FIRST`] on; the last one is its control connection. It has no variable but these and
+/// `PATH`, so that it is never taken for a process of the app.
+fn spawn(program: &Path, service: &Path, fds: &[BorrowedFd<'_>]) -> io::Result<i32> {
+    let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    // The numbers that it is to have may be in use here: what lies there would be replaced before it is copied.
+    let beyond = FIRST + number(fds.len());
+    let copies: Vec<OwnedFd> =
+        fds.iter().map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, beyond)).collect::<Result<_, _>>()?;
+    let nothing = File::open("/dev/null")?;
+    let mut actions = PosixSpawnFileActions::init()?;
+    actions.add_dup2(nothing.as_raw_fd(), 0)?;
+    for (number, copy) in (FIRST..).zip(&copies) {
+        actions.add_dup2(copy.as_raw_fd(), number)?;
+    }
+    let mut attributes = PosixSpawnAttr::init()?;
+    attributes.set_sigmask(&SigSet::empty())?;
+    attributes.set_sigdefault(&SigSet::from(Signal::SIGPIPE))?;
+    attributes.set_pgroup(nix::unistd::Pid::from_raw(0))?;
+    attributes.set_flags(
+        PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK
+            | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF
+            | PosixSpawnFlags::POSIX_SPAWN_SETPGROUP,
+    )?;
+    let control = service.join(SOCKET).into_os_string();
+    let words = [PROGRAM.into(), "--control".into(), control].map(text);
+    let words = words.into_iter().collect::<io::Result<Vec<_>>>()?;
+    let names = "listen:".repeat(fds.len().saturating_sub(1)) + "control";
+    let mut path = OsString::from("PATH=");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let variables =
+        [path, format!("LISTEN_FDS={}", fds.len()).into(), format!("LISTEN_FDNAMES={names}").into()]
+            .map(text);
+    let variables = variables.into_iter().collect::<io::Result<Vec<_>>>()?;
+    Ok(posix_spawn(program, &actions, &attributes, &words, &variables)?.as_raw())
+}
+
+fn text(word: OsString) -> io::Result<CString> {
+    Ok(CString::new(word.into_vec())?)
+}

@@ -1,0 +1,187 @@
+//! The receipt of a rollout: how many connections went to the runs that were there before and to those that came in, and what became of
+//! them. Pure: it is told what `ps-balance` says.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::protocol::Numbers;
+
+/// What a rollout has meant for clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Receipt {
+    /// Connections, since the rollout began, to runs that were there before.
+    pub before: u64,
+    /// Connections to runs that came in.
+    pub after: u64,
+    /// Connections that no run took.
+    pub refused: u64,
+    /// By run: how many connections were open when its time to end them was up.
+    pub cut: BTreeMap<String, u64>,
+    /// Whether `ps-balance` was there from the beginning to the end: else what it had counted is missing, and its connections were lost.
+    pub is_whole: bool,
+}
+
+impl Receipt {
+    /// How many connections were cut, of all runs.
+    pub fn cut_in_all(&self) -> u64 {
+        self.cut.values().sum()
+    }
+
+    /// Whether no connection failed.
+    pub fn has_none_failed(&self) -> bool {
+        self.is_whole && self.refused == 0 && self.cut_in_all() == 0
+    }
+}
+
+/// What is counted of one rollout.
+#[derive(Debug, Default)]
+pub(crate) struct Count {
+    /// What was counted before it began, by run; `None` while that is being asked.
+    start: Option<Counted>,
+    now: Counted,
+    /// How many were open, by run, of those that have any.
+    open: BTreeMap<String, u64>,
+    cut: BTreeMap<String, u64>,
+    /// How many answers are awaited.
+    awaited: u32,
+    was_lost: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Counted {
+    refused: u64,
+    connections: BTreeMap<String, u64>,
+}
+
+impl Count {
+    /// A rollout begins. `is_asked`: `ps-balance` lives and was asked for its numbers; otherwise it has counted nothing yet.
+    pub(crate) fn of_rollout(is_asked: bool) -> Self {
+        let start = (!is_asked).then(Counted::default);
+        Self { start, awaited: u32::from(is_asked), ..Self::default() }
+    }
+
+    /// Another `ps-balance` has begun, which counts from nothing.
+    pub(crate) fn begin(&mut self) {
+        self.was_lost |= self.start.as_ref().is_none_or(|_| !self.now.connections.is_empty());
+        self.start = Some(Counted::default());
+        self.now = Counted::default();
+        self.awaited = 0;
+    }
+
+    /// It was asked for its numbers.
+    pub(crate) fn asked(&mut self) {
+        self.awaited += 1;
+    }
+
+    /// Whether an answer is awaited.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.awaited > 0
+    }
+
+    /// Its numbers.
+    pub(crate) fn heard(&mut self, numbers: Numbers) {
+        self.awaited = self.awaited.saturating_sub(1);
+        let open = numbers.backends.iter().filter(|backend| backend.open > 0);
+        self.open = open.map(|backend| (backend.id.clone(), backend.open)).collect();
+        for backend in numbers.backends {
+            self.count(backend.id, backend.connections);
+        }
+        self.now.refused = self.now.refused.max(numbers.refused);
+        if self.start.is_none() {
+            self.start = Some(self.now.clone());
+        }
+    }
+
+    /// The last connection of a run has ended; so many it had.
+    pub(crate) fn drained(&mut self, id: String, connections: u64, cut: u64) {
+        if cut > 0 {
+            self.cut.insert(id.clone(), cut);
+        }
+        self.count(id, connections);
+    }
+
+    fn count(&mut self, id: String, connections: u64) {
+        let known = self.now.connections.entry(id).or_default();
+        *known = connections.max(*known);
+    }
+
+    /// The time of a run to end its connections is up.
+    pub(crate) fn outlived(&mut self, id: String) {
+        let open = self.open.get(&id).copied().unwrap_or(1);
+        let cut = self.cut.entry(id).or_default();
+        *cut = open.max(*cut);
+    }
+
+    /// What it all comes to; `is_new` says of a run whether it came in.
+    pub(crate) fn receipt(&self, is_new: impl Fn(&str) -> bool) -> Receipt {
+        let start = self.start.clone().unwrap_or_default();
+        let mut receipt = Receipt {
+            refused: self.now.refused.saturating_sub(start.refused),
+            cut: self.cut.clone(),
+            is_whole: !self.was_lost && self.start.is_some(),
+            ..Receipt::default()
+        };
+        for (id, connections) in &self.now.connections {
+            let since = connections.saturating_sub(start.connections.get(id).copied().unwrap_or(0));
+            *(if is_new(id) { &mut receipt.after } else { &mut receipt.before }) += since;
+        }
+        receipt
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::protocol::OfBackend;
+    use super::*;
+
+    fn numbers(refused: u64, backends: &[(&str, u64, u64)]) -> Numbers {
+        let of_one = |(id, connections, open): &(&str, u64, u64)| OfBackend {
+            id: (*id).to_owned(),
+            connections: *connections,
+            open: *open,
+        };
+        Numbers { refused, backends: backends.iter().map(of_one).collect() }
+    }
+
+    #[test]
+    fn what_was_counted_before_the_rollout_is_not_in_its_receipt() {
+        let mut count = Count::of_rollout(true);
+        assert!(count.is_awaited());
+        count.heard(numbers(3, &[("web.1@1", 100, 4)]));
+        assert!(!count.is_awaited());
+        count.asked();
+        count.drained("web.1@1".to_owned(), 120, 0);
+        // What is drained may be missing in later numbers.
+        count.heard(numbers(3, &[("web.1@2", 30, 1)]));
+        let receipt = count.receipt(|id| id == "web.1@2");
+        assert_eq!((receipt.before, receipt.after, receipt.refused), (20, 30, 0));
+        assert!(receipt.has_none_failed(), "{receipt:?}");
+    }
+
+    #[test]
+    fn connections_that_outlive_their_time_are_named_with_their_number() {
+        let mut count = Count::of_rollout(true);
+        count.heard(numbers(0, &[("web.1@1", 5, 2)]));
+        count.heard(numbers(1, &[("web.1@1", 6, 3), ("web.1@2", 1, 1)]));
+        count.outlived("web.1@1".to_owned());
+        let receipt = count.receipt(|id| id == "web.1@2");
+        assert_eq!(receipt.cut, [("web.1@1".to_owned(), 3)].into());
+        assert_eq!((receipt.refused, receipt.cut_in_all()), (1, 3));
+        assert!(!receipt.has_none_failed());
+    }
+
+    #[test]
+    fn a_ps_balance_that_ended_in_the_middle_has_lost_connections_and_one_that_began_has_not() {
+        let mut count = Count::of_rollout(false);
+        count.begin();
+        count.heard(numbers(0, &[("web.1@1", 5, 0)]));
+        assert!(count.receipt(|_| false).has_none_failed());
+        count.begin();
+        assert!(!count.receipt(|_| false).has_none_failed());
+        let mut count = Count::of_rollout(true);
+        count.begin();
+        assert!(!count.receipt(|_| false).is_whole, "it ended before it said what it had counted");
+    }
+}

@@ -1,0 +1,298 @@
+//! The address of the app, in the event loop: when it is listened on, when `ps-balance` is started, which instances it is told of, and
+//! what of that a rollout waits for.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use ps_rollout::{Event, Role, Run as RunOf};
+
+use super::Supervisor;
+use crate::address::{Address, Backend, Condition, Count, Heard, Settled, backend_id};
+use crate::rollout::Carried;
+use crate::run::Run;
+use crate::run_name::RunName;
+use crate::run_table::RunState;
+use crate::seat::Seat;
+use crate::wakeup::Wakeup;
+
+/// How long the numbers of `ps-balance` are waited for at the end of a rollout.
+const COUNTING: Duration = Duration::from_secs(2);
+/// How long a run that goes out may keep the connections that it has.
+const DRAIN: Duration = Duration::from_secs(30);
+/// The share of each instance.
+const WEIGHT: u32 = 100;
+
+impl Supervisor {
+    /// Takes over the sockets and the `ps-balance` of an earlier supervisor.
+    pub(super) fn take_over_address(&mut self) {
+        if !self.means.spec.listen.is_empty() {
+            let address = Box::new(Address::left(&self.service));
+            if let Some(balance) = &address.balance {
+                let _ = self.poll.watch(balance.fd(), Wakeup::Balance);
+            }
+            if !address.sockets.is_empty() {
+                address.keep(&self.service);
+            }
+            self.address = Some(address);
+        }
+    }
+
+    /// Listens on the addresses of a revision, beside those that the app has. Before anything else of a rollout is done.
+    ///
+    /// # Errors
+    /// Why one cannot be listened on, for people. Then nothing has changed.
+    pub(super) fn listen_beside(&mut self, wanted: &[SocketAddr]) -> Result<(), String> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut address = self.address.take().unwrap_or_else(|| Box::new(Address::left(&self.service)));
+        let added = address.sockets.add(wanted);
+        if matches!(added, Ok(true)) {
+            self.unwatch_sockets(&mut address);
+            address.keep(&self.service);
+        }
+        if !address.sockets.is_empty() {
+            self.address = Some(address);
+        }
+        added.map(drop)
+    }
+
+    /// Listens where the spec says, and nowhere else.
+    pub(super) fn listen_as_wanted(&mut self) {
+        let wanted = self.means.spec.listen.clone();
+        if let Err(reason) = self.listen_beside(&wanted) {
+            self.remark(Self::has_address, &format!("the app is not reached at {reason}"));
+        }
+        let Some(mut address) = self.address.take() else { return };
+        if wanted.is_empty() {
+            address.let_leave();
+            self.close(address);
+            return;
+        }
+        if address.sockets.keep_only(&wanted) {
+            self.unwatch_sockets(&mut address);
+            address.keep(&self.service);
+            // One that lives goes on listening on what it was given; another one is given what is left.
+            address.let_leave();
+            self.poll.forget(&Wakeup::Balance);
+        }
+        self.address = Some(address);
+    }
+
+    /// There is another holder, which has no copies.
+    pub(crate) fn keep_address_again(&self) {
+        if let Some(address) = &self.address {
+            address.keep(&self.service);
+        }
+    }
+
+    /// Everything has ended: the app is reached nowhere any more.
+    pub(super) fn close_address(&mut self) {
+        if let Some(address) = self.address.take() {
+            self.close(address);
+        }
+    }
+
+    fn close(&mut self, mut address: Box<Address>) {
+        self.unwatch_sockets(&mut address);
+        self.poll.forget(&Wakeup::Balance);
+        address.close(&self.service);
+    }
+
+    fn has_address(slot: &formation::Slot) -> bool {
+        slot.process_type.as_str() == formation::FIRST_TYPE
+    }
+
+    /// A client connects, and no `ps-balance` takes it in.
+    pub(super) fn receive(&mut self) {
+        let Some(mut address) = self.address.take() else { return };
+        self.unwatch_sockets(&mut address);
+        match address.start(&self.service, &self.means.spec.app) {
+            Ok(()) => {
+                if let Some(balance) = &address.balance {
+                    let _ = self.poll.watch(balance.fd(), Wakeup::Balance);
+                }
+            }
+            Err(reason) => self.remark(Self::has_address, &reason),
+        }
+        self.address = Some(address);
+    }
+
+    /// `ps-balance` has said something, or has ended.
+    pub(super) fn hear_balance(&mut self) {
+        let is_rolling = self.is_rolling();
+        let Some(address) = &mut self.address else { return };
+        match address.hear() {
+            Heard::Nothing => return,
+            Heard::Idle if is_rolling => return,
+            Heard::Idle => address.let_leave(),
+            Heard::End => address.lose(),
+        }
+        self.poll.forget(&Wakeup::Balance);
+    }
+
+    /// Clients are led to the instances that there are, and the rollout hears what of that it has waited for.
+    pub(super) fn lead_clients(&mut self) {
+        for event in self.lead() {
+            if let Some(carried) = &mut self.rollout {
+                carried.hear(event);
+            }
+        }
+    }
+
+    /// A run that comes in is to get connections.
+    pub(super) fn admit(&mut self, run: RunOf) {
+        match self.address.as_mut().filter(|_| Self::has_address(&run.slot)) {
+            Some(address) => address.table.admit(run),
+            // Clients reach it by its port, so there is nothing to switch over.
+            None => self.hear(Event::Admitted(run)),
+        }
+    }
+
+    /// A run that goes out is to get no more connections, and has a time to end those that it has.
+    pub(super) fn withdraw(&mut self, run: RunOf) {
+        let until = Instant::now() + DRAIN;
+        match self.address.as_mut().filter(|_| Self::has_address(&run.slot)) {
+            Some(address) => address.table.withdraw(run, until),
+            None => self.hear(Event::Withdrawn(run)),
+        }
+    }
+
+    /// Runs of the rollout that was taken over get connections already.
+    pub(super) fn note_admitted(&mut self) {
+        let (Some(address), Some(carried)) = (&mut self.address, &self.rollout) else { return };
+        for (slot, run) in self.seats.iter().flat_map(|(slot, seat)| seat.runs().map(move |run| (slot, run)))
+        {
+            let run = RunOf { slot: slot.clone(), number: run.number() };
+            if carried.is_served(&run) {
+                address.table.was_admitted(&run);
+            }
+        }
+    }
+
+    /// Tells `ps-balance` of the instances that there are, and looks at the sockets while none lives. What the rollout has waited for.
+    fn lead(&mut self) -> Vec<Event> {
+        let now = Instant::now();
+        let Some(mut address) = self.address.take() else { return Vec::new() };
+        let backends = self.backends(&address);
+        address.table.update(backends);
+        address.tell();
+        if address.table.is_to_count(now) && address.ask_for_numbers() {
+            address.count.asked();
+        }
+        let settled = address.table.settle(now, address.balance.is_some());
+        let numbers: BTreeSet<u64> = self.seats.values().flat_map(Seat::runs).map(Run::number).collect();
+        if !self.is_rolling() {
+            address.table.retain(|number| numbers.contains(&number));
+        }
+        self.watch_sockets(&mut address, now);
+        let events = settled.into_iter().map(|settled| match settled {
+            Settled::Admitted(run) => Event::Admitted(run),
+            Settled::Withdrawn { run, is_late } => {
+                if is_late {
+                    address.count.outlived(backend_id(&run));
+                }
+                Event::Withdrawn(run)
+            }
+        });
+        let events = events.collect();
+        self.address = Some(address);
+        events
+    }
+
+    /// The instances that clients are led to, and those that they are led away from.
+    fn backends(&self, address: &Address) -> Vec<Backend> {
+        let seats = self.seats.values().filter(|seat| Self::has_address(seat.slot()));
+        let backend = |run: &Run| {
+            let table = &address.table;
+            let is_let_in = run.status.role != Some(Role::Incoming) || table.is_admitted(run.number());
+            let state = match run.state() {
+                RunState::Ready if table.is_withdrawn(run.number()) => Condition::Drain,
+                RunState::Ready if is_let_in => Condition::Ready,
+                // What it has goes on while it is not ready.
+                RunState::Unready if is_let_in => Condition::Drain,
+                RunState::Ready
+                | RunState::Unready
+                | RunState::Preparing
+                | RunState::Starting
+                | RunState::StopCommand
+                | RunState::Terminating
+                | RunState::Killing
+                | RunState::Clearing
+                | RunState::Ended => return None,
+            };
+            let run_of = RunOf { slot: run.status.slot.clone(), number: run.number() };
+            let address = (Ipv4Addr::LOCALHOST, run.status.port?).into();
+            let release = run.status.revision;
+            Some(Backend { id: backend_id(&run_of), address, weight: WEIGHT, state, release })
+        };
+        seats.flat_map(Seat::runs).filter_map(backend).collect()
+    }
+
+    fn watch_sockets(&mut self, address: &mut Address, now: Instant) {
+        let rests = address.rests_until.is_some_and(|until| until > now);
+        if address.balance.is_some() || address.is_watched || rests {
+            return;
+        }
+        address.rests_until = None;
+        address.is_watched = true;
+        for (index, socket) in address.fds().enumerate() {
+            let _ = self.poll.watch(socket, Wakeup::Address(index));
+        }
+    }
+
+    fn unwatch_sockets(&mut self, address: &mut Address) {
+        if std::mem::take(&mut address.is_watched) {
+            for socket in address.fds() {
+                let _ = self.poll.unwatch(socket);
+            }
+            self.poll.forget_all(|wakeup| matches!(wakeup, Wakeup::Address(_)));
+        }
+    }
+
+    /// When something about the address is due.
+    pub(super) fn address_due(&self) -> Option<Instant> {
+        let counting = self.counts_until.filter(|_| self.is_counting());
+        self.address.as_ref().and_then(|address| address.due()).into_iter().chain(counting).min()
+    }
+
+    /// A rollout begins: what is counted from here on is of it.
+    pub(super) fn begin_counting(&mut self) {
+        self.counts_until = None;
+        if let Some(address) = &mut self.address {
+            let is_asked = address.ask_for_numbers();
+            address.count = Count::of_rollout(is_asked);
+        }
+    }
+
+    /// The rollout is decided. Once its numbers are there, or do not come, it is over.
+    pub(super) fn count_in(&mut self) {
+        let is_due = |carried: &Carried| carried.is_decided() && !carried.is_counted;
+        if !self.rollout.as_ref().is_some_and(is_due) || self.counts_on() {
+            return;
+        }
+        let Some(carried) = &mut self.rollout else { return };
+        carried.is_counted = true;
+        let first = carried.first_number;
+        let is_new = |id: &str| id.parse::<RunName>().is_ok_and(|run| run.number >= first);
+        carried.receipt = self.address.as_ref().map(|address| address.count.receipt(is_new));
+    }
+
+    fn counts_on(&mut self) -> bool {
+        if self.counts_until.is_none() {
+            self.counts_until = Some(Instant::now() + COUNTING);
+            if let Some(address) = &mut self.address
+                && address.ask_for_numbers()
+            {
+                address.count.asked();
+            }
+        }
+        self.is_counting() && self.counts_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn is_counting(&self) -> bool {
+        let is_awaited = |address: &Address| address.balance.is_some() && address.count.is_awaited();
+        self.address.as_ref().is_some_and(|address| is_awaited(address))
+    }
+}
