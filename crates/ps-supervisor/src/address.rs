@@ -7,7 +7,6 @@
 
 mod balance;
 mod numbers;
-mod protocol;
 mod sockets;
 mod table;
 
@@ -18,15 +17,16 @@ use std::time::{Duration, Instant};
 pub(crate) use balance::{Balance, Heard};
 pub(crate) use numbers::Count;
 pub use numbers::Receipt;
-pub(crate) use protocol::{Backend, Condition};
 use sockets::Sockets;
 pub use sockets::refusal;
 pub(crate) use table::{Settled, Table, id as backend_id};
 
+use ::balance::wire::Request;
+
 use crate::holder;
 
 /// The pause after `ps-balance` could not be started, or ended soon after it was.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// The address of one app.
 #[derive(Debug)]
@@ -98,6 +98,7 @@ impl Address {
     /// `ps-balance` has ended, with the connections that it had. Where it has not lived for long, it is not started again at once.
     pub(crate) fn lose(&mut self) {
         let Some(balance) = self.balance.take() else { return };
+        self.count.lost();
         let now = Instant::now();
         self.rests_until = (now < balance.since + PAUSE).then_some(now + PAUSE);
     }
@@ -105,7 +106,7 @@ impl Address {
     /// Lets `ps-balance` leave, which ends once its connections have ended.
     pub(crate) fn let_leave(&mut self) {
         if let Some(mut balance) = self.balance.take() {
-            balance.say(&protocol::Say::Leave {});
+            balance.leave();
         }
     }
 
@@ -118,9 +119,8 @@ impl Address {
     /// Sends what `ps-balance` was not told yet.
     pub(crate) fn tell(&mut self) {
         let Some(balance) = &mut self.balance else { return };
-        if let Some(set) = self.table.untold()
-            && !balance.say(&set)
-        {
+        let is_told = self.table.untold(Instant::now()).is_none_or(|set| balance.say(&Request::Set(set)));
+        if !is_told || self.table.is_unanswered(Instant::now()) {
             // It hangs: the next one takes the connections.
             self.balance.take().into_iter().for_each(Balance::kill);
         }
@@ -128,7 +128,7 @@ impl Address {
 
     /// Asks `ps-balance` for its numbers; whether there is anybody to answer.
     pub(crate) fn ask_for_numbers(&mut self) -> bool {
-        self.balance.as_mut().is_some_and(|balance| balance.say(&protocol::Say::Numbers {}))
+        self.balance.as_mut().is_some_and(|balance| balance.say(&Request::Numbers {}))
     }
 
     /// Takes in what `ps-balance` has said.

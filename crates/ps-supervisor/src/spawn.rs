@@ -84,7 +84,7 @@ impl Spawn<'_> {
 }
 
 /// Runs `start` in a directory.
-fn within<T>(directory: &Path, start: impl FnOnce() -> T) -> io::Result<T> {
+pub(crate) fn within<T>(directory: &Path, start: impl FnOnce() -> T) -> io::Result<T> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let before = openat(CWD, ".", flags, Mode::empty())?;
     rustix::process::chdir(directory)?;

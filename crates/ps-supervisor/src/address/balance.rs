@@ -3,24 +3,25 @@
 //! It is not killed with the supervisor: it goes on with what it was told, and the next supervisor connects to it.
 
 use std::ffi::{CString, OsString};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use ::balance::wire::{Greeting, Report, Request, VERSION};
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, Signal};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags};
 
 use super::numbers::Count;
-use super::protocol::{Said, Say, VERSION};
 use super::table::Table;
 use crate::socket;
+use crate::spawn::within;
 
 const PROGRAM: &str = "ps-balance";
 /// The socket, in the service directory, at which the next supervisor finds it.
@@ -38,6 +39,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Balance {
     connection: UnixStream,
+    /// Where the next supervisor finds it.
+    socket: PathBuf,
     /// Its process, to end it; `None` if the system could not open one.
     process: Option<OwnedFd>,
     unread: Vec<u8>,
@@ -71,7 +74,7 @@ impl Balance {
         fds.push(theirs.as_fd());
         let pid = spawn(&program, service, &fds)
             .map_err(|error| format!("{} could not be started: {error}", program.display()))?;
-        Ok(Self::with(ours, Pid::from_raw(pid), app))
+        Ok(Self::with(ours, Pid::from_raw(pid), service, app))
     }
 
     /// The one that an earlier supervisor has started, if it lives.
@@ -79,14 +82,15 @@ impl Balance {
         let connection = socket::connect_at_once(service, SOCKET).ok()?;
         let peer = rustix::net::sockopt::socket_peercred(&connection).ok()?;
         let app = service.file_name().and_then(|app| app.to_str()).unwrap_or_default();
-        Some(Self::with(connection, Some(peer.pid), app))
+        Some(Self::with(connection, Some(peer.pid), service, app))
     }
 
-    fn with(connection: UnixStream, pid: Option<Pid>, app: &str) -> Self {
+    fn with(connection: UnixStream, pid: Option<Pid>, service: &Path, app: &str) -> Self {
         let process = pid.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok());
         let (unread, unsent) = Default::default();
-        let mut balance = Self { connection, process, unread, unsent, since: Instant::now() };
-        balance.say(&Say::Hello { version: VERSION, app });
+        let (socket, since) = (service.join(SOCKET), Instant::now());
+        let mut balance = Self { connection, socket, process, unread, unsent, since };
+        balance.say(&Request::Hello(Greeting { version: VERSION, app: Some(app.to_owned()) }));
         balance
     }
 
@@ -97,7 +101,7 @@ impl Balance {
 
     /// Copies of the sockets that it listens on; none where it does not answer.
     pub(crate) fn listeners(&self) -> Vec<(SocketAddr, OwnedFd)> {
-        let mut ask = serde_json::to_vec(&Say::Listeners {}).unwrap_or_default();
+        let mut ask = serde_json::to_vec(&Request::Listeners {}).unwrap_or_default();
         ask.push(b'\n');
         let asked = (&self.connection).write_all(&ask);
         asked.and_then(|()| self.answer_with_descriptors()).unwrap_or_default()
@@ -122,8 +126,8 @@ impl Balance {
     }
 
     /// Says something; false if it cannot be said any more.
-    pub(crate) fn say(&mut self, say: &Say<'_>) -> bool {
-        let mut line = serde_json::to_vec(say).expect("what is said is plain data");
+    pub(crate) fn say(&mut self, request: &Request) -> bool {
+        let mut line = serde_json::to_vec(request).expect("what is said is plain data");
         line.push(b'\n');
         self.unsent.extend(line);
         self.flush()
@@ -160,24 +164,31 @@ impl Balance {
             }
             for said in self.take_lines() {
                 match said {
-                    Said::Applied { revision } => table.applied(revision),
-                    Said::Drained { id, connections, cut } => {
-                        count.drained(id.clone(), connections, cut);
-                        table.drained(id);
+                    Report::Applied { revision } => table.applied(revision),
+                    Report::Refused { reason } => table.refused(reason),
+                    Report::Drained(drained) => {
+                        count.drained(&drained);
+                        table.drained(drained.id);
                     }
-                    Said::Numbers(numbers) => count.heard(numbers),
-                    Said::Idle {} => heard = Heard::Idle,
-                    Said::Hello {} => (),
+                    Report::Numbers(numbers) => count.heard(numbers),
+                    Report::Idle { .. } => heard = Heard::Idle,
+                    Report::Hello(_) | Report::Listeners { .. } => (),
                 }
             }
         }
     }
 
-    fn take_lines(&mut self) -> Vec<Said> {
+    fn take_lines(&mut self) -> Vec<Report> {
         let end = self.unread.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         let lines: Vec<u8> = self.unread.drain(..end).collect();
         self.unread.shrink_to_fit();
-        lines.split(|byte| *byte == b'\n').filter_map(Said::of).collect()
+        lines.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+    }
+
+    /// Lets it end when its connections have ended. The next one has its place.
+    pub(crate) fn leave(&mut self) {
+        let _ = fs::remove_file(&self.socket);
+        self.say(&Request::Leave {});
     }
 
     /// Ends it at once.
@@ -215,8 +226,7 @@ fn spawn(program: &Path, service: &Path, fds: &[BorrowedFd<'_>]) -> io::Result<i
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF
             | PosixSpawnFlags::POSIX_SPAWN_SETPGROUP,
     )?;
-    let control = service.join(SOCKET).into_os_string();
-    let words = [PROGRAM.into(), "--control".into(), control].map(text);
+    let words = [PROGRAM, "--control", SOCKET].map(|word| text(word.into()));
     let words = words.into_iter().collect::<io::Result<Vec<_>>>()?;
     let names = "listen:".repeat(fds.len().saturating_sub(1)) + "control";
     let mut path = OsString::from("PATH=");
@@ -225,7 +235,9 @@ fn spawn(program: &Path, service: &Path, fds: &[BorrowedFd<'_>]) -> io::Result<i
         [path, format!("LISTEN_FDS={}", fds.len()).into(), format!("LISTEN_FDNAMES={names}").into()]
             .map(text);
     let variables = variables.into_iter().collect::<io::Result<Vec<_>>>()?;
-    Ok(posix_spawn(program, &actions, &attributes, &words, &variables)?.as_raw())
+    // The path of a socket may have 108 bytes; that of the service directory may be longer.
+    let start = || posix_spawn(program, &actions, &attributes, &words, &variables);
+    Ok(within(service, start)??.as_raw())
 }
 
 fn text(word: OsString) -> io::Result<CString> {

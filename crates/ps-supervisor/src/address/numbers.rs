@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use balance::wire::{Drained, Numbers};
 use serde::{Deserialize, Serialize};
-
-use super::protocol::Numbers;
 
 /// What a rollout has meant for clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,8 +40,6 @@ pub(crate) struct Count {
     /// What was counted before it began, by run; `None` while that is being asked.
     start: Option<Counted>,
     now: Counted,
-    /// How many were open, by run, of those that have any.
-    open: BTreeMap<String, u64>,
     cut: BTreeMap<String, u64>,
     /// How many answers are awaited.
     awaited: u32,
@@ -64,7 +61,6 @@ impl Count {
 
     /// Another `ps-balance` has begun, which counts from nothing.
     pub(crate) fn begin(&mut self) {
-        self.was_lost |= self.start.as_ref().is_none_or(|_| !self.now.connections.is_empty());
         self.start = Some(Counted::default());
         self.now = Counted::default();
         self.awaited = 0;
@@ -83,8 +79,6 @@ impl Count {
     /// Its numbers.
     pub(crate) fn heard(&mut self, numbers: Numbers) {
         self.awaited = self.awaited.saturating_sub(1);
-        let open = numbers.backends.iter().filter(|backend| backend.open > 0);
-        self.open = open.map(|backend| (backend.id.clone(), backend.open)).collect();
         for backend in numbers.backends {
             self.count(backend.id, backend.connections);
         }
@@ -95,11 +89,11 @@ impl Count {
     }
 
     /// The last connection of a run has ended; so many it had.
-    pub(crate) fn drained(&mut self, id: String, connections: u64, cut: u64) {
-        if cut > 0 {
-            self.cut.insert(id.clone(), cut);
+    pub(crate) fn drained(&mut self, drained: &Drained) {
+        if drained.cut > 0 {
+            self.cut.insert(drained.id.clone(), drained.cut);
         }
-        self.count(id, connections);
+        self.count(drained.id.clone(), drained.connections);
     }
 
     fn count(&mut self, id: String, connections: u64) {
@@ -107,11 +101,9 @@ impl Count {
         *known = connections.max(*known);
     }
 
-    /// The time of a run to end its connections is up.
-    pub(crate) fn outlived(&mut self, id: String) {
-        let open = self.open.get(&id).copied().unwrap_or(1);
-        let cut = self.cut.entry(id).or_default();
-        *cut = open.max(*cut);
+    /// Nobody says what became of some connections.
+    pub(crate) fn lost(&mut self) {
+        self.was_lost = true;
     }
 
     /// What it all comes to; `is_new` says of a run whether it came in.
@@ -133,28 +125,38 @@ impl Count {
 
 #[cfg(test)]
 mod tests {
-    use super::super::protocol::OfBackend;
+    use balance::wire::BackendNumbers;
+
     use super::*;
 
-    fn numbers(refused: u64, backends: &[(&str, u64, u64)]) -> Numbers {
-        let of_one = |(id, connections, open): &(&str, u64, u64)| OfBackend {
+    fn numbers(refused: u64, backends: &[(&str, u64)]) -> Numbers {
+        let of_one = |(id, connections): &(&str, u64)| BackendNumbers {
             id: (*id).to_owned(),
+            release: None,
             connections: *connections,
-            open: *open,
+            open: 0,
+            failed: 0,
+            cut: 0,
+            connect_p50_us: None,
+            connect_p99_us: None,
         };
-        Numbers { refused, backends: backends.iter().map(of_one).collect() }
+        Numbers { refused, backends: backends.iter().map(of_one).collect(), ..Numbers::default() }
+    }
+
+    fn drained(id: &str, connections: u64, cut: u64) -> Drained {
+        Drained { id: id.to_owned(), connections, cut }
     }
 
     #[test]
     fn what_was_counted_before_the_rollout_is_not_in_its_receipt() {
         let mut count = Count::of_rollout(true);
         assert!(count.is_awaited());
-        count.heard(numbers(3, &[("web.1@1", 100, 4)]));
+        count.heard(numbers(3, &[("web.1@1", 100)]));
         assert!(!count.is_awaited());
         count.asked();
-        count.drained("web.1@1".to_owned(), 120, 0);
+        count.drained(&drained("web.1@1", 120, 0));
         // What is drained may be missing in later numbers.
-        count.heard(numbers(3, &[("web.1@2", 30, 1)]));
+        count.heard(numbers(3, &[("web.1@2", 30)]));
         let receipt = count.receipt(|id| id == "web.1@2");
         assert_eq!((receipt.before, receipt.after, receipt.refused), (20, 30, 0));
         assert!(receipt.has_none_failed(), "{receipt:?}");
@@ -163,9 +165,9 @@ mod tests {
     #[test]
     fn connections_that_outlive_their_time_are_named_with_their_number() {
         let mut count = Count::of_rollout(true);
-        count.heard(numbers(0, &[("web.1@1", 5, 2)]));
-        count.heard(numbers(1, &[("web.1@1", 6, 3), ("web.1@2", 1, 1)]));
-        count.outlived("web.1@1".to_owned());
+        count.heard(numbers(0, &[("web.1@1", 5)]));
+        count.drained(&drained("web.1@1", 6, 3));
+        count.heard(numbers(1, &[("web.1@2", 1)]));
         let receipt = count.receipt(|id| id == "web.1@2");
         assert_eq!(receipt.cut, [("web.1@1".to_owned(), 3)].into());
         assert_eq!((receipt.refused, receipt.cut_in_all()), (1, 3));
@@ -176,12 +178,10 @@ mod tests {
     fn a_ps_balance_that_ended_in_the_middle_has_lost_connections_and_one_that_began_has_not() {
         let mut count = Count::of_rollout(false);
         count.begin();
-        count.heard(numbers(0, &[("web.1@1", 5, 0)]));
+        count.heard(numbers(0, &[("web.1@1", 5)]));
         assert!(count.receipt(|_| false).has_none_failed());
+        count.lost();
         count.begin();
         assert!(!count.receipt(|_| false).has_none_failed());
-        let mut count = Count::of_rollout(true);
-        count.begin();
-        assert!(!count.receipt(|_| false).is_whole, "it ended before it said what it had counted");
     }
 }

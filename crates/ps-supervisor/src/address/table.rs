@@ -8,22 +8,24 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use balance::wire::{Set, Wanted};
 use ps_rollout::Run;
 
-use super::protocol::{Backend, Say};
 use crate::run_name::RunName;
 
-/// How long before the time of a run is up its connections are counted, so that those can be named that outlive it.
-const LAST_LOOK: Duration = Duration::from_secs(1);
+/// How long a run that goes out may keep the connections that it has.
+pub(crate) const DRAIN: Duration = Duration::from_secs(30);
+/// How long `ps-balance` may take to go by a table, or to say that what was to end has ended.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// What `ps-balance` is told, and what is waited for.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     /// Grows with each change.
     revision: u64,
-    backends: Vec<Backend>,
-    /// The table that the living `ps-balance` was sent.
-    sent: Option<u64>,
+    backends: Vec<Wanted>,
+    /// The table that the living `ps-balance` was sent, and when.
+    sent: Option<(u64, Instant)>,
     /// The table that it goes by.
     applied: Option<u64>,
     /// The numbers of the runs that come in and were admitted.
@@ -33,6 +35,8 @@ pub(crate) struct Table {
     /// What the living `ps-balance` says to have no connection any more, of those that were withdrawn.
     drained: BTreeSet<String>,
     waits: Vec<Wait>,
+    /// Why a table was refused.
+    refused: Option<String>,
 }
 
 #[derive(Debug)]
@@ -40,7 +44,7 @@ enum Wait {
     /// Until the run gets connections: from this table on, once it is in one.
     Admission { run: Run, from: Option<u64> },
     /// Until the run has none any more.
-    Drain { run: Run, until: Instant, is_counted: bool },
+    Drain { run: Run, until: Instant },
 }
 
 /// What has come to pass.
@@ -48,6 +52,13 @@ enum Wait {
 pub(crate) enum Settled {
     /// A run gets connections.
     Admitted(Run),
+    /// It does not get any.
+    NotAdmitted {
+        /// The run.
+        run: Run,
+        /// Why, for people.
+        reason: String,
+    },
     /// A run has none any more, or its time is up.
     Withdrawn {
         /// The run.
@@ -60,7 +71,7 @@ pub(crate) enum Settled {
 impl Table {
     /// Another `ps-balance` has been started, which knows nothing.
     pub(crate) fn begin(&mut self) {
-        (self.sent, self.applied) = (None, None);
+        (self.sent, self.applied, self.refused) = (None, None, None);
         self.drained.clear();
     }
 
@@ -77,12 +88,12 @@ impl Table {
         self.admitted.insert(run.number);
     }
 
-    /// A run is to get no more connections, and to keep those that it has until this time.
-    pub(crate) fn withdraw(&mut self, run: Run, until: Instant) {
+    /// A run is to get no more connections, and to keep those that it has for [`DRAIN`].
+    pub(crate) fn withdraw(&mut self, run: Run, now: Instant) {
         self.admitted.remove(&run.number);
         self.withdrawn.insert(run.number);
         self.waits.retain(|wait| *wait.run() != run);
-        self.waits.push(Wait::Drain { run, until, is_counted: false });
+        self.waits.push(Wait::Drain { run, until: now + DRAIN + ANSWER });
     }
 
     /// Whether a run that comes in was admitted.
@@ -96,7 +107,7 @@ impl Table {
     }
 
     /// These instances there are now.
-    pub(crate) fn update(&mut self, backends: Vec<Backend>) {
+    pub(crate) fn update(&mut self, backends: Vec<Wanted>) {
         let is_change = self.backends != backends;
         self.revision += u64::from(is_change || self.revision == 0);
         self.backends = backends;
@@ -108,18 +119,29 @@ impl Table {
     }
 
     /// The table, if the living `ps-balance` was not sent it.
-    pub(crate) fn untold(&mut self) -> Option<Say<'_>> {
-        let is_untold = self.revision > 0 && self.sent.replace(self.revision) != Some(self.revision);
-        is_untold.then_some(Say::Set {
-            revision: self.revision,
-            pause_seconds: None,
-            backends: &self.backends,
-        })
+    pub(crate) fn untold(&mut self, now: Instant) -> Option<Set> {
+        if self.revision == 0 || self.sent.is_some_and(|(sent, _)| sent == self.revision) {
+            return None;
+        }
+        self.sent = Some((self.revision, now));
+        let drain_seconds = u32::try_from(DRAIN.as_secs()).ok();
+        let (revision, backends) = (self.revision, self.backends.clone());
+        Some(Set { revision, pause_seconds: None, drain_seconds, backends })
+    }
+
+    /// Whether it has been waited for too long that `ps-balance` goes by what it was sent.
+    pub(crate) fn is_unanswered(&self, now: Instant) -> bool {
+        self.unanswered_until().is_some_and(|until| until <= now)
+    }
+
+    fn unanswered_until(&self) -> Option<Instant> {
+        let (sent, at) = self.sent?;
+        (self.applied != Some(sent) && self.refused.is_none()).then_some(at + ANSWER)
     }
 
     /// `ps-balance` goes by this table.
     pub(crate) fn applied(&mut self, revision: u64) {
-        self.applied = Some(revision);
+        (self.applied, self.refused) = (Some(revision), None);
     }
 
     /// `ps-balance` says that this run has no connection any more.
@@ -127,43 +149,37 @@ impl Table {
         self.drained.insert(id);
     }
 
+    /// `ps-balance` does not go by a table.
+    pub(crate) fn refused(&mut self, reason: String) {
+        self.refused = Some(reason);
+    }
+
     /// When something settles, if nothing is heard before.
     pub(crate) fn due(&self) -> Option<Instant> {
         let until = |wait: &Wait| match wait {
             Wait::Admission { .. } => None,
-            Wait::Drain { until, is_counted: true, .. } => Some(*until),
-            Wait::Drain { until, is_counted: false, .. } => until.checked_sub(LAST_LOOK),
+            Wait::Drain { until, .. } => Some(*until),
         };
-        self.waits.iter().filter_map(until).min()
-    }
-
-    /// Whether the connections are to be counted now, because the time of a run is up soon. Said once.
-    pub(crate) fn is_to_count(&mut self, now: Instant) -> bool {
-        let mut is_due = false;
-        for wait in &mut self.waits {
-            if let Wait::Drain { until, is_counted, .. } = wait
-                && !*is_counted
-                && *until <= now + LAST_LOOK
-            {
-                (*is_counted, is_due) = (true, true);
-            }
-        }
-        is_due
+        self.waits.iter().filter_map(until).chain(self.unanswered_until()).min()
     }
 
     /// What has come to pass since the last call. Where no `ps-balance` lives, nobody has a connection, and the next one goes by this
     /// table from its start.
     pub(crate) fn settle(&mut self, now: Instant, is_balanced: bool) -> Vec<Settled> {
-        let (applied, drained) = (self.applied, &self.drained);
+        let (applied, drained, refused) = (self.applied, &self.drained, self.refused.clone());
         let is_settled = |wait: &mut Wait| match wait {
             Wait::Admission { from, .. } => {
-                from.is_some_and(|from| !is_balanced || applied.is_some_and(|applied| applied >= from))
+                let goes_by = |from| applied.is_some_and(|applied| applied >= from);
+                from.is_some_and(|from| !is_balanced || refused.is_some() || goes_by(from))
             }
-            Wait::Drain { run, until, .. } => !is_balanced || drained.contains(&id(run)) || *until <= now,
+            Wait::Drain { run, until } => !is_balanced || drained.contains(&id(run)) || *until <= now,
         };
         let settled = self.waits.extract_if(.., is_settled);
         let settled = settled.map(|wait| match wait {
-            Wait::Admission { run, .. } => Settled::Admitted(run),
+            Wait::Admission { run, .. } => match refused.clone().filter(|_| is_balanced) {
+                Some(reason) => Settled::NotAdmitted { run, reason },
+                None => Settled::Admitted(run),
+            },
             Wait::Drain { run, .. } => {
                 let is_late = is_balanced && !drained.contains(&id(&run));
                 Settled::Withdrawn { run, is_late }
@@ -197,37 +213,33 @@ pub(crate) fn id(run: &Run) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use balance::wire::State;
 
-    use super::super::protocol::Condition;
     use super::*;
 
     fn run(number: u64) -> Run {
         Run { slot: "web.1".parse().expect("a slot"), number }
     }
 
-    fn backend(number: u64, state: Condition) -> Backend {
+    fn backend(number: u64) -> Wanted {
         let address = format!("127.0.0.1:{}", 20_000 + number).parse().expect("an address");
-        Backend { id: id(&run(number)), address, weight: 100, state, release: number }
+        Wanted { id: id(&run(number)), address, weight: 100, state: State::Ready, release: Some(number) }
     }
 
     fn told(table: &mut Table) -> Option<(u64, usize)> {
-        table.untold().map(|say| match say {
-            Say::Set { revision, backends, .. } => (revision, backends.len()),
-            other => panic!("{other:?}"),
-        })
+        table.untold(Instant::now()).map(|set| (set.revision, set.backends.len()))
     }
 
     #[test]
     fn a_run_is_admitted_once_a_table_with_it_is_gone_by_and_not_before() {
         let (mut table, now) = (Table::default(), Instant::now());
-        table.update(vec![backend(16, Condition::Ready)]);
+        table.update(vec![backend(16)]);
         assert_eq!(told(&mut table), Some((1, 1)));
         assert_eq!(told(&mut table), None, "it was told");
         table.applied(1);
         table.admit(run(17));
         assert_eq!(table.settle(now, true), [], "no table has it");
-        table.update(vec![backend(16, Condition::Ready), backend(17, Condition::Ready)]);
+        table.update(vec![backend(16), backend(17)]);
         assert_eq!(told(&mut table), Some((2, 2)));
         assert_eq!(table.settle(now, true), []);
         table.applied(1);
@@ -238,16 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_withdrawn_when_it_is_drained_or_its_time_is_up_and_then_that_is_said() {
+    fn a_run_is_withdrawn_when_it_is_drained_or_long_after_its_time_is_up_and_then_that_is_said() {
         let now = Instant::now();
-        let until = now + Duration::from_secs(30);
+        let until = now + DRAIN + ANSWER;
         let mut table = Table::default();
-        table.withdraw(run(16), until);
-        table.withdraw(run(15), until);
+        table.withdraw(run(16), now);
+        table.withdraw(run(15), now);
         assert!(table.is_withdrawn(16) && !table.is_admitted(16));
-        assert_eq!((table.settle(now, true), table.due()), (vec![], Some(until - LAST_LOOK)));
-        assert_eq!([now, until, until].map(|now| table.is_to_count(now)), [false, true, false]);
-        assert_eq!(table.due(), Some(until));
+        assert_eq!((table.settle(now, true), table.due()), (vec![], Some(until)));
         table.drained(id(&run(16)));
         assert_eq!(table.settle(now, true), [Settled::Withdrawn { run: run(16), is_late: false }]);
         assert_eq!(table.settle(until, true), [Settled::Withdrawn { run: run(15), is_late: true }]);
@@ -257,11 +267,25 @@ mod tests {
     }
 
     #[test]
+    fn a_table_that_is_refused_admits_nobody_and_one_that_is_not_answered_is_noticed() {
+        let (mut table, now) = (Table::default(), Instant::now());
+        table.admit(run(17));
+        table.update(vec![backend(17)]);
+        assert!(!table.is_unanswered(now + 2 * ANSWER), "it was not sent");
+        assert_eq!(table.untold(now).map(|set| set.revision), Some(1));
+        assert!(!table.is_unanswered(now) && table.is_unanswered(now + ANSWER));
+        table.refused("no".to_owned());
+        assert!(!table.is_unanswered(now + ANSWER));
+        let reason = "no".to_owned();
+        assert_eq!(table.settle(now, true), [Settled::NotAdmitted { run: run(17), reason }]);
+    }
+
+    #[test]
     fn where_no_ps_balance_lives_nothing_is_waited_for_and_the_next_one_is_told_everything() {
         let (mut table, now) = (Table::default(), Instant::now());
         table.admit(run(17));
-        table.withdraw(run(16), now + Duration::from_secs(30));
-        table.update(vec![backend(17, Condition::Ready)]);
+        table.withdraw(run(16), now);
+        table.update(vec![backend(17)]);
         assert_eq!(
             table.settle(now, false),
             [Settled::Admitted(run(17)), Settled::Withdrawn { run: run(16), is_late: false }]
@@ -274,11 +298,11 @@ mod tests {
     #[test]
     fn one_that_is_to_come_in_again_is_waited_for_anew() {
         let (mut table, now) = (Table::default(), Instant::now());
-        table.update(vec![backend(16, Condition::Ready)]);
+        table.update(vec![backend(16)]);
         table.applied(1);
         table.withdraw(run(16), now);
         table.admit(run(16));
-        table.update(vec![backend(16, Condition::Ready)]);
+        table.update(vec![backend(16)]);
         assert_eq!(table.settle(now, true), [Settled::Admitted(run(16))]);
     }
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use balance::wire::{State, Wanted};
 use ps_rollout::{Event, Role, Run as RunOf};
 
 use super::Supervisor;
-use crate::address::{Address, Backend, Condition, Count, Heard, Settled, backend_id};
+use crate::address::{Address, Count, Heard, Settled, backend_id};
 use crate::rollout::Carried;
 use crate::run::Run;
 use crate::run_name::RunName;
@@ -18,8 +19,6 @@ use crate::wakeup::Wakeup;
 
 /// How long the numbers of `ps-balance` are waited for at the end of a rollout.
 const COUNTING: Duration = Duration::from_secs(2);
-/// How long a run that goes out may keep the connections that it has.
-const DRAIN: Duration = Duration::from_secs(30);
 /// The share of each instance.
 const WEIGHT: u32 = 100;
 
@@ -152,9 +151,8 @@ impl Supervisor {
 
     /// A run that goes out is to get no more connections, and has a time to end those that it has.
     pub(super) fn withdraw(&mut self, run: RunOf) {
-        let until = Instant::now() + DRAIN;
         match self.address.as_mut().filter(|_| Self::has_address(&run.slot)) {
-            Some(address) => address.table.withdraw(run, until),
+            Some(address) => address.table.withdraw(run, Instant::now()),
             None => self.hear(Event::Withdrawn(run)),
         }
     }
@@ -178,9 +176,6 @@ impl Supervisor {
         let backends = self.backends(&address);
         address.table.update(backends);
         address.tell();
-        if address.table.is_to_count(now) && address.ask_for_numbers() {
-            address.count.asked();
-        }
         let settled = address.table.settle(now, address.balance.is_some());
         let numbers: BTreeSet<u64> = self.seats.values().flat_map(Seat::runs).map(Run::number).collect();
         if !self.is_rolling() {
@@ -189,9 +184,10 @@ impl Supervisor {
         self.watch_sockets(&mut address, now);
         let events = settled.into_iter().map(|settled| match settled {
             Settled::Admitted(run) => Event::Admitted(run),
+            Settled::NotAdmitted { run, reason } => Event::NotAdmitted { run, reason },
             Settled::Withdrawn { run, is_late } => {
                 if is_late {
-                    address.count.outlived(backend_id(&run));
+                    address.count.lost();
                 }
                 Event::Withdrawn(run)
             }
@@ -202,16 +198,16 @@ impl Supervisor {
     }
 
     /// The instances that clients are led to, and those that they are led away from.
-    fn backends(&self, address: &Address) -> Vec<Backend> {
+    fn backends(&self, address: &Address) -> Vec<Wanted> {
         let seats = self.seats.values().filter(|seat| Self::has_address(seat.slot()));
         let backend = |run: &Run| {
             let table = &address.table;
             let is_let_in = run.status.role != Some(Role::Incoming) || table.is_admitted(run.number());
-            let state = match run.state() {
-                RunState::Ready if table.is_withdrawn(run.number()) => Condition::Drain,
-                RunState::Ready if is_let_in => Condition::Ready,
+            let (state, weight) = match run.state() {
+                RunState::Ready if table.is_withdrawn(run.number()) => (State::Drain, WEIGHT),
+                RunState::Ready if is_let_in => (State::Ready, WEIGHT),
                 // What it has goes on while it is not ready.
-                RunState::Unready if is_let_in => Condition::Drain,
+                RunState::Unready if is_let_in => (State::Ready, 0),
                 RunState::Ready
                 | RunState::Unready
                 | RunState::Preparing
@@ -224,8 +220,8 @@ impl Supervisor {
             };
             let run_of = RunOf { slot: run.status.slot.clone(), number: run.number() };
             let address = (Ipv4Addr::LOCALHOST, run.status.port?).into();
-            let release = run.status.revision;
-            Some(Backend { id: backend_id(&run_of), address, weight: WEIGHT, state, release })
+            let release = Some(run.status.revision);
+            Some(Wanted { id: backend_id(&run_of), address, weight, state, release })
         };
         seats.flat_map(Seat::runs).filter_map(backend).collect()
     }
