@@ -20,9 +20,10 @@ pub(crate) fn asked(args: &DeployArgs, scheduler: &SchedulerName) -> Result<Opti
     Ok(Some(addresses))
 }
 
-/// Gives a release the address that its deploy asks for.
-pub(crate) fn give(release: &mut Release, asked: Option<&Addresses>) {
-    if let Some(asked) = asked {
-        release.listen = asked.clone();
+/// The release with the address that its deploy asks for.
+pub(crate) fn give(release: Release, asked: Option<&Addresses>) -> Release {
+    match asked {
+        Some(asked) => Release { listen: asked.clone(), ..release },
+        None => release,
     }
 }

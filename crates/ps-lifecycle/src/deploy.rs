@@ -140,8 +140,8 @@ fn dry_run(world: &World, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, &checkout, procfile.as_ref(), &app_json)?;
     let (formation, _) = counts.apply(world, app)?;
-    let mut release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
-    address::give(&mut release, address::asked(args, &name)?.as_ref());
+    let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
+    let release = address::give(release, address::asked(args, &name)?.as_ref());
     let wanted = release::runnable(&formation, &release);
     if ps_dokku::is_deployed(world, app)? && world.scheduler_name(app)? != name {
         let earlier = world.scheduler_name(app)?;
@@ -175,9 +175,8 @@ fn deploy(
         replace_environment(session, app, file)?;
     }
     let ran: Result<_> = (|| {
-        let mut release =
-            release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
-        address::give(&mut release, listen.as_ref());
+        let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
+        let release = address::give(release, listen.as_ref());
         remark(world, &name, args, (procfile.as_ref(), &app_json), &release)?;
         session.step(&format!("Deploying {app} via the {name} scheduler..."))?;
         session.trigger(lock, "pre-start", &[app.as_str()])?;
@@ -209,9 +208,20 @@ fn deploy(
     if let Err(error) = world.record_intended(app) {
         return Err(unrecorded(session, app, &name, earlier.is_none(), error));
     }
-    watch::note_schedules(world, &name, &plan.release);
     leave_earlier(session, app, earlier, &name)?;
-    scripts::after(session, lock, scheduler.as_ref(), &plan, &app_json)?;
+    conclude(session, lock, scheduler.as_ref(), (&name, &plan, &app_json))
+}
+
+/// What follows a deploy that is done and written down.
+fn conclude(
+    session: &Session,
+    lock: &AppLock,
+    scheduler: &dyn Scheduler,
+    (name, plan, app_json): (&SchedulerName, &Plan, &AppJson),
+) -> Result<()> {
+    let app = &plan.release.app;
+    watch::note_schedules(&session.world, name, &plan.release);
+    scripts::after(session, lock, scheduler, plan, app_json)?;
     session.trigger(lock, "post-deploy", &[app.as_str(), "", "", "latest"])?;
     session.fact(&format!("Application deployed: ps-lifecycle status {app}"))
 }
