@@ -4,10 +4,14 @@
 mod control;
 #[path = "ps_balance/held.rs"]
 mod held;
+#[path = "ps_balance/http.rs"]
+mod http;
 #[path = "ps_balance/passing.rs"]
 mod passing;
 #[path = "ps_balance/proxy.rs"]
 mod proxy;
+#[path = "ps_balance/rollouts.rs"]
+mod rollouts;
 #[path = "ps_balance/starts.rs"]
 mod starts;
 #[path = "ps_balance/upgrade.rs"]

@@ -116,6 +116,10 @@ impl Backend {
         self.connects.add(took);
     }
 
+    pub(crate) fn reused(&mut self) {
+        self.connections += 1;
+    }
+
     pub(crate) fn failed(&mut self) {
         self.failed += 1;
         self.open -= 1;

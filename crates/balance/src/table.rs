@@ -92,6 +92,27 @@ impl Table {
         Some(Choice { key: backend.key, address: backend.address })
     }
 
+    /// Chooses the backend of this id, if it is ready and has not refused lately. For clients that come back to where they were.
+    pub fn choose_by_id(&mut self, id: &str, now: Duration) -> Option<Choice> {
+        let is_fit = |it: &&mut Backend| {
+            it.id == id && it.standing.is_ready() && it.weight > 0 && it.health.is_usable(now)
+        };
+        let backend = self.backends.iter_mut().find(is_fit)?;
+        backend.health = backend.health.after(Event::Chosen, now);
+        backend.open += 1;
+        Some(Choice { key: backend.key, address: backend.address })
+    }
+
+    /// The id of a backend.
+    pub fn id(&self, key: Key) -> Option<&str> {
+        self.backends.iter().find(|backend| backend.key == key).map(|backend| backend.id.as_str())
+    }
+
+    /// Whether a backend gets new connections.
+    pub fn is_ready(&self, key: Key) -> bool {
+        self.backends.iter().any(|backend| backend.key == key && backend.standing.is_ready())
+    }
+
     /// Whether some backend gets new connections.
     pub fn has_ready(&self) -> bool {
         self.backends.iter().any(|backend| backend.standing.is_ready() && backend.weight > 0)
@@ -102,6 +123,13 @@ impl Table {
         if let Some(backend) = self.backend(key) {
             backend.health = backend.health.after(Event::Connected, Duration::ZERO);
             backend.connected(took);
+        }
+    }
+
+    /// The chosen backend has taken a request through a connection that was there.
+    pub fn reused(&mut self, key: Key) {
+        if let Some(backend) = self.backend(key) {
+            backend.reused();
         }
     }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use balance::wire::Mode;
 use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -12,7 +13,7 @@ use tokio::time::timeout;
 use crate::balancer::Balancer;
 use crate::claim::Presence;
 use crate::connection::Connection;
-use crate::dial;
+use crate::{dial, http};
 
 /// How long it waits for a descriptor that somebody else than a connection of ours may free.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -40,7 +41,10 @@ pub(crate) async fn accept(balancer: Arc<Balancer>, listener: Arc<TcpListener>) 
 fn admit(balancer: &Arc<Balancer>, client: TcpStream, peer: SocketAddr) {
     let connection = Arc::new(Connection::new(client, peer));
     let presence = Presence::new(balancer, balancer.enter(&connection));
-    let task = tokio::spawn(dial::serve(Arc::clone(balancer), Arc::clone(&connection), presence));
+    let task = match balancer.mode {
+        Mode::Tcp => tokio::spawn(dial::serve(Arc::clone(balancer), Arc::clone(&connection), presence)),
+        Mode::Http => tokio::spawn(http::serve(Arc::clone(balancer), Arc::clone(&connection), presence)),
+    };
     connection.belongs_to(task.abort_handle());
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Result;
-use balance::wire::{Set, State, Wanted};
+use balance::wire::{Mode, Set, State, Wanted};
 use clap::{Parser, ValueHint};
 use ipnet::IpNet;
 use ps_cli::exit::Refusal;
@@ -18,6 +18,9 @@ use crate::listen::Inherited;
 /// Each connection goes to the backend with the fewest connections for its weight. A backend that refuses, or does not
 /// answer within 250 ms, is passed over, and the client does not notice while another one is ready. What client and
 /// backend send is passed on byte for byte, in both directions until each has ended its own.
+///
+/// With --http it hands on request by request: connections are kept on both sides, backends are told who the client is, and
+/// a page says so when nothing is ready.
 ///
 /// The supervisor of an app with an address starts it, hands it the listening sockets, and tells it the backends. It also stands
 /// alone, before any servers, with --listen and --backend. Listening sockets are also taken from whoever starts it as
@@ -31,6 +34,7 @@ use crate::listen::Inherited;
 /// Examples:
 ///   ps-balance --listen 8080 --backend 3001 --backend 3002
 ///   ps-balance --listen 0.0.0.0:80 --backend 10.0.0.5:3000=95 --backend 10.0.0.6:3000=5
+///   ps-balance --listen 8080 --backend 3001 --backend 3002 --http --sticky instance
 ///   ps-balance --listen 8080 --control /run/shop.balance
 #[derive(Debug, Parser)]
 #[command(name = "ps-balance", version, verbatim_doc_comment)]
@@ -58,6 +62,18 @@ pub(crate) struct Args {
     /// How long a connection may be silent in both directions; 0: for ever
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     idle_limit: u32,
+
+    /// Hand on request by request: keep-alive on both sides, X-Forwarded-For and the like, a page when nothing is ready
+    #[arg(long)]
+    http: bool,
+
+    /// With --http: addresses, such as 10.0.0.0/8, whose X-Forwarded-* and Forwarded are believed
+    #[arg(long, value_name = "CIDR", value_parser = network, requires = "http")]
+    trust_proxy: Vec<IpNet>,
+
+    /// With --http: a cookie of this name leads a client back to the backend that it was at
+    #[arg(long, value_name = "COOKIE", value_parser = token, requires = "http")]
+    pub(crate) sticky: Option<String>,
 
     /// Addresses, such as 10.0.0.0/8, whose connections begin with who the client is (the PROXY protocol, version 1 or 2)
     #[arg(long, value_name = "CIDR", value_parser = network)]
@@ -110,9 +126,14 @@ impl Args {
         }
     }
 
+    /// How connections are handed on.
+    pub(crate) fn mode(&self) -> Mode {
+        if self.http { Mode::Http } else { Mode::Tcp }
+    }
+
     /// Who is believed, and who is told, who a client is.
     pub(crate) fn proxies(&self) -> Proxies {
-        Proxies { from: self.proxy_from.clone(), out: self.proxy_out }
+        Proxies { from: self.proxy_from.clone(), trusted: self.trust_proxy.clone(), out: self.proxy_out }
     }
 
     /// The backends of the command line as a list.
@@ -150,6 +171,7 @@ pub(crate) enum Version {
 #[derive(Debug)]
 pub(crate) struct Proxies {
     from: Vec<IpNet>,
+    trusted: Vec<IpNet>,
     pub(crate) out: Option<Version>,
 }
 
@@ -158,11 +180,25 @@ impl Proxies {
     pub(crate) fn believes(&self, peer: IpAddr) -> bool {
         contains(&self.from, peer)
     }
+
+    /// Whether what requests from there say about clients is true.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        contains(&self.trusted, peer)
+    }
 }
 
 /// Whether an address lies in one of the networks; one of IPv4 in the clothes of IPv6 is one of IPv4.
 fn contains(networks: &[IpNet], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(&address.to_canonical()))
+}
+
+/// The name of a cookie.
+fn token(text: &str) -> Result<String, String> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let is_name = !text.is_empty() && text.bytes().all(is_token);
+    is_name
+        .then(|| text.to_owned())
+        .ok_or_else(|| format!("{text} is no name of a cookie: letters, digits, - _ ."))
 }
 
 /// A network, or a single address.

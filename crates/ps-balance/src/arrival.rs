@@ -31,9 +31,9 @@ const PREFIX: &[u8] = b"PROXY ";
 pub(crate) struct Origin {
     pub(crate) client: SocketAddr,
     /// Where the client connected to, if a proxy has said so.
-    server: Option<SocketAddr>,
+    pub(crate) server: Option<SocketAddr>,
     /// How many bytes the header had.
-    length: usize,
+    pub(crate) length: usize,
 }
 
 /// Finds out who the client is.
@@ -146,7 +146,8 @@ impl Origin {
     }
 }
 
-fn header(version: Version, client: SocketAddr, server: SocketAddr) -> io::Result<Vec<u8>> {
+/// A header of ours.
+pub(crate) fn header(version: Version, client: SocketAddr, server: SocketAddr) -> io::Result<Vec<u8>> {
     match version {
         Version::V1 => Ok(v1::Addresses::from((client, server)).to_string().into_bytes()),
         Version::V2 => {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use balance::wire::{Drained, Numbers, Report, Set};
+use balance::wire::{Drained, Mode, Numbers, Report, Set};
 use balance::{InvalidSet, Key, Table};
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, UnixListener};
@@ -16,7 +16,8 @@ use crate::args::{Args, Limits, Proxies};
 use crate::clock;
 use crate::connection::Connection;
 use crate::direction::{BUFFER, Bytes};
-use crate::pipes::Pool;
+use crate::http::pool::Pool;
+use crate::pipes;
 use crate::talk::Controls;
 
 /// What all tasks share.
@@ -29,7 +30,12 @@ pub(crate) struct Balancer {
     pub(crate) control: Option<UnixListener>,
     pub(crate) controls: Controls,
     pub(crate) bytes: Bytes,
-    pub(crate) pipes: Pool,
+    pub(crate) pipes: pipes::Pool,
+    /// Connections to backends that wait for a request.
+    pub(crate) pool: Pool,
+    pub(crate) mode: Mode,
+    /// The name of the cookie that leads a client back to its backend.
+    pub(crate) sticky: Option<String>,
     pub(crate) buffer: Mutex<Box<[u8]>>,
     /// Another list of backends holds.
     pub(crate) changed: Notify,
@@ -37,6 +43,8 @@ pub(crate) struct Balancer {
     pub(crate) ended: Notify,
     /// A limit may pass earlier than was known.
     pub(crate) due: Notify,
+    /// It is to end.
+    pub(crate) leaves: Notify,
     /// It was to end, and nothing is open any more.
     pub(crate) over: Notify,
     /// It is to replace itself.
@@ -107,11 +115,15 @@ impl Balancer {
             proxies: args.proxies(),
             listeners: sockets.listeners,
             control: sockets.control,
+            leaves: Notify::new(),
             over: Notify::new(),
             upgrade: Notify::new(),
             controls: Controls::default(),
             bytes: Bytes::default(),
-            pipes: Pool::new((most / 8).clamp(1, 256)),
+            pipes: pipes::Pool::new((most / 8).clamp(1, 256)),
+            pool: Pool::default(),
+            mode: args.mode(),
+            sticky: args.sticky.clone(),
             buffer: Mutex::new(vec![0; BUFFER].into()),
             changed: Notify::new(),
             ended: Notify::new(),
@@ -183,6 +195,18 @@ impl Balancer {
         }
     }
 
+    /// Closes what waits for a backend that is not to be used, or has waited for long: when that is due again.
+    pub(crate) fn end_waiting(&self) -> Option<Duration> {
+        let due = {
+            let state = self.state();
+            self.pool.end(clock::now(), |key| state.table.is_ready(key))
+        };
+        if let Some(due) = due {
+            self.is_due(due);
+        }
+        due
+    }
+
     /// Something is due then: wakes the task that enforces limits unless it wakes by itself before.
     fn is_due(&self, at: Duration) {
         if self.state().wakes_at.is_none_or(|wakes| wakes > at) {
@@ -225,6 +249,7 @@ impl Balancer {
             state.pause = set.pause_seconds.map(|seconds| Duration::from_secs(seconds.into()));
             told
         };
+        self.end_waiting();
         self.changed.notify_waiters();
         self.due.notify_one();
         Ok(told)
@@ -262,6 +287,7 @@ impl Balancer {
             }
             state.accepting.drain(..).for_each(|task| task.abort());
         }
+        self.leaves.notify_waiters();
         self.due.notify_one();
         if self.is_over() {
             self.over.notify_one();

@@ -35,6 +35,11 @@ impl Claim {
         self.balancer.state().table.connected(self.key, took);
     }
 
+    /// The backend has answered through a connection that was there.
+    pub(crate) fn reused(&self) {
+        self.balancer.state().table.reused(self.key);
+    }
+
     /// The backend has refused, or has not answered.
     pub(crate) fn failed(mut self) {
         self.is_settled = true;

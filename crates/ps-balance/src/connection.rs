@@ -34,8 +34,18 @@ pub(crate) enum Stage {
     Arriving { client: TcpStream, head: Vec<u8> },
     /// A backend has it.
     Relaying(Relay),
+    /// Its requests are served one by one.
+    Serving(Serving),
     /// The sockets are closed, or about to be.
     Over,
+}
+
+/// The requests of a connection.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    /// The backend of the present request, or of the last one.
+    key: Option<Key>,
+    bytes: u64,
 }
 
 /// Two sockets, and what is on its way between them.
@@ -80,6 +90,35 @@ impl Connection {
         };
     }
 
+    /// Gives the socket to whoever serves its requests, and what was read from it behind the first `length` bytes.
+    pub(crate) fn take_socket(&self, length: usize) -> Option<(TcpStream, Vec<u8>)> {
+        let mut stage = self.stage();
+        match std::mem::replace(&mut *stage, Stage::Over) {
+            Stage::Arriving { client, mut head } => {
+                *stage = Stage::Serving(Serving { key: None, bytes: 0 });
+                Some((client, head.split_off(length)))
+            }
+            other => {
+                *stage = other;
+                None
+            }
+        }
+    }
+
+    /// Its present request goes to this backend.
+    pub(crate) fn serves(&self, key: Key) {
+        if let Stage::Serving(serving) = &mut *self.stage() {
+            serving.key = Some(key);
+        }
+    }
+
+    /// It has moved so many bytes more.
+    pub(crate) fn count(&self, bytes: u64) {
+        if let Stage::Serving(serving) = &mut *self.stage() {
+            serving.bytes += bytes;
+        }
+    }
+
     /// Passes bytes on. Ready once both sides have ended, or one of them is broken.
     pub(crate) fn poll(
         &self,
@@ -104,6 +143,7 @@ impl Connection {
     pub(crate) fn backend(&self) -> Option<Key> {
         match &*self.stage() {
             Stage::Relaying(relay) => Some(relay.key),
+            Stage::Serving(serving) => serving.key,
             Stage::Arriving { .. } | Stage::Over => None,
         }
     }
@@ -112,6 +152,7 @@ impl Connection {
     pub(crate) fn moved(&self) -> u64 {
         match &*self.stage() {
             Stage::Relaying(relay) => relay.up.bytes + relay.down.bytes,
+            Stage::Serving(serving) => serving.bytes,
             Stage::Arriving { .. } | Stage::Over => 0,
         }
     }
@@ -122,7 +163,7 @@ impl Connection {
         match &*stage {
             Stage::Arriving { client, .. } => drop(client.set_zero_linger()),
             Stage::Relaying(relay) => relay.reset(),
-            Stage::Over => {}
+            Stage::Serving(_) | Stage::Over => {}
         }
         *stage = Stage::Over;
     }
@@ -165,7 +206,7 @@ impl Stage {
                 let (up, down) = (carry(&mut relay.up, residues)?, carry(&mut relay.down, residues)?);
                 CarriedStage::Relaying { key: relay.key, up, down }
             }
-            Self::Over => return Ok(None),
+            Self::Serving(_) | Self::Over => return Ok(None),
         };
         Ok(Some(CarriedConnection { number, peer: of.peer, arrived: of.arrived, stage }))
     }
@@ -175,7 +216,7 @@ impl Stage {
         let (client, backend) = match self {
             Self::Arriving { client, .. } => (Some(client), None),
             Self::Relaying(relay) => (Some(&relay.client), Some(&relay.backend)),
-            Self::Over => (None, None),
+            Self::Serving(_) | Self::Over => (None, None),
         };
         client.into_iter().chain(backend).map(AsFd::as_fd)
     }

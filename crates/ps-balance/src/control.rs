@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use balance::wire::{Introduction, Mode, Report, Request, VERSION};
+use balance::wire::{Introduction, Report, Request, VERSION};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::sleep;
 
@@ -29,7 +29,7 @@ pub(crate) fn begin(balancer: &Arc<Balancer>, stream: UnixStream) {
 /// Serves one of them until the other side closes it. What it was told goes on.
 pub(crate) async fn serve(balancer: Arc<Balancer>, control: Arc<Control>) {
     balancer.controls.add(&control);
-    control.say(&Report::Hello(Introduction { version: VERSION, mode: Mode::Tcp }));
+    control.say(&Report::Hello(Introduction { version: VERSION, mode: balancer.mode }));
     loop {
         let next = poll_fn(|cx| {
             if let Poll::Ready(Err(_)) = control.poll_write(&balancer.listeners, cx) {

@@ -19,7 +19,12 @@ pub(crate) async fn enforce(balancer: Arc<Balancer>) {
         let due = balancer.due.notified();
         let now = clock::now();
         cut_overdue(&balancer, now);
-        let next = [leave(&balancer, now), tell_quiet(&balancer, now), silence.end(&balancer, now)];
+        let next = [
+            leave(&balancer, now),
+            tell_quiet(&balancer, now),
+            silence.end(&balancer, now),
+            balancer.end_waiting(),
+        ];
         let next = next.into_iter().flatten().chain(balancer.state().table.due()).min();
         balancer.state().wakes_at = next;
         match next {

@@ -3,9 +3,9 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use balance::wire::Report;
 use ps_cli::exit::Outcome;
 use ps_cli::say;
@@ -111,7 +111,12 @@ async fn wait(balancer: &Balancer, signals: &mut Signals, itself: &Itself) {
                 balancer.begin_to_leave();
             }
             News::Upgrade => {
-                if let Err(error) = upgrade::upgrade(itself, balancer).await {
+                let mut tried = upgrade::prepare(itself, balancer).await;
+                // What came before signals were held back would be lost with this program.
+                if tried.is_ok() && !signals.is_to_end().await {
+                    tried = upgrade::upgrade(itself, balancer);
+                }
+                if let Err(error) = tried.and(upgrade::listen_to_signals()) {
                     let reason = format!("cannot replace itself: {error:#}");
                     say::failure(&format!("ps-balance: {reason}"));
                     balancer.controls.tell(&Report::Refused { reason });
@@ -138,8 +143,7 @@ async fn news(
     mut asked: Pin<&mut Notified<'_>>,
 ) -> News {
     poll_fn(|cx| {
-        let is_to_end =
-            signals.terminate.poll_recv(cx).is_ready() | signals.interrupt.poll_recv(cx).is_ready();
+        let is_to_end = signals.take_end(cx);
         let is_to_upgrade = signals.upgrade.poll_recv(cx).is_ready() | asked.as_mut().poll(cx).is_ready();
         if is_to_end {
             Poll::Ready(News::End)
@@ -157,6 +161,8 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     upgrade: Signal,
+    /// Whether it is to end, which was seen and is not yet acted upon.
+    is_to_end: bool,
 }
 
 impl Signals {
@@ -165,6 +171,21 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             upgrade: signal(SignalKind::user_defined2())?,
+            is_to_end: false,
         })
+    }
+
+    /// Whether it is to end by what has come until now.
+    async fn is_to_end(&mut self) -> bool {
+        poll_fn(|cx| {
+            self.is_to_end = self.take_end(cx);
+            Poll::Ready(self.is_to_end)
+        })
+        .await
+    }
+
+    fn take_end(&mut self, cx: &mut Context<'_>) -> bool {
+        let seen = std::mem::take(&mut self.is_to_end);
+        seen | self.terminate.poll_recv(cx).is_ready() | self.interrupt.poll_recv(cx).is_ready()
     }
 }

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use balance::wire::Mode;
 use nix::sys::signal::{SigSet, Signal};
 use tokio::time::sleep;
 
@@ -40,9 +41,18 @@ impl Itself {
     }
 }
 
+/// Whether the installed program can take over. From here on signals are held back, until this program listens to them again, or
+/// the next one does: one that comes before the next program has a handler would end it.
+pub(crate) async fn prepare(itself: &Itself, balancer: &Balancer) -> Result<()> {
+    signals().thread_block().context("hold signals back")?;
+    if balancer.mode == Mode::Http {
+        bail!("with --http requests would be lost: start another one, and have this one leave");
+    }
+    understands(&itself.path).await
+}
+
 /// Replaces this program. Returns only if that failed: then everything is as it was.
-pub(crate) async fn upgrade(itself: &Itself, balancer: &Balancer) -> Result<()> {
-    understands(&itself.path).await?;
+pub(crate) fn upgrade(itself: &Itself, balancer: &Balancer) -> Result<()> {
     let controls = balancer.controls.all();
     let state = balancer.state().connections.clone();
     let mut stages: Vec<_> = state.iter().map(|(number, it)| (*number, it, it.stage())).collect();
@@ -80,13 +90,14 @@ async fn understands(path: &Path) -> Result<()> {
         .with_context(|| format!("start {}", path.display()))?;
     let until = clock::now() + ANSWER;
     while clock::now() < until {
+        // Others are served meanwhile, and signals that came before arrive here.
+        sleep(Duration::from_millis(5)).await;
         match asked.try_wait() {
             Ok(Some(status)) if status.success() => return Ok(()),
             Ok(Some(_)) => bail!("{} cannot take over from this version", path.display()),
             Ok(None) => {}
             Err(error) => return Err(error).context("wait for an answer"),
         }
-        sleep(Duration::from_millis(5)).await;
     }
     // It may have ended meanwhile.
     let _ = asked.kill();
@@ -99,9 +110,6 @@ fn execute(itself: &Itself, socket: &impl AsFd) -> Result<()> {
     let mut words = itself.words.iter().map(|word| text(word)).collect::<Result<Vec<_>>>()?;
     let behind = words.len().min(1);
     words.insert(behind, text(OsStr::new(TAKE_OVER))?);
-    // A signal that comes before the next program has a handler would end it.
-    let signals = signals();
-    signals.thread_block().context("hold signals back")?;
     let failed = match rustix::stdio::dup2_stdin(socket) {
         Ok(()) => match nix::unistd::execv(&path, &words) {
             Err(error) => std::io::Error::from(error),
@@ -109,11 +117,10 @@ fn execute(itself: &Itself, socket: &impl AsFd) -> Result<()> {
         Err(error) => error.into(),
     };
     forget_socket();
-    signals.thread_unblock().context("let signals through")?;
     Err(failed).with_context(|| format!("execute {}", itself.path.display()))
 }
 
-/// Lets signals through that the program before has held back. Called once they have handlers.
+/// Lets signals through that were held back, here or by the program before. Called once they have handlers.
 pub(crate) fn listen_to_signals() -> Result<()> {
     signals().thread_unblock().context("let signals through")
 }

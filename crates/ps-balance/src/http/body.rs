@@ -1,0 +1,69 @@
+//! Bodies of answers: passed on as they come, without being collected.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
+
+use crate::http::lent::Lent;
+
+/// What a client is answered with.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// A page of our own.
+    Page(Option<Bytes>),
+    /// What a backend sends. Its connection is lent until the end.
+    Backend(Incoming, Option<Box<Lent>>),
+}
+
+impl Body {
+    pub(crate) fn page(text: String) -> Self {
+        Self::Page(Some(text.into()))
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Page(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
+            Self::Backend(incoming, lent) => {
+                let polled = Pin::new(incoming).poll_frame(cx);
+                if let Poll::Ready(None) = polled {
+                    lent.take().into_iter().for_each(|lent| lent.give_back());
+                }
+                polled
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Page(text) => text.is_none(),
+            Self::Backend(incoming, _) => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Page(text) => SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64)),
+            Self::Backend(incoming, _) => incoming.size_hint(),
+        }
+    }
+}
+
+impl Drop for Body {
+    /// A body whose end was known beforehand is not asked for it.
+    fn drop(&mut self) {
+        if let Self::Backend(incoming, lent) = self
+            && incoming.is_end_stream()
+        {
+            lent.take().into_iter().for_each(|lent| lent.give_back());
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The socket of a client, whose bytes are counted, and which begins with what was read from it already.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::balancer::Balancer;
+use crate::connection::Connection;
+
+#[derive(Debug)]
+pub(crate) struct Counted {
+    socket: TcpStream,
+    begin: Vec<u8>,
+    connection: Arc<Connection>,
+    balancer: Arc<Balancer>,
+}
+
+impl Counted {
+    pub(crate) fn new(
+        socket: TcpStream,
+        begin: Vec<u8>,
+        connection: Arc<Connection>,
+        balancer: Arc<Balancer>,
+    ) -> Self {
+        Self { socket, begin, connection, balancer }
+    }
+
+    fn count_sent(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(written)) = polled {
+            self.connection.count(written as u64);
+            self.balancer.bytes.sent.fetch_add(written as u64, Ordering::Relaxed);
+        }
+        polled
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        if self.begin.is_empty() {
+            ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
+        } else {
+            let count = self.begin.len().min(buffer.remaining());
+            buffer.put_slice(&self.begin[..count]);
+            self.begin.drain(..count);
+        }
+        let read = (buffer.filled().len() - before) as u64;
+        self.connection.count(read);
+        self.balancer.bytes.received.fetch_add(read, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.count_sent(polled)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.socket).poll_write_vectored(cx, parts);
+        self.count_sent(polled)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,203 @@
+//! Header fields on their way. Those that are about one connection stay behind; those that say who the client is are ours.
+
+use std::net::{IpAddr, SocketAddr};
+
+use hyper::HeaderMap;
+use hyper::header::{
+    CONNECTION, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
+    TE, TRANSFER_ENCODING, UPGRADE,
+};
+
+const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const AT_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const AT_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Who the client is, as backends are told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sender {
+    pub(crate) client: IpAddr,
+    /// What it connected to.
+    pub(crate) server: Option<SocketAddr>,
+    /// Whether what it says itself about clients is believed.
+    pub(crate) is_trusted: bool,
+}
+
+/// Removes what is about this connection alone (RFC 9110, 7.6.1). With `keeps_upgrade` the wish for another protocol stays.
+pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap, keeps_upgrade: bool) {
+    let upgrade = if keeps_upgrade { headers.get(UPGRADE).cloned() } else { None };
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        // A client may not have the fields removed by which requests are framed and directed.
+        .filter(|name: &HeaderName| *name != HOST && *name != hyper::header::CONTENT_LENGTH)
+        .collect();
+    for name in named {
+        headers.remove(name);
+    }
+    for name in [
+        CONNECTION,
+        KEEP_ALIVE,
+        PROXY_CONNECTION,
+        PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION,
+        TE,
+        TRANSFER_ENCODING,
+        UPGRADE,
+    ] {
+        headers.remove(name);
+    }
+    if let Some(upgrade) = upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, upgrade);
+    }
+}
+
+/// Whether a request asks for another protocol, such as a websocket.
+pub(crate) fn wants_upgrade(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let mut words = values.flat_map(|value| value.split(','));
+    headers.contains_key(UPGRADE) && words.any(|word| word.trim().eq_ignore_ascii_case("upgrade"))
+}
+
+/// Whether a field says who a client is. Servers that make variables of fields (CGI, WSGI) do not tell `_` from `-`.
+fn is_about_clients(name: &HeaderName) -> bool {
+    let name = name.as_str().replace('_', "-");
+    name.starts_with("x-forwarded-") || name == "forwarded" || name == "x-real-ip"
+}
+
+/// Makes the fields of a request those that a backend is to get.
+pub(crate) fn forward(headers: &mut HeaderMap, sender: &Sender, keeps_upgrade: bool) {
+    remove_hop_by_hop(headers, keeps_upgrade);
+    // The client has been told to continue by the time that its body is read.
+    headers.remove(EXPECT);
+    if !sender.is_trusted {
+        let theirs: Vec<HeaderName> = headers.keys().filter(|name| is_about_clients(name)).cloned().collect();
+        for name in theirs {
+            headers.remove(name);
+        }
+    }
+    let client = sender.client.to_canonical();
+    let before = joined(headers, &FOR);
+    let chain = before.map_or_else(|| client.to_string(), |before| format!("{before}, {client}"));
+    insert(headers, FOR, &chain);
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+    let node = if client.is_ipv6() { format!("\"[{client}]\"") } else { client.to_string() };
+    let quotable = host.as_deref().filter(|host| !host.contains(['"', '\\']));
+    let at = quotable.map(|host| format!(";host=\"{host}\"")).unwrap_or_default();
+    let hop = format!("for={node}{at};proto=http");
+    let before = joined(headers, &FORWARDED);
+    insert(headers, FORWARDED, &before.map_or_else(|| hop.clone(), |before| format!("{before}, {hop}")));
+    if !headers.contains_key(PROTO) {
+        insert(headers, PROTO, "http");
+    }
+    if let Some(host) = host.filter(|_| !headers.contains_key(AT_HOST)) {
+        insert(headers, AT_HOST, &host);
+    }
+    if let Some(server) = sender.server.filter(|_| !headers.contains_key(AT_PORT)) {
+        insert(headers, AT_PORT, &server.port().to_string());
+    }
+}
+
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    // What came in as a field can go out as one.
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::HeaderMap;
+    use hyper::header::{HeaderName, HeaderValue};
+
+    use super::{Sender, forward};
+
+    fn of(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let field = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        fields.iter().map(field).collect()
+    }
+
+    fn forwarded(fields: &[(&'static str, &'static str)], is_trusted: bool) -> HeaderMap {
+        let mut headers = of(fields);
+        let client = "192.0.2.7".parse().expect("an address");
+        let server = Some("127.0.0.1:5000".parse().expect("an address"));
+        forward(&mut headers, &Sender { client, server, is_trusted }, false);
+        headers
+    }
+
+    #[test]
+    fn what_a_stranger_says_about_clients_is_dropped_however_it_is_written() {
+        let headers = forwarded(
+            &[
+                ("host", "shop.example"),
+                ("x-forwarded-for", "10.0.0.1"),
+                ("x_forwarded_for", "10.0.0.1"),
+                ("x-forwarded_proto", "https"),
+                ("x-forwarded-user", "root"),
+                ("forwarded", "for=10.0.0.1"),
+                ("x-real-ip", "10.0.0.1"),
+            ],
+            false,
+        );
+        assert_eq!(
+            headers,
+            of(&[
+                ("host", "shop.example"),
+                ("x-forwarded-for", "192.0.2.7"),
+                ("forwarded", "for=192.0.2.7;host=\"shop.example\";proto=http"),
+                ("x-forwarded-proto", "http"),
+                ("x-forwarded-host", "shop.example"),
+                ("x-forwarded-port", "5000"),
+            ])
+        );
+    }
+
+    #[test]
+    fn what_a_proxy_that_is_trusted_says_stays_and_it_is_added_to_the_chain() {
+        let headers = forwarded(
+            &[
+                ("host", "shop.example"),
+                ("x-forwarded-for", "198.51.100.9"),
+                ("x-forwarded-proto", "https"),
+                ("forwarded", "for=198.51.100.9"),
+            ],
+            true,
+        );
+        assert_eq!(headers["x-forwarded-for"], "198.51.100.9, 192.0.2.7");
+        assert_eq!(headers["x-forwarded-proto"], "https");
+        assert_eq!(headers["forwarded"], "for=198.51.100.9, for=192.0.2.7;host=\"shop.example\";proto=http");
+    }
+
+    #[test]
+    fn fields_of_the_connection_stay_behind_but_no_client_can_name_host_or_length_among_them() {
+        let headers = forwarded(
+            &[
+                ("host", "shop.example"),
+                ("content-length", "3"),
+                ("connection", "close, x-secret, host, content-length"),
+                ("x-secret", "1"),
+                ("keep-alive", "timeout=5"),
+                ("te", "trailers"),
+                ("transfer-encoding", "chunked"),
+                ("upgrade", "websocket"),
+            ],
+            false,
+        );
+        let left: Vec<_> =
+            headers.keys().map(HeaderName::as_str).filter(|name| !name.contains("forwarded")).collect();
+        assert_eq!(left, ["host", "content-length"]);
+    }
+}

@@ -1,0 +1,29 @@
+//! A connection to a backend on loan.
+
+use std::sync::Arc;
+
+use hyper::client::conn::http1::SendRequest;
+
+use crate::balancer::Balancer;
+use crate::claim::Claim;
+use crate::http::sent::Sent;
+
+/// A connection to a backend while one answer comes through it.
+#[derive(Debug)]
+pub(crate) struct Lent {
+    pub(crate) balancer: Arc<Balancer>,
+    pub(crate) claim: Claim,
+    pub(crate) sender: SendRequest<Sent>,
+}
+
+impl Lent {
+    /// The answer is there as a whole. One that is dropped instead is closed.
+    pub(crate) fn give_back(self) {
+        let Self { balancer, claim, sender } = self;
+        let key = claim.key;
+        balancer.pool.put(key, sender);
+        // What waits for a backend that is drained is closed before the drained backend is told of.
+        balancer.end_waiting();
+        drop(claim);
+    }
+}

@@ -1,0 +1,62 @@
+//! Connections to backends that wait for the next request. One waits for a second at most: a backend ends a connection that is
+//! silent for longer (Node after five seconds, gunicorn after two), and a request that is sent at that moment would be lost.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use balance::Key;
+use hyper::client::conn::http1::SendRequest;
+
+use crate::clock;
+use crate::http::sent::Sent;
+
+/// How long a connection waits.
+const WAIT: Duration = Duration::from_secs(1);
+/// How many wait for each backend.
+const MOST: usize = 64;
+
+/// Those that wait, each with the time until which it does. The last ones of a backend have waited the shortest.
+type Waiting = BTreeMap<Key, Vec<(SendRequest<Sent>, Duration)>>;
+
+/// All connections that wait.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    waiting: Mutex<Waiting>,
+}
+
+impl Pool {
+    /// A connection to this backend that has waited.
+    pub(crate) async fn take(&self, key: Key) -> Option<SendRequest<Sent>> {
+        loop {
+            let (mut sender, until) = self.waiting().get_mut(&key)?.pop()?;
+            // It is ready once the end of the last answer has been seen, and never if the backend has closed it.
+            if until > clock::now() && sender.ready().await.is_ok() {
+                return Some(sender);
+            }
+        }
+    }
+
+    /// Keeps one whose answer is there as a whole.
+    pub(crate) fn put(&self, key: Key, sender: SendRequest<Sent>) {
+        let mut waiting = self.waiting();
+        let waiting = waiting.entry(key).or_default();
+        if waiting.len() < MOST && !sender.is_closed() {
+            waiting.push((sender, clock::now() + WAIT));
+        }
+    }
+
+    /// Closes those that have waited long enough, and those whose backend is not to be used: when the next ones will have.
+    pub(crate) fn end(&self, now: Duration, is_ready: impl Fn(Key) -> bool) -> Option<Duration> {
+        let mut waiting = self.waiting();
+        waiting.retain(|key, senders| {
+            senders.retain(|(sender, until)| *until > now && !sender.is_closed());
+            !senders.is_empty() && is_ready(*key)
+        });
+        waiting.values().flatten().map(|(_, until)| *until).min()
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
