@@ -61,9 +61,14 @@ impl Begun {
     }
 }
 
+/// The status of a run of a slot, as its own file says, or as it was when the run was about to be started.
+pub(crate) fn status_of(slot: &Path, number: u64) -> Option<Status> {
+    Status::read_run(slot, number).or_else(|| read(slot, number))
+}
+
 /// The status of a run that was about to be started, if the file says so. A line that was only half written is that of a run that
 /// was not started.
-pub(crate) fn read(slot: &Path, number: u64) -> Option<Status> {
+fn read(slot: &Path, number: u64) -> Option<Status> {
     let bytes = durable::state(&slot.parent()?.join(FILE), MAX_FILE_BYTES).ok()?;
     let slot = slot.file_name()?.to_str()?.parse().ok()?;
     let name = name(&slot, number);

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use formation::{Exit, State};
 use os_process::{ProcessId, boot_id};
 
-use crate::layout;
 use crate::spec::Spec;
 use crate::status::{self, Status};
+use crate::{begun, layout};
 
 /// The main process of a run whose supervisor has died.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ fn runs(slot: &Path) -> Vec<Status> {
     let current = Status::read(slot).ok().flatten();
     let filling = current.as_ref().map(|status| status.run);
     let others = layout::numbers(slot).into_iter().filter(|number| Some(*number) != filling);
-    current.into_iter().chain(others.filter_map(|number| Status::read_run(slot, number))).collect()
+    current.into_iter().chain(others.filter_map(|number| begun::status_of(slot, number))).collect()
 }
 
 #[cfg(test)]

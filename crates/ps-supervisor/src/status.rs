@@ -21,7 +21,7 @@ use timetable::Course;
 use crate::layout::MAX_FILE_BYTES;
 use crate::limits::InForce;
 use crate::restart::Deaths;
-use crate::{Error, begun, layout};
+use crate::{Error, layout};
 
 pub(crate) const STATUS_FILE: &str = "status.json";
 const RUN_FILE: &str = "run.json";
@@ -241,10 +241,9 @@ impl Status {
         lines.split_off(lines.len().saturating_sub(LAST_LINES))
     }
 
-    /// The status of one run, if it can be read; of one that was about to be started, what it was then.
+    /// The status of one run, if it can be read.
     pub(crate) fn read_run(slot: &Path, number: u64) -> Option<Self> {
-        let own = read(layout::run_directory(slot, number).join(RUN_FILE)).ok()?;
-        own.or_else(|| begun::read(slot, number))
+        read(layout::run_directory(slot, number).join(RUN_FILE)).ok().flatten()
     }
 
     /// Writes the status of a slot atomically, also where something else lies in the file's place. It is not synced: after

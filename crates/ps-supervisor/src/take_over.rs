@@ -10,7 +10,6 @@ use formation::{Exit, OutOfMemory, ProcessType, Slot, State};
 use os_process::{ProcessId, boot_id, since_boot};
 use ps_rollout::Role;
 
-use crate::layout;
 use crate::limits::Limited;
 use crate::means::Means;
 use crate::output::Output;
@@ -22,6 +21,7 @@ use crate::run_name::RunName;
 use crate::seat_table::{AfterDeath, Beside, Held, Then};
 use crate::state::Place;
 use crate::status::{self, Status};
+use crate::{begun, layout};
 
 /// The runs of a slot, and the state in which its seat begins.
 pub(crate) struct Found {
@@ -62,7 +62,7 @@ pub(crate) fn find(
     let numbers = left.into_iter().chain(alive.iter().copied().filter(|n| *n > 0));
     // For the run that fills the slot, the slot's status is as good as the run's own file.
     let read = |number| {
-        if written == Some(number) { None } else { Status::read_run(directory, number).map(Box::new) }
+        if written == Some(number) { None } else { begun::status_of(directory, number).map(Box::new) }
     };
     let mut runs: BTreeMap<u64, Option<Box<Status>>> = numbers.map(|number| (number, read(number))).collect();
     let number = current(written.unwrap_or(0), &runs);
