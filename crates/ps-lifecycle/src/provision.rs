@@ -14,14 +14,20 @@ use crate::session::Session;
 /// How long whoever finishes waits for somebody else who changes the app.
 const PATIENCE_SECONDS: &str = "600";
 
-/// Has what is recorded of an app made true if this program dies before the value is dropped. `None`: nobody would do so, as where
-/// there is no root.
-pub(crate) fn make(session: &Session, app: &AppName) -> Option<Provision> {
+/// Has what is recorded of an app that is stopped made true if this program dies before the value is dropped. `None`: nobody would do so,
+/// as where there is no root. None is started for an app of which nothing lives: it would end with this verb.
+pub(crate) fn for_stop(session: &Session, app: &AppName) -> Option<Provision> {
     let scheduler = session.world.scheduler_name(app).ok()?;
-    leave(session, app, &scheduler, None)
+    let will = last_will(session, &scheduler, finishing(app))?;
+    let native = Native::new(&session.world);
+    if native.lives(app) {
+        native.provide_for(app, &will)
+    } else {
+        native.provide_with_a_living_root(app, &will)
+    }
 }
 
-/// The same for an app that is to have this scheduler.
+/// The same before a deploy of an app that is to have this scheduler.
 pub(crate) fn for_deploy(session: &Session, app: &AppName, scheduler: &SchedulerName) -> Option<Provision> {
     leave(session, app, scheduler, None)
 }

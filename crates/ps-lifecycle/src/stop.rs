@@ -32,7 +32,7 @@ pub(crate) fn stop_locked(session: &Session, lock: &AppLock, app: &App, which: &
     if *which != Which::All {
         return end(session, app, which, false);
     }
-    let _provision = provision::make(session, &app.name);
+    let _provision = provision::for_stop(session, &app.name);
     // A full disk must not keep instances alive. So if the mark cannot be written, the instances are stopped nevertheless,
     // and it is tried again afterwards.
     let wish = Wish::set(&session.world, &app.name, false);

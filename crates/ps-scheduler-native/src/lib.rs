@@ -34,8 +34,8 @@ use formation::{AppName, Slot, Which};
 use ps_apps::World;
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Ended, Entry, Error, Leftover, LogLine, LogRequest, OneOff, OsProcess, Plan,
-    Requester, Scheduler, SignalOrder, Signalled, StopOrder, Stopped, Task,
+    AppStatus, DeployOutcome, Ended, Entry, Error, Instance, Leftover, LogLine, LogRequest, OneOff,
+    OsProcess, Plan, Requester, Scheduler, SignalOrder, Signalled, StopOrder, Stopped, Task,
 };
 
 use crate::one_off::OneOffs;
@@ -101,6 +101,14 @@ impl Native {
     /// there is no root, and none can be started.
     pub fn provide_for(&self, app: &AppName, will: &LastWill) -> Option<Provision> {
         root::provide_for(&self.service(app), will)
+    }
+
+    /// Whether a supervisor or an instance of an app lives.
+    pub fn lives(&self, app: &AppName) -> bool {
+        let service = self.service(app);
+        let is_live = |instance: &Instance| instance.pid.is_some();
+        service.connect().is_some()
+            || status::instances(&service).is_ok_and(|found| found.iter().any(is_live))
     }
 
     /// Whether a root lives.

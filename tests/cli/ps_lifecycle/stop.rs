@@ -56,6 +56,19 @@ fn a_type_or_an_instance_is_stopped_and_started_alone() {
 const SLOW: &str = "trap 'sleep 8; echo finished; exit 0' TERM; echo up; while :; do sleep 0.1; done";
 
 #[test]
+fn a_stop_of_what_is_stopped_starts_no_root() {
+    let home = Home::running("tick", "web: faultapp --tick 5\n", &[]);
+    let root = home.path("lib/data/scheduler-native/.root");
+    assert!(root.exists(), "one was started");
+    home.does(&["ps-lifecycle", "stop", "tick"]);
+    home.is_silent();
+    std::fs::remove_dir_all(&root).expect("a root was there");
+    home.does(&["ps-lifecycle", "stop", "tick"]);
+    assert!(!root.exists(), "the second stop started a root");
+    assert_eq!(home.states("tick"), table(&[("web.1", "stopped")]));
+}
+
+#[test]
 fn a_stop_waits_as_long_as_a_type_is_given_to_end_however_short_the_grace_of_the_app_is() {
     let home = Home::running("slow", &format!("web: {SLOW}\nworker: {SLOW}\n"), &["--scale", "worker=1"]);
     for (key, seconds) in [("stop", "1"), ("web.stop", "600"), ("worker.stop", "600")] {
