@@ -1,10 +1,15 @@
-//! Reads many apps at once, on every CPU, if there are enough apps to make that faster.
+//! Reads many apps at once, on every CPU, if there are enough apps to make that faster. A thread takes a few apps at a time,
+//! so that none idles while another has many left.
 
 use std::num::NonZero;
+use std::sync::Mutex;
 use std::thread;
+use std::vec;
 
 /// Fewer apps than this are read faster than a thread is started.
 const FEW: usize = 64;
+/// How many apps a thread takes at a time.
+const BLOCK: usize = 16;
 
 /// The results of `read` for all items, in the order of the items.
 pub(crate) fn map<T: Send, R: Send>(items: Vec<T>, read: impl Fn(T) -> R + Sync) -> Vec<R> {
@@ -17,30 +22,78 @@ pub(crate) fn map_with<S, T: Send, R: Send>(
     make: impl Fn() -> S + Sync,
     read: impl Fn(&S, T) -> R + Sync,
 ) -> Vec<R> {
-    let part = |part: Vec<T>| {
-        let reader = make();
-        part.into_iter().map(|item| read(&reader, item)).collect::<Vec<R>>()
-    };
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    if items.len() < FEW || threads == 1 {
-        return part(items);
-    }
-    let mut parts = split(items, threads);
-    let last = parts.pop().unwrap_or_default();
-    let part = &part;
+    let threads = if items.len() < FEW { 1 } else { cpus() };
+    let queue = Queue::of(items);
+    let work = || queue.work(&make, &read);
     thread::scope(|scope| {
-        let others: Vec<_> = parts.into_iter().map(|items| scope.spawn(move || part(items))).collect();
-        let mine = part(last);
-        let others = others.into_iter().flat_map(|other| other.join().expect("a reader does not panic"));
-        others.chain(mine).collect()
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut parts = work();
+        parts.extend(others.into_iter().flat_map(|other| other.join().expect("a reader does not panic")));
+        in_order(parts)
     })
 }
 
-/// Splits items into parts, in order; all parts but the last have the same length.
-fn split<T>(items: Vec<T>, parts: usize) -> Vec<Vec<T>> {
-    let length = items.len().div_ceil(parts).max(1);
-    let mut items = items.into_iter();
-    (0..parts).map(|_| items.by_ref().take(length).collect()).collect()
+/// What `wait` returns, and beside it the results of [`map_with`]. One of the threads calls `wait` first, and reads what is
+/// left when that has returned: whoever is waited for finds a CPU free.
+pub(crate) fn map_beside<A: Send, S, T: Send, R: Send>(
+    items: Vec<T>,
+    make: impl Fn() -> S + Sync,
+    read: impl Fn(&S, T) -> R + Sync,
+    wait: impl FnOnce() -> A + Send,
+) -> (A, Vec<R>) {
+    if items.is_empty() {
+        return (wait(), Vec::new());
+    }
+    let queue = Queue::of(items);
+    let work = || queue.work(&make, &read);
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| (wait(), work()));
+        let others: Vec<_> = (2..cpus()).map(|_| scope.spawn(work)).collect();
+        let mut parts = work();
+        parts.extend(others.into_iter().flat_map(|other| other.join().expect("a reader does not panic")));
+        let (answer, rest) = waiting.join().expect("neither a question nor a reader panics");
+        parts.extend(rest);
+        (answer, in_order(parts))
+    })
+}
+
+fn cpus() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// The items that nobody has taken yet, and the number of the first of them.
+struct Queue<T>(Mutex<(usize, vec::IntoIter<T>)>);
+
+/// The results of items that stood beside each other, after the number of the first.
+type Part<R> = (usize, Vec<R>);
+
+impl<T> Queue<T> {
+    fn of(items: Vec<T>) -> Self {
+        Self(Mutex::new((0, items.into_iter())))
+    }
+
+    /// Takes items until none is left.
+    fn work<S, R>(&self, make: impl Fn() -> S, read: impl Fn(&S, T) -> R) -> Vec<Part<R>> {
+        let reader = make();
+        let mut parts = Vec::new();
+        while let Some((first, items)) = self.take() {
+            parts.push((first, items.into_iter().map(|item| read(&reader, item)).collect()));
+        }
+        parts
+    }
+
+    fn take(&self) -> Option<(usize, Vec<T>)> {
+        let mut left = self.0.lock().expect("nothing panics while it holds the lock");
+        let items: Vec<T> = left.1.by_ref().take(BLOCK).collect();
+        let first = left.0;
+        left.0 += items.len();
+        (!items.is_empty()).then_some((first, items))
+    }
+}
+
+fn in_order<R>(mut parts: Vec<Part<R>>) -> Vec<R> {
+    parts.sort_unstable_by_key(|(first, _)| *first);
+    parts.into_iter().flat_map(|(_, results)| results).collect()
 }
 
 #[cfg(test)]
@@ -49,11 +102,23 @@ mod tests {
 
     #[test]
     fn the_order_stays_whatever_the_number() {
-        for count in [0, 1, FEW - 1, FEW, FEW + 1, 1000] {
-            let doubled = map((0..count).collect(), |n| n * 2);
-            assert_eq!(doubled, (0..count).map(|n| n * 2).collect::<Vec<_>>());
+        for count in [0, 1, BLOCK, FEW - 1, FEW, FEW + 1, 1000] {
+            let items = || (0..count).collect::<Vec<usize>>();
+            let doubled: Vec<usize> = (0..count).map(|n| n * 2).collect();
+            assert_eq!(map(items(), |n| n * 2), doubled);
+            assert_eq!(map_beside(items(), || 2, |by, n| n * by, || "answer"), ("answer", doubled));
         }
-        assert_eq!(split(vec![1, 2, 3, 4, 5], 3), [vec![1, 2], vec![3, 4], vec![5]]);
-        assert_eq!(split(vec![1], 3), [vec![1], vec![], vec![]]);
+    }
+
+    #[test]
+    fn all_is_read_while_somebody_is_waited_for() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let read = |(): &(), n: usize| {
+            let _ = tell.send(n);
+            n
+        };
+        let deadline = std::time::Duration::from_secs(60);
+        let wait = move || (0..1000).map_while(|_| told.recv_timeout(deadline).ok()).count();
+        assert_eq!(map_beside((0..1000).collect(), || (), read, wait).0, 1000);
     }
 }

@@ -2,8 +2,6 @@
 //! together.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::thread;
 
 use anyhow::Result;
 use formation::AppName;
@@ -19,6 +17,8 @@ use crate::wanted;
 
 const PLUGIN: &str = "ps";
 const AT_ONCE: usize = 256;
+/// How many rows are made, at most, while schedulers are waited for: no row is handed out before they have answered.
+const AHEAD: usize = 4096;
 
 /// Passes each row, as `render` writes it, on as soon as it is read: one for each subject, with all values or only
 /// that of `flag`.
@@ -37,33 +37,37 @@ pub(crate) fn each<T: Send>(
         _ => Questions::about(world, apps),
     };
     let are_native = std::mem::take(&mut questions.are_native);
-    thread::scope(|scope| {
-        let (mut seen, mut asked) = if questions.are_asked() {
-            (BTreeMap::new(), Some(scope.spawn(move || questions.answers(world))))
-        } else {
-            (questions.answers(world), None)
+    let native_row = |reader: &Reader<'_>, app: &AppName| {
+        render(reader.app(app, flag, Some(status::native(&reader.native, app))))
+    };
+    let ahead = if questions.are_asked() { AHEAD } else { 0 };
+    let natives = apps.iter().zip(&are_native).take(ahead).filter(|(_, is_native)| **is_native);
+    let natives = natives.map(|(app, _)| app).collect();
+    let (mut seen, read) = parallel::map_beside(natives, reader, native_row, || questions.answers(world));
+    // The rows of the first native apps, in the order in which they are wanted.
+    let mut read = read.into_iter();
+    // So many at a time that a report of very many is handed out as it is read, and never held as a whole.
+    for (apps, are_native) in apps.chunks(AT_ONCE).zip(are_native.chunks(AT_ONCE)) {
+        let wanted = apps.iter().zip(are_native).map(|(app, is_native)| {
+            if *is_native { Wanted::Native(app, read.next()) } else { Wanted::Other(app, seen.remove(app)) }
+        });
+        let row = |reader: &Reader<'_>, wanted| match wanted {
+            Wanted::Native(_, Some(row)) => row,
+            Wanted::Native(app, None) => native_row(reader, app),
+            Wanted::Other(app, seen) => render(reader.app(app, flag, seen)),
         };
-        // So many at a time that a report of very many is handed out as it is read, and never held as a whole.
-        for (apps, are_native) in apps.chunks(AT_ONCE).zip(are_native.chunks(AT_ONCE)) {
-            if let Some(asked) = asked.take() {
-                // While somebody is waited for, files are read.
-                let natives = apps.iter().zip(are_native).filter(|(_, is_native)| **is_native);
-                let read = |native: &Native, app: &AppName| (app.clone(), status::native(native, app));
-                let natives = natives.map(|(app, _)| app).collect();
-                seen.extend(parallel::map_with(natives, || native_of(world), read));
-                seen.extend(asked.join().expect("a question to a scheduler does not panic"));
-            }
-            let asked =
-                apps.iter().zip(are_native).map(|(app, is_native)| (app, *is_native, seen.remove(app)));
-            let row = |reader: &Reader<'_>, (app, is_native, seen): (&AppName, bool, Option<Seen>)| {
-                let seen = seen.or_else(|| is_native.then(|| status::native(&reader.native, app)));
-                render(reader.app(app, flag, seen))
-            };
-            let rows = parallel::map_with(asked.collect(), reader, row);
-            rows.into_iter().try_for_each(&mut *visit)?;
-        }
-        Ok(())
-    })
+        let rows = parallel::map_with(wanted.collect(), reader, row);
+        rows.into_iter().try_for_each(&mut *visit)?;
+    }
+    Ok(())
+}
+
+/// What a row is made of.
+enum Wanted<'a, T> {
+    /// Files; or it was made already, while somebody was waited for.
+    Native(&'a AppName, Option<T>),
+    /// What was said of the app, if anybody was asked.
+    Other(&'a AppName, Option<Seen>),
 }
 
 /// The native scheduler, without CPU and memory.
