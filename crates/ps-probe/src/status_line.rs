@@ -5,6 +5,9 @@
 const LONGEST: usize = 8192;
 /// How much of an invalid line is shown, in characters.
 const SHOWN: usize = 60;
+/// What a server with TLS answers to a request without: an alert, version 3 of the record layer.
+const ALERT: [u8; 2] = [0x15, 3];
+const SPEAKS_TLS: &str = "it speaks TLS and not plain http: set the scheme of the check to https";
 
 /// A status line that may not be whole yet.
 #[derive(Debug, Default)]
@@ -25,6 +28,8 @@ impl StatusLine {
     pub(crate) fn why_cut_off(&self) -> String {
         if self.bytes.is_empty() {
             "it closed the connection without an answer".to_owned()
+        } else if self.bytes.starts_with(&ALERT) {
+            SPEAKS_TLS.to_owned()
         } else {
             format!("it closed the connection in the middle of its first line, {}", self.shown())
         }
@@ -46,7 +51,11 @@ impl StatusLine {
         let is_success = words.next().is_some_and(|code| {
             code.len() == 3 && code.starts_with(b"2") && code.iter().all(u8::is_ascii_digit)
         });
-        if is_http && is_success { Ok(()) } else { Err(format!("it answered {}", self.shown())) }
+        match (is_http && is_success, self.bytes.starts_with(&ALERT)) {
+            (true, _) => Ok(()),
+            (false, true) => Err(SPEAKS_TLS.to_owned()),
+            (false, false) => Err(format!("it answered {}", self.shown())),
+        }
     }
 
     fn shown(&self) -> String {

@@ -112,6 +112,14 @@ fn what_else_is_answered_is_told() {
             r#"it answered "HTTP/1.1 500 Internal Server Error""#,
         ),
         (b"\x16\x03\x01\x02\x00\n", r#"it answered "\u{16}\u{3}\u{1}\u{2}\0""#),
+        (
+            b"\x15\x03\x01\x00\x02\x02\x46",
+            "it speaks TLS and not plain http: set the scheme of the check to https",
+        ),
+        (
+            b"\x15\x03\x03\x00\x02\x02\n\x15",
+            "it speaks TLS and not plain http: set the scheme of the check to https",
+        ),
         (b"HTTP/1.1 20", r#"it closed the connection in the middle of its first line, "HTTP/1.1 20""#),
         (b"", "it closed the connection without an answer"),
     ] {

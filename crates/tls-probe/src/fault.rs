@@ -7,6 +7,8 @@ use rustls::{AlertDescription, Error};
 
 /// How much of an answer without TLS is shown, in bytes.
 const SHOWN: usize = 40;
+/// What to do about a server that has several certificates.
+const NAME: &str = "if it wants to know for which name it is asked, set the header Host of the check";
 
 /// The opening of a session, as far as it is known.
 #[derive(Debug)]
@@ -90,9 +92,15 @@ impl Opening {
                     "{what}: it wants a certificate of its client, and a check has none; a `command` may ask"
                 )
             }
-            AlertDescription::UnrecognisedName | AlertDescription::HandshakeFailure if !self.is_named => {
+            AlertDescription::UnrecognisedName if !self.is_named => format!("{what}: {NAME}"),
+            AlertDescription::HandshakeFailure if self.is_named => {
                 format!(
-                    "{what}: if it wants to know for which name it is asked, set the header Host of the check"
+                    "{what}: it may want a certificate of its client, or an old cipher; a `command` may ask"
+                )
+            }
+            AlertDescription::HandshakeFailure => {
+                format!(
+                    "{what}: {NAME}; if it wants a certificate of its client, or an old cipher, a `command` may ask"
                 )
             }
             _ => what,

@@ -206,7 +206,12 @@ fn who_has_no_tls_is_told_from_who_has_another_one() {
         (
             // The alert handshake_failure.
             b"\x15\x03\x03\x00\x02\x02\x28",
-            "ADDRESS refused the TLS handshake (HandshakeFailure): if it wants to know for which name it is asked, set the header Host of the check",
+            "ADDRESS refused the TLS handshake (HandshakeFailure): if it wants to know for which name it is asked, set the header Host of the check; if it wants a certificate of its client, or an old cipher, a `command` may ask",
+        ),
+        (
+            // The alert unrecognized_name.
+            b"\x15\x03\x03\x00\x02\x02\x70",
+            "ADDRESS refused the TLS handshake (UnrecognisedName): if it wants to know for which name it is asked, set the header Host of the check",
         ),
         (
             b"\x15\x03\x03\x00\x02\x02\x46",

@@ -195,7 +195,7 @@ fn a_get_by_https_is_answered_by_a_server_with_tls_and_with_the_content_that_is_
 }
 
 #[test]
-fn what_a_get_by_https_meets_instead_is_told_with_the_address_and_with_what_to_do() {
+fn what_a_get_by_https_or_by_http_meets_instead_is_told_with_what_to_do() {
     let short = || Check { timeout: Duration::from_secs(1), ..by_https("") };
     for (command, check, told) in [
         (
