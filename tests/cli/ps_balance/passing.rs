@@ -71,6 +71,7 @@ fn a_client_that_reads_slowly_gets_everything_and_others_are_served_meanwhile() 
         let _ = stream.read(&mut byte);
         let answer = if byte[0] == b'!' { &sent[..] } else { b"small\n" };
         let _ = stream.write_all(answer);
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
     });
     let balance = Balance::before(&[&server], &[]);
     let mut slow = balance.connect();

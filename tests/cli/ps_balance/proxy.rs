@@ -15,6 +15,8 @@ fn mirror(first: usize) -> Server {
         let mut bytes = vec![0; first];
         if stream.read_exact(&mut bytes).is_ok() {
             let _ = stream.write_all(format!("{}\n", bytes.escape_ascii()).as_bytes());
+            // Bytes that nobody reads would have the connection reset before the answer has arrived.
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
         }
     })
 }
