@@ -35,6 +35,9 @@ fn await_instances(terminal: &Terminal, what: &str, is_there: impl Fn(&[(String,
 fn on_a_terminal_each_instance_has_one_line_which_is_rewritten() {
     let home = Home::new();
     let source = home.source("shop", PROCFILE);
+    // What starts goes on when it was seen.
+    let startup = r#"[{"type": "startup", "command": ["test", "-e", "go"], "wait": 1, "attempts": 1000}]"#;
+    home.write("shop/app.json", &format!(r#"{{"healthchecks": {{"web": {startup}, "worker": {startup}}}}}"#));
     let slots = ["web.1", "web.2", "worker.1"];
     let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "web=2", "worker=1"];
     for (words, said, last) in [
@@ -44,12 +47,14 @@ fn on_a_terminal_each_instance_has_one_line_which_is_rewritten() {
         (&["ps-lifecycle", "start", "shop"], "starting", "up"),
         (&["ps-lifecycle", "rebuild", "shop"], "starting", "up"),
     ] {
+        let _ = std::fs::remove_file(home.path("shop/go"));
         let mut terminal = Terminal::start(&home, words, SIZE.0, SIZE.1);
         if !said.is_empty() {
             await_instances(&terminal, "all are shown at once", |rows| {
                 rows.len() == slots.len() && rows.iter().any(|(_, state)| state == said)
             });
         }
+        home.write("shop/go", "");
         assert_eq!(terminal.wait(), Some(0), "{}", terminal.written());
         await_instances(&terminal, &format!("{words:?}: each has its last line"), |rows| {
             rows == all(&slots, last)

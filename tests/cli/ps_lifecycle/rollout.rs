@@ -14,6 +14,23 @@ const WEB: &str = "web: exec faultapp --say first --tick 60\n";
 /// A release that can be told from the first by what it runs.
 const NEXT: &str = "web: exec faultapp --say second --tick 60\n";
 
+/// A source whose runs are ready when they are told to ([`go_on`]), and not before: what a rollout does until then lasts until a test has
+/// seen it, however busy the machine is.
+fn held(home: &Home, name: &str, procfile: &str) -> String {
+    let startup = r#"[{"type": "startup", "command": ["test", "-e", "go"], "wait": 1, "attempts": 1000}]"#;
+    home.write(&format!("{name}/app.json"), &format!(r#"{{"healthchecks": {{"web": {startup}}}}}"#));
+    home.source(name, procfile)
+}
+
+fn go_on(source: &str) {
+    fs::write(PathBuf::from(source).join("go"), "").expect("written");
+}
+
+fn hold(source: &str) {
+    // It may not have been told to go on yet.
+    let _ = fs::remove_file(PathBuf::from(source).join("go"));
+}
+
 fn service(home: &Home) -> PathBuf {
     home.path("lib/data/scheduler-native/shop")
 }
@@ -69,6 +86,11 @@ enum Fact {
 const FACTS: [Fact; 5] = [Fact::Submitted, Fact::Taken, Fact::Beside, Fact::Moved, Fact::Committed];
 
 impl Fact {
+    /// Whether it comes when the new run is ready.
+    fn is_of_the_ready(self) -> bool {
+        matches!(self, Self::Moved | Self::Committed)
+    }
+
     /// Waits until it is so; `before` is the revision that there was.
     fn comes(self, home: &Home, before: u64) {
         let is_so = || match self {
@@ -104,9 +126,10 @@ fn a_trial_lives_beside_the_old_run_and_the_slot_keeps_its_port() {
     let _listening = listening();
     let home = Home::running("shop", "web: exec faultapp --say first --listen $PORT\n", &[]);
     let (pids, port) = (home.pids("shop"), home.status("shop")[0]["port"].clone());
-    let source = home.source("shop", "web: exec faultapp --say second --listen $PORT\n");
+    let source = held(&home, "shop", "web: exec faultapp --say second --listen $PORT\n");
     let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
     Fact::Beside.comes(&home, 1);
+    go_on(&source);
     let ran = deploy.ended();
     assert_eq!(ran.status, Some(0), "{ran:?}");
     assert!(ran.stderr.contains("web.1 is up\n"), "{ran:?}");
@@ -166,7 +189,7 @@ fn a_restart_that_fails_leaves_the_very_processes_and_so_does_one_that_is_refuse
 fn a_deploy_that_is_cancelled_leaves_the_very_processes() {
     let home = Home::running("shop", WEB, &[]);
     let (pids, state) = (home.pids("shop"), home.settings());
-    let source = home.source("next", NEXT);
+    let source = held(&home, "next", NEXT);
     for fact in [Fact::Taken, Fact::Beside] {
         let mut deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
         deploy.until_it_minds_signals();
@@ -182,12 +205,17 @@ fn a_deploy_that_is_cancelled_leaves_the_very_processes() {
 #[test]
 fn a_deploy_that_is_killed_at_any_step_is_finished_or_put_back_and_the_same_verb_ends_as_wanted() {
     let home = Home::running("shop", WEB, &[]);
-    let (first, next) = (home.source("first", WEB), home.source("next", NEXT));
+    let (first, next) = (home.source("first", WEB), held(&home, "next", NEXT));
     for fact in FACTS {
         let before = revision(&home);
+        hold(&next);
         let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
+        if fact.is_of_the_ready() {
+            go_on(&next);
+        }
         fact.comes(&home, before);
         kill(deploy);
+        go_on(&next);
         home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
         is_whole(&home, "second");
         home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &first]);
@@ -197,21 +225,28 @@ fn a_deploy_that_is_killed_at_any_step_is_finished_or_put_back_and_the_same_verb
 
 #[test]
 fn a_restart_that_is_killed_at_any_step_is_finished_without_it() {
-    let home = Home::running("shop", WEB, &[]);
+    let home = Home::new();
+    let source = held(&home, "shop", WEB);
+    go_on(&source);
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
     for file in ["next.json", "rollout.json"] {
         let before = home.pids("shop");
+        hold(&source);
         let restart = home.start(&["ps-lifecycle", "restart", "shop"]);
         eventually(file, || if service(&home).join(file).exists() { Ok(()) } else { Err(String::new()) });
         kill(restart);
+        go_on(&source);
         home.does(&["ps-lifecycle", "restart", "shop"]);
         is_whole(&home, "first");
         assert_ne!(home.pids("shop"), before);
     }
     // Nobody looks on: what was taken in is carried out all the same.
     let before = home.pids("shop");
+    hold(&source);
     let restart = home.start(&["ps-lifecycle", "restart", "shop"]);
     Fact::Taken.comes(&home, 0);
     kill(restart);
+    go_on(&source);
     eventually("another process has the slot", || match home.pids("shop") {
         pids if pids.len() == 1 && pids != before && running(&home, "first") == 1 => Ok(()),
         pids => Err(format!("{pids:?}")),
@@ -223,12 +258,17 @@ fn a_restart_that_is_killed_at_any_step_is_finished_without_it() {
 #[test]
 fn a_supervisor_that_is_killed_at_any_step_is_succeeded_by_one_that_goes_on() {
     let home = Home::running("shop", WEB, &[]);
-    let (first, next) = (home.source("first", WEB), home.source("next", NEXT));
+    let (first, next) = (home.source("first", WEB), held(&home, "next", NEXT));
     for fact in [Fact::Taken, Fact::Beside, Fact::Moved, Fact::Committed] {
         let before = revision(&home);
+        hold(&next);
         let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
+        if fact.is_of_the_ready() {
+            go_on(&next);
+        }
         fact.comes(&home, before);
         kill_supervisor(&home);
+        go_on(&next);
         let ran = deploy.ended();
         assert_eq!(ran.status, Some(0), "{fact:?}: {ran:?}");
         // Where it was killed after the last word, the next verb has another one started.
@@ -241,16 +281,21 @@ fn a_supervisor_that_is_killed_at_any_step_is_succeeded_by_one_that_goes_on() {
 #[test]
 fn where_program_and_supervisor_are_killed_the_next_verb_ends_as_wanted() {
     let home = Home::running("shop", WEB, &[]);
-    let (first, next) = (home.source("first", WEB), home.source("next", NEXT));
+    let (first, next) = (home.source("first", WEB), held(&home, "next", NEXT));
     for fact in [Fact::Taken, Fact::Beside, Fact::Moved] {
         let before = revision(&home);
+        hold(&next);
         let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
+        if fact.is_of_the_ready() {
+            go_on(&next);
+        }
         fact.comes(&home, before);
         kill(deploy);
         kill_supervisor(&home);
         // What was recorded before is what counts: the deploy never said that it was done.
         home.does(&["ps-lifecycle", "start", "shop"]);
         is_whole(&home, "first");
+        go_on(&next);
         home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
         is_whole(&home, "second");
         home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &first]);
@@ -260,7 +305,7 @@ fn where_program_and_supervisor_are_killed_the_next_verb_ends_as_wanted() {
 #[test]
 fn a_stop_during_a_rollout_is_taken_and_nothing_of_it_comes_up_again() {
     let home = Home::running("shop", WEB, &["--scale", "web=2"]);
-    let next = home.source("next", NEXT);
+    let next = held(&home, "next", NEXT);
     let both = |home: &Home| {
         eventually("old and new", || {
             let seen = (running(home, "first"), running(home, "second"));
@@ -271,6 +316,7 @@ fn a_stop_during_a_rollout_is_taken_and_nothing_of_it_comes_up_again() {
     both(&home);
     kill(deploy);
     home.does(&["ps-lifecycle", "stop", "shop", "web.2"]);
+    go_on(&next);
     assert_eq!(home.states("shop")["web.2"], "stopped");
     eventually("the rest has ended its rollout", || {
         let seen = (home.states("shop"), running(&home, "first") + running(&home, "second"));
@@ -286,6 +332,7 @@ fn a_stop_during_a_rollout_is_taken_and_nothing_of_it_comes_up_again() {
     assert_eq!((running(&home, "first"), running(&home, "second")), (0, 2));
     let first = home.source("first", WEB);
     home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &first]);
+    hold(&next);
     let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
     both(&home);
     kill(deploy);
@@ -301,7 +348,7 @@ fn a_rollout_that_ends_with_a_stop_that_was_killed_as_well_does_not_keep_the_app
     let home =
         Home::running("shop", "web: trap '' TERM; while :; do faultapp --say first --tick 1; done\n", &[]);
     home.does(&["ps-set", "shop", "stop-timeout-seconds", "2"]);
-    let next = home.source("next", NEXT);
+    let next = held(&home, "next", NEXT);
     let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
     eventually("old and new", || match running(&home, "second") {
         1 => Ok(()),
@@ -324,7 +371,7 @@ fn a_rollout_that_ends_with_a_stop_that_was_killed_as_well_does_not_keep_the_app
 #[test]
 fn a_supervisor_that_does_not_answer_any_more_is_named_and_its_rollout_goes_on_when_it_does() {
     let home = Home::running("shop", WEB, &[]);
-    let (next, before) = (home.source("next", NEXT), revision(&home));
+    let (next, before) = (held(&home, "next", NEXT), revision(&home));
     let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
     Fact::Beside.comes(&home, before);
     signal_supervisor(&home, Signal::STOP);
@@ -333,6 +380,7 @@ fn a_supervisor_that_does_not_answer_any_more_is_named_and_its_rollout_goes_on_w
     assert!(ran.stderr.contains("it gave no answer within 10 s"), "{ran:?}");
     assert_eq!(running(&home, "first"), 1, "nobody touches what ran");
     signal_supervisor(&home, Signal::CONT);
+    go_on(&next);
     eventually("it ends its rollout", || match (running(&home, "first"), revision(&home) > before) {
         (0, true) => Ok(()),
         seen => Err(format!("{seen:?}")),
@@ -344,7 +392,7 @@ fn a_supervisor_that_does_not_answer_any_more_is_named_and_its_rollout_goes_on_w
 #[test]
 fn a_supervisor_that_is_told_to_end_in_a_rollout_ends_all_and_no_other_takes_its_place() {
     let home = Home::running("shop", WEB, &[]);
-    let (next, before) = (home.source("next", NEXT), revision(&home));
+    let (next, before) = (held(&home, "next", NEXT), revision(&home));
     let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
     Fact::Beside.comes(&home, before);
     signal_supervisor(&home, Signal::TERM);
@@ -362,7 +410,7 @@ fn a_supervisor_that_is_told_to_end_in_a_rollout_ends_all_and_no_other_takes_its
 #[test]
 fn a_slot_that_only_the_new_release_has_is_stopped_after_its_deploy_was_killed() {
     let home = Home::running("shop", WEB, &[]);
-    let next = home.source("next", NEXT);
+    let next = held(&home, "next", NEXT);
     let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next, "--scale", "web=2"]);
     eventually("web.2 has come up", || match running(&home, "second") {
         2 => Ok(()),
@@ -370,6 +418,7 @@ fn a_slot_that_only_the_new_release_has_is_stopped_after_its_deploy_was_killed()
     });
     kill(deploy);
     home.does(&["ps-lifecycle", "stop", "shop", "web.2"]);
+    go_on(&next);
     eventually("the rollout is over, and web.2 has no part in it", || {
         let seen =
             (running(&home, "first"), running(&home, "second"), service(&home).join("next.json").exists());
@@ -436,10 +485,14 @@ fn stop_first_never_runs_two_and_after_a_failure_the_earlier_release_runs_again_
 #[test]
 fn overlap_has_both_until_the_new_ones_are_ready_and_one_afterwards() {
     let home = Home::running("shop", WEB, &[]);
-    let next = home.source("next", NEXT);
-    home.write("next/app.json", r#"{"formation": {"web": {"quantity": 1, "strategy": "overlap"}}}"#);
+    let next = held(&home, "next", NEXT);
+    let checks = fs::read_to_string(home.path("next/app.json")).expect("it was written");
+    let mut app_json: serde_json::Value = serde_json::from_str(&checks).expect("JSON");
+    app_json["formation"] = serde_json::json!({"web": {"quantity": 1, "strategy": "overlap"}});
+    home.write("next/app.json", &app_json.to_string());
     let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
     Fact::Beside.comes(&home, 1);
+    go_on(&next);
     assert_eq!(deploy.ended().status, Some(0));
     is_whole(&home, "second");
     let states: BTreeMap<String, String> = home.states("shop");
