@@ -250,10 +250,10 @@ fn a_start_or_a_stop_that_is_killed_leaves_no_wish_that_contradicts_what_runs() 
         home.does(&["ps-lifecycle", "stop", "shop"]);
         let verb = home.start(&[&["ps-lifecycle"], words].concat());
         until_it_runs(&home, "faultapp --tick 60");
-        kill(verb, Signal::KILL);
+        let ran = kill(verb, Signal::KILL);
         eventually("it is to be brought back", || match restore(&home).as_str() {
             "true" => Ok(()),
-            other => Err(format!("{words:?}: {other}")),
+            other => Err(format!("{words:?}: {other}: {ran:?}")),
         });
         home.does(&["ps-lifecycle", "start", "shop"]);
     }

@@ -193,7 +193,7 @@ fn files_that_are_no_files_are_refused_at_once() {
             1,
             &[name, "is not a file but a FIFO"],
         );
-        assert!(ran.took.as_secs() < 5, "{ran:?}");
+        assert!(ran.took.as_secs() < 60, "{ran:?}");
         fs::remove_file(&path).expect("it was there");
         std::os::unix::fs::symlink("/dev/zero", &path).expect("a link");
         home.refuses(&["ps-lifecycle", "deploy", "shop", "--dir", &source], 1, &[name]);
