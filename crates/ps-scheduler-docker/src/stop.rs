@@ -21,8 +21,8 @@ use crate::{cron, image_file, label, recover};
 const LOOK: Duration = Duration::from_millis(100);
 /// How long the executor of a rollout is waited for before the lock is tried again.
 const ASKING: Duration = Duration::from_secs(2);
-/// How long after the last SIGKILL everything must be gone.
-const MARGIN: Duration = Duration::from_secs(10);
+/// How long after the grace period everything must be gone. Whoever carries the order out gives the engine as long.
+const MARGIN: Duration = Duration::from_secs(30);
 
 /// Carries out the order. Stopping a whole app also ends what an interrupted rollout has left of it.
 pub(crate) fn stop(
