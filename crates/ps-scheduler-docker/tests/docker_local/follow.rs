@@ -16,7 +16,7 @@ use crate::place::{Place, SOCKET, shop};
 const COUNTING: &str =
     "trap 'echo last; exit 0' TERM; i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done";
 /// Says which of its lives it is, and ends; its container keeps the count.
-const DYING: &str = "n=$(cat /tmp/n 2>/dev/null || echo 0); echo $((n+1)) >/tmp/n; echo life $n; sleep 1.5; echo over $n; exit 3";
+const DYING: &str = "n=$(cat /tmp/n 2>/dev/null || echo 0); echo $((n+1)) >/tmp/n; echo life $n; sleep 4; echo over $n; exit 3";
 
 /// Follows the logs of everything from now on, in another thread, until nobody listens any more.
 fn follow(place: &Place) -> Receiver<LogLine> {
