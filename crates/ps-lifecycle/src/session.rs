@@ -273,7 +273,7 @@ fn line(progress: &Progress) -> Option<String> {
         Progress::Started(slot) => Some(format!("{slot} is starting")),
         Progress::Ready(slot) => Some(format!("{slot} is up")),
         Progress::Ended(slot, exit) => Some(format!("{slot} ended{}", exit.map(how).unwrap_or_default())),
-        Progress::Now { .. } | Progress::Aside | Progress::Alone => None,
+        Progress::Now { .. } | Progress::Fates(_) | Progress::Aside | Progress::Alone => None,
     }
 }
 

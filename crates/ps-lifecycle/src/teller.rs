@@ -120,7 +120,7 @@ impl Teller {
 
     /// Takes in what happens. Where it is to be said in a line, that is left to the caller, and the answer is true.
     pub(crate) fn hears(&self, app: &AppName, progress: &Progress) -> bool {
-        self.note(app, |board, now| board.hear(progress, now).into_iter().collect());
+        self.note(app, |board, now| board.hear(progress, now));
         let is_of_instance = matches!(
             progress,
             Progress::Started(_) | Progress::Ready(_) | Progress::Ended(..) | Progress::Now { .. }

@@ -32,8 +32,12 @@ pub fn conclude(
     let left_out = failures.first().map(|(slot, failure)| (failure.clone(), Some(slot.clone())));
     let answer = match cause.map(|cause| (cause.failure, cause.slot)).or(left_out) {
         None => Ok(DeployOutcome::from(fates)),
-        Some((Failure::Cancelled, _)) => Err(Error::Cancelled),
+        Some((Failure::Cancelled, _)) => {
+            (requester.tell)(Progress::Fates(fates));
+            Err(Error::Cancelled)
+        }
         Some((failure @ (Failure::NotRecorded(_) | Failure::Stopped), _)) => {
+            (requester.tell)(Progress::Fates(fates));
             let reason = format!("the new release {failure}");
             Err(Error::Backend { context: format!("deploy {app}"), reason })
         }

@@ -215,6 +215,8 @@ pub enum Progress {
         /// What it waits for, or why it ended: a phrase for people.
         note: Option<String>,
     },
+    /// What has come of each slot in a rollout whose error does not say it, such as [`Error::Cancelled`].
+    Fates(BTreeMap<Slot, Fate>),
     /// From now on until [`Progress::Alone`] hooks write to the terminal themselves.
     Aside,
     /// The hooks have ended.

@@ -1,12 +1,16 @@
 //! `--format json` of the verbs that change what runs: an object for each event, and how it all ended in the last one.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
 use rustix::pipe::fcntl_setpipe_size;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::home::{Home, eventually};
+use crate::program::Running;
 use crate::schema;
 
 const PROCFILE: &str = "web: faultapp --tick 60\nworker: faultapp --tick 60\n";
@@ -97,6 +101,38 @@ fn a_failure_has_its_reason_with_the_instance_and_at_the_end() {
     assert!(last["reason"].as_str().is_some_and(|reason| reason.contains("web.1 of shop")), "{last}");
     let rows = events(&home, &["ps-lifecycle", "restart", "nobody", "--format", "json"], 20);
     assert_eq!(rows.len(), 1, "{rows:#?}");
+}
+
+#[test]
+fn a_cancelled_rollout_says_of_each_instance_what_has_come_of_it() {
+    let home = Home::running("shop", PROCFILE, &[]);
+    let before = home.pids("shop");
+    let source = home.source("slow", "web: sleep 1000\nworker: sleep 1000\n");
+    home.write(
+        "slow/app.json",
+        r#"{"formation": {"web": {"ready": "notify", "start_timeout_seconds": 600}}}"#,
+    );
+    let told_to = home.path("events");
+    let mut command = home.command(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--format", "json"]);
+    command.stdout(fs::File::create(&told_to).expect("a file")).stderr(Stdio::null()).process_group(0);
+    let mut deploy = Running::begin(command);
+    let rows = || -> Vec<Value> {
+        let text = fs::read_to_string(&told_to).expect("readable");
+        // The last line may be half written.
+        text.split_inclusive('\n').filter_map(|line| serde_json::from_str(line).ok()).collect()
+    };
+    eventually("web.1 is starting", || {
+        let told = told(&rows());
+        if told.iter().any(|row| row == "start web.1 begun") { Ok(()) } else { Err(format!("{told:?}")) }
+    });
+    deploy.signal(Signal::INT);
+    let ran = deploy.ended();
+    let rows = rows();
+    assert_eq!(ran.status, Some(1), "{rows:#?}");
+    place(&told(&rows), "result web.1 kept");
+    let last = rows.last().expect("there are events");
+    assert_eq!((&last["phase"], &last["outcome"]), (&"verb".into(), &"cancelled".into()), "{rows:#?}");
+    assert_eq!(home.pids("shop"), before);
 }
 
 #[test]

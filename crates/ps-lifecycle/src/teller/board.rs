@@ -91,16 +91,18 @@ impl Board {
     }
 
     /// Takes in what a scheduler tells.
-    pub(super) fn hear(&mut self, progress: &Progress, now: Instant) -> Option<Turn> {
-        match progress {
+    pub(super) fn hear(&mut self, progress: &Progress, now: Instant) -> Vec<Turn> {
+        let turn = match progress {
             Progress::Note(text) => Some(self.said(Phase::Note, text, now)),
             Progress::Output(text) => Some(self.said(Phase::Output, text, now)),
             Progress::Started(slot) => self.begins(slot, None, None, now),
             Progress::Ready(slot) => self.is_ready(slot, None, now),
             Progress::Ended(slot, exit) => self.has_ended(slot, None, exit.map(in_words), now),
             Progress::Now { slot, run, state, note } => self.see(slot, *run, *state, note.clone(), now),
+            Progress::Fates(fates) => return self.fates(fates, now),
             Progress::Aside | Progress::Alone => None,
-        }
+        };
+        turn.into_iter().collect()
     }
 
     fn see(
@@ -227,7 +229,7 @@ impl Board {
                 turns.extend(self.fates(fates, now));
                 turns
             }
-            // What has become of each instance is not told then.
+            // What has become of each instance was told before, where it is known.
             Err(error) => {
                 let word = if matches!(error, Error::Cancelled) { "cancelled" } else { "unknown" };
                 let is_new =
