@@ -180,8 +180,14 @@ mod tests {
         ];
         let known = ["web", "worker"].map(|name| name.parse().expect("legal")).into();
         let max = formation::Quantity::ONE;
-        let rule =
-            Scaling { asked: &[], replaces: false, known: Some(&known), max, may_scale_release: false };
+        let rule = Scaling {
+            asked: &[],
+            replaces: false,
+            known: Some(&known),
+            compose: None,
+            max,
+            may_scale_release: false,
+        };
         for (offered, expected, by) in rows {
             let (formation, source) = offered.apply(rule, &before).expect("nothing is wrong with it");
             let words: Vec<_> =

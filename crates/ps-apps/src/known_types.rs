@@ -53,6 +53,12 @@ impl World {
         }
     }
 
+    /// The name of the Compose file whose services are the [known types](World::known_types); `None`: they are those of a
+    /// Procfile, or the app has neither.
+    pub fn compose_file(&self, app: &AppName) -> Result<Option<String>, Error> {
+        if self.current_procfile(app).is_some() { Ok(None) } else { Ok(self.source_record(app)?.compose) }
+    }
+
     fn services(&self, app: &AppName) -> Result<Option<BTreeSet<ProcessType>>, Error> {
         let services = self.source_record(app)?.services;
         let types: BTreeSet<_> = services.keys().filter_map(|name| name.parse().ok()).collect();

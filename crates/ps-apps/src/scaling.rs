@@ -45,6 +45,8 @@ pub struct Scaling<'a> {
     pub replaces: bool,
     /// The types of the Procfile; `None` if the app has none.
     pub known: Option<&'a BTreeSet<ProcessType>>,
+    /// The Compose file whose services stand in for a Procfile, if one does.
+    pub compose: Option<&'a str>,
     /// The value of `max`: one instance per CPU.
     pub max: Quantity,
     /// Whether `release` may have instances, as Dokku lets it.
@@ -82,7 +84,11 @@ pub enum RefusedScaling {
         cpus: Quantity,
     },
     /// A type that the Procfile does not have cannot be scaled up.
-    #[error("{name} is not in the Procfile, which has {known}{}", hint(nearest.as_deref()))]
+    #[error(
+        "{name} is not in {}, which has {known}{}",
+        compose.as_deref().unwrap_or("the Procfile"),
+        hint(nearest.as_deref())
+    )]
     Unknown {
         /// The type asked for.
         name: String,
@@ -90,6 +96,8 @@ pub enum RefusedScaling {
         nearest: Option<String>,
         /// Every type of the Procfile, comma-separated.
         known: String,
+        /// The Compose file whose services these are, if they are.
+        compose: Option<String>,
     },
     /// More is subtracted than there is.
     #[error("process type {name} has {count}: {taken} cannot be taken away; {name}=0 stops every instance")]
@@ -294,6 +302,7 @@ impl Scaling<'_> {
             name: name.to_owned(),
             nearest: types().filter(is_near).min_by_key(distance).map(str::to_owned),
             known: types().collect::<Vec<_>>().join(", "),
+            compose: self.compose.map(str::to_owned),
         }
     }
 }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use durable::{Directory, Pin};
-use formation::{AppName, Formation, ProcessType, Quantity};
+use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity};
 use serde::{Deserialize, Serialize};
 
 use crate::scope::Scope;
@@ -54,6 +54,11 @@ pub struct StoredFormation {
 }
 
 impl StoredFormation {
+    /// What every new app has: `web=1`.
+    pub fn of_a_new_app() -> Self {
+        Self { scale: vec![StoredEntry { name: FIRST_TYPE.to_owned(), count: 1 }], old: Vec::new() }
+    }
+
     /// The wanted counts that would be accepted today: those of `scale` alone.
     pub fn wanted(&self) -> Formation {
         wanted(&self.scale)

@@ -17,6 +17,8 @@ use crate::{APP_JSON, Checkout, Error};
 pub struct Counts {
     offered: OfferedCounts,
     known: Option<BTreeSet<ProcessType>>,
+    /// The Compose file that they are from.
+    compose: Option<String>,
     /// The counts of types for which nothing is stored yet: those of a Compose file.
     usual: Vec<StoredEntry>,
     max: Quantity,
@@ -53,7 +55,8 @@ impl Counts {
         });
         let usual = usual.collect();
         let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-        Ok(Self { offered, known, usual, max: Quantity::new(cpus).unwrap_or(Quantity::ONE) })
+        let compose = checkout.record.compose.clone().filter(|_| procfile.is_none());
+        Ok(Self { offered, known, compose, usual, max: Quantity::new(cpus).unwrap_or(Quantity::ONE) })
     }
 
     /// The formation that this deploy wants, and where it comes from (`None`: it is the stored one).
@@ -62,7 +65,9 @@ impl Counts {
         world: &World,
         app: &AppName,
     ) -> Result<(StoredFormation, Option<FormationOrigin>), Error> {
-        let mut stored = world.formation(app)?;
+        // A plan can be asked for before there is an app.
+        let is_app = world.is_app(app)?;
+        let mut stored = if is_app { world.formation(app)? } else { StoredFormation::of_a_new_app() };
         let is_first = world.deploy_source(app)?.is_none();
         for usual in &self.usual {
             match stored.scale.iter_mut().find(|entry| entry.name == usual.name) {
@@ -76,6 +81,7 @@ impl Counts {
             asked: &[],
             replaces: false,
             known: self.known.as_ref(),
+            compose: self.compose.as_deref(),
             max: self.max,
             may_scale_release: false,
         };

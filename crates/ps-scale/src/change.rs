@@ -25,6 +25,8 @@ pub(crate) struct Change {
     pub(crate) asked: Vec<AskedCount>,
     pub(crate) replaces: bool,
     pub(crate) known: Option<BTreeSet<ProcessType>>,
+    /// The Compose file that they are from.
+    pub(crate) compose: Option<String>,
 }
 
 pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
@@ -153,11 +155,11 @@ pub(crate) fn to_deploy(
 impl Change {
     fn of(world: &World, app: &AppName, args: &Args) -> Result<Self> {
         let asked = parse(world, &args.counts, AskedCount::parse)?;
-        let known = world.known_types(app)?;
+        let (known, compose) = (world.known_types(app)?, world.compose_file(app)?);
         if args.clear {
-            return Ok(Self { asked: first_counts(known.as_ref()), replaces: true, known });
+            return Ok(Self { asked: first_counts(known.as_ref()), replaces: true, known, compose });
         }
-        Ok(Self { asked, replaces: args.replace, known })
+        Ok(Self { asked, replaces: args.replace, known, compose })
     }
 
     /// The formation that `before` becomes, and the types that were named.
@@ -170,6 +172,7 @@ impl Change {
             asked: &self.asked,
             replaces: self.replaces,
             known: self.known.as_ref(),
+            compose: self.compose.as_deref(),
             max: cpus(),
             may_scale_release: world.inside_dokku(),
         };

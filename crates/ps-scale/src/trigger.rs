@@ -74,7 +74,7 @@ fn set_scale(world: &World, app: &AppName, flags: &SetScale, args: &Args) -> Res
     let words = args.counts.get(2..).unwrap_or_default();
     // Dokku hands on what stands in an app.json, with each deploy again.
     let asked = change::parse(world, words, AskedCount::parse_in_file)?;
-    let change = Change { asked, replaces: flags.clears, known: world.known_types(app)? };
+    let change = Change { asked, replaces: flags.clears, known: world.known_types(app)?, compose: None };
     let before = print::read(world, app)?;
     let is_real = change.apply(world, &before)?.0 != before;
     let store = || change::store(world, app, FormationOrigin::Trigger, &change);
@@ -95,7 +95,7 @@ fn set_can_scale(world: &World, app: &AppName, can_scale: &str) -> Result<Outcom
 
 /// Types that the new Procfile has come in at 0; those that it has no more end.
 fn follow_procfile(world: &World, app: &AppName) -> Result<Outcome> {
-    let change = Change { asked: Vec::new(), replaces: false, known: world.known_types(app)? };
+    let change = Change { asked: Vec::new(), replaces: false, known: world.known_types(app)?, compose: None };
     change::store(world, app, world.formation_origin(app)?, &change)?;
     Ok(Outcome::Done)
 }

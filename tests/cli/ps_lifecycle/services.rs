@@ -284,7 +284,12 @@ services:
     );
     // An app.json beside the Compose file changes nothing about which types there are.
     home.write("src/app.json", r#"{"healthchecks": {}}"#);
-    home.does(&["ps-lifecycle", "deploy", &app, "--dir", &source(&home)]);
+    let deploy = ["ps-lifecycle", "deploy", &app, "--dir", &source(&home)];
+    home.does(&deploy);
+    let says = "worked is not in compose.yaml, which has import, migrate, worker: did you mean worker?";
+    let scaled = home.run(&["ps-scale", &app, "worked=1"]);
+    assert_eq!((scaled.status, &*scaled.stderr), (Some(1), &*format!("ps-scale: {says}\n")));
+    home.refuses(&[&deploy[..], &["--scale", "worked=1"]].concat(), 1, &[says]);
     eventually("import has done its work", || {
         let states = home.states(&app);
         if states["import.1"] == "stopped" { Ok(()) } else { Err(format!("{states:?}")) }

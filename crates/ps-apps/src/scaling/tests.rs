@@ -30,6 +30,7 @@ fn apply(row: &Row, replaces: bool) -> Result<(String, String), String> {
         asked: &asked,
         replaces,
         known: known.as_ref(),
+        compose: None,
         max: Quantity::new(4).expect("a count"),
         may_scale_release: false,
     };
@@ -137,7 +138,14 @@ fn a_deploy_takes_a_part_of_the_cpus_and_what_is_no_part_is_refused() {
     let count = |word: &str, cpus: u64| {
         let asked = [AskedCount::parse_share(word).map_err(|refused| refused.to_string())?];
         let max = Quantity::new(cpus).expect("a count");
-        let scaling = Scaling { asked: &asked, replaces: false, known: None, max, may_scale_release: false };
+        let scaling = Scaling {
+            asked: &asked,
+            replaces: false,
+            known: None,
+            compose: None,
+            max,
+            may_scale_release: false,
+        };
         let before = StoredFormation { scale: vec![], old: vec![] };
         let after = scaling.apply(&before).map_err(|refused| refused.to_string())?;
         Ok::<_, String>(words(&after.scale))

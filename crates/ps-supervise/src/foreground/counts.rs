@@ -128,8 +128,14 @@ fn of_files(root: &Path, notes: &mut Vec<String>) -> Result<Option<(BTreeMap<Str
     let app_json = app_json.iter().map(|(name, count)| AskedCount::exactly(name, *count)).collect();
     let dokku_scale = parse_dokku_scale(&read(root, DOKKU_SCALE)?)?;
     let offered = OfferedCounts { arguments: Vec::new(), app_json, dokku_scale };
-    let rule =
-        Scaling { asked: &[], replaces: false, known: None, max: Quantity::ONE, may_scale_release: true };
+    let rule = Scaling {
+        asked: &[],
+        replaces: false,
+        known: None,
+        compose: None,
+        max: Quantity::ONE,
+        may_scale_release: true,
+    };
     let (formation, source) = offered.apply(rule, &StoredFormation::default())?;
     let count = |(name, count): (&str, i64)| (name.to_owned(), u16::try_from(count).unwrap_or(0));
     let counts = formation.effective().into_iter().map(count).filter(|(name, _)| name != RELEASE);
