@@ -18,6 +18,7 @@ use ps_scheduler::{Intent, Plan, Scheduler};
 use ps_scheduler_docker::DockerLocal;
 
 use crate::args::{DeployArgs, TellingArgs};
+use crate::scripts::Scripts;
 use crate::session::Session;
 use crate::source_args::SourceArgs;
 use crate::{address, archive, images, interrupted, journal, plan, provision, release, scripts, stop, watch};
@@ -148,7 +149,8 @@ fn dry_run(world: &World, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
         say::warning(&format!("{app} moves to {name}: what {earlier} runs of it ends when that is done"));
     }
     let scheduler = ps_schedulers::named(world, &name);
-    plan::show(scheduler.as_ref(), release, &wanted, &Intent::Deploy, args.json || args.telling.is_json())
+    let scripts = Scripts::of(world, &release, &app_json, checkout.record.prepared.as_ref())?;
+    plan::show(scheduler.as_ref(), release, &wanted, scripts, args.json || args.telling.is_json())
 }
 
 fn deploy(

@@ -10,9 +10,10 @@ use ps_apps::{App, StoredEntry, StoredFormation};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_release::Release;
-use ps_scheduler::{AppStatus, Foreseen, Intent, Outlook, Plan, Scheduler, foresee};
+use ps_scheduler::{AppStatus, Foreseen, ForeseenTask, Intent, Outlook, Plan, Scheduler, Task, foresee};
 
 use crate::args::ConvergeArgs;
+use crate::scripts::Scripts;
 use crate::session::Session;
 use crate::{converge, release};
 
@@ -26,18 +27,37 @@ pub(crate) fn print(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
     write(&rows(session, &app, &wanted, &stored, args)?, args.json || args.telling.is_json())
 }
 
-/// Prints a row for each slot of the plan; [`Outcome::No`] if something is unknown.
+/// Prints the plan of a deploy: a row for each slot, and for each task that runs before and after them;
+/// [`Outcome::No`] if something is unknown.
 pub(crate) fn show(
     scheduler: &dyn Scheduler,
     release: Release,
     wanted: &Formation,
-    intent: &Intent,
+    scripts: Scripts,
     is_json: bool,
 ) -> Result<Outcome> {
     let status = scheduler.status_of(&release.app)?;
     warn_of_unknown(&status);
-    let plan = Plan::new(release, wanted, &status.instances, intent, scheduler.usual_strategy());
-    write(&plan.foreseen(&status), is_json)
+    let usual = scheduler.usual_strategy();
+    let plan = Plan::new(release, wanted, &status.instances, &Intent::Deploy, usual);
+    let Scripts { predeploy, first, postdeploy } = scripts;
+    let before: Vec<Task> = predeploy.into_iter().chain(plan.tasks.clone()).chain(first).collect();
+    write_tasks(&before, is_json)?;
+    let outcome = write(&plan.foreseen(&status), is_json)?;
+    write_tasks(postdeploy.as_slice(), is_json)?;
+    Ok(outcome)
+}
+
+fn write_tasks(tasks: &[Task], is_json: bool) -> Result<()> {
+    let mut out = io::stdout().lock();
+    for row in tasks.iter().map(ForeseenTask::of) {
+        if is_json {
+            writeln!(out, "{}", serde_json::to_string(&row)?)?;
+        } else {
+            writeln!(out, "{row}")?;
+        }
+    }
+    Ok(out.flush()?)
 }
 
 fn rows(

@@ -6,7 +6,7 @@ use anyhow::Result;
 use app_json::{AppJson, Script};
 use formation::AppName;
 use ps_apps::{AppLock, Scope, World};
-use ps_release::is_run_here;
+use ps_release::{Release, is_run_here};
 use ps_scheduler::{Effect, Plan, Scheduler, Source, Task};
 use ps_scheduler_docker::DockerLocal;
 
@@ -20,6 +20,39 @@ const PLUGIN: &str = "app-json";
 const RAN: &str = "heroku.postdeploy";
 const EXECUTED: &str = "executed";
 
+/// What is left to be run of the scripts of app.json.
+#[derive(Default)]
+pub(crate) struct Scripts {
+    /// Before everything else.
+    pub(crate) predeploy: Option<Task>,
+    /// In the first deploy, after the process `release`.
+    pub(crate) first: Option<Task>,
+    /// When the new release runs.
+    pub(crate) postdeploy: Option<Task>,
+}
+
+impl Scripts {
+    /// Those of a deploy of this release. `prepared`: the image that `predeploy` has made of its source before.
+    pub(crate) fn of(
+        world: &World,
+        release: &Release,
+        app_json: &AppJson,
+        prepared: Option<&String>,
+    ) -> Result<Self> {
+        if !is_run_here(world, &release.source) {
+            return Ok(Self::default());
+        }
+        let task = |name: &str, command: &str| Task::new(name, command, Effect::NothingChanges);
+        let predeploy = app_json.script(Script::Predeploy).filter(|_| prepared.is_none());
+        let first = app_json.script(Script::FirstDeploy).map(|command| task(FIRST, command));
+        Ok(Self {
+            predeploy: predeploy.map(|command| task(PREDEPLOY, command)),
+            first: if first.is_some() && is_first(world, &release.app)? { first } else { None },
+            postdeploy: postdeploy(world, release, app_json),
+        })
+    }
+}
+
 /// Runs what comes before the new instances, if there are scripts among it; a scheduler sees to a `release` process alone. `prepared`:
 /// the image that `predeploy` has made of this source before. Returns the one that it has made, which the plan has from then on.
 pub(crate) fn before(
@@ -31,14 +64,7 @@ pub(crate) fn before(
 ) -> Result<Option<String>> {
     let (world, app) = (&session.world, &plan.release.app.clone());
     let mut prepared = prepared.cloned();
-    if !is_run_here(world, &plan.release.source) {
-        return Ok(prepared);
-    }
-    let task = |name: &str, command: &str| Task::new(name, command, Effect::NothingChanges);
-    let predeploy = app_json.script(Script::Predeploy).filter(|_| prepared.is_none());
-    let predeploy = predeploy.map(|command| task(PREDEPLOY, command));
-    let first = app_json.script(Script::FirstDeploy).map(|command| task(FIRST, command));
-    let first = if first.is_some() && is_first(world, app)? { first } else { None };
+    let Scripts { predeploy, first, .. } = Scripts::of(world, &plan.release, app_json, prepared.as_ref())?;
     if predeploy.is_none() && first.is_none() {
         return Ok(prepared);
     }
@@ -83,12 +109,13 @@ pub(crate) fn after(
     plan: &Plan,
     app_json: &AppJson,
 ) -> Result<()> {
-    let script = app_json.script(Script::Postdeploy);
-    let Some(command) = script.filter(|_| is_run_here(&session.world, &plan.release.source)) else {
-        return Ok(());
-    };
-    let task = Task::new(POSTDEPLOY, command, Effect::NewReleaseRuns);
+    let Some(task) = postdeploy(&session.world, &plan.release, app_json) else { return Ok(()) };
     run(session, lock, scheduler, plan, &task)
+}
+
+fn postdeploy(world: &World, release: &Release, app_json: &AppJson) -> Option<Task> {
+    let command = app_json.script(Script::Postdeploy).filter(|_| is_run_here(world, &release.source))?;
+    Some(Task::new(POSTDEPLOY, command, Effect::NewReleaseRuns))
 }
 
 fn run(session: &Session, lock: &AppLock, scheduler: &dyn Scheduler, plan: &Plan, task: &Task) -> Result<()> {

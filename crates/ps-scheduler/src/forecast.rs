@@ -11,7 +11,7 @@ use formation::{Formation, ProcessType, Slot, State, Which};
 use ps_rollout::{Rules, Strategy};
 use serde::{Deserialize, Serialize};
 
-use crate::{AppStatus, Change, Intent, Plan, Step};
+use crate::{AppStatus, Change, Effect, Intent, Plan, Step, Task};
 
 /// What would happen to one slot, and why: a row of `--dry-run`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +24,25 @@ pub struct Foreseen {
     pub action: Cow<'static, str>,
     /// Why, for people: one short fragment.
     pub reason: Cow<'static, str>,
+    /// When it runs, in five fields; `None` if always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
     /// The rollout rules for its new instance; `None` if there is none, or if another program decides.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub rules: Option<ForeseenRules>,
+}
+
+/// A task that a deploy would run: a row of `--dry-run`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ForeseenTask<'a> {
+    /// What it is called.
+    task: &'a str,
+    /// Always `run`.
+    action: &'static str,
+    /// When it runs, for people: one short fragment.
+    reason: &'static str,
+    /// The command line.
+    command: &'a str,
 }
 
 /// The rules of a rollout, as they are shown.
@@ -75,8 +91,28 @@ impl Foreseen {
             index: slot.index,
             action: action.into(),
             reason: reason.into(),
+            schedule: None,
             rules: None,
         }
+    }
+}
+
+impl<'a> ForeseenTask<'a> {
+    /// The row of a task.
+    pub fn of(task: &'a Task) -> Self {
+        let reason = match task.effect {
+            Effect::NothingChanges => "once, before the new instances start",
+            Effect::NewReleaseRuns => "once, when the new release runs",
+        };
+        Self { task: task.process_type.as_str(), action: "run", reason, command: &task.command }
+    }
+}
+
+impl fmt::Display for ForeseenTask<'_> {
+    /// The columns for people, with the first line of the command.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = self.command.trim().lines().next().unwrap_or_default();
+        write!(f, "{:<16} {:<8} {}: {line}", self.task, self.action, self.reason)
     }
 }
 
@@ -84,7 +120,8 @@ impl fmt::Display for Foreseen {
     /// The columns for people: `web.1            keep     already as wanted`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let slot = format!("{}.{}", self.process_type, self.index);
-        write!(f, "{slot:<16} {:<8} {}", self.action, self.reason)
+        write!(f, "{slot:<16} {:<8} {}", self.action, self.reason)?;
+        self.schedule.iter().try_for_each(|schedule| write!(f, "; runs by the schedule {schedule}"))
     }
 }
 
@@ -127,8 +164,11 @@ impl Plan {
     pub fn foreseen(&self, status: &AppStatus) -> Vec<Foreseen> {
         of_steps(&self.steps, status, |step| {
             let is_brought_up = matches!(step.change, Change::Start | Change::Replace);
-            let rules = self.rules.get(&step.slot.process_type).filter(|_| is_brought_up);
-            Foreseen { rules: rules.map(ForeseenRules::of), ..of_step(step) }
+            let process_type = &step.slot.process_type;
+            let rules = self.rules.get(process_type).filter(|_| is_brought_up).map(ForeseenRules::of);
+            let process = self.release.process(process_type).filter(|_| step.change != Change::Stop);
+            let schedule = process.and_then(|process| process.settings.schedule.as_ref());
+            Foreseen { rules, schedule: schedule.map(ToString::to_string), ..of_step(step) }
         })
     }
 }

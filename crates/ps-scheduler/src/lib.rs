@@ -26,7 +26,7 @@ pub use error::Error;
 pub use failed_slot::FailedSlot;
 pub use failure::conclude;
 pub use fake::Fake;
-pub use forecast::{Foreseen, ForeseenRules, Outlook, foresee};
+pub use forecast::{Foreseen, ForeseenRules, ForeseenTask, Outlook, foresee};
 pub use instance::{AppStatus, Instance, Limits, Over, Running};
 pub use one_off::{Command, Ended, Entry, OneOff, SHELL, Signals, Streams};
 pub use os_process::OsProcess;

@@ -40,6 +40,33 @@ fn each_script_runs_once_in_each_deploy_in_dokkus_order_and_one_in_the_first_alo
 }
 
 #[test]
+fn a_dry_run_says_which_tasks_would_run_in_their_order_and_runs_none() {
+    let home = Home::new();
+    let source = telling(&home);
+    let mut app_json: serde_json::Value =
+        serde_json::from_slice(&fs::read(home.path("shop/app.json")).expect("written")).expect("JSON");
+    app_json["cron"] = serde_json::json!([{"command": "echo tick", "schedule": "7 3 * * *"}]);
+    home.write("shop/app.json", &app_json.to_string());
+    let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &source];
+    let plan = || -> Vec<String> {
+        let text = home.does(&[&deploy[..], &["--dry-run"]].concat());
+        text.lines().map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ")).collect()
+    };
+    let tasks = ["predeploy run", "release run", "first-postdeploy run"];
+    assert_eq!(plan(), [&tasks[..], &["cron-1.1 keep", "web.1 start", "postdeploy run"]].concat());
+    let rows = home.run(&[&deploy[..], &["--dry-run", "--json"]].concat()).rows();
+    assert_eq!((&rows[0]["task"], &rows[5]["task"]), (&"predeploy".into(), &"postdeploy".into()));
+    assert_eq!(rows[5]["reason"], "once, when the new release runs");
+    assert!(rows[1]["command"].as_str().is_some_and(|command| command.starts_with("echo release ")));
+    assert_eq!((&rows[3]["process_type"], &rows[3]["schedule"]), (&"cron-1".into(), &"7 3 * * *".into()));
+    assert!(rows[4].get("schedule").is_none() && rows[4].get("task").is_none(), "{rows:?}");
+    assert!(!home.path("told").exists() && !home.path("home/shop").exists(), "a dry run does nothing");
+    home.does(&deploy);
+    assert_eq!(told(&home).len(), 4);
+    assert_eq!(plan(), ["predeploy run", "release run", "cron-1.1 keep", "web.1 replace", "postdeploy run"]);
+}
+
+#[test]
 fn where_a_script_fails_before_the_instances_start_what_ran_runs_on() {
     let home = Home::running("shop", WEB, &[]);
     let (before, settings) = (home.pids("shop"), home.settings());
