@@ -74,6 +74,14 @@ fn file(home: &Home, app: &str) -> PathBuf {
     home.path(&format!("lib/data/scheduler-docker-local/{app}/schedule.json"))
 }
 
+/// The file that the watch goes on from is what docs/schemas says of it.
+fn is_as_its_schema_says(home: &Home, app: &str) {
+    let text = fs::read_to_string(file(home, app)).expect("the schedules");
+    let schema = serde_json::from_str(include_str!("../../../docs/schemas/schedule.json")).expect("JSON");
+    let schedules = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(crate::schema::complaints(&schema, &schedules), [""; 0], "{text}");
+}
+
 /// That this time, in seconds since 1970, is due, and nobody has seen to it.
 fn is_due_at(home: &Home, app: &str, seconds: u64) {
     let text = fs::read_to_string(file(home, app)).expect("the schedules");
@@ -120,6 +128,7 @@ fn an_entry_runs_when_its_minute_comes_and_what_became_of_it_is_known() {
         "{warned}"
     );
     assert!(!warned.contains("cron is not heeded"), "{warned}");
+    is_as_its_schema_says(&home, &app);
     let before = row(&home, &app);
     assert!(before["state"] == "scheduled" && before["next"].is_string(), "{before}");
     let mut watch = watch(&home);
@@ -128,6 +137,7 @@ fn an_entry_runs_when_its_minute_comes_and_what_became_of_it_is_known() {
         let row = row(&home, &app);
         told(row["last_exit"] == json!({"code": 3}), || format!("{row} {}", said(&home)))
     });
+    is_as_its_schema_says(&home, &app);
     let after = row(&home, &app);
     assert_eq!(
         (&after["state"], &after["note"]),

@@ -52,6 +52,9 @@ fn check(schema: &Value, value: &Value, at: &str, complaints: &mut Vec<String>) 
             None if schema["additionalProperties"] == false => {
                 complaints.push(format!("{at}: {key} is not in the schema"));
             }
+            None if schema["additionalProperties"].is_object() => {
+                check(&schema["additionalProperties"], value, &format!("{at}.{key}"), complaints);
+            }
             None => (),
         }
     }
