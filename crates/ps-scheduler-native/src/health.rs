@@ -1,8 +1,8 @@
 //! Turns the checks of a plan into those that the supervisor carries out.
 
 use ps_scheduler::{Plan, Process};
-use ps_supervisor::{Health, ProcessSpec, Ready, Spec};
-use type_settings::Whole;
+use ps_supervisor::{Ask, Check, Checks, Health, ProcessSpec, Ready, Scheme, Spec};
+use type_settings::{Checking, Whole};
 
 /// The checks of a type. An app keeps the rules of the version that deployed it until its next deploy. By those of a version
 /// without checks an instance is ready once its process lives.
@@ -12,10 +12,33 @@ pub(crate) fn health(plan: &Plan, process: &Process, earlier: Option<&Spec>) -> 
     (!before.is_some_and(knows_nothing)).then(|| Health {
         ready: ready(process, before),
         deadline: Some(process.deadline()),
-        checks: process.checks.clone(),
+        checks: checks(process, before),
         watchdog: process.settings.watchdog_seconds.map(Whole::seconds),
         only_tells: false,
     })
+}
+
+/// The checks of the release. Versions that made no check by https left them out of the spec, and until the next deploy they stay out: they
+/// were never tried on this app. Where the last verb was to make no checks, nothing shows which version it was.
+fn checks(process: &Process, before: Option<&ProcessSpec>) -> Checks {
+    let mut checks = process.checks.clone();
+    let is_told = |before: &&ProcessSpec| matches!(before.settings.checks, None | Some(Checking::Asked));
+    let known = before.filter(is_told).and_then(|before| before.health.as_ref()).map(|health| &health.checks);
+    if let Some(known) = known {
+        let lists = [
+            (&mut checks.startup, &known.startup),
+            (&mut checks.liveness, &known.liveness),
+            (&mut checks.readiness, &known.readiness),
+        ];
+        for (list, known) in lists {
+            list.retain(|check| !is_by_https(check) || known.contains(check));
+        }
+    }
+    checks
+}
+
+fn is_by_https(check: &Check) -> bool {
+    matches!(&check.ask, Ask::Get(get) if get.scheme == Scheme::Https)
 }
 
 /// The condition that was set. If none was set, a deploy takes the usual one, and every other verb that of the last deploy.
@@ -30,6 +53,9 @@ fn ready(process: &Process, before: Option<&ProcessSpec>) -> Ready {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use ps_supervisor::Get;
     use type_settings::{Ready as Set, TypeSettings};
 
     use super::*;
@@ -55,5 +81,33 @@ mod tests {
         let was_set = before(Ready::Alive, set(Some(Set::Alive)));
         assert_eq!(ready(&web(set(None)), Some(&was_set)), Ready::Listening);
         assert_eq!(ready(&web(set(None)), None), Ready::Listening);
+    }
+
+    #[test]
+    fn a_check_by_https_that_the_last_deploy_left_out_stays_out_until_the_next_one() {
+        let get = |scheme| Check {
+            ask: Ask::Get(Get { scheme, path: "/up".to_owned(), ..Get::default() }),
+            attempts: 3,
+            timeout: Duration::from_secs(5),
+            wait: Duration::from_secs(5),
+            initial_delay: Duration::ZERO,
+            only_warns: false,
+            on_failure: Vec::new(),
+            port: None,
+        };
+        let of = |startup: &[Check]| Checks { startup: startup.to_vec(), ..Checks::default() };
+        let (plain, secure) = (get(Scheme::Http), get(Scheme::Https));
+        let asked = Process { checks: of(&[plain.clone(), secure.clone()]), ..web(set(None)) };
+        let before = |checks, settings| ProcessSpec {
+            health: Some(Health { checks, ..Health::default() }),
+            settings,
+            ..ProcessSpec::default()
+        };
+        let of_earlier_version = before(Checks::default(), set(None));
+        assert_eq!(checks(&asked, Some(&of_earlier_version)), of(&[plain]));
+        assert_eq!(checks(&asked, None), asked.checks);
+        assert_eq!(checks(&asked, Some(&before(of(&[secure]), set(None)))), asked.checks);
+        let disabled = TypeSettings { checks: Some(Checking::Disabled), ..TypeSettings::default() };
+        assert_eq!(checks(&asked, Some(&before(Checks::default(), disabled))), asked.checks);
     }
 }

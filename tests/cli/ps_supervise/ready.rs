@@ -213,6 +213,11 @@ fn what_a_get_by_https_or_by_http_meets_instead_is_told_with_what_to_do() {
             by_https("ok"),
             "; if it does not speak TLS, leave out the scheme of the check)",
         ),
+        (
+            "faultapp --listen --tls",
+            get("/health"),
+            "(it speaks TLS and not plain http: set the scheme of the check to https)",
+        ),
         ("faultapp --listen --accept-and-hang", short(), "(ADDRESS did not answer the TLS handshake within "),
     ] {
         let mut service = web(command, starts_with(vec![check]))
