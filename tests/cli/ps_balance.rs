@@ -2,6 +2,8 @@
 
 #[path = "ps_balance/control.rs"]
 mod control;
+#[path = "ps_balance/crowds.rs"]
+mod crowds;
 #[path = "ps_balance/held.rs"]
 mod held;
 #[path = "ps_balance/http.rs"]
