@@ -18,7 +18,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Begins to connect. Whether that succeeds, [`Self::established`] says once the descriptor is writable.
+    /// Begins to connect. Whether that succeeds is known once the descriptor is writable.
     pub fn begin(address: SocketAddr) -> io::Result<Self> {
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
