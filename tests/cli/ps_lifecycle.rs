@@ -9,6 +9,8 @@ mod pseudo_terminal;
 #[path = "support/second_kernel.rs"]
 mod second_kernel;
 
+#[path = "ps_lifecycle/address.rs"]
+mod address;
 #[path = "ps_lifecycle/after.rs"]
 mod after;
 #[path = "ps_lifecycle/all.rs"]

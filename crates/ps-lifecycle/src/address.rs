@@ -6,6 +6,7 @@ use ps_apps::SchedulerName;
 use ps_release::Release;
 
 use crate::args::DeployArgs;
+use crate::session::Session;
 
 /// What a deploy says of it; `None`: it stays as it is.
 pub(crate) fn asked(args: &DeployArgs, scheduler: &SchedulerName) -> Result<Option<Addresses>> {
@@ -26,4 +27,12 @@ pub(crate) fn give(release: Release, asked: Option<&Addresses>) -> Release {
         Some(asked) => Release { listen: asked.clone(), ..release },
         None => release,
     }
+}
+
+/// Says where a release that runs now is reached, if it has an address.
+pub(crate) fn tell(session: &Session, release: &Release) -> Result<()> {
+    if release.listen.is_empty() {
+        return Ok(());
+    }
+    session.detail(&format!("{} is reached at {}", release.app, release.listen))
 }

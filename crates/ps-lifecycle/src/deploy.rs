@@ -222,6 +222,7 @@ fn conclude(
     (name, plan, app_json): (&SchedulerName, &Plan, &AppJson),
 ) -> Result<()> {
     let app = &plan.release.app;
+    address::tell(session, &plan.release)?;
     watch::note_schedules(&session.world, name, &plan.release);
     scripts::after(session, lock, scheduler, plan, app_json)?;
     session.trigger(lock, "post-deploy", &[app.as_str(), "", "", "latest"])?;

@@ -32,8 +32,16 @@ const UPTIME: &str = "lib/config/checks/--global/default-wait";
 /// Path to content: what is stored. `None` is a directory, or a file that holds no bytes by nature.
 pub(crate) type State = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
-const PACKAGES: [&str; 7] =
-    ["ps-lifecycle", "ps-supervise", "ps-scale", "ps-set", "ps-report", "ps-inspect-sanitize", "faultapp"];
+const PACKAGES: [&str; 8] = [
+    "ps-balance",
+    "ps-lifecycle",
+    "ps-supervise",
+    "ps-scale",
+    "ps-set",
+    "ps-report",
+    "ps-inspect-sanitize",
+    "faultapp",
+];
 /// The directory of the built programs. Those of other packages are built if they are not there.
 pub(crate) fn programs() -> &'static Path {
     static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();

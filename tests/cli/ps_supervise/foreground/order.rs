@@ -46,7 +46,8 @@ fn a_type_starts_once_those_that_it_waits_for_are_ready_and_done_and_what_it_wai
 #[test]
 fn ctrl_c_ends_first_what_depends_on_others() {
     // Each second one takes its time: nothing it depends on is told before it has ended, which is after its line is read.
-    let web = "trap 'sleep 0.5; echo web ends; sleep 0.2; exit 0' TERM; echo web up; while :; do sleep 0.05; done";
+    let web =
+        "trap 'sleep 0.5; echo web ends; sleep 0.2; exit 0' TERM; echo web up; while :; do sleep 0.05; done";
     let source = source(
         &format!("db: {DB}\nweb: {web}\nworker: {}\n", web.replace("web", "worker")),
         r#"{"web": {"quantity": 1, "after": ["db:started"]}, "db": {"quantity": 1}, "worker": {"quantity": 1, "after": ["web:started"]}}"#,

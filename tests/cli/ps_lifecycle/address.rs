@@ -1,0 +1,182 @@
+//! `deploy --listen`: an app is reached at one address, whatever happens to its instances behind it.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::home::{Home, eventually, listening};
+
+const WEB: &str = "web: exec faultapp --listen\n";
+/// How long a client waits for an answer: so long that only one that never comes is a failure.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An address that is free now.
+fn some_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("bound")
+}
+
+/// One request on a connection of its own; what was answered.
+fn ask(address: SocketAddr, path: &str) -> Result<String, String> {
+    let asked = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = asked().map_err(|error| error.to_string())?;
+    answer.split_once("\r\n\r\n").map(|(_, body)| body.trim().to_owned()).ok_or(answer)
+}
+
+/// Clients that ask again and again, until they are told to stop.
+struct Clients {
+    is_over: Arc<AtomicBool>,
+    answered: Arc<AtomicU64>,
+    failures: Arc<Mutex<Vec<String>>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Clients {
+    fn of(address: SocketAddr) -> Self {
+        let (is_over, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let failures = Arc::new(Mutex::new(Vec::new()));
+        let thread = |_| {
+            let (is_over, answered, failures) =
+                (Arc::clone(&is_over), Arc::clone(&answered), Arc::clone(&failures));
+            thread::spawn(move || {
+                while !is_over.load(Ordering::SeqCst) {
+                    match ask(address, "/pid") {
+                        Ok(_) => drop(answered.fetch_add(1, Ordering::SeqCst)),
+                        Err(why) => failures.lock().expect("no panic").push(why),
+                    }
+                    thread::sleep(Duration::from_millis(2));
+                }
+            })
+        };
+        let threads = (0..3).map(thread).collect();
+        Self { is_over, answered, failures, threads }
+    }
+
+    /// Returns when so many more requests were answered.
+    fn go_on(&self, more: u64) {
+        let until = self.answered.load(Ordering::SeqCst) + more;
+        eventually("clients are answered", || {
+            let answered = self.answered.load(Ordering::SeqCst);
+            if answered >= until { Ok(()) } else { Err(format!("{answered} of {until}")) }
+        });
+    }
+
+    /// What failed.
+    fn end(self) -> Vec<String> {
+        self.is_over.store(true, Ordering::SeqCst);
+        for thread in self.threads {
+            thread.join().expect("it does not panic");
+        }
+        std::mem::take(&mut *self.failures.lock().expect("no panic"))
+    }
+}
+
+fn kill_supervisors(home: &Home) {
+    for pid in home.supervisors() {
+        rustix::process::kill_process(pid, Signal::KILL).expect("it runs");
+    }
+}
+
+#[test]
+fn no_request_fails_while_releases_counts_and_supervisors_change_behind_the_address() {
+    let _listening = listening();
+    let home = Home::as_installed();
+    let source = home.source("shop", WEB);
+    let address = some_address();
+    let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &source];
+    let ran = home.run(&[&deploy[..], &["--scale", "web=2", "--listen", &address.to_string()]].concat());
+    assert!(ran.stderr.contains(&format!("shop is reached at {address}\n")), "{ran:?}");
+
+    let clients = Clients::of(address);
+    clients.go_on(20);
+    let before = home.pids("shop");
+    home.does(&deploy);
+    clients.go_on(20);
+    assert!(home.pids("shop").values().all(|pid| !before.values().any(|old| old == pid)), "all are new");
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    for count in ["web=3", "web=1"] {
+        home.does(&["ps-scale", "shop", count]);
+        clients.go_on(20);
+    }
+    let one = home.pids("shop");
+    for _ in 0..3 {
+        kill_supervisors(&home);
+        clients.go_on(20);
+        eventually("another supervisor is there", || {
+            if home.supervisors().is_empty() { Err("none yet".to_owned()) } else { Ok(()) }
+        });
+    }
+    assert_eq!(home.pids("shop"), one, "no instance has noticed");
+    assert_eq!(clients.end(), Vec::<String>::new());
+}
+
+#[test]
+fn the_clients_of_an_app_without_an_address_notice_a_restart() {
+    let _listening = listening();
+    let home = Home::as_installed();
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &home.source("shop", WEB)]);
+    let port = home.status("shop")[0]["port"].as_u64().expect("a port");
+    let clients = Clients::of(format!("127.0.0.1:{port}").parse().expect("an address"));
+    clients.go_on(20);
+    eventually("a request fails", || {
+        home.does(&["ps-lifecycle", "restart", "shop"]);
+        if clients.failures.lock().expect("no panic").is_empty() {
+            Err("none did".to_owned())
+        } else {
+            Ok(())
+        }
+    });
+    assert!(!clients.end().is_empty());
+}
+
+#[test]
+fn a_release_that_is_never_ready_leaves_the_old_one_at_the_address() {
+    let _listening = listening();
+    let home = Home::as_installed();
+    let source = home.source("shop", WEB);
+    let address = some_address();
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--listen", &address.to_string()]);
+    let pid = ask(address, "/pid").expect("it is there");
+    home.write(
+        "shop/app.json",
+        r#"{"healthchecks": {"web": [{"type": "startup", "command": ["false"], "attempts": 1, "wait": 0}]}}"#,
+    );
+    let ran = home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert_eq!(ask(address, "/pid"), Ok(pid));
+}
+
+#[test]
+fn an_address_that_somebody_else_has_is_refused_with_its_holder_and_none_gives_it_up() {
+    let _listening = listening();
+    let home = Home::as_installed();
+    let source = home.source("shop", WEB);
+    let held = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = held.local_addr().expect("bound").to_string();
+    let ran = home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--listen", &taken]);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    let holder = format!("(pid {})", std::process::id());
+    assert!(ran.stderr.contains(&taken) && ran.stderr.contains(&holder), "{ran:?}");
+    assert_eq!(home.run(&["ps-lifecycle", "status", "shop"]).status, Some(20), "it is no app");
+
+    let address = some_address();
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--listen", &address.to_string()]);
+    ask(address, "/").expect("it is there");
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--listen", "none"]);
+    eventually("nobody listens there", || match TcpStream::connect(address) {
+        Ok(_) => Err("somebody does".to_owned()),
+        Err(_) => Ok(()),
+    });
+}
