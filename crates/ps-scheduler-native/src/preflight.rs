@@ -75,7 +75,8 @@ impl Judge<'_> {
                 .and_then(|()| self.command(&slot))
                 .map_err(|reason| self.refusal(&slot, &reason))?;
         }
-        if let Some(reason) = ps_supervisor::address_refusal(self.spec, self.earlier) {
+        if let Some(reason) = ps_supervisor::address_refusal(self.spec, self.earlier, &self.service.directory)
+        {
             return Err(self.refusal(&first, &reason));
         }
         for slot in self.starting {

@@ -27,6 +27,8 @@ use crate::holder;
 
 /// The pause after `ps-balance` could not be started, or ended soon after it was.
 const PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause between two looks for a `ps-balance` that was just being started when its supervisor died.
+const LAST_PAUSE: Duration = Duration::from_secs(16);
 
 /// The address of one app.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub(crate) struct Address {
     pub(crate) is_watched: bool,
     /// Until when no `ps-balance` is started.
     pub(crate) rests_until: Option<Instant>,
+    /// When one is looked for that an earlier supervisor has started, and the pause before that.
+    seeks: Option<(Instant, Duration)>,
 }
 
 impl Address {
@@ -56,7 +60,9 @@ impl Address {
         {
             sockets = Sockets::of(balance.listeners());
         }
-        Self { sockets, balance, table, count, is_watched: false, rests_until: None }
+        let had_one = balance.is_none() && !sockets.is_empty();
+        let seeks = had_one.then(|| (Instant::now() + PAUSE, PAUSE));
+        Self { sockets, balance, table, count, is_watched: false, rests_until: None, seeks }
     }
 
     /// The sockets, in the order of their addresses.
@@ -80,11 +86,12 @@ impl Address {
         if self.balance.is_some() {
             return Ok(());
         }
+        self.table.begin();
+        let first = self.table.untold(Instant::now());
         let fds: Vec<BorrowedFd<'_>> = self.fds().collect();
-        match Balance::start(service, app, &fds) {
+        match Balance::start(service, app, &fds, first) {
             Ok(balance) => {
                 self.balance = Some(balance);
-                self.table.begin();
                 self.count.begin();
                 Ok(())
             }
@@ -100,7 +107,33 @@ impl Address {
         let Some(balance) = self.balance.take() else { return };
         self.count.lost();
         let now = Instant::now();
-        self.rests_until = (now < balance.since + PAUSE).then_some(now + PAUSE);
+        if now < balance.since + PAUSE {
+            // It may have ended because another one has its place.
+            (self.rests_until, self.seeks) = (Some(now + PAUSE), Some((now + PAUSE, PAUSE)));
+        }
+    }
+
+    /// Looks for a `ps-balance` that an earlier supervisor has started, if it is time for that; whether one was found.
+    pub(crate) fn seek(&mut self, service: &Path, now: Instant) -> bool {
+        let Some((_, pause)) = self.seeks.take_if(|(at, _)| *at <= now) else { return false };
+        if self.balance.is_some() {
+            return false;
+        }
+        self.balance = Balance::left(service);
+        let is_found = self.balance.is_some();
+        if is_found {
+            self.table.begin();
+        } else if pause < LAST_PAUSE {
+            self.seeks = Some((now + 2 * pause, 2 * pause));
+        }
+        is_found
+    }
+
+    /// It is looked for now, if it is still to be looked for.
+    pub(crate) fn seek_now(&mut self, service: &Path) -> bool {
+        let now = Instant::now();
+        self.seeks = self.seeks.map(|(_, pause)| (now, pause));
+        self.seek(service, now)
     }
 
     /// Lets `ps-balance` leave, which ends once its connections have ended.
@@ -113,7 +146,8 @@ impl Address {
     /// When something is to be done, if nothing happens before.
     pub(crate) fn due(&self) -> Option<Instant> {
         let again = self.rests_until.filter(|_| self.balance.is_none());
-        again.into_iter().chain(self.table.due()).min()
+        let seeks = self.seeks.map(|(at, _)| at);
+        again.into_iter().chain(seeks).chain(self.table.due()).min()
     }
 
     /// Sends what `ps-balance` was not told yet.

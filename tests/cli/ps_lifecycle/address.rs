@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 
 use crate::home::{Home, eventually, listening};
 
@@ -179,4 +179,111 @@ fn an_address_that_somebody_else_has_is_refused_with_its_holder_and_none_gives_i
         Ok(_) => Err("somebody does".to_owned()),
         Err(_) => Ok(()),
     });
+}
+
+/// An app with two instances that is reached at this address.
+fn reached() -> (Home, SocketAddr) {
+    let (home, address) = (Home::as_installed(), some_address());
+    let source = home.source("shop", WEB);
+    let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "web=2", "--listen"];
+    home.does(&[&deploy[..], &[&address.to_string()]].concat());
+    (home, address)
+}
+
+/// The processes whose command line has this word.
+fn found(home: &Home, word: &str) -> Vec<Pid> {
+    home.processes().into_iter().filter(|(_, words)| words.contains(word)).map(|(pid, _)| pid).collect()
+}
+
+/// Kills one of these processes, once it is there, and waits until it has gone.
+fn kill(look: impl Fn() -> Vec<Pid>) {
+    let pid = eventually("it lives", || look().first().copied().ok_or_else(|| "none".to_owned()));
+    rustix::process::kill_process(pid, Signal::KILL).expect("killed");
+    eventually("it is dead", || if look().contains(&pid) { Err(format!("{pid:?}")) } else { Ok(()) });
+}
+
+#[test]
+fn a_supervisor_that_is_killed_twenty_times_loses_no_request_and_the_next_verb_does_not_wait_for_another() {
+    let _listening = listening();
+    let (home, address) = reached();
+    let clients = Clients::of(address);
+    for _ in 0..20 {
+        kill(|| home.supervisors());
+        clients.go_on(5);
+    }
+    kill(|| home.supervisors());
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    clients.go_on(5);
+    assert_eq!(clients.end(), Vec::<String>::new());
+}
+
+#[test]
+fn where_ps_balance_is_killed_twenty_times_no_connect_is_refused() {
+    let _listening = listening();
+    let (home, address) = reached();
+    let clients = Clients::of(address);
+    for _ in 0..20 {
+        clients.go_on(5);
+        kill(|| found(&home, "ps-balance "));
+    }
+    clients.go_on(5);
+    let failed = clients.end();
+    assert!(failed.iter().all(|why| !why.contains("refused")), "{failed:?}");
+    assert!(ask(address, "/pid").is_ok());
+}
+
+#[test]
+fn where_supervisor_root_and_holder_are_killed_the_next_supervisor_gets_the_sockets_from_ps_balance() {
+    let _listening = listening();
+    let (home, address) = reached();
+    let clients = Clients::of(address);
+    clients.go_on(5);
+    home.without_root();
+    kill(|| found(&home, "--hold-output"));
+    kill(|| home.supervisors());
+    clients.go_on(5);
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    kill(|| home.supervisors());
+    clients.go_on(5);
+    assert_eq!(clients.end(), Vec::<String>::new());
+}
+
+#[test]
+fn an_app_that_nobody_talks_to_has_no_ps_balance_and_one_that_is_stopped_refuses_clients() {
+    let _listening = listening();
+    let (home, address) = reached();
+    assert_eq!(found(&home, "ps-balance "), []);
+    ask(address, "/pid").expect("it is there");
+    assert_eq!(found(&home, "ps-balance ").len(), 1);
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    eventually("nobody listens there, and ps-balance has ended", || {
+        match (TcpStream::connect(address), &found(&home, "ps-balance ")[..]) {
+            (Err(_), []) => Ok(()),
+            left => Err(format!("{left:?}")),
+        }
+    });
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    ask(address, "/pid").expect("it is there again");
+}
+
+#[test]
+fn the_property_changes_the_address_and_takes_it_away_with_the_next_restart() {
+    let _listening = listening();
+    let ((home, first), second) = (reached(), some_address());
+    let gone = |address: SocketAddr| {
+        eventually("nobody listens there", || match TcpStream::connect(address) {
+            Ok(_) => Err("somebody does".to_owned()),
+            Err(_) => Ok(()),
+        });
+    };
+    ask(first, "/pid").expect("it is there");
+    home.does(&["ps-set", "shop", "listen", &second.to_string()]);
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    ask(second, "/pid").expect("it is there");
+    gone(first);
+    home.does(&["ps-set", "shop", "listen", "none"]);
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    gone(second);
+    let own = home.status("shop")[0]["port"].as_u64().expect("a port");
+    ask(format!("127.0.0.1:{own}").parse().expect("an address"), "/pid").expect("it is there");
 }

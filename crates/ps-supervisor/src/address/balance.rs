@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ::balance::wire::{Greeting, Report, Request, VERSION};
+use ::balance::wire::{Greeting, Report, Request, Set, VERSION};
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, Signal};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -61,20 +61,35 @@ pub(crate) enum Heard {
 }
 
 impl Balance {
-    /// Starts one that takes connections of these sockets.
+    /// Starts one that takes connections of these sockets. What it is to go by is there before it is, so that it knows that although
+    /// we may die at any time.
     ///
     /// # Errors
     /// Why it cannot be started, for people.
-    pub(crate) fn start(service: &Path, app: &str, sockets: &[BorrowedFd<'_>]) -> Result<Self, String> {
+    pub(crate) fn start(
+        service: &Path,
+        app: &str,
+        sockets: &[BorrowedFd<'_>],
+        first: Option<Set>,
+    ) -> Result<Self, String> {
         let program =
             os_process::sister(PROGRAM).ok_or("ps-balance is neither beside ps-supervise nor on PATH")?;
         let (ours, theirs) = UnixStream::pair().map_err(|error| format!("start {PROGRAM}: {error}"))?;
         ours.set_nonblocking(true).map_err(|error| format!("start {PROGRAM}: {error}"))?;
         let mut fds = sockets.to_vec();
         fds.push(theirs.as_fd());
+        let mut balance = Self::with(ours, service, app);
+        if let Some(first) = first {
+            balance.say(&Request::Set(first));
+        }
         let pid = spawn(&program, service, &fds)
             .map_err(|error| format!("{} could not be started: {error}", program.display()))?;
-        Ok(Self::with(ours, Pid::from_raw(pid), service, app))
+        Ok(balance.of_process(Pid::from_raw(pid)))
+    }
+
+    /// Whether an earlier supervisor has started one that lives.
+    pub(crate) fn is_there(service: &Path) -> bool {
+        socket::connect_at_once(service, SOCKET).is_ok()
     }
 
     /// The one that an earlier supervisor has started, if it lives.
@@ -82,16 +97,20 @@ impl Balance {
         let connection = socket::connect_at_once(service, SOCKET).ok()?;
         let peer = rustix::net::sockopt::socket_peercred(&connection).ok()?;
         let app = service.file_name().and_then(|app| app.to_str()).unwrap_or_default();
-        Some(Self::with(connection, Some(peer.pid), service, app))
+        Some(Self::with(connection, service, app).of_process(Some(peer.pid)))
     }
 
-    fn with(connection: UnixStream, pid: Option<Pid>, service: &Path, app: &str) -> Self {
-        let process = pid.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok());
+    fn with(connection: UnixStream, service: &Path, app: &str) -> Self {
         let (unread, unsent) = Default::default();
         let (socket, since) = (service.join(SOCKET), Instant::now());
-        let mut balance = Self { connection, socket, process, unread, unsent, since };
+        let mut balance = Self { connection, socket, process: None, unread, unsent, since };
         balance.say(&Request::Hello(Greeting { version: VERSION, app: Some(app.to_owned()) }));
         balance
+    }
+
+    fn of_process(self, pid: Option<Pid>) -> Self {
+        let process = pid.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok());
+        Self { process, ..self }
     }
 
     /// The descriptor that shows that it has said something, or has ended.
@@ -203,8 +222,8 @@ fn address_of(socket: &OwnedFd) -> Option<SocketAddr> {
     rustix::net::getsockname(socket).ok()?.try_into().ok()
 }
 
-/// Starts the program with these descriptors, from [`FIRST`] on; the last one is its control connection. It has no variable but these and
-/// `PATH`, so that it is never taken for a process of the app.
+/// Starts the program with these descriptors, from [`FIRST`] on; the last one is its control connection. It has no variable but these,
+/// `PATH` and `HOME`, so that it is never taken for a process of the app.
 fn spawn(program: &Path, service: &Path, fds: &[BorrowedFd<'_>]) -> io::Result<i32> {
     let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     // The numbers that it is to have may be in use here: what lies there would be replaced before it is copied.
@@ -229,12 +248,14 @@ fn spawn(program: &Path, service: &Path, fds: &[BorrowedFd<'_>]) -> io::Result<i
     let words = [PROGRAM, "--control", SOCKET].map(|word| text(word.into()));
     let words = words.into_iter().collect::<io::Result<Vec<_>>>()?;
     let names = "listen:".repeat(fds.len().saturating_sub(1)) + "control";
-    let mut path = OsString::from("PATH=");
-    path.push(std::env::var_os("PATH").unwrap_or_default());
-    let variables =
-        [path, format!("LISTEN_FDS={}", fds.len()).into(), format!("LISTEN_FDNAMES={names}").into()]
-            .map(text);
-    let variables = variables.into_iter().collect::<io::Result<Vec<_>>>()?;
+    let given = [("LISTEN_FDS", fds.len().to_string().into()), ("LISTEN_FDNAMES", names.into())];
+    let ours = ["PATH", "HOME"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    let variable = |(name, value): (&str, OsString)| {
+        let mut variable = OsString::from(format!("{name}="));
+        variable.push(value);
+        text(variable)
+    };
+    let variables = ours.chain(given).map(variable).collect::<io::Result<Vec<_>>>()?;
     // The path of a socket may have 108 bytes; that of the service directory may be longer.
     let start = || posix_spawn(program, &actions, &attributes, &words, &variables);
     Ok(within(service, start)??.as_raw())

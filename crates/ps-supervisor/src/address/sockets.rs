@@ -2,10 +2,13 @@
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
+use super::balance::Balance;
+use crate::holder;
 use crate::ports::obstacle;
 use crate::spec::Spec;
 
@@ -56,11 +59,18 @@ impl Sockets {
     }
 }
 
-/// Why the addresses of a spec could not be listened on; `None`: they could be, or `earlier` listens on them.
-pub fn refusal(spec: &Spec, earlier: Option<&Spec>) -> Option<String> {
+/// Why the addresses of a spec could not be listened on; `None`: they could be, or the app has them. `earlier` is the spec that a
+/// supervisor acts on. Where none lives at this moment, the holder or `ps-balance` may have the sockets for the next one.
+pub fn refusal(spec: &Spec, earlier: Option<&Spec>, service: &Path) -> Option<String> {
     let known = earlier.map(|spec| spec.listen.as_slice()).unwrap_or_default();
     let new = spec.listen.iter().filter(|address| !known.contains(address));
-    new.map(|address| listen(*address, &spec.listen)).find_map(Result::err)
+    let refused = new.filter_map(|address| Some((address, listen(*address, &spec.listen).err()?)));
+    let mut refused = refused.peekable();
+    refused.peek()?;
+    let kept = holder::copies(service);
+    let is_kept = |address: &SocketAddr| kept.iter().any(|(kept, _)| kept == address);
+    let is_balanced = Balance::is_there(service);
+    refused.find(|(address, _)| !is_balanced && !is_kept(address)).map(|(_, reason)| reason)
 }
 
 /// Listens on an address. One of IPv6 takes connections of IPv4 as well, unless another one of `all` does.

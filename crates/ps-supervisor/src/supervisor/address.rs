@@ -107,12 +107,10 @@ impl Supervisor {
     pub(super) fn receive(&mut self) {
         let Some(mut address) = self.address.take() else { return };
         self.unwatch_sockets(&mut address);
+        let backends = self.backends(&address);
+        address.table.update(backends);
         match address.start(&self.service, &self.means.spec.app) {
-            Ok(()) => {
-                if let Some(balance) = &address.balance {
-                    let _ = self.poll.watch(balance.fd(), Wakeup::Balance);
-                }
-            }
+            Ok(()) => self.watch_balance(&mut address),
             Err(reason) => self.remark(Self::has_address, &reason),
         }
         self.address = Some(address);
@@ -173,6 +171,9 @@ impl Supervisor {
     fn lead(&mut self) -> Vec<Event> {
         let now = Instant::now();
         let Some(mut address) = self.address.take() else { return Vec::new() };
+        if address.seek(&self.service, now) {
+            self.watch_balance(&mut address);
+        }
         let backends = self.backends(&address);
         address.table.update(backends);
         address.tell();
@@ -226,6 +227,13 @@ impl Supervisor {
         seats.flat_map(Seat::runs).filter_map(backend).collect()
     }
 
+    fn watch_balance(&mut self, address: &mut Address) {
+        self.unwatch_sockets(address);
+        if let Some(balance) = &address.balance {
+            let _ = self.poll.watch(balance.fd(), Wakeup::Balance);
+        }
+    }
+
     fn watch_sockets(&mut self, address: &mut Address, now: Instant) {
         let rests = address.rests_until.is_some_and(|until| until > now);
         if address.balance.is_some() || address.is_watched || rests {
@@ -256,9 +264,13 @@ impl Supervisor {
     /// A rollout begins: what is counted from here on is of it.
     pub(super) fn begin_counting(&mut self) {
         self.counts_until = None;
-        if let Some(address) = &mut self.address {
+        if let Some(mut address) = self.address.take() {
+            if address.seek_now(&self.service) {
+                self.watch_balance(&mut address);
+            }
             let is_asked = address.ask_for_numbers();
             address.count = Count::of_rollout(is_asked);
+            self.address = Some(address);
         }
     }
 
