@@ -42,6 +42,11 @@ fn put(kind: &str, path: &Path) {
     }
 }
 
+/// Removes a directory. The supervisor may be making the logs of what it has just started in it.
+fn remove(directory: &Path) {
+    eventually("it is removed", || fs::remove_dir_all(directory).ok());
+}
+
 #[test]
 fn a_fifo_that_became_something_else_is_trouble_of_its_seat_alone() {
     for kind in ["file", "directory", "link"] {
@@ -76,7 +81,7 @@ fn a_file_in_the_place_of_the_runs_of_a_slot_is_trouble_of_its_seat_alone() {
     service.start();
     let (first, second) = (runs(&service, "web.1"), runs(&service, "web.2"));
     let place = service.path().join("web.1/runs");
-    fs::remove_dir_all(&place).expect("removed");
+    remove(&place);
     fs::write(&place, "no directory").expect("written");
     service.kill_supervisor();
     service.start_as_it_is();
@@ -98,7 +103,7 @@ fn an_instance_whose_directory_was_removed_goes_on_and_has_a_new_one_with_the_ne
     let mut service = Service::new(&[("web", "echo here; exec sleep 1000", 2)]);
     service.start();
     let (first, second) = (runs(&service, "web.1"), runs(&service, "web.2"));
-    fs::remove_dir_all(service.path().join("web.1")).expect("removed");
+    remove(&service.path().join("web.1"));
     restart(&service, "web.1");
     service.await_status("web.1", "runs anew", |status| {
         status.state == State::Running && status.process.as_ref().is_some_and(|process| process.pid != first)
