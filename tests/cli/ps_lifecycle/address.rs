@@ -102,7 +102,11 @@ fn no_request_fails_while_releases_counts_and_supervisors_change_behind_the_addr
     let clients = Clients::of(address);
     clients.go_on(20);
     let before = home.pids("shop");
-    home.does(&deploy);
+    let ran = home.run(&deploy);
+    assert!(
+        ran.stderr.contains("connections: ") && ran.stderr.contains("new ones, none failed\n"),
+        "{ran:?}"
+    );
     clients.go_on(20);
     assert!(home.pids("shop").values().all(|pid| !before.values().any(|old| old == pid)), "all are new");
     home.does(&["ps-lifecycle", "restart", "shop"]);

@@ -2,6 +2,7 @@
 //! them. Pure: it is told what `ps-balance` says.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use balance::wire::{Drained, Numbers};
 use serde::{Deserialize, Serialize};
@@ -24,13 +25,38 @@ pub struct Receipt {
 
 impl Receipt {
     /// How many connections were cut, of all runs.
-    pub fn cut_in_all(&self) -> u64 {
+    fn cut_in_all(&self) -> u64 {
         self.cut.values().sum()
     }
 
     /// Whether no connection failed.
-    pub fn has_none_failed(&self) -> bool {
+    fn has_none_failed(&self) -> bool {
         self.is_whole && self.refused == 0 && self.cut_in_all() == 0
+    }
+
+    /// Whether there is nothing to say: no client has come.
+    pub fn is_empty(&self) -> bool {
+        self.has_none_failed() && self.before + self.after == 0
+    }
+}
+
+/// `connections: 20 to earlier instances, 30 to new ones, 1 refused, 3 cut (web.1@1: 3)`.
+impl fmt::Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connections: {} to earlier instances, {} to new ones, ", self.before, self.after)?;
+        if self.has_none_failed() {
+            return f.write_str("none failed");
+        }
+        write!(f, "{} refused, {} cut", self.refused, self.cut_in_all())?;
+        if !self.cut.is_empty() {
+            let cut: Vec<String> = self.cut.iter().map(|(run, count)| format!("{run}: {count}")).collect();
+            write!(f, " ({})", cut.join(", "))?;
+        }
+        if self.is_whole {
+            Ok(())
+        } else {
+            f.write_str("; ps-balance ended meanwhile, and what it had counted is missing")
+        }
     }
 }
 
@@ -172,6 +198,10 @@ mod tests {
         assert_eq!(receipt.cut, [("web.1@1".to_owned(), 3)].into());
         assert_eq!((receipt.refused, receipt.cut_in_all()), (1, 3));
         assert!(!receipt.has_none_failed());
+        assert_eq!(
+            receipt.to_string(),
+            "connections: 1 to earlier instances, 1 to new ones, 1 refused, 3 cut (web.1@1: 3)"
+        );
     }
 
     #[test]
