@@ -1,5 +1,7 @@
-//! Rollouts: until every new run has passed its gate, the very processes run on that ran before. Whoever dies on the way, the
-//! program or the supervisor, leaves nothing half done. The deaths are not at random: each comes at a fact that is waited for.
+//! Rollouts: until every new run has passed its gate, the very processes run on that ran before.
+
+#[path = "rollout/deaths.rs"]
+mod deaths;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -45,10 +47,6 @@ fn supervisors(home: &Home) -> Vec<Pid> {
     home.processes().into_iter().filter(|(_, words)| is_one(words)).map(|(pid, _)| pid).collect()
 }
 
-fn kill_supervisor(home: &Home) {
-    signal_supervisor(home, Signal::KILL);
-}
-
 fn signal_supervisor(home: &Home, signal: Signal) {
     for pid in supervisors(home) {
         rustix::process::kill_process(pid, signal).expect("it runs");
@@ -82,8 +80,6 @@ enum Fact {
     /// The new revision is recorded.
     Committed,
 }
-
-const FACTS: [Fact; 5] = [Fact::Submitted, Fact::Taken, Fact::Beside, Fact::Moved, Fact::Committed];
 
 impl Fact {
     /// Whether it comes when the new run is ready.
@@ -199,106 +195,6 @@ fn a_deploy_that_is_cancelled_leaves_the_very_processes() {
         is_whole(&home, "first");
         assert_eq!(home.pids("shop"), pids, "{fact:?}");
         crate::home::assert_same(&state, &home.settings());
-    }
-}
-
-#[test]
-fn a_deploy_that_is_killed_at_any_step_is_finished_or_put_back_and_the_same_verb_ends_as_wanted() {
-    let home = Home::running("shop", WEB, &[]);
-    let (first, next) = (home.source("first", WEB), held(&home, "next", NEXT));
-    for fact in FACTS {
-        let before = revision(&home);
-        hold(&next);
-        let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
-        if fact.is_of_the_ready() {
-            go_on(&next);
-        }
-        fact.comes(&home, before);
-        kill(deploy);
-        go_on(&next);
-        home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
-        is_whole(&home, "second");
-        home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &first]);
-        is_whole(&home, "first");
-    }
-}
-
-#[test]
-fn a_restart_that_is_killed_at_any_step_is_finished_without_it() {
-    let home = Home::new();
-    let source = held(&home, "shop", WEB);
-    go_on(&source);
-    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
-    for file in ["next.json", "rollout.json"] {
-        let before = home.pids("shop");
-        hold(&source);
-        let restart = home.start(&["ps-lifecycle", "restart", "shop"]);
-        eventually(file, || if service(&home).join(file).exists() { Ok(()) } else { Err(String::new()) });
-        kill(restart);
-        go_on(&source);
-        home.does(&["ps-lifecycle", "restart", "shop"]);
-        is_whole(&home, "first");
-        assert_ne!(home.pids("shop"), before);
-    }
-    // Nobody looks on: what was taken in is carried out all the same.
-    let before = home.pids("shop");
-    hold(&source);
-    let restart = home.start(&["ps-lifecycle", "restart", "shop"]);
-    Fact::Taken.comes(&home, 0);
-    kill(restart);
-    go_on(&source);
-    eventually("another process has the slot", || match home.pids("shop") {
-        pids if pids.len() == 1 && pids != before && running(&home, "first") == 1 => Ok(()),
-        pids => Err(format!("{pids:?}")),
-    });
-    home.does(&["ps-lifecycle", "start", "shop"]);
-    is_whole(&home, "first");
-}
-
-#[test]
-fn a_supervisor_that_is_killed_at_any_step_is_succeeded_by_one_that_goes_on() {
-    let home = Home::running("shop", WEB, &[]);
-    let (first, next) = (home.source("first", WEB), held(&home, "next", NEXT));
-    for fact in [Fact::Taken, Fact::Beside, Fact::Moved, Fact::Committed] {
-        let before = revision(&home);
-        hold(&next);
-        let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
-        if fact.is_of_the_ready() {
-            go_on(&next);
-        }
-        fact.comes(&home, before);
-        kill_supervisor(&home);
-        go_on(&next);
-        let ran = deploy.ended();
-        assert_eq!(ran.status, Some(0), "{fact:?}: {ran:?}");
-        // Where it was killed after the last word, the next verb has another one started.
-        home.does(&["ps-lifecycle", "start", "shop"]);
-        is_whole(&home, "second");
-        home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &first]);
-    }
-}
-
-#[test]
-fn where_program_and_supervisor_are_killed_the_next_verb_ends_as_wanted() {
-    let home = Home::running("shop", WEB, &[]);
-    let (first, next) = (home.source("first", WEB), held(&home, "next", NEXT));
-    for fact in [Fact::Taken, Fact::Beside, Fact::Moved] {
-        let before = revision(&home);
-        hold(&next);
-        let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
-        if fact.is_of_the_ready() {
-            go_on(&next);
-        }
-        fact.comes(&home, before);
-        kill(deploy);
-        kill_supervisor(&home);
-        // What was recorded before is what counts: the deploy never said that it was done.
-        home.does(&["ps-lifecycle", "start", "shop"]);
-        is_whole(&home, "first");
-        go_on(&next);
-        home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
-        is_whole(&home, "second");
-        home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &first]);
     }
 }
 
