@@ -5,10 +5,9 @@ use std::path::Path;
 
 use formation::ProcessType;
 use ps_apps::{OfSource, Origin};
+use ps_service::Service;
 use ps_supervisor::{Confinement, Lacking, ProcessSpec, Spec};
 use rustix::process::{getegid, geteuid};
-
-use crate::service::Service;
 
 /// Refuses a setting that it may not apply, and says where the setting was made.
 pub(crate) fn judge(service: &Service, spec: &Spec, process_type: &ProcessType) -> Result<(), String> {

@@ -10,11 +10,11 @@ use ps_rollout::{Fate, Outcome};
 use ps_scheduler::{
     Cancel, Change, DeployOutcome, Error, Instance, Leftover, Plan, Progress, Requester, Task,
 };
+use ps_service::{Service, backend};
 use ps_supervisor::{Manner, Next, Request, Spec};
 
 use crate::follow::Follower;
 use crate::preflight::{self, Judge};
-use crate::service::{Service, backend};
 use crate::specify::specify;
 use crate::{rolling, status, task};
 

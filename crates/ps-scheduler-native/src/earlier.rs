@@ -13,11 +13,9 @@ use std::time::{Duration, Instant};
 use formation::Slot;
 use os_process::{service_unit, signal_process};
 use ps_scheduler::Error;
+use ps_service::{Service, backend, root};
 use ps_supervisor::{Build, Client, Greeting, Predecessor, Spec, note_finished};
 use rustix::process::Signal;
-
-use crate::root;
-use crate::service::{Service, backend};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A supervisor that answers nothing for this long hangs; one of an earlier version would answer with an error.

@@ -7,11 +7,11 @@ use std::os::unix::ffi::OsStrExt;
 
 use env_files::Environment;
 use ps_scheduler::{Ended, Entry, Error, Instance, Streams};
+use ps_service::Service;
 use ps_supervisor::{Invocation, MARKER, Spec};
 use type_settings::Switch;
 
 use crate::one_off::{self, Given, OneOffs};
-use crate::service::Service;
 use crate::status;
 
 /// Runs the command to its end.

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use formation::{Slot, State};
 use ps_scheduler::{Error, Progress, Requester};
+use ps_service::{Service, backend};
 use ps_supervisor::{Client, Message, Report, Request, Status};
 use type_settings::Order;
 
 use crate::logs;
-use crate::service::{Service, backend};
 
 /// An instance that dies within this time fails the deploy.
 const LEAST_LIFE: Duration = Duration::from_secs(1);

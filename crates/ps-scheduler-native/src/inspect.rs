@@ -4,10 +4,10 @@ use std::ffi::OsStr;
 
 use formation::{Exit, RestartPolicy};
 use ps_scheduler::{Error, Instance};
+use ps_service::{Service, backend};
 use ps_supervisor::Spec;
 use serde_json::{Value, json};
 
-use crate::service::{Service, backend};
 use crate::status;
 
 pub(crate) fn inspect(service: &Service) -> Result<Value, Error> {

@@ -10,20 +10,15 @@ mod health;
 mod inspect;
 mod logs;
 mod one_off;
-mod orphan;
-mod pause;
 mod preflight;
 mod processes;
 mod reset;
 mod rolling;
-mod root;
-mod service;
 mod signal;
 mod source_trees;
 mod specify;
 mod status;
 mod stop;
-mod supervised;
 mod task;
 
 use std::fs::File;
@@ -37,9 +32,9 @@ use ps_scheduler::{
     AppStatus, DeployOutcome, Ended, Entry, Error, Instance, Leftover, LogLine, LogRequest, OneOff,
     OsProcess, Plan, Requester, Scheduler, SignalOrder, Signalled, StopOrder, Stopped, Task,
 };
+use ps_service::{Service, root};
 
 use crate::one_off::OneOffs;
-use crate::service::Service;
 pub use crate::source_trees::{Pushed, SourceTrees};
 pub use ps_root::{LastWill, Provision};
 
@@ -184,7 +179,7 @@ impl Scheduler for Native {
     }
 
     fn witness(&self, app: &AppName) -> Option<PathBuf> {
-        Some(service::witness(app))
+        Some(ps_service::witness(app))
     }
 
     fn end_interrupted(

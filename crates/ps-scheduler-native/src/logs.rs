@@ -10,9 +10,8 @@ use std::time::{Duration, SystemTime};
 use formation::{Slot, Stream};
 use log_store::{Range, Reader, Series};
 use ps_scheduler::{Error, LogLine, LogRequest};
+use ps_service::{Service, backend};
 use ps_supervisor::Status;
-
-use crate::service::{Service, backend};
 
 const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
 const LOOK_AGAIN: Duration = Duration::from_millis(100);

@@ -12,10 +12,10 @@ use std::time::Duration;
 use env_files::Environment;
 use formation::Slot;
 use ps_scheduler::{Command, Ended, Error, OneOff, SHELL, Streams};
+use ps_service::Service;
 use ps_supervisor::{Invocation, ProcessSpec, Spec};
 use type_settings::TypeSettings;
 
-use crate::service::Service;
 pub(crate) use process::Given;
 pub(crate) use records::OneOffs;
 

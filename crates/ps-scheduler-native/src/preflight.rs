@@ -15,11 +15,11 @@ use std::process::{Command, Stdio};
 use env_files::Environment;
 use formation::{Slot, State};
 use ps_scheduler::{Change, Error, Instance, Plan};
+use ps_service::Service;
 use ps_supervisor::{Invocation, Spec};
 use rustix::fs::{Access, AtFlags, CWD};
 
 use crate::confinement;
-use crate::service::Service;
 
 /// How much of a program is read to find its interpreter, in bytes (execve(2)).
 const FIRST_LINE: u64 = 256;

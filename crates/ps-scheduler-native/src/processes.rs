@@ -7,8 +7,8 @@ use std::time::Duration;
 use formation::Slot;
 use os_process::{Stat, Usage};
 use ps_scheduler::{Error, OsProcess};
+use ps_service::Service;
 
-use crate::service::Service;
 use crate::status;
 
 /// Every process of every instance that runs, in the order of the slots, the oldest first.

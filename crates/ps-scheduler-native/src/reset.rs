@@ -3,10 +3,10 @@
 
 use formation::{Slot, Which};
 use ps_scheduler::Error;
+use ps_service::Service;
 use ps_supervisor::Request;
 
 use crate::follow::Follower;
-use crate::service::Service;
 
 pub(crate) fn reset(service: &Service, which: &Which) -> Result<(), Error> {
     let slots: Vec<Slot> = service.slots()?.into_iter().filter(|slot| which.includes(slot)).collect();

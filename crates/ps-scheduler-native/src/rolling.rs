@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use formation::Slot;
 use ps_rollout::{Failure, Outcome};
 use ps_scheduler::{Cancel, Error, Leftover, Progress, Requester};
+use ps_service::Service;
 use ps_supervisor::{NEXT_FILE, Report, Request};
 
 use crate::follow::Follower;
 use crate::logs::last_words;
-use crate::service::Service;
 
 const TURN: Duration = Duration::from_millis(100);
 /// How long starting another supervisor is tried after one has died.

@@ -9,10 +9,10 @@ use std::os::unix::fs::MetadataExt;
 use formation::Slot;
 use os_process::{ProcessId, Processes, handles, send_signal, start_time, user_name};
 use ps_scheduler::{Error, SignalOrder, Signalled};
+use ps_service::Service;
 use ps_supervisor::Statuses;
 use rustix::process::Signal;
 
-use crate::service::Service;
 use crate::status;
 
 /// Sends a signal to each living run in the selected slots, and returns the result for each slot.

@@ -9,9 +9,8 @@ use std::process::Command;
 use durable::{Access, Directory};
 use ps_apps::state_file;
 use ps_scheduler::Error;
+use ps_service::{Service, backend};
 use ps_supervisor::Spec;
-
-use crate::service::{Service, backend};
 
 const TREES: &str = "src";
 /// The prefix of files in `src` that are no trees.

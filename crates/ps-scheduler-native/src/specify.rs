@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use formation::Slot;
 use ps_scheduler::{Error, Plan, Process, Release, Source};
+use ps_service::{Service, backend};
 use ps_supervisor::{ProcessSpec, Spec};
 use type_settings::TypeSettings;
 
 use crate::health::health;
-use crate::service::{Service, backend};
 
 /// Variables of the person who deploys that processes get as well, so that a command that works at the prompt works after a
 /// reboot.

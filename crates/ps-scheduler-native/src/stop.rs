@@ -9,13 +9,11 @@ use std::time::{Duration, Instant};
 
 use formation::{Slot, State, Which};
 use ps_scheduler::{Error, Instance, Progress, Requester, StopOrder, Stopped};
+use ps_service::{Service, backend, orphan, root};
 use ps_supervisor::{Client, Next, Request, strays};
 use type_settings::Order;
 
 use crate::follow::Follower;
-use crate::orphan;
-use crate::root;
-use crate::service::{Service, backend};
 use crate::status;
 
 /// How long after the last SIGKILL everything must be gone.

@@ -12,10 +12,9 @@ use std::time::{Duration, Instant};
 
 use formation::Exit;
 use ps_scheduler::{Error, LAST_LINES, Progress, Release, Requester, Task};
+use ps_service::Service;
 use ps_supervisor::{Confinement, Invocation, ProcessSpec, Spec};
 use type_settings::TypeSettings;
-
-use crate::service::Service;
 
 const TURN: Duration = Duration::from_millis(50);
 /// How long to wait for output after the whole tree has ended: a process that escaped from the tree may still hold its

@@ -10,10 +10,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use durable::Directory;
 use formation::Slot;
 use ps_scheduler::Error;
+use ps_service::{Service, backend};
 use ps_supervisor::Task;
 use rustix::fs::{FlockOperation, flock};
-
-use crate::service::{Service, backend};
 
 const DIRECTORY: &str = "one-offs";
 const SUFFIX: &str = ".lock";

@@ -23,39 +23,43 @@ const LOCK_FILE: &str = "lock";
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// The file that a deploy is committed with, below `DOKKU_LIB_ROOT`.
-pub(crate) fn witness(app: &AppName) -> PathBuf {
+pub fn witness(app: &AppName) -> PathBuf {
     Path::new("data").join(PLUGIN).join(app.as_str()).join(SPEC_FILE)
 }
 
 /// The service directory of one app.
 #[derive(Clone, Debug)]
-pub(crate) struct Service {
-    pub(crate) app: AppName,
-    pub(crate) directory: PathBuf,
-    pub(crate) world: World,
+pub struct Service {
+    /// The app.
+    pub app: AppName,
+    /// The directory, which need not be there.
+    pub directory: PathBuf,
+    /// Where the app lies.
+    pub world: World,
     supervise: Option<PathBuf>,
 }
 
 /// What lies in a service directory, looked at once.
 #[derive(Debug, Default)]
-pub(crate) struct Listing {
+pub struct Listing {
     /// The slots that have a directory.
-    pub(crate) slots: Vec<Slot>,
+    pub slots: Vec<Slot>,
     /// Whether a rollout is under way, or is over and nobody was told yet.
-    pub(crate) is_rolling: bool,
+    pub is_rolling: bool,
     /// Whether there is a spec of the first format.
-    pub(crate) has_first_spec: bool,
+    pub has_first_spec: bool,
 }
 
 impl Service {
-    pub(crate) fn of(world: &World, app: &AppName, supervise: Option<&Path>) -> Self {
+    /// That of an app; `supervise` is the program of its supervisor, if it is not the one beside the running program or on `PATH`.
+    pub fn of(world: &World, app: &AppName, supervise: Option<&Path>) -> Self {
         let directory = world.data_dir(PLUGIN, app);
         let supervise = supervise.map(Path::to_owned);
         Self { app: app.clone(), directory, world: world.clone(), supervise }
     }
 
     /// The apps that have a service directory.
-    pub(crate) fn apps(world: &World) -> Result<Vec<AppName>, Error> {
+    pub fn apps(world: &World) -> Result<Vec<AppName>, Error> {
         let parent = world.lib().join("data").join(PLUGIN);
         let entries = match fs::read_dir(&parent) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -65,22 +69,22 @@ impl Service {
     }
 
     /// The directory of all service directories.
-    pub(crate) fn parent(&self) -> PathBuf {
+    pub fn parent(&self) -> PathBuf {
         self.world.lib().join("data").join(PLUGIN)
     }
 
     /// The directory of one instance.
-    pub(crate) fn instance(&self, slot: &Slot) -> PathBuf {
+    pub fn instance(&self, slot: &Slot) -> PathBuf {
         self.directory.join(slot.to_string())
     }
 
     /// The slots that have a directory.
-    pub(crate) fn slots(&self) -> Result<Vec<Slot>, Error> {
+    pub fn slots(&self) -> Result<Vec<Slot>, Error> {
         Ok(self.listing()?.slots)
     }
 
     /// What lies there; nothing, if it is not there itself.
-    pub(crate) fn listing(&self) -> Result<Listing, Error> {
+    pub fn listing(&self) -> Result<Listing, Error> {
         let mut listing = Listing::default();
         let entries = match fs::read_dir(&self.directory) {
             Ok(entries) => entries,
@@ -98,7 +102,7 @@ impl Service {
     }
 
     /// The spec; `None` if the app was never deployed here.
-    pub(crate) fn spec(&self) -> Result<Option<Spec>, Error> {
+    pub fn spec(&self) -> Result<Option<Spec>, Error> {
         match Spec::read(&self.directory) {
             Ok(spec) => Ok(Some(spec)),
             Err(ps_supervisor::Error::NoSpec { .. }) => Ok(None),
@@ -110,20 +114,20 @@ impl Service {
     }
 
     /// The command line of a verb for this app, as it is typed inside or outside of Dokku, for messages.
-    pub(crate) fn command(&self, verb: &str) -> String {
+    pub fn command(&self, verb: &str) -> String {
         let program = if self.world.inside_dokku() { "dokku ps:" } else { "ps-lifecycle " };
         format!("{program}{verb} {}", self.app)
     }
 
     /// Makes the directory, if it is not there.
-    pub(crate) fn make(&self) -> Result<(), Error> {
+    pub fn make(&self) -> Result<(), Error> {
         let made = Directory::open(self.world.lib(), &self.directory);
         made.map(drop).map_err(|error| backend(format!("create {}", self.directory.display()), &error))
     }
 
     /// The current spec: that of the living supervisor, unless a newer one was written; else the one in the file. `None` if
     /// there is none that can be read; a damaged file does not stop a verb.
-    pub(crate) fn spec_in_force(&self) -> Option<Spec> {
+    pub fn spec_in_force(&self) -> Option<Spec> {
         let written = Spec::read(&self.directory).ok();
         let told = self.connect().and_then(|mut client| told_spec(&mut client));
         let is_newer = |written: &Spec| told.as_ref().is_none_or(|told| written.revision > told.revision);
@@ -131,7 +135,7 @@ impl Service {
     }
 
     /// The highest revision that any instance here was started from; 0 if there is none.
-    pub(crate) fn last_revision(&self) -> u64 {
+    pub fn last_revision(&self) -> u64 {
         let slots = self.slots().unwrap_or_default();
         let written = Statuses::of(&self.directory);
         let statuses = slots.iter().filter_map(|slot| written.read(slot).ok().flatten());
@@ -139,7 +143,7 @@ impl Service {
     }
 
     /// Writes the spec durably, readable for its owner only. Makes the directory if necessary.
-    pub(crate) fn write_spec(&self, spec: &Spec) -> Result<(), Error> {
+    pub fn write_spec(&self, spec: &Spec) -> Result<(), Error> {
         Spec::set_first_format_aside(&self.directory);
         self.write(SPEC_FILE, &spec.to_json())?;
         Spec::has_replaced_another(&self.directory);
@@ -147,12 +151,12 @@ impl Service {
     }
 
     /// Writes the revision that is to be rolled out, durably. The supervisor is sent the request right afterwards.
-    pub(crate) fn write_next(&self, next: &Next) -> Result<(), Error> {
+    pub fn write_next(&self, next: &Next) -> Result<(), Error> {
         self.write(NEXT_FILE, &next.to_json())
     }
 
     /// Removes a revision that the supervisor has not taken in.
-    pub(crate) fn withdraw_next(&self) {
+    pub fn withdraw_next(&self) {
         if !ps_supervisor::is_rolling(&self.directory) {
             // If the file stays, the next one replaces it.
             let _ = fs::remove_file(self.directory.join(NEXT_FILE));
@@ -174,12 +178,12 @@ impl Service {
     }
 
     /// A connection to the supervisor, if there is one.
-    pub(crate) fn connect(&self) -> Option<Client> {
+    pub fn connect(&self) -> Option<Client> {
         Client::connect(&self.directory).ok()
     }
 
     /// Whether a supervisor lives and its files can be read.
-    pub(crate) fn is_tended(&self) -> bool {
+    pub fn is_tended(&self) -> bool {
         let slots = self.slots().unwrap_or_default();
         let statuses = Statuses::of(&self.directory);
         let is_there = |slot: &Slot| statuses.read(slot).is_ok_and(|status| status.is_some());
@@ -191,7 +195,7 @@ impl Service {
     }
 
     /// Waits until no supervisor holds the lock; false if one still does at the deadline.
-    pub(crate) fn is_left_before(&self, deadline: Instant) -> bool {
+    pub fn is_left_before(&self, deadline: Instant) -> bool {
         let mut pause = Pause::short();
         while !self.is_free() {
             if Instant::now() >= deadline {
@@ -203,24 +207,24 @@ impl Service {
     }
 
     /// Whether the lock file exists.
-    pub(crate) fn has_lock(&self) -> bool {
+    pub fn has_lock(&self) -> bool {
         self.directory.join(LOCK_FILE).exists()
     }
 
     /// Whether no supervisor holds the lock.
-    pub(crate) fn is_free(&self) -> bool {
+    pub fn is_free(&self) -> bool {
         let Ok(lock) = durable::open(&self.directory.join(LOCK_FILE)) else { return true };
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
     }
 
     /// [`Error::Unreachable`] for this app's supervisor.
-    pub(crate) fn unreachable(&self, reason: &str) -> Error {
+    pub fn unreachable(&self, reason: &str) -> Error {
         let backend = format!("the supervisor of {} in {}", self.app, self.directory.display());
         Error::Unreachable { backend, reason: reason.to_owned() }
     }
 
     /// The path of `ps-supervise`: beside the running program, else on `PATH`.
-    pub(crate) fn program(&self) -> Result<PathBuf, Error> {
+    pub fn program(&self) -> Result<PathBuf, Error> {
         if let Some(program) = &self.supervise {
             return Ok(program.clone());
         }
@@ -254,6 +258,6 @@ fn told_spec(client: &mut Client) -> Option<Spec> {
 }
 
 /// [`Error::Backend`] from a context and a cause.
-pub(crate) fn backend(context: String, reason: &dyn std::fmt::Display) -> Error {
+pub fn backend(context: String, reason: &dyn std::fmt::Display) -> Error {
     Error::Backend { context, reason: reason.to_string() }
 }

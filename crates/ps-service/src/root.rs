@@ -33,12 +33,12 @@ enum Trouble {
 }
 
 /// Starts the root if there is none, and brings it to the installed build.
-pub(crate) fn ensure(service: &Service) {
+pub fn ensure(service: &Service) {
     drop(reach(service));
 }
 
 /// Has the root start the supervisor of an app and keep it alive; `None`: there is no root, or it refuses.
-pub(crate) fn start(service: &Service) -> Option<Started> {
+pub fn start(service: &Service) -> Option<Started> {
     // A root that is just exiting, because no app needs it, is replaced by another one: that is the second try.
     (0..2).find_map(|_| {
         let started = reach(service)?.start(&service.app);
@@ -54,7 +54,7 @@ pub(crate) fn start(service: &Service) -> Option<Started> {
 
 /// Has the root run a command about an app if this program dies; `None`: there is no root, or it is one of an earlier version
 /// that refuses. No root is started beside a supervisor that systemd started: each would restart it when it dies.
-pub(crate) fn provide_for(service: &Service, will: &LastWill) -> Option<Provision> {
+pub fn provide_for(service: &Service, will: &LastWill) -> Option<Provision> {
     let supervisor = service.connect().and_then(|client| client.supervisor());
     if supervisor.is_some_and(|pid| service_unit(pid).is_some()) {
         return None;
@@ -63,23 +63,23 @@ pub(crate) fn provide_for(service: &Service, will: &LastWill) -> Option<Provisio
 }
 
 /// Whether one lives. None is started.
-pub(crate) fn lives(service: &Service) -> bool {
+pub fn lives(service: &Service) -> bool {
     Client::connect(&place(service)).is_ok()
 }
 
 /// The same of a root that lives; none is started for it.
-pub(crate) fn provide_with_a_living_one(service: &Service, will: &LastWill) -> Option<Provision> {
+pub fn provide_with_a_living_one(service: &Service, will: &LastWill) -> Option<Provision> {
     Client::connect(&place(service)).ok()?.provide_for(&service.app, will).ok()
 }
 
 /// Tells the root not to restart the supervisor of an app when that ends. [`Client::wait_for_end`] waits for the answer.
-pub(crate) fn let_go(service: &Service) -> Option<Client> {
+pub fn let_go(service: &Service) -> Option<Client> {
     let mut client = Client::connect(&place(service)).ok()?;
     client.let_go(&service.app).ok().map(|()| client)
 }
 
 /// Says why there is no root, unless that was said already.
-pub(crate) fn tell(requester: &mut Requester<'_>) {
+pub fn tell(requester: &mut Requester<'_>) {
     let mut trouble = TROUBLE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Trouble::Untold(reason) = &*trouble {
         (requester.tell)(Progress::Note(format!(

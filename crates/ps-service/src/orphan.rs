@@ -12,7 +12,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// Tells each supervisor of a service directory to end its processes and exit; those that have not exited within `patience`
 /// are killed.
-pub(crate) fn end(service: &Path, patience: Duration) {
+pub fn end(service: &Path, patience: Duration) {
     let deadline = Instant::now() + patience;
     let found = ps_supervisor::living_supervisors(service);
     for pid in &found {
@@ -27,7 +27,7 @@ pub(crate) fn end(service: &Path, patience: Duration) {
 }
 
 /// Kills each supervisor of a service directory. Its processes go on, and the next supervisor takes them over.
-pub(crate) fn kill(service: &Path) {
+pub fn kill(service: &Path) {
     for pid in ps_supervisor::living_supervisors(service) {
         signal_process(pid, Signal::KILL, || true);
     }

@@ -22,7 +22,7 @@ const LAST_BYTES: u64 = 1 << 14;
 
 impl Service {
     /// A connection to the supervisor, which is started if there is none.
-    pub(crate) fn supervised(&self) -> Result<Client, Error> {
+    pub fn supervised(&self) -> Result<Client, Error> {
         if let Some(client) = self.connect() {
             root::ensure(self);
             return Ok(client);

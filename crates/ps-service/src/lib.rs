@@ -1,0 +1,14 @@
+//! The service directory of one app, for programs: what lies there, its supervisor, and the root above that.
+
+pub mod orphan;
+mod pause;
+pub mod root;
+mod service;
+mod supervised;
+
+pub use service::{Listing, Service, backend, witness};
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
