@@ -33,6 +33,13 @@ impl Addresses {
     }
 }
 
+/// Addresses that were taken from written ones.
+impl FromIterator<SocketAddr> for Addresses {
+    fn from_iter<T: IntoIterator<Item = SocketAddr>>(all: T) -> Self {
+        Self(all.into_iter().collect())
+    }
+}
+
 impl FromStr for Addresses {
     type Err = InvalidAddress;
 

@@ -63,7 +63,7 @@ pub(crate) struct Args {
 
 const AFTER_HELP: &str = "\
 Info flags:
-  --deployed --processes --restore --running --status-<type>.<n> --ps-can-scale
+  --deployed --listen --processes --restore --running --status-<type>.<n> --ps-can-scale
   --ps-{,computed-}{start-cmd,dockerfile-start-cmd}
   --ps-{,computed-,global-}{procfile-path,restart-policy,skip-deploy,stop-timeout-seconds}
 

@@ -13,7 +13,7 @@ use crate::row::Row;
 /// The columns without `--columns`.
 fn all() -> Vec<String> {
     let mut keys: Vec<&str> = flags::OF_APPS.iter().map(|(flag, _)| flags::keys(flag).0).collect();
-    keys.push("status");
+    keys.extend([flags::keys(flags::LISTEN).0, "status"]);
     keys.sort_unstable();
     ["app"].into_iter().chain(keys).chain(["error"]).map(str::to_owned).collect()
 }

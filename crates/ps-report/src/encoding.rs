@@ -78,7 +78,7 @@ pub(crate) fn refuse_two_flags(args: &Args) -> Result<()> {
 /// The refusal of a flag `--status-…` that an app does not have. It names the flags that the app has.
 pub(crate) fn no_such_status(world: &World, flag: &str, row: &Row) -> anyhow::Error {
     let present = row.values.keys().map(|flag| &**flag).filter(|flag| flag.starts_with(STATUS));
-    unknown_flag(world, flag, flags::OF_APPS.iter().map(|(name, _)| *name).chain(present).collect())
+    unknown_flag(world, flag, of_apps(world).chain(present).collect())
 }
 
 fn unknown_flag(world: &World, flag: &str, mut known: Vec<&str>) -> anyhow::Error {
@@ -95,9 +95,15 @@ fn check(world: &World, flag: &str, subjects: &Subjects) -> Result<()> {
     let known: Vec<&str> = match subjects {
         Subjects::Global => flags::of_global().map(|(name, _)| name).collect(),
         Subjects::Apps(_) if flag.starts_with(STATUS) => return Ok(()),
-        Subjects::Apps(_) => flags::OF_APPS.iter().map(|(name, _)| *name).collect(),
+        Subjects::Apps(_) => of_apps(world).collect(),
     };
     if known.contains(&flag) { Ok(()) } else { Err(unknown_flag(world, flag, known)) }
+}
+
+/// The info flags of an app but for those of its instances.
+fn of_apps<'a>(world: &World) -> impl Iterator<Item = &'a str> + use<'a> {
+    let ours = (!world.inside_dokku()).then_some(flags::LISTEN);
+    flags::OF_APPS.iter().map(|(name, _)| *name).chain(ours)
 }
 
 fn format(world: &World, args: &Args) -> Result<Encoding> {

@@ -47,6 +47,9 @@ pub(crate) const OF_APPS: &[(&str, FlagOrigin)] = &[
     ("--running", FlagOrigin::Running),
 ];
 
+/// Where the app is reached, if it has an address: a row that Dokku does not have, so not inside Dokku.
+pub(crate) const LISTEN: &str = "--listen";
+
 /// The beginning of the flags that show the state of one instance.
 pub(crate) const STATUS: &str = "--status-";
 

@@ -147,6 +147,7 @@ impl Reader<'_> {
                 (None, _) => row.set(name, Ok::<_, Error>(known(seen.as_ref(), *origin))),
             }
         }
+        self.set_address(&own, flag, &mut row);
         if let Some(seen) = seen {
             row.has_unknown |= seen.is_unknown();
             if flag.is_none() {
@@ -161,6 +162,17 @@ impl Reader<'_> {
             row.values.entry(flag.to_owned().into()).or_insert_with(|| UNKNOWN.to_owned());
         }
         row
+    }
+
+    /// Where the app is reached. Where it has no address that is no row, but for whoever asks for it alone.
+    fn set_address(&self, own: &Properties<'_>, flag: Option<&str>, row: &mut Row) {
+        if self.world.inside_dokku() || flag.is_some_and(|flag| flag != flags::LISTEN) {
+            return;
+        }
+        let stored = own.get(ps_apps::LISTEN);
+        if flag.is_some() || stored.as_ref().map_or(true, |value| !value.is_empty()) {
+            row.set(flags::LISTEN, stored);
+        }
     }
 
     fn compare(&self, app: &AppName, seen: &Seen, row: &mut Row) {

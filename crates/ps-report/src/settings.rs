@@ -1,12 +1,13 @@
 //! The report `--settings`: the effective settings of each process type, who set them, and where what runs has another value. It reads
 //! only files, and only those of the apps that it reports on; of apps in containers the engine is asked how they run.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 
 use anyhow::{Context, Result};
 use csv::Writer;
-use formation::{AppName, ProcessType};
-use ps_apps::{EffectiveSetting, SchedulerName, World};
+use formation::{AppName, FIRST_TYPE, ProcessType};
+use ps_apps::{EffectiveSetting, Origin, PsProperty, SchedulerName, Scope, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::{Drift, Scheduler};
 use serde_json::{Value, json};
@@ -22,7 +23,11 @@ const COLUMNS: [&str; 6] = ["app", "process_type", "setting", "value", "source",
 struct Row<'a> {
     app: &'a AppName,
     process_type: &'a ProcessType,
-    effective: &'a EffectiveSetting,
+    /// Its name.
+    setting: &'static str,
+    /// What counts, as it may be shown.
+    value: Option<String>,
+    origin: Origin,
     /// The running instances of the type that have another value.
     drift: Vec<&'a Drift>,
 }
@@ -102,12 +107,12 @@ fn of_app(
         let is_meant = |one: &&Drift| one.slot.process_type == *process_type && one.setting == setting;
         drift.iter().filter(is_meant).collect::<Vec<_>>()
     };
-    let rows: Vec<Row<'_>> = pairs
-        .map(|(process_type, effective)| {
-            let drift = of(process_type, effective.setting.name);
-            Row { app, process_type, effective, drift }
-        })
-        .collect();
+    let rows = pairs.map(|(process_type, effective)| {
+        let setting = effective.setting.name;
+        let drift = of(process_type, setting);
+        Row { app, process_type, setting, value: shown(effective), origin: effective.origin, drift }
+    });
+    let rows: Vec<Row<'_>> = address(world, app, &types)?.into_iter().chain(rows).collect();
     match encoding {
         Encoding::Text { header } => {
             text(app, &rows, *header, out)?;
@@ -119,16 +124,30 @@ fn of_app(
     }
 }
 
+/// The address of the app as a setting of the type whose instances are behind it; `None` where the app does not have that type.
+fn address<'a>(
+    world: &World,
+    app: &'a AppName,
+    types: &'a BTreeMap<ProcessType, Vec<EffectiveSetting>>,
+) -> Result<Option<Row<'a>>> {
+    let Some((process_type, _)) = types.iter().find(|(name, _)| name.as_str() == FIRST_TYPE) else {
+        return Ok(None);
+    };
+    let property = PsProperty::named(ps_apps::LISTEN).context("there is no property of that name")?;
+    let ps_apps::Setting { value, origin } = world.ps_setting(Scope::App(app), property)?;
+    Ok(Some(Row { app, process_type, setting: property.name, value, origin, drift: Vec::new() }))
+}
+
 /// Text for people: the settings that have a value.
 fn text(app: &AppName, rows: &[Row<'_>], header: bool, out: &mut dyn Write) -> Result<()> {
     if header {
         writeln!(out, "=====> {app} settings")?;
     }
-    let name = |row: &Row<'_>| format!("{}.{}:", row.process_type, row.effective.setting.name);
-    let rows: Vec<&Row<'_>> = rows.iter().filter(|row| row.effective.value.is_some()).collect();
+    let name = |row: &Row<'_>| format!("{}.{}:", row.process_type, row.setting);
+    let rows: Vec<&Row<'_>> = rows.iter().filter(|row| row.value.is_some()).collect();
     let width = rows.iter().map(|row| name(row).len()).max().unwrap_or(0);
     for row in rows {
-        let (source, value) = (row.effective.origin.as_str(), row.value());
+        let (source, value) = (row.origin.as_str(), row.value.as_deref().unwrap_or_default());
         writeln!(out, "       {:<width$}  {source:<8} {value}", name(row))?;
     }
     Ok(())
@@ -155,15 +174,10 @@ fn shown(effective: &EffectiveSetting) -> Option<String> {
 }
 
 impl Row<'_> {
-    fn value(&self) -> String {
-        shown(self.effective).unwrap_or_default()
-    }
-
     fn fields(&self) -> [String; 6] {
-        let setting = self.effective.setting.name;
-        let source = self.effective.origin.as_str();
+        let (source, value) = (self.origin.as_str(), self.value.as_deref().unwrap_or_default());
         let drift = self.drift.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-        let fields = [self.app.as_str(), self.process_type.as_str(), setting, &self.value(), source, &drift];
+        let fields = [self.app.as_str(), self.process_type.as_str(), self.setting, value, source, &drift];
         fields.map(str::to_owned)
     }
 
@@ -171,9 +185,9 @@ impl Row<'_> {
         let object = json!({
             "app": self.app.as_str(),
             "process_type": self.process_type.as_str(),
-            "setting": self.effective.setting.name,
-            "value": shown(self.effective),
-            "source": self.effective.origin.as_str(),
+            "setting": self.setting,
+            "value": self.value,
+            "source": self.origin.as_str(),
             "drift": self.drift.iter().map(|drift| of_instance(drift)).collect::<Vec<_>>(),
         });
         Ok(writeln!(out, "{object}")?)

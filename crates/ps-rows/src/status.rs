@@ -1,9 +1,10 @@
 //! The row of `status`.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 
 use ps_rollout::Role;
-use ps_scheduler::Instance;
+use ps_scheduler::{AppStatus, Instance};
 use serde::Serialize;
 
 use crate::exit::{ExitRow, OutOfMemoryRow};
@@ -50,6 +51,13 @@ pub struct StatusRow {
     pub address: Option<String>,
     /// Its `PORT`.
     pub port: Option<u16>,
+    /// Where clients reach the app, who are led to this instance and others: `["127.0.0.1:5000"]`. Only where the app has such an address,
+    /// and not in CSV, as the next field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub listen: Vec<String>,
+    /// How many connections of that address it has. Only while connections are handed on there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u64>,
     /// Since when it has been in this state: RFC 3339, UTC.
     pub since: Option<String>,
     /// How often it was started again by itself.
@@ -103,6 +111,8 @@ impl StatusRow {
             container_id: instance.container_id,
             address: instance.address,
             port: instance.port,
+            listen: Vec::new(),
+            connections: instance.connections,
             since: instance.since.map(|since| since.to_string()),
             restarts: instance.restarts,
             cpu_percent: instance.cpu_percent,
@@ -124,6 +134,17 @@ impl StatusRow {
             note: instance.note,
             last_lines: instance.last_lines,
         }
+    }
+
+    /// The rows of all instances of an app.
+    pub fn of_app(scheduler: &str, mut status: AppStatus) -> Vec<Self> {
+        let listen: Vec<String> = status.listen.as_slice().iter().map(SocketAddr::to_string).collect();
+        let instances = std::mem::take(&mut status.instances);
+        let row = |instance: Instance| {
+            let listen = if status.leads_to(&instance) { listen.clone() } else { Vec::new() };
+            Self { listen, ..Self::of(scheduler, status.app.as_str(), instance) }
+        };
+        instances.into_iter().map(row).collect()
     }
 
     fn record(&self) -> [String; COLUMNS.len()] {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use ps_apps::{KeptRelease, SourceRecord, StoredEntry};
 use ps_rollout::Role;
 use ps_rows::{EventRow, LogRow, Phase, ProcessRow, ReleaseRow, StatusRow, VerbRow};
-use ps_scheduler::{Instance, Limits, LogLine, OsProcess};
+use ps_scheduler::{AppStatus, Instance, Limits, LogLine, OsProcess};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -65,6 +65,7 @@ fn known(state: State, exit: Exit) -> Instance {
         container_id: Some("50f05446".to_owned()),
         address: Some("127.0.0.1:5000".to_owned()),
         port: Some(5000),
+        connections: Some(2),
         since: Some(Timestamp::UNIX_EPOCH),
         restarts: Some(3),
         cpu_percent: Some(12.5),
@@ -92,8 +93,12 @@ fn a_row_of_status_is_what_its_schema_says_in_every_state() {
     let schema = status_schema();
     for state in STATES {
         for exit in [Exit::Code(1), Exit::Signal(9)] {
-            let row = held_to(&schema, &StatusRow::of("native", "shop", known(state, exit)));
+            let listen = "5000".parse().expect("an address");
+            let app = AppStatus::of("shop".parse().expect("a legal name"), vec![known(state, exit)]);
+            let rows = StatusRow::of_app("native", AppStatus { listen, ..app });
+            let row = held_to(&schema, &rows[0]);
             assert_eq!(keys(&row), keys(&schema["properties"]));
+            assert_eq!(row["listen"], serde_json::json!(["127.0.0.1:5000"]));
         }
         let unknown = Instance::new("web.2".parse().expect("a legal slot"), state);
         held_to(&schema, &StatusRow::of("k3s", "shop", unknown));

@@ -73,11 +73,10 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[AppName]) -> Result<Vec<AppSt
         all.sort_by(|a, b| (&a.slot, a.run).cmp(&(&b.slot, b.run)));
         all
     };
-    let statuses = apps.iter().zip(&records).zip(&schedules).map(|((app, records), schedules)| AppStatus {
-        app: app.clone(),
-        instances: instances(app, records, schedules),
-        troubles: Vec::new(),
-    });
+    let statuses =
+        apps.iter().zip(&records).zip(&schedules).map(|((app, records), schedules)| {
+            AppStatus::of(app.clone(), instances(app, records, schedules))
+        });
     Ok(statuses.collect())
 }
 

@@ -10,7 +10,7 @@ use formation::{Slot, State};
 use os_process::Usage;
 use ps_scheduler::{AppStatus, Error, Instance, Limits, Over};
 use ps_service::{Listing, Service};
-use ps_supervisor::{InForce, Status, Statuses};
+use ps_supervisor::{InForce, OpenConnections, Status, Statuses};
 use timetable::Course;
 
 use crate::earlier;
@@ -26,7 +26,7 @@ pub(crate) fn instances(service: &Service) -> Result<Vec<Instance>, Error> {
 /// The same, and why the status files of those that are unknown cannot be read.
 pub(crate) fn brief(service: &Service) -> Result<AppStatus, Error> {
     let Found { instances, unreadable, .. } = states(service)?;
-    Ok(AppStatus { app: service.app.clone(), instances, troubles: unreadable })
+    Ok(AppStatus { troubles: unreadable, ..AppStatus::of(service.app.clone(), instances) })
 }
 
 fn states(service: &Service) -> Result<Found, Error> {
@@ -56,7 +56,8 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
             service.app
         )
     });
-    let (stopped, typed) = spec.map(|spec| (spec.stopped, spec.typed)).unwrap_or_default();
+    let (stopped, typed, listen) =
+        spec.map(|spec| (spec.stopped, spec.typed, spec.listen)).unwrap_or_default();
     let statuses = Statuses::of(&service.directory);
     let Found { instances, troubles: of_slots, .. } =
         each(service, &statuses, true, &stopped, typed.as_deref())?;
@@ -80,7 +81,22 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
             service.command("start")
         ));
     }
-    Ok(AppStatus { app, instances, troubles })
+    let status =
+        AppStatus { listen: listen.into_iter().collect(), troubles, ..AppStatus::of(app, instances) };
+    Ok(with_connections(service, status))
+}
+
+/// The same, with the connections of each instance that clients of the app's address are led to.
+fn with_connections(service: &Service, mut status: AppStatus) -> AppStatus {
+    let is_asked = status.instances.iter().any(|instance| status.leads_to(instance));
+    let open = is_asked.then(|| ps_supervisor::open_connections(&service.directory)).flatten();
+    for instance in &mut status.instances {
+        let is_named =
+            |open: &&OpenConnections| (&open.slot, Some(open.run)) == (&instance.slot, instance.run);
+        let found = open.iter().flatten().find(is_named);
+        instance.connections = found.map(|open| open.count);
+    }
+    status
 }
 
 fn each(

@@ -117,11 +117,8 @@ impl Scheduler for Fake {
 
     fn status(&self, apps: &[AppName]) -> Result<Vec<AppStatus>, Error> {
         let everything = self.everything();
-        let status = |app: &AppName| AppStatus {
-            app: app.clone(),
-            instances: everything.apps.get(app).map(App::instances).unwrap_or_default(),
-            troubles: Vec::new(),
-        };
+        let instances = |app: &AppName| everything.apps.get(app).map(App::instances).unwrap_or_default();
+        let status = |app: &AppName| AppStatus::of(app.clone(), instances(app));
         Ok(apps.iter().map(status).collect())
     }
 

@@ -231,11 +231,7 @@ mod tests {
             let over = matches!(state, State::Stopped).then_some(Over::Finished);
             Instance { over, ..Instance::new(slot.parse().expect("a legal slot"), *state) }
         };
-        AppStatus {
-            app: "shop".parse().expect("a legal name"),
-            instances: instances.iter().map(instance).collect(),
-            troubles: vec![],
-        }
+        AppStatus::of("shop".parse().expect("a legal name"), instances.iter().map(instance).collect())
     }
 
     fn foreseen(counts: &[&str], outlook: Outlook<'_>) -> Vec<String> {

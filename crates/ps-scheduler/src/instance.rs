@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use formation::{AppName, Exit, OutOfMemory, Slot, State};
+use formation::{Addresses, AppName, Exit, FIRST_TYPE, OutOfMemory, Slot, State};
 use jiff::Timestamp;
 use ps_rollout::{Lane, Role};
 
@@ -56,6 +56,8 @@ pub struct Instance {
     pub address: Option<String>,
     /// Its `PORT`.
     pub port: Option<u16>,
+    /// How many connections of the app's address it has; `None` where the app has no address, or nobody has come yet.
+    pub connections: Option<u64>,
     /// Since when it has been in this state.
     pub since: Option<Timestamp>,
     /// How often it was started again by itself.
@@ -98,6 +100,7 @@ impl Instance {
             container_id: None,
             address: None,
             port: None,
+            connections: None,
             since: None,
             restarts: None,
             cpu_percent: None,
@@ -122,6 +125,9 @@ pub struct AppStatus {
     pub app: AppName,
     /// Its instances, ordered by type, then index, then run.
     pub instances: Vec<Instance>,
+    /// Where clients reach it, whatever its instances are. Empty where it has no address, and where only the states of its instances
+    /// were asked for.
+    pub listen: Addresses,
     /// What else is wrong, for people: one sentence each.
     pub troubles: Vec<String>,
 }
@@ -152,6 +158,16 @@ impl Running {
 }
 
 impl AppStatus {
+    /// An app without an address of which nothing is wrong.
+    pub fn of(app: AppName, instances: Vec<Instance>) -> Self {
+        Self { app, instances, listen: Addresses::default(), troubles: Vec::new() }
+    }
+
+    /// Whether clients of the app's address are led to this instance once it is ready.
+    pub fn leads_to(&self, instance: &Instance) -> bool {
+        !self.listen.is_empty() && instance.slot.process_type.as_str() == FIRST_TYPE
+    }
+
     /// The instances that fill their slots, or filled them last: one in each slot, also during a replacement.
     pub fn current(&self) -> impl Iterator<Item = &Instance> {
         let is_beside = |instance: &&Instance| matches!(instance.role, Some(Role::Incoming | Role::Leaving));
@@ -188,8 +204,7 @@ mod tests {
             role: Some(role),
             ..Instance::new(slot.parse().expect("a legal slot"), state)
         };
-        let mut status =
-            AppStatus { app: "shop".parse().expect("a legal name"), instances: vec![], troubles: vec![] };
+        let mut status = AppStatus::of("shop".parse().expect("a legal name"), vec![]);
         assert_eq!(status.running(), Running::False);
         status.instances =
             vec![row("web.1", Role::Current, State::Running), row("web.1", Role::Incoming, State::Starting)];

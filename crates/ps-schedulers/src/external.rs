@@ -105,11 +105,8 @@ impl External {
                  wanted they are"
             )
         });
-        AppStatus {
-            app: app.clone(),
-            instances: wanted.into_iter().map(|slot| Instance::new(slot, state)).collect(),
-            troubles: trouble.into_iter().collect(),
-        }
+        let instances = wanted.into_iter().map(|slot| Instance::new(slot, state)).collect();
+        AppStatus { troubles: trouble.into_iter().collect(), ..AppStatus::of(app.clone(), instances) }
     }
 }
 

@@ -5,6 +5,7 @@
 //! which instances there are, and is told when the last connection of one has ended. `ps-balance` leaves when it has had nothing to do for a
 //! while; then the supervisor looks at the sockets again. The sockets never close meanwhile, so no client is refused.
 
+mod asked;
 mod balance;
 mod numbers;
 mod sockets;
@@ -14,6 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+pub use asked::{OpenConnections, open as open_connections};
 pub(crate) use balance::{Balance, Heard};
 pub(crate) use numbers::Count;
 pub use numbers::Receipt;

@@ -271,6 +271,34 @@ fn an_app_that_nobody_talks_to_has_no_ps_balance_and_one_that_is_stopped_refuses
 }
 
 #[test]
+fn status_says_first_where_the_app_is_reached_and_how_many_connections_are_open() {
+    let _listening = listening();
+    let (home, address) = reached();
+    let first = || home.does(&["ps-lifecycle", "status", "shop"]).lines().next().map(str::to_owned);
+    assert_eq!(first(), Some(format!("shop is reached at {address}")));
+    assert_eq!(found(&home, "ps-balance "), [], "to ask starts nothing");
+    let rows = home.status("shop");
+    assert!(rows.iter().all(|row| row["listen"] == serde_json::json!([address.to_string()])), "{rows:?}");
+    assert!(rows.iter().all(|row| row.get("connections").is_none()), "{rows:?}");
+    let _open = TcpStream::connect(address).expect("it is there");
+    eventually("its connection is counted", || {
+        let counts: Vec<_> = home.status("shop").iter().map(|row| row["connections"].as_u64()).collect();
+        let all: Option<u64> = counts.iter().copied().sum();
+        if all == Some(1) { Ok(()) } else { Err(format!("{counts:?}")) }
+    });
+    assert_eq!(first(), Some(format!("shop is reached at {address}, open connections: 1")));
+    let report = |words: &[&str]| home.does(&[&["ps-report", "shop"], words].concat());
+    assert_eq!(report(&["--listen"]), format!("{address}\n"));
+    assert!(
+        report(&["--settings"])
+            .lines()
+            .any(|line| line.contains("web.listen:") && line.contains(&address.to_string()))
+    );
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    assert_eq!(first(), Some(format!("shop has the address {address}, and nothing runs there")));
+}
+
+#[test]
 fn the_property_changes_the_address_and_takes_it_away_with_the_next_restart() {
     let _listening = listening();
     let ((home, first), second) = (reached(), some_address());

@@ -19,6 +19,7 @@ fn home() -> Home {
     home.property("ps", "--global", "nice", "9");
     home.property("ps", "--global", "umask", "077");
     home.property("ps", "shop", "clock.umask", "022");
+    home.property("ps", "shop", "listen", "127.0.0.1:5000");
     home
 }
 
@@ -48,6 +49,7 @@ fn each_setting_of_each_type_has_a_row_with_who_set_it() {
         ("worker", "user", Value::Null, "default"),
         ("clock", "umask", json!("022"), "type"),
         ("web", "umask", json!("077"), "global"),
+        ("web", "listen", json!("127.0.0.1:5000"), "app"),
     ] {
         assert_eq!(row(&rows, process_type, setting), (value, json!(source)), "{process_type}.{setting}");
     }

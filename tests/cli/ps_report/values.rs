@@ -55,6 +55,7 @@ fn each_info_flag_is_the_value_that_json_has_under_its_key() {
         "selected",
         "x",
     );
+    home.property("ps", "blog", "listen", "127.0.0.1:5000");
     home.script("lib/plugins/enabled/x/scheduler-app-status", "#!/bin/sh\n[ $1 = x ] && echo '3 mixed'\n");
     let all = said(&mut home.report(&["blog", "--json"]));
     let row = &json_lines(&all.stdout)[0];
@@ -63,7 +64,7 @@ fn each_info_flag_is_the_value_that_json_has_under_its_key() {
     assert_eq!(usage.status, 2);
     let listed = usage.stderr.rsplit(": ").next().expect("a list").trim();
     let flags: Vec<&str> = listed.split(", ").collect();
-    assert_eq!(flags.len(), 21, "{flags:?}");
+    assert_eq!(flags.len(), 22, "{flags:?}");
     for flag in flags {
         let said = said(&mut home.report(&["blog", flag]));
         let key = flag.trim_start_matches("--");

@@ -25,11 +25,11 @@ use crate::spawn::within;
 
 const PROGRAM: &str = "ps-balance";
 /// The socket, in the service directory, at which the next supervisor finds it.
-const SOCKET: &str = "balance";
+pub(crate) const SOCKET: &str = "balance";
 /// The first descriptor that it is given (sd_listen_fds(3)).
 const FIRST: i32 = 3;
 /// The longest line that is read, in bytes.
-const LONGEST: usize = 1 << 20;
+pub(crate) const LONGEST: usize = 1 << 20;
 /// The most that waits to be taken in by it, in bytes: it hangs.
 const MOST_UNSENT: usize = 1 << 20;
 /// How long an earlier one may take to send copies of its sockets.
