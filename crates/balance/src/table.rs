@@ -113,6 +113,12 @@ impl Table {
         self.backends.iter().any(|backend| backend.key == key && backend.standing.is_ready())
     }
 
+    /// How many connections all backends have, those that are being opened included.
+    pub fn open(&self) -> usize {
+        let open = self.backends.iter().map(|backend| backend.open).sum::<u64>();
+        usize::try_from(open).unwrap_or(usize::MAX)
+    }
+
     /// Whether some backend gets new connections.
     pub fn has_ready(&self) -> bool {
         self.backends.iter().any(|backend| backend.standing.is_ready() && backend.weight > 0)

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use balance::wire::{Drained, Mode, Numbers, Report, Set};
 use balance::{InvalidSet, Key, Table};
+use hyper::client::conn::http1::SendRequest;
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
@@ -17,8 +18,12 @@ use crate::clock;
 use crate::connection::Connection;
 use crate::direction::{BUFFER, Bytes};
 use crate::http::pool::Pool;
+use crate::http::sent::Sent;
 use crate::pipes;
 use crate::talk::Controls;
+
+/// How many connections to backends may wait for a request, however few clients there are.
+const WAITING: usize = 48;
 
 /// What all tasks share.
 #[derive(Debug)]
@@ -192,6 +197,23 @@ impl Balancer {
         };
         for drained in drained {
             self.tell_drained(Some(drained));
+        }
+    }
+
+    /// Keeps a connection to a backend for the next request, if the backend may get one. Where many wait already, there are at most as
+    /// many connections to backends as there are connections of clients: that is how descriptors are reckoned with. One that has
+    /// begun with who its client is (the PROXY protocol) belongs to that client alone.
+    pub(crate) fn keep(&self, key: Key, sender: SendRequest<Sent>) {
+        let most = {
+            let state = self.state();
+            if self.proxies.out.is_some() || !state.table.is_ready(key) {
+                return;
+            }
+            // This connection is still counted as an open one.
+            (state.connections.len() + 1).saturating_sub(state.table.open()).max(WAITING)
+        };
+        if let Some(due) = self.pool.put(key, sender, most) {
+            self.is_due(due);
         }
     }
 

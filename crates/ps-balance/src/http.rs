@@ -8,7 +8,7 @@ mod forward;
 mod headers;
 mod lent;
 pub(crate) mod pool;
-mod sent;
+pub(crate) mod sent;
 mod tunnel;
 
 use std::convert::Infallible;

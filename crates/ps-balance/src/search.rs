@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use balance::Key;
 use rustix::io::Errno;
-use tokio::net::{TcpSocket, TcpStream};
+use rustix::net::sockopt::set_tcp_nodelay;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, getpeername, socket_with};
+use tokio::net::TcpStream;
 use tokio::time::{timeout, timeout_at};
 
 use crate::balancer::Balancer;
@@ -120,11 +122,24 @@ pub(crate) async fn attempt(address: SocketAddr) -> Attempt {
     }
 }
 
+/// Connects to an address; to one of this machine without waiting, because the kernel has answered itself by then.
 async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(family, SocketType::STREAM, flags, None)?;
     // What one side has sent is passed on at once: it has waited at its sender already, if that was wanted.
-    socket.set_nodelay(true)?;
-    socket.connect(address).await
+    set_tcp_nodelay(&socket, true)?;
+    match rustix::net::connect(&socket, &address) {
+        Err(error) if error != Errno::INPROGRESS => return Err(error.into()),
+        _ => {}
+    }
+    let is_connected = getpeername(&socket).is_ok();
+    let stream = TcpStream::from_std(socket.into())?;
+    if !is_connected {
+        stream.writable().await?;
+        stream.take_error()?.map_or(Ok(()), Err)?;
+    }
+    Ok(stream)
 }
 
 /// Whether something is missing on this side.

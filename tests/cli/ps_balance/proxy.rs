@@ -1,10 +1,11 @@
 //! Who the client is: told by a proxy before it, and told to the backends behind it.
 
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
 
 use serde_json::json;
 
+use crate::http::{answer, reply, requests};
 use crate::world::{Balance, DEADLINE, Server, backend, line};
 
 const V1: &[u8] = b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n";
@@ -99,4 +100,23 @@ fn half_of_a_header_goes_over_an_upgrade() {
     client.write_all(&V1[20..]).expect("sent");
     client.write_all(b"?\n").expect("sent");
     assert_eq!(line(&mut client), "there");
+}
+
+#[test]
+fn with_requests_each_client_is_told_of_by_a_connection_of_its_own() {
+    let server = Server::new(|mut stream| {
+        let told = line(&mut stream);
+        let client = told.split(' ').nth(4).expect("the client's port").to_owned();
+        for _ in requests(&stream) {
+            reply(&mut stream, &client).expect("sent");
+        }
+    });
+    let balance = Balance::before(&[&server], &["--http", "--proxy-out", "v1"]);
+    for _ in 0..3 {
+        let client = balance.connect();
+        let port = client.local_addr().expect("connected").port().to_string();
+        let mut client = BufReader::new(client);
+        client.get_mut().write_all(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n").expect("sent");
+        assert_eq!(answer(&mut client).expect("an answer").1, port);
+    }
 }

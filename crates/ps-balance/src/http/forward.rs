@@ -25,6 +25,9 @@ use crate::http::sent::Sent;
 use crate::http::tunnel::Tunnel;
 use crate::search::{Attempt, Search, attempt};
 
+/// The most bytes that are read of an answer before they are written: so many stay in the cache of a processor until then.
+const MOST_AT_ONCE: usize = 256 * 1024;
+
 /// Whose requests they are.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -186,7 +189,7 @@ async fn shake_hands(
             .await
             .map_err(|_| Refusal::Broken)?;
     }
-    let shaken = Builder::new().handshake(TokioIo::new(socket)).await;
+    let shaken = Builder::new().max_buf_size(MOST_AT_ONCE).handshake(TokioIo::new(socket)).await;
     let (sender, connection) = shaken.map_err(|_| Refusal::Broken)?;
     // It ends with the sender, or when the backend ends it.
     tokio::spawn(connection.with_upgrades());

@@ -20,10 +20,8 @@ impl Lent {
     /// The answer is there as a whole. One that is dropped instead is closed.
     pub(crate) fn give_back(self) {
         let Self { balancer, claim, sender } = self;
-        let key = claim.key;
-        balancer.pool.put(key, sender);
-        // What waits for a backend that is drained is closed before the drained backend is told of.
-        balancer.end_waiting();
+        // Where the backend is drained, it is closed before the drained backend is told of.
+        balancer.keep(claim.key, sender);
         drop(claim);
     }
 }

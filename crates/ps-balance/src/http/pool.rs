@@ -1,7 +1,7 @@
 //! Connections to backends that wait for the next request. One waits for a second at most: a backend ends a connection that is
 //! silent for longer (Node after five seconds, gunicorn after two), and a request that is sent at that moment would be lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,11 +13,9 @@ use crate::http::sent::Sent;
 
 /// How long a connection waits.
 const WAIT: Duration = Duration::from_secs(1);
-/// How many wait for each backend.
-const MOST: usize = 64;
 
 /// Those that wait, each with the time until which it does. The last ones of a backend have waited the shortest.
-type Waiting = BTreeMap<Key, Vec<(SendRequest<Sent>, Duration)>>;
+type Waiting = BTreeMap<Key, VecDeque<(SendRequest<Sent>, Duration)>>;
 
 /// All connections that wait.
 #[derive(Debug, Default)]
@@ -29,7 +27,7 @@ impl Pool {
     /// A connection to this backend that has waited.
     pub(crate) async fn take(&self, key: Key) -> Option<SendRequest<Sent>> {
         loop {
-            let (mut sender, until) = self.waiting().get_mut(&key)?.pop()?;
+            let (mut sender, until) = self.waiting().get_mut(&key)?.pop_back()?;
             // It is ready once the end of the last answer has been seen, and never if the backend has closed it.
             if until > clock::now() && sender.ready().await.is_ok() {
                 return Some(sender);
@@ -37,23 +35,26 @@ impl Pool {
         }
     }
 
-    /// Keeps one whose answer is there as a whole.
-    pub(crate) fn put(&self, key: Key, sender: SendRequest<Sent>) {
+    /// Keeps one whose answer is there as a whole, if fewer than `most` wait: until when it does.
+    pub(crate) fn put(&self, key: Key, sender: SendRequest<Sent>, most: usize) -> Option<Duration> {
         let mut waiting = self.waiting();
-        let waiting = waiting.entry(key).or_default();
-        if waiting.len() < MOST && !sender.is_closed() {
-            waiting.push((sender, clock::now() + WAIT));
+        if sender.is_closed() || waiting.values().map(VecDeque::len).sum::<usize>() >= most {
+            return None;
         }
+        let until = clock::now() + WAIT;
+        waiting.entry(key).or_default().push_back((sender, until));
+        Some(until)
     }
 
     /// Closes those that have waited long enough, and those whose backend is not to be used: when the next ones will have.
     pub(crate) fn end(&self, now: Duration, is_ready: impl Fn(Key) -> bool) -> Option<Duration> {
         let mut waiting = self.waiting();
         waiting.retain(|key, senders| {
-            senders.retain(|(sender, until)| *until > now && !sender.is_closed());
+            let over = senders.partition_point(|(_, until)| *until <= now);
+            senders.drain(..over);
             !senders.is_empty() && is_ready(*key)
         });
-        waiting.values().flatten().map(|(_, until)| *until).min()
+        waiting.values().filter_map(VecDeque::front).map(|(_, until)| *until).min()
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
