@@ -8,14 +8,20 @@ mod crowds;
 mod held;
 #[path = "ps_balance/http.rs"]
 mod http;
+#[path = "ps_balance/http2.rs"]
+mod http2;
 #[path = "ps_balance/passing.rs"]
 mod passing;
 #[path = "ps_balance/proxy.rs"]
 mod proxy;
 #[path = "ps_balance/rollouts.rs"]
 mod rollouts;
+#[path = "ps_balance/secure.rs"]
+mod secure;
 #[path = "ps_balance/starts.rs"]
 mod starts;
+#[path = "ps_balance/tls.rs"]
+mod tls;
 #[path = "ps_balance/upgrade.rs"]
 mod upgrade;
 #[path = "ps_balance/world.rs"]

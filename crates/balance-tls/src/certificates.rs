@@ -41,9 +41,7 @@ impl Certificates {
         sources: impl IntoIterator<Item = Source>,
         clock: SystemTime,
     ) -> Result<(Self, Vec<News>), Flaw> {
-        let entries = sources.into_iter().map(Entry::new).collect();
-        let provider = Arc::new(ring::default_provider());
-        let mut all = Self { entries, chooser: Arc::default(), provider };
+        let mut all = Self::unread(sources);
         let (mut news, mut flaws) = (Vec::new(), Vec::new());
         for entry in &mut all.entries {
             match entry.read(&all.provider, clock) {
@@ -57,6 +55,12 @@ impl Certificates {
         news.extend(flaws.into_iter().map(|flaw| News::Refused { flaw, instead: None }));
         all.show();
         Ok((all, news))
+    }
+
+    /// Certificates of which nothing was read. None is shown until [`look`](Self::look) has found one that can be.
+    pub fn unread(sources: impl IntoIterator<Item = Source>) -> Self {
+        let entries = sources.into_iter().map(Entry::new).collect();
+        Self { entries, chooser: Arc::default(), provider: Arc::new(ring::default_provider()) }
     }
 
     /// Looks whether files have changed, and reads those again; what there is to say. Sessions that exist are not touched, the next ones get what

@@ -115,6 +115,13 @@ pub enum Report {
     },
     /// What was counted.
     Numbers(Numbers),
+    /// The files of a certificate have changed, or were read for the first time.
+    Certificate {
+        /// Whether it is shown from now on. If not, the one of before stays.
+        taken: bool,
+        /// The file, and what is in it or what is wrong with it, for people.
+        text: String,
+    },
     /// The listening sockets, which come with this line (`SCM_RIGHTS`) in this order.
     Listeners {
         /// The address of each.
@@ -161,6 +168,9 @@ pub struct Numbers {
     pub open: u64,
     /// Those that no backend took.
     pub refused: u64,
+    /// Those of clients that were to speak TLS, and did not get as far as that.
+    #[serde(default)]
+    pub unsecured: u64,
     /// Bytes from clients to backends.
     pub bytes_in: u64,
     /// Bytes from backends to clients.

@@ -7,27 +7,28 @@ use std::time::Duration;
 
 use balance::wire::Mode;
 use rustix::io::Errno;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::balancer::Balancer;
 use crate::claim::Presence;
 use crate::connection::Connection;
-use crate::{dial, http};
+use crate::listen::Listener;
+use crate::{dial, http, terminate};
 
 /// How long it waits for a descriptor that somebody else than a connection of ours may free.
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// Accepts for ever. Its task is aborted when the program is to end.
-pub(crate) async fn accept(balancer: Arc<Balancer>, listener: Arc<TcpListener>) {
+pub(crate) async fn accept(balancer: Arc<Balancer>, listener: Arc<Listener>) {
     loop {
         let ended = balancer.ended.notified();
         if !balancer.has_room() {
             ended.await;
             continue;
         }
-        match listener.accept().await {
-            Ok((client, peer)) => admit(&balancer, client, peer),
+        match listener.socket.accept().await {
+            Ok((client, peer)) => admit(&balancer, &listener, client, peer),
             Err(error) if is_of_the_connection(&error) => {}
             Err(_) => {
                 // Either of the two is a reason to try again.
@@ -38,14 +39,16 @@ pub(crate) async fn accept(balancer: Arc<Balancer>, listener: Arc<TcpListener>) 
 }
 
 /// Begins to serve a connection.
-fn admit(balancer: &Arc<Balancer>, client: TcpStream, peer: SocketAddr) {
+fn admit(balancer: &Arc<Balancer>, listener: &Listener, client: TcpStream, peer: SocketAddr) {
     let connection = Arc::new(Connection::new(client, peer));
     let presence = Presence::new(balancer, balancer.enter(&connection));
-    let task = match balancer.mode {
-        Mode::Tcp => tokio::spawn(dial::serve(Arc::clone(balancer), Arc::clone(&connection), presence)),
-        Mode::Http => tokio::spawn(http::serve(Arc::clone(balancer), Arc::clone(&connection), presence)),
+    let (shared, served) = (Arc::clone(balancer), Arc::clone(&connection));
+    let task = match (balancer.mode, listener.tls.clone()) {
+        (Mode::Tcp, None) => tokio::spawn(dial::serve(shared, served, presence)),
+        (Mode::Tcp, Some(tls)) => tokio::spawn(terminate::serve(shared, served, presence, tls)),
+        (Mode::Http, tls) => tokio::spawn(http::serve(shared, served, presence, tls)),
     };
-    connection.belongs_to(task.abort_handle());
+    connection.work.is_done_by(task.abort_handle());
 }
 
 /// Whether the connection that was to be accepted is gone or broken (accept(2)): the next one may be well.

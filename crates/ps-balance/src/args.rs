@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use balance::wire::{Mode, Set, State, Wanted};
+use balance_tls::{Protocols, Source};
 use clap::{Parser, ValueHint};
 use ipnet::IpNet;
 use ps_cli::exit::Refusal;
@@ -22,9 +23,12 @@ use crate::listen::Inherited;
 /// With --http it hands on request by request: connections are kept on both sides, backends are told who the client is, and
 /// a page says so when nothing is ready.
 ///
+/// With --tls-listen clients speak TLS, which is ended here: backends get what is in it. With --http that is https, by HTTP/2 or HTTP/1.1.
+/// Certificates are read again when their files change.
+///
 /// The supervisor of an app with an address starts it, hands it the listening sockets, and tells it the backends. It also stands
 /// alone, before any servers, with --listen and --backend. Listening sockets are also taken from whoever starts it as
-/// systemd hands them over (LISTEN_FDS, LISTEN_FDNAMES).
+/// systemd hands them over (LISTEN_FDS, LISTEN_FDNAMES; clients of one that is called tls speak TLS).
 ///
 /// SIGUSR2 has it execute itself anew, or what was installed in its place, without closing a connection.
 ///
@@ -35,6 +39,7 @@ use crate::listen::Inherited;
 ///   ps-balance --listen 8080 --backend 3001 --backend 3002
 ///   ps-balance --listen 0.0.0.0:80 --backend 10.0.0.5:3000=95 --backend 10.0.0.6:3000=5
 ///   ps-balance --listen 8080 --backend 3001 --backend 3002 --http --sticky instance
+///   ps-balance --listen 0.0.0.0:80 --tls-listen 0.0.0.0:443 --tls-dir /etc/shop/tls --http --redirect-https --backend 3001
 ///   ps-balance --listen 8080 --control /run/shop.balance
 #[derive(Debug, Parser)]
 #[command(name = "ps-balance", version, verbatim_doc_comment)]
@@ -46,6 +51,22 @@ pub(crate) struct Args {
     /// Where a server listens, and its part of the connections in proportion to the others [default weight: 100]
     #[arg(long, value_name = "ADDRESS:PORT[=WEIGHT]")]
     pub(crate) backend: Vec<Weighted>,
+
+    /// The same for clients that speak TLS, which is ended here; may be given several times
+    #[arg(long, value_name = "ADDRESS:PORT|PORT")]
+    pub(crate) tls_listen: Vec<Address>,
+
+    /// For TLS: a certificate in PEM, and behind it those that lead to its authority; may be given several times
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    tls_cert: Vec<PathBuf>,
+
+    /// The private key of each --tls-cert, in the same order
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    tls_key: Vec<PathBuf>,
+
+    /// For TLS: a directory with server.crt and server.key, such as Dokku's of an app; may be given several times
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    tls_dir: Vec<PathBuf>,
 
     /// A Unix socket of this name takes orders of this user, such as other backends
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
@@ -75,6 +96,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "COOKIE", value_parser = token, requires = "http")]
     pub(crate) sticky: Option<String>,
 
+    /// With --http: send clients that do not speak TLS to the same place by https [default port: 443]
+    #[arg(
+        long,
+        value_name = "PORT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "443",
+        value_parser = clap::value_parser!(u16).range(1..),
+        requires = "http"
+    )]
+    pub(crate) redirect_https: Option<u16>,
+
     /// Addresses, such as 10.0.0.0/8, whose connections begin with who the client is (the PROXY protocol, version 1 or 2)
     #[arg(long, value_name = "CIDR", value_parser = network)]
     proxy_from: Vec<IpNet>,
@@ -102,7 +135,8 @@ impl Args {
         if self.take_over {
             return Ok(());
         }
-        if self.listen.is_empty() && inherited.listeners.is_empty() {
+        let has_tls = !self.tls_listen.is_empty() || !inherited.tls.is_empty();
+        if self.listen.is_empty() && inherited.listeners.is_empty() && !has_tls {
             return Err(Refusal::usage(
                 "no address to listen on: give --listen ADDRESS:PORT, or listening sockets in LISTEN_FDS",
             ));
@@ -112,7 +146,44 @@ impl Args {
                 "no backend: give --backend ADDRESS:PORT, or --control PATH to be told of them",
             ));
         }
+        self.check_tls(has_tls)
+    }
+
+    fn check_tls(&self, has_tls: bool) -> Result<()> {
+        let sources = self.sources();
+        if self.tls_cert.len() != self.tls_key.len() {
+            let (certificates, keys) = (self.tls_cert.len(), self.tls_key.len());
+            return Err(Refusal::usage(format!(
+                "{certificates} certificates and {keys} keys: give a --tls-key for each --tls-cert, in the same order"
+            )));
+        }
+        if has_tls && sources.is_empty() {
+            return Err(Refusal::usage(
+                "no certificate for TLS: give --tls-cert PATH and --tls-key PATH, or --tls-dir DIR",
+            ));
+        }
+        if !has_tls && !sources.is_empty() {
+            return Err(Refusal::usage("nobody is shown the certificate: give --tls-listen ADDRESS:PORT"));
+        }
+        if !has_tls && self.redirect_https.is_some() {
+            return Err(Refusal::usage("nobody speaks TLS here: give --tls-listen ADDRESS:PORT"));
+        }
         Ok(())
+    }
+
+    /// Where certificates lie.
+    pub(crate) fn sources(&self) -> Vec<Source> {
+        let pair = |(certificate, key): (&PathBuf, &PathBuf)| Source {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        };
+        let pairs = self.tls_cert.iter().zip(&self.tls_key).map(pair);
+        pairs.chain(self.tls_dir.iter().map(|directory| Source::of_directory(directory))).collect()
+    }
+
+    /// What is spoken in TLS.
+    pub(crate) fn protocols(&self) -> Protocols {
+        if self.http { Protocols::Http2 } else { Protocols::Bytes }
     }
 
     /// The limits.

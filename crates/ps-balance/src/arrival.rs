@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::ready;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::timeout;
 
 use crate::args::{Proxies, Version};
+use crate::balancer::Balancer;
 use crate::connection::{Connection, Stage};
+use crate::counted::Counted;
 
 /// How long a proxy may take to say for whom it speaks.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -63,6 +66,21 @@ pub(crate) async fn origin(connection: &Connection, proxies: &Proxies) -> io::Re
         }
     });
     timeout(PATIENCE, header).await?
+}
+
+/// Takes the socket of a connection, once it is known who the client is. None: it is refused, and over.
+pub(crate) async fn take(
+    balancer: &Arc<Balancer>,
+    connection: &Arc<Connection>,
+) -> Option<(Origin, Counted)> {
+    let Ok(mut origin) = origin(connection, &balancer.proxies).await else {
+        balancer.refuse();
+        connection.reset();
+        return None;
+    };
+    let (socket, rest) = connection.take_socket(origin.length)?;
+    origin.server = origin.server.or_else(|| socket.local_addr().ok());
+    Some((origin, Counted::new(socket, rest, Arc::clone(connection), Arc::clone(balancer))))
 }
 
 /// Reads the header at the beginning of what has come. None: more has to come.

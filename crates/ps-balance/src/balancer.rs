@@ -9,7 +9,7 @@ use balance::wire::{Drained, Mode, Numbers, Report, Set};
 use balance::{InvalidSet, Key, Table};
 use hyper::client::conn::http1::SendRequest;
 use serde::{Deserialize, Serialize};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::UnixListener;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
@@ -19,6 +19,7 @@ use crate::connection::Connection;
 use crate::direction::{BUFFER, Bytes};
 use crate::http::pool::Pool;
 use crate::http::sent::Sent;
+use crate::listen::Listener;
 use crate::pipes;
 use crate::talk::Controls;
 
@@ -30,7 +31,7 @@ const WAITING: usize = 48;
 pub(crate) struct Balancer {
     pub(crate) limits: Limits,
     pub(crate) proxies: Proxies,
-    pub(crate) listeners: Vec<Arc<TcpListener>>,
+    pub(crate) listeners: Vec<Arc<Listener>>,
     /// The control socket.
     pub(crate) control: Option<UnixListener>,
     pub(crate) controls: Controls,
@@ -41,6 +42,8 @@ pub(crate) struct Balancer {
     pub(crate) mode: Mode,
     /// The name of the cookie that leads a client back to its backend.
     pub(crate) sticky: Option<String>,
+    /// The port that clients who do not speak TLS are sent to.
+    pub(crate) redirect: Option<u16>,
     pub(crate) buffer: Mutex<Box<[u8]>>,
     /// Another list of backends holds.
     pub(crate) changed: Notify,
@@ -61,7 +64,7 @@ pub(crate) struct Balancer {
 /// What it listens on.
 #[derive(Debug)]
 pub(crate) struct Sockets {
-    pub(crate) listeners: Vec<Arc<TcpListener>>,
+    pub(crate) listeners: Vec<Arc<Listener>>,
     pub(crate) control: Option<UnixListener>,
 }
 
@@ -73,6 +76,8 @@ pub(crate) struct Carried {
     next_number: u64,
     accepted: u64,
     refused: u64,
+    #[serde(default)]
+    unsecured: u64,
     received: u64,
     sent: u64,
     leaves_by: Option<Duration>,
@@ -89,6 +94,7 @@ pub(crate) struct State {
     next_number: u64,
     accepted: u64,
     refused: u64,
+    unsecured: u64,
     /// Until when the last connections may go on, once no more are accepted.
     pub(crate) leaves_by: Option<Duration>,
     /// Since when there is no connection, until the supervisor has been told.
@@ -110,6 +116,7 @@ impl Balancer {
             next_number: 1,
             accepted: 0,
             refused: 0,
+            unsecured: 0,
             leaves_by: None,
             quiet_since: Some(clock::now()),
             wakes_at: None,
@@ -129,6 +136,7 @@ impl Balancer {
             pool: Pool::default(),
             mode: args.mode(),
             sticky: args.sticky.clone(),
+            redirect: args.redirect_https,
             buffer: Mutex::new(vec![0; BUFFER].into()),
             changed: Notify::new(),
             ended: Notify::new(),
@@ -173,6 +181,7 @@ impl Balancer {
             next_number: state.next_number,
             accepted: state.accepted,
             refused: state.refused,
+            unsecured: state.unsecured,
             received: self.bytes.received.load(Ordering::Relaxed),
             sent: self.bytes.sent.load(Ordering::Relaxed),
             leaves_by: state.leaves_by,
@@ -191,6 +200,7 @@ impl Balancer {
             state.next_number = carried.next_number;
             state.accepted = carried.accepted;
             state.refused = carried.refused;
+            state.unsecured = carried.unsecured;
             state.leaves_by = carried.leaves_by;
             state.quiet_since = carried.quiet_since;
             state.table.recount(open)
@@ -263,6 +273,11 @@ impl Balancer {
         self.state().refused += 1;
     }
 
+    /// A client did not get as far as TLS.
+    pub(crate) fn is_unsecured(&self) {
+        self.state().unsecured += 1;
+    }
+
     /// Puts another list of backends in place. Returns those that are drained already.
     pub(crate) fn set(&self, set: &Set) -> Result<Vec<Drained>, InvalidSet> {
         let told = {
@@ -289,6 +304,7 @@ impl Balancer {
             accepted: state.accepted,
             open: state.connections.len() as u64,
             refused: state.refused,
+            unsecured: state.unsecured,
             bytes_in: self.bytes.received.load(Ordering::Relaxed),
             bytes_out: self.bytes.sent.load(Ordering::Relaxed),
             backends: state.table.numbers(),

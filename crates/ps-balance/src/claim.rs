@@ -8,26 +8,25 @@ use balance::{Choice, Ending, Key};
 
 use crate::balancer::Balancer;
 use crate::clock;
-use crate::connection::Connection;
+use crate::work::Work;
 
-/// One of the open connections of a backend.
+/// One of the open connections of a backend, or one of its open requests.
 #[derive(Debug)]
 pub(crate) struct Claim {
     balancer: Arc<Balancer>,
-    connection: Arc<Connection>,
+    work: Arc<Work>,
     pub(crate) key: Key,
     is_settled: bool,
 }
 
 impl Claim {
-    pub(crate) fn new(balancer: &Arc<Balancer>, connection: &Arc<Connection>, choice: Choice) -> Self {
-        Self::of(balancer, connection, choice.key)
+    pub(crate) fn new(balancer: &Arc<Balancer>, work: &Arc<Work>, choice: Choice) -> Self {
+        Self::of(balancer, work, choice.key)
     }
 
     /// That of a connection that is counted already.
-    pub(crate) fn of(balancer: &Arc<Balancer>, connection: &Arc<Connection>, key: Key) -> Self {
-        let (balancer, connection) = (Arc::clone(balancer), Arc::clone(connection));
-        Self { balancer, connection, key, is_settled: false }
+    pub(crate) fn of(balancer: &Arc<Balancer>, work: &Arc<Work>, key: Key) -> Self {
+        Self { balancer: Arc::clone(balancer), work: Arc::clone(work), key, is_settled: false }
     }
 
     /// The backend has answered, after so long.
@@ -51,7 +50,7 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if !self.is_settled {
-            let ending = if self.connection.is_cut() { Ending::Cut } else { Ending::Closed };
+            let ending = if self.work.is_cut() { Ending::Cut } else { Ending::Closed };
             let drained = self.balancer.state().table.ended(self.key, ending);
             self.balancer.tell_drained(drained);
         }

@@ -3,18 +3,18 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use balance::Key;
 use tokio::net::TcpStream;
-use tokio::task::AbortHandle;
 
 use crate::carried::{CarriedConnection, CarriedDirection, CarriedStage};
 use crate::clock;
 use crate::direction::{self, Bytes, Direction, Shared};
+use crate::exchange::{Exchange, Exchanges};
+use crate::work::Work;
 
 /// A connection of a client. Its task works on it; others may look at it, and cut it.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ pub(crate) struct Connection {
     /// Who is at the other end of its socket.
     pub(crate) peer: SocketAddr,
     pub(crate) arrived: Duration,
-    is_cut: AtomicBool,
-    task: OnceLock<AbortHandle>,
+    /// The task that works on it.
+    pub(crate) work: Arc<Work>,
     stage: Mutex<Stage>,
 }
 
@@ -34,17 +34,16 @@ pub(crate) enum Stage {
     Arriving { client: TcpStream, head: Vec<u8> },
     /// A backend has it.
     Relaying(Relay),
-    /// Its requests are served one by one.
+    /// Its task has the socket: requests are served one by one, or TLS is ended.
     Serving(Serving),
     /// The sockets are closed, or about to be.
     Over,
 }
 
 /// The requests of a connection.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Serving {
-    /// The backend of the present request, or of the last one.
-    key: Option<Key>,
+    exchanges: Exchanges,
     bytes: u64,
 }
 
@@ -65,13 +64,7 @@ impl Connection {
 
     /// One that has come so far.
     pub(crate) fn at(stage: Stage, peer: SocketAddr, arrived: Duration) -> Self {
-        let stage = Mutex::new(stage);
-        Self { peer, arrived, is_cut: AtomicBool::new(false), task: OnceLock::new(), stage }
-    }
-
-    /// The task that works on it. Told once.
-    pub(crate) fn belongs_to(&self, task: AbortHandle) {
-        let _ = self.task.set(task);
+        Self { peer, arrived, work: Arc::default(), stage: Mutex::new(stage) }
     }
 
     pub(crate) fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -95,7 +88,7 @@ impl Connection {
         let mut stage = self.stage();
         match std::mem::replace(&mut *stage, Stage::Over) {
             Stage::Arriving { client, mut head } => {
-                *stage = Stage::Serving(Serving { key: None, bytes: 0 });
+                *stage = Stage::Serving(Serving::default());
                 Some((client, head.split_off(length)))
             }
             other => {
@@ -105,10 +98,20 @@ impl Connection {
         }
     }
 
-    /// Its present request goes to this backend.
-    pub(crate) fn serves(&self, key: Key) {
+    /// Begins an exchange that this work carries out.
+    pub(crate) fn begin_exchange(&self, work: Arc<Work>) -> Arc<Exchange> {
+        let exchange = Arc::new(Exchange::new(work));
         if let Stage::Serving(serving) = &mut *self.stage() {
-            serving.key = Some(key);
+            serving.exchanges.begin(&exchange);
+        }
+        exchange
+    }
+
+    /// How many exchanges it has had, and whether one is open.
+    pub(crate) fn exchanges(&self) -> (u64, bool) {
+        match &*self.stage() {
+            Stage::Serving(serving) => (serving.exchanges.begun, serving.exchanges.is_busy()),
+            Stage::Arriving { .. } | Stage::Relaying(_) | Stage::Over => (0, false),
         }
     }
 
@@ -139,15 +142,6 @@ impl Connection {
         polled
     }
 
-    /// Whether a backend has it, and which.
-    pub(crate) fn backend(&self) -> Option<Key> {
-        match &*self.stage() {
-            Stage::Relaying(relay) => Some(relay.key),
-            Stage::Serving(serving) => serving.key,
-            Stage::Arriving { .. } | Stage::Over => None,
-        }
-    }
-
     /// How many bytes it has moved.
     pub(crate) fn moved(&self) -> u64 {
         match &*self.stage() {
@@ -170,16 +164,28 @@ impl Connection {
 
     /// Ends it from outside, and its task with it.
     pub(crate) fn cut(&self) {
-        self.is_cut.store(true, Ordering::Relaxed);
+        let exchanges = match &*self.stage() {
+            Stage::Serving(serving) => serving.exchanges.all(),
+            Stage::Arriving { .. } | Stage::Relaying(_) | Stage::Over => Vec::new(),
+        };
+        self.work.cut();
         self.reset();
-        if let Some(task) = self.task.get() {
-            task.abort();
+        for exchange in exchanges {
+            exchange.work.cut();
         }
     }
 
-    /// Whether it was ended from outside.
-    pub(crate) fn is_cut(&self) -> bool {
-        self.is_cut.load(Ordering::Relaxed)
+    /// Ends what of it is at one of these backends.
+    pub(crate) fn cut_at(&self, keys: &[Key]) {
+        let exchanges = match &*self.stage() {
+            Stage::Relaying(relay) if keys.contains(&relay.key) => None,
+            Stage::Serving(serving) => Some(serving.exchanges.at(keys)),
+            Stage::Arriving { .. } | Stage::Relaying(_) | Stage::Over => return,
+        };
+        match exchanges {
+            None => self.cut(),
+            Some(exchanges) => exchanges.iter().for_each(|exchange| exchange.work.cut()),
+        }
     }
 }
 

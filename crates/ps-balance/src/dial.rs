@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -21,7 +22,7 @@ pub(crate) async fn serve(balancer: Arc<Balancer>, connection: Arc<Connection>, 
         connection.reset();
         return;
     };
-    let found = find(&balancer, &connection).await;
+    let found = find(&balancer, &connection, connection.arrived).await;
     let greeting = origin.greeting(&connection, proxies.out);
     let (Some((claim, backend)), Ok(greeting)) = (found, greeting) else {
         balancer.refuse();
@@ -50,9 +51,13 @@ pub(crate) async fn relay(
     .await;
 }
 
-/// The backend for a connection, connected. None: nobody took it for as long as it was held.
-async fn find(balancer: &Arc<Balancer>, connection: &Arc<Connection>) -> Option<(Claim, TcpStream)> {
-    let mut search = Search::new(balancer, connection, connection.arrived);
+/// The backend for a connection, connected. None: nobody took it for as long as it was held, from `since` on.
+pub(crate) async fn find(
+    balancer: &Arc<Balancer>,
+    connection: &Connection,
+    since: Duration,
+) -> Option<(Claim, TcpStream)> {
+    let mut search = Search::new(balancer, &connection.work, since);
     while let Some((claim, address)) = search.next().await {
         let began = Instant::now();
         match attempt(address).await {

@@ -37,17 +37,16 @@ pub(crate) async fn enforce(balancer: Arc<Balancer>) {
 
 /// Cuts the connections of backends whose drain limit has passed.
 fn cut_overdue(balancer: &Balancer, now: Duration) {
-    let overdue: Vec<Arc<Connection>> = {
+    let (keys, connections): (_, Vec<Arc<Connection>>) = {
         let mut state = balancer.state();
         let keys = state.table.overdue(now);
         if keys.is_empty() {
             return;
         }
-        let is_of = |it: &&Arc<Connection>| it.backend().is_some_and(|key| keys.contains(&key));
-        state.connections.values().filter(is_of).cloned().collect()
+        (keys, state.connections.values().cloned().collect())
     };
-    for connection in overdue {
-        connection.cut();
+    for connection in connections {
+        connection.cut_at(&keys);
     }
 }
 

@@ -4,21 +4,36 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use listenfd::ListenFd;
 use ps_cli::exit::Refusal;
 use rustix::net::{AddressFamily, SocketType};
 
+use crate::tls::Tls;
+
 /// How many connections may wait to be accepted. The kernel has a limit of its own (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
 /// The name of the descriptor at whose other end the supervisor is.
 const CONTROL: &str = "control";
+/// The name of the descriptors whose clients speak TLS.
+const TLS: &str = "tls";
+
+/// A socket that connections are accepted from.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) socket: tokio::net::TcpListener,
+    /// By which TLS is ended, if that is what its clients speak.
+    pub(crate) tls: Option<Arc<Tls>>,
+}
 
 /// What whoever started it has handed over.
 #[derive(Debug, Default)]
 pub(crate) struct Inherited {
     pub(crate) listeners: Vec<TcpListener>,
+    /// Those of clients that speak TLS.
+    pub(crate) tls: Vec<TcpListener>,
     /// The connection to the supervisor.
     pub(crate) supervisor: Option<UnixStream>,
 }
@@ -30,13 +45,15 @@ pub(crate) fn inherited() -> Result<Inherited> {
     let mut handed = ListenFd::from_env();
     let mut inherited = Inherited::default();
     for at in 0..handed.len() {
-        if names.next() == Some(CONTROL) {
+        let name = names.next();
+        if name == Some(CONTROL) {
             let (family, kind) = (AddressFamily::UNIX.as_raw().into(), SocketType::STREAM.as_raw());
             let kind = i32::try_from(kind).expect("the numbers of kinds of sockets are small");
             inherited.supervisor =
                 handed.take_custom(at, family, kind, "Unix stream").map_err(|error| unusable(&error))?;
         } else {
-            inherited.listeners.extend(handed.take_tcp_listener(at).map_err(|error| unusable(&error))?);
+            let to = if name == Some(TLS) { &mut inherited.tls } else { &mut inherited.listeners };
+            to.extend(handed.take_tcp_listener(at).map_err(|error| unusable(&error))?);
         }
     }
     Ok(inherited)
@@ -55,9 +72,9 @@ pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener> {
 }
 
 /// Makes a listening socket one whose connections send at once what they are given.
-pub(crate) fn prepare(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
-    listener.set_nonblocking(true)?;
+pub(crate) fn prepare(socket: TcpListener, tls: Option<Arc<Tls>>) -> io::Result<Arc<Listener>> {
+    socket.set_nonblocking(true)?;
     // Accepted connections inherit it.
-    rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
-    tokio::net::TcpListener::from_std(listener)
+    rustix::net::sockopt::set_tcp_nodelay(&socket, true)?;
+    Ok(Arc::new(Listener { socket: tokio::net::TcpListener::from_std(socket)?, tls }))
 }

@@ -30,7 +30,8 @@ pub(crate) fn answer(balancer: &Arc<Balancer>, control: &Arc<Control>, request: 
         Request::Numbers {} => control.say(&Report::Numbers(balancer.numbers())),
         Request::Leave {} => balancer.begin_to_leave(),
         Request::Listeners {} => {
-            let addresses = balancer.listeners.iter().filter_map(|listener| listener.local_addr().ok());
+            let addresses =
+                balancer.listeners.iter().filter_map(|listener| listener.socket.local_addr().ok());
             control.hand_over_listeners(&Report::Listeners { addresses: addresses.collect() });
         }
         Request::Upgrade {} => balancer.upgrade.notify_one(),

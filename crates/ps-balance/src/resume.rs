@@ -12,6 +12,7 @@ use crate::claim::{Claim, Presence};
 use crate::connection::{Connection, Relay, Stage};
 use crate::direction::Direction;
 use crate::handover::{self, Description, Unpacked};
+use crate::listen::Listener;
 use crate::talk::Control;
 use crate::{control, dial, upgrade};
 
@@ -28,7 +29,9 @@ pub(crate) fn take() -> Result<Resumed> {
     upgrade::forget_socket();
     let mut listeners = Vec::new();
     for _ in 0..description.listeners {
-        listeners.push(Arc::new(TcpListener::from_std(unpacked.next()?)?));
+        // Nobody who speaks TLS is handed over.
+        let socket = TcpListener::from_std(unpacked.next()?)?;
+        listeners.push(Arc::new(Listener { socket, tls: None }));
     }
     let control =
         if description.has_control { Some(UnixListener::from_std(unpacked.next()?)?) } else { None };
@@ -79,11 +82,11 @@ fn connection(balancer: &Arc<Balancer>, unpacked: &mut Unpacked, carried: &Carri
             tokio::spawn(dial::serve(Arc::clone(balancer), Arc::clone(&connection), presence))
         }
         CarriedStage::Relaying { key, .. } => {
-            let claim = Claim::of(balancer, &connection, key);
+            let claim = Claim::of(balancer, &connection.work, key);
             tokio::spawn(dial::relay(Arc::clone(balancer), Arc::clone(&connection), presence, claim))
         }
     };
-    connection.belongs_to(task.abort_handle());
+    connection.work.is_done_by(task.abort_handle());
     Ok(())
 }
 

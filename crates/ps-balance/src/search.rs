@@ -16,7 +16,7 @@ use tokio::time::{timeout, timeout_at};
 use crate::balancer::Balancer;
 use crate::claim::Claim;
 use crate::clock;
-use crate::connection::Connection;
+use crate::work::Work;
 
 /// How long a backend may take to answer a connect.
 const ANSWER: Duration = Duration::from_millis(250);
@@ -27,7 +27,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Search<'a> {
     balancer: &'a Arc<Balancer>,
-    connection: &'a Arc<Connection>,
+    work: &'a Arc<Work>,
     since: Duration,
     /// The id of a backend that is taken if it is ready.
     wanted: Option<&'a str>,
@@ -52,8 +52,8 @@ enum Next {
 
 impl<'a> Search<'a> {
     /// It may last as long as connections are held, from `since` on.
-    pub(crate) fn new(balancer: &'a Arc<Balancer>, connection: &'a Arc<Connection>, since: Duration) -> Self {
-        Self { balancer, connection, since, wanted: None, tried: Vec::new() }
+    pub(crate) fn new(balancer: &'a Arc<Balancer>, work: &'a Arc<Work>, since: Duration) -> Self {
+        Self { balancer, work, since, wanted: None, tried: Vec::new() }
     }
 
     /// The same, with a backend that is taken first if it is ready.
@@ -99,7 +99,7 @@ impl<'a> Search<'a> {
             again.or_else(|| state.table.choose(&self.tried, now))
         };
         if let Some(choice) = choice {
-            return Next::Try(Claim::new(self.balancer, self.connection, choice), choice.address);
+            return Next::Try(Claim::new(self.balancer, self.work, choice), choice.address);
         }
         if now >= until {
             return Next::GiveUp;

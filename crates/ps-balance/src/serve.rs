@@ -7,19 +7,21 @@ use std::task::{Context, Poll};
 
 use anyhow::{Context as _, Result};
 use balance::wire::Report;
+use balance_tls::News;
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::futures::Notified;
 
 use crate::args::{Address, Args};
 use crate::balancer::{Balancer, Sockets};
-use crate::listen::{self, Inherited};
+use crate::listen::{self, Inherited, Listener};
 use crate::resume::{self, Resumed};
+use crate::tls::Tls;
 use crate::upgrade::{self, Itself};
-use crate::{accept, control, limits};
+use crate::{accept, control, handshake, limits};
 
 /// Descriptors that no connection gets: listening sockets, control connections, the runtime's own.
 const RESERVE: u64 = 64;
@@ -53,15 +55,18 @@ async fn serve(args: &Args, inherited: Inherited) -> Result<Outcome> {
 }
 
 /// A balancer that begins.
-fn begun(args: &Args, inherited: Inherited) -> Result<Arc<Balancer>> {
-    let listeners = listeners(args, inherited.listeners)?;
+fn begun(args: &Args, mut inherited: Inherited) -> Result<Arc<Balancer>> {
+    let supervisor = inherited.supervisor.take();
+    let (tls, news) = tls(args, supervisor.is_some())?;
+    let listeners = listeners(args, inherited, tls.as_ref())?;
     let control = args.control.as_deref().map(control::bind).transpose()?;
     let sockets = Sockets { listeners, control };
     let balancer = Arc::new(Balancer::new(args, sockets, most_connections()));
+    handshake::tell(&balancer.controls, &news);
     if !args.backend.is_empty() {
         balancer.set(&args.set())?;
     }
-    if let Some(supervisor) = inherited.supervisor {
+    if let Some(supervisor) = supervisor {
         supervisor.set_nonblocking(true).context("talk to the supervisor")?;
         let supervisor = UnixStream::from_std(supervisor).context("talk to the supervisor")?;
         control::begin(&balancer, supervisor);
@@ -77,16 +82,29 @@ fn resumed(args: &Args) -> Result<Arc<Balancer>> {
     Ok(balancer)
 }
 
-fn listeners(args: &Args, inherited: Vec<std::net::TcpListener>) -> Result<Vec<Arc<TcpListener>>> {
-    let mut sockets = inherited;
-    for Address(address) in &args.listen {
-        let socket = listen::bind(*address)?;
-        let bound = socket.local_addr().with_context(|| format!("listen on {address}"))?;
-        say::failure(&format!("ps-balance: listening on {bound}"));
-        sockets.push(socket);
+/// By which TLS is ended, if it is, and what there is to say of its certificates. With a supervisor it begins without any that can be shown:
+/// one that has expired may not hinder those who do not speak TLS.
+fn tls(args: &Args, is_supervised: bool) -> Result<(Option<Arc<Tls>>, Vec<News>)> {
+    let sources = args.sources();
+    if sources.is_empty() {
+        return Ok((None, Vec::new()));
     }
-    let prepared = |socket| listen::prepare(socket).map(Arc::new).context("wait for connections");
-    sockets.into_iter().map(prepared).collect()
+    let (tls, news) = Tls::new(sources, args.protocols(), is_supervised)?;
+    Ok((Some(Arc::new(tls)), news))
+}
+
+fn listeners(args: &Args, inherited: Inherited, tls: Option<&Arc<Tls>>) -> Result<Vec<Arc<Listener>>> {
+    let bind = |address: &Address| listen::bind(address.0);
+    let bound = args.listen.iter().map(bind).collect::<Result<Vec<_>>>()?;
+    let bound_tls = args.tls_listen.iter().map(bind).collect::<Result<Vec<_>>>()?;
+    for (socket, how) in bound.iter().map(|it| (it, "")).chain(bound_tls.iter().map(|it| (it, " (TLS)"))) {
+        let address = socket.local_addr().context("listen")?;
+        say::failure(&format!("ps-balance: listening on {address}{how}"));
+    }
+    let plain = inherited.listeners.into_iter().chain(bound).map(|socket| (socket, None));
+    let tls = inherited.tls.into_iter().chain(bound_tls).map(|socket| (socket, tls.cloned()));
+    let prepared = |(socket, tls)| listen::prepare(socket, tls).context("wait for connections");
+    plain.chain(tls).map(prepared).collect()
 }
 
 /// How many connections may be open at once: each needs two descriptors. The soft limit is raised to the hard one.
@@ -104,13 +122,13 @@ async fn wait(balancer: &Balancer, signals: &mut Signals, itself: &Itself) {
     let mut is_told = false;
     loop {
         let (over, asked) = (pin!(balancer.over.notified()), pin!(balancer.upgrade.notified()));
-        match news(signals, over, asked).await {
-            News::End if is_told => return,
-            News::End => {
+        match wakeup(signals, over, asked).await {
+            Wakeup::End if is_told => return,
+            Wakeup::End => {
                 is_told = true;
                 balancer.begin_to_leave();
             }
-            News::Upgrade => {
+            Wakeup::Upgrade => {
                 let mut tried = upgrade::prepare(itself, balancer).await;
                 // What came before signals were held back would be lost with this program.
                 if tried.is_ok() && !signals.is_to_end().await {
@@ -122,13 +140,13 @@ async fn wait(balancer: &Balancer, signals: &mut Signals, itself: &Itself) {
                     balancer.controls.tell(&Report::Refused { reason });
                 }
             }
-            News::Over => return,
+            Wakeup::Over => return,
         }
     }
 }
 
 /// What the program waits for.
-enum News {
+enum Wakeup {
     /// A signal says that it is to end.
     End,
     /// It is to replace itself.
@@ -137,20 +155,20 @@ enum News {
     Over,
 }
 
-async fn news(
+async fn wakeup(
     signals: &mut Signals,
     mut over: Pin<&mut Notified<'_>>,
     mut asked: Pin<&mut Notified<'_>>,
-) -> News {
+) -> Wakeup {
     poll_fn(|cx| {
         let is_to_end = signals.take_end(cx);
         let is_to_upgrade = signals.upgrade.poll_recv(cx).is_ready() | asked.as_mut().poll(cx).is_ready();
         if is_to_end {
-            Poll::Ready(News::End)
+            Poll::Ready(Wakeup::End)
         } else if is_to_upgrade {
-            Poll::Ready(News::Upgrade)
+            Poll::Ready(Wakeup::Upgrade)
         } else {
-            over.as_mut().poll(cx).map(|()| News::Over)
+            over.as_mut().poll(cx).map(|()| Wakeup::Over)
         }
     })
     .await

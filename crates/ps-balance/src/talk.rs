@@ -9,7 +9,9 @@ use std::task::{Context, Poll, Waker, ready};
 use balance::wire::Report;
 use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::UnixStream;
+
+use crate::listen::Listener;
 
 /// The longest line of a request, and the most that may wait to be read by the other side.
 const MOST: usize = 4 << 20;
@@ -200,7 +202,7 @@ impl Control {
     /// Writes what waits. Pending when nothing does any more. `listeners` go with the line that is to carry them.
     pub(crate) fn poll_write(
         &self,
-        listeners: &[Arc<TcpListener>],
+        listeners: &[Arc<Listener>],
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         let mut talk = self.talk();
@@ -222,9 +224,9 @@ impl Control {
         Poll::Pending
     }
 
-    fn write(&self, listeners: &[Arc<TcpListener>], line: &Line) -> io::Result<usize> {
+    fn write(&self, listeners: &[Arc<Listener>], line: &Line) -> io::Result<usize> {
         let listeners = listeners.iter().filter(|_| line.has_listeners && line.written == 0);
-        let fds: Vec<_> = listeners.map(|listener| listener.as_fd()).collect();
+        let fds: Vec<_> = listeners.map(|listener| listener.socket.as_fd()).collect();
         self.stream
             .try_io(Interest::WRITABLE, || passed_fds::send(&self.stream, &line.bytes[line.written..], &fds))
     }

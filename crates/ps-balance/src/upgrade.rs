@@ -45,8 +45,8 @@ impl Itself {
 /// the next one does: one that comes before the next program has a handler would end it.
 pub(crate) async fn prepare(itself: &Itself, balancer: &Balancer) -> Result<()> {
     signals().thread_block().context("hold signals back")?;
-    if balancer.mode == Mode::Http {
-        bail!("with --http requests would be lost: start another one, and have this one leave");
+    if balancer.mode == Mode::Http || balancer.listeners.iter().any(|it| it.tls.is_some()) {
+        bail!("what comes by HTTP or TLS cannot be handed over: start another one, and have this one leave");
     }
     understands(&itself.path).await
 }
@@ -70,7 +70,7 @@ pub(crate) fn upgrade(itself: &Itself, balancer: &Balancer) -> Result<()> {
         told: balancer.controls.carry(&controls),
         connections,
     };
-    let listeners = balancer.listeners.iter().map(|listener| listener.as_fd());
+    let listeners = balancer.listeners.iter().map(|listener| listener.socket.as_fd());
     let control = balancer.control.iter().map(|control| control.as_fd());
     let controls = controls.iter().map(|control| control.as_fd());
     let connections = stages.iter().flat_map(|(_, _, stage)| stage.fds());

@@ -103,10 +103,7 @@ fn thousands_that_say_nothing_are_held_in_little_memory_and_others_are_served() 
         if numbers["backends"][0]["open"] == clients.len() { Ok(()) } else { Err(numbers.to_string()) }
     });
     assert_eq!(balance.ask(), "?");
-    let status =
-        fs::read_to_string(format!("/proc/{}/status", balance.pid().as_raw_nonzero())).expect("it lives");
-    let anonymous = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("a line");
-    let kibibytes: usize = anonymous.trim().trim_end_matches(" kB").parse().expect("a number");
+    let kibibytes = balance.memory();
     assert!(kibibytes < 3_000 + 4 * clients.len(), "{kibibytes} KiB for {}", clients.len());
     drop(clients);
     eventually("all are over", || {

@@ -52,7 +52,8 @@ pub(crate) fn http(service: impl Fn(&Asked) -> String + Send + Sync + 'static) -
     })
 }
 
-fn named(name: &'static str) -> Server {
+/// A server that answers each request with its name.
+pub(crate) fn named(name: &'static str) -> Server {
     http(move |_| name.to_owned())
 }
 
@@ -72,23 +73,23 @@ pub(crate) fn answer(reader: &mut impl BufRead) -> std::io::Result<(String, Stri
 }
 
 /// Asks on a connection that is kept.
-struct Client(BufReader<TcpStream>);
+pub(crate) struct Client(pub(crate) BufReader<TcpStream>);
 
 impl Client {
-    fn of(balance: &Balance) -> Self {
+    pub(crate) fn of(balance: &Balance) -> Self {
         Self(BufReader::new(balance.connect()))
     }
 
-    fn send(&mut self, text: &str) {
+    pub(crate) fn send(&mut self, text: &str) {
         self.0.get_mut().write_all(text.as_bytes()).expect("sent");
     }
 
-    fn ask(&mut self, text: &str) -> (String, String) {
+    pub(crate) fn ask(&mut self, text: &str) -> (String, String) {
         self.send(text);
         answer(&mut self.0).expect("an answer")
     }
 
-    fn get(&mut self, fields: &str) -> (String, String) {
+    pub(crate) fn get(&mut self, fields: &str) -> (String, String) {
         self.ask(&format!("GET / HTTP/1.1\r\nHost: shop.example\r\n{fields}\r\n"))
     }
 }

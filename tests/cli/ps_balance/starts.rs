@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
@@ -10,7 +10,7 @@ use std::process::Command;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
-use crate::world::{DEADLINE, Server, Supervisor, backend, line};
+use crate::world::{Server, Supervisor, backend, connect, line};
 
 fn refused(words: &[&str]) -> String {
     let ended = Command::new(env!("CARGO_BIN_EXE_ps-balance")).args(words).output().expect("it starts");
@@ -40,42 +40,82 @@ fn an_address_that_is_taken_is_named() {
     assert!(ended.status.code() == Some(1) && said.contains(&address) && said.contains("in use"), "{said}");
 }
 
+/// The program, started with listening sockets and a connection to its supervisor as systemd hands them over. It is killed at the end of its
+/// test.
+pub(crate) struct Handed {
+    pid: Pid,
+    listeners: Vec<TcpListener>,
+    supervisor: Option<UnixStream>,
+}
+
+impl Handed {
+    /// With a listening socket for each of these names.
+    pub(crate) fn start(names: &[&str], words: &[&str]) -> Self {
+        let listeners: Vec<_> =
+            names.iter().map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
+        let (ours, its) = UnixStream::pair().expect("a pair");
+        let fds = || listeners.iter().map(AsRawFd::as_raw_fd).chain([its.as_raw_fd()]);
+        let count = fds().count();
+        let numbers = || 3..3 + i32::try_from(count).expect("a few");
+        // First out of the way of the descriptors that are to be made, and of one another.
+        let beyond = fds().chain(numbers()).max().expect("there is one") + 1;
+        let mut actions = PosixSpawnFileActions::init().expect("a list");
+        for (fd, number) in fds().zip(numbers()) {
+            actions.add_dup2(fd, beyond + number).expect("added");
+        }
+        for number in numbers() {
+            actions.add_dup2(beyond + number, number).expect("added");
+            actions.add_close(beyond + number).expect("added");
+        }
+        let text = |text: &str| CString::new(text).expect("no zero byte");
+        let program = text(env!("CARGO_BIN_EXE_ps-balance"));
+        let words: Vec<_> = ["ps-balance"].iter().chain(words).map(|word| text(word)).collect();
+        let environment = [
+            text(&format!("LISTEN_FDS={count}")),
+            text(&format!("LISTEN_FDNAMES={}:control", names.join(":"))),
+        ];
+        let attributes = PosixSpawnAttr::init().expect("none");
+        let pid =
+            posix_spawn(program.as_c_str(), &actions, &attributes, &words, &environment).expect("it starts");
+        let pid = Pid::from_raw(pid.as_raw()).expect("a process");
+        Self { pid, listeners, supervisor: Some(ours) }
+    }
+
+    /// Its supervisor, who has said hello. There is one.
+    pub(crate) fn supervisor(&mut self) -> Supervisor {
+        let mut supervisor = Supervisor::of(self.supervisor.take().expect("there is one"));
+        supervisor.say(&serde_json::json!({"hello": {"version": 1, "app": "shop"}}));
+        supervisor
+    }
+
+    /// A client of the socket of this number.
+    pub(crate) fn connect(&self, nth: usize) -> TcpStream {
+        connect(self.listeners[nth].local_addr().expect("bound"))
+    }
+
+    /// What a new client is told.
+    pub(crate) fn ask(&self, nth: usize) -> String {
+        let mut client = self.connect(nth);
+        client.write_all(b"?\n").expect("sent");
+        line(&mut client)
+    }
+}
+
+impl Drop for Handed {
+    fn drop(&mut self) {
+        let _ = kill_process(self.pid, Signal::KILL);
+        let _ = waitpid(Some(self.pid), WaitOptions::empty());
+    }
+}
+
 #[test]
 fn it_serves_the_sockets_that_it_is_handed_and_obeys_who_hands_them() {
     let server = Server::named("there");
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let (ours, its) = UnixStream::pair().expect("a pair");
-    let mut actions = PosixSpawnFileActions::init().expect("a list");
-    // First out of the way of the descriptors that are to be made.
-    let (high, higher) = (100, 101);
-    actions.add_dup2(listener.as_raw_fd(), high).expect("added");
-    actions.add_dup2(its.as_raw_fd(), higher).expect("added");
-    actions.add_dup2(high, 3).expect("added");
-    actions.add_dup2(higher, 4).expect("added");
-    actions.add_close(high).expect("added");
-    actions.add_close(higher).expect("added");
-    let text = |text: &str| CString::new(text).expect("no zero byte");
-    let program = text(env!("CARGO_BIN_EXE_ps-balance"));
-    let environment = [text("LISTEN_FDS=2"), text("LISTEN_FDNAMES=listen:control")];
-    let attributes = PosixSpawnAttr::init().expect("none");
-    let pid = posix_spawn(program.as_c_str(), &actions, &attributes, &[text("ps-balance")], &environment)
-        .expect("it starts");
-    drop(its);
-    let mut supervisor = Supervisor::of(ours);
-    supervisor.say(&serde_json::json!({"hello": {"version": 1, "app": "shop"}}));
+    let mut handed = Handed::start(&["listen"], &[]);
+    let mut supervisor = handed.supervisor();
     supervisor.set(1, &[backend("web.1", &server, "ready")]);
-    let address = listener.local_addr().expect("bound");
-    let mut client = std::net::TcpStream::connect(address).expect("it accepts");
-    client.set_read_timeout(Some(DEADLINE)).expect("a timeout");
-    client.write_all(b"?\n").expect("sent");
-    assert_eq!(line(&mut client), "there");
+    assert_eq!(handed.ask(0), "there");
     // Its supervisor is gone: it goes on with what it knows.
     drop(supervisor);
-    let mut second = std::net::TcpStream::connect(address).expect("it accepts");
-    second.set_read_timeout(Some(DEADLINE)).expect("a timeout");
-    second.write_all(b"?\n").expect("sent");
-    assert_eq!(line(&mut second), "there");
-    let pid = Pid::from_raw(pid.as_raw()).expect("a process");
-    kill_process(pid, Signal::KILL).expect("it lives");
-    waitpid(Some(pid), WaitOptions::empty()).expect("a child");
+    assert_eq!(handed.ask(0), "there");
 }

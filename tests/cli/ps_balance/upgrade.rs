@@ -158,16 +158,12 @@ fn connections_that_wait_and_what_was_ordered_go_on_over_an_upgrade() {
     supervisor.set(6, &[]);
     drop(held);
     assert_eq!(supervisor.hear_of("drained")["id"], "web.1");
-    let descriptors = || {
-        let fds = fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())).expect("it lives");
-        fds.count()
-    };
     upgrade(&mut supervisor);
-    let before = descriptors();
+    let before = balance.descriptors();
     for _ in 0..5 {
         upgrade(&mut supervisor);
     }
-    assert!(descriptors() <= before + 1, "descriptors add up");
+    assert!(balance.descriptors() <= before + 1, "descriptors add up");
 }
 
 /// A copy of the program, which may be replaced.

@@ -5,8 +5,8 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,17 @@ pub(crate) struct Balance {
     pub(crate) address: SocketAddr,
     pub(crate) control: PathBuf,
     directory: tempfile::TempDir,
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+/// Waits until it says where it listens.
+fn listening(said: &Mutex<Vec<String>>, how: &str) -> SocketAddr {
+    eventually("it says where it listens", || {
+        let said = said.lock().expect("no panic");
+        let address =
+            |line: &String| line.strip_prefix("ps-balance: listening on ")?.strip_suffix(how)?.parse().ok();
+        said.iter().find_map(address).ok_or_else(|| said.join("; "))
+    })
 }
 
 impl Balance {
@@ -53,18 +64,20 @@ impl Balance {
             .stderr(Stdio::piped())
             .spawn()
             .expect("ps-balance starts");
-        let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-        let mut line = String::new();
-        stderr.read_line(&mut line).expect("it says where it listens");
-        let address =
-            line.trim().strip_prefix("ps-balance: listening on ").unwrap_or_else(|| panic!("{line}"));
-        let address = address.parse().expect("an address");
-        // What it says later must not block it.
-        thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::stderr()));
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&said);
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let _ = writeln!(std::io::stderr(), "{line}");
+                heard.lock().expect("no panic").push(line);
+            }
+        });
+        let address = listening(&said, "");
         eventually("the control socket", || {
             UnixStream::connect(&control).map(drop).map_err(|error| error.to_string())
         });
-        Self { child, address, control, directory }
+        Self { child, address, control, directory, said }
     }
 
     /// Before these servers.
@@ -75,10 +88,22 @@ impl Balance {
         Self::start(&all)
     }
 
+    /// Where it listens for clients that speak TLS.
+    pub(crate) fn tls_address(&self) -> SocketAddr {
+        listening(&self.said, " (TLS)")
+    }
+
+    /// Waits until it has said this on stderr: the line, and how many lines say it.
+    pub(crate) fn hear(&self, part: &str) -> (String, usize) {
+        eventually(part, || {
+            let said = self.said.lock().expect("no panic");
+            let lines: Vec<&String> = said.iter().filter(|line| line.contains(part)).collect();
+            lines.first().map(|line| ((*line).clone(), lines.len())).ok_or_else(|| said.join("; "))
+        })
+    }
+
     pub(crate) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).expect("it accepts");
-        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
-        stream
+        connect(self.address)
     }
 
     /// What a new client is told before anything else, as a line.
@@ -106,6 +131,20 @@ impl Balance {
         eventually("the end of ps-balance", ended).code()
     }
 
+    /// How many descriptors it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        let fds = std::fs::read_dir(format!("/proc/{}/fd", self.pid().as_raw_nonzero())).expect("it lives");
+        fds.count()
+    }
+
+    /// Its memory that nobody else has, in KiB.
+    pub(crate) fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid().as_raw_nonzero()));
+        let status = status.expect("it lives");
+        let anonymous = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("a line");
+        anonymous.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
@@ -116,6 +155,13 @@ impl Drop for Balance {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A client of this address.
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("it accepts");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+    stream
 }
 
 /// Reads up to the end of a line.

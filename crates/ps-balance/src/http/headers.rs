@@ -2,11 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use hyper::HeaderMap;
 use hyper::header::{
-    CONNECTION, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-    TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, COOKIE, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
+use hyper::{HeaderMap, Request, Version};
 
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -23,6 +23,14 @@ pub(crate) struct Sender {
     pub(crate) server: Option<SocketAddr>,
     /// Whether what it says itself about clients is believed.
     pub(crate) is_trusted: bool,
+    /// Whether it speaks TLS.
+    pub(crate) is_secure: bool,
+}
+
+impl Sender {
+    fn scheme(&self) -> &'static str {
+        if self.is_secure { "https" } else { "http" }
+    }
 }
 
 /// Removes what is about this connection alone (RFC 9110, 7.6.1). With `keeps_upgrade` the wish for another protocol stays.
@@ -58,11 +66,14 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap, keeps_upgrade: bool) {
     }
 }
 
-/// Whether a request asks for another protocol, such as a websocket.
-pub(crate) fn wants_upgrade(headers: &HeaderMap) -> bool {
+/// Whether a request asks for another protocol, such as a websocket. With HTTP/2 none can.
+pub(crate) fn wants_upgrade<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
     let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
     let mut words = values.flat_map(|value| value.split(','));
-    headers.contains_key(UPGRADE) && words.any(|word| word.trim().eq_ignore_ascii_case("upgrade"))
+    request.version() == Version::HTTP_11
+        && headers.contains_key(UPGRADE)
+        && words.any(|word| word.trim().eq_ignore_ascii_case("upgrade"))
 }
 
 /// Whether a field says who a client is. Servers that make variables of fields (CGI, WSGI) do not tell `_` from `-`.
@@ -76,6 +87,7 @@ pub(crate) fn forward(headers: &mut HeaderMap, sender: &Sender, keeps_upgrade: b
     remove_hop_by_hop(headers, keeps_upgrade);
     // The client has been told to continue by the time that its body is read.
     headers.remove(EXPECT);
+    join_cookies(headers);
     if !sender.is_trusted {
         let theirs: Vec<HeaderName> = headers.keys().filter(|name| is_about_clients(name)).cloned().collect();
         for name in theirs {
@@ -90,17 +102,28 @@ pub(crate) fn forward(headers: &mut HeaderMap, sender: &Sender, keeps_upgrade: b
     let node = if client.is_ipv6() { format!("\"[{client}]\"") } else { client.to_string() };
     let quotable = host.as_deref().filter(|host| !host.contains(['"', '\\']));
     let at = quotable.map(|host| format!(";host=\"{host}\"")).unwrap_or_default();
-    let hop = format!("for={node}{at};proto=http");
+    let hop = format!("for={node}{at};proto={}", sender.scheme());
     let before = joined(headers, &FORWARDED);
     insert(headers, FORWARDED, &before.map_or_else(|| hop.clone(), |before| format!("{before}, {hop}")));
     if !headers.contains_key(PROTO) {
-        insert(headers, PROTO, "http");
+        insert(headers, PROTO, sender.scheme());
     }
     if let Some(host) = host.filter(|_| !headers.contains_key(AT_HOST)) {
         insert(headers, AT_HOST, &host);
     }
     if let Some(server) = sender.server.filter(|_| !headers.contains_key(AT_PORT)) {
         insert(headers, AT_PORT, &server.port().to_string());
+    }
+}
+
+/// Clients of HTTP/2 may send each cookie in a field of its own; HTTP/1.1 has one field for all (RFC 9113, 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let cookies: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(all) = HeaderValue::from_bytes(&cookies.join(b"; ".as_slice())) {
+        headers.insert(COOKIE, all);
     }
 }
 
@@ -134,7 +157,7 @@ mod tests {
         let mut headers = of(fields);
         let client = "192.0.2.7".parse().expect("an address");
         let server = Some("127.0.0.1:5000".parse().expect("an address"));
-        forward(&mut headers, &Sender { client, server, is_trusted }, false);
+        forward(&mut headers, &Sender { client, server, is_trusted, is_secure: false }, false);
         headers
     }
 

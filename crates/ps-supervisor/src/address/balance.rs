@@ -191,7 +191,7 @@ impl Balance {
                     }
                     Report::Numbers(numbers) => count.heard(numbers),
                     Report::Idle { .. } => heard = Heard::Idle,
-                    Report::Hello(_) | Report::Listeners { .. } => (),
+                    Report::Hello(_) | Report::Listeners { .. } | Report::Certificate { .. } => (),
                 }
             }
         }

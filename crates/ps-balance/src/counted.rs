@@ -30,6 +30,12 @@ impl Counted {
         Self { socket, begin, connection, balancer }
     }
 
+    /// Closed from now on, the other side sees a reset and no end.
+    pub(crate) fn reset_when_closed(&self) {
+        // One that cannot be told to is closed all the same.
+        let _ = self.socket.set_zero_linger();
+    }
+
     fn count_sent(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(written)) = polled {
             self.connection.count(written as u64);
