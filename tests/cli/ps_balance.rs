@@ -6,6 +6,8 @@ mod control;
 mod crowds;
 #[path = "ps_balance/held.rs"]
 mod held;
+#[path = "ps_balance/hostile.rs"]
+mod hostile;
 #[path = "ps_balance/http.rs"]
 mod http;
 #[path = "ps_balance/http2.rs"]
@@ -18,6 +20,8 @@ mod proxy;
 mod rollouts;
 #[path = "ps_balance/secure.rs"]
 mod secure;
+#[path = "ps_balance/smuggling.rs"]
+mod smuggling;
 #[path = "ps_balance/starts.rs"]
 mod starts;
 #[path = "ps_balance/tls.rs"]

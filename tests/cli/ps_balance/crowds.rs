@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::world::{Balance, Server, eventually, line};
+use crate::world::{Balance, Server, eventually, line, long};
 
 /// A program that starts ps-balance with so many descriptors at most.
-fn limited(directory: &tempfile::TempDir, descriptors: u32) -> std::path::PathBuf {
+pub(crate) fn limited(directory: &tempfile::TempDir, descriptors: u32) -> std::path::PathBuf {
     let program = directory.path().join("limited");
     let exe = env!("CARGO_BIN_EXE_ps-balance");
     fs::write(&program, format!("#!/bin/sh\nulimit -n {descriptors}\nexec '{exe}' \"$@\"\n"))
@@ -88,7 +88,7 @@ fn many_transfers_with_hardly_a_pipe_are_whole() {
 fn thousands_that_say_nothing_are_held_in_little_memory_and_others_are_served() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("raised to the hard limit");
-    let count = if std::env::var_os("FORMATION_TEST_LONG").is_some() { 4_000 } else { 1_000 };
+    let count = long(1_000, 10_000);
     // The clients and the servers are in this process, with a thread for each, beside those of other tests.
     let most = maximum.map_or(usize::MAX, |most| usize::try_from(most).expect("a count") / 2 - 1_000);
     let count = count.min(most);

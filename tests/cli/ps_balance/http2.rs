@@ -16,6 +16,7 @@ const RESET: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const WINDOW: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -29,23 +30,32 @@ const CALM: u8 = 11;
 
 /// A frame.
 #[derive(Debug)]
-struct Frame {
+pub(crate) struct Frame {
     kind: u8,
     flags: u8,
     stream: u32,
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// A client.
-struct Client(Stream);
+pub(crate) struct Client(Stream);
 
 impl Client {
-    fn of(secure: &Secure) -> Self {
+    pub(crate) fn of(secure: &Secure) -> Self {
+        Self::with_window(secure, 65_535)
+    }
+
+    /// One to whom so many bytes of each answer may be sent, and of all of them together, before it has taken some in.
+    pub(crate) fn with_window(secure: &Secure, window: u32) -> Self {
         let stream = secure.connect(&["h2"]);
         assert_eq!(stream.conn.alpn_protocol(), Some(b"h2".as_slice()));
         let mut client = Self(stream);
         client.0.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").expect("sent");
-        client.send(SETTINGS, 0, 0, &[]).expect("sent");
+        let settings = [&[0, 4][..], &window.to_be_bytes()].concat();
+        client.send(SETTINGS, 0, 0, &settings).expect("sent");
+        if window > 65_535 {
+            client.send(WINDOW, 0, 0, &(window - 65_535).to_be_bytes()).expect("sent");
+        }
         client
     }
 
@@ -69,7 +79,7 @@ impl Client {
     }
 
     /// The next frame of these kinds; settings and pings are answered meanwhile.
-    fn hear_of(&mut self, kinds: &[u8]) -> std::io::Result<Frame> {
+    pub(crate) fn hear_of(&mut self, kinds: &[u8]) -> std::io::Result<Frame> {
         loop {
             let frame = self.hear()?;
             if frame.kind == SETTINGS && frame.flags == 0 {
@@ -83,7 +93,7 @@ impl Client {
     }
 
     /// Asks, with the fields of a usual request, these instead of those of the same name, and these as well.
-    fn ask(&mut self, stream: u32, fields: &[(&str, &str)], flags: u8) {
+    pub(crate) fn ask(&mut self, stream: u32, fields: &[(&str, &str)], flags: u8) {
         self.send(HEADERS, flags | END_HEADERS, stream, &head(fields)).expect("sent");
     }
 

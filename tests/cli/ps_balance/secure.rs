@@ -55,12 +55,17 @@ pub(crate) struct Secure {
 
 impl Secure {
     pub(crate) fn before(servers: &[&Server], words: &[&str]) -> Self {
+        Self::start_program(Path::new(env!("CARGO_BIN_EXE_ps-balance")), servers, words)
+    }
+
+    /// The same, from a copy of the program.
+    pub(crate) fn start_program(program: &Path, servers: &[&Server], words: &[&str]) -> Self {
         let place = tempfile::tempdir().expect("a temporary directory");
         let (made, directory) = (Made::of("shop.test"), place.path().join("tls"));
         made.put(&directory);
         let mut all = vec!["--tls-listen", "0", "--tls-dir", directory.to_str().expect("text")];
         all.extend(words);
-        let balance = Balance::before(servers, &all);
+        let balance = Balance::program_before(program, servers, &all);
         Self { balance, made, directory, _place: place }
     }
 

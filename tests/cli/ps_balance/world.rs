@@ -28,6 +28,12 @@ pub(crate) fn eventually<T: std::fmt::Debug>(what: &str, mut look: impl FnMut() 
     }
 }
 
+/// How many of something: few, or with `FORMATION_TEST_LONG` as many as are promised; `FORMATION_TEST_COUNT` says another number.
+pub(crate) fn long(few: usize, many: usize) -> usize {
+    let told = std::env::var("FORMATION_TEST_COUNT").ok().and_then(|count| count.parse().ok());
+    told.unwrap_or(if std::env::var_os("FORMATION_TEST_LONG").is_some() { many } else { few })
+}
+
 /// The program; it is killed at the end of its test.
 pub(crate) struct Balance {
     child: Child,
@@ -82,10 +88,15 @@ impl Balance {
 
     /// Before these servers.
     pub(crate) fn before(servers: &[&Server], words: &[&str]) -> Self {
+        Self::program_before(Path::new(env!("CARGO_BIN_EXE_ps-balance")), servers, words)
+    }
+
+    /// The same, from a copy of the program.
+    pub(crate) fn program_before(program: &Path, servers: &[&Server], words: &[&str]) -> Self {
         let addresses: Vec<String> = servers.iter().map(|server| server.address.to_string()).collect();
         let mut all: Vec<&str> = addresses.iter().flat_map(|address| ["--backend", address]).collect();
         all.extend(words);
-        Self::start(&all)
+        Self::start_program(program, &all)
     }
 
     /// Where it listens for clients that speak TLS.

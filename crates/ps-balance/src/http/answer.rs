@@ -22,6 +22,14 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// Whether the client was not to blame.
+    pub(crate) fn is_for_want_of_a_backend(self) -> bool {
+        match self {
+            Self::Broken | Self::Unavailable => true,
+            Self::Bad | Self::Connect => false,
+        }
+    }
+
     fn status(self) -> StatusCode {
         match self {
             Self::Bad => StatusCode::BAD_REQUEST,

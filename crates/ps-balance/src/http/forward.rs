@@ -19,7 +19,7 @@ use crate::http::answer::Refusal;
 use crate::http::body::Body;
 use crate::http::headers::{self, Sender};
 use crate::http::lent::Lent;
-use crate::http::sent::Sent;
+use crate::http::sent::{Broken, Sent};
 use crate::http::tunnel::Tunnel;
 use crate::http::{redirect, sticky, target};
 use crate::search::{Attempt, Search, attempt};
@@ -62,7 +62,7 @@ pub(crate) async fn answer(
     match pass(&client, &exchange, request).await {
         Ok(response) => response,
         Err(refusal) => {
-            if refusal != Refusal::Bad {
+            if refusal.is_for_want_of_a_backend() {
                 client.balancer.refuse();
             }
             refusal.page()
@@ -87,9 +87,13 @@ async fn pass(
     target::direct(&mut parts)?;
     let cookie = client.balancer.sticky.as_deref().and_then(|name| sticky::cookie(&parts.headers, name));
     headers::forward(&mut parts.headers, &client.sender, wants_upgrade);
-    let body = if hyper::body::Body::is_end_stream(&body) { Sent::Nothing } else { Sent::Incoming(body) };
+    let broken = Broken::default();
+    let is_empty = hyper::body::Body::is_end_stream(&body);
+    let body = if is_empty { Sent::Nothing } else { Sent::Incoming(body, broken.clone()) };
     let wanted = cookie.as_deref();
-    let mut answered = exchange(client, at, parts, body, wanted).await?;
+    let answered = exchange(client, at, parts, body, wanted).await;
+    // The backend was not to blame where the client was.
+    let mut answered = answered.map_err(|refusal| if broken.is_so() { Refusal::Bad } else { refusal })?;
     let key = answered.lent.claim.key;
     let response = &mut answered.response;
     let is_upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::{
     CONNECTION, COOKIE, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::{HeaderMap, Request, Version};
 
@@ -66,13 +66,21 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap, keeps_upgrade: bool) {
     }
 }
 
-/// Whether a request asks for another protocol, such as a websocket. With HTTP/2 none can.
+/// Whether a request asks for another protocol, such as a websocket. With HTTP/2 none can. Another version of HTTP is none: what is checked
+/// and added here would be so for the first request alone.
 pub(crate) fn wants_upgrade<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
     let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
     let mut words = values.flat_map(|value| value.split(','));
+    let protocols = headers.get_all(UPGRADE).iter().map(HeaderValue::as_bytes);
+    let mut protocols = protocols.flat_map(|value| value.split(|byte| *byte == b','));
+    let is_http = |name: &[u8]| {
+        let name = name.trim_ascii().to_ascii_lowercase();
+        name == b"h2c" || name.starts_with(b"http")
+    };
     request.version() == Version::HTTP_11
         && headers.contains_key(UPGRADE)
+        && !protocols.any(is_http)
         && words.any(|word| word.trim().eq_ignore_ascii_case("upgrade"))
 }
 
@@ -87,6 +95,7 @@ pub(crate) fn forward(headers: &mut HeaderMap, sender: &Sender, keeps_upgrade: b
     remove_hop_by_hop(headers, keeps_upgrade);
     // The client has been told to continue by the time that its body is read.
     headers.remove(EXPECT);
+    headers.remove(TRAILER);
     join_cookies(headers);
     if !sender.is_trusted {
         let theirs: Vec<HeaderName> = headers.keys().filter(|name| is_about_clients(name)).cloned().collect();

@@ -1,7 +1,10 @@
-//! Bodies of requests: passed on as they come, without being collected.
+//! Bodies of requests: passed on as they come, without being collected. What a client sends behind a body (trailers) stays behind: some
+//! servers take it for fields of the head, which are looked at here and those are not.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 
@@ -9,7 +12,18 @@ use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 #[derive(Debug)]
 pub(crate) enum Sent {
     Nothing,
-    Incoming(Incoming),
+    /// What a client sends, and whether it has broken off.
+    Incoming(Incoming, Broken),
+}
+
+/// Whether a client has broken off in the middle of a body, or has sent what is none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Broken(Arc<AtomicBool>);
+
+impl Broken {
+    pub(crate) fn is_so(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl HttpBody for Sent {
@@ -22,21 +36,29 @@ impl HttpBody for Sent {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
             Self::Nothing => Poll::Ready(None),
-            Self::Incoming(incoming) => Pin::new(incoming).poll_frame(cx),
+            Self::Incoming(incoming, broken) => loop {
+                let frame = ready!(Pin::new(&mut *incoming).poll_frame(cx));
+                if matches!(&frame, Some(Err(_))) {
+                    broken.0.store(true, Ordering::Relaxed);
+                }
+                if !matches!(&frame, Some(Ok(frame)) if frame.is_trailers()) {
+                    return Poll::Ready(frame);
+                }
+            },
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Nothing => true,
-            Self::Incoming(incoming) => incoming.is_end_stream(),
+            Self::Incoming(incoming, _) => incoming.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Nothing => SizeHint::with_exact(0),
-            Self::Incoming(incoming) => incoming.size_hint(),
+            Self::Incoming(incoming, _) => incoming.size_hint(),
         }
     }
 }
