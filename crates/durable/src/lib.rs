@@ -2,9 +2,10 @@
 //!
 //! A file that is read may have been replaced by a FIFO, a device or a directory, be a gigabyte long, or lie on a file
 //! system that no longer answers; none of it may hang a program or fill its memory. Three readers, one for each kind of
-//! file: [`state`] for files of our own, [`input`] for files that a person put into a directory, and [`argument`] for a
-//! file that a person named, where a pipe is welcome. Three writers: [`Directory`], for what must survive the machine,
-//! [`replace`], for what need not ([`refresh`], where another file says it too), and [`Records`], for what only grows.
+//! file: [`state`] for files of our own ([`OpenDirectory`], where many of them lie together), [`input`] for files that a person put
+//! into a directory, and [`argument`] for a file that a person named, where a pipe is welcome. Three writers: [`Directory`], for what
+//! must survive the machine, [`replace`], for what need not ([`refresh`], where another file says it too), and [`Records`], for what
+//! only grows.
 //!
 //! It refuses to know what stands in a file, and never repairs one.
 
@@ -14,6 +15,7 @@ mod create;
 mod directory;
 mod error;
 mod input;
+mod open_directory;
 mod pin;
 mod records;
 mod replace;
@@ -24,6 +26,7 @@ pub use create::{create_below, create_root};
 pub use directory::{Directory, STAGE, stage_of};
 pub use error::{ReadError, WriteError};
 pub use input::{input, is_file};
+pub use open_directory::OpenDirectory;
 pub use pin::{Pin, is_at};
 pub use records::Records;
 pub use replace::{refresh, replace};
@@ -42,14 +45,23 @@ pub fn state(path: &Path, max: u64) -> Result<Vec<u8>, ReadError> {
 
 /// A file of our own that is too large to be read whole, such as a log: regular, and no symlink at the last step.
 pub fn open(path: &Path) -> Result<File, ReadError> {
-    let file = open_at_once(path)?;
-    let file_type = file.metadata()?.file_type();
-    if file_type.is_file() { Ok(file) } else { Err(ReadError::NotAFile(error::kind(file_type))) }
+    only_regular(open_at_once(path)?)
 }
 
+/// How a file is opened that may be anything: without waiting for it, and without becoming its terminal's.
+const READING: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY);
+
 fn open_at_once(path: &Path) -> Result<File, ReadError> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    Ok(File::from(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?))
+    Ok(File::from(retry_on_intr(|| rustix::fs::open(path, READING, Mode::empty()))?))
+}
+
+fn only_regular(file: File) -> Result<File, ReadError> {
+    let file_type = file.metadata()?.file_type();
+    if file_type.is_file() { Ok(file) } else { Err(ReadError::NotAFile(error::kind(file_type))) }
 }
 
 /// The bytes of an open file. One read suffices where the file is as long as it was said to be: reports read thousands.
@@ -65,9 +77,16 @@ fn regular(file: File, max: u64) -> Result<Vec<u8>, ReadError> {
     let mut bytes = vec![0; length + 1];
     let filled = retry_on_intr(|| rustix::io::read(&file, &mut bytes)).map_err(io::Error::from)?;
     bytes.truncate(filled);
-    if filled != length {
-        file.take((max + 1).saturating_sub(filled as u64)).read_to_end(&mut bytes)?;
-    }
+    if filled == length { at_most(bytes, max) } else { rest(file, bytes, max) }
+}
+
+/// What was read of a file, and what follows.
+fn rest(file: File, mut bytes: Vec<u8>, max: u64) -> Result<Vec<u8>, ReadError> {
+    file.take((max + 1).saturating_sub(bytes.len() as u64)).read_to_end(&mut bytes)?;
+    at_most(bytes, max)
+}
+
+fn at_most(bytes: Vec<u8>, max: u64) -> Result<Vec<u8>, ReadError> {
     if bytes.len() as u64 > max { Err(ReadError::TooLarge(max)) } else { Ok(bytes) }
 }
 

@@ -9,7 +9,7 @@ mod listeners;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use durable::{Access, Directory};
+use durable::{Access, Directory, OpenDirectory};
 use formation::{AppName, Slot};
 
 use crate::listing;
@@ -61,8 +61,9 @@ impl World {
     /// The files `CONTAINER.*` of an app, in the order of their names; none for an app without a directory. A file without
     /// a number counts only if no other file stands for `web.1`.
     pub fn container_files(&self, app: &AppName) -> Result<Vec<ContainerFile>, Error> {
-        let dir = self.app_dir(app);
-        container_names(&dir)?.iter().map(|name| read_container(&dir, name)).collect()
+        let path = self.app_dir(app);
+        let Some(opened) = listing::open(&path)? else { return Ok(Vec::new()) };
+        container_names(&opened).iter().map(|name| read_container(&opened, &path, name)).collect()
     }
 
     /// Whether an app has a file `CONTAINER.*`.
@@ -74,9 +75,10 @@ impl World {
     pub fn instance_files(&self, app: &AppName) -> Result<InstanceFiles, Error> {
         let dir = self.app_dir(app);
         let mut slots = BTreeMap::new();
-        for name in container_names(&dir)? {
+        let Some(opened) = listing::open(&dir)? else { return Ok(InstanceFiles { dir, slots }) };
+        for name in container_names(&opened) {
             let Ok(slot) = instance_of(&name).parse() else { continue };
-            slots.insert(slot, read_record(&dir, &read_container(&dir, &name)?)?);
+            slots.insert(slot, read_record(&opened, &dir, &read_container(&opened, &dir, &name)?)?);
         }
         Ok(InstanceFiles { dir, slots })
     }
@@ -167,18 +169,22 @@ impl InstanceFiles {
 
 /// The files in an app's directory that are of these kinds, in order.
 fn names(dir: &Path, kinds: &[&str]) -> Result<Vec<String>, Error> {
-    let is_one = |name: &String| kinds.contains(&name.split('.').next().unwrap_or_default());
-    let mut names: Vec<String> = listing::names(dir)?.into_iter().filter(is_one).collect();
+    Ok(listing::open(dir)?.map(|opened| names_in(&opened, kinds)).unwrap_or_default())
+}
+
+fn names_in(opened: &OpenDirectory, kinds: &[&str]) -> Vec<String> {
+    let is_one = |name: &&str| kinds.contains(&name.split('.').next().unwrap_or_default());
+    let mut names: Vec<String> = opened.names().filter(is_one).map(str::to_owned).collect();
     names.sort();
-    Ok(names)
+    names
 }
 
 /// The files `CONTAINER.*` of an app, without the one that another stands for.
-fn container_names(dir: &Path) -> Result<Vec<String>, Error> {
-    let mut names = names(dir, &[CONTAINER])?;
+fn container_names(opened: &OpenDirectory) -> Vec<String> {
+    let mut names = names_in(opened, &[CONTAINER]);
     let is_numbered = names.iter().any(|name| instance_of(name) == UNNUMBERED && name != CONTAINER);
     names.retain(|name| name != CONTAINER || !is_numbered);
-    Ok(names)
+    names
 }
 
 /// The instance that a file's name ends with.
@@ -186,21 +192,24 @@ fn instance_of(name: &str) -> &str {
     name.split_once('.').map_or(UNNUMBERED, |(_, instance)| instance)
 }
 
-fn read_container(dir: &Path, name: &str) -> Result<ContainerFile, Error> {
-    let path = dir.join(name);
-    let text = state_file::read_text(&path, true)?.unwrap_or_default();
+fn read_container(opened: &OpenDirectory, dir: &Path, name: &str) -> Result<ContainerFile, Error> {
+    let text = state_file::read_text_in(opened, dir, name, true)?.unwrap_or_default();
     Ok(ContainerFile {
-        path,
+        path: dir.join(name),
         instance: instance_of(name).to_owned(),
         is_unnumbered: name == CONTAINER,
         id: text.lines().next().unwrap_or_default().trim().to_owned(),
     })
 }
 
-fn read_record(dir: &Path, file: &ContainerFile) -> Result<InstanceRecord, Error> {
+fn read_record(opened: &OpenDirectory, dir: &Path, file: &ContainerFile) -> Result<InstanceRecord, Error> {
     let suffix = if file.is_unnumbered { String::new() } else { format!(".{}", file.instance) };
     let read = |kind: &str| -> Result<Option<String>, Error> {
-        let text = state_file::read_text(&dir.join(format!("{kind}{suffix}")), false)?;
+        let name = format!("{kind}{suffix}");
+        if !opened.has(&name) {
+            return Ok(None);
+        }
+        let text = state_file::read_text_in(opened, dir, &name, false)?;
         Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
     };
     let is_id = |id: &&String| id.len() >= 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit());

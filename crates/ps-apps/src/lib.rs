@@ -46,6 +46,7 @@ pub use kept_releases::KeptRelease;
 pub use lib_roots::OtherRoot;
 pub use lock::{AppLock, LOCK_VARIABLE};
 pub use orphans::Orphans;
+pub use property::StoredProperties;
 pub use ps_property::{HOST_COMMANDS, InvalidValue, LISTEN, PsProperty};
 pub use scaling::{AskedCount, RefusedScaling, Scaling};
 pub use scheduler_name::SchedulerName;

@@ -1,25 +1,18 @@
-//! What lies in a directory. The standard library's reader of directories panics where a directory cannot be closed; this one does
-//! not.
+//! A directory of which much is read, and which need not be there.
 
 use std::io;
 use std::path::Path;
 
-use rustix::fs::{Dir, Mode, OFlags};
-use rustix::io::Errno;
+use durable::{OpenDirectory, ReadError};
 
 use crate::Error;
 
-/// The names that are text, in the order of the file system; none if there is no such directory.
-pub(crate) fn names(directory: &Path) -> Result<Vec<String>, Error> {
-    let fail = |errno: Errno| Error::io("read", directory, io::Error::from(errno));
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let entries = match rustix::fs::open(directory, flags, Mode::empty()) {
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Vec::new()),
-        opened => Dir::new(opened.map_err(fail)?).map_err(fail)?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        names.extend(entry.map_err(fail)?.file_name().to_owned().into_string());
+/// The directory at a path, opened to be read; `None` if there is no such directory.
+pub(crate) fn open(path: &Path) -> Result<Option<OpenDirectory>, Error> {
+    match OpenDirectory::open(path) {
+        Ok(directory) => Ok(Some(directory)),
+        Err(ReadError::Missing) => Ok(None),
+        Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::NotADirectory => Ok(None),
+        Err(error) => Err(Error::io("read", path, error)),
     }
-    Ok(names)
 }

@@ -3,9 +3,9 @@
 //! be read; writes are complete and durable, see [`crate::durable`].
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use durable::{Access, Directory};
+use durable::{Access, Directory, OpenDirectory};
 
 use crate::listing;
 use crate::scope::Scope;
@@ -16,21 +16,14 @@ impl World {
     /// A property's value, `None` if it was never set. Trailing newlines, which an editor leaves, do not count.
     pub fn property(&self, plugin: &str, scope: Scope<'_>, key: &str) -> Result<Option<String>, Error> {
         let path = self.config_dir(plugin, scope).join(key);
-        let value = state_file::read_text(&path, true)?;
-        match value {
-            Some(text) if text.contains('\0') => {
-                let reason = "holds NUL bytes: set the property again".to_owned();
-                Err(Error::Corrupt { path, line: None, reason })
-            }
-            Some(text) => Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned())),
-            None => Ok(None),
-        }
+        state_file::read_text(&path, true)?.map(|text| value(&text, || path)).transpose()
     }
 
-    /// The names of the properties that are stored: any other was never set. For whoever reads many, since asking for each that is
-    /// not there costs as much as reading one.
-    pub fn stored_properties(&self, plugin: &str, scope: Scope<'_>) -> Result<Vec<String>, Error> {
-        listing::names(&self.config_dir(plugin, scope))
+    /// The properties that are stored of a scope, for whoever reads many: the directory is opened and listed once, and a property that
+    /// is not in the list costs nothing.
+    pub fn stored_properties(&self, plugin: &str, scope: Scope<'_>) -> Result<StoredProperties, Error> {
+        let path = self.config_dir(plugin, scope);
+        Ok(StoredProperties { directory: listing::open(&path)?, path })
     }
 
     /// Sets a property. [`Error::NoSuchApp`] if the app was destroyed; then no directory of it is made again.
@@ -87,4 +80,42 @@ impl World {
         };
         Access::like(&like, 0o600)
     }
+}
+
+/// The properties of one scope as they were when their directory was listed. The value of each is read when it is asked for.
+#[derive(Debug)]
+pub struct StoredProperties {
+    path: PathBuf,
+    /// `None`: there is no directory, so nothing was ever set.
+    directory: Option<OpenDirectory>,
+}
+
+impl StoredProperties {
+    /// As [`World::property`].
+    pub fn value(&self, key: &str) -> Result<Option<String>, Error> {
+        self.text(key)?.map(|text| value(&text, || self.path.join(key))).transpose()
+    }
+
+    /// The text of a file as it lies there.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<String>, Error> {
+        match &self.directory {
+            Some(directory) if directory.has(name) => {
+                state_file::read_text_in(directory, &self.path, name, true)
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Where they lie.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn value(text: &str, path: impl FnOnce() -> PathBuf) -> Result<String, Error> {
+    if text.contains('\0') {
+        let reason = "holds NUL bytes: set the property again".to_owned();
+        return Err(Error::Corrupt { path: path(), line: None, reason });
+    }
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }

@@ -16,6 +16,7 @@ use durable::{Directory, Pin};
 use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity};
 use serde::{Deserialize, Serialize};
 
+use crate::property::StoredProperties;
 use crate::scope::Scope;
 use crate::state_file;
 use crate::{Error, World};
@@ -111,13 +112,6 @@ impl World {
         Err(Error::Corrupt { path: scale, line: None, reason })
     }
 
-    /// What [`StoredFormation::wanted`] says of [`World::formation`]: the one file `scale` says all of it, whatever the other one
-    /// is at the same moment. For whoever reads very many.
-    pub fn wanted_formation(&self, app: &AppName) -> Result<Formation, Error> {
-        let scale = read_entries(&self.config_dir(PLUGIN, Scope::App(app)).join(SCALE), true)?;
-        Ok(wanted(&scale))
-    }
-
     /// Reads, changes and writes an app's formation while no other of our writers can. Nothing is written if `change`
     /// refuses, or if it changes nothing (except that a missing `scale.old` becomes an empty one, as Dokku has it).
     pub fn update_formation<E: From<Error>>(
@@ -161,6 +155,15 @@ impl World {
         // `scale` is written last. If this process dies before that, there is no formation yet, and the next call starts over.
         let steps = [(SCALE_OLD, Vec::new()), (SCALE, b"web=1\n".to_vec())];
         Ok(directory.write_in_turn(&steps, access)?)
+    }
+}
+
+impl StoredProperties {
+    /// What [`StoredFormation::wanted`] says of [`World::formation`], of the properties of the plugin ps: the one file `scale` says all
+    /// of it, whatever the other one is at the same moment. For whoever reads very many.
+    pub fn wanted_formation(&self) -> Result<Formation, Error> {
+        let entries = self.text(SCALE)?.map(|text| parse(&self.path().join(SCALE), &text)).transpose()?;
+        Ok(wanted(&entries.unwrap_or_default()))
     }
 }
 
@@ -231,7 +234,11 @@ fn render(entries: &[StoredEntry]) -> Vec<u8> {
 }
 
 fn read_entries(path: &Path, retry_empty: bool) -> Result<Vec<StoredEntry>, Error> {
-    let Some(text) = state_file::read_text(path, retry_empty)? else { return Ok(Vec::new()) };
+    let text = state_file::read_text(path, retry_empty)?;
+    parse(path, &text.unwrap_or_default())
+}
+
+fn parse(path: &Path, text: &str) -> Result<Vec<StoredEntry>, Error> {
     text.lines().enumerate().map(|(index, line)| parse_entry(path, index + 1, line)).collect()
 }
 

@@ -4,8 +4,8 @@
 use std::cell::RefCell;
 
 use anyhow::Result;
-use formation::AppName;
-use ps_apps::{Error, PsProperty, Scope, World};
+use formation::{AppName, Formation};
+use ps_apps::{Error, PsProperty, Scope, StoredProperties, World};
 use ps_scheduler_native::Native;
 
 use crate::flags::{self, FlagOrigin, OF_APPS, STATUS};
@@ -79,8 +79,8 @@ fn native_of(world: &World) -> Native {
 struct Properties<'a> {
     world: &'a World,
     scope: Scope<'a>,
-    /// The names of those that are stored; `None` where too few are asked for, or they cannot be listed.
-    stored: Option<Vec<String>>,
+    /// Those that are stored; `None` where too few are asked for, or they cannot be listed.
+    stored: Option<StoredProperties>,
     read: RefCell<Vec<(&'static str, Option<String>)>>,
 }
 
@@ -99,13 +99,23 @@ impl<'a> Properties<'a> {
         self.stored(key).map(Option::unwrap_or_default)
     }
 
+    /// The formation that they ask for, which is that of an app.
+    fn wanted_formation(&self, app: &AppName) -> Result<Formation, Error> {
+        match &self.stored {
+            Some(stored) => stored.wanted_formation(),
+            None => Ok(self.world.formation(app)?.wanted()),
+        }
+    }
+
     fn stored(&self, key: &'static str) -> Result<Option<String>, Error> {
         let mut read = self.read.borrow_mut();
         if let Some((_, value)) = read.iter().find(|(known, _)| *known == key) {
             return Ok(value.clone());
         }
-        let is_stored = self.stored.as_ref().is_none_or(|names| names.iter().any(|name| name == key));
-        let value = if is_stored { self.world.property(PLUGIN, self.scope, key)? } else { None };
+        let value = match &self.stored {
+            Some(stored) => stored.value(key)?,
+            None => self.world.property(PLUGIN, self.scope, key)?,
+        };
         read.push((key, value.clone()));
         Ok(value)
     }
@@ -151,7 +161,7 @@ impl Reader<'_> {
         if let Some(seen) = seen {
             row.has_unknown |= seen.is_unknown();
             if flag.is_none() {
-                self.compare(app, &seen, &mut row);
+                self.compare(&seen, || own.wanted_formation(app), &mut row);
             }
             seen.trouble.into_iter().for_each(|trouble| row.fail(trouble));
             for slot in seen.slots.into_iter().filter(|slot| !slot.is_unnumbered) {
@@ -175,9 +185,14 @@ impl Reader<'_> {
         }
     }
 
-    fn compare(&self, app: &AppName, seen: &Seen, row: &mut Row) {
+    fn compare(&self, seen: &Seen, wanted: impl FnOnce() -> Result<Formation, Error>, row: &mut Row) {
         let value = |flag| row.values.get(flag).map_or("", String::as_str);
-        match wanted::gaps(self.world, app, seen, (value("--deployed"), value("--restore"))) {
+        let is_wanted = value("--deployed") == "true" && value("--restore") != "false";
+        // Dokku's report has no place for differences, and its output must stay the same byte for byte.
+        if self.world.inside_dokku() || !is_wanted {
+            return;
+        }
+        match wanted::gaps(seen, wanted) {
             Ok(gaps) => row.gaps = gaps,
             Err(error) => row.fail(error.to_string()),
         }

@@ -30,7 +30,7 @@ pub(crate) fn brief(service: &Service) -> Result<AppStatus, Error> {
 }
 
 fn states(service: &Service) -> Result<Found, Error> {
-    each(service, &Statuses::of(&service.directory), false, &[], None)
+    each(service, false, &[], None)
 }
 
 /// The same, with what is wrong with the files.
@@ -58,9 +58,7 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
     });
     let (stopped, typed, listen) =
         spec.map(|spec| (spec.stopped, spec.typed, spec.listen)).unwrap_or_default();
-    let statuses = Statuses::of(&service.directory);
-    let Found { instances, troubles: of_slots, .. } =
-        each(service, &statuses, true, &stopped, typed.as_deref())?;
+    let Found { instances, troubles: of_slots, .. } = each(service, true, &stopped, typed.as_deref())?;
     let app = service.app.clone();
     let mut troubles: Vec<String> = unreadable.into_iter().chain(passed_over).chain(of_slots).collect();
     if !service.directory.exists()
@@ -101,12 +99,13 @@ fn with_connections(service: &Service, mut status: AppStatus) -> AppStatus {
 
 fn each(
     service: &Service,
-    statuses: &Statuses,
     measures_usage: bool,
     stopped: &[Slot],
     typed: Option<&Path>,
 ) -> Result<Found, Error> {
-    let Listing { slots, is_rolling, has_first_spec } = service.listing()?;
+    let listing = service.listing()?;
+    let statuses = &service.statuses(&listing);
+    let Listing { slots, is_rolling, has_first_spec, .. } = listing;
     let finished = if has_first_spec { earlier::finished(service) } else { BTreeSet::new() };
     let look = Look { service, statuses, measures_usage, stopped, typed, finished, is_rolling };
     if slots.len() < MANY {
@@ -306,7 +305,7 @@ mod tests {
         for (few, slots) in [(true, &slots[..5]), (false, &slots[..])] {
             slots.iter().for_each(add);
             fs::write(Status::file(&service.instance(&slots[3])), "{").expect("written");
-            let found = each(&service, &Statuses::of(&service.directory), true, &[], None).expect("readable");
+            let found = each(&service, true, &[], None).expect("readable");
             let names: Vec<Slot> = found.instances.iter().map(|instance| instance.slot.clone()).collect();
             assert_eq!((names == slots, slots.len() < MANY), (true, few), "{names:?}");
             assert_eq!((found.troubles.len(), found.unreadable.len()), (slots.len(), 1));

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use durable::{Access, Directory};
+use durable::{Access, Directory, OpenDirectory, ReadError};
 use formation::{AppName, Slot};
 use ps_apps::World;
 use ps_scheduler::Error;
@@ -48,6 +48,8 @@ pub struct Listing {
     pub is_rolling: bool,
     /// Whether there is a spec of the first format.
     pub has_first_spec: bool,
+    /// The directory itself; `None` if there is none.
+    opened: Option<OpenDirectory>,
 }
 
 impl Service {
@@ -85,20 +87,22 @@ impl Service {
 
     /// What lies there; nothing, if it is not there itself.
     pub fn listing(&self) -> Result<Listing, Error> {
-        let mut listing = Listing::default();
-        let entries = match fs::read_dir(&self.directory) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(listing),
+        let opened = match OpenDirectory::open(&self.directory) {
+            Ok(opened) => opened,
+            Err(ReadError::Missing) => return Ok(Listing::default()),
             Err(error) => return Err(backend(format!("read {}", self.directory.display()), &error)),
         };
-        for name in entries.flatten().map(|entry| entry.file_name()) {
-            let Some(name) = name.to_str() else { continue };
-            listing.is_rolling |= name == ROLLOUT_FILE;
-            listing.has_first_spec |= name == FIRST_SPEC_FILE;
-            listing.slots.extend(name.parse());
-        }
-        listing.slots.sort();
-        Ok(listing)
+        let mut slots: Vec<Slot> = opened.names().filter_map(|name| name.parse().ok()).collect();
+        slots.sort();
+        let (is_rolling, has_first_spec) = (opened.has(ROLLOUT_FILE), opened.has(FIRST_SPEC_FILE));
+        Ok(Listing { slots, is_rolling, has_first_spec, opened: Some(opened) })
+    }
+
+    /// What the instances of a listing do.
+    pub fn statuses(&self, listing: &Listing) -> Statuses {
+        let opened = listing.opened.as_ref();
+        opened
+            .map_or_else(|| Statuses::of(&self.directory), |opened| Statuses::within(opened, &self.directory))
     }
 
     /// The spec; `None` if the app was never deployed here.

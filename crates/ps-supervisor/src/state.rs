@@ -20,9 +20,11 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use durable::OpenDirectory;
 use formation::Slot;
+use rustix::buffer::spare_capacity;
 use rustix::fs::FallocateFlags;
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -35,8 +37,8 @@ const FORMAT: u32 = 1;
 const BLOCK: usize = 2 * CELL;
 /// The largest file that is read. More slots than fit into it are read from their own files.
 const MAX_BYTES: u64 = 256 << 20;
-/// How much is read at once.
-const PORTION: usize = 16 * BLOCK;
+/// How much is read at once: all of an app of a few instances.
+const PORTION: usize = 8 * BLOCK;
 /// The length to which a long sentence in a status is cut so that the status fits into its block, in characters.
 const SHORTENED: usize = 300;
 
@@ -44,9 +46,12 @@ const SHORTENED: usize = 300;
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Head {
     format: u32,
-    /// The socket of the supervisor that writes: inode, and seconds and nanoseconds of its time of change.
-    control: (u64, i64, i64),
+    /// The socket of the supervisor that writes.
+    control: Birth,
 }
+
+/// By what a socket is known: its inode, and the seconds and nanoseconds of its time of change.
+type Birth = (u64, i64, i64);
 
 /// Where a slot's status is in the file.
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,7 +76,25 @@ pub struct Statuses {
 impl Statuses {
     /// Reads the statuses of a service directory.
     pub fn of(service: &Path) -> Self {
-        let (known, blocks) = read(service).unwrap_or_default();
+        Self::read_by(service, || {
+            let file = durable::open(&service.join(FILE)).ok()?;
+            read(&file, || birth(service))
+        })
+    }
+
+    /// The same, for a service directory that was opened.
+    pub fn within(opened: &OpenDirectory, service: &Path) -> Self {
+        Self::read_by(service, || {
+            let file = opened.file(FILE).ok()?;
+            read(&file, || {
+                let control = opened.stat(CONTROL_SOCKET)?;
+                Ok((control.st_ino, control.st_mtime, i64::try_from(control.st_mtime_nsec).unwrap_or(0)))
+            })
+        })
+    }
+
+    fn read_by(service: &Path, read: impl FnOnce() -> Option<(Known, u32)>) -> Self {
+        let (known, blocks) = read().unwrap_or_default();
         Self { service: service.to_owned(), known, blocks }
     }
 
@@ -215,20 +238,19 @@ impl State {
     }
 }
 
-/// The statuses in the blocks of a service directory, and the number of blocks; `None` if the file is out of date or cannot
-/// be read.
-fn read(service: &Path) -> Option<(Known, u32)> {
-    let file = durable::open(&service.join(FILE)).ok()?;
+/// The statuses in the blocks of the file, and the number of blocks; `None` if it is out of date or cannot be read. `control` says which
+/// socket there is.
+fn read(file: &File, control: impl Fn() -> io::Result<Birth>) -> Option<(Known, u32)> {
     let (mut known, mut count) = (Known::new(), 0);
     // In portions: to get the memory for all of it would take longer than to read it.
-    let mut portion = vec![0; PORTION];
+    let mut portion = Vec::with_capacity(PORTION);
     loop {
-        let length = read_portion(&file, count, &mut portion)?;
-        for bytes in portion[..length].chunks_exact(BLOCK) {
+        read_portion(file, count, &mut portion)?;
+        for bytes in portion.chunks_exact(BLOCK) {
             let block = count;
             count += 1;
             match (block, newest(bytes)) {
-                (0, Some((_, head))) if is_up_to_date(service, head) => (),
+                (0, Some((_, head))) if is_up_to_date(head, &control) => (),
                 (0, _) => return None,
                 (_, None) => (),
                 (_, Some((sequence, text))) => {
@@ -239,41 +261,38 @@ fn read(service: &Path) -> Option<(Known, u32)> {
                 }
             }
         }
-        if length < PORTION {
+        if portion.len() < PORTION {
             return (count > 0).then_some((known, count));
         }
     }
 }
 
-/// Reads what lies from a block on; how many bytes. `None`: it cannot be read, or there is more than is ever read.
-fn read_portion(file: &File, block: u32, portion: &mut [u8]) -> Option<usize> {
+/// Reads what lies from a block on, a portion at most. `None`: it cannot be read, or there is more than is ever read.
+fn read_portion(file: &File, block: u32, portion: &mut Vec<u8>) -> Option<()> {
     let offset = u64::from(block) * BLOCK as u64;
     if offset >= MAX_BYTES {
         return None;
     }
-    let mut length = 0;
+    portion.clear();
     // A file is read in one go up to its end, but for an interruption.
-    loop {
-        match file.read_at(&mut portion[length..], offset + length as u64) {
-            Ok(0) => return Some(length),
-            Ok(read) => length += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
-            Err(_) => return None,
-        }
-        if length % BLOCK == 0 {
-            return Some(length);
+    while portion.len() < PORTION {
+        let at = offset + portion.len() as u64;
+        let read = retry_on_intr(|| rustix::io::pread(file, spare_capacity(portion), at)).ok()?;
+        if read == 0 || portion.len().is_multiple_of(BLOCK) {
+            break;
         }
     }
+    Some(())
 }
 
 /// Whether the supervisor that wrote this head is the last one that ran here.
-fn is_up_to_date(service: &Path, head: &[u8]) -> bool {
+fn is_up_to_date(head: &[u8], control: impl Fn() -> io::Result<Birth>) -> bool {
     let head: Option<Head> = serde_json::from_slice(head).ok();
-    head.is_some_and(|head| head.format <= FORMAT && birth(service).is_ok_and(|birth| birth == head.control))
+    head.is_some_and(|head| head.format <= FORMAT && control().is_ok_and(|birth| birth == head.control))
 }
 
 /// Identifies the socket in the service directory. Every supervisor makes its own.
-fn birth(service: &Path) -> io::Result<(u64, i64, i64)> {
+fn birth(service: &Path) -> io::Result<Birth> {
     let control = service.join(CONTROL_SOCKET).symlink_metadata()?;
     Ok((control.ino(), control.mtime(), control.mtime_nsec()))
 }
