@@ -128,7 +128,7 @@ impl HealthCheck {
         &self.headers
     }
 
-    /// The port that is asked, where an instance has an address of its own; `None`: its `PORT`.
+    /// The port that is asked; `None`: the instance's `PORT`.
     pub fn port(&self) -> Option<u16> {
         u16::try_from(self.port).ok().filter(|port| *port > 0)
     }
@@ -253,6 +253,7 @@ impl HealthCheck {
             "command" => self.command = field.strings()?,
             "content" => self.content = field.string()?.unwrap_or_default(),
             "httpHeaders" => self.headers = headers(field, remarks)?,
+            "port" => self.port = self.number(field, &PORTS)?,
             "warn" => self.warn = field.boolean()?.unwrap_or_default(),
             _ => self.take_unheeded(key, field, remarks)?,
         }
@@ -278,10 +279,6 @@ impl HealthCheck {
             "listening" => {
                 field.boolean()?;
                 return Ok(());
-            }
-            "port" => {
-                self.port = self.number(field, &PORTS)?;
-                self.port().map(|_| "an instance is asked at its PORT")
             }
             "onFailure" => {
                 let (command, has_url) = on_failure(field, remarks)?;

@@ -258,7 +258,6 @@ fn what_nobody_acts_on_is_remarked_once_and_what_asks_for_nothing_is_not() {
             r#""type": "startup", "scheme": "ftp""#,
             "healthchecks.web[0] is not heeded here: only checks by http and https are made",
         ),
-        (r#""type": "startup", "port": 8000"#, "healthchecks.web[0].port is not heeded here: "),
         (
             r#""type": "startup", "onFailure": {"url": "x"}"#,
             "healthchecks.web[0].onFailure is not heeded here: ",
@@ -270,7 +269,7 @@ fn what_nobody_acts_on_is_remarked_once_and_what_asks_for_nothing_is_not() {
     for nothing in [
         r#"{"name": "x", "description": "", "keywords": [], "website": "", "_comment": 1, "//": ""}"#,
         r#"{"scripts": {"dokku": {"predeploy": ""}}, "cron": [], "env": {}, "addons": null}"#,
-        r#"{"healthchecks": {"web": [{"type": "startup", "name": "x", "path": "/", "listening": false, "warn": true}]}}"#,
+        r#"{"healthchecks": {"web": [{"type": "startup", "name": "x", "path": "/", "listening": false, "warn": true, "port": 8000}]}}"#,
         r#"{"healthchecks": {"web": [{"type": "readiness", "command": ["true"], "interval": 3, "threshold": 2}]}}"#,
     ] {
         assert_eq!(remarks(nothing), [""; 0], "{nothing}");

@@ -24,7 +24,7 @@ pub struct Check {
     pub only_warns: bool,
     /// What is run when it has failed, in the environment of the instance; empty: nothing.
     pub on_failure: Vec<String>,
-    /// Which port of the instance is asked; `None`: its own. Only an instance with an address of its own has others.
+    /// Which port of the instance is asked; `None`: its `PORT`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
 }

@@ -33,11 +33,7 @@ pub fn of_deploy(
     is_command: bool,
 ) -> Result<Vec<String>, Error> {
     let are_tasks_run = assembly::is_run_here(world, &release.source);
-    let has_own_address = !release.source.is_native();
-    let is_meant = |place: &str| {
-        let is_done = are_tasks_run && (place == "cron" || is_script(place));
-        !(is_done || has_own_address && is_port_of_check(place))
-    };
+    let is_meant = |place: &str| !(are_tasks_run && (place == "cron" || is_script(place)));
     let mut lines = of_app_json(app_json, procfile, is_meant);
     lines.extend(procfile.iter().flat_map(|procfile| of_procfile(procfile)));
     lines.extend(of_directory(&release.source, app_json));
@@ -64,11 +60,6 @@ pub fn of_checks(app_json: &AppJson) -> Vec<String> {
 fn is_script(place: &str) -> bool {
     let all = [Script::Predeploy, Script::Postdeploy, Script::FirstDeploy];
     all.into_iter().any(|script| script.place() == place)
-}
-
-/// Whether it is the port of a check, which containers are asked at and native instances are not.
-fn is_port_of_check(place: &str) -> bool {
-    place.starts_with("healthchecks.") && place.ends_with("].port")
 }
 
 fn of_app_json(

@@ -13,6 +13,7 @@ pub(crate) fn health(plan: &Plan, process: &Process, earlier: Option<&Spec>) -> 
         ready: ready(process, before),
         deadline: Some(process.deadline()),
         checks: checks(process, before),
+        asks_own_ports: before.is_none_or(asks_own_ports),
         watchdog: process.settings.watchdog_seconds.map(Whole::seconds),
         only_tells: false,
     })
@@ -39,6 +40,11 @@ fn checks(process: &Process, before: Option<&ProcessSpec>) -> Checks {
 
 fn is_by_https(check: &Check) -> bool {
     matches!(&check.ask, Ask::Get(get) if get.scheme == Scheme::Https)
+}
+
+/// Whether a version that did so deployed the app last: until the next deploy each check asks at the port that it passed at.
+fn asks_own_ports(before: &ProcessSpec) -> bool {
+    before.health.as_ref().is_some_and(|health| health.asks_own_ports)
 }
 
 /// The condition that was set. If none was set, a deploy takes the usual one, and every other verb that of the last deploy.
@@ -81,6 +87,17 @@ mod tests {
         let was_set = before(Ready::Alive, set(Some(Set::Alive)));
         assert_eq!(ready(&web(set(None)), Some(&was_set)), Ready::Listening);
         assert_eq!(ready(&web(set(None)), None), Ready::Listening);
+    }
+
+    #[test]
+    fn the_port_of_a_check_counts_from_the_next_deploy_on() {
+        let before = |asks_own_ports| ProcessSpec {
+            health: Some(Health { asks_own_ports, ..Health::default() }),
+            ..ProcessSpec::default()
+        };
+        assert!(!asks_own_ports(&before(false)) && asks_own_ports(&before(true)));
+        let written = serde_json::to_string(&Health::default()).expect("plain data");
+        assert!(!written.contains("asks_own_ports"), "{written}");
     }
 
     #[test]

@@ -36,6 +36,10 @@ pub struct Health {
     /// The checks.
     #[serde(default)]
     pub checks: Checks,
+    /// Whether a check asks at its own port, if it has one. Versions that asked each at the instance's `PORT` wrote the ports down all the
+    /// same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks_own_ports: bool,
     /// The longest pause between two messages `WATCHDOG=1` of the process; `None`: there is no watchdog.
     #[serde(default)]
     pub watchdog: Option<Duration>,

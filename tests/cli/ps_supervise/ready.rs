@@ -132,6 +132,51 @@ fn a_process_that_listens_on_another_port_is_told_which() {
 }
 
 #[test]
+fn a_check_with_a_port_of_its_own_is_asked_there_unless_the_version_that_deployed_asked_none_there() {
+    let own = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
+    let own = own.expect("a port").port();
+    let command = format!("sh -c 'faultapp --listen {own}; true'");
+    for asked in [check(Ask::Listen), get("/health")] {
+        let asked = |timeout| vec![Check { port: Some(own), timeout, ..asked.clone() }];
+        let health = |asks_own_ports, timeout| Health { asks_own_ports, ..starts_with(asked(timeout)) };
+        let once =
+            |health| web(&command, health).with(|spec| spec.restart_policy = "no".parse().expect("one"));
+        let mut service = once(health(true, LONG));
+        service.start();
+        let ready = service.await_status("web.1", "is ready", running);
+        assert!(ready.port.is_some_and(|port| port != own), "{ready:?}");
+        drop(service);
+        let mut service = once(health(false, Duration::from_secs(2)));
+        service.start();
+        let over = service.await_status("web.1", "is given up", |status| status.state == State::Crashed);
+        let (reason, port) = (over.reason.expect("a reason"), over.port.expect("a port"));
+        // It may not listen yet on a busy machine.
+        let says = [
+            format!("(it listens on port {own}, not on port {port})"),
+            format!("(nobody listens on port {port})"),
+        ];
+        assert!(says.iter().any(|says| reason.contains(says)), "{reason}");
+    }
+}
+
+#[test]
+fn a_port_of_a_check_that_another_process_has_makes_nobody_ready() {
+    let stranger = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = stranger.local_addr().expect("bound").port();
+    let asked = Check { port: Some(port), timeout: Duration::from_secs(2), ..get("/health") };
+    let health = Health { asks_own_ports: true, ..starts_with(vec![asked]) };
+    let mut service =
+        web("faultapp --listen", health).with(|spec| spec.restart_policy = "no".parse().expect("a policy"));
+    service.start();
+    let over = service.await_status("web.1", "is given up", |status| status.state == State::Crashed);
+    let reason = over.reason.expect("a reason");
+    let says = format!(
+        "did not answer GET /health on port {port} with 2xx in 1 attempt (port {port} is listened on by "
+    );
+    assert!(reason.contains(&says) && reason.contains("by none of its own processes"), "{reason}");
+}
+
+#[test]
 fn whichever_process_of_its_tree_listens_and_on_whatever_address_makes_it_ready() {
     let mut commands = vec![
         "faultapp --listen --bind 127.0.0.1",

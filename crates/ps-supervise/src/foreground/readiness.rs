@@ -32,6 +32,7 @@ fn of_process(process: Process) -> Health {
         ready: process.ready().into(),
         deadline: Some(process.deadline()),
         checks: process.checks,
+        asks_own_ports: true,
         watchdog: process.settings.watchdog_seconds.map(Whole::seconds),
         only_tells: true,
     }

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use formation::Exit;
-use ps_probe::{Ask, Check};
+use ps_probe::{Ask, Check, Checks};
 
 use super::asked::Asked;
 use super::command::Killer;
@@ -78,7 +78,7 @@ impl Monitor {
     /// For a run that was just started. If `state` says that it was ready before, only the repeated checks begin.
     pub(crate) fn new(health: &Health, state: RunState, now: Instant) -> Self {
         let is_ready = state != RunState::Starting;
-        let checks = &health.checks;
+        let checks = &as_they_are_asked(health);
         let first = |check: &Check| now.checked_add(check.initial_delay).unwrap_or(now);
         let mut startup: Vec<Check> = checks.startup.clone();
         let awaits_port = health.ready == Ready::Listening;
@@ -364,6 +364,15 @@ fn only_tell(finding: Finding) -> Vec<Finding> {
         | Finding::Silent(_)
         | Finding::Warning(_)) => vec![other],
     }
+}
+
+fn as_they_are_asked(health: &Health) -> Checks {
+    let mut checks = health.checks.clone();
+    if !health.asks_own_ports {
+        let all = [&mut checks.startup, &mut checks.liveness, &mut checks.readiness];
+        all.into_iter().flatten().for_each(|check| check.port = None);
+    }
+    checks
 }
 
 fn command_of(check: &Check) -> Option<Vec<String>> {

@@ -203,9 +203,10 @@ impl Listen {
 }
 
 fn begin(check: &Check, index: usize, asked: &mut Asked<'_, '_>, now: Instant) -> Result<Try, String> {
+    let port = check.port.or(asked.port);
     Ok(match &check.ask {
-        Ask::Listen => Try::Listen(Listen::begin(asked.port, now, check.timeout)?),
-        Ask::Get(get) => Try::Await(Listen::begin(asked.port, now, check.timeout)?, get.clone()),
+        Ask::Listen => Try::Listen(Listen::begin(port, now, check.timeout)?),
+        Ask::Get(get) => Try::Await(Listen::begin(port, now, check.timeout)?, get.clone()),
         Ask::Run(words) => {
             Try::Run(Box::new(CommandTry::begin(words, index, check.timeout, asked.runner, now)?))
         }
