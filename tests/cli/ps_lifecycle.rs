@@ -29,6 +29,8 @@ mod deploy;
 mod descriptors;
 #[path = "ps_lifecycle/disk.rs"]
 mod disk;
+#[path = "ps_lifecycle/drift.rs"]
+mod drift;
 #[path = "ps_lifecycle/dry_run.rs"]
 mod dry_run;
 #[path = "ps_lifecycle/environment.rs"]

@@ -1,5 +1,6 @@
 //! The report `--settings`: the effective settings of each process type, who set them, and where what runs has another value. It reads
-//! only files, and only those of the apps that it reports on; of apps in containers the engine is asked how they run.
+//! only files, and only those of the apps that it reports on; of apps in containers the engine is asked how they run. Nothing is changed, and
+//! nothing is started.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
@@ -46,10 +47,11 @@ pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
         record(&COLUMNS, &mut out)?;
     }
     let mut outcome = Outcome::Done;
-    let docker = ps_schedulers::named(world, &SchedulerName::DockerLocal);
+    let schedulers = [SchedulerName::Native, SchedulerName::DockerLocal];
+    let schedulers = schedulers.map(|name| (ps_schedulers::named(world, &name), name));
     for app in &apps {
         // What is set can be shown also where nobody says how it runs.
-        let drift = of_what_runs(world, app, docker.as_ref());
+        let drift = of_what_runs(world, app, &schedulers);
         let drift = drift.unwrap_or_else(|error| {
             complain(&format!("{app}: what runs cannot be compared: {error:#}"));
             outcome = Outcome::No;
@@ -82,14 +84,17 @@ fn refuse_others(args: &Args) -> Result<()> {
     }
 }
 
-/// Where the containers of an app have something else than is set by now.
-fn of_what_runs(world: &World, app: &AppName, docker: &dyn Scheduler) -> Result<Vec<Drift>> {
-    if world.scheduler_name(app)? != SchedulerName::DockerLocal {
-        return Ok(Vec::new());
-    }
-    match ps_release::deployed(world, app)? {
-        Some(assembled) => Ok(docker.drift(&assembled.release)?),
-        None => Ok(Vec::new()),
+/// Where the instances of an app have something else than is set by now. Dokku's plugins are not asked: none of them says so.
+fn of_what_runs(
+    world: &World,
+    app: &AppName,
+    schedulers: &[(Box<dyn Scheduler>, SchedulerName)],
+) -> Result<Vec<Drift>> {
+    let chosen = world.scheduler_name(app)?;
+    let known = schedulers.iter().find(|(_, name)| *name == chosen);
+    match (known, ps_release::deployed(world, app)?) {
+        (Some((scheduler, _)), Some(assembled)) => Ok(scheduler.drift(&assembled.release)?),
+        (None, _) | (_, None) => Ok(Vec::new()),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod confinement;
 mod deploy;
+mod drift;
 mod earlier;
 mod enter;
 mod follow;
@@ -29,8 +30,8 @@ use formation::{AppName, Slot, Which};
 use ps_apps::World;
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Ended, Entry, Error, Instance, Leftover, LogLine, LogRequest, OneOff,
-    OsProcess, Plan, Requester, Scheduler, SignalOrder, Signalled, StopOrder, Stopped, Task,
+    AppStatus, DeployOutcome, Drift, Ended, Entry, Error, Instance, Leftover, LogLine, LogRequest, OneOff,
+    OsProcess, Plan, Release, Requester, Scheduler, SignalOrder, Signalled, StopOrder, Stopped, Task,
 };
 use ps_service::{Service, root};
 
@@ -147,6 +148,10 @@ impl Scheduler for Native {
             if self.measures_usage { status::app(&service) } else { status::brief(&service) }
         };
         apps.iter().map(status).collect()
+    }
+
+    fn drift(&self, release: &Release) -> Result<Vec<Drift>, Error> {
+        drift::drift(&self.service(&release.app), release)
     }
 
     fn judge(&self, plan: &Plan) -> Result<(), Error> {

@@ -50,7 +50,7 @@ pub trait Scheduler {
         Ok(())
     }
 
-    /// Where the running instances of an app have something else than a release would give them today. Natively nothing is compared.
+    /// Where the running instances of an app have something else than a release would give them today.
     fn drift(&self, release: &Release) -> Result<Vec<Drift>, Error> {
         let _ = release;
         Ok(Vec::new())

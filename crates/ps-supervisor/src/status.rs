@@ -21,6 +21,7 @@ use timetable::Course;
 use crate::layout::MAX_FILE_BYTES;
 use crate::limits::InForce;
 use crate::restart::Deaths;
+use crate::start_settings::StartSettings;
 use crate::{Error, layout};
 
 pub(crate) const STATUS_FILE: &str = "status.json";
@@ -77,6 +78,9 @@ pub struct Status {
     pub limits: Option<Box<InForce>>,
     /// The revision of the spec that it was started from.
     pub revision: u64,
+    /// What it was started with of the settings of its type; `None`: a version that did not write it down has started it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_known")]
+    pub start_settings: Option<StartSettings>,
     /// Whether its process is a job: its end is final, even if nobody saw it.
     #[serde(default)]
     pub job: bool,
@@ -160,6 +164,7 @@ impl Status {
             out_of_memory: None,
             limits: None,
             revision: 0,
+            start_settings: None,
             job: false,
             begins: false,
             done: false,

@@ -11,6 +11,7 @@ use crate::process::Process;
 use crate::restart::is_job;
 use crate::spec::Spec;
 use crate::start::{self, Given, Started};
+use crate::start_settings::StartSettings;
 use crate::status::Status;
 
 impl Run {
@@ -24,6 +25,7 @@ impl Run {
         self.outputs.drain();
         let has_finished = self.status.revision == spec.revision && (self.status.done || self.status.job);
         self.status.revision = spec.revision;
+        self.status.start_settings = spec.settings(&self.status.slot.process_type).map(StartSettings::of);
         let is_beside = self.status.role != Some(Role::Current);
         if !is_beside {
             self.prepare_outputs(spec).map_err(Obstacle::Place)?;

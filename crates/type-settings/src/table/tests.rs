@@ -11,6 +11,20 @@ fn the_table_is_sorted_and_has_one_name_in_two_spellings_for_each_setting() {
 }
 
 #[test]
+fn what_a_process_applies_before_it_executes_its_command_holds_from_its_start_on() {
+    let text = r#"{"user":"www-data","group":"33","nice":"5","io-priority":"idle","umask":"077","limit-nofile":"9","limit-core":"0",
+        "oom-score-adj":"1","no-new-privileges":"yes","private-tmp":"yes","stop-signal":"QUIT","after":"db","log-max-files":"3"}"#;
+    let all: TypeSettings = serde_json::from_str(text).expect("settings");
+    let of = |settings: &TypeSettings| -> Vec<&str> {
+        TABLE.iter().filter(|setting| setting.text(settings).is_some()).map(|setting| setting.name).collect()
+    };
+    let of_process = of(&all.of_process());
+    assert_eq!((of(&all).len(), of_process.len()), (13, 10));
+    let holds = |name: &&str| Setting::named(name).is_some_and(|setting| setting.holds_from_start);
+    assert_eq!(of(&all).into_iter().filter(holds).collect::<Vec<_>>(), of_process);
+}
+
+#[test]
 fn the_page_prints_the_table() {
     let rows = TABLE.iter().map(|setting| {
         let Setting { name, key, rule, meaning, .. } = setting;

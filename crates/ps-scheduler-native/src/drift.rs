@@ -1,0 +1,66 @@
+//! Where running instances have other settings than they would be given today. Files alone say so: what an instance was started with stands
+//! in its status, and what its supervisor goes by in the spec. Nobody is asked.
+
+use formation::RestartPolicy;
+use ps_scheduler::{Drift, Error, Release};
+use ps_supervisor::{Spec, Status};
+use type_settings::{Setting, TypeSettings, Whole};
+
+use crate::service::{Service, backend};
+
+/// The settings of the running instances of an app that differ, by slot. A run that was started by a version that did not write down what
+/// it was started with is compared in what its supervisor goes by alone.
+pub(crate) fn drift(service: &Service, release: &Release) -> Result<Vec<Drift>, Error> {
+    let Some(spec) = service.spec()? else { return Ok(Vec::new()) };
+    let listing = service.listing()?;
+    let statuses = service.statuses(&listing);
+    let mut found = Vec::new();
+    for slot in &listing.slots {
+        let unreadable = |error| backend(format!("read the status of {slot} of {}", service.app), &error);
+        let runs = statuses.read_all(slot).map_err(|error| unreadable(error.to_string()))?;
+        let living = runs.iter().filter(|status| is_alive(status));
+        found.extend(living.flat_map(|status| of_run(status, &spec, release)));
+    }
+    Ok(found)
+}
+
+fn is_alive(status: &Status) -> bool {
+    status.process.as_ref().is_some_and(|process| process.stat().is_some())
+}
+
+/// A type that the release does not have, or the spec not yet, has nothing to be compared with.
+fn of_run(status: &Status, spec: &Spec, release: &Release) -> Vec<Drift> {
+    let process_type = &status.slot.process_type;
+    let (Some(specified), Some(process)) = (spec.process(process_type), release.process(process_type)) else {
+        return Vec::new();
+    };
+    let grace = |seconds: u64| seconds.to_string().parse().ok();
+    let in_force = whole(&specified.settings, spec.restart_policy, grace(spec.stop_timeout_seconds));
+    let of_today = whole(&process.settings, release.restart_policy, grace(release.stop_timeout.as_secs()));
+    let differing = |setting: &&'static Setting| !setting.is_only_for_containers;
+    let mut found = Vec::new();
+    for setting in Setting::all().iter().filter(differing) {
+        let runs_with = match (&status.start_settings, setting.holds_from_start) {
+            (Some(begun), true) => begun.text(setting).map(str::to_owned),
+            (None, true) => continue,
+            (_, false) => setting.text(&in_force),
+        };
+        let or_default = |text: Option<String>| text.or_else(|| setting.default.map(str::to_owned));
+        let (runs_with, is_set) = (or_default(runs_with), or_default(setting.text(&of_today)));
+        if runs_with != is_set {
+            found.push(Drift { slot: status.slot.clone(), setting: setting.name, runs_with, is_set });
+        }
+    }
+    found
+}
+
+/// The settings of a type, with what holds for the whole app where the type has none of its own.
+fn whole(own: &TypeSettings, restart_policy: RestartPolicy, grace: Option<Whole<0, 86_400>>) -> TypeSettings {
+    // What runs by a schedule comes again by itself.
+    let usual = if own.schedule.is_some() { RestartPolicy::No } else { restart_policy };
+    TypeSettings {
+        restart_policy: own.restart_policy.or(Some(usual)),
+        stop_timeout_seconds: own.stop_timeout_seconds.or(grace),
+        ..own.clone()
+    }
+}
