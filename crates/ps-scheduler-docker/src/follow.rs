@@ -1,6 +1,6 @@
 //! `logs -f`: what containers write while the app is changed. The engine tells of every container that is started. So one that a
-//! deploy brings is read from its first line on, beside the one that it replaces, and one that the engine starts again is read on
-//! from where it was. Nobody asks the engine for anything while nothing happens; the app's directory is looked at once a second.
+//! deploy brings is read from its first line on, beside the one that it replaces, one that the engine starts again is read on
+//! from where it was, and a run by a schedule is read when it begins. Nobody asks the engine for anything while nothing happens; the app's directory is looked at once a second.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;
@@ -48,10 +48,16 @@ struct Follower<'a> {
 
 impl App<'_> {
     /// Hands out lines as they come, until `sink` breaks.
-    pub(crate) async fn follow(&self, request: &LogRequest, sink: &mut Sink<'_>) -> Result<(), Error> {
-        let [_, ours, deployed] = self.filters();
+    pub(crate) async fn follow(
+        &self,
+        request: &LogRequest,
+        is_scheduled: bool,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), Error> {
+        // A run by a schedule is no instance, so every container of the app is told of.
+        let [_, ours, _] = self.filters();
         // What is started while the containers are listed is told again.
-        let started = self.engine.starts(&[ours, deployed], SystemTime::now());
+        let started = self.engine.starts(&[ours], SystemTime::now());
         let mut follower = Follower {
             app: self,
             which: &request.which,
@@ -63,7 +69,7 @@ impl App<'_> {
         };
         follower.sources.push(Box::pin(started.map(News::Started)));
         let records = app::records(self.world, self.name)?;
-        for writer in self.writers(&records, &request.which).await? {
+        for writer in self.all_writers(&records, &request.which, is_scheduled).await? {
             follower.open(writer, OutputRange { since: request.since, until: None, tail: request.tail });
         }
         loop {
@@ -127,6 +133,12 @@ impl Follower<'_> {
         }
     }
 
+    /// The container with this id, if it is a run by a schedule. A schedule may have come with a deploy since.
+    async fn run_by_schedule(&self, id: &str) -> Result<Option<Writer>, Error> {
+        let runs = self.app.scheduled_writers(self.which).await?;
+        Ok(runs.into_iter().find(|run| run.id == id))
+    }
+
     async fn take_start(&mut self, id: String) -> Result<(), Error> {
         if self.open.contains(&id) {
             self.started_again.insert(id);
@@ -135,7 +147,10 @@ impl Follower<'_> {
         let records = app::records(self.app.world, self.app.name)?;
         let listed = self.app.listed(&records).await?;
         let started = listed.iter().find(|container| container.id == id);
-        let writer = started.and_then(|container| logs::writer(&records, container));
+        let writer = match started {
+            Some(container) => logs::writer(&records, container),
+            None => self.run_by_schedule(&id).await?,
+        };
         if let Some(writer) = writer.filter(|writer| self.which.includes(&writer.slot)) {
             self.open(writer, OutputRange::default());
         }

@@ -28,13 +28,9 @@ pub(crate) fn logs(docker: &DockerLocal, request: &LogRequest, sink: &mut Sink<'
     let app = App { engine: docker.engine()?, world: docker.world(), name: &request.app };
     app.engine.run(async {
         if request.follows(SystemTime::now()) {
-            return app.follow(request, sink).await;
+            return app.follow(request, is_scheduled, sink).await;
         }
-        let mut writers = app.writers(&records, &request.which).await?;
-        if is_scheduled {
-            writers.extend(app.scheduled_writers(&request.which).await?);
-        }
-        for writer in writers {
+        for writer in app.all_writers(&records, &request.which, is_scheduled).await? {
             if app.hand_out_range(&writer, request, sink).await?.is_break() {
                 break;
             }
@@ -44,9 +40,23 @@ pub(crate) fn logs(docker: &DockerLocal, request: &LogRequest, sink: &mut Sink<'
 }
 
 impl App<'_> {
-    /// The containers of these slots that have a log to read, in the order of their runs: those that are recorded, and what lives
+    /// The containers of these slots that have a log to read; of what runs by a schedule, if something does, those of the last runs.
+    pub(crate) async fn all_writers(
+        &self,
+        records: &InstanceFiles,
+        which: &Which,
+        is_scheduled: bool,
+    ) -> Result<Vec<Writer>, Error> {
+        let mut writers = self.writers(records, which).await?;
+        if is_scheduled {
+            writers.extend(self.scheduled_writers(which).await?);
+        }
+        Ok(writers)
+    }
+
+    /// The instances among them, in the order of their runs: those that are recorded, and what lives
     /// beside them during a rollout.
-    pub(crate) async fn writers(&self, records: &InstanceFiles, which: &Which) -> Result<Vec<Writer>, Error> {
+    async fn writers(&self, records: &InstanceFiles, which: &Which) -> Result<Vec<Writer>, Error> {
         let listed = self.listed(records).await?;
         let is_beside = |container: &&Container| !records.contains(&container.id) && container.may_serve();
         let beside = listed.iter().filter(is_beside).filter_map(|container| writer(records, container));
@@ -62,7 +72,7 @@ impl App<'_> {
     }
 
     /// The last runs by a schedule of these slots.
-    async fn scheduled_writers(&self, which: &Which) -> Result<Vec<Writer>, Error> {
+    pub(crate) async fn scheduled_writers(&self, which: &Which) -> Result<Vec<Writer>, Error> {
         let [root, ours, _] = self.filters();
         let listed = self.engine.list(&[root, ours]).await;
         let mut runs = listed.map_err(|fault| self.error(fault, "list what runs by a schedule"))?;

@@ -165,6 +165,33 @@ fn an_entry_runs_when_its_minute_comes_and_what_became_of_it_is_known() {
 }
 
 #[test]
+fn who_follows_the_logs_sees_the_lines_of_each_run_as_it_happens() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) =
+        deployed("followed", &json!([{"command": "echo $DYNO has run", "schedule": "@yearly"}]));
+    let followed = home.path("followed");
+    let mut command = home.command(&["ps-lifecycle", "logs", &app, "-f"]);
+    command.stdout(fs::File::create(&followed).expect("a file"));
+    let _follower = Running::begin(command);
+    let text = || fs::read_to_string(&followed).expect("it is there");
+    let mut at = 0;
+    for turn in 1..=2 {
+        at = now().max(at + 1);
+        is_due_at(&home, &app, at);
+        let watch = watch(&home);
+        let line = "cron-1.1 | cron-1.1 has run\n";
+        within("its line is there", || {
+            told(text() == line.repeat(turn), || format!("{} {}", text(), said(&home)))
+        });
+        within("it is over", || told(running(&app).is_empty(), || said(&home)));
+        end(watch);
+    }
+    home.does(&["ps-lifecycle", "destroy", &app]);
+}
+
+#[test]
 fn a_watch_that_is_killed_loses_no_run_and_doubles_none() {
     if !has_engine() {
         return;
