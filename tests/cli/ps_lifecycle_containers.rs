@@ -10,6 +10,8 @@ mod pseudo_terminal;
 
 #[path = "ps_lifecycle/archives.rs"]
 mod archives;
+#[path = "ps_lifecycle/buildkit.rs"]
+mod buildkit;
 #[path = "ps_lifecycle/builds.rs"]
 mod builds;
 #[path = "ps_lifecycle/container_settings.rs"]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tar::{Builder, EntryType, Header};
 
-use crate::{DOCKERIGNORE, Ignored};
+use crate::Ignored;
 
 /// A directory deeper than this is a mistake.
 const MAX_DEPTH: usize = 256;
@@ -19,11 +19,11 @@ pub struct Context {
     pub directory: PathBuf,
     /// What of it is left out.
     pub ignored: Ignored,
-    /// Where its content lies in the archive, such as `tree/`; empty: at the root, where the engine looks for the rules.
+    /// Where its content lies in the archive, such as `tree/`; empty: at the root.
     pub below: String,
-    /// Files that are packed whatever the rules say, by their paths in the directory. At the root `.dockerignore` is one of them.
+    /// Files that are packed whatever the rules say, by their paths in the directory.
     pub always: Vec<String>,
-    /// Files that the archive begins with: name and content.
+    /// Files that the archive begins with, name and content. A file of the directory with such a name is left out.
     pub added: Vec<(String, Vec<u8>)>,
 }
 
@@ -77,7 +77,7 @@ impl Context {
     }
 
     fn is_always(&self, path: &str) -> bool {
-        (path == DOCKERIGNORE && self.below.is_empty()) || self.always.iter().any(|always| always == path)
+        self.always.iter().any(|always| always == path)
     }
 
     /// Whether a file that is always packed lies below this directory.
@@ -163,6 +163,9 @@ impl<W: Write> Packing<'_, W> {
     fn write_file(&mut self, path: &Path, name: &str, metadata: &Metadata) -> Result<(), PackError> {
         let read = |source| PackError::Read { path: path.to_owned(), source };
         let name = format!("{}{name}", self.context.below);
+        if self.context.added.iter().any(|(added, _)| *added == name) {
+            return Ok(());
+        }
         if metadata.is_symlink() {
             let target = fs::read_link(path).map_err(read)?;
             let mut header = header(metadata, EntryType::Symlink, 0);

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::activity::Activity;
 use crate::tale::{self, Patience, Tale};
+use crate::trace::Trace;
 use crate::{Engine, Fault, Logins};
 
 const ASKED: &str = "build an image";
@@ -31,30 +32,56 @@ pub struct Build {
     pub labels: HashMap<String, String>,
     /// Whether images that it is built from are pulled though they are here.
     pub pulls: bool,
+    /// Who builds it.
+    pub builder: Builder,
+}
+
+/// Which of the engine's two builders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Builder {
+    /// The first one.
+    #[default]
+    Classic,
+    /// The one that mounts, here-documents and frontends need. Without a session of a client it has no secrets and no credentials.
+    BuildKit,
+}
+
+/// What the engine tells while it builds.
+#[derive(Clone, Copy, Debug)]
+pub enum BuildNews<'a> {
+    /// The classic builder wrote this, which may end in the middle of a line.
+    Text(&'a str),
+    /// BuildKit said this.
+    Trace(&'a Trace),
 }
 
 impl Build {
     fn path(&self) -> String {
         let json = |value: &Value| tale::encoded(&value.to_string());
         format!(
-            "/build?dockerfile={}&buildargs={}&labels={}&target={}&rm=1&forcerm=1&version=1{}",
+            "/build?dockerfile={}&buildargs={}&labels={}&target={}&rm=1&forcerm=1&version={}{}",
             tale::encoded(&self.dockerfile),
             json(&serde_json::json!(self.arguments)),
             json(&serde_json::json!(self.labels)),
             tale::encoded(&self.target),
+            match self.builder {
+                Builder::Classic => 1,
+                Builder::BuildKit => 2,
+            },
             if self.pulls { "&pull=1" } else { "" }
         )
     }
 }
 
 impl Engine {
-    /// Builds an image from the archive that comes in these pieces; its id. `hear` gets what the engine writes, piece by piece.
+    /// Builds an image from the archive that comes in these pieces; its id. `hear` gets what the engine tells, piece by piece.
+    /// A build whose future is dropped is ended by the engine.
     pub async fn build(
         &self,
         build: &Build,
         archive: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static,
         logins: &Logins,
-        mut hear: impl FnMut(&str),
+        mut hear: impl FnMut(BuildNews<'_>),
     ) -> Result<String, Fault> {
         let mut request = Request::post(build.path()).header(CONTENT_TYPE, "application/x-tar");
         if let Some(headers) = logins.headers() {
@@ -64,16 +91,24 @@ impl Engine {
         let request = request.body(bollard::body_try_stream(activity.clone().of(archive)));
         let request = request.map_err(|error| Fault::of(&self.socket, ASKED, BollardError::from(error)))?;
         let tale = Tale { socket: &self.socket, asked: ASKED, patience: PATIENCE, activity };
-        let mut id = None;
+        let (mut id, mut garbled) = (None, None);
         tale.listen(request, |object| {
             if let Some(text) = object["stream"].as_str() {
-                hear(text);
+                hear(BuildNews::Text(text));
+            }
+            match Trace::of(object) {
+                Some(Ok(trace)) => hear(BuildNews::Trace(&trace)),
+                Some(Err(reason)) => garbled = garbled.take().or(Some(reason)),
+                None => {}
             }
             if let Some(built) = object["aux"]["ID"].as_str() {
                 id = Some(built.to_owned());
             }
         })
         .await?;
+        if let Some(reason) = garbled {
+            return Err(Fault::Garbled { socket: self.socket.clone(), asked: ASKED, reason });
+        }
         id.ok_or_else(|| Fault::broke_off(&self.socket, ASKED, "it names no image"))
     }
 }

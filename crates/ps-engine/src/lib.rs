@@ -25,6 +25,7 @@ mod pull;
 mod reference;
 mod tale;
 mod terms;
+mod trace;
 mod transport;
 mod trust;
 
@@ -35,7 +36,7 @@ pub use bollard::models::{
 };
 
 pub use attached::{Input, Output};
-pub use build::Build;
+pub use build::{Build, BuildNews, Builder};
 pub use condition::exit_of;
 pub use container::Container;
 pub use end::End;
@@ -53,3 +54,4 @@ pub use output_range::OutputRange;
 pub use pull::Pulled;
 pub use reference::Reference;
 pub use terms::{policy_of, restart_policy, seconds};
+pub use trace::{Trace, Vertex, VertexOutput, VertexState};

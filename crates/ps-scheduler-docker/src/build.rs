@@ -1,22 +1,24 @@
 //! Builds the image of an app. What a build that fails has made is removed, so that it leaves no image behind; one that succeeds
 //! leaves its steps, from which the next build goes on.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use build_context::{Context, DOCKERIGNORE, Ignored, PackError};
+use build_context::{Context, DOCKERIGNORE, Ignored};
 use durable::ReadError;
 use formation::AppName;
-use ps_engine::{Build, Fault, Reference};
+use ps_engine::{Build, BuildNews, Builder, Fault};
 use ps_scheduler::{Error, Progress, Requester};
 
+use crate::build_account::Account;
+use crate::build_failure::{refused, told};
+use crate::build_order::{BuildOrder, Recipe};
 use crate::docker_local::DockerLocal;
+use crate::dockerfile::{self, Dockerfile};
 use crate::failed::failed;
 use crate::interruptible::unless_cancelled;
 use crate::pull::{self, Pull};
-use crate::steps::Steps;
 use crate::{clock, context, label};
 
 /// The largest file of rules and the largest Dockerfile that are read, in bytes.
@@ -26,30 +28,6 @@ const UNTIL_IT_ENDS: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
 /// The name of a Dockerfile of ours in the archive.
 const OURS: &str = "Dockerfile";
-
-/// An image to build.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BuildOrder {
-    /// The directory.
-    pub directory: PathBuf,
-    /// What is done with it.
-    pub recipe: Recipe,
-    /// Values of the arguments of the build.
-    pub arguments: BTreeMap<String, String>,
-    /// The stage to end with; empty: the last one.
-    pub target: String,
-    /// Whether images that it is built from are pulled.
-    pub pull: Pull,
-}
-
-/// How a directory becomes an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Recipe {
-    /// As this Dockerfile in it says.
-    Dockerfile(String),
-    /// It is laid over this image, which is here, in the directory where its processes start.
-    Over(String),
-}
 
 impl DockerLocal {
     /// Builds an image of an app and gives it a name of ours; its id.
@@ -61,7 +39,7 @@ impl DockerLocal {
     ) -> Result<String, Error> {
         let engine = self.engine()?;
         let logins = pull::logins(requester);
-        let context = self.context(order)?;
+        let (context, builder) = self.context(order, requester)?;
         let build = Build {
             dockerfile: match &order.recipe {
                 Recipe::Dockerfile(path) => path.clone(),
@@ -70,28 +48,40 @@ impl DockerLocal {
             arguments: order.arguments.clone(),
             target: order.target.clone(),
             labels: [label::of_app(self.world().root(), app)].into(),
-            pulls: order.pull == Pull::Always && matches!(order.recipe, Recipe::Dockerfile(_)),
+            pulls: order.pull == Pull::Always
+                && builder == Builder::Classic
+                && matches!(order.recipe, Recipe::Dockerfile(_)),
+            builder,
         };
         let (archive, packing) = context::send(context);
-        let mut steps = Steps::default();
+        let mut account = Account::default();
         let tell = &mut *requester.tell;
-        let hear = |text: &str| steps.hear(text, |line| tell(Progress::Output(line.to_owned())));
+        let hear = |news: BuildNews<'_>| account.hear(news, |line| tell(Progress::Output(line.to_owned())));
         let built =
             engine.run(unless_cancelled(requester.cancel, engine.build(&build, archive, &logins, hear)));
         let packed = packing.join().expect("packing does not panic");
-        let named = match built {
-            Ok(Ok(id)) => self.name(app, &id).map(|()| id),
-            Ok(Err(fault)) => Err(told(order, fault, packed.err(), &steps)),
-            Err(cancelled) => Err(cancelled),
-        };
-        if named.is_err() {
-            self.forget(&steps);
+        match built {
+            Ok(Ok(id)) => self.name(app, &id).map(|()| id.clone()).inspect_err(|_| {
+                account.made(&id);
+                self.forget(&account);
+            }),
+            Ok(Err(fault)) => {
+                self.forget(&account);
+                Err(told(order, fault, packed.err(), &account))
+            }
+            Err(cancelled) => {
+                self.forget(&account);
+                Err(cancelled)
+            }
         }
-        named
     }
 
-    /// What is packed, once everything that can be judged before is judged.
-    fn context(&self, order: &BuildOrder) -> Result<Context, Error> {
+    /// What is packed and who builds it, once everything that can be judged before is judged.
+    fn context(
+        &self,
+        order: &BuildOrder,
+        requester: &mut Requester<'_>,
+    ) -> Result<(Context, Builder), Error> {
         let directory = order.directory.clone();
         let rules = text(&directory.join(DOCKERIGNORE))?.unwrap_or_default();
         let ignored = Ignored::parse(&rules);
@@ -99,13 +89,22 @@ impl DockerLocal {
         match &order.recipe {
             Recipe::Dockerfile(path) => {
                 let file = order.directory.join(path);
-                let Some(dockerfile) = text(&file)? else {
+                let Some(text) = text(&file)? else {
                     return Err(refused(order, format!("there is no {}", file.display())));
                 };
+                let dockerfile = Dockerfile::parse(&text);
                 if order.pull == Pull::Never {
                     self.has_all(order, &dockerfile)?;
                 }
-                Ok(Context { always: vec![path.clone()], ..context })
+                if dockerfile.only_buildkit.is_none() {
+                    // The engine reads the rules as well.
+                    let always = vec![path.clone(), DOCKERIGNORE.to_owned()];
+                    return Ok((Context { always, ..context }, Builder::Classic));
+                }
+                let replaced = self.ready_for_buildkit(order, &dockerfile, requester)?;
+                let replaced = replaced.then(|| (path.clone(), dockerfile::without_frontend(&text).into()));
+                let added = replaced.into_iter().collect();
+                Ok((Context { always: vec![path.clone()], added, ..context }, Builder::BuildKit))
             }
             Recipe::Over(base) => {
                 let engine = self.engine()?;
@@ -113,16 +112,47 @@ impl DockerLocal {
                 let image = image.map_err(|fault| failed(fault, format!("look for the image {base}")))?;
                 let dockerfile = context::laid_over(base, &image.directory).into_bytes();
                 let added = vec![(OURS.to_owned(), dockerfile)];
-                Ok(Context { below: context::TREE.to_owned(), added, ..context })
+                Ok((Context { below: context::TREE.to_owned(), added, ..context }, Builder::Classic))
             }
         }
     }
 
+    /// BuildKit has no credentials, so what a build needs is pulled for it. Whether the engine's own frontend has to do: that which the
+    /// Dockerfile names cannot be had.
+    fn ready_for_buildkit(
+        &self,
+        order: &BuildOrder,
+        dockerfile: &Dockerfile,
+        requester: &mut Requester<'_>,
+    ) -> Result<bool, Error> {
+        if let Some(mount) = &dockerfile.needs_session {
+            let reason = format!(
+                "{mount} takes what a client hands out while the engine builds, which is not done here: docker build it, and deploy that with --image"
+            );
+            return Err(refused(order, reason));
+        }
+        for image in &dockerfile.images {
+            self.settle_image(image, order.pull, requester)?;
+        }
+        let Some(frontend) = &dockerfile.frontend else { return Ok(false) };
+        match self.settle_image(frontend, order.pull, requester) {
+            Ok(_) => Ok(false),
+            Err(Error::Backend { reason, .. }) if dockerfile.has_stock_frontend() => {
+                let note = format!(
+                    "# syntax={frontend} cannot be had ({reason}): the engine's own frontend reads the Dockerfile"
+                );
+                (requester.tell)(Progress::Note(note));
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// The engine pulls what a build lacks by itself: where nothing may be pulled, it must lack nothing.
-    fn has_all(&self, order: &BuildOrder, dockerfile: &str) -> Result<(), Error> {
+    fn has_all(&self, order: &BuildOrder, dockerfile: &Dockerfile) -> Result<(), Error> {
         let engine = self.engine()?;
-        for image in named_images(dockerfile) {
-            match engine.run(engine.image(&image)) {
+        for image in &dockerfile.images {
+            match engine.run(engine.image(image)) {
                 Ok(_) => {}
                 Err(fault) if fault.is_gone() => {
                     let reason = format!(
@@ -145,10 +175,10 @@ impl DockerLocal {
     }
 
     /// Removes what a build has made. The engine may still be ending the step that was under way.
-    fn forget(&self, steps: &Steps) {
+    fn forget(&self, account: &Account) {
         let Ok(engine) = self.engine() else { return };
         let until = clock::now() + UNTIL_IT_ENDS;
-        for image in steps.made.iter().rev() {
+        for image in account.all_made().rev() {
             while let Err(fault) = engine.run(engine.remove_image(image, false)) {
                 if !is_held_by_a_container(&fault) || clock::now() > until {
                     break;
@@ -164,44 +194,6 @@ fn is_held_by_a_container(fault: &Fault) -> bool {
     fault.is_conflict() && fault.reason().contains("container")
 }
 
-/// Why a build failed: the step, what the engine says of it, and what the step wrote last.
-fn told(order: &BuildOrder, fault: Fault, packed: Option<PackError>, steps: &Steps) -> Error {
-    // An archive that nobody takes any more is a consequence. A file that could not be read is the cause.
-    if let Some(error) = packed.filter(|error| !matches!(error, PackError::Write(_))) {
-        let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
-        return refused(order, format!("{error}{}", source.unwrap_or_default()));
-    }
-    let Fault::Refused { message, .. } = fault else { return failed(fault, context_of(order)) };
-    let message = message.trim_end();
-    let advice = match steps.from() {
-        Some(image) => {
-            let registry = Reference::of(image).registry().to_owned();
-            pull::advised(message, &registry, None)
-        }
-        None if message.contains("BuildKit") => {
-            format!(
-                "{message}: the engine's own builder is used here: docker build it, and deploy that with --image"
-            )
-        }
-        None => message.to_owned(),
-    };
-    let step = steps.step.as_deref().map(|step| format!("step {step}: ")).unwrap_or_default();
-    let last = if steps.last.is_empty() {
-        String::new()
-    } else {
-        format!("; the last it wrote:\n    {}", steps.last.join("\n    "))
-    };
-    refused(order, format!("{step}{advice}{last}"))
-}
-
-fn context_of(order: &BuildOrder) -> String {
-    format!("build {}", order.directory.display())
-}
-
-fn refused(order: &BuildOrder, reason: String) -> Error {
-    Error::Backend { context: context_of(order), reason }
-}
-
 /// A file of the directory, as text; `None` if it is not there.
 fn text(path: &Path) -> Result<Option<String>, Error> {
     match durable::input(path, MAX_BYTES) {
@@ -210,33 +202,5 @@ fn text(path: &Path) -> Result<Option<String>, Error> {
         Err(reason) => {
             Err(Error::Backend { context: format!("read {}", path.display()), reason: reason.to_string() })
         }
-    }
-}
-
-/// The images that a Dockerfile names, without its own stages and without those that only an argument knows.
-fn named_images(dockerfile: &str) -> Vec<String> {
-    let (mut images, mut stages) = (Vec::new(), vec!["scratch".to_owned()]);
-    for line in dockerfile.lines() {
-        let mut words = line.split_whitespace().filter(|word| !word.starts_with("--"));
-        if !words.next().is_some_and(|word| word.eq_ignore_ascii_case("from")) {
-            continue;
-        }
-        let Some(image) = words.next() else { continue };
-        if !image.contains('$') && !stages.contains(&image.to_lowercase()) {
-            images.push(image.to_owned());
-        }
-        stages.extend(words.nth(1).map(str::to_lowercase));
-    }
-    images
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stages_and_arguments_are_no_images() {
-        let dockerfile = "ARG V=1\nFROM go:1 AS Build\nRUN x\nfrom --platform=linux/amd64 build AS test\nFROM base:$V\nFROM scratch\nFROM run\nCOPY --from=build /a /a\n";
-        assert_eq!(named_images(dockerfile), ["go:1", "run"]);
     }
 }

@@ -7,6 +7,9 @@ mod asking;
 mod beside;
 mod blueprint;
 mod build;
+mod build_account;
+mod build_failure;
+mod build_order;
 mod carry_out;
 mod checks;
 mod clients;
@@ -16,6 +19,7 @@ mod context;
 mod cron;
 mod deploy;
 mod docker_local;
+mod dockerfile;
 mod drift;
 mod end_in_words;
 mod engine_option;
@@ -59,6 +63,7 @@ mod tags;
 mod talk;
 mod task;
 mod terminal;
+mod vertices;
 mod watch;
 mod watch_file;
 mod watch_look;
@@ -76,7 +81,7 @@ use ps_scheduler::{
     Release, Requester, Scheduler, StopOrder, Stopped, Task,
 };
 
-pub use build::{BuildOrder, Recipe};
+pub use build_order::{BuildOrder, Recipe};
 pub use docker_local::DockerLocal;
 pub use pull::Pull;
 pub use schedule_file::Timetables;

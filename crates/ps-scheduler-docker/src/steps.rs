@@ -1,4 +1,4 @@
-//! What the engine writes while it builds an image, line by line: which step it is at, what that step wrote, and which images it has
+//! What the classic builder of the engine writes while it builds an image, line by line: which step it is at, what that step wrote, and which images it has
 //! made on the way.
 
 /// How many of the last lines of a step are kept.
@@ -19,7 +19,7 @@ pub(crate) struct Steps {
     /// `3/5 : RUN make`.
     pub(crate) step: Option<String>,
     /// The last lines of that step.
-    pub(crate) last: Vec<String>,
+    pub(crate) last: LastLines,
     /// The images that this build has made, the first one first.
     pub(crate) made: Vec<String>,
     is_cached: bool,
@@ -50,7 +50,7 @@ impl Steps {
     fn take(&mut self, line: &str) {
         if let Some(step) = line.strip_prefix(STEP) {
             self.step = Some(step.to_owned());
-            self.last.clear();
+            self.last = LastLines::default();
             self.is_cached = false;
         } else if let Some(what) = line.strip_prefix(IMAGE) {
             match what {
@@ -62,15 +62,29 @@ impl Steps {
             }
         } else if !line.starts_with(REMOVING) {
             self.last.push(line.to_owned());
-            if self.last.len() > LAST_LINES {
-                self.last.remove(0);
-            }
         }
     }
 }
 
+/// The last lines that a step wrote.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LastLines(Vec<String>);
+
+impl LastLines {
+    pub(crate) fn push(&mut self, line: String) {
+        self.0.push(line);
+        if self.0.len() > LAST_LINES {
+            self.0.remove(0);
+        }
+    }
+
+    pub(crate) fn lines(&self) -> &[String] {
+        &self.0
+    }
+}
+
 /// A line for a terminal: no control characters, and no longer than can be read.
-fn plain(line: &str) -> String {
+pub(crate) fn plain(line: &str) -> String {
     // Of a line that was written over, the last state counts.
     let line = line.rsplit('\r').next().unwrap_or(line);
     let visible = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
@@ -91,7 +105,7 @@ mod tests {
         }
         assert_eq!(steps.made, ["bbbbbbbbbbbb"]);
         assert_eq!(steps.step.as_deref(), Some("4/4 : RUN exit 3"));
-        assert_eq!(steps.last, ["wo\u{fffd}rse"]);
+        assert_eq!(steps.last.lines(), ["wo\u{fffd}rse"]);
         assert_eq!(told.len(), said.lines().count());
         assert_eq!(steps.from(), None);
     }
