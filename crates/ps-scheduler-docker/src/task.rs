@@ -81,7 +81,23 @@ pub(crate) fn concluded(
         Err(fault @ Fault::Refused { .. }) => {
             Err(task.failed(release, &format!("could not be run: {fault}"), last))
         }
-        Err(fault) => Err(app.error(fault, &format!("run the {}", task.process_type))),
+        Err(fault) => Err(unknown(app, fault, task)),
+    }
+}
+
+/// The error of a task whose engine is gone: nobody knows how far it came.
+fn unknown(app: &App<'_>, fault: Fault, task: &Task) -> Error {
+    let slot = task.slot();
+    let told = |reason: String| {
+        let app = app.name;
+        format!(
+            "{reason}. Whether {slot} of {app} has done what it does is not known: look at that before the next deploy, which ends what is left of it"
+        )
+    };
+    match app.error(fault, &format!("run the {}", task.process_type)) {
+        Error::Unreachable { backend, reason } => Error::Unreachable { backend, reason: told(reason) },
+        Error::Backend { context, reason } => Error::Backend { context, reason: told(reason) },
+        error => error,
     }
 }
 

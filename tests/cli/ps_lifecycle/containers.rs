@@ -20,6 +20,8 @@ mod many;
 mod networks;
 #[path = "containers/private.rs"]
 mod private;
+#[path = "containers/task_deaths.rs"]
+mod task_deaths;
 #[path = "containers/verbs.rs"]
 mod verbs;
 
