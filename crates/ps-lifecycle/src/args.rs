@@ -5,6 +5,7 @@ mod releases;
 mod run;
 mod tags;
 mod telling;
+mod verb;
 mod watch;
 
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ pub(crate) use releases::{ReleasesArgs, RollbackArgs};
 pub(crate) use run::{EnterArgs, RunArgs};
 pub(crate) use tags::{TagArgs, TagsArgs};
 pub(crate) use telling::{Telling, TellingArgs};
+pub(crate) use verb::Verb;
 pub(crate) use watch::{MendArgs, Mending, WatchArgs};
 
 /// Deploys, starts, stops, restarts, inspects and destroys apps
@@ -55,62 +57,7 @@ pub(crate) struct Args {
     pub(crate) wait: Duration,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Verb {
-    Deploy(Box<DeployArgs>),
-    Converge(ConvergeArgs),
-    /// Starts the wanted instances that do not run; running ones are left alone
-    Start(TargetArgs),
-    /// Stops instances: SIGTERM to the whole process tree, SIGKILL after the grace period
-    Stop(TargetArgs),
-    /// Replaces running instances by new ones of the same release
-    Restart(TargetArgs),
-    /// Deploys the source of the last deploy again
-    Rebuild(AppsArgs),
-    Restore(RestoreArgs),
-    Rollback(RollbackArgs),
-    Releases(ReleasesArgs),
-    Tag(TagArgs),
-    Tags(TagsArgs),
-    /// Removes a tag from an app's image, and the image if that has no other name; latest and a tag that something needs stay
-    Untag(TagArgs),
-    Run(RunArgs),
-    Enter(EnterArgs),
-    Signal(SignalArgs),
-    /// Sets the counters of restarts to 0; running instances are left alone
-    Reset(TargetArgs),
-    /// Makes running instances read their configuration again: by the type's reload-signal, or else by a restart
-    Reload(TargetArgs),
-    Snapshot(SnapshotArgs),
-    Retire(RetireArgs),
-    Destroy(DestroyArgs),
-    Status(StatusArgs),
-    Logs(LogsArgs),
-    Inspect(InspectArgs),
-    Processes(ProcessesArgs),
-    Boot(BootArgs),
-    Watch(WatchArgs),
-    #[command(hide = true)]
-    Mend(MendArgs),
-    #[command(hide = true)]
-    Finish(FinishArgs),
-}
-
-/// Runs a new release of an app, and creates the app if it does not exist
-///
-/// The `release` process of the Procfile runs first, to its end; if it or any new instance fails,
-/// what ran before is put back. Without a source, that of the last deploy is used again.
-///
-/// Examples:
-///   ps-lifecycle deploy shop --dir ~/src/shop --env-file shop.env --scale web=2 worker=1
-///   ps-lifecycle deploy clock --command 'while :; do date; sleep 60; done' --dir /tmp
-///   ps-lifecycle deploy api --dir ~/src/api --scale web=max -- node app.js --verbose
-///   ps-lifecycle deploy bot --interpreter ./venv/bin/python --command bot.py -- --room 7
-///   ps-lifecycle deploy box --image registry.local/box:42 --pull always
-///   ps-lifecycle deploy site --dir ~/src/site --scheduler docker-local --build-arg VERSION=7
-///   ps-lifecycle deploy jobs --dir ~/src/jobs --base python:3.13-slim
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct DeployArgs {
     /// The app
     pub(crate) app: String,
@@ -143,7 +90,6 @@ pub(crate) struct DeployArgs {
     pub(crate) restores: Option<u64>,
 }
 
-/// Makes the instances match the formation: starts missing ones, stops surplus ones, touches no others
 #[derive(Debug, clap::Args)]
 pub(crate) struct ConvergeArgs {
     /// The app
@@ -167,7 +113,6 @@ pub(crate) struct ConvergeArgs {
     pub(crate) whole: Option<String>,
 }
 
-/// Finishes what a killed verb has left unfinished, so that what is recorded of the app runs
 #[derive(Debug, clap::Args)]
 pub(crate) struct FinishArgs {
     /// The app
@@ -191,7 +136,6 @@ pub(crate) struct TargetArgs {
     pub(crate) all: AllArgs,
 }
 
-/// One app, or all of them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AppsArgs {
     /// The app
@@ -201,7 +145,6 @@ pub(crate) struct AppsArgs {
     pub(crate) all: AllArgs,
 }
 
-/// Starts the apps that ran before a reboot; apps that were stopped by hand stay stopped
 #[derive(Debug, clap::Args)]
 pub(crate) struct RestoreArgs {
     /// The app; inside Dokku, without one, all apps
@@ -213,17 +156,7 @@ pub(crate) struct RestoreArgs {
     pub(crate) deadline: Duration,
 }
 
-/// Sends a signal to every process of running instances
-///
-/// The signal is a name with or without SIG, or a number: SIGHUP, hup and 1 are the same. An instance that does not run is
-/// named, and the exit status is 1. An instance that the signal ends is treated like one that ends by itself: its restart
-/// policy decides what follows.
-///
-/// Examples:
-///   ps-lifecycle signal HUP shop web.1 --main     # nginx reads its configuration again
-///   ps-lifecycle signal USR1 shop
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct SignalArgs {
     /// The signal
     #[arg(value_name = "SIG")]
@@ -238,16 +171,7 @@ pub(crate) struct SignalArgs {
     pub(crate) main: bool,
 }
 
-/// Saves under a name which apps run, with which formation and release, and restores such a state
-///
-/// A reboot needs no snapshot, because the current state is always stored. A snapshot is a state to come back to later. It does
-/// not contain the environment and the properties of apps.
-///
-/// Examples:
-///   ps-lifecycle snapshot save before-the-move
-///   ps-lifecycle snapshot restore before-the-move shop
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct SnapshotArgs {
     #[command(subcommand)]
     pub(crate) verb: SnapshotVerb,
@@ -296,21 +220,18 @@ pub(crate) enum SnapshotVerb {
     },
 }
 
-/// Removes what earlier deploys left behind, of one app or of all
 #[derive(Debug, clap::Args)]
 pub(crate) struct RetireArgs {
     /// The app
     pub(crate) app: Option<String>,
 }
 
-/// Stops an app and removes everything that is stored about it
 #[derive(Debug, clap::Args)]
 pub(crate) struct DestroyArgs {
     /// The app
     pub(crate) app: String,
 }
 
-/// Shows the state of every instance, one row each
 #[derive(Debug, clap::Args)]
 pub(crate) struct StatusArgs {
     /// The apps; without names, all
@@ -326,7 +247,6 @@ pub(crate) struct StatusArgs {
     pub(crate) json: bool,
 }
 
-/// Shows what the processes of an app wrote
 #[derive(Debug, clap::Args)]
 pub(crate) struct LogsArgs {
     /// The app
@@ -351,14 +271,12 @@ pub(crate) struct LogsArgs {
     pub(crate) json: bool,
 }
 
-/// Prints raw descriptions of an app's instances as JSON; they contain secrets: pipe them into ps-inspect-sanitize
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
     /// The app
     pub(crate) app: String,
 }
 
-/// Shows the processes of an app's instances, in containers or not, one row each
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProcessesArgs {
     /// The app
@@ -371,15 +289,7 @@ pub(crate) struct ProcessesArgs {
     pub(crate) json: bool,
 }
 
-/// Makes the init system start the apps when the machine starts: systemd, OpenRC, runit or System V init
-///
-/// Examples:
-///   ps-lifecycle boot show                       # what would be written, and where
-///   ps-lifecycle boot enable --user shop         # the apps run as this user
-///   ps-lifecycle boot enable --init systemd-user # without root
-///   ps-lifecycle boot check || ps-lifecycle boot enable
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct BootArgs {
     /// What to do
     #[arg(value_enum)]
@@ -413,20 +323,4 @@ pub(crate) enum BootVerb {
 
 fn seconds(word: &str) -> Result<Duration, String> {
     word.parse().map(Duration::from_secs).map_err(|_| "a whole number of seconds is needed".to_owned())
-}
-
-impl Verb {
-    /// Whether stdout is for a script that reads JSON, so that nothing is said there about what is done.
-    pub(crate) fn prints_json(&self) -> bool {
-        match self {
-            Self::Start(args)
-            | Self::Stop(args)
-            | Self::Restart(args)
-            | Self::Reset(args)
-            | Self::Reload(args) => args.all.json,
-            Self::Rebuild(args) => args.all.json,
-            Self::Restore(args) => args.all.json,
-            _ => false,
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use ps_scheduler_docker::Pull;
 
-/// The part of the command line of `deploy` that is about the source.
+// The part of the command line of `deploy` that is about the source. No documentation: the help of the verb would show it in place of its own.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct SourceArgs {
     /// Run from this directory: natively as its Procfile says, or in containers of an image that is made of it

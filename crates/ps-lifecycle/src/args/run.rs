@@ -3,21 +3,7 @@
 use formation::{ProcessType, Slot};
 use type_settings::Span;
 
-/// Runs a command once, beside the app's instances: with its environment, in its image or its directory, as its user and within its limits
-///
-/// The command is that of a process type, or what stands behind --, or a shell where neither is
-/// said. It has a terminal if stdin is one, and else three pipes: what goes in and out arrives to
-/// the byte. The exit status is that of the command, 128 + n if signal n ended it, and 124 if its
-/// time was over. It is no instance: status, ps-scale and stop do not know it. Nothing is left of
-/// it once it has ended.
-///
-/// Examples:
-///   ps-lifecycle run shop -- bin/migrate --all
-///   ps-lifecycle run shop                          # a shell
-///   ps-lifecycle run shop --no-tty -- pg_dump shop > shop.sql
-///   ps-lifecycle run shop worker --env QUEUE=mail --timeout 10m --detach
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct RunArgs {
     /// The app
     pub(crate) app: String,
@@ -44,15 +30,7 @@ pub(crate) struct RunArgs {
     pub(crate) behind: Option<Slot>,
 }
 
-/// Runs a command, or a shell, where an instance runs: in its container, or in its directory, with its variables and as its user
-///
-/// It has a terminal if stdin is one. The exit status is that of the command.
-///
-/// Examples:
-///   ps-lifecycle enter shop web.1
-///   ps-lifecycle enter shop worker.2 -- env
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct EnterArgs {
     /// The app
     pub(crate) app: String,

@@ -1,0 +1,172 @@
+//! The verbs. What each does is said here and not at its arguments: those are made when the verb is called, because to make
+//! all of them takes longer than most verbs.
+
+use clap::Subcommand;
+
+use super::{
+    AppsArgs, BootArgs, ConvergeArgs, DeployArgs, DestroyArgs, EnterArgs, FinishArgs, InspectArgs, LogsArgs,
+    MendArgs, ProcessesArgs, ReleasesArgs, RestoreArgs, RetireArgs, RollbackArgs, RunArgs, SignalArgs,
+    SnapshotArgs, StatusArgs, TagArgs, TagsArgs, TargetArgs, WatchArgs,
+};
+
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub(crate) enum Verb {
+    /// Runs a new release of an app, and creates the app if it does not exist
+    ///
+    /// The `release` process of the Procfile runs first, to its end; if it or any new instance fails,
+    /// what ran before is put back. Without a source, that of the last deploy is used again.
+    ///
+    /// Examples:
+    ///   ps-lifecycle deploy shop --dir ~/src/shop --env-file shop.env --scale web=2 worker=1
+    ///   ps-lifecycle deploy clock --command 'while :; do date; sleep 60; done' --dir /tmp
+    ///   ps-lifecycle deploy api --dir ~/src/api --scale web=max -- node app.js --verbose
+    ///   ps-lifecycle deploy bot --interpreter ./venv/bin/python --command bot.py -- --room 7
+    ///   ps-lifecycle deploy box --image registry.local/box:42 --pull always
+    ///   ps-lifecycle deploy site --dir ~/src/site --scheduler docker-local --build-arg VERSION=7
+    ///   ps-lifecycle deploy jobs --dir ~/src/jobs --base python:3.13-slim
+    #[command(verbatim_doc_comment)]
+    Deploy(Box<DeployArgs>),
+    /// Makes the instances match the formation: starts missing ones, stops surplus ones, touches no others
+    Converge(ConvergeArgs),
+    /// Starts the wanted instances that do not run; running ones are left alone
+    Start(TargetArgs),
+    /// Stops instances: SIGTERM to the whole process tree, SIGKILL after the grace period
+    Stop(TargetArgs),
+    /// Replaces running instances by new ones of the same release
+    Restart(TargetArgs),
+    /// Deploys the source of the last deploy again
+    Rebuild(AppsArgs),
+    /// Starts the apps that ran before a reboot; apps that were stopped by hand stay stopped
+    Restore(RestoreArgs),
+    /// Deploys an earlier release again: the image that it had, or the directory that it ran in if that holds the same as then
+    ///
+    /// It is a deploy like any other: what runs is replaced once the new instances have passed their
+    /// checks, and becomes the newest release. The environment and the properties are those of now,
+    /// and so are the counts of the types that the app has now.
+    ///
+    /// Examples:
+    ///   ps-lifecycle rollback shop           # the release before the one that runs
+    ///   ps-lifecycle releases shop
+    ///   ps-lifecycle rollback shop --to 12
+    #[command(verbatim_doc_comment)]
+    Rollback(RollbackArgs),
+    /// The releases that are kept of an app, the newest first: one row each
+    Releases(ReleasesArgs),
+    /// Gives a tag to the image that an app runs: dokku/<app>:<tag>, to be deployed again with deploy --tag
+    ///
+    /// Examples:
+    ///   ps-lifecycle tag box v1.2
+    ///   ps-lifecycle deploy box --tag v1.2
+    #[command(verbatim_doc_comment)]
+    Tag(TagArgs),
+    /// The tags of an app's images: one row each
+    Tags(TagsArgs),
+    /// Removes a tag from an app's image, and the image if that has no other name; latest and a tag that something needs stay
+    Untag(TagArgs),
+    /// Runs a command once, beside the app's instances: with its environment, in its image or its directory, as its user and within its limits
+    ///
+    /// The command is that of a process type, or what stands behind --, or a shell where neither is
+    /// said. It has a terminal if stdin is one, and else three pipes: what goes in and out arrives to
+    /// the byte. The exit status is that of the command, 128 + n if signal n ended it, and 124 if its
+    /// time was over. It is no instance: status, ps-scale and stop do not know it. Nothing is left of
+    /// it once it has ended.
+    ///
+    /// Examples:
+    ///   ps-lifecycle run shop -- bin/migrate --all
+    ///   ps-lifecycle run shop                          # a shell
+    ///   ps-lifecycle run shop --no-tty -- pg_dump shop > shop.sql
+    ///   ps-lifecycle run shop worker --env QUEUE=mail --timeout 10m --detach
+    #[command(verbatim_doc_comment)]
+    Run(RunArgs),
+    /// Runs a command, or a shell, where an instance runs: in its container, or in its directory, with its variables and as its user
+    ///
+    /// It has a terminal if stdin is one. The exit status is that of the command.
+    ///
+    /// Examples:
+    ///   ps-lifecycle enter shop web.1
+    ///   ps-lifecycle enter shop worker.2 -- env
+    #[command(verbatim_doc_comment)]
+    Enter(EnterArgs),
+    /// Sends a signal to every process of running instances
+    ///
+    /// The signal is a name with or without SIG, or a number: SIGHUP, hup and 1 are the same. An instance that does not run is
+    /// named, and the exit status is 1. An instance that the signal ends is treated like one that ends by itself: its restart
+    /// policy decides what follows.
+    ///
+    /// Examples:
+    ///   ps-lifecycle signal HUP shop web.1 --main     # nginx reads its configuration again
+    ///   ps-lifecycle signal USR1 shop
+    #[command(verbatim_doc_comment)]
+    Signal(SignalArgs),
+    /// Sets the counters of restarts to 0; running instances are left alone
+    Reset(TargetArgs),
+    /// Makes running instances read their configuration again: by the type's reload-signal, or else by a restart
+    Reload(TargetArgs),
+    /// Saves under a name which apps run, with which formation and release, and restores such a state
+    ///
+    /// A reboot needs no snapshot, because the current state is always stored. A snapshot is a state to come back to later. It does
+    /// not contain the environment and the properties of apps.
+    ///
+    /// Examples:
+    ///   ps-lifecycle snapshot save before-the-move
+    ///   ps-lifecycle snapshot restore before-the-move shop
+    #[command(verbatim_doc_comment)]
+    Snapshot(SnapshotArgs),
+    /// Removes what earlier deploys left behind, of one app or of all
+    Retire(RetireArgs),
+    /// Stops an app and removes everything that is stored about it
+    Destroy(DestroyArgs),
+    /// Shows the state of every instance, one row each
+    Status(StatusArgs),
+    /// Shows what the processes of an app wrote
+    Logs(LogsArgs),
+    /// Prints raw descriptions of an app's instances as JSON; they contain secrets: pipe them into ps-inspect-sanitize
+    Inspect(InspectArgs),
+    /// Shows the processes of an app's instances, in containers or not, one row each
+    Processes(ProcessesArgs),
+    /// Makes the init system start the apps when the machine starts: systemd, OpenRC, runit or System V init
+    ///
+    /// Examples:
+    ///   ps-lifecycle boot show                       # what would be written, and where
+    ///   ps-lifecycle boot enable --user shop         # the apps run as this user
+    ///   ps-lifecycle boot enable --init systemd-user # without root
+    ///   ps-lifecycle boot check || ps-lifecycle boot enable
+    #[command(verbatim_doc_comment)]
+    Boot(BootArgs),
+    /// Sees to the containers of an app, or of all: stays in the foreground until it is told to end
+    ///
+    /// It asks the liveness and readiness checks of app.json: a container that fails the first is
+    /// replaced, and clients are not led to one that fails the second until it is ready again. It
+    /// writes the addresses of containers anew where the engine has started them again, and starts an
+    /// instance anew that the engine has given up, three times at most for one release. What has a
+    /// schedule, such as the cron of app.json, it runs when it is due. One watch per machine and world
+    /// is enough; a second one says so and ends with status 75.
+    ///
+    /// Examples:
+    ///   ps-lifecycle watch --all
+    ///   ps-lifecycle boot enable --watch             # by the init system
+    #[command(verbatim_doc_comment)]
+    Watch(WatchArgs),
+    #[command(hide = true)]
+    Mend(MendArgs),
+    /// Finishes what a killed verb has left unfinished, so that what is recorded of the app runs
+    #[command(hide = true)]
+    Finish(FinishArgs),
+}
+
+impl Verb {
+    /// Whether stdout is for a script that reads JSON, so that nothing is said there about what is done.
+    pub(crate) fn prints_json(&self) -> bool {
+        match self {
+            Self::Start(args)
+            | Self::Stop(args)
+            | Self::Restart(args)
+            | Self::Reset(args)
+            | Self::Reload(args) => args.all.json,
+            Self::Rebuild(args) => args.all.json,
+            Self::Restore(args) => args.all.json,
+            _ => false,
+        }
+    }
+}
