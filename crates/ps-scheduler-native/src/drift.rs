@@ -3,10 +3,9 @@
 
 use formation::RestartPolicy;
 use ps_scheduler::{Drift, Error, Release};
+use ps_service::{Service, backend};
 use ps_supervisor::{Spec, Status};
 use type_settings::{Setting, TypeSettings, Whole};
-
-use crate::service::{Service, backend};
 
 /// The settings of the running instances of an app that differ, by slot. A run that was started by a version that did not write down what
 /// it was started with is compared in what its supervisor goes by alone.
