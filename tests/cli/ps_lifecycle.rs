@@ -1,5 +1,7 @@
 //! `ps-lifecycle` as a shell sees it, with the real programs: each test has a world of its own, and leaves nothing of it.
 
+#[path = "support/asking.rs"]
+mod asking;
 #[path = "support/cage.rs"]
 mod cage;
 #[path = "ps_lifecycle/home.rs"]

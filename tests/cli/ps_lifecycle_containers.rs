@@ -1,5 +1,8 @@
 //! `ps-lifecycle` with a real engine as a shell sees it: containers, images and what is made of them. Each test has a world of its own.
 
+#[expect(dead_code, reason = "the tests of native apps need more of it")]
+#[path = "support/asking.rs"]
+mod asking;
 #[path = "support/cage.rs"]
 mod cage;
 #[expect(dead_code, reason = "the tests of native apps need more of it")]

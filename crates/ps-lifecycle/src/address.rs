@@ -15,8 +15,8 @@ pub(crate) fn asked(args: &DeployArgs, scheduler: &SchedulerName) -> Result<Opti
     }
     let words: Vec<String> = args.listen.iter().map(Addresses::to_string).collect();
     let addresses: Addresses = words.join(" ").parse()?;
-    if *scheduler != SchedulerName::Native && !addresses.is_empty() {
-        bail!("--listen is for apps that run natively: publish a port of the containers instead");
+    if matches!(scheduler, SchedulerName::External(_)) && !addresses.is_empty() {
+        bail!("--listen is for apps that run natively or in docker-local, and {scheduler} does neither");
     }
     Ok(Some(addresses))
 }

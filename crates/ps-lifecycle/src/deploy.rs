@@ -16,6 +16,7 @@ use ps_cli::say;
 use ps_release::{Checkout, Counts, Release, Source, remarks};
 use ps_scheduler::{Intent, Plan, Scheduler};
 use ps_scheduler_docker::DockerLocal;
+use ps_scheduler_native::Native;
 
 use crate::args::{DeployArgs, TellingArgs};
 use crate::scripts::Scripts;
@@ -210,7 +211,7 @@ fn deploy(
     if let Err(error) = world.record_intended(app) {
         return Err(unrecorded(session, app, &name, earlier.is_none(), error));
     }
-    leave_earlier(session, app, earlier, &name)?;
+    leave_earlier(session, earlier, &name, &plan.release)?;
     conclude(session, lock, scheduler.as_ref(), (&name, &plan, &app_json))
 }
 
@@ -270,15 +271,19 @@ fn say_idle(app: &AppName, release: &Release, wanted: &Formation) {
 /// Ends what another scheduler than `name` runs of the app, if it had another one.
 fn leave_earlier(
     session: &Session,
-    app: &AppName,
     earlier: Option<SchedulerName>,
     name: &SchedulerName,
+    release: &Release,
 ) -> Result<()> {
+    let app = &release.app;
     match earlier.filter(|earlier| earlier != name) {
         None => Ok(()),
         Some(SchedulerName::External(earlier)) => {
             say::warning(&format!("what {earlier} runs of {app} goes on: it is Dokku's to stop"));
             Ok(())
+        }
+        Some(SchedulerName::Native) if !release.listen.is_empty() => {
+            vacate(session, app).with_context(|| format!("{app} runs via {name}, but leave native"))
         }
         Some(earlier) => leave(session, app, &earlier)
             .with_context(|| format!("{app} runs via {name}, but leave {earlier}")),
@@ -349,6 +354,14 @@ fn put_back_environment(world: &World, app: &AppName) {
 fn leave(session: &Session, app: &AppName, scheduler: &SchedulerName) -> Result<()> {
     let scheduler = ps_schedulers::named(&session.world, scheduler);
     stop::end_via(session, app, scheduler.as_ref(), &Which::All, true)
+}
+
+/// Ends what runs natively of an app whose address goes on, with the same supervisor.
+fn vacate(session: &Session, app: &AppName) -> Result<()> {
+    let grace = session.world.stop_timeout(app)?;
+    let native = Native::new(&session.world);
+    let stopped = session.stop(app, |requester| native.vacate(app, grace, requester).map(Some))?;
+    stop::told(app, &stopped.unwrap_or_default())
 }
 
 fn scheduler_name(world: &World, app: &AppName, args: &DeployArgs, source: &Source) -> Result<SchedulerName> {

@@ -45,7 +45,8 @@ fn fill(session: &Session, app: &App, what: Mending, slot: &Slot, container: &st
 
 fn redirect(session: &Session, app: &App) -> Result<()> {
     let lock = session.lock(&app.name)?;
-    if DockerLocal::new(&session.world).redirect(&app.name)? {
+    let docker = DockerLocal::new(&session.world);
+    if session.with_requester(&app.name, |requester| docker.redirect(&app.name, requester))? {
         tell_proxies(session, &lock, app)?;
     }
     Ok(())

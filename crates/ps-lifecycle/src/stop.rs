@@ -113,7 +113,7 @@ pub(crate) fn end_via(
 }
 
 /// An error that names the instances that would not end.
-fn told(app: &AppName, stopped: &Stopped) -> Result<()> {
+pub(crate) fn told(app: &AppName, stopped: &Stopped) -> Result<()> {
     if let Some((slot, why)) = stopped.remaining.first() {
         let others = match stopped.remaining.len() - 1 {
             0 => String::new(),

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use formation::{Slot, State as Condition};
-use futures_util::future::{AbortHandle, abortable};
+use futures_util::future::{AbortHandle, abortable, join, join_all};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use ps_engine::{Engine, Fault};
@@ -253,12 +253,8 @@ impl<'a> Executor<'a> {
     /// Has clients led to what is recorded by now, and gives what they leave its time.
     fn lead(&mut self, requester: &mut Requester<'_>) {
         let Some(clients) = &mut self.clients else { return };
-        for run in clients.lead(self.containers, requester) {
-            let departure = clients.departure();
-            self.pending.push(Box::pin(async move {
-                departure.await;
-                Answer::OfAction(Done::told(Event::Withdrawn(run)))
-            }));
+        for departure in clients.lead(self.containers, requester) {
+            self.pending.push(Box::pin(departure.map(Answer::OfAction)));
         }
     }
 
@@ -269,13 +265,17 @@ impl<'a> Executor<'a> {
         let Some(clients) = self.clients.as_mut().filter(|_| is_taken_over) else { return };
         clients.are_behind = true;
         if is_committed {
-            clients.lead(self.containers, requester);
-            self.engine.run(clients.departure());
+            let departures = clients.lead(self.containers, requester);
+            let all = join(join_all(departures), clients.departure());
+            let (done, ()) = self.engine.run(all);
+            done.into_iter()
+                .filter_map(|done| done.note)
+                .for_each(|note| (requester.tell)(Progress::Note(note)));
         }
     }
 
     fn end(&mut self, run: Run) {
-        let stay = self.clients.as_ref().and_then(|clients| clients.stay.clone());
+        let stay = self.clients.as_ref().and_then(Clients::stay);
         if let Some(reason) = stay.filter(|_| self.rollout().state() == State::Committed) {
             self.events.push_back(Event::Remains { run, reason });
             return;
@@ -384,7 +384,7 @@ impl<'a> Executor<'a> {
     }
 
     fn conclude(mut self, outcome: Outcome) -> Result<(Outcome, Written), Error> {
-        let do_stay = self.clients.as_ref().is_some_and(|clients| clients.stay.is_some());
+        let do_stay = self.clients.as_ref().and_then(Clients::stay).is_some();
         if outcome.cause.is_none() && (self.silence.is_some() || do_stay) {
             // What was replaced may run on. The rollout stays as it is written down, so that the next verb ends it.
             return Ok((outcome, self.written));

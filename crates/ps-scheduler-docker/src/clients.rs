@@ -1,41 +1,163 @@
 //! Leading the clients of an app from its old containers to the new ones. Whoever does so has a hook for the trigger
 //! `proxy-build-config`, and reads the files IP and PORT; Dokku's proxies are such plugins. A container that was replaced lives on
 //! for a while after the hook has run (`wait-to-retire`), because some clients are still on their way to it.
+//!
+//! Clients of the app's own address (`address`) are led as well. There it is known when the last connection of a container has ended.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use ps_rollout::Run;
+use ps_rollout::{Event, Run};
 use ps_scheduler::{Progress, Requester};
+use ps_service::Led;
 use ps_triggers::Triggers;
 
+use crate::address::{self, Address, Leading};
 use crate::app::App;
-use crate::containers::Containers;
+use crate::containers::{Containers, Done};
 
 const TRIGGER: &str = "proxy-build-config";
 /// How long its hooks may take.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// The pause between two looks at whether waiting has been given up.
 const LOOK: Duration = Duration::from_millis(100);
+const UNLED: &str = "clients were not led to what is new";
+/// Why a container stays.
+const STILL_LED: &str = "clients may still be led to it";
 
 /// The clients of one app during a rollout.
 pub(crate) struct Clients {
-    triggers: Triggers,
-    app: String,
-    wait: Duration,
+    hook: Option<Hook>,
+    address: Option<Address>,
     /// Whether something is recorded to which they were not led yet.
     pub(crate) are_behind: bool,
     /// Runs that they are to be led away from.
     leaving: Vec<Run>,
-    /// Why no container may end to which they may still be led.
-    pub(crate) stay: Option<String>,
-    is_given_up: Rc<Cell<bool>>,
+    patience: Rc<Patience>,
 }
 
+/// Somebody who leads clients when it is called.
+struct Hook {
+    triggers: Triggers,
+    app: String,
+    wait: Duration,
+}
+
+/// Whether it is still waited for that clients have left.
+#[derive(Default)]
+struct Patience {
+    /// Why no container may end to which they may still be led.
+    stay: RefCell<Option<String>>,
+    is_given_up: Cell<bool>,
+}
+
+/// What follows when the clients of a run have left it.
+pub(crate) type Departure = Pin<Box<dyn Future<Output = Done>>>;
+
 impl Clients {
-    /// `None`: no plugin has a hook, so nobody leads any.
+    /// `None`: nobody leads any.
     pub(crate) fn of(app: &App<'_>) -> Option<Self> {
+        let (hook, address) = (Hook::of(app), Address::of(app.world, app.name));
+        if hook.is_none() && address.is_none() {
+            return None;
+        }
+        let (leaving, patience) = Default::default();
+        Some(Self { hook, address, are_behind: false, leaving, patience })
+    }
+
+    /// They are to be led away from this run, together with whatever else is to end.
+    pub(crate) fn withdraw(&mut self, run: Run) {
+        self.leaving.push(run);
+    }
+
+    /// Has them led to what is recorded by now, if that has changed; what follows once they have left the runs that go.
+    pub(crate) fn lead(
+        &mut self,
+        containers: &Containers<'_>,
+        requester: &mut Requester<'_>,
+    ) -> Vec<Departure> {
+        let leaving = std::mem::take(&mut self.leaving);
+        if leaving.is_empty() && !self.are_behind {
+            return Vec::new();
+        }
+        self.are_behind = false;
+        let gone = containers.gone(&leaving);
+        // Whoever takes over has told them once, and goes on.
+        let goes = containers.fresh.is_some() && !leaving.is_empty();
+        let mut unled = Vec::new();
+        let leading = self.address.as_ref().and_then(|address| {
+            let backends = containers.backends(&gone);
+            backends
+                .map_err(|error| unled.push(error.to_string()))
+                .ok()
+                .map(|backends| address.lead(backends))
+        });
+        if let Some(hook) = &self.hook {
+            (requester.tell)(Progress::Aside);
+            let called = containers.hide(&gone).and_then(|()| hook.call());
+            (requester.tell)(Progress::Alone);
+            match called {
+                Err(reason) => unled.push(reason),
+                Ok(()) => hook.say(!leaving.is_empty(), requester),
+            }
+        }
+        for reason in unled {
+            if goes {
+                self.patience.give_up(STILL_LED);
+            }
+            (requester.tell)(Progress::Note(format!("{UNLED}: {reason}")));
+        }
+        self.departures(leaving, leading.as_ref(), goes)
+    }
+
+    /// The time after which no client of a hook is on its way any more; over at once if waiting is given up.
+    pub(crate) fn departure(&self) -> impl Future<Output = ()> + use<> {
+        let (wait, patience) = (self.wait(), Rc::clone(&self.patience));
+        async move { patience.wait(wait).await }
+    }
+
+    fn wait(&self) -> Duration {
+        self.hook.as_ref().map_or(Duration::ZERO, |hook| hook.wait)
+    }
+
+    fn departures(&self, leaving: Vec<Run>, leading: Option<&Leading>, goes: bool) -> Vec<Departure> {
+        let wait = self.wait();
+        let mut departures: Vec<Departure> = Vec::new();
+        if let Some(leading) = leading.cloned() {
+            let patience = Rc::clone(&self.patience);
+            departures.push(Box::pin(async move { patience.note(leading, goes).await }));
+        }
+        for run in leaving {
+            let (patience, leading) = (Rc::clone(&self.patience), leading.cloned());
+            departures.push(Box::pin(async move {
+                patience.wait(wait).await;
+                if let Some(leading) = leading {
+                    patience.wait_for(leading, goes).await;
+                }
+                Done::told(Event::Withdrawn(run))
+            }));
+        }
+        departures
+    }
+
+    /// Nobody waits any more until they have left, if anybody does; what they may still be led to is left to the next verb.
+    pub(crate) fn interrupt(&mut self) {
+        if Rc::strong_count(&self.patience) > 1 {
+            self.patience.give_up("waiting for its clients to leave was interrupted");
+        }
+    }
+
+    /// Why no container may end to which they may still be led, if that is so.
+    pub(crate) fn stay(&self) -> Option<String> {
+        self.patience.stay.borrow().clone()
+    }
+}
+
+impl Hook {
+    /// `None`: no plugin has one.
+    fn of(app: &App<'_>) -> Option<Self> {
         let triggers = Triggers::new(app.world).with_deadline(DEADLINE);
         if !triggers.is_implemented(TRIGGER).unwrap_or(false) {
             return None;
@@ -45,73 +167,61 @@ impl Clients {
             triggers: triggers.with_env(variable, token),
             app: app.name.to_string(),
             wait: app.world.wait_to_retire(app.name).unwrap_or_default(),
-            are_behind: false,
-            leaving: Vec::new(),
-            stay: None,
-            is_given_up: Rc::default(),
         })
     }
 
-    /// They are to be led away from this run, together with whatever else is to end.
-    pub(crate) fn withdraw(&mut self, run: Run) {
-        self.leaving.push(run);
+    fn call(&self) -> Result<(), String> {
+        self.triggers.stream(TRIGGER, &[&self.app]).map_err(|error| self.triggers.told(&error))
     }
 
-    /// Has them led to what is recorded by now, if that has changed; the runs that they leave.
-    pub(crate) fn lead(&mut self, containers: &Containers<'_>, requester: &mut Requester<'_>) -> Vec<Run> {
-        let leaving = std::mem::take(&mut self.leaving);
-        if leaving.is_empty() && !self.are_behind {
-            return leaving;
-        }
-        self.are_behind = false;
-        let called =
-            || self.triggers.stream(TRIGGER, &[&self.app]).map_err(|error| self.triggers.told(&error));
-        (requester.tell)(Progress::Aside);
-        let note = match containers.hide(&leaving).and_then(|()| called()) {
-            Err(reason) => {
-                // Whoever takes over has told them once, and goes on.
-                if containers.fresh.is_some() && !leaving.is_empty() {
-                    self.give_up("clients may still be led to it");
-                }
-                Some(format!("clients were not led to what is new: {reason}"))
-            }
-            Ok(()) if leaving.is_empty() || self.wait.is_zero() => None,
-            Ok(()) => {
-                let seconds = self.wait.as_secs();
-                Some(format!("clients are led to what is new: what was replaced ends in {seconds} s"))
-            }
-        };
-        (requester.tell)(Progress::Alone);
-        if let Some(note) = note {
+    fn say(&self, goes: bool, requester: &mut Requester<'_>) {
+        if goes && !self.wait.is_zero() {
+            let seconds = self.wait.as_secs();
+            let note = format!("clients are led to what is new: what was replaced ends in {seconds} s");
             (requester.tell)(Progress::Note(note));
         }
-        leaving
+    }
+}
+
+impl Patience {
+    /// Waits so long; over at once if waiting is given up.
+    async fn wait(&self, wait: Duration) {
+        let begin = Instant::now();
+        while !self.is_given_up.get() {
+            let left = wait.saturating_sub(begin.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(LOOK)).await;
+        }
     }
 
-    /// The time after which none is on its way any more; over at once if waiting is given up.
-    pub(crate) fn departure(&self) -> impl Future<Output = ()> + use<> {
-        let (wait, is_given_up) = (self.wait, Rc::clone(&self.is_given_up));
-        let begin = Instant::now();
-        async move {
-            while !is_given_up.get() {
-                let left = wait.saturating_sub(begin.elapsed());
-                if left.is_zero() {
-                    return;
+    /// Waits until clients are led; over at once if waiting is given up. `goes`: something is to end then, and may not where they were
+    /// not led.
+    async fn wait_for(&self, leading: Leading, goes: bool) -> Option<Result<Led, String>> {
+        while !self.is_given_up.get() {
+            if let Ok(led) = tokio::time::timeout(LOOK, leading.clone()).await {
+                if led.is_err() && goes {
+                    self.give_up(STILL_LED);
                 }
-                tokio::time::sleep(left.min(LOOK)).await;
+                return Some(led);
             }
         }
+        leading.peek().cloned()
     }
 
-    /// Nobody waits any more until they have left, if anybody does; what they may still be led to is left to the next verb.
-    pub(crate) fn interrupt(&mut self) {
-        if Rc::strong_count(&self.is_given_up) > 1 {
-            self.give_up("waiting for its clients to leave was interrupted");
-        }
+    /// Says what became of leading them.
+    async fn note(&self, leading: Leading, goes: bool) -> Done {
+        let note = match self.wait_for(leading, goes).await {
+            None => None,
+            Some(Ok(led)) => address::said(&led),
+            Some(Err(reason)) => Some(format!("{UNLED}: {reason}")),
+        };
+        Done { note, ..Done::default() }
     }
 
-    fn give_up(&mut self, reason: &str) {
-        self.stay.get_or_insert_with(|| reason.to_owned());
+    fn give_up(&self, reason: &str) {
+        self.stay.borrow_mut().get_or_insert_with(|| reason.to_owned());
         self.is_given_up.set(true);
     }
 }

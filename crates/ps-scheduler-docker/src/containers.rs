@@ -11,9 +11,11 @@ use futures_util::{StreamExt, stream};
 use ps_apps::{InstanceFiles, InstanceRecord};
 use ps_engine::{Container, ContainerCreateBody, End, Fault};
 use ps_rollout::{Event, Lane, Revision, Run};
-use ps_scheduler::Release;
+use ps_scheduler::{Error, Release};
+use ps_service::Backend;
 use tokio::sync::Semaphore;
 
+use crate::address;
 use crate::app::{AT_ONCE, App, WAITING_AT_ONCE};
 use crate::blueprint;
 use crate::end_in_words;
@@ -309,12 +311,21 @@ impl<'a> Containers<'a> {
         self.records.borrow().slots.values().map(|record| record.id.clone()).collect()
     }
 
-    /// Of runs that go without a successor nothing is left to lead clients by.
-    pub(crate) fn hide(&self, leaving: &[Run]) -> Result<(), String> {
+    /// The slots of runs that go without a successor: their containers are still recorded.
+    pub(crate) fn gone(&self, leaving: &[Run]) -> Vec<Slot> {
         let records = self.records.borrow();
         let is_recorded = |run: &&Run| self.id(run).is_some_and(|id| records.contains(&id));
-        let slots: Vec<Slot> = leaving.iter().filter(is_recorded).map(|run| run.slot.clone()).collect();
-        records.withdraw(&slots).map_err(|error| error.to_string())
+        leaving.iter().filter(is_recorded).map(|run| run.slot.clone()).collect()
+    }
+
+    /// Nothing is left of these slots to lead clients by.
+    pub(crate) fn hide(&self, gone: &[Slot]) -> Result<(), String> {
+        self.records.borrow().withdraw(gone).map_err(|error| error.to_string())
+    }
+
+    /// What clients of the app's address are to be led to: without these slots.
+    pub(crate) fn backends(&self, gone: &[Slot]) -> Result<Vec<Backend>, Error> {
+        address::backends(self.app, &self.records.borrow(), gone)
     }
 
     /// Sets the restart policies of new runs.

@@ -10,6 +10,7 @@ use ps_engine::Container;
 use ps_rollout::{Event, Outcome, Rollout, Run, Strategy};
 use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Requester};
 
+use crate::address::{Address, Opened};
 use crate::app::{self, App};
 use crate::carry_out::Executor;
 use crate::containers::{Containers, Fresh};
@@ -63,13 +64,15 @@ pub(crate) fn deploy(
     app.roll(plan, &file, recovered, requester)
 }
 
-/// For a plan without changes: finishes or undoes a rollout whose executor has died, and removes what has ended and is nobody's.
+/// For a plan without changes: finishes or undoes a rollout whose executor has died, removes what has ended and is nobody's, and has the
+/// app reached where its release says.
 pub(crate) fn tend(docker: &DockerLocal, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {
     let app = App { engine: docker.engine()?, world: docker.world(), name: &plan.release.app };
     let file = recover::file(&app);
     if recover::was_cut_off(app.world, app.name) {
         let _held = app.hold(&file)?;
-        return app.recover(&file, plan.release.stop_timeout, requester).map(drop);
+        app.recover(&file, plan.release.stop_timeout, requester)?;
+        return app.tend_address(plan);
     }
     // An engine may have said that it removed a container, and not have done it. Whoever executes a rollout now does this itself.
     let held = file.hold();
@@ -78,6 +81,7 @@ pub(crate) fn tend(docker: &DockerLocal, plan: &Plan, requester: &mut Requester<
         for line in app.engine.run(app.sweep(&records))? {
             (requester.tell)(Progress::Note(line));
         }
+        app.tend_address(plan)?;
     }
     Ok(())
 }
@@ -111,6 +115,18 @@ fn policies(plan: &Plan) -> BTreeMap<String, RestartPolicy> {
 }
 
 impl App<'_> {
+    /// Where something of the app is to run: its address is listened on, and leads to its containers as they are now.
+    fn tend_address(&self, plan: &Plan) -> Result<(), Error> {
+        if plan.filled().next().is_none() {
+            return Ok(());
+        }
+        let listen = &plan.release.listen;
+        match Address::open(self, listen, &app::records(self.world, self.name)?)? {
+            Some(opened) => opened.settle(listen),
+            None => Ok(()),
+        }
+    }
+
     fn roll(
         &self,
         plan: &Plan,
@@ -139,8 +155,10 @@ impl App<'_> {
         let mut containers = Containers::new(self, records, terms, plan.release.stop_timeout);
         containers.know(&runs);
         containers.fresh = Some(Fresh { release: &plan.release });
-        let (outcome, _) =
-            Executor::new(&containers, file, written).carry_out(vec![Event::Begin], requester)?;
+        let opened = Address::open(self, &plan.release.listen, &containers.records.borrow())?;
+        let ran = Executor::new(&containers, file, written).carry_out(vec![Event::Begin], requester);
+        self.conclude_address(plan, opened, ran.as_ref().ok().map(|(outcome, _)| outcome))?;
+        let (outcome, _) = ran?;
         let unstopped = self.unstopped(plan, &outcome);
         if recover::was_cut_off(self.world, self.name) {
             let text = format!("what was replaced may still run: the next verb about {} ends it", self.name);
@@ -153,6 +171,24 @@ impl App<'_> {
         let swept = self.engine.run(self.sweep(&records));
         swept.unwrap_or_default().into_iter().for_each(|line| (requester.tell)(Progress::Note(line)));
         unstopped.map_or(concluded, Err)
+    }
+
+    /// The app is reached where its release says, or where it was before if the rollout has failed. What the next verb finishes is
+    /// reached at both.
+    fn conclude_address(
+        &self,
+        plan: &Plan,
+        opened: Option<Opened>,
+        outcome: Option<&Outcome>,
+    ) -> Result<(), Error> {
+        let Some(opened) = opened.filter(|_| !recover::was_cut_off(self.world, self.name)) else {
+            return Ok(());
+        };
+        if outcome.is_some_and(|outcome| outcome.cause.is_none()) {
+            return opened.settle(&plan.release.listen);
+        }
+        opened.put_back();
+        Ok(())
     }
 
     /// The error for instances that survived the order to stop, when everything else has succeeded.

@@ -8,6 +8,7 @@ use formation::ProcessType;
 use ps_scheduler::{Change, Error, Plan, Release};
 use type_settings::{Size, TypeSettings};
 
+use crate::address::Address;
 use crate::blueprint;
 use crate::docker_local::DockerLocal;
 use crate::failed::failed;
@@ -25,6 +26,7 @@ pub(crate) fn judge(docker: &DockerLocal, plan: &Plan) -> Result<(), Error> {
             Some(reason) => Some(reason),
             None => of_the_engine(docker, &plan.release, &types)?,
         };
+    let reason = reason.or_else(|| Address::refusal(docker.world(), &plan.release));
     let context = format!("deploy {}", plan.release.app);
     reason.map_or(Ok(()), |reason| Err(Error::Backend { context, reason }))
 }

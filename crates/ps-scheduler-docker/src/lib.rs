@@ -2,6 +2,7 @@
 //! recorded in files as Dokku records them. Synchronous outside; inside, one thread and `ps-engine`. It never talks to
 //! an engine elsewhere, and never touches a container of another world.
 
+mod address;
 mod app;
 mod asking;
 mod beside;

@@ -4,19 +4,21 @@
 use formation::{AppName, Slot};
 use ps_apps::InstanceRecord;
 use ps_engine::Container;
-use ps_scheduler::Error;
+use ps_scheduler::{Error, Requester};
 
+use crate::address::{self, Address};
 use crate::app::{self, App};
 use crate::docker_local::DockerLocal;
 use crate::recover;
 use crate::watch_file::Watched;
 
 impl DockerLocal {
-    /// Writes the addresses of an app's containers down as they are; whether that changed anything. The caller holds the app's lock.
+    /// Writes the addresses of an app's containers down as they are, and has clients led there; whether what is written down has changed.
+    /// The caller holds the app's lock.
     ///
     /// # Errors
     /// The engine does not answer, or the records cannot be read or written.
-    pub fn redirect(&self, name: &AppName) -> Result<bool, Error> {
+    pub fn redirect(&self, name: &AppName, requester: &mut Requester<'_>) -> Result<bool, Error> {
         let app = App { engine: self.engine()?, world: self.world(), name };
         if recover::was_cut_off(app.world, name) {
             // The next verb of the app writes what it leaves.
@@ -34,14 +36,16 @@ impl DockerLocal {
                 Some((slot.clone(), directed(slot, record, container, &watched)?))
             })
             .collect();
-        if changed.is_empty() {
-            return Ok(false);
+        if !changed.is_empty() {
+            records.replace(&changed).map_err(|error| Error::Backend {
+                context: format!("write down where {name} is reached"),
+                reason: error.to_string(),
+            })?;
         }
-        records.replace(&changed).map_err(|error| Error::Backend {
-            context: format!("write down where {name} is reached"),
-            reason: error.to_string(),
-        })?;
-        Ok(true)
+        if let Some(address) = Address::of(app.world, name) {
+            address.lead_now(&app, address::backends(&app, &records, &[])?, requester)?;
+        }
+        Ok(!changed.is_empty())
     }
 }
 

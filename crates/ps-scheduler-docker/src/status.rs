@@ -15,7 +15,7 @@ use crate::one_shot::OneShots;
 use crate::rollout_file::RolloutFile;
 use crate::schedule_file::Schedules;
 use crate::watch_file::Watched;
-use crate::{app, label};
+use crate::{address, app, label};
 
 /// The statuses of these apps, in the order asked. If none of them has a record, the engine is not asked. A container belongs to
 /// the record that has its id; labels do not decide, because containers that Dokku made do not have ours. One without a record
@@ -73,10 +73,10 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[AppName]) -> Result<Vec<AppSt
         all.sort_by(|a, b| (&a.slot, a.run).cmp(&(&b.slot, b.run)));
         all
     };
-    let statuses =
-        apps.iter().zip(&records).zip(&schedules).map(|((app, records), schedules)| {
-            AppStatus::of(app.clone(), instances(app, records, schedules))
-        });
+    let statuses = apps.iter().zip(&records).zip(&schedules).map(|((app, records), schedules)| {
+        let listen = address::listen(world, app);
+        AppStatus { listen, ..AppStatus::of(app.clone(), instances(app, records, schedules)) }
+    });
     Ok(statuses.collect())
 }
 

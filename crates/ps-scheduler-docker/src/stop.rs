@@ -11,6 +11,7 @@ use ps_apps::InstanceFiles;
 use ps_engine::{Container, End};
 use ps_scheduler::{Error, Progress, Requester, StopOrder, Stopped};
 
+use crate::address::{self, Address};
 use crate::app::{self, App, WAITING_AT_ONCE};
 use crate::docker_local::DockerLocal;
 use crate::rollout_file::{Hold, RolloutFile};
@@ -24,13 +25,28 @@ const ASKING: Duration = Duration::from_secs(2);
 /// How long after the grace period everything must be gone. Whoever carries the order out gives the engine as long.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// Carries out the order. Stopping a whole app also ends what an interrupted rollout has left of it.
+/// Carries out the order. Stopping a whole app also ends what an interrupted rollout has left of it, and closes its address.
 pub(crate) fn stop(
     docker: &DockerLocal,
     order: &StopOrder,
     requester: &mut Requester<'_>,
 ) -> Result<Stopped, Error> {
     requester.cancel.check()?;
+    let stopped = end(docker, order, requester)?;
+    close_address(docker, order, &stopped)?;
+    Ok(stopped)
+}
+
+/// Nothing is reached any more at the address of an app that has ended.
+fn close_address(docker: &DockerLocal, order: &StopOrder, stopped: &Stopped) -> Result<(), Error> {
+    let address = Address::of(docker.world(), &order.app);
+    match address.filter(|_| order.which == Which::All && stopped.remaining.is_empty()) {
+        Some(address) => address.close(order.remove),
+        None => Ok(()),
+    }
+}
+
+fn end(docker: &DockerLocal, order: &StopOrder, requester: &mut Requester<'_>) -> Result<Stopped, Error> {
     cron::end_runs(docker, order)?;
     let mut records = app::records(docker.world(), &order.app)?;
     if records.slots.is_empty() && !order.remove && !recover::was_cut_off(docker.world(), &order.app) {
@@ -55,6 +71,7 @@ pub(crate) fn stop(
         }
     }
     let slots: Vec<Slot> = records.slots.keys().filter(|slot| order.which.includes(slot)).cloned().collect();
+    app.lead_away(&records, order, &slots, requester)?;
     let stopped = app.end_in_order(&records, slots.clone(), order.grace, requester);
     if !order.remove {
         app.note_stopped(&file, &records, &slots, requester);
@@ -82,10 +99,27 @@ pub(crate) fn beside(
         return Ok(None);
     }
     let app = App { engine: docker.engine()?, world: docker.world(), name: &order.app };
-    app.have_taken_in(&recover::file(&app), order, requester)
+    let stopped = app.have_taken_in(&recover::file(&app), order, requester)?;
+    stopped.iter().try_for_each(|stopped| close_address(docker, order, stopped))?;
+    Ok(stopped)
 }
 
 impl App<'_> {
+    /// Where the app's address stays, clients are led away from these slots before they end.
+    fn lead_away(
+        &self,
+        records: &InstanceFiles,
+        order: &StopOrder,
+        slots: &[Slot],
+        requester: &mut Requester<'_>,
+    ) -> Result<(), Error> {
+        let address = Address::of(self.world, self.name);
+        match address.filter(|address| order.which != Which::All || address.is_shared()) {
+            Some(address) => address.lead_now(self, address::backends(self, records, slots)?, requester),
+            None => Ok(()),
+        }
+    }
+
     /// Writes down that these slots stay empty until a person starts them.
     fn note_stopped(
         &self,

@@ -49,7 +49,7 @@ pub(crate) fn deploy(
         let cancel = Cancel::default();
         let mut requester = Requester { tell: &mut *requester.tell, cancel: &cancel, lock: requester.lock };
         crate::stop::end(service, planned.longest_grace(), &mut requester)?;
-        crate::stop::forget(service)?;
+        service.forget()?;
     }
     done
 }
@@ -67,7 +67,7 @@ pub(crate) fn run_task(
     let ran = task::run(service, &spec, (&plan.release, task), requester);
     // A first deploy that failed leaves nothing behind.
     if ran.is_err() && earlier.is_none() && status::instances(service)?.is_empty() {
-        crate::stop::forget(service)?;
+        service.forget()?;
     }
     ran
 }

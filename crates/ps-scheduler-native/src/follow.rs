@@ -194,6 +194,7 @@ impl<'a> Follower<'a> {
             | Message::Reply { .. }
             | Message::Spec { .. }
             | Message::Rollout(_)
+            | Message::Led { .. }
             | Message::Unwritten { .. }
             | Message::Unknown => (),
         }
@@ -275,6 +276,7 @@ impl<'a> Follower<'a> {
             | Message::Reply { .. }
             | Message::Spec { .. }
             | Message::Rollout(_)
+            | Message::Led { .. }
             | Message::Unwritten { .. }
             | Message::Unknown => return Vec::new(),
         };

@@ -4,7 +4,6 @@
 mod confinement;
 mod deploy;
 mod drift;
-mod earlier;
 mod enter;
 mod follow;
 mod health;
@@ -21,10 +20,12 @@ mod specify;
 mod status;
 mod stop;
 mod task;
+mod vacate;
 
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use formation::{AppName, Slot, Which};
 use ps_apps::World;
@@ -33,7 +34,7 @@ use ps_scheduler::{
     AppStatus, DeployOutcome, Drift, Ended, Entry, Error, Instance, Leftover, LogLine, LogRequest, OneOff,
     OsProcess, Plan, Release, Requester, Scheduler, SignalOrder, Signalled, StopOrder, Stopped, Task,
 };
-use ps_service::{Service, root};
+use ps_service::{Service, earlier, root};
 
 use crate::one_off::OneOffs;
 pub use crate::source_trees::{Pushed, SourceTrees};
@@ -122,9 +123,27 @@ impl Native {
         root::provide_with_a_living_one(&self.service(app), will)
     }
 
+    /// Ends the instances of an app whose address goes on without them, because clients are led to instances elsewhere by now. Each keeps
+    /// its connections until they end, or its time is up. The supervisor stays, with the address alone.
+    ///
+    /// # Errors
+    /// An instance does not end, the supervisor cannot be asked, or waiting was cancelled.
+    pub fn vacate(
+        &self,
+        app: &AppName,
+        grace: Duration,
+        requester: &mut Requester<'_>,
+    ) -> Result<Stopped, Error> {
+        let service = self.service(app);
+        earlier::take_over(&service)?;
+        let vacated = vacate::vacate(&service, requester)?;
+        OneOffs::of(&service).end(grace, true);
+        Ok(vacated)
+    }
+
     /// Removes all files of an app, of which nothing may run any more.
     pub fn forget(&self, app: &AppName) -> Result<(), Error> {
-        stop::forget(&self.service(app))
+        self.service(app).forget()
     }
 
     fn service(&self, app: &AppName) -> Service {

@@ -144,6 +144,16 @@ impl SourceTrees {
         Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
     }
 
+    /// Removes all of them, of which nothing may run any more.
+    pub(crate) fn remove_all(&self) -> Result<(), Error> {
+        match fs::remove_dir_all(&self.directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.failed(&format!("remove {}", self.directory.display()), &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn remove(&self, name: &str) -> Result<(), Error> {
         let path = self.directory.join(name);
         let is_tree = path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());

@@ -45,7 +45,7 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
         env_files: env_files(service, &resolved),
         dokku_env_files: if service.world.inside_dokku() { dokku_env_files(service) } else { vec![] },
         base_port: chosen
-            .or_else(|| earlier.map(|spec| spec.base_port))
+            .or_else(|| earlier.filter(|spec| !spec.is_of_address()).map(|spec| spec.base_port))
             .unwrap_or_else(|| free_base(service)),
         port_is_set: chosen.is_some(),
         listen: release.listen.as_slice().to_vec(),

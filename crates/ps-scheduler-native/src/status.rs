@@ -9,11 +9,9 @@ use std::thread;
 use formation::{Slot, State};
 use os_process::Usage;
 use ps_scheduler::{AppStatus, Error, Instance, Limits, Over};
-use ps_service::{Listing, Service};
+use ps_service::{Listing, Service, earlier};
 use ps_supervisor::{InForce, OpenConnections, Status, Statuses};
 use timetable::Course;
-
-use crate::earlier;
 
 /// From so many instances on, two threads look at them: it takes the kernel 14 µs to say what one process uses.
 const MANY: usize = 64;

@@ -2,8 +2,6 @@
 //! living supervisor knows its processes, and without one they are found by their cgroups and marks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -49,7 +47,7 @@ pub(crate) fn stop(
         written?;
     }
     if order.remove && order.which == Which::All && result.remaining.is_empty() {
-        forget(service)?;
+        service.forget()?;
     }
     Ok(result)
 }
@@ -285,18 +283,4 @@ fn compare(before: &[Instance], after: &[Instance], which: &Which) -> Stopped {
 
 fn is_at_rest(instance: &Instance) -> bool {
     matches!(instance.state, State::Stopped | State::Crashed | State::Missing)
-}
-
-/// Removes the service directory.
-pub(crate) fn forget(service: &Service) -> Result<(), Error> {
-    ps_supervisor::remove_empty_groups(&service.directory);
-    match fs::remove_dir_all(&service.directory) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(backend(format!("remove {}", service.directory.display()), &error))
-        }
-        _ => {
-            ps_supervisor::release_outputs(&service.directory);
-            Ok(())
-        }
-    }
 }

@@ -1,11 +1,16 @@
 //! The service directory of one app, for programs: what lies there, its supervisor, and the root above that.
 
+pub mod earlier;
+mod lead;
+mod leave;
 pub mod orphan;
 mod pause;
 pub mod root;
 mod service;
 mod supervised;
 
+pub use lead::Led;
+pub use ps_supervisor::Backend;
 pub use service::{Listing, Service, backend, witness};
 
 /// The example of the README is a test.

@@ -255,6 +255,7 @@ fn told_spec(client: &mut Client) -> Option<Spec> {
             | Message::Run(_)
             | Message::Gone { .. }
             | Message::Rollout(_)
+            | Message::Led { .. }
             | Message::Unwritten { .. }
             | Message::Unknown => (),
         }

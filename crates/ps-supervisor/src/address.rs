@@ -7,6 +7,7 @@
 
 mod asked;
 mod balance;
+mod led;
 mod numbers;
 mod sockets;
 mod table;
@@ -17,11 +18,13 @@ use std::time::{Duration, Instant};
 
 pub use asked::{OpenConnections, open as open_connections};
 pub(crate) use balance::{Balance, Heard};
+pub use led::Backend;
+pub(crate) use led::{Led, is_kept as has_led};
 pub(crate) use numbers::Count;
 pub use numbers::Receipt;
 use sockets::Sockets;
 pub use sockets::refusal;
-pub(crate) use table::{Settled, Table, id as backend_id};
+pub(crate) use table::{Settled, Table, Who, id as backend_id};
 
 use ::balance::wire::Request;
 
@@ -43,6 +46,8 @@ pub(crate) struct Address {
     pub(crate) table: Table,
     /// What it counted.
     pub(crate) count: Count,
+    /// The instances that somebody else keeps.
+    pub(crate) led: Led,
     /// Whether the event loop looks at the sockets.
     pub(crate) is_watched: bool,
     /// Until when no `ps-balance` is started.
@@ -54,7 +59,9 @@ pub(crate) struct Address {
 impl Address {
     /// What an earlier supervisor of this service directory has listened on, if somebody has kept it.
     pub(crate) fn left(service: &Path) -> Self {
-        let (table, count) = Default::default();
+        let (mut table, count) = <(Table, Count)>::default();
+        let led = Led::left(service);
+        led.leaving().into_iter().for_each(|id| table.withdraw_led(id, Instant::now()));
         let balance = Balance::left(service);
         let mut sockets = Sockets::of(holder::copies(service));
         if sockets.is_empty()
@@ -64,7 +71,7 @@ impl Address {
         }
         let had_one = balance.is_none() && !sockets.is_empty();
         let seeks = had_one.then(|| (Instant::now() + PAUSE, PAUSE));
-        Self { sockets, balance, table, count, is_watched: false, rests_until: None, seeks }
+        Self { sockets, balance, table, count, led, is_watched: false, rests_until: None, seeks }
     }
 
     /// The sockets, in the order of their addresses.
@@ -180,5 +187,6 @@ impl Address {
         }
         self.sockets = Sockets::default();
         self.keep(service);
+        led::forget(service);
     }
 }

@@ -101,6 +101,7 @@ impl Supervisor {
             Request::Limit => self.limit_again(),
             Request::Hold => self.tell_holder_again(),
             Request::Roll { slots } => self.roll(slots)?,
+            Request::Lead { backends, begins } => self.lead_to(id, backends, begins)?,
             Request::Cancel => self.cancel_rollout(),
             Request::End { grace_seconds } => {
                 if !self.means.spec.order().is_empty() {

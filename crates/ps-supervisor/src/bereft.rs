@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use formation::{Exit, State};
 use os_process::{ProcessId, boot_id};
 
+use crate::address::has_led;
 use crate::spec::Spec;
 use crate::status::{self, Status};
 use crate::{begun, layout};
@@ -39,10 +40,12 @@ pub fn bereft(service: &Path) -> Vec<Bereft> {
 }
 
 /// Whether a supervisor died in this boot and has to be started again: according to the last status, something of the app
-/// ran or waited to be started again. Apps that ran before a reboot are not counted, because `restore` brings those back.
+/// ran or waited to be started again, or clients of its address were led to instances elsewhere. Apps that ran before a reboot are not
+/// counted, because `restore` brings those back.
 pub fn misses_supervisor(service: &Path) -> bool {
-    Spec::is_in(service)
-        && layout::slots(service).any(|slot| runs(&service.join(slot.to_string())).iter().any(is_kept))
+    let has_kept =
+        || layout::slots(service).any(|slot| runs(&service.join(slot.to_string())).iter().any(is_kept));
+    Spec::is_in(service) && (has_kept() || has_led(service))
 }
 
 fn is_kept(run: &Status) -> bool {
@@ -101,6 +104,16 @@ mod tests {
             fs::remove_file(service.path().join("spec2.json")).expect("it was there");
             assert!(!misses_supervisor(service.path()), "nothing says what it would keep");
         }
+    }
+
+    #[test]
+    fn a_supervisor_is_missed_that_led_clients_to_instances_elsewhere() {
+        let service = tempfile::tempdir().expect("a directory");
+        let led = format!(r#"{{"format":1,"boot":"{}","backends":[],"leaving":[]}}"#, boot_id());
+        fs::write(service.path().join("led.json"), led).expect("written");
+        assert!(!misses_supervisor(service.path()), "nothing says where the app is reached");
+        fs::write(service.path().join("spec2.json"), "{}").expect("written");
+        assert!(misses_supervisor(service.path()));
     }
 
     #[test]

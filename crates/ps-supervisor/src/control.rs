@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use formation::Slot;
 use serde::{Deserialize, Serialize};
 
+use crate::address::{Backend, Receipt};
 use crate::build::Build;
 use crate::rollout::Report;
 use crate::spec::Spec;
@@ -64,6 +65,17 @@ pub enum Request {
         /// The slots; those that the revision does not want are ignored.
         slots: Vec<Slot>,
     },
+    /// Lead the clients of the app's address to these instances, which somebody else keeps, beside the app's own. They are all that there
+    /// are: one that was named before and is not any more gets no more connections. [`Message::Led`] follows once that is so and those
+    /// that go out have no connection any more, or their time is up; the same request again waits for the same. Refused where the app is
+    /// not listened for, and where it cannot be written down.
+    Lead {
+        /// The instances.
+        backends: Vec<Backend>,
+        /// Whether what is counted from here on is of a rollout that begins now.
+        #[serde(default)]
+        begins: bool,
+    },
     /// Undo the rollout that is in progress. Once it has been committed, this changes nothing.
     Cancel,
     /// Stop these instances, keep them stopped, and record that. The message holds all that is needed: the supervisor stops
@@ -121,6 +133,15 @@ pub enum Message {
     /// The progress of a rollout. A client that begins to watch also gets it, as long as no client has been told the
     /// outcome.
     Rollout(Box<Report>),
+    /// Clients are led as [`Request::Lead`] has asked for.
+    Led {
+        /// Those that had connections when their time was up.
+        late: Vec<String>,
+        /// Why `ps-balance` does not go by what it was told.
+        refused: Option<String>,
+        /// What it has meant for clients since the rollout began; `None`: nobody said that one began.
+        receipt: Option<Receipt>,
+    },
     /// Everything has ended, but that cannot be recorded yet. The supervisor does not exit until it can.
     Unwritten {
         /// Why.

@@ -105,6 +105,37 @@ pub struct ProcessSpec {
 }
 
 impl Spec {
+    /// That of an app which is reached at these addresses and of which nothing runs here: clients are led to instances elsewhere
+    /// ([`crate::Request::Lead`]). `directory` is any that is there.
+    #[must_use]
+    pub fn of_address(app: &str, directory: &Path, listen: Vec<SocketAddr>) -> Self {
+        let (env, env_files, dokku_env_files, places, processes, stopped) = Default::default();
+        Self {
+            app: app.to_owned(),
+            revision: 1,
+            deploy: None,
+            directory: directory.to_owned(),
+            typed: None,
+            env,
+            env_files,
+            dokku_env_files,
+            base_port: 0,
+            port_is_set: false,
+            listen,
+            places,
+            restart_policy: RestartPolicy::default(),
+            stop_timeout_seconds: 0,
+            processes,
+            stopped,
+        }
+    }
+
+    /// Whether it is such a spec.
+    #[must_use]
+    pub fn is_of_address(&self) -> bool {
+        self.processes.is_empty() && !self.listen.is_empty()
+    }
+
     /// Reads a service directory's spec and the list of slots that were stopped since. If the list cannot be read, the
     /// spec's own is used; [`Spec::list_passed_over`] says why.
     pub fn read(service: &Path) -> Result<Self, Error> {

@@ -8,6 +8,7 @@ mod checks;
 mod due;
 mod flow;
 mod happened;
+mod led;
 mod lock;
 mod memory;
 mod notify;

@@ -1,94 +1,11 @@
 //! `deploy --listen`: an app is reached at one address, whatever happens to its instances behind it.
 
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
-
+use crate::asking::{Clients, ask, found, is_closed, kill, kill_supervisors, some_address};
 use crate::home::{Home, eventually, listening};
 
 const WEB: &str = "web: exec faultapp --listen\n";
-/// How long a client waits for an answer: so long that only one that never comes is a failure.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// An address that is free now.
-fn some_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("bound")
-}
-
-/// One request on a connection of its own; what was answered.
-fn ask(address: SocketAddr, path: &str) -> Result<String, String> {
-    let asked = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    let answer = asked().map_err(|error| error.to_string())?;
-    answer.split_once("\r\n\r\n").map(|(_, body)| body.trim().to_owned()).ok_or(answer)
-}
-
-/// Clients that ask again and again, until they are told to stop.
-struct Clients {
-    is_over: Arc<AtomicBool>,
-    answered: Arc<AtomicU64>,
-    failures: Arc<Mutex<Vec<String>>>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Clients {
-    fn of(address: SocketAddr) -> Self {
-        let (is_over, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let failures = Arc::new(Mutex::new(Vec::new()));
-        let thread = |_| {
-            let (is_over, answered, failures) =
-                (Arc::clone(&is_over), Arc::clone(&answered), Arc::clone(&failures));
-            thread::spawn(move || {
-                while !is_over.load(Ordering::SeqCst) {
-                    match ask(address, "/pid") {
-                        Ok(_) => drop(answered.fetch_add(1, Ordering::SeqCst)),
-                        Err(why) => failures.lock().expect("no panic").push(why),
-                    }
-                    thread::sleep(Duration::from_millis(2));
-                }
-            })
-        };
-        let threads = (0..3).map(thread).collect();
-        Self { is_over, answered, failures, threads }
-    }
-
-    /// Returns when so many more requests were answered.
-    fn go_on(&self, more: u64) {
-        let until = self.answered.load(Ordering::SeqCst) + more;
-        eventually("clients are answered", || {
-            let answered = self.answered.load(Ordering::SeqCst);
-            if answered >= until { Ok(()) } else { Err(format!("{answered} of {until}")) }
-        });
-    }
-
-    /// What failed.
-    fn end(self) -> Vec<String> {
-        self.is_over.store(true, Ordering::SeqCst);
-        for thread in self.threads {
-            thread.join().expect("it does not panic");
-        }
-        std::mem::take(&mut *self.failures.lock().expect("no panic"))
-    }
-}
-
-fn kill_supervisors(home: &Home) {
-    for pid in home.supervisors() {
-        rustix::process::kill_process(pid, Signal::KILL).expect("it runs");
-    }
-}
-
 #[test]
 fn no_request_fails_while_releases_counts_and_supervisors_change_behind_the_address() {
     let _listening = listening();
@@ -136,11 +53,7 @@ fn the_clients_of_an_app_without_an_address_notice_a_restart() {
     clients.go_on(20);
     eventually("a request fails", || {
         home.does(&["ps-lifecycle", "restart", "shop"]);
-        if clients.failures.lock().expect("no panic").is_empty() {
-            Err("none did".to_owned())
-        } else {
-            Ok(())
-        }
+        if clients.are_content() { Err("none did".to_owned()) } else { Ok(()) }
     });
     assert!(!clients.end().is_empty());
 }
@@ -179,10 +92,7 @@ fn an_address_that_somebody_else_has_is_refused_with_its_holder_and_none_gives_i
     home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--listen", &address.to_string()]);
     ask(address, "/").expect("it is there");
     home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--listen", "none"]);
-    eventually("nobody listens there", || match TcpStream::connect(address) {
-        Ok(_) => Err("somebody does".to_owned()),
-        Err(_) => Ok(()),
-    });
+    is_closed(address);
 }
 
 /// An app with two instances that is reached at this address.
@@ -192,18 +102,6 @@ fn reached() -> (Home, SocketAddr) {
     let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "web=2", "--listen"];
     home.does(&[&deploy[..], &[&address.to_string()]].concat());
     (home, address)
-}
-
-/// The processes whose command line has this word.
-fn found(home: &Home, word: &str) -> Vec<Pid> {
-    home.processes().into_iter().filter(|(_, words)| words.contains(word)).map(|(pid, _)| pid).collect()
-}
-
-/// Kills one of these processes, once it is there, and waits until it has gone.
-fn kill(look: impl Fn() -> Vec<Pid>) {
-    let pid = eventually("it lives", || look().first().copied().ok_or_else(|| "none".to_owned()));
-    rustix::process::kill_process(pid, Signal::KILL).expect("killed");
-    eventually("it is dead", || if look().contains(&pid) { Err(format!("{pid:?}")) } else { Ok(()) });
 }
 
 #[test]
@@ -302,20 +200,14 @@ fn status_says_first_where_the_app_is_reached_and_how_many_connections_are_open(
 fn the_property_changes_the_address_and_takes_it_away_with_the_next_restart() {
     let _listening = listening();
     let ((home, first), second) = (reached(), some_address());
-    let gone = |address: SocketAddr| {
-        eventually("nobody listens there", || match TcpStream::connect(address) {
-            Ok(_) => Err("somebody does".to_owned()),
-            Err(_) => Ok(()),
-        });
-    };
     ask(first, "/pid").expect("it is there");
     home.does(&["ps-set", "shop", "listen", &second.to_string()]);
     home.does(&["ps-lifecycle", "restart", "shop"]);
     ask(second, "/pid").expect("it is there");
-    gone(first);
+    is_closed(first);
     home.does(&["ps-set", "shop", "listen", "none"]);
     home.does(&["ps-lifecycle", "restart", "shop"]);
-    gone(second);
+    is_closed(second);
     let own = home.status("shop")[0]["port"].as_u64().expect("a port");
     ask(format!("127.0.0.1:{own}").parse().expect("an address"), "/pid").expect("it is there");
 }

@@ -4,6 +4,8 @@
 //! With `FORMATION_TEST_LONG=1` every point is tried, and 50 deploys; that takes hours, and can be run in pieces by the variables that
 //! the README of tests/endurance tells of. What was tried is said on stderr.
 
+#[path = "containers/address.rs"]
+mod address;
 #[path = "containers/between.rs"]
 mod between;
 #[path = "containers/calls.rs"]

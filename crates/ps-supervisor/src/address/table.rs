@@ -39,30 +39,39 @@ pub(crate) struct Table {
     refused: Option<String>,
 }
 
+/// Who comes in or goes out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// A run of this supervisor.
+    Run(Run),
+    /// An instance that somebody else keeps, by the id that it has for `ps-balance`.
+    Led(String),
+}
+
 #[derive(Debug)]
 enum Wait {
-    /// Until the run gets connections: from this table on, once it is in one.
-    Admission { run: Run, from: Option<u64> },
-    /// Until the run has none any more.
-    Drain { run: Run, until: Instant },
+    /// Until it gets connections: from this table on, once it is in one.
+    Admission { who: Who, from: Option<u64> },
+    /// Until it has none any more.
+    Drain { who: Who, until: Instant },
 }
 
 /// What has come to pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
-    /// A run gets connections.
-    Admitted(Run),
+    /// It gets connections.
+    Admitted(Who),
     /// It does not get any.
     NotAdmitted {
-        /// The run.
-        run: Run,
+        /// Who.
+        who: Who,
         /// Why, for people.
         reason: String,
     },
-    /// A run has none any more, or its time is up.
+    /// It has none any more, or its time is up.
     Withdrawn {
-        /// The run.
-        run: Run,
+        /// Who.
+        who: Who,
         /// Whether its time is up.
         is_late: bool,
     },
@@ -79,8 +88,18 @@ impl Table {
     pub(crate) fn admit(&mut self, run: Run) {
         self.withdrawn.remove(&run.number);
         self.admitted.insert(run.number);
-        self.waits.retain(|wait| *wait.run() != run);
-        self.waits.push(Wait::Admission { run, from: None });
+        self.await_admission(Who::Run(run));
+    }
+
+    /// An instance that somebody else keeps is to get connections.
+    pub(crate) fn admit_led(&mut self, id: String) {
+        self.await_admission(Who::Led(id));
+    }
+
+    fn await_admission(&mut self, who: Who) {
+        self.drained.remove(&who.id());
+        self.waits.retain(|wait| *wait.who() != who);
+        self.waits.push(Wait::Admission { who, from: None });
     }
 
     /// A run got connections already, before this supervisor began.
@@ -92,8 +111,22 @@ impl Table {
     pub(crate) fn withdraw(&mut self, run: Run, now: Instant) {
         self.admitted.remove(&run.number);
         self.withdrawn.insert(run.number);
-        self.waits.retain(|wait| *wait.run() != run);
-        self.waits.push(Wait::Drain { run, until: now + DRAIN + ANSWER });
+        self.await_drain(Who::Run(run), now);
+    }
+
+    /// The same for an instance that somebody else keeps.
+    pub(crate) fn withdraw_led(&mut self, id: String, now: Instant) {
+        self.await_drain(Who::Led(id), now);
+    }
+
+    fn await_drain(&mut self, who: Who, now: Instant) {
+        self.waits.retain(|wait| *wait.who() != who);
+        self.waits.push(Wait::Drain { who, until: now + DRAIN + ANSWER });
+    }
+
+    /// Whether it is waited for that an instance which somebody else keeps comes in or has gone out.
+    pub(crate) fn awaits_led(&self) -> bool {
+        self.waits.iter().any(|wait| matches!(wait.who(), Who::Led(_)))
     }
 
     /// Whether a run that comes in was admitted.
@@ -172,17 +205,17 @@ impl Table {
                 let goes_by = |from| applied.is_some_and(|applied| applied >= from);
                 from.is_some_and(|from| !is_balanced || refused.is_some() || goes_by(from))
             }
-            Wait::Drain { run, until } => !is_balanced || drained.contains(&id(run)) || *until <= now,
+            Wait::Drain { who, until } => !is_balanced || drained.contains(&who.id()) || *until <= now,
         };
         let settled = self.waits.extract_if(.., is_settled);
         let settled = settled.map(|wait| match wait {
-            Wait::Admission { run, .. } => match refused.clone().filter(|_| is_balanced) {
-                Some(reason) => Settled::NotAdmitted { run, reason },
-                None => Settled::Admitted(run),
+            Wait::Admission { who, .. } => match refused.clone().filter(|_| is_balanced) {
+                Some(reason) => Settled::NotAdmitted { who, reason },
+                None => Settled::Admitted(who),
             },
-            Wait::Drain { run, .. } => {
-                let is_late = is_balanced && !drained.contains(&id(&run));
-                Settled::Withdrawn { run, is_late }
+            Wait::Drain { who, .. } => {
+                let is_late = is_balanced && !drained.contains(&who.id());
+                Settled::Withdrawn { who, is_late }
             }
         });
         settled.collect()
@@ -199,9 +232,19 @@ impl Table {
 }
 
 impl Wait {
-    fn run(&self) -> &Run {
+    fn who(&self) -> &Who {
         match self {
-            Self::Admission { run, .. } | Self::Drain { run, .. } => run,
+            Self::Admission { who, .. } | Self::Drain { who, .. } => who,
+        }
+    }
+}
+
+impl Who {
+    /// What it is called to `ps-balance`.
+    fn id(&self) -> String {
+        match self {
+            Self::Run(run) => id(run),
+            Self::Led(id) => id.clone(),
         }
     }
 }
@@ -245,7 +288,7 @@ mod tests {
         table.applied(1);
         assert_eq!(table.settle(now, true), [], "an earlier table");
         table.applied(2);
-        assert_eq!(table.settle(now, true), [Settled::Admitted(run(17))]);
+        assert_eq!(table.settle(now, true), [Settled::Admitted(Who::Run(run(17)))]);
         assert_eq!(table.settle(now, true), [], "it is said once");
     }
 
@@ -259,8 +302,8 @@ mod tests {
         assert!(table.is_withdrawn(16) && !table.is_admitted(16));
         assert_eq!((table.settle(now, true), table.due()), (vec![], Some(until)));
         table.drained(id(&run(16)));
-        assert_eq!(table.settle(now, true), [Settled::Withdrawn { run: run(16), is_late: false }]);
-        assert_eq!(table.settle(until, true), [Settled::Withdrawn { run: run(15), is_late: true }]);
+        assert_eq!(table.settle(now, true), [Settled::Withdrawn { who: Who::Run(run(16)), is_late: false }]);
+        assert_eq!(table.settle(until, true), [Settled::Withdrawn { who: Who::Run(run(15)), is_late: true }]);
         assert_eq!(table.due(), None);
         table.retain(|_| false);
         assert!(!table.is_withdrawn(16));
@@ -277,7 +320,7 @@ mod tests {
         table.refused("no".to_owned());
         assert!(!table.is_unanswered(now + ANSWER));
         let reason = "no".to_owned();
-        assert_eq!(table.settle(now, true), [Settled::NotAdmitted { run: run(17), reason }]);
+        assert_eq!(table.settle(now, true), [Settled::NotAdmitted { who: Who::Run(run(17)), reason }]);
     }
 
     #[test]
@@ -288,11 +331,31 @@ mod tests {
         table.update(vec![backend(17)]);
         assert_eq!(
             table.settle(now, false),
-            [Settled::Admitted(run(17)), Settled::Withdrawn { run: run(16), is_late: false }]
+            [
+                Settled::Admitted(Who::Run(run(17))),
+                Settled::Withdrawn { who: Who::Run(run(16)), is_late: false }
+            ]
         );
         assert_eq!(told(&mut table), Some((1, 1)));
         table.begin();
         assert_eq!(told(&mut table), Some((1, 1)), "it is another one");
+    }
+
+    #[test]
+    fn an_instance_that_somebody_else_keeps_is_waited_for_by_its_own_name() {
+        let (mut table, now) = (Table::default(), Instant::now());
+        let led = || "web.1@17".to_owned();
+        table.withdraw(run(17), now);
+        table.admit_led(led());
+        assert!(table.awaits_led());
+        table.update(vec![backend(17)]);
+        table.applied(1);
+        assert_eq!(table.settle(now, true), [Settled::Admitted(Who::Led(led()))], "not the run of that name");
+        table.withdraw_led(led(), now);
+        table.drained(led());
+        let both = [Who::Run(run(17)), Who::Led(led())];
+        assert_eq!(table.settle(now, true), both.map(|who| Settled::Withdrawn { who, is_late: false }));
+        assert!(!table.awaits_led());
     }
 
     #[test]
@@ -303,6 +366,6 @@ mod tests {
         table.withdraw(run(16), now);
         table.admit(run(16));
         table.update(vec![backend(16)]);
-        assert_eq!(table.settle(now, true), [Settled::Admitted(run(16))]);
+        assert_eq!(table.settle(now, true), [Settled::Admitted(Who::Run(run(16)))]);
     }
 }

@@ -9,7 +9,7 @@ use balance::wire::{State, Wanted};
 use ps_rollout::{Event, Role, Run as RunOf};
 
 use super::Supervisor;
-use crate::address::{Address, Count, Heard, Settled, backend_id};
+use crate::address::{Address, Count, Heard, Settled, Who, backend_id};
 use crate::rollout::Carried;
 use crate::run::Run;
 use crate::run_name::RunName;
@@ -183,19 +183,38 @@ impl Supervisor {
             address.table.retain(|number| numbers.contains(&number));
         }
         self.watch_sockets(&mut address, now);
-        let events = settled.into_iter().map(|settled| match settled {
-            Settled::Admitted(run) => Event::Admitted(run),
-            Settled::NotAdmitted { run, reason } => Event::NotAdmitted { run, reason },
-            Settled::Withdrawn { run, is_late } => {
+        let settled = settled.into_iter().filter_map(|settled| self.conclude(&mut address, settled));
+        let events = settled.collect();
+        self.address = Some(address);
+        self.answer_led();
+        events
+    }
+
+    /// What a rollout hears of what has settled.
+    fn conclude(&self, address: &mut Address, settled: Settled) -> Option<Event> {
+        match settled {
+            Settled::Admitted(Who::Run(run)) => Some(Event::Admitted(run)),
+            Settled::NotAdmitted { who: Who::Run(run), reason } => Some(Event::NotAdmitted { run, reason }),
+            Settled::Withdrawn { who: Who::Run(run), is_late } => {
                 if is_late {
                     address.count.lost();
                 }
-                Event::Withdrawn(run)
+                Some(Event::Withdrawn(run))
             }
-        });
-        let events = events.collect();
-        self.address = Some(address);
-        events
+            Settled::Admitted(Who::Led(_)) => None,
+            Settled::NotAdmitted { who: Who::Led(_), reason } => {
+                address.led.refused = Some(reason);
+                None
+            }
+            Settled::Withdrawn { who: Who::Led(id), is_late } => {
+                if is_late {
+                    address.count.lost();
+                    address.led.late.push(id.clone());
+                }
+                address.led.has_gone(&self.service, &id);
+                None
+            }
+        }
     }
 
     /// The instances that clients are led to, and those that they are led away from.
@@ -224,7 +243,7 @@ impl Supervisor {
             let release = Some(run.status.revision);
             Some(Wanted { id: backend_id(&run_of), address, weight, state, release })
         };
-        seats.flat_map(Seat::runs).filter_map(backend).collect()
+        seats.flat_map(Seat::runs).filter_map(backend).chain(address.led.wanted()).collect()
     }
 
     fn watch_balance(&mut self, address: &mut Address) {
@@ -282,12 +301,14 @@ impl Supervisor {
         }
         let Some(carried) = &mut self.rollout else { return };
         carried.is_counted = true;
-        let first = carried.first_number;
-        let is_new = |id: &str| id.parse::<RunName>().is_ok_and(|run| run.number >= first);
+        let (first, brings_none) = (carried.first_number, carried.fresh.is_empty());
+        // Where no run comes in, the app moves to instances elsewhere.
+        let is_new = |id: &str| id.parse::<RunName>().map_or(brings_none, |run| run.number >= first);
         carried.receipt = self.address.as_ref().map(|address| address.count.receipt(is_new));
     }
 
-    fn counts_on(&mut self) -> bool {
+    /// Whether the numbers at the end are still waited for.
+    pub(super) fn counts_on(&mut self) -> bool {
         if self.counts_until.is_none() {
             self.counts_until = Some(Instant::now() + COUNTING);
             if let Some(address) = &mut self.address

@@ -13,9 +13,12 @@ use std::time::{Duration, Instant};
 use formation::Slot;
 use os_process::{service_unit, signal_process};
 use ps_scheduler::Error;
-use ps_service::{Service, backend, root};
+
 use ps_supervisor::{Build, Client, Greeting, Predecessor, Spec, note_finished};
 use rustix::process::Signal;
+
+use crate::root;
+use crate::service::{Service, backend};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A supervisor that answers nothing for this long hangs; one of an earlier version would answer with an error.
@@ -24,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(2);
 
 /// Brings the supervisor of an app, if it has one, to the installed build. One that can execute the installed program does
 /// so in the same process; if that fails, it stays as it is.
-pub(crate) fn take_over(service: &Service) -> Result<(), Error> {
+pub fn take_over(service: &Service) -> Result<(), Error> {
     let Some(mut client) = service.connect() else { return Ok(()) };
     let pid = match client.hello(Instant::now() + ANSWER) {
         Ok(Some(Greeting { build: Some(build), .. })) => {
@@ -65,7 +68,7 @@ fn renew(service: &Service, client: Client, build: &Build) {
 }
 
 /// The instances that have finished, in a service directory whose files are of the first format and do not say so.
-pub(crate) fn finished(service: &Service) -> BTreeSet<Slot> {
+pub fn finished(service: &Service) -> BTreeSet<Slot> {
     if !Spec::is_of_first_format(&service.directory) {
         return BTreeSet::new();
     }
