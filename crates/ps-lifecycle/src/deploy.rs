@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use app_json::AppJson;
 use env_files::MAX_ENV_FILE_BYTES;
-use formation::{Addresses, AppName, Formation, Which};
+use formation::{Addresses, AppName, Formation};
 use procfile::Procfile;
 use ps_apps::{
     AppLock, Bytes, Deployed, FormationOrigin, KeptRelease, SchedulerName, Scope, StoredEntry, World,
@@ -16,13 +16,14 @@ use ps_cli::say;
 use ps_release::{Checkout, Counts, Release, Source, remarks};
 use ps_scheduler::{Intent, Plan, Scheduler};
 use ps_scheduler_docker::DockerLocal;
-use ps_scheduler_native::Native;
 
 use crate::args::{DeployArgs, TellingArgs};
 use crate::scripts::Scripts;
 use crate::session::Session;
 use crate::source_args::SourceArgs;
-use crate::{address, archive, images, interrupted, journal, plan, provision, release, scripts, stop, watch};
+use crate::{
+    address, archive, images, interrupted, journal, leave, plan, provision, release, scripts, watch,
+};
 
 const VERB: &str = "deploy";
 
@@ -211,7 +212,7 @@ fn deploy(
     if let Err(error) = world.record_intended(app) {
         return Err(unrecorded(session, app, &name, earlier.is_none(), error));
     }
-    leave_earlier(session, earlier, &name, &plan.release)?;
+    leave::earlier(session, earlier, &name, &plan.release)?;
     conclude(session, lock, scheduler.as_ref(), (&name, &plan, &app_json))
 }
 
@@ -268,28 +269,6 @@ fn say_idle(app: &AppName, release: &Release, wanted: &Formation) {
     release::say_all(&remarks::of_schedules(app, release, wanted));
 }
 
-/// Ends what another scheduler than `name` runs of the app, if it had another one.
-fn leave_earlier(
-    session: &Session,
-    earlier: Option<SchedulerName>,
-    name: &SchedulerName,
-    release: &Release,
-) -> Result<()> {
-    let app = &release.app;
-    match earlier.filter(|earlier| earlier != name) {
-        None => Ok(()),
-        Some(SchedulerName::External(earlier)) => {
-            say::warning(&format!("what {earlier} runs of {app} goes on: it is Dokku's to stop"));
-            Ok(())
-        }
-        Some(SchedulerName::Native) if !release.listen.is_empty() => {
-            vacate(session, app).with_context(|| format!("{app} runs via {name}, but leave native"))
-        }
-        Some(earlier) => leave(session, app, &earlier)
-            .with_context(|| format!("{app} runs via {name}, but leave {earlier}")),
-    }
-}
-
 /// Writes down what will be true once the scheduler has committed it, so that it is known also where this program is killed.
 fn intend(world: &World, app: &AppName, record: &Deployed, scheduler: &dyn Scheduler) -> Result<String> {
     let witness = scheduler.witness(app).context("the scheduler says nowhere what it has committed")?;
@@ -325,7 +304,8 @@ fn unrecorded(
 ) -> anyhow::Error {
     let world = &session.world;
     let error = anyhow::Error::from(error).context(format!("write down the deploy of {app}"));
-    let is_gone = is_first && world.abandon_record(app).is_ok() && leave(session, app, scheduler).is_ok();
+    let is_gone =
+        is_first && world.abandon_record(app).is_ok() && leave::scheduler(session, app, scheduler).is_ok();
     if is_gone {
         return error;
     }
@@ -348,20 +328,6 @@ fn put_back_environment(world: &World, app: &AppName) {
         let error = anyhow::Error::from(error);
         say::warning(&format!("the environment of {app} could not be put back: {error:#}"));
     }
-}
-
-/// Ends what the earlier scheduler runs of an app, because no verb will look for it there any more.
-fn leave(session: &Session, app: &AppName, scheduler: &SchedulerName) -> Result<()> {
-    let scheduler = ps_schedulers::named(&session.world, scheduler);
-    stop::end_via(session, app, scheduler.as_ref(), &Which::All, true)
-}
-
-/// Ends what runs natively of an app whose address goes on, with the same supervisor.
-fn vacate(session: &Session, app: &AppName) -> Result<()> {
-    let grace = session.world.stop_timeout(app)?;
-    let native = Native::new(&session.world);
-    let stopped = session.stop(app, |requester| native.vacate(app, grace, requester).map(Some))?;
-    stop::told(app, &stopped.unwrap_or_default())
 }
 
 fn scheduler_name(world: &World, app: &AppName, args: &DeployArgs, source: &Source) -> Result<SchedulerName> {

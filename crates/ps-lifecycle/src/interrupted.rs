@@ -4,13 +4,16 @@ use anyhow::Result;
 use formation::AppName;
 use ps_scheduler::Leftover;
 
+use crate::leave;
 use crate::session::Session;
 
 /// Puts back what a killed deploy has left, or records the deploy if its commit has happened; the caller holds the app's lock.
 pub(crate) fn put_back(session: &Session, app: &AppName) -> Result<()> {
-    let Some(name) = session.world.intended_scheduler(app) else { return Ok(()) };
-    let scheduler = ps_schedulers::named(&session.world, &name);
-    session.with_requester(app, |requester| scheduler.end_interrupted(app, Leftover::PutBack, requester))?;
-    session.world.conclude_intended(app)?;
-    Ok(())
+    if let Some(name) = session.world.intended_scheduler(app) {
+        let scheduler = ps_schedulers::named(&session.world, &name);
+        session
+            .with_requester(app, |requester| scheduler.end_interrupted(app, Leftover::PutBack, requester))?;
+        session.world.conclude_intended(app)?;
+    }
+    leave::what_was_not_left(session, app)
 }

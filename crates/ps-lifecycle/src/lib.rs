@@ -19,6 +19,7 @@ mod images;
 mod inspect;
 mod interrupted;
 mod journal;
+mod leave;
 mod logs;
 mod mend;
 mod moment;

@@ -35,6 +35,7 @@ use ps_scheduler::{
     OsProcess, Plan, Release, Requester, Scheduler, SignalOrder, Signalled, StopOrder, Stopped, Task,
 };
 use ps_service::{Service, earlier, root};
+use ps_supervisor::Spec;
 
 use crate::one_off::OneOffs;
 pub use crate::source_trees::{Pushed, SourceTrees};
@@ -139,6 +140,17 @@ impl Native {
         let vacated = vacate::vacate(&service, requester)?;
         OneOffs::of(&service).end(grace, true);
         Ok(vacated)
+    }
+
+    /// Whether the app has a spec that says what runs natively, and an address.
+    pub fn has_processes(&self, app: &AppName) -> bool {
+        let spec = Spec::read(&self.service(app).directory);
+        spec.is_ok_and(|spec| !spec.listen.is_empty() && !spec.processes.is_empty())
+    }
+
+    /// Whether clients of the app's address are led to instances that do not run natively.
+    pub fn leads_elsewhere(&self, app: &AppName) -> bool {
+        ps_supervisor::leads_elsewhere(&self.service(app).directory)
     }
 
     /// Removes all files of an app, of which nothing may run any more.

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 pub use asked::{OpenConnections, open as open_connections};
 pub(crate) use balance::{Balance, Heard};
-pub use led::Backend;
+pub use led::{Backend, leads_elsewhere};
 pub(crate) use led::{Led, is_kept as has_led};
 pub(crate) use numbers::Count;
 pub use numbers::Receipt;

@@ -135,6 +135,11 @@ pub(crate) fn is_kept(service: &Path) -> bool {
     read(service).is_some()
 }
 
+/// Whether clients are led to instances elsewhere now.
+pub fn leads_elsewhere(service: &Path) -> bool {
+    read(service).is_some_and(|written| !written.backends.is_empty())
+}
+
 /// Nobody is led anywhere any more.
 pub(crate) fn forget(service: &Path) {
     // If the file stays, a supervisor that nobody needs is started again, and the next verb ends it.
@@ -182,7 +187,7 @@ mod tests {
         let both = [("b", State::Ready), ("c", State::Ready), ("a", State::Drain)];
         let both = both.map(|(id, state)| (id.to_owned(), state));
         assert_eq!((ids(&led), ids(&Led::left(service.path()))), (both.to_vec(), both.to_vec()));
-        assert!(is_kept(service.path()));
+        assert!(is_kept(service.path()) && leads_elsewhere(service.path()));
         let is_new = led.is_new().expect("counting began");
         assert_eq!(["a", "b", "c"].map(is_new), [false, false, true]);
         led.has_gone(service.path(), "a");
@@ -197,6 +202,7 @@ mod tests {
         let mut led = Led::default();
         led.take_in(service.path(), vec![backend("a")]).expect("written");
         led.take_in(service.path(), vec![]).expect("written");
+        assert!(is_kept(service.path()) && !leads_elsewhere(service.path()));
         assert_eq!(led.leaving(), ["a"]);
         let moved = led.take_in(service.path(), vec![backend("a")]).expect("written");
         assert_eq!((moved.coming, led.leaving()), (vec!["a".to_owned()], Vec::new()));

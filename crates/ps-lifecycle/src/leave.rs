@@ -1,0 +1,65 @@
+//! An app moves from one scheduler to another: what the earlier one runs of it ends, once the other one has committed.
+
+use anyhow::{Context, Result};
+use formation::{AppName, Which};
+use ps_apps::SchedulerName;
+use ps_cli::say;
+use ps_release::Release;
+use ps_scheduler_native::Native;
+
+use crate::session::Session;
+use crate::{release, stop};
+
+/// Ends what another scheduler than `name` runs of the app, if it had another one.
+pub(crate) fn earlier(
+    session: &Session,
+    earlier: Option<SchedulerName>,
+    name: &SchedulerName,
+    release: &Release,
+) -> Result<()> {
+    let app = &release.app;
+    match earlier.filter(|earlier| earlier != name) {
+        None => Ok(()),
+        Some(SchedulerName::External(earlier)) => {
+            say::warning(&format!("what {earlier} runs of {app} goes on: it is Dokku's to stop"));
+            Ok(())
+        }
+        Some(SchedulerName::Native) if !release.listen.is_empty() => {
+            vacate(session, app).with_context(|| format!("{app} runs via {name}, but leave native"))
+        }
+        Some(earlier) => scheduler(session, app, &earlier)
+            .with_context(|| format!("{app} runs via {name}, but leave {earlier}")),
+    }
+}
+
+/// Ends what a scheduler runs of an app, because no verb will look for it there any more.
+pub(crate) fn scheduler(session: &Session, app: &AppName, scheduler: &SchedulerName) -> Result<()> {
+    let scheduler = ps_schedulers::named(&session.world, scheduler);
+    stop::end_via(session, app, scheduler.as_ref(), &Which::All, true)
+}
+
+/// Ends what runs natively of an app whose address goes on, with the same supervisor.
+fn vacate(session: &Session, app: &AppName) -> Result<()> {
+    let grace = session.world.stop_timeout(app)?;
+    let native = Native::new(&session.world);
+    let stopped = session.stop(app, |requester| native.vacate(app, grace, requester).map(Some))?;
+    stop::told(app, &stopped.unwrap_or_default())
+}
+
+/// Ends what runs via the earlier scheduler of an app with an address, where the verb that has moved it was killed before it did so.
+pub(crate) fn what_was_not_left(session: &Session, app: &AppName) -> Result<()> {
+    let world = &session.world;
+    if world.inside_dokku() {
+        return Ok(());
+    }
+    let (name, native) = (world.scheduler_name(app)?, Native::new(world));
+    let other = match name {
+        SchedulerName::DockerLocal if native.has_processes(app) => SchedulerName::Native,
+        SchedulerName::Native if native.leads_elsewhere(app) => SchedulerName::DockerLocal,
+        SchedulerName::DockerLocal | SchedulerName::Native | SchedulerName::External(_) => return Ok(()),
+    };
+    match release::deployed(world, app)?.filter(|release| !release.listen.is_empty()) {
+        Some(release) => earlier(session, Some(other), &name, &release),
+        None => Ok(()),
+    }
+}
