@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -403,4 +404,26 @@ fn at_the_end_requests_are_finished_and_the_client_is_told_to_ask_no_more() {
     // Told once more, at the latest now.
     while client.hear_of(&[GOAWAY]).is_ok() {}
     assert_eq!(secure.balance.ended(), Some(0));
+}
+
+#[test]
+fn a_client_without_requests_is_told_to_leave_and_one_that_says_nothing_is_ended() {
+    if std::env::var_os("FORMATION_TEST_LONG").is_none() {
+        return skipped::skip("it takes two minutes: FORMATION_TEST_LONG=1");
+    }
+    let server = named("there");
+    let secure = Secure::before(&[&server], &["--http"]);
+    let silent = secure.connect(&["h2"]);
+    let mut idle = Client::of(&secure);
+    assert_eq!(idle.get(1), Outcome::Answered(OK));
+    for stream in [&silent, &idle.0] {
+        stream.sock.set_read_timeout(Some(Duration::from_secs(300))).expect("a timeout");
+    }
+    assert_eq!(idle.hear_of(&[GOAWAY]).expect("it is told").bytes[7], 0);
+    while idle.hear_of(&[GOAWAY]).is_ok() {}
+    let mut silent = silent;
+    // Its settings may come first.
+    let _ = silent.read_to_end(&mut Vec::new());
+    let numbers = secure.balance.supervisor().numbers();
+    assert_eq!((&numbers["open"], &numbers["accepted"]), (&json!(0), &json!(2)));
 }
