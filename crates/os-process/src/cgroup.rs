@@ -117,6 +117,11 @@ pub(crate) fn group_of(pid: u32) -> Option<Cgroup> {
 }
 
 impl Cgroup {
+    #[cfg(test)]
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
     /// Makes the group if it is not there.
     pub fn make(&self) -> io::Result<()> {
         // The parent directory may have been removed with its last group.

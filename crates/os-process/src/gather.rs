@@ -1,14 +1,14 @@
-//! Brings a process that was just started into its cgroup, with whatever it has started meanwhile.
+//! Brings processes that were just started into their cgroups, with whatever they have started meanwhile.
 //!
-//! It is started first and enters afterwards, because entering takes 8 to 16 ms where nobody on the machine has entered a group a
-//! moment ago: the kernel waits until every CPU has seen that it will. A process that is started again does not have to wait for that.
-//! What it has started before it was in the group is found by descent: below the process, or, if its parent has ended, among our own
+//! They are started first and enter afterwards, all that were started together at once, because entering takes 8 to 16 ms where nobody on
+//! the machine has entered a group a moment ago: the kernel waits until every CPU has seen that it will. No process has to wait for that.
+//! What one has started before it was in its group is found by descent: below the process, or, if its parent has ended, among our own
 //! children. The search is repeated until nothing is found, so that at its end everything is in the group: whatever starts something in
 //! the group stays there with it.
 //!
-//! Mostly it has started nothing yet, and the kernel says so: it tells which pid it gave away last. While that is the pid of the process
-//! itself, nobody on the machine has started anything since, and there is nothing to search for. No other process can have got the
-//! same pid meanwhile, because we have not reaped this one.
+//! Mostly they have started nothing yet, and the kernel says so. It gives away pids in a row, and tells which one it gave away last. Where
+//! the new processes have the pids up to that one, nobody on the machine has started anything else, and there is nothing to search for. No
+//! other process can have got one of these pids meanwhile, because we have not reaped them.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -18,48 +18,76 @@ use crate::cgroup::Cgroup;
 use crate::stat::{children, children_of_all_threads, is_newest};
 use crate::tree::Tree;
 
-/// How often the search is repeated: as long as anybody outside of the group can start processes faster than they are found.
+/// How often the search is repeated: as long as anybody outside of the groups can start processes faster than they are found.
 const PASSES: usize = 64;
 
+/// A process that this process has just started, and that is not in its cgroup yet.
+#[derive(Debug)]
+pub struct Newcomer {
+    /// Its tree.
+    pub tree: Tree,
+    /// Its pid. It has not been reaped.
+    pub main: u32,
+}
+
+/// Brings processes into their cgroups, in the order in which they were started. `known` are all children of ours that are the main process
+/// of a tree. Returns the pids of those that may not enter, or of which some may be outside because the kernel does not list children.
+pub fn gather(newcomers: &[Newcomer], known: &BTreeSet<u32>, census: &Census) -> Vec<(u32, io::Error)> {
+    let (mut failed, mut entered) = (Vec::new(), Vec::new());
+    for newcomer in newcomers {
+        let Some(group) = newcomer.tree.cgroup() else { continue };
+        match group.take(newcomer.main) {
+            Ok(()) => entered.push((newcomer, group, BTreeSet::from([newcomer.main]))),
+            Err(error) => failed.push((newcomer.main, error)),
+        }
+    }
+    if are_the_newest(newcomers) {
+        return failed;
+    }
+    for _ in 0..PASSES {
+        let Some(listed) = children(std::process::id()) else {
+            let unlisted = || io::Error::new(io::ErrorKind::Unsupported, "the kernel does not list children");
+            failed.extend(entered.iter().map(|(newcomer, ..)| (newcomer.main, unlisted())));
+            break;
+        };
+        let orphans: Vec<u32> = listed.into_iter().filter(|pid| !known.contains(pid)).collect();
+        let mut was_outside = false;
+        for (Newcomer { tree, main }, group, inside) in &mut entered {
+            let own = orphans.iter().copied().filter(|pid| pid != main && tree.bears(*pid, *main, census));
+            was_outside |= take_all(group, own.chain([*main]).collect(), inside);
+        }
+        if !was_outside {
+            break;
+        }
+    }
+    failed
+}
+
+/// Whether nothing on the machine was started since the first of these, but they themselves.
+fn are_the_newest(newcomers: &[Newcomer]) -> bool {
+    newcomers.windows(2).all(|pair| pair[0].main.checked_add(1) == Some(pair[1].main))
+        && newcomers.last().is_some_and(|last| is_newest(last.main))
+}
+
+/// Brings every process of these trees into its cgroup that an earlier supervisor did not come to bring there. With each tree comes its
+/// main process, which lives.
+pub fn gather_left(left: &[(&Tree, u32)], census: &mut Census) {
+    let mut inside = vec![BTreeSet::new(); left.len()];
+    for _ in 0..PASSES {
+        let mut was_outside = false;
+        for ((tree, main), inside) in left.iter().zip(&mut inside) {
+            let Some(group) = tree.cgroup() else { continue };
+            let members = tree.members(Some(*main), census).into_keys().collect();
+            was_outside |= take_all(group, members, inside);
+        }
+        if !was_outside {
+            break;
+        }
+        census.begin_turn();
+    }
+}
+
 impl Tree {
-    /// Brings its main process, which this process has just started, into its cgroup, if it has one. `known` are other children of
-    /// ours.
-    ///
-    /// # Errors
-    /// It may not enter, or the kernel does not list children, so that some of what it has started may be outside.
-    pub fn gather(&self, main: u32, known: &BTreeSet<u32>, census: &Census) -> io::Result<()> {
-        let Some(group) = self.cgroup() else { return Ok(()) };
-        group.take(main)?;
-        if is_newest(main) {
-            return Ok(());
-        }
-        let unlisted = "the kernel does not list the children of a process";
-        let mut inside = BTreeSet::from([main]);
-        for _ in 0..PASSES {
-            let listed = children(std::process::id());
-            let listed = listed.ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, unlisted))?;
-            let is_own = |pid: &u32| !known.contains(pid) && *pid != main && self.bears(*pid, main, census);
-            let orphans = listed.into_iter().filter(is_own);
-            if !take_all(group, orphans.chain([main]).collect(), &mut inside) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Brings every process of its into its cgroup that an earlier supervisor did not come to bring there.
-    pub fn gather_left(&self, main: u32, census: &mut Census) {
-        let Some(group) = self.cgroup() else { return };
-        let mut inside = BTreeSet::new();
-        for _ in 0..PASSES {
-            let left = self.members(Some(main), census).into_keys().collect();
-            if !take_all(group, left, &mut inside) {
-                break;
-            }
-            census.begin_turn();
-        }
-    }
-
     fn bears(&self, pid: u32, main: u32, census: &Census) -> bool {
         process(pid)
             .is_some_and(|process| self.is_root(&Process { marks: census.marks(pid), ..process }, Some(main)))
@@ -148,14 +176,30 @@ mod tests {
     #[test]
     fn what_a_process_started_before_it_was_in_its_group_is_brought_there_too() {
         let Some(shell) = Shell::start("gather") else { return };
-        shell.tree.gather(shell.main.id(), &BTreeSet::new(), &Census::new(VARIABLE)).expect("it may enter");
-        assert!(shell.is_inside(), "{:?} {:?}", shell.group.members(), shell.others);
+        let Some(other) = Shell::start("gather-other") else { return };
+        let mains = BTreeSet::from([shell.main.id(), other.main.id()]);
+        let newcomers =
+            [&shell, &other].map(|shell| Newcomer { tree: shell.tree.clone(), main: shell.main.id() });
+        assert!(gather(&newcomers, &mains, &Census::new(VARIABLE)).is_empty(), "they may enter");
+        for shell in [shell, other] {
+            assert!(shell.is_inside(), "{:?} {:?}", shell.group.members(), shell.others);
+        }
+    }
+
+    #[test]
+    fn a_process_that_may_not_enter_is_named() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let group = Cgroup::at(parent.path().join("none"));
+        let main = std::process::id();
+        let tree = Tree::new(Some(group), "/srv/none/web.1@1".to_owned(), true);
+        let failed = gather(&[Newcomer { tree, main }], &BTreeSet::new(), &Census::new(VARIABLE));
+        assert_eq!(failed.iter().map(|(pid, _)| *pid).collect::<Vec<_>>(), [main], "{failed:?}");
     }
 
     #[test]
     fn what_nobody_came_to_bring_into_a_group_is_brought_there_later() {
         let Some(shell) = Shell::start("gather-left") else { return };
-        shell.tree.gather_left(shell.main.id(), &mut Census::new(VARIABLE));
+        gather_left(&[(&shell.tree, shell.main.id())], &mut Census::new(VARIABLE));
         assert!(shell.is_inside(), "{:?} {:?}", shell.group.members(), shell.others);
     }
 }

@@ -36,6 +36,7 @@ pub use cgroup::{Cgroup, CgroupRoot, ServiceName, UNIT_SUBGROUP};
 pub use clock::since_boot;
 pub use delegated::take_controllers_from_unit;
 pub use foreign::{beyond_reach, user_id, user_name};
+pub use gather::{Newcomer, gather, gather_left};
 pub use handed_on::handed_on;
 pub use identity::{ProcessId, boot_id, start_time};
 pub use limits::{Controller, Lack, LimitGroup, LimitRoot, Limits, Maker, MemoryGroup, MemoryWatch};

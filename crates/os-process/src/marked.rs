@@ -2,13 +2,15 @@
 //! each would read all of /proc for the same answer.
 
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
-use crate::census::Census;
-use crate::mark::tag_of_service;
+use crate::mark::{Reader, service_of_tag, tag_of_service};
+use crate::stat::pids;
 
 /// The service directories whose marks some process bore at one moment.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Marked {
     services: BTreeSet<PathBuf>,
     /// The parts of tags that a service directory has alone.
@@ -16,18 +18,31 @@ pub struct Marked {
 }
 
 impl Marked {
-    /// Reads the marks of all processes; `variable` is the environment variable that marks them.
+    /// Reads the marks of all processes; `variable` is the environment variable that marks them. Somebody waits for it who has one
+    /// CPU at most to himself, so two threads read.
     pub fn read(variable: &'static str) -> Self {
-        let (mut services, mut tags) = (BTreeSet::new(), BTreeSet::new());
-        for process in Census::new(variable).processes() {
-            let marker = process.marks.marker.as_deref().map(Path::new);
-            services.extend(marker.and_then(Path::parent).map(Path::to_owned));
-            tags.extend(process.marks.tag.map(crate::mark::service_of_tag));
-        }
-        Self { services, tags }
+        let pids: Vec<u32> = pids().collect();
+        let (first, second) = pids.split_at(pids.len() / 2);
+        let (mut found, rest) = thread::scope(|scope| {
+            let rest = scope.spawn(|| Self::of(variable, second));
+            (Self::of(variable, first), rest.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        });
+        found.services.extend(rest.services);
+        found.tags.extend(rest.tags);
+        found
     }
 
-    /// Whether a process of this service directory lived then. No process is found that has got rid of both marks, as by any other
+    fn of(variable: &'static str, pids: &[u32]) -> Self {
+        let (mut found, mut reader) = (Self::default(), Reader::new(variable, None));
+        for marks in pids.iter().map(|pid| reader.marks(*pid)) {
+            let marker = marks.marker.as_deref().map(Path::new);
+            found.services.extend(marker.and_then(Path::parent).map(Path::to_owned));
+            found.tags.extend(marks.tag.map(service_of_tag));
+        }
+        found
+    }
+
+    /// Whether a process of this service directory lived then, or had ended and was not reaped. No process is found that has got rid of both marks, as by any other
     /// reader of marks.
     pub fn has(&self, service: &Path) -> bool {
         self.services.contains(service) || self.tags.contains(&tag_of_service(&service.to_string_lossy()))

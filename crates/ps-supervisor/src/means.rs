@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use formation::Slot;
-use os_process::{Census, CgroupRoot, Listeners, Tree};
+use os_process::{Census, CgroupRoot, Listeners, Newcomer, Tree, gather, signal_process};
+use rustix::process::Signal;
 
 use crate::begun::Begun;
 use crate::descriptors::Descriptors;
@@ -48,6 +49,10 @@ pub(crate) struct Means {
     pub(crate) is_clear: bool,
     /// The main processes that live, once ends were looked for in this turn.
     pub(crate) mains: BTreeSet<u32>,
+    /// What was started and is not in its cgroup yet.
+    pub(crate) newcomers: Vec<Newcomer>,
+    /// What could not be brought into its cgroup, by the pid of its main process, and why.
+    pub(crate) left_outside: Vec<(u32, String)>,
     /// The notify socket, once a type needs it.
     pub(crate) notify: Option<NotifySocket>,
     /// The ports that somebody listens on, as read in this turn.
@@ -71,6 +76,7 @@ impl Means {
     pub(crate) fn new(service: &Path, spec: Spec, state: State, descriptors: Descriptors) -> Self {
         let (news, diary, claims, environments, programs) = Default::default();
         let (notify, listeners, ending, unheard, mains, is_clear) = Default::default();
+        let (newcomers, left_outside) = Default::default();
         let (census, cgroups) = (Census::of_service(MARKER, service), groups::root(service));
         let (begun, numbers) = (Begun::of(service), Numbers::of(service.to_owned()));
         let service = service.to_owned();
@@ -86,6 +92,8 @@ impl Means {
             census,
             is_clear,
             mains,
+            newcomers,
+            left_outside,
             notify,
             listeners,
             ending,
@@ -106,6 +114,19 @@ impl Means {
             self.notify = Some(NotifySocket::listen(&self.service)?);
         }
         self.notify.as_ref().ok_or_else(|| "it was not made".to_owned())
+    }
+
+    /// Brings what was started into its cgroup. What cannot be brought there is killed.
+    pub(crate) fn bring_inside(&mut self) {
+        let newcomers = std::mem::take(&mut self.newcomers);
+        if newcomers.is_empty() {
+            return;
+        }
+        for (pid, error) in gather(&newcomers, &self.mains, &self.census) {
+            // It is our child and not reaped, so the pid is its own.
+            signal_process(pid, Signal::KILL, || true);
+            self.left_outside.push((pid, error.to_string()));
+        }
     }
 
     /// A new turn begins: what was read of the machine is read anew when it is needed.

@@ -349,6 +349,9 @@ impl Run {
         self.state = state;
         let main = self.process.as_ref().map(Process::pid);
         let now = Instant::now();
+        if action.looks_for_processes() {
+            means.bring_inside();
+        }
         match action {
             RunAction::Nothing => (),
             // One that has written nothing yet may do so when the disk is full. At its start there is no time for that.

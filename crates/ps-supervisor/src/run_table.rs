@@ -67,6 +67,16 @@ pub(crate) enum RunAction {
     Finish,
 }
 
+impl RunAction {
+    /// Whether the processes of its tree have to be found for it: one that is outside of its cgroup would be missed.
+    pub(crate) fn looks_for_processes(self) -> bool {
+        match self {
+            Self::Command | Self::Terminate | Self::Kill => true,
+            Self::Nothing | Self::Tell | Self::Finish => false,
+        }
+    }
+}
+
 impl RunState {
     /// The next state and the action.
     #[must_use]

@@ -1,7 +1,7 @@
 //! Starts the process of a slot, in one of two ways. In both, it has its limit of open files and its mark before its command begins.
 //!
 //! *At once*: the supervisor changes its own limits for the moment of the fork, and the process inherits them. It is brought into its
-//! cgroup right afterwards ([`Tree::gather`]). *By launch*: our own program is started, enters the cgroup, takes the other steps and
+//! cgroup afterwards, together with what else was started in the same moment ([`os_process::gather`]). *By launch*: our own program is started, enters the cgroup, takes the other steps and
 //! executes the command ([`crate::launch`]). That takes three times as
 //! long. It is used if the type has a user or limits of its own, or if the first way fails, for instance because the
 //! program is missing: the launcher then prints a shell's message into the instance's log and exits with a shell's status.

@@ -218,6 +218,7 @@ impl Supervisor {
     /// Waits for events and handles them.
     #[inline(never)]
     fn turn(&mut self) -> Result<(), Error> {
+        self.bring_inside();
         // A start that no event caused may have opened outputs since the last wait; they must be watched before the next
         // one.
         self.watch_outputs();
@@ -231,6 +232,7 @@ impl Supervisor {
         let ready = self.poll.wait(timeout).map_err(|errno| Error::io("watch", &self.service, errno))?;
         for wakeup in ready {
             self.serve(&wakeup);
+            self.bring_inside();
         }
         self.look();
         Ok(())
@@ -392,6 +394,7 @@ impl Supervisor {
     #[inline(never)]
     pub(crate) fn publish(&mut self) {
         self.start_held();
+        self.bring_inside();
         let wanted = self.means.spec.wanted();
         let mut gone = Vec::new();
         let unsure = self.seats.values().any(|seat| seat.has_changed() && seat.is_unsure());

@@ -170,6 +170,12 @@ impl Run {
         }
     }
 
+    /// Its process could not be brought into its cgroup, and was killed.
+    pub(crate) fn fail_outside(&mut self, reason: &str, means: &mut Means) {
+        let reason = format!("bring {} into its cgroup: {reason}", self.status.slot);
+        self.fail(Failing::NotReady, &reason, means);
+    }
+
     /// Adds `NOTIFY_SOCKET` and `WATCHDOG_USEC` where the type uses them.
     pub(super) fn told_where(
         &self,

@@ -1,7 +1,7 @@
 //! What it takes to start the process of a run: logs, FIFOs, a port, variables, limits.
 
+use os_process::Newcomer;
 use ps_rollout::{Lane, Role};
-use rustix::process::Signal;
 
 use super::{Obstacle, Run};
 use crate::limits::Limited;
@@ -58,7 +58,11 @@ impl Run {
         if spawned.is_err() {
             self.give_up_limits();
         }
-        self.bring_inside(spawned.map_err(Obstacle::Refused)?, means)
+        let Started { process, is_outside } = spawned.map_err(Obstacle::Refused)?;
+        if is_outside && self.tree.is_exact() {
+            means.newcomers.push(Newcomer { tree: self.tree.clone(), main: process.pid() });
+        }
+        Ok(process)
     }
 
     /// Writes down that it is about to be started, beside another run. Where that fails the disk is full, and it is started all the same.
@@ -74,21 +78,6 @@ impl Run {
         self.outputs.prepare()?;
         self.status.begin_logs(self.outputs.places());
         Ok(())
-    }
-
-    /// Brings a process into its cgroup that was started outside of it. Where that cannot be, it is ended.
-    fn bring_inside(&self, started: Started, means: &Means) -> Result<Process, Obstacle> {
-        let Started { process, is_outside } = started;
-        let pid = process.pid();
-        let gathered = if is_outside { self.tree.gather(pid, &means.mains, &means.census) } else { Ok(()) };
-        match gathered {
-            Ok(()) => Ok(process),
-            Err(error) => {
-                // It is our child and not reaped, so the pid is its own.
-                os_process::signal_process(pid, Signal::KILL, || true);
-                Err(Obstacle::Refused(format!("bring {} into its cgroup: {error}", self.status.slot)))
-            }
-        }
     }
 
     /// Writes down that a job is about to be started. The supervisor may be killed between the start and its record, and the job may have

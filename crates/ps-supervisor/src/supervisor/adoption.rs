@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use formation::Slot;
+use os_process::gather_left;
 
 use super::{Change, Supervisor};
 use crate::Error;
@@ -46,7 +47,30 @@ impl Supervisor {
             self.open_seat(&slot, &alive);
         }
         self.count_mains();
+        self.gather_left();
         Ok(())
+    }
+
+    /// An earlier supervisor may have died between the start of processes and their entry into their cgroups.
+    fn gather_left(&mut self) {
+        if self.means.is_clear {
+            return;
+        }
+        let runs = self.seats.values().flat_map(Seat::runs);
+        let left: Vec<_> = runs.filter_map(|run| Some((run.tree(), run.process()?.pid()))).collect();
+        gather_left(&left, &mut self.means.census);
+    }
+
+    /// Brings into its cgroup what was started since this was last done.
+    pub(super) fn bring_inside(&mut self) {
+        self.means.bring_inside();
+        for (pid, reason) in std::mem::take(&mut self.means.left_outside) {
+            let mut runs = self.seats.values_mut().flat_map(Seat::runs_mut);
+            let run = runs.find(|run| run.process().is_some_and(|process| process.pid() == pid));
+            if let Some(run) = run {
+                run.fail_outside(&reason, &mut self.means);
+            }
+        }
     }
 
     /// The runs that an earlier supervisor left, by slot. They are found by their cgroups, or else by the marks of their
@@ -83,12 +107,6 @@ impl Supervisor {
         let mut seat = Seat::of(slot.clone(), directory, found);
         seat.go_on_asking(&mut self.means);
         seat.runs_mut().for_each(|run| run.limit_again(&self.means));
-        for run in seat.runs().filter(|_| !self.means.is_clear) {
-            if let Some(process) = run.process() {
-                // Its supervisor may have died between its start and its entry into its cgroup.
-                run.tree().gather_left(process.pid(), &mut self.means.census);
-            }
-        }
         for run in seat.runs() {
             if let Some(pidfd) = run.process().and_then(Process::pidfd) {
                 let _ = self.poll.watch(pidfd, Wakeup::Adopted(slot.clone(), run.number()));
