@@ -38,6 +38,9 @@ pub(crate) struct Backend {
     connections: u64,
     failed: u64,
     cut: u64,
+    /// How many connections it had when it was withdrawn.
+    #[serde(default)]
+    at_drain: u64,
     connects: Latency,
     /// When its drain limit passes, while it is being drained and has connections.
     pub(crate) cut_at: Option<Duration>,
@@ -59,6 +62,7 @@ impl Backend {
             connections: 0,
             failed: 0,
             cut: 0,
+            at_drain: 0,
             connects: Latency::default(),
             cut_at: None,
             is_told: false,
@@ -84,7 +88,7 @@ impl Backend {
         self.standing = standing;
         match step {
             Step::Nothing => {}
-            Step::Begin => self.cut_at = Some(cut_at),
+            Step::Begin => (self.cut_at, self.at_drain) = (Some(cut_at), self.open),
             Step::Resume => {
                 self.cut_at = None;
                 self.is_told = false;
@@ -99,7 +103,13 @@ impl Backend {
         }
         self.is_told = true;
         self.cut_at = None;
-        Some(Drained { id: self.id.clone(), connections: self.connections, cut: self.cut })
+        Some(Drained {
+            id: self.id.clone(),
+            connections: self.connections,
+            drained: self.at_drain.saturating_sub(self.cut),
+            cut: self.cut,
+            release: self.release,
+        })
     }
 
     pub(crate) fn tell_again(&mut self) {

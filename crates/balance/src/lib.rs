@@ -4,12 +4,14 @@
 mod backend;
 mod health;
 mod latency;
+mod receipt;
 mod share;
 mod standing;
 mod table;
 pub mod wire;
 
 pub use backend::{Ending, Key};
+pub use receipt::{OfRelease, Receipt};
 pub use table::{Choice, InvalidSet, Table};
 
 /// The example of the README is a test.

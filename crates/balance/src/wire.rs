@@ -155,8 +155,14 @@ pub struct Drained {
     pub id: String,
     /// How many connections it had in all.
     pub connections: u64,
+    /// How many of them were open when it was withdrawn, and have ended by themselves since.
+    #[serde(default)]
+    pub drained: u64,
     /// How many of them were still open when the drain limit passed.
     pub cut: u64,
+    /// The release that it ran.
+    #[serde(default)]
+    pub release: Option<u64>,
 }
 
 /// What was counted since the start. An upgrade does not begin anew.

@@ -1,6 +1,7 @@
 //! The lines of a journal. Fields and events may be added, never renamed: a reader takes a word that it does not know for
 //! unknown, and goes on.
 
+use balance::Receipt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,12 @@ pub enum Event {
     Done {
         /// As for `planned`.
         changes: Vec<Change>,
+    },
+    /// What a rollout of an app with an address has meant for its clients.
+    Receipt {
+        /// Connections, by release and by what became of them.
+        #[serde(flatten)]
+        receipt: Receipt,
     },
     /// The verb has ended.
     Ended {

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use balance::Receipt;
 use durable::{Directory, ReadError, Records, WriteError};
 use formation::{AppName, Slot};
 use jiff::Timestamp;
@@ -80,6 +81,11 @@ impl<'a> Journal<'a> {
     /// Writes the completed changes.
     pub fn done(&self, changes: Vec<Change>, loss: impl FnOnce(&str)) {
         self.note(Event::Done { changes }, loss);
+    }
+
+    /// Writes what a rollout has meant for clients.
+    pub fn receipt(&self, receipt: Receipt, loss: impl FnOnce(&str)) {
+        self.note(Event::Receipt { receipt }, loss);
     }
 
     /// Writes that `verb` has ended. Only the first line of `error`, the message for the person, is kept, because the

@@ -1,7 +1,7 @@
 //! `--listen`: where an app is reached.
 
 use anyhow::{Result, bail};
-use formation::Addresses;
+use formation::{Addresses, AppName};
 use ps_apps::SchedulerName;
 use ps_release::Release;
 
@@ -19,6 +19,18 @@ pub(crate) fn asked(args: &DeployArgs, scheduler: &SchedulerName) -> Result<Opti
         bail!("--listen is for apps that run natively or in docker-local, and {scheduler} does neither");
     }
     Ok(Some(addresses))
+}
+
+/// The same of a deploy that is going to be carried out, unless something is required that holds of no app without an address.
+pub(crate) fn settled(
+    session: &Session,
+    app: &AppName,
+    args: &DeployArgs,
+    scheduler: &SchedulerName,
+) -> Result<Option<Addresses>> {
+    let asked = asked(args, scheduler)?;
+    session.required.check(&session.world, app, asked.as_ref())?;
+    Ok(asked)
 }
 
 /// The release with the address that its deploy asks for.

@@ -2,8 +2,10 @@
 
 mod all;
 mod releases;
+mod require;
 mod run;
 mod tags;
+mod target;
 mod telling;
 mod verb;
 mod watch;
@@ -21,8 +23,10 @@ use crate::moment::Moment;
 use crate::source_args::SourceArgs;
 pub(crate) use all::{AllArgs, InvalidParallel};
 pub(crate) use releases::{ReleasesArgs, RollbackArgs};
+pub(crate) use require::{RequireArgs, Requirement};
 pub(crate) use run::{EnterArgs, RunArgs};
 pub(crate) use tags::{TagArgs, TagsArgs};
+pub(crate) use target::{RestartArgs, TargetArgs};
 pub(crate) use telling::{Telling, TellingArgs};
 pub(crate) use verb::Verb;
 pub(crate) use watch::{MendArgs, Mending, WatchArgs};
@@ -84,6 +88,8 @@ pub(crate) struct DeployArgs {
     #[arg(long, requires = "dry_run")]
     pub(crate) json: bool,
     #[command(flatten)]
+    pub(crate) require: RequireArgs,
+    #[command(flatten)]
     pub(crate) telling: TellingArgs,
     /// No option: the number of the kept release that a rollback deploys again.
     #[arg(skip)]
@@ -100,6 +106,8 @@ pub(crate) struct ConvergeArgs {
     /// With --dry-run: one JSON object a line
     #[arg(long, requires = "dry_run")]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) require: RequireArgs,
     #[command(flatten)]
     pub(crate) telling: TellingArgs,
     /// The name of the verb that this is a part of. It writes the last event.
@@ -124,18 +132,7 @@ pub(crate) struct FinishArgs {
     pub(crate) which: Option<Which>,
 }
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct TargetArgs {
-    /// The app
-    #[arg(required_unless_present = "all")]
-    pub(crate) app: Option<String>,
-    /// Only this type, or this instance: web, web.1
-    #[arg(value_name = "TYPE[.N]", conflicts_with = "all")]
-    pub(crate) which: Option<Which>,
-    #[command(flatten)]
-    pub(crate) all: AllArgs,
-}
-
+/// One app, or all of them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AppsArgs {
     /// The app

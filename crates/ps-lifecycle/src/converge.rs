@@ -17,6 +17,7 @@ pub(crate) fn run(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
 
 fn converge(session: &Session, app: &App) -> Result<Outcome> {
     elsewhere::refuse(&session.world, &app.name, "converge")?;
+    session.required.check(&session.world, &app.name, None)?;
     let _lock = session.lock(&app.name)?;
     let intent = Intent::Converge(Which::All);
     let is_refused = || is_refused(session, &app.name, &intent);

@@ -17,7 +17,7 @@ use ps_release::{Checkout, Counts, Release, Source, remarks};
 use ps_scheduler::{Intent, Plan, Scheduler};
 use ps_scheduler_docker::DockerLocal;
 
-use crate::args::{DeployArgs, TellingArgs};
+use crate::args::{DeployArgs, RequireArgs, TellingArgs};
 use crate::scripts::Scripts;
 use crate::session::Session;
 use crate::source_args::SourceArgs;
@@ -131,6 +131,7 @@ fn of_nothing(app: &AppName) -> DeployArgs {
         env_file: None,
         dry_run: false,
         json: false,
+        require: RequireArgs::default(),
         telling: TellingArgs::default(),
         restores: None,
     }
@@ -166,7 +167,7 @@ fn deploy(
     let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
-    let listen = address::asked(args, &name)?;
+    let listen = address::settled(session, app, args, &name)?;
     // A deploy that will be refused, or could not be recorded, is refused before any hook is called.
     let planned = counts.apply(world, app)?;
     world.next_release(app)?;

@@ -4,6 +4,7 @@
 use std::env;
 
 use anyhow::Result;
+use balance::Receipt;
 use formation::{AppName, Slot};
 use ps_apps::World;
 use ps_cli::say;
@@ -49,6 +50,11 @@ pub(crate) fn done(world: &World, app: &AppName, outcome: &DeployOutcome) {
     };
     let changes = grouped(fates.into_iter().map(|(slot, word)| (slot, word, "")));
     Journal::of(world, app).done(changes, say::warning);
+}
+
+/// What a rollout has meant for clients.
+pub(crate) fn receipt(world: &World, app: &AppName, receipt: &Receipt) {
+    Journal::of(world, app).receipt(receipt.clone(), say::warning);
 }
 
 pub(crate) fn word(fate: &Fate) -> &'static str {

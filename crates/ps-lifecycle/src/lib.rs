@@ -30,6 +30,7 @@ mod rebuild;
 mod release;
 mod releases;
 mod reload;
+mod required;
 mod reset;
 mod restart;
 mod restore;
@@ -87,6 +88,9 @@ pub fn run() -> Result<Outcome> {
 }
 
 fn carry_out(session: &Session, args: &Args) -> Result<Outcome> {
+    if session.world.inside_dokku() && args.verb.requirement().is_some() {
+        return Err(Refusal::usage("inside Dokku its proxies talk to clients: leave --require away"));
+    }
     if session.world.inside_dokku()
         && let Some(ended) = dokku::run(session, &args.verb)
     {

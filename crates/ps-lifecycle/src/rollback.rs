@@ -23,6 +23,7 @@ pub(crate) fn run(session: &Session, args: &RollbackArgs) -> Result<Outcome> {
 fn rollback(session: &Session, app: &App, to: Option<u64>) -> Result<()> {
     let (world, name) = (&session.world, &app.name);
     elsewhere::refuse(world, name, VERB)?;
+    session.required.check(world, name, None)?;
     let lock = session.lock(name)?;
     if !ps_dokku::is_deployed(world, name)? {
         return Err(Error::NotDeployed { app: name.clone() }.into());

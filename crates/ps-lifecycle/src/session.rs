@@ -17,6 +17,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use crate::args::{Args, Verb};
 use crate::journal;
+use crate::required::Required;
 use crate::teller::Teller;
 
 /// How long to wait for a lock without `--wait`.
@@ -33,6 +34,7 @@ pub(crate) struct Session {
     pub(crate) world: World,
     pub(crate) wait: Duration,
     pub(crate) teller: Arc<Teller>,
+    pub(crate) required: Arc<Required>,
     quiet: bool,
     cancel: Cancel,
 }
@@ -61,13 +63,15 @@ impl Session {
             // Descriptors of our caller are not for hooks or apps. Plugins of Dokku pass some on to each other.
             ps_supervisor::close_descriptors_on_exec();
         }
-        Ok(Self { world, wait: args.wait, teller, quiet, cancel })
+        let required = Arc::new(Required::of(&args.verb));
+        Ok(Self { world, wait: args.wait, teller, required, quiet, cancel })
     }
 
     /// For a hook that changes instances: it waits for the app's lock as long as a verb does by default.
     pub(crate) fn of_hook(world: &World) -> Result<Self> {
         let teller = Arc::new(Teller::in_lines());
-        Ok(Self { world: world.clone(), wait: WAIT, teller, quiet: say::quiet(), cancel: on_signal()? })
+        let (world, required) = (world.clone(), Arc::default());
+        Ok(Self { world, wait: WAIT, teller, required, quiet: say::quiet(), cancel: on_signal()? })
     }
 
     /// The same session without progress messages, for verbs that report on many apps together.
@@ -78,7 +82,8 @@ impl Session {
     /// The same session.
     pub(crate) fn again(&self) -> Self {
         let (world, teller) = (self.world.clone(), Arc::clone(&self.teller));
-        Self { world, wait: self.wait, teller, quiet: self.quiet, cancel: self.cancel.clone() }
+        let required = Arc::clone(&self.required);
+        Self { world, wait: self.wait, teller, required, quiet: self.quiet, cancel: self.cancel.clone() }
     }
 
     /// Takes the lock of an app, so that no other program changes it. Ctrl-C ends waiting for it.
@@ -160,6 +165,7 @@ impl Session {
 
     /// Does a verb for an app: its journal and whoever watches hear of the beginning and the end.
     pub(crate) fn of_app<T>(&self, verb: &str, app: &AppName, deed: impl FnOnce() -> Result<T>) -> Result<T> {
+        let deed = || self.required.hold(app, deed()?);
         self.teller.of_app(app, || journal::of_verb(&self.world, verb, app, deed))
     }
 
@@ -211,6 +217,10 @@ impl Session {
             match progress {
                 Progress::Aside => aside = Some(screen::aside()),
                 Progress::Alone => aside = None,
+                Progress::Receipt(ref receipt) => {
+                    journal::receipt(&self.world, app, receipt);
+                    self.required.note(app, receipt);
+                }
                 _ => (),
             }
             if self.teller.hears(app, &progress) && !self.quiet {
@@ -273,6 +283,7 @@ fn line(progress: &Progress) -> Option<String> {
         Progress::Started(slot) => Some(format!("{slot} is starting")),
         Progress::Ready(slot) => Some(format!("{slot} is up")),
         Progress::Ended(slot, exit) => Some(format!("{slot} ended{}", exit.map(how).unwrap_or_default())),
+        Progress::Receipt(receipt) => Some(receipt.to_string()).filter(|_| !receipt.is_empty()),
         Progress::Now { .. } | Progress::Fates(_) | Progress::Aside | Progress::Alone => None,
     }
 }

@@ -186,7 +186,7 @@ impl Teller {
 
     fn write(&self, app: Option<&AppName>, turn: Turn) {
         let Manner::Events(events) = &self.manner else { return };
-        let Turn { slot, run, phase, outcome, took, reason } = turn;
+        let Turn { slot, run, phase, outcome, took, reason, receipt } = turn;
         events.write(&EventRow {
             verb: &self.verb,
             phase,
@@ -196,6 +196,7 @@ impl Teller {
             outcome,
             duration_ms: ps_rows::millis(took),
             reason,
+            receipt,
             exit_status: None,
         });
     }
@@ -217,7 +218,8 @@ impl Teller {
 
 impl Turn {
     fn of_app(outcome: &'static str, took: Duration, reason: Option<String>) -> Self {
-        Self { slot: None, run: None, phase: Phase::App, outcome: Some(outcome), took, reason }
+        let (slot, run, receipt) = Default::default();
+        Self { slot, run, phase: Phase::App, outcome: Some(outcome), took, reason, receipt }
     }
 }
 
@@ -248,7 +250,7 @@ impl Verb {
             }),
             Self::Start(args) => of("start", args.app.as_deref(), args.all.telling),
             Self::Stop(args) => of("stop", args.app.as_deref(), args.all.telling),
-            Self::Restart(args) => of("restart", args.app.as_deref(), args.all.telling),
+            Self::Restart(args) => of("restart", args.target.app.as_deref(), args.target.all.telling),
             Self::Reload(args) => of("reload", args.app.as_deref(), args.all.telling),
             Self::Reset(args) => of("reset", args.app.as_deref(), args.all.telling),
             Self::Rebuild(args) => of("rebuild", args.app.as_deref(), args.all.telling),

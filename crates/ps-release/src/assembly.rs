@@ -137,7 +137,7 @@ fn put_together(
 }
 
 /// Where the app is reached. Inside Dokku that is for its proxies.
-fn addresses(world: &World, app: &AppName) -> Result<Addresses, Error> {
+pub fn addresses(world: &World, app: &AppName) -> Result<Addresses, Error> {
     let set = if world.inside_dokku() { None } else { world.ps_property(app, LISTEN)? };
     Ok(set.and_then(|words| words.parse().ok()).unwrap_or_default())
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use balance::Receipt;
 use serde::Serialize;
 
 /// What an event is about.
@@ -18,6 +19,8 @@ pub enum Phase {
     Stop,
     /// What has come of an instance: the last event of it, in a rollout.
     Result,
+    /// What a rollout of an app with an address has meant for its clients.
+    Receipt,
     /// Something that a person should know.
     Note,
     /// A line that a build or a process such as `release` has written.
@@ -28,8 +31,17 @@ pub enum Phase {
 
 impl Phase {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 8] =
-        [Self::App, Self::Plan, Self::Start, Self::Stop, Self::Result, Self::Note, Self::Output, Self::Verb];
+    pub const ALL: [Self; 9] = [
+        Self::App,
+        Self::Plan,
+        Self::Start,
+        Self::Stop,
+        Self::Result,
+        Self::Receipt,
+        Self::Note,
+        Self::Output,
+        Self::Verb,
+    ];
 
     /// What can be said of it as its outcome; nothing where there is no outcome.
     pub fn outcomes(self) -> &'static [&'static str] {
@@ -41,6 +53,7 @@ impl Phase {
             Self::Result => {
                 &["kept", "started", "replaced", "ended", "empty", "restarted", "lost", "stopped"]
             }
+            Self::Receipt => &["done", "failed"],
             Self::Note | Self::Output => &[],
             Self::Verb => &["done", "failed", "cancelled"],
         }
@@ -67,6 +80,9 @@ pub struct EventRow<'a> {
     pub duration_ms: u64,
     /// Why it came to that, or what is to be said; a text for people.
     pub reason: Option<String>,
+    /// How many connections there were, and what became of them. Only in [`Phase::Receipt`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
     /// The exit status of the program. Only in the last object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_status: Option<u8>,
@@ -84,6 +100,7 @@ impl<'a> EventRow<'a> {
             outcome: Some(if exit_status == 0 { "done" } else { "failed" }),
             duration_ms: millis(took),
             reason: None,
+            receipt: None,
             exit_status: Some(exit_status),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use balance::{OfRelease, Receipt};
 use formation::{Exit, OutOfMemory, State, Stream};
 use jiff::Timestamp;
 use ps_apps::{KeptRelease, SourceRecord, StoredEntry};
@@ -229,14 +230,26 @@ fn an_event_is_what_its_schema_says_in_every_phase_and_with_every_outcome() {
                 outcome,
                 duration_ms: 12,
                 reason: Some("no instance of it was there".to_owned()),
+                receipt: Some(Receipt {
+                    before: 3,
+                    releases: vec![OfRelease { release: 7, connections: 3 }],
+                    ..Receipt::default()
+                }),
                 exit_status: Some(0),
             };
             let full = held_to(&schema, &row);
             assert_eq!(keys(&full), keys(&schema["properties"]));
             phases.push(full["phase"].clone());
             words.push(full["outcome"].clone());
-            let nothing =
-                EventRow { app: None, instance: None, run: None, reason: None, exit_status: None, ..row };
+            let nothing = EventRow {
+                app: None,
+                instance: None,
+                run: None,
+                reason: None,
+                receipt: None,
+                exit_status: None,
+                ..row
+            };
             assert!(held_to(&schema, &nothing).get("exit_status").is_none());
         }
     }

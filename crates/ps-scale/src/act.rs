@@ -83,6 +83,9 @@ fn converge(app: &AppName, lock: Option<&AppLock>, args: &Args) -> Result<Outcom
     let program = lifecycle();
     let mut command = Command::new(&program);
     command.arg("converge").arg(app.as_str()).envs(lock.map(AppLock::token)).stdin(Stdio::null());
+    if args.require.is_some() {
+        command.args(["--require", "zero-failed"]);
+    }
     if args.quiet {
         command.env("DOKKU_QUIET_OUTPUT", "1");
     }
@@ -98,9 +101,12 @@ fn converge(app: &AppName, lock: Option<&AppLock>, args: &Args) -> Result<Outcom
     if ended.success() {
         return Ok(Outcome::Done);
     }
+    let lack = match args.require {
+        Some(_) => "its instances do not match it yet, or connections have failed, as was said",
+        None => "its instances do not match it yet",
+    };
     let message = format!(
-        "the formation of {app} is stored, but its instances do not match it yet: run the same command again, or \
-         see ps-lifecycle status {app}"
+        "the formation of {app} is stored, but {lack}: run the same command again, or see ps-lifecycle status {app}"
     );
     Err(Refusal { status: status_of(ended), message }.into())
 }

@@ -1,6 +1,6 @@
 //! The command line of `ps-scale`. Nothing is read or changed here.
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use crate::format::Format;
 
@@ -59,6 +59,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) quiet: bool,
 
+    /// zero-failed: exit status 1 if a connection to the app's address has failed while its instances were changed
+    #[arg(long, value_enum, value_name = "zero-failed", hide_possible_values = true)]
+    pub(crate) require: Option<Requirement>,
+
     /// How long to wait while another program changes the app; 0: do not wait
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) wait: u64,
@@ -66,6 +70,13 @@ pub(crate) struct Args {
     /// Answer a trigger of Dokku; its arguments follow (see the manual)
     #[arg(long, value_name = "TRIGGER", hide_short_help = true)]
     pub(crate) from_trigger: Option<String>,
+}
+
+/// What a change is to hold to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Requirement {
+    /// No connection was refused, cut or lost.
+    ZeroFailed,
 }
 
 impl Args {

@@ -44,11 +44,23 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
     if args.dry_run {
         return dry_run::change(world, app, &before, &expected, args);
     }
+    refuse_without_address(world, app, args)?;
     if !world.inside_dokku() {
         refuse_elsewhere(world, app, args)?;
         announce(world, app, args)?;
     }
     store_and_act(world, app, args, &change)
+}
+
+/// Refuses to promise anything of an app whose clients talk to its instances, or to Dokku's proxies: nobody counts what they see.
+fn refuse_without_address(world: &World, app: &AppName, args: &Args) -> Result<()> {
+    if args.require.is_none() || !ps_release::addresses(world, app)?.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::usage(format!(
+        "{app} has no address, so nobody counts what its clients see: give it one with ps-lifecycle deploy {app} --listen, or leave \
+         --require away"
+    )))
 }
 
 /// Does a change, and has the journal of the app tell of it.

@@ -123,8 +123,8 @@ impl Address {
             }
         };
         let led = led.map_err(|reason| failed(format!("lead the clients of {}", app.name), &reason))?;
-        if let Some(said) = said(&led) {
-            (requester.tell)(Progress::Note(said));
+        if let Some(receipt) = led.receipt {
+            (requester.tell)(Progress::Receipt(receipt));
         }
         Ok(())
     }
@@ -226,9 +226,4 @@ pub(crate) fn backends(
 /// The engine gives a container that it starts again another address perhaps; one that does not run at this moment has none.
 fn ip(container: &Container, recorded: Option<&str>) -> Option<IpAddr> {
     container.ip.as_deref().or(recorded)?.parse().ok()
-}
-
-/// What it has meant for clients, if any has come.
-pub(crate) fn said(led: &Led) -> Option<String> {
-    led.receipt.as_ref().filter(|receipt| !receipt.is_empty()).map(ToString::to_string)
 }

@@ -65,6 +65,7 @@ pub(crate) struct Executor<'a> {
 }
 
 /// The result of an operation that was waited for.
+#[expect(clippy::large_enum_variant, reason = "one lives until it is taken in, a moment later")]
 enum Answer {
     OfAction(Done),
     OfLook(Result<Sight, Fault>),
@@ -352,6 +353,9 @@ impl<'a> Executor<'a> {
         }
         if let Some(note) = done.note {
             (requester.tell)(Progress::Note(note));
+        }
+        if let Some(receipt) = done.receipt {
+            (requester.tell)(Progress::Receipt(*receipt));
         }
         if let Some(clients) = &mut self.clients {
             clients.are_behind |= done.has_recorded;

@@ -14,7 +14,7 @@ use ps_scheduler::{Progress, Requester};
 use ps_service::Led;
 use ps_triggers::Triggers;
 
-use crate::address::{self, Address, Leading};
+use crate::address::{Address, Leading};
 use crate::app::App;
 use crate::containers::{Containers, Done};
 
@@ -212,12 +212,12 @@ impl Patience {
 
     /// Says what became of leading them.
     async fn note(&self, leading: Leading, goes: bool) -> Done {
-        let note = match self.wait_for(leading, goes).await {
-            None => None,
-            Some(Ok(led)) => address::said(&led),
-            Some(Err(reason)) => Some(format!("{UNLED}: {reason}")),
+        let (note, receipt) = match self.wait_for(leading, goes).await {
+            None => (None, None),
+            Some(Ok(led)) => (None, led.receipt.map(Box::new)),
+            Some(Err(reason)) => (Some(format!("{UNLED}: {reason}")), None),
         };
-        Done { note, ..Done::default() }
+        Done { note, receipt, ..Done::default() }
     }
 
     fn give_up(&self, reason: &str) {

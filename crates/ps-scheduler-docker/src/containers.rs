@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use balance::Receipt;
 use formation::{Exit, RestartPolicy, Slot};
 use futures_util::{StreamExt, stream};
 use ps_apps::{InstanceFiles, InstanceRecord};
@@ -72,6 +73,8 @@ pub(crate) struct Done {
     pub(crate) ended: Option<(Run, Option<Exit>)>,
     /// A note for people.
     pub(crate) note: Option<String>,
+    /// What it has meant for clients.
+    pub(crate) receipt: Option<Box<Receipt>>,
     /// Set if the engine did not answer.
     pub(crate) silence: Option<Fault>,
     /// Whether it has changed what is recorded of the app.

@@ -100,8 +100,8 @@ fn until_over<'a>(
     let mut asked_at = Instant::now();
     loop {
         if let Some(report) = follower.rollout.take_if(|report| report.outcome.is_some()) {
-            if let Some(receipt) = report.receipt.as_ref().filter(|receipt| !receipt.is_empty()) {
-                (requester.tell)(Progress::Note(receipt.to_string()));
+            if let Some(receipt) = &report.receipt {
+                (requester.tell)(Progress::Receipt(receipt.clone()));
             }
             return Ok(Some(report));
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use balance::Receipt;
 use formation::{AppName, Exit, Slot, State, Stream, Which};
 use ps_rollout::{Fate, Strategy};
 
@@ -215,6 +216,8 @@ pub enum Progress {
         /// What it waits for, or why it ended: a phrase for people.
         note: Option<String>,
     },
+    /// What a rollout of an app with an address has meant for its clients, once it is over.
+    Receipt(Receipt),
     /// What has come of each slot in a rollout whose error does not say it, such as [`Error::Cancelled`].
     Fates(BTreeMap<Slot, Fate>),
     /// From now on until [`Progress::Alone`] hooks write to the terminal themselves.

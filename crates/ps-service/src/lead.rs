@@ -3,8 +3,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use balance::Receipt;
 use ps_scheduler::Error;
-use ps_supervisor::{Backend, Message, Receipt, Request};
+use ps_supervisor::{Backend, Message, Request};
 
 use crate::service::{Service, backend};
 

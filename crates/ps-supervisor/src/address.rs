@@ -21,7 +21,6 @@ pub(crate) use balance::{Balance, Heard};
 pub use led::{Backend, leads_elsewhere};
 pub(crate) use led::{Led, is_kept as has_led};
 pub(crate) use numbers::Count;
-pub use numbers::Receipt;
 use sockets::Sockets;
 pub use sockets::refusal;
 pub(crate) use table::{Settled, Table, Who, id as backend_id};

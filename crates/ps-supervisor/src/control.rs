@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use balance::Receipt;
 use formation::Slot;
 use serde::{Deserialize, Serialize};
 
-use crate::address::{Backend, Receipt};
+use crate::address::Backend;
 use crate::build::Build;
 use crate::rollout::Report;
 use crate::spec::Spec;

@@ -13,6 +13,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use balance::Receipt;
 use durable::ReadError;
 use formation::Slot;
 use ps_rollout::{Action, Change, Event, Plan, Present, Rollout, Rules, Run, TypePlan};
@@ -20,7 +21,6 @@ use rustix::time::ClockId;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::address::Receipt;
 use crate::health::{Health, Ready};
 use crate::layout::MAX_FILE_BYTES;
 use crate::revision::{self, Next};

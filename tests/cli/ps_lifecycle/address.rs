@@ -1,9 +1,12 @@
 //! `deploy --listen`: an app is reached at one address, whatever happens to its instances behind it.
 
+use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
 
 use crate::asking::{Clients, ask, found, is_closed, kill, kill_supervisors, some_address};
 use crate::home::{Home, eventually, listening};
+use crate::program::Ran;
 
 const WEB: &str = "web: exec faultapp --listen\n";
 #[test]
@@ -20,10 +23,7 @@ fn no_request_fails_while_releases_counts_and_supervisors_change_behind_the_addr
     clients.go_on(20);
     let before = home.pids("shop");
     let ran = home.run(&deploy);
-    assert!(
-        ran.stderr.contains("connections: ") && ran.stderr.contains("new ones, none failed\n"),
-        "{ran:?}"
-    );
+    assert!(ran.stderr.contains("connections: ") && ran.stderr.contains(", none failed\n"), "{ran:?}");
     clients.go_on(20);
     assert!(home.pids("shop").values().all(|pid| !before.values().any(|old| old == pid)), "all are new");
     home.does(&["ps-lifecycle", "restart", "shop"]);
@@ -194,6 +194,84 @@ fn status_says_first_where_the_app_is_reached_and_how_many_connections_are_open(
     );
     home.does(&["ps-lifecycle", "stop", "shop"]);
     assert_eq!(first(), Some(format!("shop has the address {address}, and nothing runs there")));
+}
+
+/// The receipts among the events of a verb.
+fn receipts(ran: &Ran) -> Vec<serde_json::Value> {
+    ran.rows().into_iter().filter(|row| row["phase"] == "receipt").collect()
+}
+
+#[test]
+fn a_receipt_stands_in_events_and_in_the_journal_and_zero_failed_decides_the_exit_status() {
+    let _listening = listening();
+    let (home, address) = reached();
+    let clients = Clients::of(address);
+    clients.go_on(20);
+    let restart = ["ps-lifecycle", "restart", "shop", "--require", "zero-failed"];
+    let ran = home.run(&[&restart[..], &["--format", "json"]].concat());
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let [row] = &receipts(&ran)[..] else { panic!("one receipt: {ran:?}") };
+    let receipt = &row["receipt"];
+    let counted =
+        receipt["before"].as_u64().zip(receipt["after"].as_u64()).map(|(before, after)| before + after);
+    assert_eq!(
+        (row["outcome"].as_str(), receipt["releases"][0]["connections"].as_u64()),
+        (Some("done"), counted),
+        "{row}"
+    );
+    assert!(counted > Some(0) && receipt["is_whole"] == true, "{row}");
+    let journal = fs::read_to_string(home.path("lib/data/formation/shop/journal")).expect("it has one");
+    let noted: Vec<serde_json::Value> = journal
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .filter(|entry: &serde_json::Value| entry["event"] == "receipt")
+        .collect();
+    let last = noted.last().expect("it is noted");
+    assert_eq!([&last["before"], &last["after"]], [&receipt["before"], &receipt["after"]], "{last}");
+    home.does(&["ps-scale", "shop", "web=3", "--require", "zero-failed"]);
+    assert_eq!(clients.end(), Vec::<String>::new());
+}
+
+#[test]
+fn a_rollout_that_loses_connections_is_status_1_where_none_may_fail_and_done_otherwise() {
+    let _listening = listening();
+    let (home, address) = reached();
+    let _open = TcpStream::connect(address).expect("it is there");
+    let ran = thread::scope(|scope| {
+        // The old instances are only let go once the connection has ended, which it does with ps-balance.
+        let kills = scope.spawn(|| {
+            eventually("new instances are beside the old ones", || {
+                let rows = home.status("shop");
+                if rows.len() > 2 { Ok(()) } else { Err(format!("{rows:?}")) }
+            });
+            kill(|| found(&home, "ps-balance "));
+        });
+        let ran = home.run(&["ps-lifecycle", "restart", "shop", "--require", "zero-failed"]);
+        kills.join().expect("it kills");
+        ran
+    });
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("shop was changed, but not without a failed connection: "), "{ran:?}");
+    assert!(ask(address, "/pid").is_ok(), "the new instances are there all the same");
+}
+
+#[test]
+fn nothing_is_promised_of_an_app_without_an_address() {
+    let _listening = listening();
+    let home = Home::as_installed();
+    let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &home.source("shop", WEB)];
+    let required = ["--listen", "none", "--require", "zero-failed"];
+    let refused = home.run(&[&deploy[..], &required].concat());
+    assert!(refused.status == Some(2) && refused.stderr.contains("shop has no address"), "{refused:?}");
+    home.does(&[&deploy[..], &["--listen", "none"]].concat());
+    for words in [
+        &["ps-lifecycle", "restart", "shop"][..],
+        &["ps-lifecycle", "rollback", "shop"],
+        &["ps-scale", "shop", "web=2"],
+    ] {
+        let refused = home.run(&[words, &["--require", "zero-failed"]].concat());
+        assert!(refused.status == Some(2) && refused.stderr.contains("shop has no address"), "{refused:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Verbs about the releases that are kept of an app.
 
-use super::TellingArgs;
+use super::{RequireArgs, TellingArgs};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RollbackArgs {
@@ -9,6 +9,8 @@ pub(crate) struct RollbackArgs {
     /// The number of the release; without it the one before the release that runs
     #[arg(long, value_name = "N")]
     pub(crate) to: Option<u64>,
+    #[command(flatten)]
+    pub(crate) require: RequireArgs,
     #[command(flatten)]
     pub(crate) telling: TellingArgs,
 }

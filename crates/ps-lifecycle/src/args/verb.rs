@@ -5,8 +5,8 @@ use clap::Subcommand;
 
 use super::{
     AppsArgs, BootArgs, ConvergeArgs, DeployArgs, DestroyArgs, EnterArgs, FinishArgs, InspectArgs, LogsArgs,
-    MendArgs, ProcessesArgs, ReleasesArgs, RestoreArgs, RetireArgs, RollbackArgs, RunArgs, SignalArgs,
-    SnapshotArgs, StatusArgs, TagArgs, TagsArgs, TargetArgs, WatchArgs,
+    MendArgs, ProcessesArgs, ReleasesArgs, RestartArgs, RestoreArgs, RetireArgs, RollbackArgs, RunArgs,
+    SignalArgs, SnapshotArgs, StatusArgs, TagArgs, TagsArgs, TargetArgs, WatchArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -34,7 +34,7 @@ pub(crate) enum Verb {
     /// Stops instances: SIGTERM to the whole process tree, SIGKILL after the grace period
     Stop(TargetArgs),
     /// Replaces running instances by new ones of the same release
-    Restart(TargetArgs),
+    Restart(RestartArgs),
     /// Deploys the source of the last deploy again
     Rebuild(AppsArgs),
     /// Starts the apps that ran before a reboot; apps that were stopped by hand stay stopped
@@ -159,11 +159,8 @@ impl Verb {
     /// Whether stdout is for a script that reads JSON, so that nothing is said there about what is done.
     pub(crate) fn prints_json(&self) -> bool {
         match self {
-            Self::Start(args)
-            | Self::Stop(args)
-            | Self::Restart(args)
-            | Self::Reset(args)
-            | Self::Reload(args) => args.all.json,
+            Self::Start(args) | Self::Stop(args) | Self::Reset(args) | Self::Reload(args) => args.all.json,
+            Self::Restart(args) => args.target.all.json,
             Self::Rebuild(args) => args.all.json,
             Self::Restore(args) => args.all.json,
             _ => false,

@@ -31,7 +31,8 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
     let ended = match verb {
         Verb::Start(args) => start::run(session, args),
         Verb::Stop(args) => stop::run(session, args),
-        Verb::Restart(args) | Verb::Reload(args) => restart::run(session, args),
+        Verb::Restart(args) => restart::run(session, &args.target),
+        Verb::Reload(args) => restart::run(session, args),
         Verb::Rebuild(args) => rebuild::run(session, args),
         Verb::Restore(args) => restore::run(session, args),
         Verb::Retire(args) => retire::run(session, args),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use balance::Receipt;
 use formation::{Exit, Slot, State};
 use ps_rollout::Fate;
 use ps_rows::Phase;
@@ -60,6 +61,7 @@ pub(super) struct Turn {
     pub(super) outcome: Option<&'static str>,
     pub(super) took: Duration,
     pub(super) reason: Option<String>,
+    pub(super) receipt: Option<Receipt>,
 }
 
 impl Board {
@@ -100,6 +102,7 @@ impl Board {
             Progress::Ended(slot, exit) => self.has_ended(slot, None, exit.map(in_words), now),
             Progress::Now { slot, run, state, note } => self.see(slot, *run, *state, note.clone(), now),
             Progress::Fates(fates) => return self.fates(fates, now),
+            Progress::Receipt(receipt) => Some(self.receipt(receipt, now)),
             Progress::Aside | Progress::Alone => None,
         };
         turn.into_iter().collect()
@@ -206,7 +209,14 @@ impl Board {
 
     fn said(&self, phase: Phase, text: &str, now: Instant) -> Turn {
         let reason = Some(text.to_owned());
-        Turn { slot: None, run: None, phase, outcome: None, took: now - self.began, reason }
+        let (slot, run, outcome, receipt) = Default::default();
+        Turn { slot, run, phase, outcome, took: now - self.began, reason, receipt }
+    }
+
+    fn receipt(&self, receipt: &Receipt, now: Instant) -> Turn {
+        let outcome = Some(if receipt.has_none_failed() { "done" } else { "failed" });
+        let said = self.said(Phase::Receipt, &receipt.to_string(), now);
+        Turn { outcome, receipt: Some(receipt.clone()), ..said }
     }
 
     /// What has come of a rollout.
@@ -287,7 +297,8 @@ impl Board {
 
 impl Turn {
     fn of(slot: &Slot, phase: Phase, took: Duration) -> Self {
-        Self { slot: Some(slot.clone()), run: None, phase, outcome: None, took, reason: None }
+        let (run, outcome, reason, receipt) = Default::default();
+        Self { slot: Some(slot.clone()), run, phase, outcome, took, reason, receipt }
     }
 }
 

@@ -2,63 +2,9 @@
 //! them. Pure: it is told what `ps-balance` says.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use balance::wire::{Drained, Numbers};
-use serde::{Deserialize, Serialize};
-
-/// What a rollout has meant for clients.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Receipt {
-    /// Connections, since the rollout began, to runs that were there before.
-    pub before: u64,
-    /// Connections to runs that came in.
-    pub after: u64,
-    /// Connections that no run took.
-    pub refused: u64,
-    /// By run: how many connections were open when its time to end them was up.
-    pub cut: BTreeMap<String, u64>,
-    /// Whether `ps-balance` was there from the beginning to the end: else what it had counted is missing, and its connections were lost.
-    pub is_whole: bool,
-}
-
-impl Receipt {
-    /// How many connections were cut, of all runs.
-    fn cut_in_all(&self) -> u64 {
-        self.cut.values().sum()
-    }
-
-    /// Whether no connection failed.
-    fn has_none_failed(&self) -> bool {
-        self.is_whole && self.refused == 0 && self.cut_in_all() == 0
-    }
-
-    /// Whether there is nothing to say: no client has come.
-    pub fn is_empty(&self) -> bool {
-        self.has_none_failed() && self.before + self.after == 0
-    }
-}
-
-/// `connections: 20 to earlier instances, 30 to new ones, 1 refused, 3 cut (web.1@1: 3)`.
-impl fmt::Display for Receipt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "connections: {} to earlier instances, {} to new ones, ", self.before, self.after)?;
-        if self.has_none_failed() {
-            return f.write_str("none failed");
-        }
-        write!(f, "{} refused, {} cut", self.refused, self.cut_in_all())?;
-        if !self.cut.is_empty() {
-            let cut: Vec<String> = self.cut.iter().map(|(run, count)| format!("{run}: {count}")).collect();
-            write!(f, " ({})", cut.join(", "))?;
-        }
-        if self.is_whole {
-            Ok(())
-        } else {
-            f.write_str("; ps-balance ended meanwhile, and what it had counted is missing")
-        }
-    }
-}
+use balance::{OfRelease, Receipt};
 
 /// What is counted of one rollout.
 #[derive(Debug, Default)]
@@ -67,6 +13,7 @@ pub(crate) struct Count {
     start: Option<Counted>,
     now: Counted,
     cut: BTreeMap<String, u64>,
+    drained: u64,
     /// How many answers are awaited.
     awaited: u32,
     was_lost: bool,
@@ -76,6 +23,8 @@ pub(crate) struct Count {
 struct Counted {
     refused: u64,
     connections: BTreeMap<String, u64>,
+    /// The release of each run.
+    releases: BTreeMap<String, u64>,
 }
 
 impl Count {
@@ -106,7 +55,7 @@ impl Count {
     pub(crate) fn heard(&mut self, numbers: Numbers) {
         self.awaited = self.awaited.saturating_sub(1);
         for backend in numbers.backends {
-            self.count(backend.id, backend.connections);
+            self.count(backend.id, backend.release, backend.connections);
         }
         self.now.refused = self.now.refused.max(numbers.refused);
         if self.start.is_none() {
@@ -119,10 +68,14 @@ impl Count {
         if drained.cut > 0 {
             self.cut.insert(drained.id.clone(), drained.cut);
         }
-        self.count(drained.id.clone(), drained.connections);
+        self.drained += drained.drained;
+        self.count(drained.id.clone(), drained.release, drained.connections);
     }
 
-    fn count(&mut self, id: String, connections: u64) {
+    fn count(&mut self, id: String, release: Option<u64>, connections: u64) {
+        if let Some(release) = release {
+            self.now.releases.insert(id.clone(), release);
+        }
         let known = self.now.connections.entry(id).or_default();
         *known = connections.max(*known);
     }
@@ -137,14 +90,21 @@ impl Count {
         let start = self.start.clone().unwrap_or_default();
         let mut receipt = Receipt {
             refused: self.now.refused.saturating_sub(start.refused),
+            drained: self.drained,
             cut: self.cut.clone(),
             is_whole: !self.was_lost && self.start.is_some(),
             ..Receipt::default()
         };
+        let mut releases: BTreeMap<u64, u64> = BTreeMap::new();
         for (id, connections) in &self.now.connections {
             let since = connections.saturating_sub(start.connections.get(id).copied().unwrap_or(0));
             *(if is_new(id) { &mut receipt.after } else { &mut receipt.before }) += since;
+            if let Some(release) = self.now.releases.get(id) {
+                *releases.entry(*release).or_default() += since;
+            }
         }
+        let of_one = |(release, connections)| OfRelease { release, connections };
+        receipt.releases = releases.into_iter().map(of_one).collect();
         receipt
     }
 }
@@ -158,7 +118,7 @@ mod tests {
     fn numbers(refused: u64, backends: &[(&str, u64)]) -> Numbers {
         let of_one = |(id, connections): &(&str, u64)| BackendNumbers {
             id: (*id).to_owned(),
-            release: None,
+            release: Some(if *id == "web.1@1" { 3 } else { 4 }),
             connections: *connections,
             open: 0,
             failed: 0,
@@ -170,7 +130,7 @@ mod tests {
     }
 
     fn drained(id: &str, connections: u64, cut: u64) -> Drained {
-        Drained { id: id.to_owned(), connections, cut }
+        Drained { id: id.to_owned(), connections, drained: 2, cut, release: Some(3) }
     }
 
     #[test]
@@ -186,6 +146,8 @@ mod tests {
         let receipt = count.receipt(|id| id == "web.1@2");
         assert_eq!((receipt.before, receipt.after, receipt.refused), (20, 30, 0));
         assert!(receipt.has_none_failed(), "{receipt:?}");
+        let releases: Vec<_> = receipt.releases.iter().map(|it| (it.release, it.connections)).collect();
+        assert_eq!((releases, receipt.drained), (vec![(3, 20), (4, 30)], 2));
     }
 
     #[test]
@@ -200,7 +162,7 @@ mod tests {
         assert!(!receipt.has_none_failed());
         assert_eq!(
             receipt.to_string(),
-            "connections: 1 to earlier instances, 1 to new ones, 1 refused, 3 cut (web.1@1: 3)"
+            "connections: 1 to earlier instances, 1 to new ones, 2 drained, 1 refused, 3 cut (web.1@1: 3)"
         );
     }
 

@@ -1,9 +1,9 @@
 //! The progress of a rollout, as it is reported to clients.
 
+use balance::Receipt;
 use ps_rollout::{Outcome, State};
 use serde::{Deserialize, Serialize};
 
-use crate::address::Receipt;
 use crate::status::Status;
 
 /// The current state of a rollout.

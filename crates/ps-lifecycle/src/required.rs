@@ -1,0 +1,76 @@
+//! `--require zero-failed`: whether clients noticed a rollout decides about the exit status.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::Result;
+use balance::Receipt;
+use formation::{Addresses, AppName};
+use ps_apps::World;
+use ps_cli::exit::Refusal;
+
+use crate::args::{Requirement, Verb};
+
+/// What a verb is to hold to, and what its rollouts have meant for clients so far.
+#[derive(Debug, Default)]
+pub(crate) struct Required {
+    requirement: Option<Requirement>,
+    failed: Mutex<BTreeMap<AppName, Receipt>>,
+}
+
+impl Required {
+    pub(crate) fn of(verb: &Verb) -> Self {
+        Self { requirement: verb.requirement(), ..Self::default() }
+    }
+
+    /// Refuses to promise anything of an app whose clients talk to its instances themselves: nobody counts what they see.
+    /// `given` is the address that this verb gives it.
+    pub(crate) fn check(&self, world: &World, app: &AppName, given: Option<&Addresses>) -> Result<()> {
+        if self.requirement.is_none() {
+            return Ok(());
+        }
+        let has_address = match given {
+            Some(given) => !given.is_empty(),
+            None => !ps_release::addresses(world, app)?.is_empty(),
+        };
+        if has_address {
+            return Ok(());
+        }
+        Err(Refusal::usage(format!(
+            "{app} has no address, so nobody counts what its clients see: give it one with --listen, or leave --require away"
+        )))
+    }
+
+    /// A rollout is over.
+    pub(crate) fn note(&self, app: &AppName, receipt: &Receipt) {
+        if !receipt.has_none_failed() {
+            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            failed.insert(app.clone(), receipt.clone());
+        }
+    }
+
+    /// What a verb has come to, unless clients of the app have failed although none should.
+    pub(crate) fn hold<T>(&self, app: &AppName, done: T) -> Result<T> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        match (self.requirement, failed.get(app)) {
+            (Some(Requirement::ZeroFailed), Some(receipt)) => Err(Refusal::failed(format!(
+                "{app} was changed, but not without a failed connection: {}",
+                receipt.failures()
+            ))),
+            _ => Ok(done),
+        }
+    }
+}
+
+impl Verb {
+    /// What it is to hold to.
+    pub(crate) fn requirement(&self) -> Option<Requirement> {
+        match self {
+            Self::Deploy(args) => args.require.requirement(),
+            Self::Converge(args) => args.require.requirement(),
+            Self::Restart(args) => args.require.requirement(),
+            Self::Rollback(args) => args.require.requirement(),
+            _ => None,
+        }
+    }
+}
