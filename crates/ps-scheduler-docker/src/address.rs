@@ -132,7 +132,7 @@ impl Address {
     /// Everything that was reached there has ended: nobody listens any more. One whose supervisor also keeps processes is left to the
     /// scheduler of these.
     pub(crate) fn close(&self, is_forgotten: bool) -> Result<(), Error> {
-        if self.service.spec_in_force().is_some_and(|spec| !spec.is_of_address()) {
+        if self.is_shared() {
             return Ok(());
         }
         self.service.end_idle();

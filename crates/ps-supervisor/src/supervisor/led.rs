@@ -18,15 +18,16 @@ impl Supervisor {
         backends: Vec<Backend>,
         begins: bool,
     ) -> Result<(), String> {
+        let none = "the app has no address to which clients could come";
         let wanted = self.means.spec.listen.clone();
         if self.is_ending || wanted.is_empty() {
-            return Err("the app has no address to which clients could come".to_owned());
+            return Err(none.to_owned());
         }
         self.listen_beside(&wanted).map_err(|reason| format!("the app is not reached at {reason}"))?;
         if begins {
             self.begin_counting();
         }
-        let Some(address) = &mut self.address else { return Ok(()) };
+        let Some(address) = &mut self.address else { return Err(none.to_owned()) };
         if begins {
             address.led.begin_counting();
         }

@@ -2,16 +2,17 @@
 //! moves from one scheduler to another.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::mpsc;
+use std::thread;
 
 use super::between::{Between, Failure, Fate};
 use super::verbs::{ENGINE, IMAGE, has_engine};
 use crate::asking::{Clients, ask, found, is_closed, kill, some_address};
 use crate::engine::{containers, name};
-use crate::home::{Home, SOON, listening};
+use crate::home::{Home, SOON, eventually, listening};
 use crate::registry::docker;
 
 /// It answers with the id of its container.
@@ -97,10 +98,7 @@ fn no_request_fails_while_containers_counts_and_supervisors_change_behind_the_ad
     clients.go_on(20);
     let before = shop.ids();
     let ran = shop.home.run(&shop.deploy(&[]));
-    assert!(
-        ran.stderr.contains("connections: ") && ran.stderr.contains("new ones, none failed\n"),
-        "{ran:?}"
-    );
+    assert!(ran.stderr.contains("connections: ") && ran.stderr.contains(", none failed\n"), "{ran:?}");
     clients.go_on(20);
     assert!(shop.ids().iter().all(|id| !before.contains(id)), "all are new");
     shop.does("restart");
@@ -121,6 +119,33 @@ fn no_request_fails_while_containers_counts_and_supervisors_change_behind_the_ad
     shop.home.does(&["ps-lifecycle", "stop", &shop.app, "web.1"]);
     clients.go_on(20);
     assert_eq!(clients.end(), NOTHING);
+}
+
+#[test]
+fn a_restart_in_which_clients_lose_connections_is_status_1_where_none_may_fail() {
+    if !has_engine() {
+        return;
+    }
+    let shop = Reached::new("required");
+    let _open = TcpStream::connect(shop.address).expect("it is there");
+    let ran = thread::scope(|scope| {
+        // The old containers only end once the connection has ended, which it does with ps-balance.
+        let kills = scope.spawn(|| {
+            eventually("new containers are beside the old ones", || {
+                let ids = shop.ids();
+                if ids.len() > 2 { Ok(()) } else { Err(format!("{ids:?}")) }
+            });
+            kill(|| found(&shop.home, "ps-balance "));
+        });
+        let ran = shop.home.run(&["ps-lifecycle", "restart", &shop.app, "--require", "zero-failed"]);
+        kills.join().expect("it kills");
+        ran
+    });
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("was changed, but not without a failed connection: "), "{ran:?}");
+    shop.home.does(&["ps-lifecycle", "restart", &shop.app, "--require", "zero-failed"]);
+    assert!(ask(shop.address, "/pid").is_ok(), "the new containers are there all the same");
+    shop.does("destroy");
 }
 
 #[test]

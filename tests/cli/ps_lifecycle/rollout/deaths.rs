@@ -7,6 +7,7 @@ use super::{
     Fact, NEXT, WEB, go_on, held, hold, is_whole, kill, revision, running, service, signal_supervisor,
 };
 use crate::home::{Home, eventually};
+use crate::program::Running;
 
 const FACTS: [Fact; 5] = [Fact::Submitted, Fact::Taken, Fact::Beside, Fact::Moved, Fact::Committed];
 
@@ -14,18 +15,24 @@ fn kill_supervisor(home: &Home) {
     signal_supervisor(home, Signal::KILL);
 }
 
+/// A deploy of what is held, in which this fact has come.
+fn deploying(home: &Home, next: &str, fact: Fact) -> Running {
+    let before = revision(home);
+    hold(next);
+    let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", next]);
+    if fact.is_of_the_ready() {
+        go_on(next);
+    }
+    fact.comes(home, before);
+    deploy
+}
+
 #[test]
 fn a_deploy_that_is_killed_at_any_step_is_finished_or_put_back_and_the_same_verb_ends_as_wanted() {
     let home = Home::running("shop", WEB, &[]);
     let (first, next) = (home.source("first", WEB), held(&home, "next", NEXT));
     for fact in FACTS {
-        let before = revision(&home);
-        hold(&next);
-        let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
-        if fact.is_of_the_ready() {
-            go_on(&next);
-        }
-        fact.comes(&home, before);
+        let deploy = deploying(&home, &next, fact);
         kill(deploy);
         go_on(&next);
         home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
@@ -72,13 +79,7 @@ fn a_supervisor_that_is_killed_at_any_step_is_succeeded_by_one_that_goes_on() {
     let home = Home::running("shop", WEB, &[]);
     let (first, next) = (home.source("first", WEB), held(&home, "next", NEXT));
     for fact in [Fact::Taken, Fact::Beside, Fact::Moved, Fact::Committed] {
-        let before = revision(&home);
-        hold(&next);
-        let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
-        if fact.is_of_the_ready() {
-            go_on(&next);
-        }
-        fact.comes(&home, before);
+        let deploy = deploying(&home, &next, fact);
         kill_supervisor(&home);
         go_on(&next);
         let ran = deploy.ended();
@@ -95,13 +96,7 @@ fn where_program_and_supervisor_are_killed_the_next_verb_ends_as_wanted() {
     let home = Home::running("shop", WEB, &[]);
     let (first, next) = (home.source("first", WEB), held(&home, "next", NEXT));
     for fact in [Fact::Taken, Fact::Beside, Fact::Moved] {
-        let before = revision(&home);
-        hold(&next);
-        let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
-        if fact.is_of_the_ready() {
-            go_on(&next);
-        }
-        fact.comes(&home, before);
+        let deploy = deploying(&home, &next, fact);
         kill(deploy);
         kill_supervisor(&home);
         // What was recorded before is what counts: the deploy never said that it was done.
