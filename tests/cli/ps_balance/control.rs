@@ -26,7 +26,7 @@ fn a_backend_that_is_drained_keeps_its_connections_and_is_told_when_the_last_has
     assert_eq!(line(&mut present), "old");
     drop(present);
     let drained = supervisor.hear_of("drained");
-    assert_eq!(drained, json!({"id": "web.1/1", "connections": 1, "cut": 0}));
+    assert_eq!(drained, json!({"id": "web.1/1", "connections": 1, "drained": 1, "cut": 0, "release": 1}));
 }
 
 #[test]
@@ -41,7 +41,10 @@ fn what_outlives_the_drain_limit_is_cut_and_counted() {
         assert_eq!(line(client), "there");
     }
     supervisor.say(&json!({"set": {"revision": 2, "drain_seconds": 1, "backends": []}}));
-    assert_eq!(supervisor.hear_of("drained"), json!({"id": "web.1/1", "connections": 3, "cut": 3}));
+    assert_eq!(
+        supervisor.hear_of("drained"),
+        json!({"id": "web.1/1", "connections": 3, "drained": 0, "cut": 3, "release": 1})
+    );
     for client in &mut clients {
         let ended = client.read(&mut [0]);
         assert!(ended.is_err() || ended.is_ok_and(|read| read == 0));

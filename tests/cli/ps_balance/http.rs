@@ -147,8 +147,12 @@ fn a_websocket_goes_both_ways_and_counts_until_it_ends() {
     }
     assert_eq!(supervisor.numbers()["backends"][0]["open"], 2);
     supervisor.say(&json!({"set": {"revision": 2, "drain_seconds": 1, "backends": []}}));
+    supervisor.hear_of("applied");
     drop(clients.pop());
-    assert_eq!(supervisor.hear_of("drained"), json!({"id": "web.1", "connections": 2, "cut": 1}));
+    assert_eq!(
+        supervisor.hear_of("drained"),
+        json!({"id": "web.1", "connections": 2, "drained": 1, "cut": 1, "release": 1})
+    );
 }
 
 #[test]

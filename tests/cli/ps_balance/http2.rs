@@ -373,7 +373,10 @@ fn a_drain_cuts_the_requests_of_its_backend_and_no_other_one_of_the_same_client(
     asked(&mut supervisor, 1);
     let web = backend("web.2", &slow, "ready");
     supervisor.say(&json!({"set": {"revision": 3, "drain_seconds": 1, "backends": [web]}}));
-    assert_eq!(supervisor.hear_of("drained"), json!({"id": "web.1", "connections": 1, "cut": 1}));
+    assert_eq!(
+        supervisor.hear_of("drained"),
+        json!({"id": "web.1", "connections": 1, "drained": 0, "cut": 1, "release": 1})
+    );
     let frame = client.hear_of(&[RESET, HEADERS, GOAWAY]).expect("the request is ended");
     assert_eq!((frame.kind, frame.stream), (RESET, 1));
     go.send(()).expect("it waits");
