@@ -222,6 +222,11 @@ impl Carried {
         if self.is_over() { Ok(()) } else { self.next.write_again(service) }
     }
 
+    /// Whether the new revision leaves this slot empty because a person has stopped it.
+    pub(crate) fn leaves_empty(&self, slot: &Slot) -> bool {
+        self.next.spec.stopped.contains(slot)
+    }
+
     /// Remembers the status of a new run that failed, for the report.
     pub(crate) fn note_failed(&mut self, status: Status) {
         if !self.failed.iter().any(|failed| failed.slot == status.slot) {

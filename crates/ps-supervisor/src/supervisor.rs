@@ -414,7 +414,11 @@ impl Supervisor {
             if let Some(status) = seat.take_change_beside() {
                 self.server.tell(&Message::Run(status));
             }
-            if seat.is_at_rest() && !wanted.contains(slot) && !self.means.spec.stopped.contains(slot) {
+            // A slot that only the next revision has may be stopped already: what says so is its seat.
+            let carried = self.rollout.as_ref().filter(|carried| !carried.is_concluded);
+            let stays = self.means.spec.stopped.contains(slot)
+                || carried.is_some_and(|carried| carried.leaves_empty(slot));
+            if seat.is_at_rest() && !wanted.contains(slot) && !stays {
                 gone.push(slot.clone());
             }
         }
