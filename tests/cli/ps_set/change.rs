@@ -1,7 +1,7 @@
 //! Setting a property and clearing it.
 
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use ps_apps::World;
 
@@ -188,4 +188,13 @@ fn writers_of_different_properties_disturb_nobody() {
         assert_eq!(stored(&place, "box", property).as_deref(), Some(value));
     }
     assert_eq!(stored(&place, "box", "scale").as_deref(), Some("web=1\n"));
+}
+
+#[test]
+fn the_first_thing_that_is_set_on_a_machine_makes_the_root_it_is_stored_in() {
+    let place = boxed();
+    fs::remove_dir_all(place.lib()).expect("a root that may be missing");
+    let ran = set(&place, &["--global", "stop-timeout-seconds", "60"]);
+    assert_eq!((ran.status, &*ran.stderr), (0, "=====> Setting stop-timeout-seconds to 60\n"));
+    assert_eq!(set(&place, &["--get", "box", "stop-timeout-seconds"]).stdout, "60\n");
 }
