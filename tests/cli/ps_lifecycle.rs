@@ -31,6 +31,8 @@ mod deploy;
 mod descriptors;
 #[path = "ps_lifecycle/disk.rs"]
 mod disk;
+#[path = "ps_lifecycle/doctor.rs"]
+mod doctor;
 #[path = "ps_lifecycle/drift.rs"]
 mod drift;
 #[path = "ps_lifecycle/dry_run.rs"]

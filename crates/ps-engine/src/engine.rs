@@ -68,6 +68,15 @@ pub struct Engine {
     trust: Trust,
 }
 
+/// Which engine answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Its version, such as `20.10.24`.
+    pub version: String,
+    /// How it stands in a swarm, in the engine's words: `active`, `inactive`, `locked`, `pending`, `error`.
+    pub swarm: Option<String>,
+}
+
 impl Engine {
     /// Prepares to talk to the engine at `socket`. Nothing is sent yet.
     pub fn new(socket: PathBuf) -> Result<Self, Fault> {
@@ -199,6 +208,13 @@ impl Engine {
         let archive = bollard::body_full(archive.to_vec().into());
         let progress = self.docker.create_image(Some(options), Some(archive), None);
         self.within("make an image", HEAVY, progress.try_for_each(|_| std::future::ready(Ok(())))).await
+    }
+
+    /// Which engine it is.
+    pub async fn facts(&self) -> Result<Facts, Fault> {
+        let info = self.within("describe the engine", SHORT, self.docker.info()).await?;
+        let swarm = info.swarm.and_then(|swarm| swarm.local_node_state).map(|state| state.to_string());
+        Ok(Facts { version: info.server_version.unwrap_or_else(|| "unknown".to_owned()), swarm })
     }
 
     /// How many CPUs it can give containers.

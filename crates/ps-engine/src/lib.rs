@@ -40,7 +40,7 @@ pub use build::{Build, BuildNews, Builder};
 pub use condition::exit_of;
 pub use container::Container;
 pub use end::End;
-pub use engine::{Engine, Image};
+pub use engine::{Engine, Facts, Image};
 pub use events::Happened;
 pub use exec::Executed;
 pub use fault::{Fault, engine};

@@ -305,6 +305,16 @@ pub(crate) struct BootArgs {
     pub(crate) root: Option<PathBuf>,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Also write what was found, the status, the descriptions and the journals of all apps into this tar file, without secrets
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
+}
+
 /// The actions of `boot`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BootVerb {

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use boot_units::{Content, Init, Piece, pieces};
+use ps_apps::World;
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 
@@ -36,6 +37,23 @@ pub(crate) fn run(session: &Session, args: &BootArgs) -> Result<Outcome> {
         BootVerb::Disable => disable(session, init, &place, &pieces),
         BootVerb::Check => check(&place, &pieces),
     }
+}
+
+/// How what is installed differs from what `enable` would write for the init system of this machine; nothing: it does not.
+pub(crate) fn standing(world: &World) -> Result<(Init, Vec<String>)> {
+    let (init, _) = here::init_system()?;
+    let differences = |watch: bool| -> Result<Vec<String>> {
+        let args = BootArgs { what: BootVerb::Check, init: Some(init), watch, user: None, root: None };
+        let pieces = pieces(init, &here::installation(world, init, &args)?)?;
+        let place = Place { root: None };
+        Ok(pieces.iter().flat_map(|piece| lie::differences(&place, piece)).collect())
+    };
+    let without = differences(false)?;
+    if without.is_empty() || init == Init::Sysv {
+        return Ok((init, without));
+    }
+    let with = differences(true)?;
+    Ok((init, if with.is_empty() { with } else { without }))
 }
 
 fn show(pieces: &[Piece]) -> Result<Outcome> {

@@ -10,6 +10,7 @@ mod compose;
 mod converge;
 mod deploy;
 mod destroy;
+mod doctor;
 mod dokku;
 mod each;
 mod elsewhere;
@@ -122,6 +123,7 @@ fn carry_out(session: &Session, args: &Args) -> Result<Outcome> {
         Verb::Logs(args) => logs::run(session, args),
         Verb::Inspect(args) => inspect::run(session, args),
         Verb::Processes(args) => processes::run(session, args),
+        Verb::Doctor(args) => doctor::run(session, args),
         Verb::Boot(args) => boot::run(session, args),
         Verb::Watch(args) => watch::run(session, args),
         Verb::Mend(args) => mend::run(session, args),

@@ -51,6 +51,7 @@ impl Session {
                 | Verb::Processes(_)
                 | Verb::Releases(_)
                 | Verb::Tags(_)
+                | Verb::Doctor(_)
                 | Verb::Run(_)
                 | Verb::Enter(_)
         );

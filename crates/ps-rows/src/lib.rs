@@ -3,6 +3,7 @@
 mod event;
 mod exit;
 mod failure;
+mod finding;
 mod limits;
 mod log;
 mod process;
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 pub use event::{EventRow, Phase, millis};
 pub use exit::{ExitRow, OutOfMemoryRow};
+pub use finding::{FindingRow, Verdict};
 pub use limits::LimitsRow;
 pub use log::LogRow;
 pub use process::{ProcessRow, processes_csv};

@@ -7,7 +7,7 @@ use formation::{Exit, OutOfMemory, State, Stream};
 use jiff::Timestamp;
 use ps_apps::{KeptRelease, SourceRecord, StoredEntry};
 use ps_rollout::Role;
-use ps_rows::{EventRow, LogRow, Phase, ProcessRow, ReleaseRow, StatusRow, VerbRow};
+use ps_rows::{EventRow, FindingRow, LogRow, Phase, ProcessRow, ReleaseRow, StatusRow, VerbRow};
 use ps_scheduler::{AppStatus, Instance, Limits, LogLine, OsProcess};
 use serde::Serialize;
 use serde_json::Value;
@@ -191,6 +191,19 @@ fn a_row_of_releases_is_what_its_schema_says_of_a_directory_and_of_an_image() {
         let row = held_to(&schema, &ReleaseRow::of("shop", kept, true));
         assert_eq!(keys(&row), keys(&schema["properties"]));
         assert_eq!(row["formation"]["web"], 2);
+    }
+}
+
+#[test]
+fn a_finding_is_what_its_schema_says_with_a_cure_and_without() {
+    let schema = parsed(include_str!("../../../docs/schemas/ps-lifecycle-doctor.json"));
+    for finding in [
+        FindingRow::pass("kernel", "it is new"),
+        FindingRow::warn("boot", "the apps do not come back", "ps-lifecycle boot enable"),
+        FindingRow::fail("disk", "/var has 0 MiB left", "make room"),
+    ] {
+        let row = held_to(&schema, &finding);
+        assert_eq!(keys(&row), keys(&schema["properties"]));
     }
 }
 

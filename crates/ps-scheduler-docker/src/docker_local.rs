@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use ps_apps::World;
-use ps_engine::Engine;
+use ps_engine::{Engine, Facts};
 use ps_scheduler::Error;
 
 use crate::failed::failed;
@@ -26,6 +26,12 @@ impl DockerLocal {
     /// The apps of `world` on the engine that listens on `socket`.
     pub fn at(world: &World, socket: impl Into<PathBuf>) -> Self {
         Self { socket: Some(socket.into()), ..Self::new(world) }
+    }
+
+    /// Which engine answers.
+    pub fn facts(&self) -> Result<Facts, Error> {
+        let engine = self.engine()?;
+        engine.run(engine.facts()).map_err(|fault| failed(fault, "ask the engine what it is"))
     }
 
     pub(crate) fn world(&self) -> &World {

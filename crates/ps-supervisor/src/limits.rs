@@ -76,6 +76,14 @@ fn wanted(settings: &TypeSettings) -> Option<Limits> {
     (limits != Limits::default()).then_some(limits)
 }
 
+/// The controllers that limits cannot be kept with, by name, each with the reason. `process` is a supervisor, if one lives; `user` is
+/// the number of its user, or of the one that would start it.
+pub fn lacking_controllers(process: Option<u32>, user: u32) -> Vec<(&'static str, Lack)> {
+    let root = LimitRoot::find(maker(process, user), ServiceName { own: String::new(), earlier: None });
+    let lack = |controller: Controller| Some((controller.as_str(), root.lack(controller)?.clone()));
+    Controller::ALL.into_iter().filter_map(lack).collect()
+}
+
 /// Whoever makes the groups of a service: this process, or the supervisor with that pid and user.
 fn maker(process: Option<u32>, user: u32) -> Maker {
     Maker { process, user, is_ours }

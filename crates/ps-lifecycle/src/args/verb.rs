@@ -4,9 +4,9 @@
 use clap::Subcommand;
 
 use super::{
-    AppsArgs, BootArgs, ConvergeArgs, DeployArgs, DestroyArgs, EnterArgs, FinishArgs, InspectArgs, LogsArgs,
-    MendArgs, ProcessesArgs, ReleasesArgs, RestartArgs, RestoreArgs, RetireArgs, RollbackArgs, RunArgs,
-    SignalArgs, SnapshotArgs, StatusArgs, TagArgs, TagsArgs, TargetArgs, WatchArgs,
+    AppsArgs, BootArgs, ConvergeArgs, DeployArgs, DestroyArgs, DoctorArgs, EnterArgs, FinishArgs,
+    InspectArgs, LogsArgs, MendArgs, ProcessesArgs, ReleasesArgs, RestartArgs, RestoreArgs, RetireArgs,
+    RollbackArgs, RunArgs, SignalArgs, SnapshotArgs, StatusArgs, TagArgs, TagsArgs, TargetArgs, WatchArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -125,6 +125,17 @@ pub(crate) enum Verb {
     Inspect(InspectArgs),
     /// Shows the processes of an app's instances, in containers or not, one row each
     Processes(ProcessesArgs),
+    /// Looks whether this machine gives what apps need, and says what to do where it does not
+    ///
+    /// One line for each thing that is looked at: pass, warn or fail, and below it the cure. Nothing is changed. The exit
+    /// status is 1 if something failed.
+    ///
+    /// Examples:
+    ///   ps-lifecycle doctor
+    ///   ps-lifecycle doctor --json | jq -r 'select(.verdict != "pass") | "\(.check): \(.cure)"'
+    ///   ps-lifecycle doctor --bundle report.tar      # what to attach to a bug report
+    #[command(verbatim_doc_comment)]
+    Doctor(DoctorArgs),
     /// Makes the init system start the apps when the machine starts: systemd, OpenRC, runit or System V init
     ///
     /// Examples:

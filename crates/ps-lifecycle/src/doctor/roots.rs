@@ -1,0 +1,105 @@
+//! The two directories in which everything about apps lies.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use ps_apps::World;
+use ps_rows::FindingRow;
+use rustix::fs::{Access, StatVfsMountFlags, statvfs};
+use rustix::process::geteuid;
+
+/// Less than this much room, in bytes, and logs are lost soon.
+const ROOM: u64 = 256 << 20;
+/// Fewer free inodes, and no file can be made soon.
+const INODES: u64 = 1000;
+
+/// Whether they can be written by whoever asks.
+pub(super) fn roots(world: &World) -> Vec<FindingRow> {
+    [("DOKKU_ROOT", world.root()), ("DOKKU_LIB_ROOT", world.lib())]
+        .map(|(name, path)| root(name, path))
+        .into()
+}
+
+fn root(name: &str, path: &Path) -> FindingRow {
+    const CHECK: &str = "roots";
+    let there = there(path);
+    let shown = path.display();
+    let own = geteuid().as_raw();
+    if rustix::fs::access(&there, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+        let owner = fs::metadata(&there)
+            .map_or_else(|_| "nobody".to_owned(), |file| os_process::user_name(file.uid()));
+        return FindingRow::fail(
+            CHECK,
+            format!(
+                "{name} is {shown}, and {} cannot write to {} of {owner}",
+                os_process::user_name(own),
+                there.display()
+            ),
+            format!("run the programs as {owner}, or name another directory with {name}"),
+        );
+    }
+    if there != path {
+        return FindingRow::pass(CHECK, format!("{name} is {shown}: made by the first deploy"));
+    }
+    match fs::metadata(path) {
+        Ok(file) if own == 0 && file.uid() != 0 => FindingRow::pass(
+            CHECK,
+            format!(
+                "{name} is {shown} of {}, whose apps run as that user",
+                os_process::user_name(file.uid())
+            ),
+        ),
+        _ => FindingRow::pass(CHECK, format!("{name} is {shown} and can be written")),
+    }
+}
+
+/// The directory itself, or the nearest one above it that is there.
+fn there(path: &Path) -> PathBuf {
+    path.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("/")).to_owned()
+}
+
+/// Whether there is room, once for each file system.
+pub(super) fn disk(world: &World) -> Vec<FindingRow> {
+    let (root, lib) = (there(world.root()), there(world.lib()));
+    let device = |path: &Path| fs::metadata(path).map(|file| file.dev()).ok();
+    let mut places = vec![lib];
+    if device(&root) != device(&places[0]) {
+        places.push(root);
+    }
+    places.iter().map(|path| room(path)).collect()
+}
+
+fn room(path: &Path) -> FindingRow {
+    const CHECK: &str = "disk";
+    let shown = path.display();
+    let system = match statvfs(path) {
+        Ok(system) => system,
+        Err(errno) => {
+            return FindingRow::warn(
+                CHECK,
+                format!("{shown} cannot be asked for its room: {errno}"),
+                "look at its file system",
+            );
+        }
+    };
+    if system.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return FindingRow::fail(
+            CHECK,
+            format!("{shown} lies on a read-only file system"),
+            "mount it writable (after errors: fsck)",
+        );
+    }
+    let free = system.f_bavail.saturating_mul(system.f_frsize);
+    let (megabytes, inodes) = (free >> 20, system.f_favail);
+    // File systems that make inodes as they need them count none.
+    let lacks_inodes = system.f_files > 0 && inodes < INODES;
+    let found = format!("{shown} has {megabytes} MiB and {inodes} inodes left");
+    let cure = "make room: ps-lifecycle retire --all, smaller log-max-size, or a larger file system";
+    match (free == 0 || (lacks_inodes && inodes == 0), free < ROOM || lacks_inodes) {
+        (true, _) => FindingRow::fail(CHECK, found, cure),
+        (_, true) => FindingRow::warn(CHECK, found, cure),
+        _ if system.f_files == 0 => FindingRow::pass(CHECK, format!("{shown} has {megabytes} MiB left")),
+        _ => FindingRow::pass(CHECK, found),
+    }
+}
