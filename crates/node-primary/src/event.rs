@@ -1,0 +1,60 @@
+//! What the owner of a primary hears.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use crate::place::Place;
+use crate::wire::Said;
+use crate::worker::Id;
+
+/// What has happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A worker listens, for the first time: it is ready.
+    Listens(Id),
+    /// A worker will disconnect, because its program says so.
+    Leaves(Id),
+    /// The channel of a worker is closed. One that was told to leave has no connection any more.
+    Ended(Id),
+    /// A worker was refused a place. Its program is told, and mostly ends.
+    CannotListen {
+        /// The worker.
+        worker: Id,
+        /// Where it wanted to listen.
+        place: Place,
+        /// What the system said.
+        why: io::Error,
+    },
+    /// A message of the app (`process.send`).
+    Message {
+        /// The worker.
+        worker: Id,
+        /// JSON.
+        text: Vec<u8>,
+        /// What was sent with it.
+        handle: Option<OwnedFd>,
+    },
+    /// A connection was closed, because each worker has as many as it allows itself (`maxConnections`).
+    Refused,
+    /// A worker says something that nobody understands. It is passed over.
+    Odd(Id, Oddity),
+}
+
+/// What is odd about a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oddity {
+    /// It is no JSON.
+    Garbage,
+    /// It has so many bytes, which is more than [`LONGEST`](crate::LONGEST).
+    TooLong(u64),
+}
+
+impl Event {
+    pub(crate) fn message(worker: Id, said: &Said, line: Vec<u8>, handle: Option<OwnedFd>) -> Self {
+        let text = match said {
+            Said::Carried(message) => message.to_string().into_bytes(),
+            _ => line,
+        };
+        Self::Message { worker, text, handle }
+    }
+}

@@ -1,0 +1,52 @@
+//! The primary side of Node's cluster protocol. A Node program that was started with one end of a socketpair as `NODE_CHANNEL_FD` and a
+//! number as `NODE_UNIQUE_ID` does not listen by itself: it asks whoever has the other end, and is handed connections from there. So a program
+//! that calls `listen(8000)` runs in any number of processes without a change to it.
+//!
+//! It starts no process, and refuses to know what the app's own messages mean.
+
+mod channel;
+mod cluster;
+mod event;
+mod lines;
+mod place;
+mod primary;
+mod socket;
+mod wire;
+mod worker;
+
+use std::io;
+use std::os::fd::{OwnedFd, RawFd};
+
+pub use event::{Event, Oddity};
+pub use lines::LONGEST;
+pub use place::{Place, Port};
+pub use primary::{Full, Primary, Sharing};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+pub use worker::{Id, Phase};
+
+/// A file for `node --require`: a worker that was told to leave asks clients that keep their connections to leave first.
+pub const KEEP_ALIVE: &str = include_str!("keep-alive.js");
+
+/// The two ends of a channel: ours, and that of the worker. Both are closed on exec.
+///
+/// # Errors
+/// The process has no descriptors left.
+pub fn channel_ends() -> io::Result<(OwnedFd, OwnedFd)> {
+    let flags = SocketFlags::CLOEXEC;
+    Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?)
+}
+
+/// The variables of a worker that has its end of the channel open as `fd`. Node takes them out of its environment, so that its children do
+/// not see them.
+pub fn environment(id: Id, fd: RawFd) -> [(&'static str, String); 3] {
+    [
+        ("NODE_CHANNEL_FD", fd.to_string()),
+        ("NODE_UNIQUE_ID", id.to_string()),
+        ("NODE_CHANNEL_SERIALIZATION_MODE", "json".to_owned()),
+    ]
+}
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

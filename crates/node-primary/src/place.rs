@@ -1,0 +1,84 @@
+//! Where a worker asks to listen.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// An address that a worker asks for. Two workers that ask for the same one share its socket.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// TCP connections to an address, or to all addresses of this machine.
+    Tcp(Port),
+    /// Datagrams.
+    Udp(Port),
+    /// Connections to a Unix socket at an absolute path.
+    Path(PathBuf),
+}
+
+/// A port and what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Port {
+    /// None: all addresses, IPv6 and IPv4 where the machine has both.
+    pub address: Option<IpAddr>,
+    /// The interface of an address that is only valid on one; 0 for others.
+    pub scope: u32,
+    /// The port; 0: one that is free.
+    pub number: u16,
+    /// An IPv6 address takes no IPv4.
+    pub is_v6_only: bool,
+    /// Where nothing says which addresses are meant: those of IPv6 as well.
+    pub is_v6: bool,
+    /// The how manieth free port of a worker; 0 where the port is a given one.
+    pub index: u64,
+    /// A port of datagrams that others may use as well.
+    pub reuses: bool,
+}
+
+impl Port {
+    /// The address to bind.
+    pub fn address(&self) -> SocketAddr {
+        let any =
+            if self.is_v6 { Ipv6Addr::UNSPECIFIED.into() } else { std::net::Ipv4Addr::UNSPECIFIED.into() };
+        match self.address.unwrap_or(any) {
+            IpAddr::V4(address) => (address, self.number).into(),
+            IpAddr::V6(address) => SocketAddrV6::new(address, self.number, 0, self.scope).into(),
+        }
+    }
+}
+
+impl Place {
+    /// The place to bind for this one, where ports are moved.
+    pub(crate) fn moved(&self, ports: &BTreeMap<u16, SocketAddr>) -> Self {
+        match self {
+            Self::Tcp(port) => match ports.get(&port.number) {
+                None => self.clone(),
+                Some(to) => Self::Tcp(Port {
+                    address: Some(to.ip()),
+                    scope: 0,
+                    number: to.port(),
+                    is_v6: to.is_ipv6(),
+                    ..port.clone()
+                }),
+            },
+            Self::Udp(_) | Self::Path(_) => self.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let port = |port: &Port, f: &mut fmt::Formatter<'_>| match port.address {
+            Some(_) => write!(f, "{}", port.address()),
+            None => write!(f, "*:{}", port.number),
+        };
+        match self {
+            Self::Tcp(place) => port(place, f),
+            Self::Udp(place) => port(place, f).and_then(|()| f.write_str("/udp")),
+            Self::Path(path) => write!(f, "{}", path.display()),
+        }
+    }
+}

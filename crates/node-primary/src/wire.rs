@@ -1,0 +1,210 @@
+//! The messages between Node's primary and its workers, as Node 4 to 26 speak them: one JSON value a line. What concerns the cluster
+//! is an object whose `cmd` begins with `NODE_`; everything else belongs to the app. docs/decisions/node-cluster.md has the protocol.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use rustix::io::Errno;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::place::{Place, Port};
+
+/// Of the flags of libuv: an IPv6 address takes no IPv4.
+const V6_ONLY: u64 = 1;
+/// Of the flags of libuv for datagrams: others may use the port as well.
+const REUSE_ADDRESS: u64 = 4;
+/// Data that workers share, such as the keys of TLS tickets, are longer than this only if something is wrong.
+const LONGEST_DATA: usize = 4096;
+
+/// What a worker says.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Said {
+    /// It asks to listen.
+    Query(Query),
+    /// It listens.
+    Listening,
+    /// It listens no more at what has this key.
+    Close { key: String },
+    /// Whether it has taken a connection.
+    Answer { to: u64, accepted: bool },
+    /// It will disconnect by itself, and waits for an answer to this number.
+    Leaves { seq: u64 },
+    /// The descriptor of the last message has arrived.
+    HandleTaken,
+    /// It has not: the worker has none left.
+    HandleMissed,
+    /// A message of the app, sent with a descriptor.
+    Carried(Value),
+    /// A message of the app.
+    App,
+    /// A message of Node's that needs no answer.
+    Other,
+    /// No JSON.
+    Garbage,
+}
+
+/// A question where to listen.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Query {
+    pub(crate) seq: u64,
+    /// Or why nobody can listen there.
+    pub(crate) place: Result<Place, Errno>,
+    pub(crate) backlog: i32,
+    /// What the workers at one place share.
+    pub(crate) data: Value,
+}
+
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow, default)]
+    cmd: Option<&'a str>,
+}
+
+/// Reads one line.
+pub(crate) fn read(line: &[u8]) -> Said {
+    let head = serde_json::from_slice::<Head<'_>>(line).ok().and_then(|head| head.cmd);
+    let Some(cmd) = head.filter(|cmd| cmd.starts_with("NODE_")) else {
+        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
+        return if is_json { Said::App } else { Said::Garbage };
+    };
+    let Ok(fields) = serde_json::from_slice::<Map<String, Value>>(line) else { return Said::Garbage };
+    match cmd {
+        "NODE_CLUSTER" => of_cluster(&fields),
+        "NODE_HANDLE" => Said::Carried(fields.get("msg").cloned().unwrap_or_default()),
+        "NODE_HANDLE_ACK" => Said::HandleTaken,
+        "NODE_HANDLE_NACK" => Said::HandleMissed,
+        _ => Said::Other,
+    }
+}
+
+fn of_cluster(fields: &Map<String, Value>) -> Said {
+    let number = |name: &str| fields.get(name).and_then(Value::as_u64);
+    let act = fields.get("act").and_then(Value::as_str);
+    match (act, number("seq"), number("ack")) {
+        (Some("queryServer"), Some(seq), _) => Said::Query(query(fields, seq)),
+        // Node before 6 calls it suicide.
+        (Some("exitedAfterDisconnect" | "suicide"), Some(seq), _) => Said::Leaves { seq },
+        (Some("listening"), _, _) => Said::Listening,
+        (Some("close"), _, _) => {
+            let key = fields.get("key").and_then(Value::as_str).unwrap_or_default().to_owned();
+            Said::Close { key }
+        }
+        (None, _, Some(to)) => Said::Answer { to, accepted: fields.get("accepted") == Some(&true.into()) },
+        _ => Said::Other,
+    }
+}
+
+fn query(fields: &Map<String, Value>, seq: u64) -> Query {
+    let backlog = fields.get("backlog").and_then(Value::as_i64).and_then(|size| i32::try_from(size).ok());
+    let data = fields.get("data").cloned().unwrap_or_default();
+    let data = if data.to_string().len() > LONGEST_DATA { Value::Null } else { data };
+    Query { seq, place: place(fields), backlog: backlog.unwrap_or_default(), data }
+}
+
+fn place(fields: &Map<String, Value>) -> Result<Place, Errno> {
+    let number = |name: &str| fields.get(name).and_then(Value::as_i64);
+    if number("fd").is_some_and(|fd| fd >= 0) {
+        // It would be one of ours, and a worker knows none of them.
+        return Err(Errno::BADF);
+    }
+    let address = fields.get("address").and_then(Value::as_str).filter(|address| !address.is_empty());
+    let port = number("port").unwrap_or_default();
+    if port < 0 {
+        let path = address.map(PathBuf::from).filter(|path| path.is_absolute());
+        return path.map(Place::Path).ok_or(Errno::INVAL);
+    }
+    let flags = fields.get("flags").and_then(Value::as_u64).unwrap_or_default();
+    let kind = fields.get("addressType");
+    let udp = kind.and_then(Value::as_str);
+    let (address, scope) = address.map(internet).transpose()?.unzip();
+    let number = u16::try_from(port).map_err(|_| Errno::INVAL)?;
+    let index = fields.get("index").and_then(Value::as_u64).unwrap_or_default();
+    let port = Port {
+        // Node binds both families where no address is given, but for datagrams, whose family is always given.
+        is_v6: address.map_or(udp != Some("udp4"), |address| address.is_ipv6()),
+        address,
+        scope: scope.unwrap_or_default(),
+        number,
+        is_v6_only: flags & V6_ONLY != 0,
+        index: if number == 0 { index } else { 0 },
+        reuses: udp.is_some() && flags & REUSE_ADDRESS != 0,
+    };
+    Ok(if udp.is_some() { Place::Udp(port) } else { Place::Tcp(port) })
+}
+
+/// An address of the internet, and the number of the interface that is named behind it (`fe80::1%eth0`).
+fn internet(text: &str) -> Result<(IpAddr, u32), Errno> {
+    let (address, interface) = text.split_once('%').map_or((text, None), |(ip, name)| (ip, Some(name)));
+    let address = address.parse().map_err(|_| Errno::INVAL)?;
+    let scope = match interface {
+        None => 0,
+        Some(name) => match name.parse() {
+            Ok(number) => number,
+            Err(_) => interface_number(name)?,
+        },
+    };
+    Ok((address, scope))
+}
+
+fn interface_number(name: &str) -> Result<u32, Errno> {
+    let socket =
+        rustix::net::socket(rustix::net::AddressFamily::INET6, rustix::net::SocketType::DGRAM, None)?;
+    rustix::net::netdevice::name_to_index(&socket, name)
+}
+
+/// What a worker is told when it may listen.
+pub(crate) fn may_listen(seq: u64, key: &str, data: &Value, name: Option<SocketAddr>) -> Value {
+    let name = name.map(|name| {
+        let family = if name.is_ipv4() { "IPv4" } else { "IPv6" };
+        json!({"address": name.ip().to_string(), "family": family, "port": name.port()})
+    });
+    let mut answer = json!({"cmd": "NODE_CLUSTER", "ack": seq, "key": key, "errno": null, "data": data});
+    if let Some(name) = name {
+        answer["sockname"] = name;
+    }
+    answer
+}
+
+/// What a worker is told when it may not.
+pub(crate) fn may_not_listen(seq: u64, why: Errno) -> Value {
+    json!({"cmd": "NODE_CLUSTER", "ack": seq, "errno": -why.raw_os_error(), "data": null})
+}
+
+/// A connection for what has this key.
+pub(crate) fn connection(seq: u64, key: &str) -> Value {
+    json!({"cmd": "NODE_CLUSTER", "act": "newconn", "key": key, "seq": seq})
+}
+
+/// The end of a worker's wait for an answer.
+pub(crate) fn heard(seq: u64) -> Value {
+    json!({"cmd": "NODE_CLUSTER", "ack": seq})
+}
+
+/// It is to listen no more, and to disconnect when its last connection has ended.
+pub(crate) fn disconnect() -> Value {
+    json!({"cmd": "NODE_CLUSTER", "act": "disconnect"})
+}
+
+/// The message around one that goes with a descriptor.
+pub(crate) fn with_handle(kind: Handle, message: &Value) -> Value {
+    let kind = match kind {
+        Handle::Stream => "net.Native",
+        Handle::Datagrams => "dgram.Native",
+    };
+    json!({"cmd": "NODE_HANDLE", "type": kind, "msg": message})
+}
+
+/// The answer to a message that came with a descriptor.
+pub(crate) fn handle_arrived(has_arrived: bool) -> Value {
+    json!({"cmd": if has_arrived { "NODE_HANDLE_ACK" } else { "NODE_HANDLE_NACK" }})
+}
+
+/// What a descriptor is to a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handle {
+    /// A connection, or a socket that takes some in.
+    Stream,
+    /// A socket of datagrams.
+    Datagrams,
+}

@@ -1,0 +1,3 @@
+'use strict';
+var http = require('http');
+http.createServer(function (request, response) { response.end('pid ' + process.pid); }).listen(+process.env.PORT);
