@@ -6,20 +6,16 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use crate::world::{Balance, DEADLINE, Server, Supervisor, backend, eventually, line};
-
-/// The small count, or with `FORMATION_TEST_LONG=1` the one that is promised.
-fn rounds(few: usize, many: usize) -> usize {
-    if std::env::var_os("FORMATION_TEST_LONG").is_some() { many } else { few }
-}
+use crate::world::{Balance, DEADLINE, Server, Supervisor, backend, connect, eventually, line, long, nobody};
 
 /// The byte at a place of a transfer. It differs from those around it, and from that at the same place of another one.
 fn byte(place: u64, seed: u64) -> u8 {
@@ -93,10 +89,10 @@ fn long_transfers_go_on_over_upgrades_and_every_byte_arrives() {
     let server = echo();
     let balance = Balance::before(&[&server], &[]);
     let stop = Arc::new(AtomicBool::new(false));
-    let count = rounds(60, 1_000);
+    let count = long(60, 1_000);
     let running = transfers(&balance, count, &stop);
     let mut supervisor = balance.supervisor();
-    for _ in 0..rounds(8, 100) {
+    for _ in 0..long(5, 100) {
         upgrade(&mut supervisor);
         thread::sleep(Duration::from_millis(50));
     }
@@ -129,6 +125,47 @@ fn the_same_transfers_fail_when_another_program_takes_its_place_as_usual() {
     stop.store(true, Ordering::SeqCst);
     let failed = running.into_iter().filter_map(|it| it.join().expect("no panic").err()).count();
     assert_eq!(failed, 20);
+}
+
+/// A process of another program; it is killed at the end of its test.
+struct Other(Child);
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_same_transfers_fail_when_haproxy_is_reloaded_and_its_old_process_may_not_stay() {
+    let (server, address) = (echo(), nobody());
+    let directory = tempfile::tempdir().expect("a directory");
+    let configuration = directory.path().join("haproxy.cfg");
+    let text = format!(
+        "global\n hard-stop-after 1s\ndefaults\n mode tcp\n timeout connect 20s\n timeout client 60s\n timeout server 60s\n\
+         listen shop\n bind {address}\n server web {}\n",
+        server.address
+    );
+    fs::write(&configuration, text).expect("written");
+    let started = Command::new("haproxy").args(["-W", "-db", "-q", "-f"]).arg(&configuration).spawn();
+    let Ok(haproxy) = started.map(Other) else { return skipped::skip("no haproxy") };
+    eventually("it accepts", || TcpStream::connect(address).map(drop).map_err(|error| error.to_string()));
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut first = connect(address);
+    first.write_all(b"?\n").expect("sent");
+    assert_eq!(line(&mut first), "?");
+    let before = server.connections.load(Ordering::SeqCst);
+    let running: Vec<_> = (0..20).map(|seed| transfer(connect(address), seed, &stop)).collect();
+    eventually("they run", || match server.connections.load(Ordering::SeqCst) - before {
+        20 => Ok(()),
+        fewer => Err(fewer.to_string()),
+    });
+    kill_process(Pid::from_child(&haproxy.0), Signal::USR2).expect("it lives");
+    // Nobody is told to stop: each of them ends because it is cut off.
+    let failed = running.into_iter().filter_map(|it| it.join().expect("no panic").err()).count();
+    assert_eq!(failed, 20);
+    TcpStream::connect(address).expect("the new process accepts");
 }
 
 #[test]

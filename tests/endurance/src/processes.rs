@@ -31,6 +31,15 @@ pub fn supervisors(words: &Path) -> Vec<u32> {
     all().filter(|pid| command_line(*pid).is_some_and(|line| is_one(&line))).collect()
 }
 
+/// The pids of processes of a program that work in this directory.
+pub fn at_work_in(directory: &Path, program: &str) -> Vec<u32> {
+    let is_of =
+        |pid: u32| command_line(pid).and_then(|line| Some(line.split(' ').next()?.ends_with(program)));
+    let is_there =
+        |pid: &u32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|place| place == directory);
+    all().filter(is_there).filter(|pid| is_of(*pid) == Some(true)).collect()
+}
+
 /// What a process was called with; `None` if there is none, or nothing was.
 pub fn command_line(pid: u32) -> Option<String> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok().filter(|line| !line.is_empty())?;

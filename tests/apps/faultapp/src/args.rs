@@ -33,6 +33,10 @@ pub(crate) struct Args {
     /// Serve HTTPS with a certificate of its own, made anew at each start
     #[arg(long, requires = "listen")]
     pub(crate) tls: bool,
+    /// Serve one request after another on a connection, with bodies and websockets: /echo/N answers with N, the process
+    /// id, and the body
+    #[arg(long, requires = "listen", conflicts_with_all = ["answer", "answer_after", "tls", "accept_and_hang"])]
+    pub(crate) keep_alive: bool,
     /// Accept connections and never answer
     #[arg(long, requires = "listen")]
     pub(crate) accept_and_hang: bool,

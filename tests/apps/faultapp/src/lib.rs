@@ -4,6 +4,7 @@
 
 mod args;
 mod behave;
+mod lasting;
 mod log;
 mod notify;
 mod say;

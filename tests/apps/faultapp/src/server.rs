@@ -11,10 +11,10 @@ use std::time::Duration;
 use rustls::ServerConfig;
 
 use crate::args::{Args, Port};
-use crate::{say, tls};
+use crate::{lasting, say, tls};
 
 const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
-const REQUEST_BYTES: u64 = 64 * 1024;
+pub(crate) const REQUEST_BYTES: u64 = 64 * 1024;
 
 /// Where to listen, and how to behave there.
 #[derive(Clone)]
@@ -27,6 +27,7 @@ pub(crate) struct Server {
 #[derive(Clone)]
 enum Manner {
     Serve { status: Option<u16>, after: Duration, tls: Option<Arc<ServerConfig>> },
+    KeepAlive,
     Hang,
 }
 
@@ -39,6 +40,8 @@ impl Server {
         };
         let manner = if args.accept_and_hang {
             Manner::Hang
+        } else if args.keep_alive {
+            Manner::KeepAlive
         } else {
             let tls = if args.tls { Some(tls::config()?) } else { None };
             Manner::Serve { status: args.answer, after: args.answer_after.unwrap_or_default(), tls }
@@ -58,6 +61,7 @@ impl Server {
             let Ok(connection) = connection else { continue };
             match &self.manner {
                 Manner::Hang => hung.push(connection),
+                Manner::KeepAlive => drop(thread::spawn(move || lasting::serve(connection).ok())),
                 Manner::Serve { status, after, tls } => {
                     let (status, after, tls) = (*status, *after, tls.clone());
                     // A client that went away is its own affair.
@@ -119,7 +123,7 @@ fn request(stream: impl Read) -> io::Result<(String, String)> {
     Ok((words.next().unwrap_or_default(), words.next().unwrap_or_default()))
 }
 
-fn page(path: &str) -> (u16, String) {
+pub(crate) fn page(path: &str) -> (u16, String) {
     match path.split('?').next().unwrap_or_default() {
         "/" => (200, format!("{}\n", greeting())),
         "/health" => (200, "ok\n".to_owned()),
@@ -135,7 +139,7 @@ fn greeting() -> String {
     }
 }
 
-fn reason(status: u16) -> &'static str {
+pub(crate) fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
         404 => "Not Found",

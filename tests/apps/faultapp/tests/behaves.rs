@@ -82,6 +82,26 @@ fn get(port: u16, path: &str) -> String {
 }
 
 #[test]
+fn with_keep_alive_one_request_follows_another_and_bodies_come_back() {
+    let (started, port) = server(&["--keep-alive"]);
+    let pid = started.0.id();
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the server accepts");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a deadline can be set");
+    for number in [1, 2] {
+        write!(stream, "POST /echo/{number} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi")
+            .expect("it reads");
+        let expected = format!("\r\n\r\n{number} {pid}\nhi");
+        let mut answer = String::new();
+        while !answer.ends_with(&expected) {
+            let mut part = [0; 100];
+            let read = stream.read(&mut part).expect("it answers in time");
+            assert!(read > 0, "it ended after {answer}");
+            answer.push_str(&String::from_utf8_lossy(&part[..read]));
+        }
+    }
+}
+
+#[test]
 fn it_greets_and_is_healthy_until_it_is_told_to_end() {
     let (mut started, port) = server(&[]);
     assert!(get(port, "/").ends_with("\r\n\r\nHello from web.1 (hi)\n"));
