@@ -16,6 +16,8 @@ mod http2;
 mod passing;
 #[path = "ps_balance/proxy.rs"]
 mod proxy;
+#[path = "ps_balance/reach.rs"]
+mod reach;
 #[path = "ps_balance/rollouts.rs"]
 mod rollouts;
 #[path = "ps_balance/secure.rs"]

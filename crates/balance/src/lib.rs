@@ -4,6 +4,7 @@
 mod backend;
 mod health;
 mod latency;
+mod options;
 mod receipt;
 mod share;
 mod standing;
@@ -11,6 +12,7 @@ mod table;
 pub mod wire;
 
 pub use backend::{Ending, Key};
+pub use options::{Cookie, InvalidOption, Options, ProxyVersion, network};
 pub use receipt::{OfRelease, Receipt};
 pub use table::{Choice, InvalidSet, Table};
 

@@ -168,6 +168,11 @@ impl Table {
         self.backends.iter().filter_map(|backend| backend.cut_at).min()
     }
 
+    /// A backend that is drained from now on keeps its connections for so long, unless a list says otherwise.
+    pub fn drains_within(&mut self, drain_limit: Duration) {
+        self.drain_limit = drain_limit;
+    }
+
     /// How long a backend that is being drained keeps its connections.
     pub fn drain_limit(&self) -> Duration {
         self.drain_limit

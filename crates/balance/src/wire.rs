@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::options::Options;
+
 /// The version of these messages.
 pub const VERSION: u32 = 1;
 
@@ -22,6 +24,9 @@ pub enum Request {
     Leave {},
     /// Answered by `listeners`, which carries the listening sockets.
     Listeners {},
+    /// Listen on these sockets, which come with this line (`SCM_RIGHTS`) in this order, and on no others, and hand on like this what
+    /// arrives from then on; answered by `reached`. What has arrived before goes on as it is.
+    Reach(Reach),
     /// Execute the program anew, without closing a connection. The next one says `hello`.
     Upgrade {},
 }
@@ -122,6 +127,11 @@ pub enum Report {
         /// The file, and what is in it or what is wrong with it, for people.
         text: String,
     },
+    /// It listens as `reach` has asked, or does not, and goes on as before.
+    Reached {
+        /// Why it does not.
+        refused: Option<String>,
+    },
     /// The listening sockets, which come with this line (`SCM_RIGHTS`) in this order.
     Listeners {
         /// The address of each.
@@ -136,6 +146,29 @@ pub struct Introduction {
     pub version: u32,
     /// How it hands on what arrives.
     pub mode: Mode,
+    /// The same, and on what it listens; absent in a version that is not asked to [`Request::Reach`].
+    #[serde(default)]
+    pub reach: Option<Reach>,
+}
+
+/// On what it listens, and how it hands on what arrives there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// The sockets.
+    pub listeners: Vec<Listening>,
+    /// How connections are handed on.
+    #[serde(default)]
+    pub options: Options,
+}
+
+/// A listening socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listening {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Whether its clients speak TLS, which `ps-balance` ends.
+    #[serde(default)]
+    pub tls: bool,
 }
 
 /// How connections are handed on.

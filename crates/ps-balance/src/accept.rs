@@ -19,8 +19,14 @@ use crate::{dial, http, terminate};
 /// How long it waits for a descriptor that somebody else than a connection of ours may free.
 const AGAIN: Duration = Duration::from_millis(100);
 
+/// Begins to accept what it listens on.
+pub(crate) fn begin(balancer: &Arc<Balancer>) {
+    let accept = |listener| tokio::spawn(accept(Arc::clone(balancer), listener)).abort_handle();
+    balancer.accepts_by(balancer.listeners().into_iter().map(accept).collect());
+}
+
 /// Accepts for ever. Its task is aborted when the program is to end.
-pub(crate) async fn accept(balancer: Arc<Balancer>, listener: Arc<Listener>) {
+async fn accept(balancer: Arc<Balancer>, listener: Arc<Listener>) {
     loop {
         let ended = balancer.ended.notified();
         if !balancer.has_room() {
@@ -43,7 +49,7 @@ fn admit(balancer: &Arc<Balancer>, listener: &Listener, client: TcpStream, peer:
     let connection = Arc::new(Connection::new(client, peer));
     let presence = Presence::new(balancer, balancer.enter(&connection));
     let (shared, served) = (Arc::clone(balancer), Arc::clone(&connection));
-    let task = match (balancer.mode, listener.tls.clone()) {
+    let task = match (balancer.manner().mode(), listener.tls.clone()) {
         (Mode::Tcp, None) => tokio::spawn(dial::serve(shared, served, presence)),
         (Mode::Tcp, Some(tls)) => tokio::spawn(terminate::serve(shared, served, presence, tls)),
         (Mode::Http, tls) => tokio::spawn(http::serve(shared, served, presence, tls)),

@@ -6,8 +6,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Result;
-use balance::wire::{Mode, Set, State, Wanted};
-use balance_tls::{Protocols, Source};
+use balance::wire::{Set, State, Wanted};
+use balance::{Cookie, Options, ProxyVersion};
+use balance_tls::Source;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueHint};
 use ipnet::IpNet;
 use ps_cli::exit::Refusal;
@@ -72,29 +74,29 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) control: Option<PathBuf>,
 
-    /// How long a connection waits for a backend when none is ready
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    hold: u32,
+    /// How long a connection waits for a backend when none is ready [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    hold: Option<u32>,
 
-    /// How long connections go on once their backend is to be drained, or the program to end
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    drain_limit: u32,
+    /// How long connections go on once their backend is to be drained, or the program to end [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    drain_limit: Option<u32>,
 
-    /// How long a connection may be silent in both directions; 0: for ever
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
-    idle_limit: u32,
+    /// How long a connection may be silent in both directions; 0: for ever [default: 3600]
+    #[arg(long, value_name = "SECONDS")]
+    idle_limit: Option<u32>,
 
     /// Hand on request by request: keep-alive on both sides, X-Forwarded-For and the like, a page when nothing is ready
     #[arg(long)]
     http: bool,
 
     /// With --http: addresses, such as 10.0.0.0/8, whose X-Forwarded-* and Forwarded are believed
-    #[arg(long, value_name = "CIDR", value_parser = network, requires = "http")]
+    #[arg(long, value_name = "CIDR", value_parser = balance::network, requires = "http")]
     trust_proxy: Vec<IpNet>,
 
     /// With --http: a cookie of this name leads a client back to the backend that it was at
-    #[arg(long, value_name = "COOKIE", value_parser = token, requires = "http")]
-    pub(crate) sticky: Option<String>,
+    #[arg(long, value_name = "COOKIE", requires = "http")]
+    sticky: Option<Cookie>,
 
     /// With --http: send clients that do not speak TLS to the same place by https [default port: 443]
     #[arg(
@@ -106,15 +108,15 @@ pub(crate) struct Args {
         value_parser = clap::value_parser!(u16).range(1..),
         requires = "http"
     )]
-    pub(crate) redirect_https: Option<u16>,
+    redirect_https: Option<u16>,
 
     /// Addresses, such as 10.0.0.0/8, whose connections begin with who the client is (the PROXY protocol, version 1 or 2)
-    #[arg(long, value_name = "CIDR", value_parser = network)]
+    #[arg(long, value_name = "CIDR", value_parser = balance::network)]
     proxy_from: Vec<IpNet>,
 
     /// Tell backends who the client is, before its first byte (the PROXY protocol)
-    #[arg(long, value_name = "VERSION", value_enum)]
-    proxy_out: Option<Version>,
+    #[arg(long, value_name = "VERSION", value_parser = proxy_version())]
+    proxy_out: Option<ProxyVersion>,
 
     /// After how long without a connection it asks its supervisor whether it may end
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
@@ -146,10 +148,10 @@ impl Args {
                 "no backend: give --backend ADDRESS:PORT, or --control PATH to be told of them",
             ));
         }
-        self.check_tls(has_tls)
+        self.check_tls(has_tls, inherited.supervisor.is_some())
     }
 
-    fn check_tls(&self, has_tls: bool) -> Result<()> {
+    fn check_tls(&self, has_tls: bool, is_supervised: bool) -> Result<()> {
         let sources = self.sources();
         if self.tls_cert.len() != self.tls_key.len() {
             let (certificates, keys) = (self.tls_cert.len(), self.tls_key.len());
@@ -161,6 +163,10 @@ impl Args {
             return Err(Refusal::usage(
                 "no certificate for TLS: give --tls-cert PATH and --tls-key PATH, or --tls-dir DIR",
             ));
+        }
+        if is_supervised {
+            // It may be told of such clients later.
+            return Ok(());
         }
         if !has_tls && !sources.is_empty() {
             return Err(Refusal::usage("nobody is shown the certificate: give --tls-listen ADDRESS:PORT"));
@@ -181,30 +187,24 @@ impl Args {
         pairs.chain(self.tls_dir.iter().map(|directory| Source::of_directory(directory))).collect()
     }
 
-    /// What is spoken in TLS.
-    pub(crate) fn protocols(&self) -> Protocols {
-        if self.http { Protocols::Http2 } else { Protocols::Bytes }
-    }
-
-    /// The limits.
-    pub(crate) fn limits(&self) -> Limits {
-        let seconds = |count: u32| Duration::from_secs(count.into());
-        Limits {
-            hold: seconds(self.hold),
-            drain: seconds(self.drain_limit),
-            idle: (self.idle_limit > 0).then(|| seconds(self.idle_limit)),
-            quiet: seconds(self.quiet),
+    /// How connections are handed on.
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            http: self.http,
+            trust_proxy: self.trust_proxy.clone(),
+            sticky: self.sticky.clone(),
+            redirect_https: self.redirect_https,
+            proxy_from: self.proxy_from.clone(),
+            proxy_out: self.proxy_out,
+            hold: self.hold,
+            drain_limit: self.drain_limit,
+            idle_limit: self.idle_limit,
         }
     }
 
-    /// How connections are handed on.
-    pub(crate) fn mode(&self) -> Mode {
-        if self.http { Mode::Http } else { Mode::Tcp }
-    }
-
-    /// Who is believed, and who is told, who a client is.
-    pub(crate) fn proxies(&self) -> Proxies {
-        Proxies { from: self.proxy_from.clone(), trusted: self.trust_proxy.clone(), out: self.proxy_out }
+    /// After how long without a connection it asks whether it may end.
+    pub(crate) fn quiet(&self) -> Duration {
+        Duration::from_secs(self.quiet.into())
     }
 
     /// The backends of the command line as a list.
@@ -220,64 +220,9 @@ impl Args {
     }
 }
 
-/// How long things may last.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) hold: Duration,
-    pub(crate) drain: Duration,
-    pub(crate) idle: Option<Duration>,
-    pub(crate) quiet: Duration,
-}
-
-/// A version of the PROXY protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Version {
-    /// A line of text
-    V1,
-    /// Binary
-    V2,
-}
-
-/// The proxies before us, and whether backends are told what they say.
-#[derive(Debug)]
-pub(crate) struct Proxies {
-    from: Vec<IpNet>,
-    trusted: Vec<IpNet>,
-    pub(crate) out: Option<Version>,
-}
-
-impl Proxies {
-    /// Whether connections from there begin with who the client is.
-    pub(crate) fn believes(&self, peer: IpAddr) -> bool {
-        contains(&self.from, peer)
-    }
-
-    /// Whether what requests from there say about clients is true.
-    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
-        contains(&self.trusted, peer)
-    }
-}
-
-/// Whether an address lies in one of the networks; one of IPv4 in the clothes of IPv6 is one of IPv4.
-fn contains(networks: &[IpNet], address: IpAddr) -> bool {
-    networks.iter().any(|network| network.contains(&address.to_canonical()))
-}
-
-/// The name of a cookie.
-fn token(text: &str) -> Result<String, String> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let is_name = !text.is_empty() && text.bytes().all(is_token);
-    is_name
-        .then(|| text.to_owned())
-        .ok_or_else(|| format!("{text} is no name of a cookie: letters, digits, - _ ."))
-}
-
-/// A network, or a single address.
-fn network(text: &str) -> Result<IpNet, String> {
-    let single = || text.parse::<IpAddr>().map(IpNet::from);
-    text.parse()
-        .or_else(|_| single())
-        .map_err(|_| format!("{text} is no network: write 10.0.0.0/8 or 10.0.0.1"))
+/// `v1` and `v2`, which help, man pages and completions list.
+fn proxy_version() -> impl TypedValueParser<Value = ProxyVersion> {
+    PossibleValuesParser::new(["v1", "v2"]).try_map(|word| word.parse::<ProxyVersion>())
 }
 
 /// An address to listen on or to connect to.

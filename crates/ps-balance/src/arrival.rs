@@ -9,14 +9,15 @@ use std::sync::Arc;
 use std::task::ready;
 use std::time::Duration;
 
+use balance::ProxyVersion;
 use ppp::{PartialResult, v1, v2};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::timeout;
 
-use crate::args::{Proxies, Version};
 use crate::balancer::Balancer;
 use crate::connection::{Connection, Stage};
 use crate::counted::Counted;
+use crate::manner::Manner;
 
 /// How long a proxy may take to say for whom it speaks.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -43,8 +44,8 @@ pub(crate) struct Origin {
 ///
 /// # Errors
 /// The proxy says nothing, or something else than a header.
-pub(crate) async fn origin(connection: &Connection, proxies: &Proxies) -> io::Result<Origin> {
-    if !proxies.believes(connection.peer.ip()) {
+pub(crate) async fn origin(connection: &Connection, manner: &Manner) -> io::Result<Origin> {
+    if !manner.believes(connection.peer.ip()) {
         return Ok(Origin { client: connection.peer, server: None, length: 0 });
     }
     let header = poll_fn(|cx| {
@@ -73,7 +74,7 @@ pub(crate) async fn take(
     balancer: &Arc<Balancer>,
     connection: &Arc<Connection>,
 ) -> Option<(Origin, Counted)> {
-    let Ok(mut origin) = origin(connection, &balancer.proxies).await else {
+    let Ok(mut origin) = origin(connection, &balancer.manner()).await else {
         balancer.refuse();
         connection.reset();
         return None;
@@ -149,7 +150,11 @@ fn of_binary(header: &v2::Header<'_>) -> Option<(SocketAddr, SocketAddr)> {
 
 impl Origin {
     /// What the backend is sent first: a header of ours, if it is to get one, and what the client has sent behind that of its proxy.
-    pub(crate) fn greeting(&self, connection: &Connection, version: Option<Version>) -> io::Result<Vec<u8>> {
+    pub(crate) fn greeting(
+        &self,
+        connection: &Connection,
+        version: Option<ProxyVersion>,
+    ) -> io::Result<Vec<u8>> {
         let stage = connection.stage();
         let Stage::Arriving { client, head } = &*stage else { return Ok(Vec::new()) };
         let mut greeting = match version {
@@ -165,10 +170,10 @@ impl Origin {
 }
 
 /// A header of ours.
-pub(crate) fn header(version: Version, client: SocketAddr, server: SocketAddr) -> io::Result<Vec<u8>> {
+pub(crate) fn header(version: ProxyVersion, client: SocketAddr, server: SocketAddr) -> io::Result<Vec<u8>> {
     match version {
-        Version::V1 => Ok(v1::Addresses::from((client, server)).to_string().into_bytes()),
-        Version::V2 => {
+        ProxyVersion::V1 => Ok(v1::Addresses::from((client, server)).to_string().into_bytes()),
+        ProxyVersion::V2 => {
             let command = v2::Version::Two | v2::Command::Proxy;
             v2::Builder::with_addresses(command, v2::Protocol::Stream, (client, server)).build()
         }
@@ -180,7 +185,9 @@ mod tests {
     use std::io::ErrorKind;
     use std::net::SocketAddr;
 
-    use super::{Version, header, read};
+    use balance::ProxyVersion;
+
+    use super::{header, read};
 
     fn address(text: &str) -> SocketAddr {
         text.parse().expect("an address")
@@ -190,7 +197,7 @@ mod tests {
     fn a_header_is_read_whole_wherever_it_is_cut_and_what_follows_is_left() {
         let (peer, client) = (address("10.0.0.1:9"), address("192.0.2.7:4711"));
         let server = address("198.51.100.1:443");
-        for version in [Version::V1, Version::V2] {
+        for version in [ProxyVersion::V1, ProxyVersion::V2] {
             let header = header(version, client, server).expect("a header");
             for cut in 0..header.len() {
                 assert!(read(&header[..cut], peer).is_none(), "{version:?}, {cut} bytes");

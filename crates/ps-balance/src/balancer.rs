@@ -5,21 +5,23 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use balance::wire::{Drained, Mode, Numbers, Report, Set};
+use balance::wire::{Drained, Numbers, Report, Set};
 use balance::{InvalidSet, Key, Table};
+use balance_tls::Source;
 use hyper::client::conn::http1::SendRequest;
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use crate::args::{Args, Limits, Proxies};
+use crate::args::Args;
 use crate::clock;
 use crate::connection::Connection;
 use crate::direction::{BUFFER, Bytes};
 use crate::http::pool::Pool;
 use crate::http::sent::Sent;
 use crate::listen::Listener;
+use crate::manner::Manner;
 use crate::pipes;
 use crate::talk::Controls;
 
@@ -29,9 +31,10 @@ const WAITING: usize = 48;
 /// What all tasks share.
 #[derive(Debug)]
 pub(crate) struct Balancer {
-    pub(crate) limits: Limits,
-    pub(crate) proxies: Proxies,
-    pub(crate) listeners: Vec<Arc<Listener>>,
+    /// After how long without a connection it offers to end.
+    pub(crate) quiet: Duration,
+    /// Where certificates lie.
+    pub(crate) sources: Vec<Source>,
     /// The control socket.
     pub(crate) control: Option<UnixListener>,
     pub(crate) controls: Controls,
@@ -39,11 +42,6 @@ pub(crate) struct Balancer {
     pub(crate) pipes: pipes::Pool,
     /// Connections to backends that wait for a request.
     pub(crate) pool: Pool,
-    pub(crate) mode: Mode,
-    /// The name of the cookie that leads a client back to its backend.
-    pub(crate) sticky: Option<String>,
-    /// The port that clients who do not speak TLS are sent to.
-    pub(crate) redirect: Option<u16>,
     pub(crate) buffer: Mutex<Box<[u8]>>,
     /// Another list of backends holds.
     pub(crate) changed: Notify,
@@ -101,16 +99,17 @@ pub(crate) struct State {
     pub(crate) quiet_since: Option<Duration>,
     /// When the task that enforces limits wakes by itself.
     pub(crate) wakes_at: Option<Duration>,
+    manner: Arc<Manner>,
+    listeners: Vec<Arc<Listener>>,
     /// The tasks that accept.
     accepting: Vec<AbortHandle>,
 }
 
 impl Balancer {
     /// `most` connections at once at most.
-    pub(crate) fn new(args: &Args, sockets: Sockets, most: usize) -> Self {
-        let limits = args.limits();
+    pub(crate) fn new(args: &Args, manner: Manner, sockets: Sockets, most: usize) -> Self {
         let state = State {
-            table: Table::new(limits.drain),
+            table: Table::new(manner.drain()),
             pause: None,
             connections: BTreeMap::new(),
             next_number: 1,
@@ -120,12 +119,13 @@ impl Balancer {
             leaves_by: None,
             quiet_since: Some(clock::now()),
             wakes_at: None,
+            manner: Arc::new(manner),
+            listeners: sockets.listeners,
             accepting: Vec::new(),
         };
         Self {
-            limits,
-            proxies: args.proxies(),
-            listeners: sockets.listeners,
+            quiet: args.quiet(),
+            sources: args.sources(),
             control: sockets.control,
             leaves: Notify::new(),
             over: Notify::new(),
@@ -134,9 +134,6 @@ impl Balancer {
             bytes: Bytes::default(),
             pipes: pipes::Pool::new((most / 8).clamp(1, 256)),
             pool: Pool::default(),
-            mode: args.mode(),
-            sticky: args.sticky.clone(),
-            redirect: args.redirect_https,
             buffer: Mutex::new(vec![0; BUFFER].into()),
             changed: Notify::new(),
             ended: Notify::new(),
@@ -150,6 +147,30 @@ impl Balancer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How connections are handed on at this moment.
+    pub(crate) fn manner(&self) -> Arc<Manner> {
+        Arc::clone(&self.state().manner)
+    }
+
+    /// What it listens on at this moment.
+    pub(crate) fn listeners(&self) -> Vec<Arc<Listener>> {
+        self.state().listeners.clone()
+    }
+
+    /// Listens on these, and hands on in this manner what arrives from now on. Nothing is accepted until somebody begins to.
+    pub(crate) fn go_on_as(&self, manner: Manner, listeners: Vec<Arc<Listener>>) {
+        {
+            let mut state = self.state();
+            state.accepting.drain(..).for_each(|task| task.abort());
+            state.table.drains_within(manner.drain());
+            (state.manner, state.listeners) = (Arc::new(manner), listeners);
+        }
+        // A backend may be told of clients from now on, each in front of a connection of its own.
+        self.pool.end(clock::now(), |_| false);
+        self.changed.notify_waiters();
+        self.due.notify_one();
+    }
+
     /// Takes in a connection that was accepted: its number.
     pub(crate) fn enter(&self, connection: &Arc<Connection>) -> u64 {
         let number = {
@@ -161,7 +182,7 @@ impl Balancer {
             state.connections.insert(number, Arc::clone(connection));
             number
         };
-        if let Some(idle) = self.limits.idle {
+        if let Some(idle) = self.manner().idle() {
             self.is_due(connection.arrived + idle / 8);
         }
         number
@@ -216,7 +237,7 @@ impl Balancer {
     pub(crate) fn keep(&self, key: Key, sender: SendRequest<Sent>) {
         let most = {
             let state = self.state();
-            if self.proxies.out.is_some() || !state.table.is_ready(key) {
+            if state.manner.proxy_out().is_some() || !state.table.is_ready(key) {
                 return;
             }
             // This connection is still counted as an open one.
@@ -258,7 +279,7 @@ impl Balancer {
             self.over.notify_one();
         }
         if let Some(quiet) = quiet_since {
-            self.is_due(quiet + self.limits.quiet);
+            self.is_due(quiet + self.quiet);
         }
         self.ended.notify_waiters();
     }

@@ -15,8 +15,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::sleep;
 
 use crate::balancer::Balancer;
-use crate::requests;
 use crate::talk::Control;
+use crate::{reach, requests};
 
 /// How long it waits when there is no descriptor for another connection.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -29,10 +29,11 @@ pub(crate) fn begin(balancer: &Arc<Balancer>, stream: UnixStream) {
 /// Serves one of them until the other side closes it. What it was told goes on.
 pub(crate) async fn serve(balancer: Arc<Balancer>, control: Arc<Control>) {
     balancer.controls.add(&control);
-    control.say(&Report::Hello(Introduction { version: VERSION, mode: balancer.mode }));
+    let (mode, reach) = (balancer.manner().mode(), Some(reach::present(&balancer)));
+    control.say(&Report::Hello(Introduction { version: VERSION, mode, reach }));
     loop {
         let next = poll_fn(|cx| {
-            if let Poll::Ready(Err(_)) = control.poll_write(&balancer.listeners, cx) {
+            if let Poll::Ready(Err(_)) = control.poll_write(&balancer.listeners(), cx) {
                 return Poll::Ready(None);
             }
             control.poll_read(cx).map(|read| read.ok().flatten())

@@ -16,14 +16,14 @@ use crate::search::{Attempt, Search, attempt};
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(balancer: Arc<Balancer>, connection: Arc<Connection>, presence: Presence) {
-    let proxies = &balancer.proxies;
-    let Ok(origin) = arrival::origin(&connection, proxies).await else {
+    let manner = balancer.manner();
+    let Ok(origin) = arrival::origin(&connection, &manner).await else {
         balancer.refuse();
         connection.reset();
         return;
     };
     let found = find(&balancer, &connection, connection.arrived).await;
-    let greeting = origin.greeting(&connection, proxies.out);
+    let greeting = origin.greeting(&connection, manner.proxy_out());
     let (Some((claim, backend)), Ok(greeting)) = (found, greeting) else {
         balancer.refuse();
         connection.reset();

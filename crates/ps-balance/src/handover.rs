@@ -7,6 +7,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result, bail, ensure};
+use balance::Options;
 use rustix::fs::{MemfdFlags, SeekFrom};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,9 @@ pub(crate) struct Description {
     pub(crate) format: u32,
     pub(crate) carried: Carried,
     pub(crate) listeners: usize,
+    /// How connections are handed on; the command line says it where it is absent.
+    #[serde(default)]
+    pub(crate) options: Option<Options>,
     pub(crate) has_control: bool,
     pub(crate) controls: Vec<CarriedControl>,
     pub(crate) told: CarriedControls,

@@ -68,7 +68,7 @@ fn leave(balancer: &Balancer, now: Duration) -> Option<Duration> {
 
 /// Tells the supervisor when there was no connection for a while: once, until there is one again.
 fn tell_quiet(balancer: &Balancer, now: Duration) -> Option<Duration> {
-    let quiet = balancer.limits.quiet;
+    let quiet = balancer.quiet;
     {
         let mut state = balancer.state();
         let at = state.quiet_since? + quiet;
@@ -91,7 +91,7 @@ struct Silence {
 
 impl Silence {
     fn end(&mut self, balancer: &Balancer, now: Duration) -> Option<Duration> {
-        let limit = balancer.limits.idle?;
+        let limit = balancer.manner().idle()?;
         if let Some(next) = self.next.filter(|next| *next > now) {
             return Some(next);
         }

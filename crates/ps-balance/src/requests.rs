@@ -5,6 +5,7 @@ use std::sync::Arc;
 use balance::wire::{Report, Request, VERSION};
 
 use crate::balancer::Balancer;
+use crate::reach;
 use crate::talk::Control;
 
 /// Carries out one request of whoever is at the other end of `control`.
@@ -30,9 +31,14 @@ pub(crate) fn answer(balancer: &Arc<Balancer>, control: &Arc<Control>, request: 
         Request::Numbers {} => control.say(&Report::Numbers(balancer.numbers())),
         Request::Leave {} => balancer.begin_to_leave(),
         Request::Listeners {} => {
-            let addresses =
-                balancer.listeners.iter().filter_map(|listener| listener.socket.local_addr().ok());
+            let listeners = balancer.listeners();
+            let addresses = listeners.iter().filter_map(|listener| listener.socket.local_addr().ok());
             control.hand_over_listeners(&Report::Listeners { addresses: addresses.collect() });
+        }
+        Request::Reach(wanted) => {
+            let sockets = control.take_descriptors(wanted.listeners.len());
+            let changed = reach::change(balancer, wanted, sockets);
+            control.say(&Report::Reached { refused: changed.err().map(|error| format!("{error:#}")) });
         }
         Request::Upgrade {} => balancer.upgrade.notify_one(),
     }

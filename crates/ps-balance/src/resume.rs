@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use balance::Options;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::balancer::{Balancer, Sockets};
@@ -20,12 +21,14 @@ use crate::{control, dial, upgrade};
 #[derive(Debug)]
 pub(crate) struct Resumed {
     pub(crate) sockets: Sockets,
+    /// How connections are handed on, where that was said since the start.
+    pub(crate) options: Option<Options>,
     pub(crate) rest: (Description, Unpacked),
 }
 
 /// Takes what the program before has left in stdin.
 pub(crate) fn take() -> Result<Resumed> {
-    let (description, mut unpacked) = handover::unpack(std::io::stdin().as_fd()).context("take over")?;
+    let (mut description, mut unpacked) = handover::unpack(std::io::stdin().as_fd()).context("take over")?;
     upgrade::forget_socket();
     let mut listeners = Vec::new();
     for _ in 0..description.listeners {
@@ -35,7 +38,8 @@ pub(crate) fn take() -> Result<Resumed> {
     }
     let control =
         if description.has_control { Some(UnixListener::from_std(unpacked.next()?)?) } else { None };
-    Ok(Resumed { sockets: Sockets { listeners, control }, rest: (description, unpacked) })
+    let options = description.options.take();
+    Ok(Resumed { sockets: Sockets { listeners, control }, options, rest: (description, unpacked) })
 }
 
 /// Goes on with everything that was open.

@@ -18,6 +18,7 @@ use tokio::sync::futures::Notified;
 use crate::args::{Address, Args};
 use crate::balancer::{Balancer, Sockets};
 use crate::listen::{self, Inherited, Listener};
+use crate::manner::Manner;
 use crate::resume::{self, Resumed};
 use crate::tls::Tls;
 use crate::upgrade::{self, Itself};
@@ -42,10 +43,7 @@ async fn serve(args: &Args, inherited: Inherited) -> Result<Outcome> {
     tokio::spawn(control::accept(Arc::clone(&balancer)));
     tokio::spawn(limits::enforce(Arc::clone(&balancer)));
     if balancer.state().leaves_by.is_none() {
-        let accepting = balancer.listeners.iter().map(|listener| {
-            tokio::spawn(accept::accept(Arc::clone(&balancer), Arc::clone(listener))).abort_handle()
-        });
-        balancer.accepts_by(accepting.collect());
+        accept::begin(&balancer);
     }
     if balancer.is_over() {
         return Ok(Outcome::Done);
@@ -57,11 +55,13 @@ async fn serve(args: &Args, inherited: Inherited) -> Result<Outcome> {
 /// A balancer that begins.
 fn begun(args: &Args, mut inherited: Inherited) -> Result<Arc<Balancer>> {
     let supervisor = inherited.supervisor.take();
-    let (tls, news) = tls(args, supervisor.is_some())?;
+    let manner = Manner::of(args.options());
+    let has_tls = !args.tls_listen.is_empty() || !inherited.tls.is_empty();
+    let (tls, news) = if has_tls { tls(args, &manner, supervisor.is_some())? } else { (None, Vec::new()) };
     let listeners = listeners(args, inherited, tls.as_ref())?;
     let control = args.control.as_deref().map(control::bind).transpose()?;
     let sockets = Sockets { listeners, control };
-    let balancer = Arc::new(Balancer::new(args, sockets, most_connections()));
+    let balancer = Arc::new(Balancer::new(args, manner, sockets, most_connections()));
     handshake::tell(&balancer.controls, &news);
     if !args.backend.is_empty() {
         balancer.set(&args.set())?;
@@ -76,20 +76,21 @@ fn begun(args: &Args, mut inherited: Inherited) -> Result<Arc<Balancer>> {
 
 /// One that goes on where another program has stopped.
 fn resumed(args: &Args) -> Result<Arc<Balancer>> {
-    let Resumed { sockets, rest } = resume::take()?;
-    let balancer = Arc::new(Balancer::new(args, sockets, most_connections()));
+    let Resumed { sockets, options, rest } = resume::take()?;
+    let manner = Manner::of(options.unwrap_or_else(|| args.options()));
+    let balancer = Arc::new(Balancer::new(args, manner, sockets, most_connections()));
     resume::go_on(&balancer, rest).context("take over")?;
     Ok(balancer)
 }
 
 /// By which TLS is ended, if it is, and what there is to say of its certificates. With a supervisor it begins without any that can be shown:
 /// one that has expired may not hinder those who do not speak TLS.
-fn tls(args: &Args, is_supervised: bool) -> Result<(Option<Arc<Tls>>, Vec<News>)> {
+fn tls(args: &Args, manner: &Manner, is_supervised: bool) -> Result<(Option<Arc<Tls>>, Vec<News>)> {
     let sources = args.sources();
     if sources.is_empty() {
         return Ok((None, Vec::new()));
     }
-    let (tls, news) = Tls::new(sources, args.protocols(), is_supervised)?;
+    let (tls, news) = Tls::new(sources, manner.mode(), is_supervised)?;
     Ok((Some(Arc::new(tls)), news))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -45,6 +45,8 @@ pub(crate) struct Control {
 struct Talk {
     /// The beginning of a line.
     input: Vec<u8>,
+    /// What has come with lines that were not carried out yet, in their order.
+    fds: VecDeque<OwnedFd>,
     output: VecDeque<Line>,
     waker: Option<Waker>,
 }
@@ -143,7 +145,8 @@ impl Control {
 
     /// One that goes on where another program has stopped.
     pub(crate) fn carried(stream: UnixStream, carried: CarriedControl) -> Self {
-        let talk = Talk { input: carried.input, output: carried.output.into(), waker: None };
+        let output = carried.output.into();
+        let talk = Talk { input: carried.input, output, ..Talk::default() };
         Self { stream, talk: Mutex::new(talk) }
     }
 
@@ -151,6 +154,13 @@ impl Control {
     pub(crate) fn carry(&self) -> CarriedControl {
         let talk = self.talk();
         CarriedControl { input: talk.input.clone(), output: talk.output.iter().cloned().collect() }
+    }
+
+    /// The next `count` descriptors that have come, or as many as there are.
+    pub(crate) fn take_descriptors(&self, count: usize) -> Vec<OwnedFd> {
+        let mut talk = self.talk();
+        let there = talk.fds.len();
+        talk.fds.drain(..count.min(there)).collect()
     }
 
     /// Answers.
@@ -180,16 +190,19 @@ impl Control {
         let mut bytes = [0; 4096];
         loop {
             ready!(self.stream.poll_read_ready(cx))?;
-            match self.stream.try_read(&mut bytes) {
-                Ok(0) => return Poll::Ready(Ok(None)),
-                Ok(read) => {
+            let received =
+                self.stream.try_io(Interest::READABLE, || passed_fds::receive(&self.stream, &mut bytes));
+            match received {
+                Ok(received) if received.bytes == 0 => return Poll::Ready(Ok(None)),
+                Ok(received) => {
                     let mut talk = self.talk();
-                    talk.input.extend_from_slice(&bytes[..read]);
+                    talk.input.extend_from_slice(&bytes[..received.bytes]);
+                    talk.fds.extend(received.fds);
                     let lines = lines(&mut talk.input);
                     if !lines.is_empty() {
                         return Poll::Ready(Ok(Some(lines)));
                     }
-                    if talk.input.len() > MOST {
+                    if talk.input.len() > MOST || talk.fds.len() > passed_fds::MOST {
                         return Poll::Ready(Ok(None));
                     }
                 }

@@ -4,11 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use balance::ProxyVersion;
 use tokio::io::{AsyncWriteExt, copy_bidirectional_with_sizes};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use crate::args::Version;
 use crate::arrival::{self, Origin};
 use crate::balancer::Balancer;
 use crate::claim::Presence;
@@ -39,7 +39,7 @@ pub(crate) async fn serve(
     };
     exchange.is_at(claim.key);
     // How it ended has been said to both sides.
-    let _ = Both { client, backend, is_whole: false }.pass(&origin, balancer.proxies.out).await;
+    let _ = Both { client, backend, is_whole: false }.pass(&origin, balancer.manner().proxy_out()).await;
 }
 
 /// Both sides of a connection.
@@ -52,7 +52,7 @@ struct Both {
 
 impl Both {
     /// Passes everything on until both have ended.
-    async fn pass(mut self, origin: &Origin, version: Option<Version>) -> io::Result<()> {
+    async fn pass(mut self, origin: &Origin, version: Option<ProxyVersion>) -> io::Result<()> {
         if let Some(version) = version {
             let server = origin.server.map_or_else(|| self.backend.local_addr(), Ok::<SocketAddr, _>)?;
             self.backend.write_all(&arrival::header(version, origin.client, server)?).await?;

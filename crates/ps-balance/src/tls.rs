@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
+use balance::wire::Mode;
 use balance_tls::{Certificates, News, Protocols, Source};
 use tokio_rustls::rustls::ServerConfig;
 
@@ -31,11 +32,7 @@ impl Tls {
     ///
     /// # Errors
     /// Not one of them can be shown, unless `may_wait`: then clients that speak TLS are refused until one can.
-    pub(crate) fn new(
-        sources: Vec<Source>,
-        protocols: Protocols,
-        may_wait: bool,
-    ) -> Result<(Self, Vec<News>)> {
+    pub(crate) fn new(sources: Vec<Source>, mode: Mode, may_wait: bool) -> Result<(Self, Vec<News>)> {
         let clock = SystemTime::now();
         let (certificates, news) = match Certificates::read(sources.clone(), clock) {
             Err(_) if may_wait => {
@@ -44,6 +41,10 @@ impl Tls {
                 (certificates, news)
             }
             read => read?,
+        };
+        let protocols = match mode {
+            Mode::Http => Protocols::Http2,
+            Mode::Tcp => Protocols::Bytes,
         };
         let config = certificates.config(protocols)?;
         Ok((Self { config, watched: Mutex::new(Watched { certificates, looked: clock::now() }) }, news))

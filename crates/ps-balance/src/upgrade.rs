@@ -45,7 +45,7 @@ impl Itself {
 /// the next one does: one that comes before the next program has a handler would end it.
 pub(crate) async fn prepare(itself: &Itself, balancer: &Balancer) -> Result<()> {
     signals().thread_block().context("hold signals back")?;
-    if balancer.mode == Mode::Http || balancer.listeners.iter().any(|it| it.tls.is_some()) {
+    if balancer.manner().mode() == Mode::Http || balancer.listeners().iter().any(|it| it.tls.is_some()) {
         bail!("what comes by HTTP or TLS cannot be handed over: start another one, and have this one leave");
     }
     understands(&itself.path).await
@@ -53,7 +53,7 @@ pub(crate) async fn prepare(itself: &Itself, balancer: &Balancer) -> Result<()> 
 
 /// Replaces this program. Returns only if that failed: then everything is as it was.
 pub(crate) fn upgrade(itself: &Itself, balancer: &Balancer) -> Result<()> {
-    let controls = balancer.controls.all();
+    let (controls, listeners) = (balancer.controls.all(), balancer.listeners());
     let state = balancer.state().connections.clone();
     let mut stages: Vec<_> = state.iter().map(|(number, it)| (*number, it, it.stage())).collect();
     let mut residues = Vec::new();
@@ -64,13 +64,14 @@ pub(crate) fn upgrade(itself: &Itself, balancer: &Balancer) -> Result<()> {
     let description = Description {
         format: FORMAT,
         carried: balancer.carried(),
-        listeners: balancer.listeners.len(),
+        listeners: listeners.len(),
+        options: Some(balancer.manner().options().clone()),
         has_control: balancer.control.is_some(),
         controls: controls.iter().map(|control| control.carry()).collect(),
         told: balancer.controls.carry(&controls),
         connections,
     };
-    let listeners = balancer.listeners.iter().map(|listener| listener.socket.as_fd());
+    let listeners = listeners.iter().map(|listener| listener.socket.as_fd());
     let control = balancer.control.iter().map(|control| control.as_fd());
     let controls = controls.iter().map(|control| control.as_fd());
     let connections = stages.iter().flat_map(|(_, _, stage)| stage.fds());

@@ -73,9 +73,9 @@ fn a_connection_that_is_silent_for_too_long_is_ended() {
     let server = Server::named("there");
     let balance = Balance::before(&[&server], &["--idle-limit", "1"]);
     let mut client = balance.connect();
+    let begin = Instant::now();
     client.write_all(b"?\n").expect("sent");
     assert_eq!(line(&mut client), "there");
-    let begin = Instant::now();
     let ended = client.read(&mut [0]);
     assert!(ended.is_err() || ended.is_ok_and(|read| read == 0));
     assert!(begin.elapsed() >= Duration::from_millis(900));

@@ -41,7 +41,7 @@ impl Client {
         let sender = Sender {
             client: origin.client.ip(),
             server: origin.server,
-            is_trusted: balancer.proxies.trusts(peer.ip()),
+            is_trusted: balancer.manner().trusts(peer.ip()),
             is_secure,
         };
         Self { balancer: Arc::clone(balancer), peer, sender, tunnel: Mutex::default() }
@@ -76,7 +76,7 @@ async fn pass(
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Refusal> {
     target::check(&request)?;
-    if let Some(port) = client.balancer.redirect.filter(|_| !client.sender.is_secure)
+    if let Some(port) = client.balancer.manner().redirect().filter(|_| !client.sender.is_secure)
         && let Some(elsewhere) = redirect::to_https(&request, port)
     {
         return Ok(elsewhere);
@@ -85,7 +85,8 @@ async fn pass(
     let upgrade = wants_upgrade.then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
     target::direct(&mut parts)?;
-    let cookie = client.balancer.sticky.as_deref().and_then(|name| sticky::cookie(&parts.headers, name));
+    let manner = client.balancer.manner();
+    let cookie = manner.sticky().and_then(|name| sticky::cookie(&parts.headers, name));
     headers::forward(&mut parts.headers, &client.sender, wants_upgrade);
     let broken = Broken::default();
     let is_empty = hyper::body::Body::is_end_stream(&body);
@@ -102,7 +103,7 @@ async fn pass(
     }
     let backend = is_upgraded.then(|| hyper::upgrade::on(&mut *response));
     headers::remove_hop_by_hop(response.headers_mut(), backend.is_some());
-    if let Some(name) = client.balancer.sticky.as_deref() {
+    if let Some(name) = manner.sticky() {
         let id = client.balancer.state().table.id(key).map(str::to_owned);
         if let Some(id) = id.filter(|id| wanted != Some(id)) {
             sticky::stick(response.headers_mut(), name, &id, client.sender.is_secure);
@@ -173,7 +174,7 @@ async fn shake_hands(
     socket: TcpStream,
     address: SocketAddr,
 ) -> Result<SendRequest<Sent>, Refusal> {
-    if let Some(version) = client.balancer.proxies.out {
+    if let Some(version) = client.balancer.manner().proxy_out() {
         let server = client.sender.server.unwrap_or(address);
         let peer = SocketAddr::new(client.sender.client, client.peer.port());
         greet(&socket, &crate::arrival::header(version, peer, server).map_err(|_| Refusal::Broken)?)

@@ -191,7 +191,10 @@ impl Balance {
                     }
                     Report::Numbers(numbers) => count.heard(numbers),
                     Report::Idle { .. } => heard = Heard::Idle,
-                    Report::Hello(_) | Report::Listeners { .. } | Report::Certificate { .. } => (),
+                    Report::Hello(_)
+                    | Report::Listeners { .. }
+                    | Report::Reached { .. }
+                    | Report::Certificate { .. } => (),
                 }
             }
         }
