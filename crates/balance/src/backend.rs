@@ -38,6 +38,8 @@ pub(crate) struct Backend {
     connections: u64,
     failed: u64,
     cut: u64,
+    #[serde(default)]
+    broken: u64,
     /// How many connections it had when it was withdrawn.
     #[serde(default)]
     at_drain: u64,
@@ -62,6 +64,7 @@ impl Backend {
             connections: 0,
             failed: 0,
             cut: 0,
+            broken: 0,
             at_drain: 0,
             connects: Latency::default(),
             cut_at: None,
@@ -135,6 +138,10 @@ impl Backend {
         self.open -= 1;
     }
 
+    pub(crate) fn broke(&mut self) {
+        self.broken += 1;
+    }
+
     pub(crate) fn ended(&mut self, ending: Ending) {
         self.open -= 1;
         match ending {
@@ -151,6 +158,7 @@ impl Backend {
             open: self.open,
             failed: self.failed,
             cut: self.cut,
+            broken: self.broken,
             connect_p50_us: self.connects.percentile(50),
             connect_p99_us: self.connects.percentile(99),
         }

@@ -1,4 +1,4 @@
-//! How long connects took: counts in classes that grow with the time, so that a percentile is right to a quarter.
+//! How long something took: counts in classes that grow with the time, so that a percentile is right to a quarter.
 
 use std::time::Duration;
 
@@ -10,21 +10,38 @@ const PARTS: u32 = 4;
 const CLASSES: usize = 27 * PARTS as usize;
 
 /// Counts of durations. Empty until the first.
+///
+/// `counts` begins with the shortest class, and ends with the longest that has one. Each doubling of a microsecond is divided into four
+/// classes: the first one is up to 1.25 microseconds, the fifth up to 2.5, and so on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Latency {
+pub struct Latency {
     counts: Vec<u32>,
 }
 
 impl Latency {
     pub(crate) fn add(&mut self, took: Duration) {
-        self.counts.resize(CLASSES, 0);
-        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
-        let count = &mut self.counts[class(micros)];
-        *count = count.saturating_add(1);
+        let class = class(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+        self.counts.resize(self.counts.len().max(class + 1), 0);
+        self.counts[class] = self.counts[class].saturating_add(1);
+    }
+
+    /// What was counted after `earlier`, an earlier state of the same counts, was taken.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let before = earlier.counts.iter().copied().chain(std::iter::repeat(0));
+        let counts = self.counts.iter().zip(before).map(|(now, before)| now.saturating_sub(before));
+        let mut counts: Vec<u32> = counts.collect();
+        counts.truncate(counts.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1));
+        Self { counts }
+    }
+
+    /// The longest time, in microseconds; none if nothing was counted.
+    pub fn worst(&self) -> Option<u64> {
+        self.percentile(100)
     }
 
     /// The time within which so many of a hundred were done, in microseconds; none if nothing was counted.
-    pub(crate) fn percentile(&self, percent: u64) -> Option<u64> {
+    pub fn percentile(&self, percent: u64) -> Option<u64> {
         let all: u64 = self.counts.iter().map(|count| u64::from(*count)).sum();
         let wanted = (all * percent).div_ceil(100).max(1);
         let mut seen = 0;
@@ -72,6 +89,17 @@ mod tests {
                 assert!(said >= exact && said <= exact + exact / 4 + 1, "{percent} of {scale}: {said}");
             }
         }
+    }
+
+    #[test]
+    fn what_was_counted_since_an_earlier_state_is_told_apart() {
+        let earlier = of([10, 900].into_iter());
+        let mut now = earlier.clone();
+        now.add(Duration::from_micros(100));
+        let since = now.since(&earlier);
+        assert_eq!(since, of(std::iter::once(100)));
+        assert!(since.worst().is_some_and(|it| (100..=125).contains(&it)));
+        assert_eq!(earlier.since(&earlier).worst(), None);
     }
 
     #[test]

@@ -12,8 +12,9 @@ mod table;
 pub mod wire;
 
 pub use backend::{Ending, Key};
+pub use latency::Latency;
 pub use options::{Cookie, InvalidOption, Options, ProxyVersion, network};
-pub use receipt::{OfRelease, Receipt};
+pub use receipt::{Before, Latencies, OfRelease, Receipt};
 pub use table::{Choice, InvalidSet, Table};
 
 /// The example of the README is a test.

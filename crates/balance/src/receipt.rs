@@ -21,6 +21,9 @@ pub struct Receipt {
     pub drained: u64,
     /// By run: how many connections were open when its time to end them was up.
     pub cut: BTreeMap<String, u64>,
+    /// How long clients have waited; `None`: nobody has come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Latencies>,
     /// Whether `ps-balance` was there from the beginning to the end: else what it had counted is missing, and its connections were lost.
     pub is_whole: bool,
 }
@@ -32,6 +35,25 @@ pub struct OfRelease {
     pub release: u64,
     /// How many.
     pub connections: u64,
+}
+
+/// How long clients have waited for a backend to take their connection; in HTTP for the head of the answer to their request.
+/// Microseconds, which may be up to a quarter too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latencies {
+    /// The longest, since the rollout began.
+    pub worst_us: u64,
+    /// The same of the time before, as far back as `ps-balance` lived; `None`: it did not, or had no client.
+    pub before: Option<Before>,
+}
+
+/// How long clients had waited before the rollout began, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// 99 of 100 at most so long.
+    pub p99_us: u64,
+    /// The longest.
+    pub worst_us: u64,
 }
 
 impl Receipt {
@@ -74,7 +96,33 @@ impl fmt::Display for Receipt {
         if *drained > 0 {
             write!(f, "{drained} drained, ")?;
         }
+        if let Some(latency) = self.latency {
+            write!(f, "{latency}, ")?;
+        }
         f.write_str(&self.failures())
+    }
+}
+
+/// `worst latency 12.5 ms (before: 99 of 100 within 1.2 ms, worst 8 ms)`.
+impl fmt::Display for Latencies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "worst latency {} (before: ", milliseconds(self.worst_us))?;
+        match self.before {
+            Some(Before { p99_us, worst_us }) => {
+                write!(f, "99 of 100 within {}, worst {})", milliseconds(p99_us), milliseconds(worst_us))
+            }
+            None => f.write_str("not known)"),
+        }
+    }
+}
+
+/// `0.2 ms`; whole ones from ten on.
+fn milliseconds(micros: u64) -> String {
+    let tenths = micros.div_ceil(100);
+    if tenths < 100 {
+        format!("{}.{} ms", tenths / 10, tenths % 10)
+    } else {
+        format!("{} ms", tenths.div_ceil(10))
     }
 }
 
@@ -93,6 +141,18 @@ mod tests {
             "connections: 1 to earlier instances, 2 to new ones, 4 drained, 1 refused, 3 cut (web.1@1: 3)"
         );
         assert!(!receipt.has_none_failed() && !receipt.is_empty());
+        receipt.cut.clear();
+        let latency = |before| Some(Latencies { worst_us: 12_345, before });
+        receipt.latency = latency(Some(Before { p99_us: 110, worst_us: 9_950 }));
+        assert_eq!(
+            receipt.to_string(),
+            "connections: 1 to earlier instances, 2 to new ones, 4 drained, worst latency 13 ms (before: 99 of 100 within 0.2 ms, worst 10 ms), 1 refused, 0 cut"
+        );
+        receipt.latency = latency(None);
+        assert!(
+            receipt.to_string().contains("worst latency 13 ms (before: not known), 1 refused"),
+            "{receipt}"
+        );
         receipt = Receipt::default();
         assert!(!receipt.has_none_failed(), "it is not known");
         receipt.is_whole = true;

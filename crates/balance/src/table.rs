@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::{Backend, Ending, Key};
 use crate::health::Event;
+use crate::latency::Latency;
 use crate::share::{self, Candidate};
 use crate::wire::{BackendNumbers, Drained, Set};
 
@@ -45,12 +46,14 @@ pub struct Table {
     backends: Vec<Backend>,
     next_key: u64,
     drain_limit: Duration,
+    #[serde(default)]
+    latency: Latency,
 }
 
 impl Table {
     /// Without backends. A backend that is being drained keeps its connections for `drain_limit`, unless a list says otherwise.
     pub fn new(drain_limit: Duration) -> Self {
-        Self { backends: Vec::new(), next_key: 1, drain_limit }
+        Self { backends: Vec::new(), next_key: 1, drain_limit, latency: Latency::default() }
     }
 
     /// Puts another list in place of the present one, as a whole. Returns which backends have no connection left to wait for.
@@ -136,6 +139,23 @@ impl Table {
     pub fn reused(&mut self, key: Key) {
         if let Some(backend) = self.backend(key) {
             backend.reused();
+        }
+    }
+
+    /// A client has waited so long until a backend had its connection, or in HTTP answered its request.
+    pub fn waited(&mut self, took: Duration) {
+        self.latency.add(took);
+    }
+
+    /// How long clients have waited.
+    pub fn latency(&self) -> &Latency {
+        &self.latency
+    }
+
+    /// The backend has reset a connection; or in HTTP broken off a request, or answered it with a status from 500 on.
+    pub fn broke(&mut self, key: Key) {
+        if let Some(backend) = self.backend(key) {
+            backend.broke();
         }
     }
 

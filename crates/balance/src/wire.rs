@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::latency::Latency;
 use crate::options::Options;
 
 /// The version of these messages.
@@ -214,6 +215,9 @@ pub struct Numbers {
     pub bytes_in: u64,
     /// Bytes from backends to clients.
     pub bytes_out: u64,
+    /// How long clients have waited: for a backend to take their connection; in HTTP for the head of the answer to their request.
+    #[serde(default)]
+    pub latency: Latency,
     /// The backends of the list, and those that still have connections.
     pub backends: Vec<BackendNumbers>,
 }
@@ -235,6 +239,9 @@ pub struct BackendNumbers {
     /// Connections that were still open when the drain limit passed.
     #[serde(default)]
     pub cut: u64,
+    /// Connections that it reset; in HTTP requests that it broke off, or answered with a status from 500 on.
+    #[serde(default)]
+    pub broken: u64,
     /// Half of the connects took at most so many microseconds.
     pub connect_p50_us: Option<u64>,
     /// 99 of 100 connects took at most so many microseconds.

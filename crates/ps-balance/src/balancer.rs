@@ -328,6 +328,7 @@ impl Balancer {
             unsecured: state.unsecured,
             bytes_in: self.bytes.received.load(Ordering::Relaxed),
             bytes_out: self.bytes.sent.load(Ordering::Relaxed),
+            latency: state.table.latency().clone(),
             backends: state.table.numbers(),
         }
     }

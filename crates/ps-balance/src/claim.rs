@@ -39,6 +39,16 @@ impl Claim {
         self.balancer.state().table.reused(self.key);
     }
 
+    /// Its client has waited so long for that.
+    pub(crate) fn waited(&self, took: Duration) {
+        self.balancer.state().table.waited(took);
+    }
+
+    /// The backend has broken it off, or answered that it failed.
+    pub(crate) fn broke(&self) {
+        self.balancer.state().table.broke(self.key);
+    }
+
     /// The backend has refused, or has not answered.
     pub(crate) fn failed(mut self) {
         self.is_settled = true;

@@ -122,11 +122,12 @@ impl Connection {
         }
     }
 
-    /// Passes bytes on. Ready once both sides have ended, or one of them is broken.
+    /// Passes bytes on. Ready once both sides have ended, or one of them is broken; `broke` is told where that is the backend.
     pub(crate) fn poll(
         &self,
         shared: &mut Shared<'_>,
         bytes: &Bytes,
+        broke: impl FnOnce(),
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         let mut stage = self.stage();
@@ -134,10 +135,15 @@ impl Connection {
         let polled = relay.poll(shared, bytes, cx);
         if let Poll::Ready(ended) = &polled {
             // Whoever gets only a part of what was sent must be able to tell that from the end.
+            let is_broken = ended.is_err() && is_reset(&relay.backend);
             if ended.is_err() {
                 relay.reset();
             }
             *stage = Stage::Over;
+            if is_broken {
+                drop(stage);
+                broke();
+            }
         }
         polled
     }
@@ -226,6 +232,11 @@ impl Stage {
         };
         client.into_iter().chain(backend).map(AsFd::as_fd)
     }
+}
+
+/// Whether the other end has reset a connection.
+pub(crate) fn is_reset(socket: &TcpStream) -> bool {
+    rustix::net::getpeername(socket).is_err()
 }
 
 impl Relay {

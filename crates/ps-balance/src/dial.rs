@@ -41,12 +41,12 @@ pub(crate) async fn relay(
     claim: Claim,
 ) {
     // Dropped when the connection is over, or its task is cut: in this order, so that its backend is drained before it is gone.
-    let _held = (claim, presence);
+    let held = (claim, presence);
     // How it ended has been said to both sides; nobody else asks.
     let _ = poll_fn(|cx| {
         let mut buffer = balancer.buffer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut shared = Shared { buffer: &mut buffer, pipes: &balancer.pipes };
-        connection.poll(&mut shared, &balancer.bytes, cx)
+        connection.poll(&mut shared, &balancer.bytes, || held.0.broke(), cx)
     })
     .await;
 }
@@ -57,12 +57,13 @@ pub(crate) async fn find(
     connection: &Connection,
     since: Duration,
 ) -> Option<(Claim, TcpStream)> {
-    let mut search = Search::new(balancer, &connection.work, since);
+    let (mut search, sought) = (Search::new(balancer, &connection.work, since), Instant::now());
     while let Some((claim, address)) = search.next().await {
         let began = Instant::now();
         match attempt(address).await {
             Attempt::Connected(backend) => {
                 claim.connected(began.elapsed());
+                claim.waited(sought.elapsed());
                 return Some((claim, backend));
             }
             Attempt::Failed => search.failed(claim),

@@ -11,8 +11,8 @@ use tokio_rustls::server::TlsStream;
 
 use crate::arrival::{self, Origin};
 use crate::balancer::Balancer;
-use crate::claim::Presence;
-use crate::connection::Connection;
+use crate::claim::{Claim, Presence};
+use crate::connection::{Connection, is_reset};
 use crate::counted::Counted;
 use crate::tls::Tls;
 use crate::{clock, dial, handshake};
@@ -39,13 +39,15 @@ pub(crate) async fn serve(
     };
     exchange.is_at(claim.key);
     // How it ended has been said to both sides.
-    let _ = Both { client, backend, is_whole: false }.pass(&origin, balancer.manner().proxy_out()).await;
+    let both = Both { client, backend, is_whole: false, claim };
+    let _ = both.pass(&origin, balancer.manner().proxy_out()).await;
 }
 
 /// Both sides of a connection.
 struct Both {
     client: TlsStream<Counted>,
     backend: TcpStream,
+    claim: Claim,
     /// Whether each has got all that the other one has sent.
     is_whole: bool,
 }
@@ -57,7 +59,11 @@ impl Both {
             let server = origin.server.map_or_else(|| self.backend.local_addr(), Ok::<SocketAddr, _>)?;
             self.backend.write_all(&arrival::header(version, origin.client, server)?).await?;
         }
-        copy_bidirectional_with_sizes(&mut self.client, &mut self.backend, BUFFER, BUFFER).await?;
+        let passed = copy_bidirectional_with_sizes(&mut self.client, &mut self.backend, BUFFER, BUFFER).await;
+        if passed.is_err() && is_reset(&self.backend) {
+            self.claim.broke();
+        }
+        passed?;
         self.is_whole = true;
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use balance::{OfRelease, Receipt};
+use balance::{Before, Latencies, OfRelease, Receipt};
 use formation::{Exit, OutOfMemory, State, Stream};
 use jiff::Timestamp;
 use ps_apps::{KeptRelease, SourceRecord, StoredEntry};
@@ -246,6 +246,10 @@ fn an_event_is_what_its_schema_says_in_every_phase_and_with_every_outcome() {
                 receipt: Some(Receipt {
                     before: 3,
                     releases: vec![OfRelease { release: 7, connections: 3 }],
+                    latency: Some(Latencies {
+                        worst_us: 1200,
+                        before: Some(Before { p99_us: 100, worst_us: 900 }),
+                    }),
                     ..Receipt::default()
                 }),
                 exit_status: Some(0),

@@ -198,3 +198,51 @@ fn it_takes_the_place_of_a_control_socket_that_nobody_serves_but_not_of_one_that
     started.kill().expect("it lives");
     started.wait().expect("it has ended");
 }
+
+#[test]
+fn a_backend_that_resets_connections_or_answers_that_it_failed_is_counted_as_broken() {
+    // What it was sent and has not read makes the end a reset.
+    let resets = Server::new(|mut stream| drop(stream.read_exact(&mut [0])));
+    let balance = Balance::before(&[&resets], &[]);
+    let mut client = balance.connect();
+    client.write_all(b"??\n").expect("sent");
+    assert!(client.read(&mut [0]).is_err(), "a reset");
+    let (fails, well) = (http_server("500 Internal Server Error"), http_server("404 Not Found"));
+    for (words, server, broken) in [(&[][..], &fails, 0), (&["--http"], &fails, 1), (&["--http"], &well, 0)] {
+        let balance = Balance::before(&[server], words);
+        let mut client = balance.connect();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n").expect("sent");
+        client.read_to_end(&mut Vec::new()).expect("an answer");
+        drop(client);
+        is_broken(&balance, broken);
+    }
+    is_broken(&balance, 1);
+}
+
+fn http_server(status: &'static str) -> Server {
+    Server::new(move |mut stream| {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            if !stream.read(&mut byte).is_ok_and(|read| read == 1) {
+                return;
+            }
+            head.push(byte[0]);
+        }
+        let _ = stream.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes());
+    })
+}
+
+/// Waits until one connection is over, of which so many are counted as broken, and its client has waited for some time.
+fn is_broken(balance: &Balance, broken: u64) {
+    let mut supervisor = balance.supervisor();
+    eventually("it is counted", || {
+        let numbers = supervisor.numbers();
+        let backend = &numbers["backends"][0];
+        let is_over = backend["connections"] == 1 && backend["open"] == 0;
+        if is_over && backend["broken"] == broken { Ok(()) } else { Err(numbers.to_string()) }
+    });
+    let counts = supervisor.numbers()["latency"]["counts"].clone();
+    let counts: Vec<u64> = serde_json::from_value(counts).expect("counts");
+    assert_eq!(counts.iter().sum::<u64>(), 1);
+}

@@ -220,6 +220,9 @@ fn a_receipt_stands_in_events_and_in_the_journal_and_zero_failed_decides_the_exi
         "{row}"
     );
     assert!(counted > Some(0) && receipt["is_whole"] == true, "{row}");
+    let latency = &receipt["latency"];
+    let all = [&latency["worst_us"], &latency["before"]["worst_us"], &latency["before"]["p99_us"]];
+    assert!(all.iter().all(|it| it.as_u64() > Some(0)), "clients were there before: {row}");
     let journal = fs::read_to_string(home.path("lib/data/formation/shop/journal")).expect("it has one");
     let noted: Vec<serde_json::Value> = journal
         .lines()

@@ -104,17 +104,10 @@ impl<'a> Site<'a> {
         if reached == Reached::AtPort {
             world.does(&["ps-set", app, "port", &address.port().to_string()])?;
         }
-        world.does(&[
-            "ps-lifecycle",
-            "deploy",
-            app,
-            "--dir",
-            &source,
-            "--scale",
-            count,
-            "--listen",
-            &listen,
-        ])?;
+        let deploy = ["ps-lifecycle", "deploy", app, "--dir", &source, "--scale", count, "--listen", &listen];
+        while let Err(error) = world.does(&deploy) {
+            ensure!(is_port_taken(&error), error);
+        }
         Ok(Self { world, app, source, address, crowd: Crowd::of(address) })
     }
 
@@ -188,6 +181,13 @@ impl<'a> Site<'a> {
         ensure!(stream.read(&mut [0])? == 1, "no answer");
         Ok(stream)
     }
+}
+
+/// Whether a reload has failed because a process of another world has bound the port of an instance first: supervisors know of each
+/// other's ports, but not of those of another root, and tests run beside each other.
+pub fn is_port_taken(error: &anyhow::Error) -> bool {
+    let said = format!("{error:#}");
+    ["Address already in use", "EADDRINUSE"].iter().any(|word| said.contains(word))
 }
 
 impl Reload {

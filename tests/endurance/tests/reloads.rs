@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use endurance::part::{Chance, count};
 use endurance::processes;
-use endurance::site::{Language, Reached, Site};
+use endurance::site::{Language, Reached, Site, is_port_taken};
 use endurance::world::World;
 use faults::note;
 
@@ -29,23 +29,25 @@ fn reloads_of(world: &World, language: Language, command: &str, times: usize) ->
     let site = Site::open(world, language, command, Reached::AtAddress)?;
     site.crowd.is_answered(STEADY)?;
     let began = Instant::now();
-    let mut counted = 0;
-    for round in 1..=times {
+    let (mut round, mut counted, mut again) = (1, 0, 0);
+    while round <= times && site.crowd.is_content() {
         let is_counted = round % COUNTED == 1;
         let reload = if is_counted { site.counted_reload(round) } else { site.reload(round) };
-        let is_clean = reload.and_then(|reload| reload.is_clean());
-        is_clean.with_context(|| format!("reload {round} of {language:?}"))?;
-        counted += usize::from(is_counted);
-        if !site.crowd.is_content() {
-            break;
+        match reload.and_then(|reload| reload.is_clean()) {
+            Ok(()) => (round, counted) = (round + 1, counted + usize::from(is_counted)),
+            Err(error) if is_port_taken(&error) => again += 1,
+            Err(error) => return Err(error.context(format!("reload {round} of {language:?}"))),
         }
+        site.crowd.go_on();
     }
     let took = began.elapsed();
     let seen = site.crowd.end()?;
     let (steady, during) = (seen.p99(|asked| asked < began), seen.p99(|asked| asked >= began));
     let during_answers = seen.answers.iter().filter(|answer| answer.asked >= began).count();
     note(&format!(
-        "{language:?}: {times} reloads in {took:.0?}, {} requests ({:.0} a second) on {} connections, {} failures; {counted} receipts are as clients have counted; p99 {:?} before, {:?} during reloads",
+        "{language:?}: {} reloads in {:.0?}, {} requests ({:.0} a second) on {} connections, {} failures; {counted} receipts are as clients have counted; {again} tried again for a port; p99 {:?} before, {:?} during reloads",
+        round - 1,
+        took,
         seen.asked,
         f64::from(u32::try_from(during_answers)?) / took.as_secs_f64(),
         seen.connections,
@@ -53,7 +55,7 @@ fn reloads_of(world: &World, language: Language, command: &str, times: usize) ->
         steady.unwrap_or_default(),
         during.unwrap_or_default(),
     ));
-    seen.is_whole()?;
+    seen.is_whole().with_context(|| format!("{language:?}"))?;
     ensure!(!faults::long() || during <= steady.map(|it| it + SLOWER), "slower by more than {SLOWER:?}");
     Ok(())
 }
@@ -73,7 +75,11 @@ fn no_client_notices_reloads_of_apps_in_three_languages_and_receipts_count_as_cl
                 .iter()
                 .map(|(language, command)| scope.spawn(|| reloads_of(&world, *language, command, times)))
                 .collect();
-            all.into_iter().try_for_each(|app| app.join().map_err(|_| anyhow::anyhow!("it panicked"))?)
+            let ended = all.into_iter().map(|app| app.join().map_err(|_| anyhow::anyhow!("it panicked"))?);
+            let failed: Vec<String> =
+                ended.filter_map(Result::err).map(|error| format!("{error:#}")).collect();
+            ensure!(failed.is_empty(), failed.join("\n"));
+            Ok(())
         })
     });
 }

@@ -34,8 +34,10 @@ impl HttpBody for Body {
             Self::Page(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
             Self::Backend(incoming, lent) => {
                 let polled = Pin::new(incoming).poll_frame(cx);
-                if let Poll::Ready(None) = polled {
-                    lent.take().into_iter().for_each(|lent| lent.give_back());
+                match polled {
+                    Poll::Ready(None) => lent.take().into_iter().for_each(|lent| lent.give_back()),
+                    Poll::Ready(Some(Err(_))) => lent.iter().for_each(|lent| lent.claim.broke()),
+                    Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
                 }
                 polled
             }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
@@ -92,7 +93,7 @@ async fn pass(
     let is_empty = hyper::body::Body::is_end_stream(&body);
     let body = if is_empty { Sent::Nothing } else { Sent::Incoming(body, broken.clone()) };
     let wanted = cookie.as_deref();
-    let answered = exchange(client, at, parts, body, wanted).await;
+    let answered = exchange(client, at, parts, (body, &broken), wanted).await;
     // The backend was not to blame where the client was.
     let mut answered = answered.map_err(|refusal| if broken.is_so() { Refusal::Bad } else { refusal })?;
     let key = answered.lent.claim.key;
@@ -133,12 +134,13 @@ async fn exchange(
     client: &Client,
     at: &Exchange,
     parts: Parts,
-    body: Sent,
+    (body, broken): (Sent, &Broken),
     wanted: Option<&str>,
 ) -> Result<Answered, Refusal> {
     let balancer = &client.balancer;
     let repeatable = parts.method.is_idempotent() && matches!(body, Sent::Nothing);
-    let mut search = Search::new(balancer, &at.work, clock::now()).wanting(wanted);
+    let (mut search, sought) =
+        (Search::new(balancer, &at.work, clock::now()).wanting(wanted), Instant::now());
     let lent = loop {
         let Some((claim, address)) = search.next().await else { return Err(Refusal::Unavailable) };
         at.is_at(claim.key);
@@ -147,10 +149,8 @@ async fn exchange(
             let again = Request::from_parts(parts.clone(), Sent::Nothing);
             if let Ok(response) = sender.send_request(again).await {
                 claim.reused();
-                return Ok(Answered {
-                    response,
-                    lent: Lent { balancer: Arc::clone(balancer), claim, sender },
-                });
+                let lent = Lent { balancer: Arc::clone(balancer), claim, sender };
+                return Ok(Answered::noted(response, lent, sought.elapsed()));
             }
         }
         let began = Instant::now();
@@ -166,7 +166,21 @@ async fn exchange(
     };
     let mut lent = lent;
     let sent = lent.sender.send_request(Request::from_parts(parts, body)).await;
-    Ok(Answered { response: sent.map_err(|_| Refusal::Broken)?, lent })
+    if sent.is_err() && !broken.is_so() {
+        lent.claim.broke();
+    }
+    Ok(Answered::noted(sent.map_err(|_| Refusal::Broken)?, lent, sought.elapsed()))
+}
+
+impl Answered {
+    /// Counts it: how long the client has waited, and whether the backend says that it has failed.
+    fn noted(response: Response<Incoming>, lent: Lent, waited: Duration) -> Self {
+        lent.claim.waited(waited);
+        if response.status().is_server_error() {
+            lent.claim.broke();
+        }
+        Self { response, lent }
+    }
 }
 
 async fn shake_hands(

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use balance::wire::{Drained, Numbers};
-use balance::{OfRelease, Receipt};
+use balance::{Before, Latencies, Latency, OfRelease, Receipt};
 
 /// What is counted of one rollout.
 #[derive(Debug, Default)]
@@ -25,6 +25,7 @@ struct Counted {
     connections: BTreeMap<String, u64>,
     /// The release of each run.
     releases: BTreeMap<String, u64>,
+    latency: Latency,
 }
 
 impl Count {
@@ -58,6 +59,7 @@ impl Count {
             self.count(backend.id, backend.release, backend.connections);
         }
         self.now.refused = self.now.refused.max(numbers.refused);
+        self.now.latency = numbers.latency;
         if self.start.is_none() {
             self.start = Some(self.now.clone());
         }
@@ -95,6 +97,10 @@ impl Count {
             is_whole: !self.was_lost && self.start.is_some(),
             ..Receipt::default()
         };
+        let before = start.latency.percentile(99).zip(start.latency.worst());
+        let before = before.map(|(p99_us, worst_us)| Before { p99_us, worst_us });
+        let worst = self.now.latency.since(&start.latency).worst();
+        receipt.latency = worst.map(|worst_us| Latencies { worst_us, before });
         let mut releases: BTreeMap<u64, u64> = BTreeMap::new();
         for (id, connections) in &self.now.connections {
             let since = connections.saturating_sub(start.connections.get(id).copied().unwrap_or(0));
@@ -123,6 +129,7 @@ mod tests {
             open: 0,
             failed: 0,
             cut: 0,
+            broken: 0,
             connect_p50_us: None,
             connect_p99_us: None,
         };
@@ -148,6 +155,22 @@ mod tests {
         assert!(receipt.has_none_failed(), "{receipt:?}");
         let releases: Vec<_> = receipt.releases.iter().map(|it| (it.release, it.connections)).collect();
         assert_eq!((releases, receipt.drained), (vec![(3, 20), (4, 30)], 2));
+    }
+
+    #[test]
+    fn the_worst_latency_is_that_of_the_rollout_and_the_time_before_is_not_known_where_nobody_came() {
+        let latency = |counts: &str| serde_json::from_str(counts).expect("counts");
+        let waited = |counts: &str| Numbers { latency: latency(counts), ..numbers(0, &[]) };
+        let mut count = Count::of_rollout(true);
+        count.heard(waited(r#"{"counts":[0,0,0,0,9]}"#));
+        count.heard(waited(r#"{"counts":[2,0,0,0,9]}"#));
+        let before = Some(Before { p99_us: 3, worst_us: 3 });
+        assert_eq!(count.receipt(|_| true).latency, Some(Latencies { worst_us: 2, before }));
+        let mut count = Count::of_rollout(false);
+        assert_eq!(count.receipt(|_| true).latency, None);
+        count.begin();
+        count.heard(waited(r#"{"counts":[0,0,0,0,9]}"#));
+        assert_eq!(count.receipt(|_| true).latency, Some(Latencies { worst_us: 3, before: None }));
     }
 
     #[test]
