@@ -3,8 +3,16 @@
 use std::fs;
 use std::process::Command;
 
-const PROGRAMS: [&str; 7] =
-    ["ps-balance", "ps-inspect-sanitize", "ps-lifecycle", "ps-report", "ps-scale", "ps-set", "ps-supervise"];
+const PROGRAMS: [&str; 8] = [
+    "ps-balance",
+    "ps-inspect-sanitize",
+    "ps-lifecycle",
+    "ps-pm2",
+    "ps-report",
+    "ps-scale",
+    "ps-set",
+    "ps-supervise",
+];
 
 #[test]
 fn every_program_has_a_man_page_with_an_example_and_completions_that_their_shell_can_read() {

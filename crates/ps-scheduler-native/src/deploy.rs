@@ -239,7 +239,7 @@ fn coming_up(plan: &Plan, spec: &Spec, fresh: &BTreeSet<Slot>) -> Duration {
 }
 
 /// The pid of the run that fills each slot.
-fn pids(instances: &[Instance]) -> BTreeMap<Slot, u32> {
+pub(crate) fn pids(instances: &[Instance]) -> BTreeMap<Slot, u32> {
     let pid = |instance: &Instance| Some((instance.slot.clone(), instance.pid?));
     // Of two runs in a slot the one that fills it comes first; collected in reverse, it overwrites the other.
     instances.iter().rev().filter_map(pid).collect()

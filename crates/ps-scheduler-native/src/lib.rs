@@ -1,6 +1,7 @@
 //! Native processes: writes an app's spec, starts `ps-supervise` if none runs, sends it orders, and follows the result.
 //! Status is read from files, without asking the supervisor.
 
+mod begin;
 mod confinement;
 mod deploy;
 mod drift;
@@ -22,6 +23,7 @@ mod stop;
 mod task;
 mod vacate;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -99,6 +101,24 @@ impl Native {
     /// there is no root, and none can be started.
     pub fn provide_for(&self, app: &AppName, will: &LastWill) -> Option<Provision> {
         root::provide_for(&self.service(app), will)
+    }
+
+    /// Carries out a plan that starts instances and replaces none, and does not wait until they are up: returns once each
+    /// slot that is to be filled has had a process. What dies afterwards is the business of its restart policy.
+    pub fn begin(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {
+        let service = self.service(&plan.release.app);
+        earlier::take_over(&service)?;
+        let begun = begin::begin(&service, plan, requester);
+        root::tell(requester);
+        begun
+    }
+
+    /// Ends the instances in these slots, which are filled, and starts them anew from the release that they have, all at once. Returns once
+    /// that has happened, and does not wait until they are up.
+    pub fn replace(&self, app: &AppName, slots: &BTreeSet<Slot>) -> Result<(), Error> {
+        let service = self.service(app);
+        earlier::take_over(&service)?;
+        begin::replace(&service, slots)
     }
 
     /// Whether a supervisor or an instance of an app lives.

@@ -1,0 +1,261 @@
+//! The command line. As in pm2, options may stand anywhere, and all words after `--` are the app's.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, CommandFactory, Parser};
+use ps_cli::exit::Outcome;
+
+use crate::say::{self, Usage};
+
+/// The version of pm2 whose words these are.
+pub(crate) const VERSION: &str = "0.7.2";
+
+const COMMANDS: &str = "\
+Commands:
+  start FILE|JSON|YAML|-         start a script, a program, or what a file (- is stdin) declares
+  stop|restart|delete WHICH      an id, a name, a script, a file that declares it, -, or all
+  reload|gracefulReload WHICH    replace instances one by one, without losing connections
+  list, ls, status               what there is, as a table (-m: as blocks)
+  jlist, prettylist              the same for scripts
+  describe WHICH, id NAME, pid [NAME], env ID
+  scale NAME N|+N|-N             change how many instances an app has
+  reset WHICH                    count restarts from 0 again
+  logs [WHICH], flush [WHICH]    follow, or empty, what was written
+  sendSignal SIGNAL WHICH        send a signal
+  dump (save), resurrect         remember what there is, and bring it back
+  startup, unstartup             bring it back when the machine starts
+  monit, web, generate NAME, ping, kill (exit)
+
+Examples:
+  ps-pm2 start app.js -i max --name api
+  ps-pm2 start worker.py -- --queue mail
+  ps-pm2 restart api
+  ps-pm2 list
+
+Exit status: 0 done, 1 refused or failed.";
+
+/// pm2's words on top of Formation: keeps apps of any language alive, and knows them by name and id.
+#[derive(Debug, Default, Parser)]
+#[command(name = "ps-pm2", disable_version_flag = true, disable_help_subcommand = true)]
+#[command(override_usage = "ps-pm2 [OPTIONS] COMMAND [WHAT]... [-- ARGUMENT...]", after_help = COMMANDS)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+#[expect(clippy::struct_field_names, reason = "node_args is pm2's word")]
+pub(crate) struct Args {
+    /// A command and what it is about
+    #[arg(value_name = "WORD")]
+    pub(crate) words: Vec<String>,
+
+    /// Arguments of the app
+    #[arg(last = true, value_name = "ARGUMENT")]
+    pub(crate) of_app: Vec<String>,
+
+    /// Print the version of pm2 whose words these are
+    #[arg(short = 'V', long, short_alias = 'v', action = ArgAction::SetTrue)]
+    pub(crate) version: bool,
+
+    /// Call the app this
+    #[arg(short, long)]
+    pub(crate) name: Option<String>,
+
+    /// How many instances: a number, max (one per CPU), -1 (one fewer) or 50%
+    #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) instances: Option<String>,
+
+    /// Run the program as it is, in pm2's fork mode
+    #[arg(short = 'x', long)]
+    pub(crate) execute_command: bool,
+
+    /// The program that runs the script; none: the script itself
+    #[arg(long, value_name = "PROGRAM", alias = "exec-interpreter")]
+    pub(crate) interpreter: Option<String>,
+
+    /// Arguments of that program
+    #[arg(long, value_name = "ARGUMENTS", alias = "interpreter-args", allow_hyphen_values = true)]
+    pub(crate) node_args: Option<String>,
+
+    /// Where stdout is written
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Where stderr is written
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) error: Option<PathBuf>,
+
+    /// Where pids are written
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) pid: Option<PathBuf>,
+
+    /// Start it although the same script runs
+    #[arg(short, long)]
+    pub(crate) force: bool,
+
+    /// Restart it by this schedule
+    #[arg(short, long, value_name = "PATTERN", alias = "cron-restart")]
+    pub(crate) cron: Option<String>,
+
+    /// Write the options into SCRIPT-pm2.json
+    #[arg(short, long)]
+    pub(crate) write: bool,
+
+    /// List in blocks
+    #[arg(short = 'm', long)]
+    pub(crate) mini_list: bool,
+
+    /// Print no table
+    #[arg(short, long)]
+    pub(crate) silent: bool,
+
+    /// The user for startup
+    #[arg(short, long)]
+    pub(crate) user: Option<String>,
+
+    /// Stay in the foreground
+    #[arg(long)]
+    pub(crate) no_daemon: bool,
+
+    /// Take the variables of env_NAME of a declaration as well
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+
+    /// Only these apps of a declaration, with commas between them
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) only: Option<String>,
+
+    /// Take the variables of this shell at a restart
+    #[arg(long)]
+    pub(crate) update_env: bool,
+
+    /// Have node say what an ecosystem.config.js declares, which runs it
+    #[arg(long)]
+    pub(crate) allow_js: bool,
+
+    /// The directory that the app runs in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cwd: Option<PathBuf>,
+
+    /// Restart it beyond this much memory, such as 300M
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_memory_restart: Option<String>,
+
+    /// Give it up after so many restarts in a row
+    #[arg(long, value_name = "N")]
+    pub(crate) max_restarts: Option<String>,
+
+    /// Leave it as it is once it has ended
+    #[arg(long)]
+    pub(crate) no_autorestart: bool,
+
+    /// Milliseconds before it is started again
+    #[arg(long, value_name = "MS")]
+    pub(crate) restart_delay: Option<String>,
+
+    /// Milliseconds before it is killed, after it was told to end
+    #[arg(long, value_name = "MS")]
+    pub(crate) kill_timeout: Option<String>,
+
+    /// Milliseconds that it may take to be ready
+    #[arg(long, value_name = "MS")]
+    pub(crate) listen_timeout: Option<String>,
+
+    /// Wait until it says that it is ready
+    #[arg(long)]
+    pub(crate) wait_ready: bool,
+
+    /// Write all instances into one file
+    #[arg(long)]
+    pub(crate) merge_logs: bool,
+
+    /// Restart it when a file changes
+    #[arg(long)]
+    pub(crate) watch: bool,
+
+    /// How many lines of the past (15 unless said)
+    #[arg(long, value_name = "N")]
+    pub(crate) lines: Option<usize>,
+
+    /// End after the past lines
+    #[arg(long)]
+    pub(crate) nostream: bool,
+
+    /// Lines as they were written
+    #[arg(long)]
+    pub(crate) raw: bool,
+
+    /// Lines as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Only stderr
+    #[arg(long)]
+    pub(crate) err: bool,
+
+    /// Only stdout
+    #[arg(long)]
+    pub(crate) out: bool,
+}
+
+/// The arguments, or what came of a command line that asks only for help or for the version.
+pub(crate) fn parse(words: &[OsString]) -> Result<Result<Args, Outcome>> {
+    let args = match Args::try_parse_from(words) {
+        Ok(args) => args,
+        Err(error) if !error.use_stderr() => return Err(error.into()),
+        Err(error) => return Err(in_words(&error)),
+    };
+    if args.version {
+        say::plain(VERSION)?;
+        return Ok(Err(Outcome::Done));
+    }
+    Ok(Ok(args))
+}
+
+/// The help, on stdout.
+pub(crate) fn help() -> Result<()> {
+    say::plain(Args::command().render_help())?;
+    Ok(())
+}
+
+/// A refusal of the parser as pm2 words it.
+fn in_words(error: &clap::Error) -> anyhow::Error {
+    let argument = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => argument.clone(),
+        Some(ContextValue::Strings(arguments)) => arguments.join(" "),
+        _ => String::new(),
+    };
+    let is_missing =
+        matches!(error.get(ContextKind::InvalidValue), Some(ContextValue::String(value)) if value.is_empty());
+    let text = match error.kind() {
+        ErrorKind::UnknownArgument => {
+            let nearest = match error.get(ContextKind::SuggestedArg) {
+                Some(ContextValue::String(nearest)) => format!(", did you mean {nearest}?"),
+                _ => String::new(),
+            };
+            format!("unknown option `{argument}'{nearest}")
+        }
+        ErrorKind::InvalidValue | ErrorKind::TooFewValues if is_missing => {
+            let shown = argument.rsplit("--").next().map_or_else(String::new, |long| {
+                let long = long.split_whitespace().next().unwrap_or_default();
+                shown_option(long)
+            });
+            format!("option `{shown}' argument missing")
+        }
+        _ => {
+            return anyhow!(Usage(
+                error.to_string().lines().next().unwrap_or_default().replacen("error: ", "", 1)
+            ));
+        }
+    };
+    anyhow!(Usage(text))
+}
+
+/// `-n --name <name>`, as pm2 shows an option whose value is missing.
+fn shown_option(long: &str) -> String {
+    let command = Args::command();
+    let Some(option) = command.get_arguments().find(|option| option.get_long() == Some(long)) else {
+        return format!("--{long}");
+    };
+    let short = option.get_short().map_or_else(String::new, |short| format!("-{short} "));
+    format!("{short}--{long} <{}>", long.replace('-', "_"))
+}

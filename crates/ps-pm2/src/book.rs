@@ -1,0 +1,199 @@
+//! `apps.json`: which apps there are, which of ours each is, and the ids of their instances. It is replaced whole by verbs that
+//! hold the lock; anybody may read it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use durable::{Access, Directory, ReadError};
+use formation::{AppName, ProcessType, Slot};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::home::Home;
+
+const FILE: &str = "apps.json";
+const FORMAT: u32 = 1;
+const MAX_BYTES: u64 = 256 << 20;
+/// The process type of every instance.
+const TYPE: &str = "app";
+
+/// All apps.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Book {
+    format: u32,
+    /// The lowest id that no instance has had.
+    pub(crate) next_id: u64,
+    /// The apps, in the order in which they were started.
+    pub(crate) apps: Vec<App>,
+}
+
+/// What one `start` made: instances of one program with one name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the file")]
+pub(crate) struct App {
+    /// The name of our app.
+    #[serde(rename = "app")]
+    pub(crate) ours: String,
+    /// pm2's name, which several apps may have.
+    pub(crate) name: String,
+    /// The script, absolute.
+    pub(crate) script: PathBuf,
+    /// The program and its arguments: an interpreter, or the script itself.
+    pub(crate) words: Vec<String>,
+    pub(crate) cwd: PathBuf,
+    pub(crate) env: BTreeMap<String, String>,
+    /// Whether it is shown as `cluster`.
+    pub(crate) is_cluster: bool,
+    /// What is shown as its port, and given as PORT.
+    pub(crate) port: Option<Value>,
+    /// Whether its instances are reached at that port together, and have one of their own each.
+    #[serde(default)]
+    pub(crate) has_address: bool,
+    /// Whether an end is for good, whatever its status.
+    #[serde(default)]
+    pub(crate) is_left_when_it_ends: bool,
+    pub(crate) out: PathBuf,
+    pub(crate) err: PathBuf,
+    pub(crate) pid: PathBuf,
+    /// Whether all instances write into one file.
+    pub(crate) merges_logs: bool,
+    /// Milliseconds from SIGTERM to SIGKILL.
+    pub(crate) kill_timeout: u64,
+    /// The keys of its declaration, in their order, as they are shown.
+    pub(crate) shown: Vec<(String, Value)>,
+    /// Its instances, by id.
+    pub(crate) instances: Vec<Instance>,
+}
+
+/// One instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Instance {
+    pub(crate) id: u64,
+    /// The number of its slot.
+    pub(crate) slot: u16,
+    /// When it was started first, in milliseconds since 1970.
+    pub(crate) created_at: i64,
+    /// How often somebody had it restarted.
+    pub(crate) restarts: u32,
+}
+
+impl Book {
+    /// Reads it; an empty one if there is none.
+    pub(crate) fn read(home: &Home) -> Result<Self> {
+        let path = home.own().join(FILE);
+        let bytes = match durable::state(&path, MAX_BYTES) {
+            Ok(bytes) => bytes,
+            Err(ReadError::Missing) => return Ok(Self { format: FORMAT, ..Self::default() }),
+            Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+        };
+        let book: Self = serde_json::from_slice(&bytes).with_context(|| {
+            format!("{} makes no sense: move it away, and have pm2 resurrect what was dumped", path.display())
+        })?;
+        if book.format > FORMAT {
+            bail!("{} is of a later version of ps-pm2: use that one", path.display());
+        }
+        Ok(book)
+    }
+
+    /// Replaces it.
+    pub(crate) fn write(&self, home: &Home) -> Result<()> {
+        let json = serde_json::to_vec(self).context("the list of apps")?;
+        let write = || -> Result<(), durable::WriteError> {
+            let directory = Directory::open(home.directory(), &home.own())?;
+            directory.write(FILE, &json, Access::like(home.directory(), 0o600))
+        };
+        write().with_context(|| format!("write {}", home.own().join(FILE).display()))
+    }
+
+    /// The app that has an instance with this id, by its place, and the instance.
+    pub(crate) fn instance(&self, id: u64) -> Option<(&App, &Instance)> {
+        let found = |app: &'_ App| app.instances.iter().position(|instance| instance.id == id);
+        self.apps.iter().find_map(|app| Some((app, &app.instances[found(app)?])))
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn instance_mut(&mut self, id: u64) -> Option<&mut Instance> {
+        self.apps.iter_mut().flat_map(|app| &mut app.instances).find(|instance| instance.id == id)
+    }
+
+    /// A name for an app of ours that none has, made from pm2's.
+    pub(crate) fn name_for(&self, name: &str) -> Result<AppName> {
+        let legal =
+            |c: char| if c.is_ascii_alphanumeric() || c == '.' { c.to_ascii_lowercase() } else { '-' };
+        let text: String = name.chars().map(legal).take(60).collect();
+        let text = text.trim_matches(['-', '.']);
+        let text = if text.is_empty() { "app" } else { text };
+        let is_free = |word: &String| !self.apps.iter().any(|app| app.ours == *word);
+        let numbered = (2..).map(|number| format!("{text}-{number}"));
+        // The names of our own parts are reserved; numbers behind them are not.
+        let plain =
+            AppName::for_new_app(text).is_ok().then(|| text.to_owned()).filter(|word| !is_reserved(word));
+        let word = plain
+            .into_iter()
+            .chain(numbered)
+            .find(is_free)
+            .context("there are too many apps of that name")?;
+        Ok(AppName::for_new_app(&word)?)
+    }
+}
+
+impl App {
+    /// The name of our app.
+    pub(crate) fn app_name(&self) -> Result<AppName> {
+        Ok(AppName::for_new_app(&self.ours)?)
+    }
+
+    /// Where an instance writes its stdout.
+    pub(crate) fn out_of(&self, id: u64) -> PathBuf {
+        self.log_of(&self.out, id)
+    }
+
+    /// Where an instance writes its stderr.
+    pub(crate) fn err_of(&self, id: u64) -> PathBuf {
+        self.log_of(&self.err, id)
+    }
+
+    /// The file that holds the pid of an instance: `app.pid0.pid` for `app.pid`.
+    pub(crate) fn pid_of(&self, id: u64) -> PathBuf {
+        let path = self.pid.to_string_lossy();
+        format!("{}.pid{id}.pid", path.strip_suffix(".pid").unwrap_or(&path)).into()
+    }
+
+    fn log_of(&self, base: &std::path::Path, id: u64) -> PathBuf {
+        let path = base.to_string_lossy();
+        match path.strip_suffix(".log") {
+            Some(stem) if !self.merges_logs => format!("{stem}-{id}.log").into(),
+            _ => base.to_owned(),
+        }
+    }
+}
+
+impl Instance {
+    /// Its slot in the app of ours.
+    pub(crate) fn slot(&self) -> Slot {
+        Slot::new(process_type(), self.slot)
+    }
+}
+
+/// The process type of every instance.
+pub(crate) fn process_type() -> ProcessType {
+    TYPE.parse().expect("it is a legal name")
+}
+
+fn is_reserved(word: &str) -> bool {
+    // `World::create_app` refuses them; it is asked before anything else of the app is there.
+    matches!(
+        word,
+        "all"
+            | "app-json"
+            | "apps"
+            | "builder"
+            | "builds"
+            | "certs"
+            | "checks"
+            | "common"
+            | "config"
+            | "cron"
+    )
+}

@@ -1,0 +1,230 @@
+//! A declaration that was judged: everything that an app needs, before anything of it is made.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value, json};
+
+use crate::arguments;
+use crate::book::App;
+use crate::count;
+use crate::declaration::{Declaration, as_text};
+use crate::interpreter::{self, Interpreter};
+use crate::session::{Session, absolute, variables};
+use crate::settings::{self, KILL_TIMEOUT};
+
+/// Keys that are shown by another name, or by what pm2 makes of them.
+const SHOWN_OTHERWISE: [&str; 11] = [
+    "script",
+    "cwd",
+    "pm_cwd",
+    "pm_exec_path",
+    "error_file",
+    "out_file",
+    "pid_file",
+    "pm_out_log_path",
+    "pm_err_log_path",
+    "pm_pid_path",
+    "force",
+];
+/// What pm2 says of each process anew.
+const VOLATILE: [&str; 7] =
+    ["pm_id", "restart_time", "unstable_restarts", "created_at", "pm_uptime", "status", "exit_code"];
+
+/// An app to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Declared {
+    /// Without its name here and its instances.
+    pub(crate) app: App,
+    pub(crate) count: u16,
+    /// The settings of its process type, in the words of app.json.
+    pub(crate) settings: Map<String, Value>,
+    /// When it is restarted, in five fields.
+    pub(crate) schedule: Option<String>,
+    /// The address that its instances share, if they do.
+    pub(crate) listen: Option<String>,
+    /// Whether files below its directory are watched.
+    pub(crate) watches: bool,
+}
+
+/// Judges a declaration. Paths are those of the session's directory.
+pub(crate) fn judge(session: &Session, declared: &Declaration) -> Result<Declared> {
+    declared.remark();
+    let script = declared.text("script")?.filter(|script| !script.is_empty());
+    let script = script.context("script: it is missing, and says what to run")?;
+    let cwd = declared.text("cwd")?.map_or_else(|| session.cwd.clone(), |cwd| session.path(Path::new(&cwd)));
+    let script = script_at(session, &cwd, Path::new(&script))?;
+    if !cwd.is_dir() {
+        bail!("cwd: {} is no directory", cwd.display());
+    }
+    let name = name(declared, &script)?;
+    let mut env = environment(session, declared)?;
+    let is_cluster = is_cluster(declared, &script)?;
+    let words = words(&script, declared, env.get("PATH").map_or("", String::as_str))?;
+    let count = declared.get("instances").map_or(Ok(1), |value| count::parse(&as_text(value)))?;
+    let port = declared.get("port").cloned();
+    let listen = address(port.as_ref(), count)?;
+    if let Some(port) = &port {
+        env.insert("PORT".to_owned(), as_text(port));
+    }
+    let files = Files::of(session, declared, &name)?;
+    let schedule = declared.text("cron_restart")?.map(|pattern| settings::schedule(&pattern)).transpose()?;
+    let settings = settings::of(declared, listen.is_some())?;
+    let app = App {
+        ours: String::new(),
+        shown: shown(declared, &name, count),
+        name,
+        script,
+        words,
+        cwd,
+        env,
+        is_cluster,
+        has_address: listen.is_some(),
+        is_left_when_it_ends: settings.get("restart_policy") == Some(&json!("no")),
+        port,
+        out: files.out,
+        err: files.err,
+        pid: files.pid,
+        merges_logs: declared.flag("merge_logs")?.unwrap_or(false),
+        kill_timeout: declared.number("kill_timeout")?.unwrap_or(KILL_TIMEOUT),
+        instances: Vec::new(),
+    };
+    let watches = settings.contains_key("watch_paths");
+    Ok(Declared { app, count, settings, schedule, listen, watches })
+}
+
+fn name(declared: &Declaration, script: &Path) -> Result<String> {
+    let name = declared.text("name")?.filter(|name| !name.is_empty());
+    let name = name.unwrap_or_else(|| basename(script));
+    if name.contains(['/', '\0']) {
+        bail!("{name}: a name becomes that of log files, so it may have no /");
+    }
+    Ok(name)
+}
+
+fn is_cluster(declared: &Declaration, script: &Path) -> Result<bool> {
+    match declared.text("exec_mode")?.as_deref() {
+        None => Ok(interpreter::is_cluster(script)),
+        Some("cluster" | "cluster_mode") => Ok(true),
+        Some("fork" | "fork_mode") => Ok(false),
+        Some(other) => bail!("exec_mode: cluster_mode or fork_mode is wanted, not {other}"),
+    }
+}
+
+/// The files of an app, before the id of an instance is added.
+struct Files {
+    out: PathBuf,
+    err: PathBuf,
+    pid: PathBuf,
+}
+
+impl Files {
+    fn of(session: &Session, declared: &Declaration, name: &str) -> Result<Self> {
+        let file = |key: &str, usual: PathBuf| -> Result<PathBuf> {
+            Ok(declared.text(key)?.map_or(usual, |file| session.path(Path::new(&file))))
+        };
+        let logs = session.home.logs();
+        let (out, err) = (logs.join(format!("{name}-out.log")), logs.join(format!("{name}-err.log")));
+        let (out, err) = (file("out_file", out)?, file("error_file", err)?);
+        [&out, &err].into_iter().try_for_each(|file| refuse_unwritable(file))?;
+        let pid = file("pid_file", session.home.pids().join(format!("{name}.pid")))?;
+        Ok(Self { out, err, pid })
+    }
+}
+
+/// The name of an app of which only the script is known.
+pub(crate) fn basename(script: &Path) -> String {
+    script.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn script_at(session: &Session, cwd: &Path, script: &Path) -> Result<PathBuf> {
+    let first = session.path(script);
+    let second = absolute(cwd, script);
+    let found = [&first, &second].into_iter().find(|path| path.is_file());
+    found.cloned().with_context(|| format!("script not found : {}", first.display()))
+}
+
+/// The variables of the caller, below those of the declaration, below those that `--env NAME` chooses.
+fn environment(session: &Session, declared: &Declaration) -> Result<BTreeMap<String, String>> {
+    let mut env = variables();
+    for name in ["PM2_HOME", "PM2_RPC_PORT", "PM2_PUB_PORT"] {
+        env.remove(name);
+    }
+    let chosen = session.args.env.as_ref().map(|name| format!("env_{name}"));
+    if let Some(chosen) = chosen.as_ref().filter(|chosen| !declared.0.iter().any(|(key, _)| key == *chosen)) {
+        crate::say::warning(format_args!("{chosen} is not declared"));
+    }
+    for key in std::iter::once("env".to_owned()).chain(chosen) {
+        let said = if key == "env" {
+            declared.get("env")
+        } else {
+            declared.0.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
+        };
+        match said {
+            None => (),
+            Some(Value::Object(said)) => {
+                env.extend(said.iter().map(|(name, value)| (name.clone(), as_text(value))));
+            }
+            Some(other) => bail!("{key}: an object is wanted, not {other}"),
+        }
+    }
+    env.remove("pm_cwd");
+    env.retain(|name, value| !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0'));
+    Ok(env)
+}
+
+fn words(script: &Path, declared: &Declaration, path: &str) -> Result<Vec<String>> {
+    let text = |path: &Path| {
+        path.to_str().map(str::to_owned).with_context(|| format!("{} is no UTF-8: rename it", path.display()))
+    };
+    let given = declared.text("exec_interpreter")?;
+    // What a dump names for a script without an own one is found anew: python may be python3 here.
+    let given = given.filter(|given| given != interpreter::shown(script));
+    let mut words = Vec::new();
+    if let Interpreter::Program(program, before) = interpreter::of(script, given.as_deref(), path)? {
+        words.push(text(&program)?);
+        words.extend(before);
+        words.extend(declared.get("node_args").map(arguments::of).transpose()?.into_iter().flatten());
+    }
+    words.push(text(script)?);
+    words.extend(declared.get("args").map(arguments::of).transpose()?.into_iter().flatten());
+    Ok(words)
+}
+
+/// Several instances with a port are reached there together, and each has a port of its own behind it.
+fn address(port: Option<&Value>, count: u16) -> Result<Option<String>> {
+    let Some(port) = port else { return Ok(None) };
+    let number: u16 = as_text(port)
+        .trim()
+        .parse()
+        .ok()
+        .filter(|number| *number > 0)
+        .with_context(|| format!("port: a whole number from 1 to 65535 is wanted, not {port}"))?;
+    Ok((count > 1).then(|| format!("0.0.0.0:{number}")))
+}
+
+fn refuse_unwritable(file: &Path) -> Result<()> {
+    let parent = file.parent().unwrap_or(Path::new("/"));
+    let is_there = parent.is_dir() && (!file.exists() || file.is_file() || !file.is_dir());
+    let can = rustix::fs::access(parent, rustix::fs::Access::WRITE_OK).is_ok()
+        || rustix::fs::access(file, rustix::fs::Access::WRITE_OK).is_ok();
+    if is_there && can {
+        return Ok(());
+    }
+    bail!("{}: no log can be written there, make the directory first", file.display())
+}
+
+/// The keys as they are shown: with the name first if none was said, the count as a number, and no key that pm2 shows otherwise.
+fn shown(declared: &Declaration, name: &str, count: u16) -> Vec<(String, Value)> {
+    let is_shown = |key: &str| !SHOWN_OTHERWISE.contains(&key) && !VOLATILE.contains(&key);
+    let mut keys: Vec<(String, Value)> = Vec::new();
+    for (key, value) in declared.0.iter().filter(|(key, _)| is_shown(key)) {
+        let value = if key == "instances" { count.into() } else { value.clone() };
+        keys.push((key.clone(), value));
+    }
+    if declared.get("name").is_none() {
+        keys.insert(0, ("name".to_owned(), name.into()));
+    }
+    keys
+}

@@ -1,0 +1,278 @@
+//! What is done to apps and their instances, in the words of our own libraries.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use app_json::AppJson;
+use formation::{Formation, Quantity, Slot, State, Which};
+use jiff::Timestamp;
+use procfile::Procfile;
+use ps_apps::{Bytes, Deployed, FormationOrigin, SourceRecord, StoredEntry};
+use ps_release::{Release, Source};
+use ps_scheduler::{Cancel, Change, Intent, Plan, Progress, Requester, Scheduler, StopOrder};
+use serde_json::json;
+
+use crate::book::{App, Book, Instance, process_type};
+use crate::declared::Declared;
+use crate::home::Home;
+use crate::launch;
+use crate::say;
+
+/// How long another program may hold the lock of an app.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// Makes an app and starts it.
+pub(crate) fn launch(home: &Home, book: &mut Book, declared: &Declared) -> Result<()> {
+    let mut app = declared.app.clone();
+    let name = book.name_for(&app.name)?;
+    app.ours = name.to_string();
+    let created_at = Timestamp::now().as_millisecond();
+    let instance =
+        |slot: u16| Instance { id: book.next_id + u64::from(slot) - 1, slot, created_at, restarts: 0 };
+    app.instances = (1..=declared.count).map(instance).collect();
+    book.next_id += u64::from(declared.count);
+    book.apps.push(app.clone());
+    // What an instance runs first reads the list.
+    book.write(home)?;
+    if let Err(error) = deploy(home, &app, declared) {
+        book.apps.pop();
+        forget(home, &app)?;
+        book.write(home)?;
+        return Err(error).with_context(|| app.name.clone());
+    }
+    note_online(home, &app, &app.instances);
+    Ok(())
+}
+
+fn deploy(home: &Home, app: &App, declared: &Declared) -> Result<()> {
+    let (world, native, name) = (home.world(), home.native(), app.app_name()?);
+    let directory = directory(home, app, declared)?;
+    let procfile = format!("{}: {}\n", process_type(), command(home, app)?);
+    let app_json = app_json(app, declared, home)?;
+    world.create_app(&name)?;
+    let lock = world.lock_app(&name, WAIT)?;
+    let parsed = Procfile::parse(procfile.as_bytes()).context("the Procfile of the app")?;
+    let source = Source::Directory(directory.clone());
+    let assembled =
+        ps_release::assemble(&world, &name, source, Some(&parsed), &AppJson::parse(app_json.as_bytes())?)?;
+    let listen = declared.listen.as_deref().unwrap_or("none").parse()?;
+    let release = Release { listen, ..assembled.release };
+    let mut wanted = Formation::default();
+    wanted.set(process_type(), quantity(declared.count)?);
+    let mut plan = Plan::ask(&native, release, &wanted, &Intent::Deploy)?;
+    let record = Deployed {
+        kind: "directory".to_owned(),
+        place: directory.display().to_string(),
+        source: SourceRecord::default(),
+        procfile: Some(Bytes(procfile.into_bytes())),
+        app_json: Some(Bytes(app_json.into_bytes())),
+        scheduler: native.name().to_owned(),
+        scale: vec![StoredEntry { name: process_type().to_string(), count: declared.count.into() }],
+        scale_source: FormationOrigin::Argument.as_str().to_owned(),
+        can_scale: true,
+        image: None,
+        restores: None,
+        listen: declared.listen.clone(),
+    };
+    let witness = native.witness(&name).context("the scheduler says nowhere what it has committed")?;
+    plan.deploy = Some(world.intend_deploy(&name, &record, &witness)?);
+    asking(|requester| native.begin(&plan, requester))?;
+    world.record_intended(&name)?;
+    drop(lock);
+    Ok(())
+}
+
+/// Where the app is run from: where files are watched, their directory.
+fn directory(home: &Home, app: &App, declared: &Declared) -> Result<PathBuf> {
+    if declared.watches {
+        return Ok(app.cwd.clone());
+    }
+    let directory = home.source(&app.ours);
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
+    made.with_context(|| format!("create {}", directory.display()))?;
+    Ok(directory)
+}
+
+/// The path of this program, by which it will be found after an upgrade too.
+fn own_program() -> Result<String> {
+    let own = os_process::lasting_sister("ps-pm2");
+    let own = own.context("ps-pm2 is not where it was started: install it with the other programs")?;
+    Ok(own.display().to_string())
+}
+
+/// What its instances run: this program, which becomes theirs.
+fn command(home: &Home, app: &App) -> Result<String> {
+    let own = own_program()?;
+    let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let home = home.directory().display().to_string();
+    Ok(format!("{} {} {} {}", quote(&own), launch::WORD, quote(&home), app.ours))
+}
+
+fn app_json(app: &App, declared: &Declared, home: &Home) -> Result<String> {
+    let mut document = json!({"formation": {process_type().to_string(): declared.settings}});
+    if let Some(schedule) = &declared.schedule {
+        let own = own_program()?;
+        let command =
+            format!("PM2_HOME='{}' '{own}' --silent restart {}", home.directory().display(), app.ours);
+        document["cron"] = json!([{"command": command, "schedule": schedule}]);
+    }
+    Ok(document.to_string())
+}
+
+fn quantity(count: u16) -> Result<Quantity> {
+    Ok(count.to_string().parse()?)
+}
+
+/// Starts instances that do not run.
+pub(crate) fn start(home: &Home, app: &App, instances: &[&Instance]) -> Result<()> {
+    let (world, native, name) = (home.world(), home.native(), app.app_name()?);
+    let _lock = world.lock_app(&name, WAIT)?;
+    let slots: BTreeSet<Slot> = instances.iter().map(|instance| instance.slot()).collect();
+    let release = ps_release::deployed(&world, &name)?
+        .with_context(|| format!("{} was never started", app.name))?
+        .release;
+    let wanted = ps_release::runnable(&world.formation(&name)?, &release).formation;
+    let mut plan = Plan::ask(&native, release, &wanted, &Intent::Start(Which::Type(process_type())))?;
+    // A slot whose instance was deleted stays empty.
+    plan.steps.retain(|step| step.change != Change::Start || slots.contains(&step.slot));
+    asking(|requester| native.begin(&plan, requester))?;
+    note_online(home, app, instances.iter().copied());
+    Ok(())
+}
+
+/// Ends instances of several apps side by side; what of them does not end is an error.
+pub(crate) fn stop(home: &Home, book: &Book, ids: &[u64]) -> Result<()> {
+    let all = by_app(book, ids);
+    let stopped: Vec<Result<()>> = thread::scope(|scope| {
+        let begun: Vec<_> =
+            all.iter().map(|(app, instances)| scope.spawn(|| stop_of(home, app, instances, false))).collect();
+        begun
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    stopped.into_iter().collect()
+}
+
+fn stop_of(home: &Home, app: &App, instances: &[&Instance], remove: bool) -> Result<()> {
+    let (world, native, name) = (home.world(), home.native(), app.app_name()?);
+    let _lock = world.lock_app(&name, WAIT)?;
+    let grace = Duration::from_millis(app.kill_timeout);
+    let is_all = instances.len() == app.instances.len();
+    let whiches: Vec<Which> = if is_all || remove {
+        vec![Which::All]
+    } else {
+        instances.iter().map(|instance| Which::Slot(instance.slot())).collect()
+    };
+    for which in whiches {
+        let order = StopOrder { app: name.clone(), which, grace, remove };
+        let stopped = asking(|requester| native.stop(&order, requester))?;
+        if let Some((slot, why)) = stopped.remaining.first() {
+            anyhow::bail!("{slot} of {} does not end: {why}", app.name);
+        }
+    }
+    for instance in instances {
+        let _ = fs::remove_file(app.pid_of(instance.id));
+        home.note(&format!("{} - id{} stopped", app.script.display(), instance.id));
+    }
+    Ok(())
+}
+
+/// Ends instances that run and starts them anew; starts the others.
+pub(crate) fn restart(home: &Home, book: &mut Book, ids: &[u64]) -> Result<()> {
+    let whole = book.clone();
+    for (app, instances) in by_app(&whole, ids) {
+        if !app.script.is_file() {
+            anyhow::bail!("script not found : {}", app.script.display());
+        }
+        let name = app.app_name()?;
+        let status = home.native().status_of(&name)?;
+        let state = |instance: &Instance| {
+            let slot = instance.slot();
+            status.instances.iter().find(|running| running.slot == slot).map(|running| running.state)
+        };
+        let is_up = |instance: &&Instance| {
+            state(instance)
+                .is_some_and(|state| state.is_alive() || matches!(state, State::Backoff | State::Stopping))
+        };
+        let (up, down): (Vec<&Instance>, Vec<&Instance>) =
+            instances.iter().copied().partition(|instance| is_up(instance));
+        for instance in &instances {
+            let was_given_up = state(instance) == Some(State::Crashed);
+            let counts = up.contains(instance) || was_given_up && !app.is_left_when_it_ends;
+            if let Some(kept) = book.instance_mut(instance.id).filter(|_| counts) {
+                kept.restarts += 1;
+            }
+        }
+        book.write(home)?;
+        if !up.is_empty() {
+            let _lock = home.world().lock_app(&name, WAIT)?;
+            home.native().replace(&name, &up.iter().map(|instance| instance.slot()).collect())?;
+            note_online(home, app, up);
+        }
+        if !down.is_empty() {
+            start(home, app, &down)?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends instances and forgets them; the other instances of their apps keep slots, pids and ids.
+pub(crate) fn delete(home: &Home, book: &mut Book, ids: &[u64]) -> Result<()> {
+    stop(home, book, ids)?;
+    let whole = book.clone();
+    for app in &mut book.apps {
+        app.instances.retain(|instance| !ids.contains(&instance.id));
+    }
+    book.apps.retain(|app| !app.instances.is_empty());
+    let is_left = |app: &&App| book.apps.iter().any(|left| left.ours == app.ours);
+    for app in whole.apps.iter().filter(|app| !is_left(app)) {
+        forget(home, app)?;
+    }
+    book.write(home)
+}
+
+/// Removes everything of an app of ours.
+fn forget(home: &Home, app: &App) -> Result<()> {
+    let (world, name) = (home.world(), app.app_name()?);
+    if world.is_app(&name)? {
+        stop_of(home, app, &[], true)?;
+        world.destroy_app(&name)?;
+    }
+    world.retire_lock(&name);
+    home.forget_source(&app.ours);
+    Ok(())
+}
+
+/// The instances with these ids, app by app in the order of the list.
+pub(crate) fn by_app<'a>(book: &'a Book, ids: &[u64]) -> Vec<(&'a App, Vec<&'a Instance>)> {
+    let of_app = |app: &'a App| {
+        let meant: Vec<&Instance> =
+            app.instances.iter().filter(|instance| ids.contains(&instance.id)).collect();
+        (app, meant)
+    };
+    book.apps.iter().map(of_app).filter(|(_, meant)| !meant.is_empty()).collect()
+}
+
+/// Asks the scheduler for something that nobody cancels; what is worth knowing is said.
+pub(crate) fn asking<T>(ask: impl FnOnce(&mut Requester<'_>) -> Result<T, ps_scheduler::Error>) -> Result<T> {
+    let cancel = Cancel::default();
+    let mut tell = |progress: Progress| {
+        if let Progress::Note(text) = progress {
+            say::warning(text);
+        }
+    };
+    Ok(ask(&mut Requester { tell: &mut tell, cancel: &cancel, lock: None })?)
+}
+
+fn note_online<'a>(home: &Home, app: &App, instances: impl IntoIterator<Item = &'a Instance>) {
+    for instance in instances {
+        home.note(&format!("{} - id{} worker online", app.script.display(), instance.id));
+    }
+    home.note_root();
+}

@@ -1,0 +1,121 @@
+//! `PM2_HOME`: where scripts look for logs, pids and dumps, and below it the world of the apps.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use ps_apps::{World, variable};
+use ps_scheduler_native::Native;
+use rustix::fs::FlockOperation;
+
+const OWN: &str = "formation";
+
+/// The directory and what lies in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    directory: PathBuf,
+}
+
+/// Held by a verb that changes something: no other one changes anything meanwhile.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Home {
+    /// `PM2_HOME`, or `.pm2` in the user's home. What is not there of its directories is made, for their owner alone.
+    pub(crate) fn open() -> Result<Self> {
+        let given = variable("PM2_HOME").map(PathBuf::from);
+        let usual = || variable("HOME").map(|home| PathBuf::from(home).join(".pm2"));
+        let directory = given
+            .or_else(usual)
+            .context("neither HOME nor PM2_HOME is set: set one, so that apps have a place")?;
+        let home = Self::at(&std::path::absolute(&directory).unwrap_or(directory));
+        for part in [home.own(), home.logs(), home.pids()] {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(&part);
+            made.with_context(|| format!("create {}", part.display()))?;
+        }
+        Ok(home)
+    }
+
+    /// The home in this directory, which somebody has made.
+    pub(crate) fn at(directory: &Path) -> Self {
+        Self { directory: directory.to_owned() }
+    }
+
+    /// The directory.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// What is ours alone.
+    pub(crate) fn own(&self) -> PathBuf {
+        self.directory.join(OWN)
+    }
+
+    /// The world of the apps.
+    pub(crate) fn world(&self) -> World {
+        World::new(self.own().join("home"), self.own().join("lib"))
+    }
+
+    /// Who runs the apps.
+    pub(crate) fn native(&self) -> Native {
+        Native::new(&self.world())
+    }
+
+    /// Where apps are run from of which no files are watched.
+    pub(crate) fn source(&self, app: &str) -> PathBuf {
+        self.own().join("sources").join(app)
+    }
+
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.directory.join("logs")
+    }
+
+    pub(crate) fn pids(&self) -> PathBuf {
+        self.directory.join("pids")
+    }
+
+    /// What was done, a line each.
+    pub(crate) fn diary(&self) -> PathBuf {
+        self.directory.join("pm2.log")
+    }
+
+    /// Waits until nobody else changes anything.
+    pub(crate) fn lock(&self) -> Result<Lock> {
+        let path = self.own().join("lock");
+        let lock = || -> io::Result<File> {
+            let file = private(&path)?;
+            rustix::io::retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::LockExclusive))?;
+            Ok(file)
+        };
+        let file = lock().with_context(|| format!("lock {}", path.display()))?;
+        Ok(Lock { _file: file })
+    }
+
+    /// Writes a line down. Where that is not possible nothing else fails for it.
+    pub(crate) fn note(&self, text: &str) {
+        let now = Timestamp::now().round(jiff::Unit::Millisecond).unwrap_or_default();
+        let _ = private(&self.diary()).and_then(|mut file| writeln!(file, "{now} : {text}"));
+    }
+
+    /// Writes the pid of what keeps the supervisors down where scripts look for it.
+    pub(crate) fn note_root(&self) {
+        if let Some(pid) = ps_supervisor::living_root(self.world().lib()) {
+            let _ = durable::replace(&self.directory, "pm2.pid", pid.to_string().as_bytes());
+        }
+    }
+
+    /// Removes what an app was run from.
+    pub(crate) fn forget_source(&self, app: &str) {
+        let _ = fs::remove_dir_all(self.source(app));
+    }
+}
+
+/// A file that is appended to, and that nobody else may read; made where it is not there.
+pub(crate) fn private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}

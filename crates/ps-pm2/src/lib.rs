@@ -1,0 +1,53 @@
+//! pm2's words for the apps of a world of their own, below `PM2_HOME`: each pm2 app is an app of ours, and what it says is done
+//! by the same libraries as everywhere. It supervises nothing itself.
+
+mod args;
+mod arguments;
+mod blocks;
+mod book;
+mod count;
+mod declaration;
+mod declared;
+mod delete;
+mod fleet;
+mod home;
+mod interpreter;
+mod json_list;
+mod kill;
+mod launch;
+mod list;
+mod load;
+mod pretty_list;
+mod restart;
+mod row;
+mod say;
+mod session;
+mod settings;
+mod start;
+mod stop;
+mod table;
+mod target;
+mod verb;
+
+use anyhow::Result;
+use ps_cli::exit::{self, Outcome};
+
+use crate::session::Session;
+
+/// The arguments, for man pages and completions.
+pub fn command() -> clap::Command {
+    <args::Args as clap::CommandFactory>::command()
+}
+
+/// Runs the program.
+pub fn run() -> Result<Outcome> {
+    let words = exit::arguments();
+    if words.get(1).is_some_and(|word| word == launch::WORD) {
+        return launch::run(&words[2..]);
+    }
+    let done = args::parse(&words).and_then(|args| match args {
+        Ok(args) => Session::open(args).and_then(|session| verb::run(&session)),
+        Err(outcome) => Ok(outcome),
+    });
+    say::conclude(done)
+}

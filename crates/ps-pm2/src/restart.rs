@@ -1,0 +1,48 @@
+//! `restart`: ends instances and starts them anew; starts those that do not run.
+
+use anyhow::Result;
+use ps_cli::exit::Outcome;
+
+use crate::book::Book;
+use crate::fleet;
+use crate::say;
+use crate::session::Session;
+use crate::table;
+use crate::target::{self, Target, WHICH};
+
+/// Restarts each of the words.
+pub(crate) fn run(session: &Session) -> Result<Outcome> {
+    let words = target::words(session, WHICH)?;
+    say::plain("Processing......")?;
+    for word in words {
+        let _lock = session.home.lock()?;
+        let mut book = Book::read(&session.home)?;
+        let target = target::parse(session, &book, word)?;
+        match &target {
+            Target::All => (),
+            Target::Id(word, _) => say::fact(format_args!("Restarting process by id {word}"))?,
+            Target::Name(name) => say::fact(format_args!("Restarting process by name {name}"))?,
+            Target::Declared(names) => {
+                say::fact(format_args!("Restarting process by name {word}"))?;
+                target::tell_each(names)?;
+            }
+        }
+        let ids = target::found(&book, &target)?;
+        fleet::restart(&session.home, &mut book, &ids)?;
+        tell(word, &target, &book, &ids)?;
+    }
+    table::print_all(session)?;
+    Ok(Outcome::Done)
+}
+
+fn tell(word: &str, target: &Target, book: &Book, ids: &[u64]) -> Result<()> {
+    if *target != Target::All {
+        say::fact(format_args!("Process {word} restarted"))?;
+        return Ok(());
+    }
+    for (app, _) in ids.iter().filter_map(|id| book.instance(*id)) {
+        say::fact(format_args!("Process {} restarted", app.name))?;
+    }
+    say::fact("Process restarted...")?;
+    Ok(())
+}

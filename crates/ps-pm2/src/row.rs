@@ -1,0 +1,113 @@
+//! One instance and how it is doing: what every list shows.
+
+use anyhow::Result;
+use formation::{AppName, State};
+use jiff::Timestamp;
+use ps_scheduler::{Instance as Running, Scheduler};
+
+use crate::book::{App, Book, Instance};
+use crate::home::Home;
+
+/// One instance.
+#[derive(Debug)]
+pub(crate) struct Row<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) instance: &'a Instance,
+    pub(crate) status: Status,
+    /// 0: there is no process.
+    pub(crate) pid: u32,
+    pub(crate) restarts: u32,
+    /// Restarts in a row that came too soon.
+    pub(crate) unstable: u32,
+    /// Since when it has been in its state, in milliseconds since 1970.
+    pub(crate) since: i64,
+    /// In bytes.
+    pub(crate) memory: u64,
+    /// In percent of one CPU, whole.
+    pub(crate) cpu: u64,
+}
+
+/// pm2's words for states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Launching,
+    Online,
+    Stopping,
+    Stopped,
+    Errored,
+}
+
+impl Status {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Launching => "launching",
+            Self::Online => "online",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Errored => "errored",
+        }
+    }
+
+    fn of(state: State) -> Self {
+        match state {
+            State::Starting | State::Running | State::Unready | State::Unhealthy => Self::Online,
+            State::Waiting | State::Backoff | State::Missing => Self::Launching,
+            State::Stopping => Self::Stopping,
+            State::Scheduled | State::Stopped => Self::Stopped,
+            State::Crashed | State::Unknown => Self::Errored,
+        }
+    }
+}
+
+/// Every instance, by id.
+pub(crate) fn rows<'a>(home: &Home, book: &'a Book) -> Result<Vec<Row<'a>>> {
+    rows_of(home, book.apps.iter().collect())
+}
+
+/// The instances of these apps, by id.
+pub(crate) fn rows_of<'a>(home: &Home, apps: Vec<&'a App>) -> Result<Vec<Row<'a>>> {
+    let names: Vec<AppName> = apps.iter().map(|app| app.app_name()).collect::<Result<_>>()?;
+    let statuses = home.native().status(&names)?;
+    let mut rows = Vec::new();
+    for (app, status) in apps.into_iter().zip(&statuses) {
+        for instance in &app.instances {
+            let slot = instance.slot();
+            let running = status.instances.iter().find(|running| running.slot == slot);
+            rows.push(row(app, instance, running));
+        }
+    }
+    rows.sort_by_key(|row| row.instance.id);
+    Ok(rows)
+}
+
+fn row<'a>(app: &'a App, instance: &'a Instance, running: Option<&Running>) -> Row<'a> {
+    let status = running.map_or(Status::Stopped, |running| Status::of(running.state));
+    let ended_for_good = status == Status::Errored && app.is_left_when_it_ends;
+    let status = if ended_for_good { Status::Stopped } else { status };
+    let own = running.and_then(|running| running.restarts).unwrap_or(0);
+    // The end that was one too many is counted as a restart, although none followed.
+    let restarts = instance.restarts + own + u32::from(status == Status::Errored);
+    let is_online = status == Status::Online;
+    let cpu = running.and_then(|running| running.cpu_percent).filter(|_| is_online).unwrap_or(0.0);
+    Row {
+        app,
+        instance,
+        status,
+        pid: running.and_then(|running| running.pid).unwrap_or(0),
+        restarts,
+        unstable: if status == Status::Errored { own } else { 0 },
+        since: running.and_then(|running| running.since).map_or(0, Timestamp::as_millisecond),
+        memory: running.and_then(|running| running.memory_bytes).filter(|_| is_online).unwrap_or(0),
+        cpu: whole(cpu),
+    }
+}
+
+/// A share of a CPU as a whole number, as pm2 shows it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is no negative number, and not large"
+)]
+fn whole(percent: f64) -> u64 {
+    percent.round().max(0.0) as u64
+}

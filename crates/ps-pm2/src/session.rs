@@ -1,0 +1,67 @@
+//! What every verb needs: the arguments, where things lie, and from where it was called.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::args::Args;
+use crate::home::Home;
+
+/// What every verb needs.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) args: Args,
+    pub(crate) home: Home,
+    /// The directory of the caller, by the path that its shell knows it by.
+    pub(crate) cwd: PathBuf,
+}
+
+impl Session {
+    /// Reads the environment, and makes the directories that are not there.
+    pub(crate) fn open(args: Args) -> Result<Self> {
+        let cwd = cwd().context("the current directory is not there any more: change to another one")?;
+        let home = Home::open()?;
+        ps_supervisor::close_descriptors_on_exec();
+        Ok(Self { args, home, cwd })
+    }
+
+    /// A path that was given on the command line or in a declaration.
+    pub(crate) fn path(&self, given: &Path) -> PathBuf {
+        absolute(&self.cwd, given)
+    }
+
+    /// What the verb is about.
+    pub(crate) fn subjects(&self) -> &[String] {
+        self.args.words.get(1..).unwrap_or_default()
+    }
+}
+
+/// The caller's variables. A process could have others, but JSON could not hold them.
+pub(crate) fn variables() -> BTreeMap<String, String> {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    env::vars_os().filter_map(text).collect()
+}
+
+/// A path below a directory, without `.` and `..`.
+pub(crate) fn absolute(base: &Path, given: &Path) -> PathBuf {
+    let mut path = PathBuf::new();
+    for part in base.join(given).components() {
+        match part {
+            std::path::Component::ParentDir => drop(path.pop()),
+            std::path::Component::CurDir => (),
+            part => path.push(part),
+        }
+    }
+    path
+}
+
+fn cwd() -> std::io::Result<PathBuf> {
+    let real = env::current_dir()?;
+    let named = env::var_os("PWD").map(PathBuf::from).filter(|path| path.is_absolute());
+    let named = named.filter(|named| named.canonicalize().is_ok_and(|path| path == real));
+    Ok(named.map_or(real, |named| named.components().collect()))
+}

@@ -1,0 +1,98 @@
+//! What a word of the command line means: an id, a name, a script, a file that declares apps, or all.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::book::{App, Book};
+use crate::declared::basename;
+use crate::load;
+use crate::say::{self, Usage};
+use crate::session::Session;
+
+/// What most verbs are about, as pm2 says it.
+pub(crate) const WHICH: &str = "pm2_id|name|all|json_file|stdin(-)";
+
+/// What a word means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    All,
+    /// The word, and the instance if there is one.
+    Id(String, Option<u64>),
+    /// A name, or a script.
+    Name(String),
+    /// The names that a file declares, in its order.
+    Declared(Vec<String>),
+}
+
+/// Understands a word.
+pub(crate) fn parse(session: &Session, book: &Book, word: &str) -> Result<Target> {
+    if word == "all" {
+        return Ok(Target::All);
+    }
+    if load::declares(word) {
+        let declared = load::declarations(session, word)?;
+        let name = |declaration: &crate::declaration::Declaration| -> Result<String> {
+            let script =
+                || declaration.text("script").map(|script| script.map(|script| basename(Path::new(&script))));
+            Ok(declaration.text("name")?.map_or_else(script, |name| Ok(Some(name)))?.unwrap_or_default())
+        };
+        return Ok(Target::Declared(declared.iter().map(name).collect::<Result<_>>()?));
+    }
+    if word.starts_with(|c: char| c.is_ascii_digit()) {
+        let id = word.parse().ok().filter(|id| book.instance(*id).is_some());
+        // An app may be called 7.
+        if id.is_some() || !book.apps.iter().any(|app| app.name == word) {
+            return Ok(Target::Id(word.to_owned(), id));
+        }
+    }
+    Ok(Target::Name(word.to_owned()))
+}
+
+/// The words that a verb is about; an error names what is missing, as `what`.
+pub(crate) fn words<'a>(session: &'a Session, what: &str) -> Result<&'a [String]> {
+    let words = session.subjects();
+    if words.is_empty() {
+        return Err(Usage(format!("missing required argument `{what}'")).into());
+    }
+    Ok(words)
+}
+
+/// The ids of a target. An id that nothing has is an error, and a name that nothing has a warning.
+pub(crate) fn found(book: &Book, target: &Target) -> Result<Vec<u64>> {
+    let ids = target.ids(book);
+    match target {
+        Target::Id(word, None) => bail!("{word} : pm2 id not found"),
+        Target::Name(name) if ids.is_empty() => say::warning(format_args!("no app is called {name}")),
+        _ => (),
+    }
+    Ok(ids)
+}
+
+/// What pm2 says of each app of a file, whatever is done to it.
+pub(crate) fn tell_each(names: &[String]) -> std::io::Result<()> {
+    names.iter().try_for_each(|name| say::fact(format_args!("Stopping process by name {name}")))
+}
+
+impl Target {
+    /// The ids of the instances that are meant.
+    pub(crate) fn ids(&self, book: &Book) -> Vec<u64> {
+        match self {
+            Self::All => book.apps.iter().flat_map(ids).collect(),
+            Self::Id(_, id) => id.iter().copied().collect(),
+            Self::Name(word) => named(book, word),
+            Self::Declared(names) => names.iter().flat_map(|name| named(book, name)).collect(),
+        }
+    }
+}
+
+/// The instances of the apps that have this name or script.
+pub(crate) fn named(book: &Book, word: &str) -> Vec<u64> {
+    let file = basename(Path::new(word));
+    let is_meant = |app: &&App| app.name == word || (!file.is_empty() && basename(&app.script) == file);
+    book.apps.iter().filter(is_meant).flat_map(ids).collect()
+}
+
+fn ids(app: &App) -> Vec<u64> {
+    app.instances.iter().map(|instance| instance.id).collect()
+}

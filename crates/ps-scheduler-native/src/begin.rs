@@ -1,0 +1,84 @@
+//! Starts instances and does not wait until they have proved themselves: for callers whose users look at what becomes of
+//! them on their own. What dies is the restart policy's business.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use formation::{Slot, State};
+use ps_scheduler::{Change, Error, Leftover, Plan, Requester};
+use ps_service::Service;
+use ps_supervisor::{Request, Status};
+
+use crate::deploy::pids;
+use crate::follow::Follower;
+use crate::preflight::{self, Judge};
+use crate::specify::specify;
+use crate::{rolling, status};
+
+/// How long the first process of a slot may take to be there: its files are made, its user and limits set.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(2);
+
+/// Carries out a plan that replaces nothing, and returns once each slot that it starts has had a process or could not get one.
+pub(crate) fn begin(service: &Service, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {
+    rolling::end_interrupted(service, Leftover::PutBack, requester)?;
+    let (earlier, present) = (service.spec_in_force(), status::instances(service)?);
+    let spec = specify(service, plan, earlier.as_ref())?;
+    let starting = preflight::starting(plan, &spec, earlier.as_ref(), &present);
+    let running = pids(&present);
+    let acted_on = earlier.as_ref().filter(|_| service.connect().is_some());
+    Judge { service, plan, spec: &spec, earlier: acted_on, starting: &starting, running: &running }
+        .inputs()?;
+    service.make()?;
+    service.write_spec(&spec)?;
+    let slots: BTreeSet<Slot> = plan.slots(Change::Start).cloned().collect();
+    if slots.is_empty() && service.connect().is_none() {
+        return Ok(());
+    }
+    let before = runs(service, &slots);
+    let mut follower = Follower::begin(service, service.supervised()?)?;
+    follower.ask(&Request::Apply)?;
+    if !slots.is_empty() {
+        follower.ask(&Request::Start { slots: slots.iter().cloned().collect() })?;
+    }
+    await_runs(service, &before, PATIENCE);
+    Ok(())
+}
+
+/// Ends what fills these slots and starts each anew from the revision that is in force, all at once. Returns once that has happened.
+pub(crate) fn replace(service: &Service, slots: &BTreeSet<Slot>) -> Result<(), Error> {
+    let patience = service.spec_in_force().map_or(PATIENCE, |spec| spec.longest_grace() + PATIENCE);
+    let before = runs(service, slots);
+    let mut follower = Follower::begin(service, service.supervised()?)?;
+    follower.ask(&Request::Restart { slots: slots.iter().cloned().collect() })?;
+    await_runs(service, &before, patience);
+    Ok(())
+}
+
+/// The run that fills each slot, or filled it last; `None`: none ever did.
+fn runs(service: &Service, slots: &BTreeSet<Slot>) -> BTreeMap<Slot, Option<u64>> {
+    let statuses = ps_supervisor::Statuses::of(&service.directory);
+    let run = |slot: &Slot| Some(statuses.read(slot).ok()??.run);
+    slots.iter().map(|slot| (slot.clone(), run(slot))).collect()
+}
+
+fn await_runs(service: &Service, before: &BTreeMap<Slot, Option<u64>>, patience: Duration) {
+    let deadline = Instant::now() + patience;
+    let has_begun = |(slot, run): (&Slot, &Option<u64>)| {
+        let status = ps_supervisor::Statuses::of(&service.directory).read(slot).ok().flatten();
+        status.is_some_and(|now| Some(now.run) != *run && is_begun(&now) || is_hopeless(&now))
+    };
+    while !before.iter().all(has_begun) && Instant::now() < deadline {
+        thread::sleep(LOOK);
+    }
+}
+
+fn is_begun(status: &Status) -> bool {
+    status.process.is_some() || status.last_exit.is_some()
+}
+
+/// Whether it waits for something else than its own start.
+fn is_hopeless(status: &Status) -> bool {
+    matches!(status.state, State::Waiting | State::Scheduled | State::Crashed)
+}

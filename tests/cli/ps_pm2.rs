@@ -1,0 +1,16 @@
+//! `ps-pm2` as a shell sees it, each test in a HOME of its own, with apps for Node and for sh.
+
+mod support;
+
+#[path = "ps_pm2/home.rs"]
+mod home;
+#[path = "ps_pm2/lists.rs"]
+mod lists;
+#[path = "ps_pm2/recorded.rs"]
+mod recorded;
+#[path = "ps_pm2/restarts.rs"]
+mod restarts;
+#[path = "ps_pm2/start.rs"]
+mod start;
+#[path = "ps_pm2/stop.rs"]
+mod stop;

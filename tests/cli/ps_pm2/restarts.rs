@@ -1,0 +1,57 @@
+use std::process::Command;
+
+use crate::home::{Home, eventually, lives};
+
+#[test]
+fn a_restart_replaces_the_process_and_is_counted() {
+    let home = Home::new();
+    home.done(&["start", "tick.js", "-i", "2"]);
+    let (zero, one) = (home.pid(0), home.pid(1));
+    let out = home.done(&["restart", "0"]);
+    let said = "Processing......\nPM2 Restarting process by id 0\nPM2 Process 0 restarted\n";
+    assert!(out.starts_with(said), "{out}");
+    assert!(!lives(zero) && home.pid(0) != zero && home.pid(1) == one);
+    let counts = |home: &Home| [0, 1].map(|id| home.one(id)["pm2_env"]["restart_time"].as_u64());
+    assert_eq!(counts(&home), [Some(1), Some(0)]);
+    home.done(&["stop", "1"]);
+    let out = home.done(&["restart", "all"]);
+    let said = "Processing......\nPM2 Process tick restarted\nPM2 Process tick restarted\nPM2 Process restarted...\n";
+    assert!(out.starts_with(said), "{out}");
+    assert_eq!(counts(&home), [Some(2), Some(0)], "a start of what was stopped is no restart");
+}
+
+#[test]
+fn a_process_that_is_killed_comes_back_and_one_that_always_dies_at_once_is_errored() {
+    let home = Home::new();
+    home.done(&["start", "tick.js"]);
+    let pid = home.pid(0);
+    assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().expect("kill runs").success());
+    eventually(|| {
+        let now = home.one(0);
+        let is_back = now["pid"].as_u64().is_some_and(|now| now != pid && now != 0);
+        if is_back && now["pm2_env"]["restart_time"] == 1 { Ok(()) } else { Err(now.to_string()) }
+    });
+    home.done(&["start", "early.sh"]);
+    eventually(|| {
+        let now = home.one(1);
+        if now["pm2_env"]["status"] == "errored" { Ok(()) } else { Err(now.to_string()) }
+    });
+    assert_eq!(home.one(1)["pm2_env"]["restart_time"], 15);
+    let lines = home.log("early.sh-out-1.log", |text| text.lines().count() >= 15).lines().count();
+    assert_eq!(lines, 15);
+    assert_eq!(home.say(&["start", "early.sh"]).status, 1, "it is launched already");
+    home.done(&["stop", "1"]);
+    home.done(&["delete", "1"]);
+    assert_eq!(home.list().len(), 1);
+}
+
+#[test]
+fn a_restart_of_a_script_that_is_gone_leaves_the_old_process() {
+    let home = Home::new();
+    home.done(&["start", "tick.js"]);
+    let pid = home.pid(0);
+    std::fs::remove_file(home.app("tick.js")).expect("it was there");
+    let ran = home.say(&["restart", "tick"]);
+    assert!(ran.status == 1 && ran.stderr.contains("script not found : "), "{ran:?}");
+    assert_eq!(home.pid(0), pid);
+}
