@@ -3,11 +3,12 @@
 use std::fs;
 use std::process::Command;
 
-const PROGRAMS: [&str; 8] = [
+const PROGRAMS: [&str; 10] = [
     "ps-balance",
     "ps-inspect-sanitize",
     "ps-lifecycle",
     "ps-pm2",
+    "ps-node",
     "ps-report",
     "ps-scale",
     "ps-set",

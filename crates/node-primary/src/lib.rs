@@ -19,7 +19,7 @@ use std::os::fd::{OwnedFd, RawFd};
 
 pub use event::{Event, Oddity};
 pub use lines::LONGEST;
-pub use place::{Place, Port};
+pub use place::{Place, Port, Target};
 pub use primary::{Full, Primary, Sharing};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 pub use worker::{Id, Phase};

@@ -50,22 +50,25 @@ impl Port {
     }
 }
 
+/// Where the connections of a port really come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// None: the address that the worker asks for.
+    pub address: Option<IpAddr>,
+    /// The port.
+    pub number: u16,
+}
+
 impl Place {
     /// The place to bind for this one, where ports are moved.
-    pub(crate) fn moved(&self, ports: &BTreeMap<u16, SocketAddr>) -> Self {
-        match self {
-            Self::Tcp(port) => match ports.get(&port.number) {
-                None => self.clone(),
-                Some(to) => Self::Tcp(Port {
-                    address: Some(to.ip()),
-                    scope: 0,
-                    number: to.port(),
-                    is_v6: to.is_ipv6(),
-                    ..port.clone()
-                }),
-            },
-            Self::Udp(_) | Self::Path(_) => self.clone(),
-        }
+    pub(crate) fn moved(&self, ports: &BTreeMap<u16, Target>) -> Self {
+        let Self::Tcp(port) = self else { return self.clone() };
+        let Some(to) = ports.get(&port.number) else { return self.clone() };
+        let moved = Port { number: to.number, ..port.clone() };
+        Self::Tcp(match to.address {
+            None => moved,
+            Some(ip) => Port { address: Some(ip), scope: 0, is_v6: ip.is_ipv6(), ..moved },
+        })
     }
 }
 

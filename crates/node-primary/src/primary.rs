@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::channel::{Channel, Heard};
 use crate::cluster::{Act, Cluster};
 use crate::event::{Event, Oddity};
-use crate::place::Place;
+use crate::place::{Place, Target};
 use crate::socket::Socket;
 use crate::wire::{self, Handle, Query, Said};
 use crate::worker::{Id, Phase};
@@ -46,7 +46,7 @@ pub struct Primary {
     doors: BTreeMap<Place, Door>,
     next_door: u64,
     /// What is bound in place of a port that a worker asks for.
-    moved: BTreeMap<u16, SocketAddr>,
+    moved: BTreeMap<u16, Target>,
     /// No descriptor was left; the timer says when to try again.
     rests: bool,
     events: Vec<Event>,
@@ -80,7 +80,7 @@ impl Primary {
 
     /// From now on, workers that ask for TCP connections of this port get those of another address, and are told that it is the one that they
     /// have asked for.
-    pub fn move_port(&mut self, port: u16, to: SocketAddr) {
+    pub fn move_port(&mut self, port: u16, to: Target) {
         self.moved.insert(port, to);
     }
 

@@ -2,6 +2,8 @@
 
 #[path = "node/apps.rs"]
 mod apps;
+#[path = "../../../tests/cli/support/node_clients.rs"]
+mod clients;
 #[path = "node/faults.rs"]
 mod faults;
 #[path = "node/fleet.rs"]

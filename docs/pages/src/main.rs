@@ -17,6 +17,7 @@ fn main() -> Result<()> {
         ps_inspect_sanitize::command(),
         ps_lifecycle::command(),
         ps_pm2::command(),
+        ps_node::command(),
         ps_report::command(),
         ps_scale::command(),
         ps_set::command(),

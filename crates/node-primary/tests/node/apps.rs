@@ -6,7 +6,8 @@ use std::net::{TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use crate::fleet::{Fleet, app, get, get_through, gets, node, port};
+use crate::clients::{get, get_through, gets};
+use crate::fleet::{Fleet, app, node, port};
 
 /// Serves an app in three processes: each answers a third.
 fn is_spread(name: &str, ports: &[&str]) {

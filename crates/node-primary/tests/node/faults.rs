@@ -9,7 +9,8 @@ use node_primary::{Event, Oddity};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::fleet::{Fleet, app, get, gets, node, port};
+use crate::clients::{get, gets};
+use crate::fleet::{Fleet, app, node, port};
 
 fn http(count: usize) -> Option<(Fleet, u16)> {
     let port = port();

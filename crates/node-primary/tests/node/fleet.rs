@@ -1,8 +1,7 @@
 //! Real Node processes below a primary, and clients.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -135,35 +134,6 @@ impl Drop for Fleet {
             let _ = child.wait();
         }
     }
-}
-
-/// The body of an answer to a GET through a connection of its own.
-pub(crate) fn get(port: u16) -> Result<String, String> {
-    get_through(TcpStream::connect(("127.0.0.1", port)).map_err(|error| format!("connect: {error}"))?)
-}
-
-pub(crate) fn get_through(mut stream: impl Read + Write) -> Result<String, String> {
-    let said = |what: &'static str| move |error: std::io::Error| format!("{what}: {error}");
-    let request = b"GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n";
-    stream.write_all(request).map_err(said("write"))?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).map_err(said("read"))?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or(format!("no answer: {answer:?}"))?;
-    if !head.starts_with("HTTP/1.1 200") {
-        return Err(answer);
-    }
-    let is_chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-    let body = if is_chunked { body.lines().nth(1).unwrap_or_default() } else { body };
-    Ok(body.to_owned())
-}
-
-/// So many GETs, one after the other; how many each process has answered.
-pub(crate) fn gets(port: u16, count: usize) -> BTreeMap<String, usize> {
-    let mut answered = BTreeMap::new();
-    for _ in 0..count {
-        *answered.entry(get(port).expect("an answer")).or_default() += 1;
-    }
-    answered
 }
 
 /// The file that asks clients to leave before a worker does.

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::fleet::{Fleet, app, gets, port};
+use crate::clients::gets;
+use crate::fleet::{Fleet, app, port};
 use crate::reloads::{Manner, reload};
 
 const MAJORS: [u32; 8] = [4, 6, 12, 16, 18, 22, 24, 26];
@@ -43,8 +44,9 @@ fn each_major_is_served_evenly_and_reloaded_without_a_lost_request() {
         drop(fleet);
         // Earlier ones do not read NODE_OPTIONS, so nobody asks clients to leave.
         let manner = if major < 8 { Manner::ToldWithoutKept } else { Manner::Told };
-        let (answered, failed, processes) = reload(&node, 2, 3, manner);
-        eprintln!("Node {major}: {answered} answered by {processes} processes, {} failed", failed.len());
-        assert_eq!(failed, [""; 0], "Node {major}");
+        let seen = reload(&node, 2, 3, manner);
+        let (processes, lost) = (seen.processes.len(), seen.failed.len());
+        eprintln!("Node {major}: {} answered by {processes} processes, {lost} failed", seen.answered);
+        assert_eq!(seen.failed, [""; 0], "Node {major}");
     }
 }

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::fleet::{Fleet, app, gets, node, port};
+use crate::clients::gets;
+use crate::fleet::{Fleet, app, node, port};
 
 #[test]
 fn an_app_is_told_shutdown_answers_and_goes() {

@@ -1,0 +1,25 @@
+//! Tells whoever has started this program how it is doing (sd_notify(3)).
+
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+/// The variable that says where.
+pub(crate) const SOCKET: &str = "NOTIFY_SOCKET";
+
+/// Sends lines such as `READY=1`, if somebody wants to hear them. Nobody is told that they cannot be sent.
+pub(crate) fn tell(lines: &str) {
+    let Some(path) = std::env::var(SOCKET).ok().filter(|path| !path.is_empty()) else { return };
+    let address = match path.strip_prefix('@') {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(&path),
+    };
+    let sent = UnixDatagram::unbound()
+        .and_then(|socket| address.and_then(|address| socket.send_to_addr(lines.as_bytes(), &address)));
+    drop(sent);
+}
+
+/// The lines that say that a reload has begun.
+pub(crate) fn reloading() -> String {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    format!("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1_000_000 + now.tv_nsec / 1000)
+}

@@ -1,0 +1,12 @@
+//! `ps-node` with real Node programs and real clients.
+
+#[path = "support/node_clients.rs"]
+mod clients;
+#[path = "ps_node/ends.rs"]
+mod ends;
+#[path = "ps_node/reloads.rs"]
+mod reloads;
+#[path = "ps_node/serves.rs"]
+mod serves;
+#[path = "ps_node/world.rs"]
+mod world;

@@ -1,0 +1,153 @@
+//! Clients of an app that answers each GET with the name of its process, and how much of it each of them has seen.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+/// The body of an answer to a GET through a connection of its own.
+pub(crate) fn get(port: u16) -> Result<String, String> {
+    get_through(TcpStream::connect(("127.0.0.1", port)).map_err(|error| format!("connect: {error}"))?)
+}
+
+pub(crate) fn get_through(mut stream: impl Read + Write) -> Result<String, String> {
+    let said = |what: &'static str| move |error: std::io::Error| format!("{what}: {error}");
+    let request = b"GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).map_err(said("write"))?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map_err(said("read"))?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or(format!("no answer: {answer:?}"))?;
+    if !head.starts_with("HTTP/1.1 200") {
+        return Err(answer);
+    }
+    let is_chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    let body = if is_chunked { body.lines().nth(1).unwrap_or_default() } else { body };
+    Ok(body.to_owned())
+}
+
+/// So many GETs, one after the other; how many each process has answered.
+pub(crate) fn gets(port: u16, count: usize) -> BTreeMap<String, usize> {
+    let mut answered = BTreeMap::new();
+    for _ in 0..count {
+        *answered.entry(get(port).expect("an answer")).or_default() += 1;
+    }
+    answered
+}
+
+/// What a client has seen.
+#[derive(Debug, Default)]
+struct Seen {
+    answered: BTreeMap<String, usize>,
+    failed: Vec<String>,
+}
+
+/// Asks again and again, each time through a new connection.
+fn anew(port: u16, is_over: &AtomicBool) -> Seen {
+    let mut seen = Seen::default();
+    while !is_over.load(Ordering::Relaxed) {
+        match get(port) {
+            Ok(pid) => *seen.answered.entry(pid).or_default() += 1,
+            Err(reason) => seen.failed.push(reason),
+        }
+    }
+    seen
+}
+
+/// Asks through one connection for as long as the server keeps it.
+fn kept(port: u16, is_over: &AtomicBool) -> Seen {
+    let mut seen = Seen::default();
+    while !is_over.load(Ordering::Relaxed) {
+        let stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+        let mut reader = BufReader::new(stream);
+        while !is_over.load(Ordering::Relaxed) {
+            match ask(&mut reader) {
+                Ok((pid, is_kept)) => {
+                    *seen.answered.entry(pid).or_default() += 1;
+                    if !is_kept {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    seen.failed.push(error.to_string());
+                    break;
+                }
+            }
+        }
+    }
+    seen
+}
+
+fn ask(reader: &mut BufReader<TcpStream>) -> std::io::Result<(String, bool)> {
+    reader.get_mut().write_all(b"GET / HTTP/1.1\r\nHost: app\r\n\r\n")?;
+    let (mut length, mut is_kept, mut line) = (0, true, String::new());
+    loop {
+        line.clear();
+        if reader.read_line(&mut line)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        let field = line.trim_end().to_ascii_lowercase();
+        if let Some(value) = field.strip_prefix("content-length: ") {
+            length = value.parse().expect("a length");
+        }
+        is_kept &= field != "connection: close";
+        if field.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    Ok((String::from_utf8_lossy(&body).into_owned(), is_kept))
+}
+
+/// Clients that ask until they are stopped.
+pub(crate) struct Load {
+    is_over: Arc<AtomicBool>,
+    clients: Vec<JoinHandle<Seen>>,
+}
+
+/// What all clients together have seen.
+#[derive(Debug)]
+pub(crate) struct Summary {
+    pub(crate) answered: usize,
+    pub(crate) processes: BTreeSet<String>,
+    /// Why each request failed that did.
+    pub(crate) failed: Vec<String>,
+}
+
+impl Load {
+    /// Eight clients; with `keeps`, every other one keeps its connection.
+    pub(crate) fn begin(port: u16, keeps: bool) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let client = |number| {
+            let is_over = is_over.clone();
+            let client = if number % 2 == 0 || !keeps { anew } else { kept };
+            std::thread::spawn(move || client(port, &is_over))
+        };
+        let clients = (0..8).map(client).collect();
+        Self { is_over, clients }
+    }
+
+    /// Has them stop after the request that they are at.
+    pub(crate) fn stop(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.clients.iter().all(JoinHandle::is_finished)
+    }
+
+    pub(crate) fn summary(self) -> Summary {
+        self.stop();
+        let join = |client: JoinHandle<Seen>| client.join().expect("a client never panics");
+        let seen: Vec<Seen> = self.clients.into_iter().map(join).collect();
+        Summary {
+            answered: seen.iter().flat_map(|seen| seen.answered.values()).sum(),
+            processes: seen.iter().flat_map(|seen| seen.answered.keys().cloned()).collect(),
+            failed: seen.into_iter().flat_map(|seen| seen.failed).collect(),
+        }
+    }
+}
