@@ -15,12 +15,15 @@ use crate::{Engine, Fault};
 /// How long the engine may take to copy what a container has changed.
 const COPYING: Duration = Duration::from_secs(600);
 
+/// What an engine older than 24.0 lists as the name of an image that has none.
+const NAMELESS: &str = "<none>:<none>";
+
 /// One row of the engine's list of images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedImage {
     /// Its id, `sha256:…`.
     pub id: String,
-    /// The names that it has, `repository:tag` each.
+    /// The names that it has, `repository:tag` each; none, if it has never been named or somebody has taken its name.
     pub names: Vec<String>,
     /// When it was made, counted from 1970.
     pub created: Duration,
@@ -43,7 +46,7 @@ impl Engine {
         let listed = self.within("list images", SHORT, self.docker.list_images(Some(options))).await?;
         let row = |image: bollard::models::ImageSummary| ListedImage {
             id: image.id,
-            names: image.repo_tags,
+            names: image.repo_tags.into_iter().filter(|name| name != NAMELESS).collect(),
             created: Duration::from_secs(image.created.try_into().unwrap_or(0)),
             size: image.size.try_into().unwrap_or(0),
         };

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use app_json::Script;
 use formation::AppName;
-use ps_apps::{SchedulerName, SourceRecord};
+use ps_apps::{KeptRelease, SchedulerName, SourceRecord, World};
 use ps_release::{Checkout, FilesOfImage, ImageOf, Source};
 use ps_scheduler_docker::{BuildOrder, DockerLocal, Pull, Recipe};
 
@@ -86,16 +86,40 @@ fn try_tidy(session: &Session, app: &AppName, checkout: &Checkout) -> Result<()>
     if !makes_images {
         return Ok(());
     }
-    let docker = DockerLocal::new(world);
     if !world.is_app(app)? {
-        return Ok(docker.forget_app(app)?);
+        return Ok(DockerLocal::new(world).forget_app(app)?);
     }
     // What a damaged release needs is not known: then every image stays.
     let kept = world.kept_releases(app)?.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let sources = kept.iter().map(|release| &release.source).chain([&now]);
-    let needed = sources.flat_map(SourceRecord::images).map(str::to_owned).collect();
-    docker.forget_images(app, &needed)?;
+    forget_all_but(world, app, &kept, &now)?;
     Ok(())
+}
+
+fn forget_all_but(
+    world: &World,
+    app: &AppName,
+    kept: &[KeptRelease],
+    now: &SourceRecord,
+) -> Result<Vec<String>> {
+    let sources = kept.iter().map(|release| &release.source).chain([now]);
+    let needed = sources.flat_map(SourceRecord::images).map(str::to_owned).collect();
+    Ok(DockerLocal::new(world).forget_images(app, &needed)?)
+}
+
+/// Removes the images of an app in containers that no release needs; their names. Those of an app that somebody changes meanwhile are
+/// left to that verb, which may have made them just now.
+pub(crate) fn retire(session: &Session, app: &AppName) -> Result<Vec<String>> {
+    let world = &session.world;
+    if world.inside_dokku() || world.scheduler_name(app)? != SchedulerName::DockerLocal {
+        return Ok(Vec::new());
+    }
+    let Some(_lock) = session.lock_unless(app, || Ok(true))? else { return Ok(Vec::new()) };
+    let releases: Result<Vec<_>, _> = world.kept_releases(app)?.into_iter().collect();
+    match (world.is_app(app)?, releases) {
+        (true, Ok(kept)) => forget_all_but(world, app, &kept, &world.source_record(app)?),
+        // What a damaged release needs is not known.
+        (false, _) | (true, Err(_)) => Ok(Vec::new()),
+    }
 }
 
 /// Removes all images and networks of an app that is destroyed.

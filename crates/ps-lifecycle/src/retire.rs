@@ -10,6 +10,7 @@ use ps_cli::exit::{self, Outcome, Refusal};
 use rustix::fs::FlockOperation;
 
 use crate::args::RetireArgs;
+use crate::images;
 use crate::session::Session;
 
 pub(crate) fn run(session: &Session, args: &RetireArgs) -> Result<Outcome> {
@@ -20,7 +21,8 @@ pub(crate) fn run(session: &Session, args: &RetireArgs) -> Result<Outcome> {
     };
     let _one = lock(world)?;
     for app in apps {
-        for removed in ps_schedulers::of(world, &app.name)?.retire(Some(&app.name))? {
+        let containers = ps_schedulers::of(world, &app.name)?.retire(Some(&app.name))?;
+        for removed in containers.into_iter().chain(images::retire(session, &app.name)?) {
             session.step(&format!("Removed {removed} of {}", app.name))?;
         }
     }

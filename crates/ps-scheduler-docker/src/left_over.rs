@@ -12,7 +12,8 @@ use crate::label;
 
 impl DockerLocal {
     /// Removes the images of ours of an app but those with these ids; the names of those that went. An image that something is run
-    /// from stays, and so does every name that somebody else has given to one.
+    /// from stays, and so does every name that somebody else has given to one. One without a name goes by its id: whoever made it died before
+    /// it was named.
     pub fn forget_images(&self, app: &AppName, needed: &BTreeSet<String>) -> Result<Vec<String>, Error> {
         let engine = self.engine()?;
         let (name, value) = label::of_app(self.world().root(), app);
@@ -24,7 +25,9 @@ impl DockerLocal {
             if needed.contains(&id) {
                 continue;
             }
-            for name in names.into_iter().filter(|name| name.starts_with(&ours)) {
+            let named = names.iter().filter(|name| name.starts_with(&ours)).cloned();
+            let all: Vec<String> = if names.is_empty() { vec![id] } else { named.collect() };
+            for name in all {
                 match engine.run(engine.remove_image(&name, true)) {
                     Ok(()) => removed.push(name),
                     // Something is run from it.

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -10,6 +11,7 @@ use super::between::{Between, Fate};
 use super::private::PrivateEngine;
 use super::verbs::{CHANGES, ENGINE, Place, Verb, WITH_TASKS, each_holds, has_engine};
 use super::{is_long, piece, sample, took};
+use crate::home::eventually;
 use crate::registry::docker;
 
 /// How many points of each verb are tried in a plain run.
@@ -134,6 +136,50 @@ fn a_deploy_with_tasks_that_is_killed_at_any_call_leaves_what_the_same_deploy_ag
         we_die(place, &WITH_TASKS, *call, *is_done);
         docker(&["rmi", "-f", &format!("formation-test/{}", place.app)]);
     });
+}
+
+/// The images of the app that have no name.
+fn nameless(place: &Place<'_>) -> Vec<String> {
+    let whose = format!("com.formation.built={} of {}", place.app, place.home.path("home").display());
+    let words = ["images", "-q", "--filter", "dangling=true", "--filter", &format!("label={whose}")];
+    docker(&words).lines().map(str::to_owned).collect()
+}
+
+/// The deploy dies once the engine has made an image of what predeploy changed, which then has no name.
+fn dies_before_naming(place: &Place<'_>) {
+    let tagged = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&tagged);
+    let rule = move |kind: &str| {
+        let is_tag = kind == "POST images/*/tag";
+        seen.fetch_or(is_tag, Ordering::SeqCst);
+        if is_tag { Fate::Fails(super::between::Failure::Hangs) } else { Fate::Passes }
+    };
+    let between = Between::new(place.home.path("tag.sock"), Path::new(ENGINE), Box::new(rule));
+    let mut command = place.command(WITH_TASKS.words, &between.host());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut victim = command.spawn().expect("it starts");
+    eventually("an image is to be named", || {
+        if tagged.load(Ordering::SeqCst) { Ok(()) } else { Err("it is not".to_owned()) }
+    });
+    victim.kill().expect("it is ours");
+    victim.wait().expect("it is ours");
+    assert_eq!(nameless(place).len(), 1);
+}
+
+#[test]
+fn an_image_that_a_deploy_died_before_naming_goes_with_the_next_deploy_with_retire_and_with_destroy() {
+    if !has_engine() {
+        return;
+    }
+    let place = Place::new(Path::new(ENGINE));
+    place.make_source();
+    for words in [WITH_TASKS.words, &["ps-lifecycle", "retire", "APP"], &["ps-lifecycle", "destroy", "APP"]] {
+        place.does(WITH_TASKS.words, "prepare");
+        dies_before_naming(&place);
+        place.does(words, "it is collected");
+        assert_eq!(nameless(&place), Vec::<String>::new(), "after {words:?}");
+    }
+    docker(&["rmi", "-f", &format!("formation-test/{}", place.app)]);
 }
 
 /// The engine dies at this call, and is started again once the program is back.
