@@ -25,7 +25,7 @@ use ps_cli::exit::{self, Outcome};
 use crate::args::Args;
 use crate::encoding::Encoding;
 use crate::row::Row;
-use crate::subjects::Subjects;
+use crate::subjects::{Subjects, complain};
 
 /// The command line as clap knows it, for man pages and completions.
 pub fn command() -> clap::Command {
@@ -68,20 +68,38 @@ pub(crate) fn once(
     if let Encoding::Csv { columns } = encoding {
         csv::header(columns, out)?;
     }
-    let render = |row: Row| {
-        let mut text = Vec::new();
-        let printed = print(world, &row, encoding, &mut text);
-        (row, text, printed)
-    };
-    read::each(world, subjects, encoding.flag(), render, &mut |(row, text, printed)| {
-        is_whole &= row.is_whole();
-        row.complain();
-        out.write_all(&text)?;
-        // As in Dokku, everything that was printed before a failure stays.
-        printed.or_else(|error| out.flush().map_err(Into::into).and(Err(error)))
-    })?;
+    read::each(
+        world,
+        subjects,
+        encoding.flag(),
+        |row| Rendered::of(world, row, encoding),
+        &mut |row: Rendered| {
+            is_whole &= row.is_whole;
+            row.complaints.iter().for_each(|text| complain(text));
+            out.write_all(&row.text)?;
+            // As in Dokku, everything that was printed before a failure stays.
+            row.printed.or_else(|error| out.flush().map_err(Into::into).and(Err(error)))
+        },
+    )?;
     out.flush()?;
     Ok(if is_whole { Outcome::Done } else { Outcome::No })
+}
+
+/// A row as it is printed. The row itself goes at once, on the thread that made it: to keep a thousand of them until the engine has
+/// answered takes longer than to make them.
+struct Rendered {
+    text: Vec<u8>,
+    printed: Result<()>,
+    complaints: Vec<String>,
+    is_whole: bool,
+}
+
+impl Rendered {
+    fn of(world: &World, row: Row, encoding: &Encoding) -> Self {
+        let mut text = Vec::new();
+        let printed = print(world, &row, encoding, &mut text);
+        Self { text, printed, is_whole: row.is_whole(), complaints: row.complaints() }
+    }
 }
 
 fn print(world: &World, row: &Row, encoding: &Encoding, out: &mut dyn Write) -> Result<()> {

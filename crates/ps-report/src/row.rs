@@ -4,8 +4,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use crate::subjects::complain;
-
 /// What is shown for a value that could not be found out.
 pub(crate) const UNKNOWN: &str = "unknown";
 
@@ -56,10 +54,8 @@ impl Row {
         self.errors.is_empty() && !self.has_unknown
     }
 
-    /// Prints on stderr what could not be read, and what does not run as it is wanted.
-    pub(crate) fn complain(&self) {
-        for text in self.errors.iter().chain(&self.gaps) {
-            complain(&format!("{}: {text}", self.name));
-        }
+    /// What could not be read, and what does not run as it is wanted, a line for each.
+    pub(crate) fn complaints(self) -> Vec<String> {
+        self.errors.iter().chain(&self.gaps).map(|text| format!("{}: {text}", self.name)).collect()
     }
 }

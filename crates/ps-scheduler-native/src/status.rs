@@ -1,5 +1,6 @@
 //! The status of an app's instances, from /proc and the files that their supervisor writes.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::panic::resume_unwind;
@@ -171,7 +172,11 @@ impl Look<'_> {
 
 /// The runs of a slot: the one that fills it, or filled it last, and during a rollout the one beside it. Slots that never
 /// had a run are left out.
-fn runs(statuses: &Statuses, slot: &Slot, is_rolling: bool) -> Result<Vec<Status>, ps_supervisor::Error> {
+fn runs<'a>(
+    statuses: &'a Statuses,
+    slot: &Slot,
+    is_rolling: bool,
+) -> Result<Vec<Cow<'a, Status>>, ps_supervisor::Error> {
     if !is_rolling {
         return Ok(statuses.read(slot)?.into_iter().collect());
     }
@@ -180,7 +185,7 @@ fn runs(statuses: &Statuses, slot: &Slot, is_rolling: bool) -> Result<Vec<Status
     if runs.len() > 1 && !was_ever {
         runs.remove(0);
     }
-    Ok(runs)
+    Ok(runs.into_iter().map(Cow::Owned).collect())
 }
 
 fn instance(status: &Status, typed: Option<&Path>, measures_usage: bool) -> Instance {

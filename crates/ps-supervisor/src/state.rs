@@ -14,6 +14,7 @@
 
 mod cell;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -109,10 +110,10 @@ impl Statuses {
     ///
     /// # Errors
     /// That file cannot be read, makes no sense, or is of a later format.
-    pub fn read(&self, slot: &Slot) -> Result<Option<Status>, Error> {
+    pub fn read(&self, slot: &Slot) -> Result<Option<Cow<'_, Status>>, Error> {
         match self.known.get(slot) {
-            Some((status, _)) => Ok(Some(Status::clone(status))),
-            None => Status::read(&self.service.join(slot.to_string())),
+            Some((status, _)) => Ok(Some(Cow::Borrowed(status))),
+            None => Ok(Status::read(&self.service.join(slot.to_string()))?.map(Cow::Owned)),
         }
     }
 
@@ -122,7 +123,7 @@ impl Statuses {
     /// As for [`Statuses::read`].
     pub fn read_all(&self, slot: &Slot) -> Result<Vec<Status>, Error> {
         let Some(current) = self.read(slot)? else { return Ok(Vec::new()) };
-        Ok(current.with_others(&self.service.join(slot.to_string())))
+        Ok(current.into_owned().with_others(&self.service.join(slot.to_string())))
     }
 }
 
