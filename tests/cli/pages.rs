@@ -3,12 +3,12 @@
 use std::fs;
 use std::process::Command;
 
-const PROGRAMS: [&str; 10] = [
+const PROGRAMS: [&str; 9] = [
     "ps-balance",
     "ps-inspect-sanitize",
     "ps-lifecycle",
-    "ps-pm2",
     "ps-node",
+    "ps-pm2",
     "ps-report",
     "ps-scale",
     "ps-set",

@@ -66,7 +66,8 @@ fn runs(service: &Service, slots: &BTreeSet<Slot>) -> BTreeMap<Slot, Option<u64>
 fn await_runs(service: &Service, before: &BTreeMap<Slot, Option<u64>>, patience: Duration) {
     let deadline = Instant::now() + patience;
     let has_begun = |(slot, run): (&Slot, &Option<u64>)| {
-        let status = ps_supervisor::Statuses::of(&service.directory).read(slot).ok().flatten();
+        let statuses = ps_supervisor::Statuses::of(&service.directory);
+        let status = statuses.read(slot).ok().flatten();
         status.is_some_and(|now| Some(now.run) != *run && is_begun(&now) || is_hopeless(&now))
     };
     while !before.iter().all(has_begun) && Instant::now() < deadline {
