@@ -1,5 +1,8 @@
 //! `ps-balance` before real servers, with real clients.
 
+#[path = "support/certificates.rs"]
+mod certificates;
+
 #[path = "ps_balance/control.rs"]
 mod control;
 #[path = "ps_balance/crowds.rs"]

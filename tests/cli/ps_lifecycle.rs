@@ -4,6 +4,8 @@
 mod asking;
 #[path = "support/cage.rs"]
 mod cage;
+#[path = "support/certificates.rs"]
+mod certificates;
 #[path = "ps_lifecycle/home.rs"]
 mod home;
 #[path = "support/pseudo_terminal.rs"]
@@ -13,6 +15,8 @@ mod second_kernel;
 
 #[path = "ps_lifecycle/address.rs"]
 mod address;
+#[path = "ps_lifecycle/address_options.rs"]
+mod address_options;
 #[path = "ps_lifecycle/after.rs"]
 mod after;
 #[path = "ps_lifecycle/all.rs"]

@@ -13,7 +13,7 @@ pub mod wire;
 
 pub use backend::{Ending, Key};
 pub use latency::Latency;
-pub use options::{Cookie, InvalidOption, Options, ProxyVersion, network};
+pub use options::{Cookie, Frontend, InvalidOption, OF_HTTP, OPTIONS, Options, ProxyVersion, network};
 pub use receipt::{Before, Latencies, OfRelease, Receipt};
 pub use table::{Choice, InvalidSet, Table};
 

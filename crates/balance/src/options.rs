@@ -2,7 +2,7 @@
 //! supervisor and from there to `ps-balance`, as words of its command line and as a message.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -66,11 +66,78 @@ pub enum InvalidOption {
     #[error("{0:?} is no name of a cookie: letters, digits, - _ .")]
     Cookie(String),
     /// No version of the PROXY protocol.
-    #[error("{0:?} is no version of the PROXY protocol: v1 or v2")]
+    #[error("{0:?} is no version of the PROXY protocol: v1, v2 or none")]
     Version(String),
+    /// Neither yes nor no.
+    #[error("{0:?} is neither true nor false")]
+    Switch(String),
+    /// No port to which somebody can be sent.
+    #[error("{0:?} is no port: a whole number from 1 to 65535, or none")]
+    Port(String),
+    /// No number of seconds.
+    #[error("{0:?} is no number of seconds: a whole number from 0 to 86400")]
+    Seconds(String),
 }
 
+/// How an app's address takes its clients in: which of its sockets speak TLS, and how connections are handed on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frontend {
+    /// The addresses, among all of the app, whose clients speak TLS.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tls: Vec<SocketAddr>,
+    /// How connections are handed on.
+    #[serde(default, skip_serializing_if = "Options::are_usual")]
+    pub options: Options,
+}
+
+impl Frontend {
+    /// Whether nobody has chosen anything.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The options that can be set, by their names.
+pub const OPTIONS: [&str; 9] = [
+    "drain-limit",
+    "hold",
+    "http",
+    "idle-limit",
+    "proxy-from",
+    "proxy-out",
+    "redirect-https",
+    "sticky",
+    "trust-proxy",
+];
+/// Those of them that are heeded with `http` alone.
+pub const OF_HTTP: [&str; 3] = ["redirect-https", "sticky", "trust-proxy"];
+/// The word for an option that is not used.
+const NONE: &str = "none";
+/// A whole day: more is taken for a mistake.
+const MOST_SECONDS: u32 = 86_400;
+
 impl Options {
+    /// Sets one of [`OPTIONS`] by a word; of networks there may be several, with spaces or commas between. `none` is none of them. A name
+    /// that is none of an option changes nothing.
+    ///
+    /// # Errors
+    /// What the option does not accept. Nothing has changed then.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), InvalidOption> {
+        match name {
+            "http" => self.http = switch(value)?,
+            "trust-proxy" => self.trust_proxy = networks(value)?,
+            "proxy-from" => self.proxy_from = networks(value)?,
+            "sticky" => self.sticky = unless_none(value, str::parse)?,
+            "proxy-out" => self.proxy_out = unless_none(value, str::parse)?,
+            "redirect-https" => self.redirect_https = unless_none(value, port)?,
+            "hold" => self.hold = Some(seconds(value)?),
+            "drain-limit" => self.drain_limit = Some(seconds(value)?),
+            "idle-limit" => self.idle_limit = Some(seconds(value)?),
+            _ => (),
+        }
+        Ok(())
+    }
+
     /// Whether connections are handed on as usual.
     pub fn are_usual(&self) -> bool {
         *self == Self::default()
@@ -79,23 +146,58 @@ impl Options {
     /// The same, as words of the command line of `ps-balance`. What is only heeded with `--http` is left out without it.
     pub fn words(&self) -> Vec<String> {
         let word = |name: &str, value: &dyn fmt::Display| format!("--{name}={value}");
-        let of_http = |name, values: &[IpNet]| -> Vec<String> {
+        let each = |name, values: &[IpNet]| -> Vec<String> {
             values.iter().map(|network| word(name, network)).collect()
         };
         let mut words = Vec::new();
         if self.http {
             words.push("--http".to_owned());
-            words.extend(of_http("trust-proxy", &self.trust_proxy));
+            words.extend(each("trust-proxy", &self.trust_proxy));
             words.extend(self.sticky.as_ref().map(|cookie| word("sticky", cookie)));
             words.extend(self.redirect_https.map(|port| word("redirect-https", &port)));
         }
-        words.extend(of_http("proxy-from", &self.proxy_from));
+        words.extend(each("proxy-from", &self.proxy_from));
         words.extend(self.proxy_out.map(|version| word("proxy-out", &version)));
         let seconds =
             [("hold", self.hold), ("drain-limit", self.drain_limit), ("idle-limit", self.idle_limit)];
         words.extend(seconds.into_iter().filter_map(|(name, value)| Some(word(name, &value?))));
         words
     }
+}
+
+fn unless_none<T>(
+    value: &str,
+    read: impl Fn(&str) -> Result<T, InvalidOption>,
+) -> Result<Option<T>, InvalidOption> {
+    if value == NONE { Ok(None) } else { read(value).map(Some) }
+}
+
+fn switch(value: &str) -> Result<bool, InvalidOption> {
+    value.parse().map_err(|_| InvalidOption::Switch(shown(value)))
+}
+
+fn networks(value: &str) -> Result<Vec<IpNet>, InvalidOption> {
+    if value == NONE {
+        return Ok(Vec::new());
+    }
+    let words: Vec<&str> = value.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+    if words.is_empty() {
+        Err(InvalidOption::Network(shown(value)))
+    } else {
+        words.into_iter().map(network).collect()
+    }
+}
+
+fn port(value: &str) -> Result<u16, InvalidOption> {
+    number(value).filter(|port| *port > 0).ok_or_else(|| InvalidOption::Port(shown(value)))
+}
+
+fn seconds(value: &str) -> Result<u32, InvalidOption> {
+    number(value).filter(|count| *count <= MOST_SECONDS).ok_or_else(|| InvalidOption::Seconds(shown(value)))
+}
+
+fn number<T: FromStr>(value: &str) -> Option<T> {
+    value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok())?
 }
 
 /// A network, or a single address: `10.0.0.0/8`, `10.0.0.1`.
@@ -193,6 +295,45 @@ mod tests {
         let json = serde_json::to_string(&options).expect("plain data");
         assert_eq!(serde_json::from_str::<Options>(&json).expect("its own"), options);
         assert_eq!((Options::default().words().len(), Options::default().are_usual()), (0, true));
+    }
+
+    #[test]
+    fn each_option_is_set_by_a_word_and_none_is_the_word_for_not_at_all() {
+        let rows = [
+            ("drain-limit", "10", "--drain-limit=10"),
+            ("hold", "0", "--hold=0"),
+            ("http", "true", "--http"),
+            ("idle-limit", "0", "--idle-limit=0"),
+            ("proxy-from", "10.0.0.0/8, 192.0.2.1", "--proxy-from=10.0.0.0/8 --proxy-from=192.0.2.1/32"),
+            ("proxy-out", "v1", "--proxy-out=v1"),
+            ("redirect-https", "443", "--redirect-https=443"),
+            ("sticky", "seen", "--sticky=seen"),
+            ("trust-proxy", "::1", "--trust-proxy=::1/128"),
+        ];
+        assert_eq!(rows.map(|(name, ..)| name), OPTIONS);
+        for (name, value, words) in rows {
+            let mut options = Options { http: OF_HTTP.contains(&name), ..Options::default() };
+            options.set(name, value).expect(name);
+            assert!(options.words().join(" ").ends_with(words), "{name}");
+            let taken_back = match name {
+                "hold" | "drain-limit" | "idle-limit" => continue,
+                "http" => "false",
+                _ => "none",
+            };
+            options.set(name, taken_back).expect(name);
+            assert!(!options.words().contains(&words.to_owned()), "{name}");
+        }
+        for (name, value) in [
+            ("http", "yes"),
+            ("hold", "-1"),
+            ("hold", "86401"),
+            ("redirect-https", "0"),
+            ("proxy-from", ","),
+            ("sticky", ""),
+        ] {
+            let mut options = Options::default();
+            assert!(options.set(name, value).is_err() && options.are_usual(), "{name} {value}");
+        }
     }
 
     #[test]

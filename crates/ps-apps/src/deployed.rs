@@ -4,6 +4,7 @@
 //! file is removed. A program that takes the app's lock later finishes what is left to do; until the one file is written,
 //! nothing has changed.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::content::{Bytes, Text};
 use crate::kept_releases::{FORMAT, KeptRelease};
-use crate::ps_property::LISTEN;
 use crate::scope::Scope;
 use crate::{Error, FormationOrigin, SourceRecord, StoredEntry, StoredFormation, World};
 
@@ -55,9 +55,9 @@ pub struct Deployed {
     /// The number of the kept release that is deployed again; `None`: it is a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restores: Option<u64>,
-    /// Where the app is reached from now on, as the property says it; `None`: as before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub listen: Option<String>,
+    /// The properties of the app's address that the deploy sets, by their names; the others stay as they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub address: BTreeMap<String, String>,
 }
 
 /// A record with the number of its release.
@@ -195,8 +195,8 @@ impl World {
         if self.can_scale(app)? != deployed.can_scale {
             self.set_property("ps", scope, "can-scale", &deployed.can_scale.to_string())?;
         }
-        if let Some(listen) = &deployed.listen {
-            self.set_property("ps", scope, LISTEN, listen)?;
+        for (name, value) in &deployed.address {
+            self.set_property("ps", scope, name, value)?;
         }
         if numbered.restored {
             self.set_restored(app, true)?;

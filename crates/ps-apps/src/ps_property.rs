@@ -7,6 +7,7 @@
 
 use std::sync::LazyLock;
 
+use balance::{OPTIONS, Options};
 use formation::{Addresses, RestartPolicy};
 use type_settings::{LONGEST_VALUE, Setting};
 
@@ -27,6 +28,8 @@ pub struct PsProperty {
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
+    /// Of the app's address, by its own name.
+    AddressOption,
     Addresses,
     Boolean,
     Command,
@@ -55,8 +58,10 @@ const PORT: &str = "port";
 pub const HOST_COMMANDS: &str = "host-commands";
 /// Where the app is reached.
 pub const LISTEN: &str = "listen";
-/// Properties that Dokku does not know.
-const OURS: [&str; 3] = [HOST_COMMANDS, LISTEN, PORT];
+/// Those of the addresses where the app is reached whose clients speak TLS.
+pub const TLS: &str = "tls";
+/// Properties that Dokku does not know, beside [`OPTIONS`].
+const OURS: [&str; 4] = [HOST_COMMANDS, LISTEN, PORT, TLS];
 
 const TABLE: &[PsProperty] = &[
     PsProperty { name: "dockerfile-start-cmd", is_global: false, default: None, kind: Kind::Command },
@@ -74,13 +79,15 @@ const TABLE: &[PsProperty] = &[
     PsProperty { name: "skip-deploy", is_global: true, default: Some("false"), kind: Kind::Boolean },
     PsProperty { name: "start-cmd", is_global: false, default: None, kind: Kind::Command },
     PsProperty { name: "stop-timeout-seconds", is_global: true, default: Some("30"), kind: Kind::Seconds },
+    PsProperty { name: TLS, is_global: false, default: None, kind: Kind::Addresses },
 ];
 
-/// Both tables, sorted by name.
+/// All tables, sorted by name.
 static ALL: LazyLock<Vec<PsProperty>> = LazyLock::new(|| {
     let is_new = |setting: &&Setting| TABLE.iter().all(|property| property.name != setting.name);
     let of_types = Setting::all().iter().filter(is_new).map(PsProperty::of_setting);
-    let mut all: Vec<PsProperty> = TABLE.iter().copied().chain(of_types).collect();
+    let of_address = OPTIONS.iter().copied().map(PsProperty::of_address);
+    let mut all: Vec<PsProperty> = TABLE.iter().copied().chain(of_address).chain(of_types).collect();
     all.sort_by_key(|property| property.name);
     all
 });
@@ -101,6 +108,16 @@ impl PsProperty {
         }
     }
 
+    /// An option of the app's address, as a property.
+    const fn of_address(name: &'static str) -> Self {
+        Self { name, is_global: false, default: None, kind: Kind::AddressOption }
+    }
+
+    /// Whether it says something of the app's address.
+    pub fn is_of_address(&self) -> bool {
+        matches!(self.kind, Kind::AddressOption | Kind::Addresses)
+    }
+
     /// The setting of a process type that it is, if it can be set for one type alone.
     pub fn setting(&self) -> Option<&'static Setting> {
         Setting::named(self.name)
@@ -113,7 +130,7 @@ impl PsProperty {
 
     /// Whether it is listed even if it is not set.
     pub fn is_always_listed(&self) -> bool {
-        !matches!(self.kind, Kind::Setting(_) | Kind::Addresses)
+        !matches!(self.kind, Kind::Setting(_)) && !self.is_of_address()
     }
 
     /// The properties that Dokku knows.
@@ -139,6 +156,8 @@ impl PsProperty {
             Some("a value is one line of text".to_owned())
         } else if let Kind::Setting(setting) = self.kind {
             setting.fault(value)
+        } else if let Kind::AddressOption = self.kind {
+            Options::default().set(self.name, value).err().map(|error| error.to_string())
         } else if let Kind::Addresses = self.kind {
             value.parse::<Addresses>().err().map(|error| error.to_string())
         } else {
@@ -157,7 +176,7 @@ impl InvalidValue {
 impl Kind {
     fn broken_rule(self, value: &str) -> Option<&'static str> {
         let (holds, rule) = match self {
-            Self::Addresses | Self::Command | Self::Setting(_) => (true, ""),
+            Self::AddressOption | Self::Addresses | Self::Command | Self::Setting(_) => (true, ""),
             Self::Boolean => (matches!(value, "true" | "false"), "use true or false"),
             Self::Policy => (
                 value.parse::<RestartPolicy>().is_ok(),
@@ -200,6 +219,9 @@ mod tests {
             ),
             ("skip-deploy", &["true", "false"], &["maybe", "1", "True"]),
             ("restore", &["true", "false"], &["no"]),
+            ("tls", &["443", "[::]:443", "none"], &["0", "https"]),
+            ("http", &["true", "false"], &["yes", "1"]),
+            ("trust-proxy", &["10.0.0.0/8 ::1", "none"], &["10.0.0.0/33", "lan"]),
             ("listen", &["5000", "0.0.0.0:80 [::]:80", "none"], &["0", "http", "example.org:80"]),
             ("port", &["1", "3000", "65535"], &["0", "65536", "-1", "+1", "http", "80 81", "3000.5"]),
             (

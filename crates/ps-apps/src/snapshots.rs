@@ -1,6 +1,7 @@
 //! Snapshots: the wanted state of apps, with formation and release, under a name that the user chooses. A snapshot contains
 //! what a deploy records, so a release can be restored even if it is not kept any more. The environment is not included.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -110,7 +111,7 @@ impl World {
             can_scale: self.can_scale(app)?,
             image: None,
             restores: None,
-            listen: None,
+            address: BTreeMap::new(),
         }))
     }
 

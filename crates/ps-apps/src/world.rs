@@ -88,6 +88,11 @@ impl World {
         self.root.join(app.as_str())
     }
 
+    /// `$DOKKU_ROOT/<app>/tls`, where Dokku's plugin certs keeps an app's `server.crt` and `server.key`.
+    pub fn certificates(&self, app: &AppName) -> PathBuf {
+        self.app_dir(app).join("tls")
+    }
+
     /// `$DOKKU_LIB_ROOT/config/<plugin>/<app or --global>`.
     pub fn config_dir(&self, plugin: &str, scope: Scope<'_>) -> PathBuf {
         self.lib.join("config").join(plugin).join(scope.as_str())

@@ -1,5 +1,6 @@
 //! The last releases of an app: kept by each deploy, read also beside damaged ones, gone with the app.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
@@ -50,7 +51,7 @@ fn release(place: &str, procfile: &[u8]) -> Deployed {
         can_scale: true,
         image: None,
         restores: None,
-        listen: None,
+        address: BTreeMap::new(),
     }
 }
 

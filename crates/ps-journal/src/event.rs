@@ -71,7 +71,7 @@ pub enum Event {
     /// Something happened that nobody asked for: files have changed, a run by schedule failed or was missed, the kernel killed
     /// for want of memory.
     Happened {
-        /// What it came from: `schedule`, `watch`, `memory`, `containers`.
+        /// What it came from: `schedule`, `watch`, `memory`, `containers`, `certificate`.
         origin: String,
         /// `web.1`, or `web.1-3,7`; those of each type stand together.
         slots: Vec<String>,

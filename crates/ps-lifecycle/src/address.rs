@@ -1,44 +1,97 @@
-//! `--listen`: where an app is reached.
+//! Where an app is reached, and how clients are taken in there: what a verb says of it, and what that comes to.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use anyhow::{Result, bail};
-use formation::{Addresses, AppName};
-use ps_apps::SchedulerName;
-use ps_release::Release;
+use balance::OF_HTTP;
+use balance_tls::{Certificates, Source};
+use formation::AppName;
+use ps_apps::{LISTEN, SchedulerName, TLS, World};
+use ps_cli::exit::Refusal;
+use ps_release::{Release, address};
 
-use crate::args::DeployArgs;
+use crate::args::AddressArgs;
 use crate::session::Session;
 
-/// What a deploy says of it; `None`: it stays as it is.
-pub(crate) fn asked(args: &DeployArgs, scheduler: &SchedulerName) -> Result<Option<Addresses>> {
-    if args.listen.is_empty() {
-        return Ok(None);
+/// What a verb sets of an app's address, and where the app is reached then.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    /// The properties that change, by their names.
+    pub(crate) properties: BTreeMap<String, String>,
+    /// Where the app is reached, and how clients are taken in there.
+    pub(crate) reached: address::Reached,
+}
+
+/// What a verb asks for.
+///
+/// # Errors
+/// It cannot be: a scheduler that leads nobody, an option that is for an address where there is none, or for requests where connections
+/// are handed on byte for byte, a certificate that cannot be shown.
+pub(crate) fn asked(
+    world: &World,
+    app: &AppName,
+    args: &AddressArgs,
+    scheduler: &SchedulerName,
+) -> Result<Asked> {
+    let mut properties = args.properties()?;
+    let mut reached = address::Reached::with(world, app, &properties)?;
+    if args.is_all_tls() && !reached.listen.is_empty() {
+        properties.insert(TLS.to_owned(), reached.listen.to_string());
+        reached.frontend.tls = reached.listen.as_slice().to_vec();
     }
-    let words: Vec<String> = args.listen.iter().map(Addresses::to_string).collect();
-    let addresses: Addresses = words.join(" ").parse()?;
-    if matches!(scheduler, SchedulerName::External(_)) && !addresses.is_empty() {
-        bail!("--listen is for apps that run natively or in docker-local, and {scheduler} does neither");
+    if properties.is_empty() && !args.is_all_tls() {
+        return Ok(Asked { properties, reached });
     }
-    Ok(Some(addresses))
+    if matches!(scheduler, SchedulerName::External(_)) && !reached.listen.is_empty() {
+        bail!("an address is for apps that run natively or in docker-local, and {scheduler} does neither");
+    }
+    let is_option = |name: &String| name != LISTEN && name != TLS;
+    let needs_one = args.is_all_tls() || properties.keys().any(is_option);
+    if needs_one && reached.listen.is_empty() {
+        return Err(Refusal::usage(format!("{app} has no address: give it one with --listen")));
+    }
+    let is_used = |name: &str| properties.get(name).is_some_and(|value| value != "none");
+    if let Some(name) =
+        OF_HTTP.into_iter().find(|name| is_used(name)).filter(|_| !reached.frontend.options.http)
+    {
+        return Err(Refusal::usage(format!("--{name} is for an app that is reached by --http")));
+    }
+    if is_used("redirect-https") && reached.frontend.tls.is_empty() {
+        return Err(Refusal::usage(format!("nobody speaks TLS to {app}: give it an address with --tls")));
+    }
+    judge_certificate(world, app, &reached)?;
+    Ok(Asked { properties, reached })
+}
+
+/// Refuses an address for TLS without a certificate that can be shown.
+fn judge_certificate(world: &World, app: &AppName, reached: &address::Reached) -> Result<()> {
+    if reached.listen.is_empty() || reached.frontend.tls.is_empty() {
+        return Ok(());
+    }
+    let source = Source::of_directory(&world.certificates(app));
+    match Certificates::read([source], SystemTime::now()) {
+        Ok(_) => Ok(()),
+        Err(flaw) => Err(Refusal::failed(format!("clients of {app} cannot speak TLS: {flaw}"))),
+    }
 }
 
 /// The same of a deploy that is going to be carried out, unless something is required that holds of no app without an address.
 pub(crate) fn settled(
     session: &Session,
     app: &AppName,
-    args: &DeployArgs,
+    args: &AddressArgs,
     scheduler: &SchedulerName,
-) -> Result<Option<Addresses>> {
-    let asked = asked(args, scheduler)?;
-    session.required.check(&session.world, app, asked.as_ref())?;
+) -> Result<Asked> {
+    let asked = asked(&session.world, app, args, scheduler)?;
+    session.required.check(&session.world, app, Some(&asked.reached.listen))?;
     Ok(asked)
 }
 
 /// The release with the address that its deploy asks for.
-pub(crate) fn give(release: Release, asked: Option<&Addresses>) -> Release {
-    match asked {
-        Some(asked) => Release { listen: asked.clone(), ..release },
-        None => release,
-    }
+pub(crate) fn give(release: Release, asked: &Asked) -> Release {
+    let address::Reached { listen, frontend } = asked.reached.clone();
+    Release { listen, frontend, ..release }
 }
 
 /// Says where a release that runs now is reached, if it has an address.

@@ -1,5 +1,6 @@
 //! The command line. Parsing checks every argument; it reads no file and no clock.
 
+mod address;
 mod all;
 mod releases;
 mod require;
@@ -15,12 +16,13 @@ use std::time::Duration;
 
 use boot_units::Init;
 use clap::{Parser, Subcommand, ValueEnum};
-use formation::{Addresses, SignalName, Which};
+use formation::{SignalName, Which};
 use ps_apps::SnapshotName;
 use ps_cli::Format;
 
 use crate::moment::Moment;
 use crate::source_args::SourceArgs;
+pub(crate) use address::AddressArgs;
 pub(crate) use all::{AllArgs, InvalidParallel};
 pub(crate) use releases::{ReleasesArgs, RollbackArgs};
 pub(crate) use require::{RequireArgs, Requirement};
@@ -74,10 +76,6 @@ pub(crate) struct DeployArgs {
     /// repeated
     #[arg(long, value_name = "TYPE=N", num_args = 1..)]
     pub(crate) scale: Vec<String>,
-    /// Where the app is reached from now on, whatever the ports of its instances are: 5000 is 127.0.0.1:5000, none is the ports of
-    /// its instances
-    #[arg(long, value_name = "ADDR", num_args = 1.., value_parser = str::parse::<Addresses>)]
-    pub(crate) listen: Vec<Addresses>,
     /// A dotenv file, which becomes the app's environment
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
@@ -87,6 +85,8 @@ pub(crate) struct DeployArgs {
     /// With --dry-run: one JSON object a line
     #[arg(long, requires = "dry_run")]
     pub(crate) json: bool,
+    #[command(flatten, next_help_heading = "The app's address")]
+    pub(crate) address: AddressArgs,
     #[command(flatten)]
     pub(crate) require: RequireArgs,
     #[command(flatten)]

@@ -1,12 +1,13 @@
 //! `deploy`: a new release. It is recorded when the scheduler commits it; if it fails, everything is as before.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use app_json::AppJson;
 use env_files::MAX_ENV_FILE_BYTES;
-use formation::{Addresses, AppName, Formation};
+use formation::{AppName, Formation};
 use procfile::Procfile;
 use ps_apps::{
     AppLock, Bytes, Deployed, FormationOrigin, KeptRelease, SchedulerName, Scope, StoredEntry, World,
@@ -17,7 +18,7 @@ use ps_release::{Checkout, Counts, Release, Source, remarks};
 use ps_scheduler::{Intent, Plan, Scheduler};
 use ps_scheduler_docker::DockerLocal;
 
-use crate::args::{DeployArgs, RequireArgs, TellingArgs};
+use crate::args::{AddressArgs, DeployArgs, RequireArgs, TellingArgs};
 use crate::scripts::Scripts;
 use crate::session::Session;
 use crate::source_args::SourceArgs;
@@ -127,7 +128,7 @@ fn of_nothing(app: &AppName) -> DeployArgs {
         source: SourceArgs::default(),
         scheduler: None,
         scale: vec![],
-        listen: vec![],
+        address: AddressArgs::default(),
         env_file: None,
         dry_run: false,
         json: false,
@@ -145,7 +146,7 @@ fn dry_run(world: &World, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
     let counts = Counts::read(&args.scale, &checkout, procfile.as_ref(), &app_json)?;
     let (formation, _) = counts.apply(world, app)?;
     let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
-    let release = address::give(release, address::asked(args, &name)?.as_ref());
+    let release = address::give(release, &address::asked(world, app, &args.address, &name)?);
     let wanted = release::runnable(&formation, &release);
     if ps_dokku::is_deployed(world, app)? && world.scheduler_name(app)? != name {
         let earlier = world.scheduler_name(app)?;
@@ -167,7 +168,7 @@ fn deploy(
     let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
-    let listen = address::settled(session, app, args, &name)?;
+    let asked = address::settled(session, app, &args.address, &name)?;
     // A deploy that will be refused, or could not be recorded, is refused before any hook is called.
     let planned = counts.apply(world, app)?;
     world.next_release(app)?;
@@ -181,7 +182,7 @@ fn deploy(
     }
     let ran: Result<_> = (|| {
         let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
-        let release = address::give(release, listen.as_ref());
+        let release = address::give(release, &asked);
         remark(world, &name, args, (procfile.as_ref(), &app_json), &release)?;
         session.step(&format!("Deploying {app} via the {name} scheduler..."))?;
         session.trigger(lock, "pre-start", &[app.as_str()])?;
@@ -201,7 +202,7 @@ fn deploy(
         let image = image(world, &name, &plan.release.source)?;
         let mut record = record(&name, checkout, formation.scale, source, counts.can_scale());
         (record.image, record.restores, record.source.prepared) = (image, args.restores, prepared);
-        record.listen = listen.as_ref().map(Addresses::to_string);
+        record.address = asked.properties.clone();
         plan.deploy = Some(intend(world, app, &record, scheduler.as_ref())?);
         roll_out(session, lock, scheduler.as_ref(), &plan)?;
         Ok((scheduler, plan))
@@ -380,7 +381,7 @@ fn record(
         can_scale,
         image: None,
         restores: None,
-        listen: None,
+        address: BTreeMap::new(),
     }
 }
 

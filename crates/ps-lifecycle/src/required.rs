@@ -31,7 +31,7 @@ impl Required {
         }
         let has_address = match given {
             Some(given) => !given.is_empty(),
-            None => !ps_release::addresses(world, app)?.is_empty(),
+            None => !ps_release::address::Reached::of(world, app)?.listen.is_empty(),
         };
         if has_address {
             return Ok(());

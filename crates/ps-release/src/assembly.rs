@@ -5,11 +5,12 @@ use std::ffi::OsStr;
 
 use app_json::{AppJson, HealthCheck, Kind};
 use env_files::Environment as Variables;
-use formation::{Addresses, AppName, FIRST_TYPE, Formation, ProcessType, Quantity};
+use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity};
 use procfile::Procfile;
-use ps_apps::{LISTEN, OfSource, StoredFormation, World, heeded, state_file};
+use ps_apps::{OfSource, StoredFormation, World, heeded, state_file};
 use type_settings::{Checking, Disorder};
 
+use crate::address::Reached;
 use crate::error::Broken;
 use crate::tasks::{self, Task};
 use crate::{
@@ -121,6 +122,7 @@ fn put_together(
         Source::Directory(_) => Variables::default(),
         Source::Image(_) | Source::Services(_) => environment::stored(world, app)?,
     };
+    let reached = Reached::of(world, app)?;
     let release = Release {
         app: app.clone(),
         source,
@@ -131,15 +133,10 @@ fn put_together(
         restart_policy: world.restart_policy(app)?,
         stop_timeout: world.stop_timeout(app)?,
         gate,
-        listen: addresses(world, app)?,
+        listen: reached.listen,
+        frontend: reached.frontend,
     };
     Ok(Assembled { release, warnings: environment.warnings().to_vec() })
-}
-
-/// Where the app is reached. Inside Dokku that is for its proxies.
-pub fn addresses(world: &World, app: &AppName) -> Result<Addresses, Error> {
-    let set = if world.inside_dokku() { None } else { world.ps_property(app, LISTEN)? };
-    Ok(set.and_then(|words| words.parse().ok()).unwrap_or_default())
 }
 
 /// The types of a Procfile, in its order, or the services of a Compose file that is deployed without one.

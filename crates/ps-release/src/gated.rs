@@ -85,6 +85,7 @@ mod tests {
             stop_timeout: TEN,
             gate,
             listen: Addresses::default(),
+            frontend: balance::Frontend::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod address;
 mod assembly;
 pub mod brought;
 mod checkout;
@@ -19,9 +20,7 @@ pub mod settings;
 mod tasks;
 mod tree;
 
-pub use assembly::{
-    Assembled, Runnable, addresses, assemble, checks, deployed, is_run_here, runnable, runnable_of,
-};
+pub use assembly::{Assembled, Runnable, assemble, checks, deployed, is_run_here, runnable, runnable_of};
 pub use checkout::{Checkout, ImageOf, recorded};
 pub use command_line::CommandLine;
 pub use counts::Counts;

@@ -6,6 +6,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use balance::Frontend;
 use formation::{Addresses, AppName, FIRST_TYPE, Formation, ProcessType, Quantity, RestartPolicy};
 use ps_apps::ServiceRecord;
 use ps_probe::Checks;
@@ -122,6 +123,8 @@ pub struct Release {
     pub gate: Gate,
     /// Where the app is reached, whatever the ports of its instances are.
     pub listen: Addresses,
+    /// How clients are taken in there.
+    pub frontend: Frontend,
 }
 
 impl Release {

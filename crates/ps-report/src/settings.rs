@@ -129,18 +129,21 @@ fn of_app(
     }
 }
 
-/// The address of the app as a setting of the type whose instances are behind it; `None` where the app does not have that type.
+/// The address of the app and its options as settings of the type whose instances are behind it; none where the app does not have that
+/// type.
 fn address<'a>(
     world: &World,
     app: &'a AppName,
     types: &'a BTreeMap<ProcessType, Vec<EffectiveSetting>>,
-) -> Result<Option<Row<'a>>> {
+) -> Result<Vec<Row<'a>>> {
     let Some((process_type, _)) = types.iter().find(|(name, _)| name.as_str() == FIRST_TYPE) else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
-    let property = PsProperty::named(ps_apps::LISTEN).context("there is no property of that name")?;
-    let ps_apps::Setting { value, origin } = world.ps_setting(Scope::App(app), property)?;
-    Ok(Some(Row { app, process_type, setting: property.name, value, origin, drift: Vec::new() }))
+    let row = |property: &'static PsProperty| {
+        let ps_apps::Setting { value, origin } = world.ps_setting(Scope::App(app), property)?;
+        Ok(Row { app, process_type, setting: property.name, value, origin, drift: Vec::new() })
+    };
+    PsProperty::all().iter().filter(|property| property.is_of_address()).map(row).collect()
 }
 
 /// Text for people: the settings that have a value.

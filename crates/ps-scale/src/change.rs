@@ -54,7 +54,7 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
 
 /// Refuses to promise anything of an app whose clients talk to its instances, or to Dokku's proxies: nobody counts what they see.
 fn refuse_without_address(world: &World, app: &AppName, args: &Args) -> Result<()> {
-    if args.require.is_none() || !ps_release::addresses(world, app)?.is_empty() {
+    if args.require.is_none() || !ps_release::address::Reached::of(world, app)?.listen.is_empty() {
         return Ok(());
     }
     Err(Refusal::usage(format!(

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::thread;
 use std::time::Duration;
 
+use balance::Frontend;
 use formation::{Addresses, AppName, FIRST_TYPE, Slot};
 use futures_util::FutureExt;
 use futures_util::future::Shared;
@@ -57,9 +58,9 @@ impl Address {
 
     /// Why the addresses of a release could not be listened on.
     pub(crate) fn refusal(world: &World, release: &Release) -> Option<String> {
-        let (service, listen) = (Service::of(world, &release.app, None), &release.listen);
+        let service = Service::of(world, &release.app, None);
         let before = service.spec_in_force();
-        let wanted = listening(&service, before.as_ref(), listen.as_slice().to_vec());
+        let wanted = listening(&service, before.as_ref(), Reached::of(release));
         ps_supervisor::address_refusal(&wanted, before.as_ref(), &service.directory)
     }
 
@@ -67,16 +68,17 @@ impl Address {
     /// there are led to. `None`: neither is anywhere.
     pub(crate) fn open(
         app: &App<'_>,
-        listen: &Addresses,
+        release: &Release,
         records: &InstanceFiles,
     ) -> Result<Option<Opened>, Error> {
         let service = Service::of(app.world, app.name, None);
         let before = service.spec_in_force();
-        let mut all = before.as_ref().map(|spec| spec.listen.clone()).unwrap_or_default();
+        let mut all = before.as_ref().map(Reached::before).unwrap_or_default();
         let new: Vec<SocketAddr> =
-            listen.as_slice().iter().filter(|new| !all.contains(new)).copied().collect();
-        all.extend(&new);
-        if all.is_empty() || app.world.inside_dokku() {
+            release.listen.as_slice().iter().filter(|new| !all.listen.contains(new)).copied().collect();
+        all.frontend.tls.extend(release.frontend.tls.iter().filter(|address| new.contains(address)));
+        all.listen.extend(&new);
+        if all.listen.is_empty() || app.world.inside_dokku() {
             return Ok(None);
         }
         earlier::take_over(&service)?;
@@ -147,23 +149,24 @@ impl Address {
 
 impl Opened {
     /// Listens there and nowhere else.
-    fn listen(&self, listen: Vec<SocketAddr>, is_other: bool) -> Result<(), Error> {
+    fn listen(&self, reached: Reached, is_other: bool) -> Result<(), Error> {
         let service = &self.address.service;
         if is_other || self.before.is_none() {
             service.make()?;
-            service.write_spec(&listening(service, self.before.as_ref(), listen))?;
+            service.write_spec(&listening(service, self.before.as_ref(), reached))?;
             apply(service)?;
         }
         Ok(())
     }
 
     /// The rollout has succeeded: the app is reached where its release says, and nowhere else.
-    pub(crate) fn settle(self, listen: &Addresses) -> Result<(), Error> {
-        if listen.is_empty() {
+    pub(crate) fn settle(self, release: &Release) -> Result<(), Error> {
+        if release.listen.is_empty() {
             return self.address.close(true);
         }
-        let is_other = self.before.as_ref().is_some_and(|spec| spec.listen != listen.as_slice());
-        self.listen(listen.as_slice().to_vec(), is_other)
+        let wanted = Reached::of(release);
+        let is_other = self.before.as_ref().is_some_and(|spec| Reached::before(spec) != wanted);
+        self.listen(wanted, is_other)
     }
 
     /// The rollout has failed: the app is reached where it was before.
@@ -174,7 +177,7 @@ impl Opened {
             return;
         };
         let service = &self.address.service;
-        if service.spec_in_force().is_some_and(|spec| spec.listen != before.listen) {
+        if service.spec_in_force().is_some_and(|spec| Reached::before(&spec) != Reached::before(before)) {
             let _ = service.write_spec(before).and_then(|()| apply(service));
         }
     }
@@ -187,12 +190,31 @@ pub(crate) fn listen(world: &World, name: &AppName) -> Addresses {
     spec.map(|spec| spec.listen.into_iter().collect()).unwrap_or_default()
 }
 
-/// What the supervisor goes by, with these addresses.
-fn listening(service: &Service, before: Option<&Spec>, listen: Vec<SocketAddr>) -> Spec {
-    match before {
-        Some(before) => Spec { listen, ..before.clone() },
-        None => Spec::of_address(service.app.as_str(), &service.directory, listen),
+/// Where an app is reached, and how clients are taken in there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Reached {
+    listen: Vec<SocketAddr>,
+    frontend: Frontend,
+}
+
+impl Reached {
+    fn of(release: &Release) -> Self {
+        Self { listen: release.listen.as_slice().to_vec(), frontend: release.frontend.clone() }
     }
+
+    fn before(spec: &Spec) -> Self {
+        Self { listen: spec.listen.clone(), frontend: spec.frontend.clone() }
+    }
+}
+
+/// What the supervisor goes by, for an app that is reached there.
+fn listening(service: &Service, before: Option<&Spec>, reached: Reached) -> Spec {
+    let Reached { listen, frontend } = reached;
+    let spec = match before {
+        Some(before) => before.clone(),
+        None => Spec::of_address(service.app.as_str(), &service.directory, Vec::new()),
+    };
+    Spec { listen, frontend, certificates: service.certificates(), ..spec }
 }
 
 /// Has a living supervisor read its spec; one that is started later reads it anyway.

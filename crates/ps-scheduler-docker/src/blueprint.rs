@@ -125,6 +125,7 @@ mod tests {
             stop_timeout: Duration::from_millis(1500),
             gate: Gate::default(),
             listen: formation::Addresses::default(),
+            frontend: balance::Frontend::default(),
         }
     }
 

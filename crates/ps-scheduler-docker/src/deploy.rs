@@ -120,9 +120,8 @@ impl App<'_> {
         if plan.filled().next().is_none() {
             return Ok(());
         }
-        let listen = &plan.release.listen;
-        match Address::open(self, listen, &app::records(self.world, self.name)?)? {
-            Some(opened) => opened.settle(listen),
+        match Address::open(self, &plan.release, &app::records(self.world, self.name)?)? {
+            Some(opened) => opened.settle(&plan.release),
             None => Ok(()),
         }
     }
@@ -155,7 +154,7 @@ impl App<'_> {
         let mut containers = Containers::new(self, records, terms, plan.release.stop_timeout);
         containers.know(&runs);
         containers.fresh = Some(Fresh { release: &plan.release });
-        let opened = Address::open(self, &plan.release.listen, &containers.records.borrow())?;
+        let opened = Address::open(self, &plan.release, &containers.records.borrow())?;
         let ran = Executor::new(&containers, file, written).carry_out(vec![Event::Begin], requester);
         self.conclude_address(plan, opened, ran.as_ref().ok().map(|(outcome, _)| outcome))?;
         let (outcome, _) = ran?;
@@ -185,7 +184,7 @@ impl App<'_> {
             return Ok(());
         };
         if outcome.is_some_and(|outcome| outcome.cause.is_none()) {
-            return opened.settle(&plan.release.listen);
+            return opened.settle(&plan.release);
         }
         opened.put_back();
         Ok(())

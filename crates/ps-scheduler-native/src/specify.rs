@@ -49,6 +49,8 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
             .unwrap_or_else(|| free_base(service)),
         port_is_set: chosen.is_some(),
         listen: release.listen.as_slice().to_vec(),
+        frontend: release.frontend.clone(),
+        certificates: service.certificates(),
         places: places(release, earlier),
         restart_policy: release.restart_policy,
         stop_timeout_seconds: release.stop_timeout.as_secs(),
@@ -82,6 +84,7 @@ fn has_same_settings(spec: &Spec, plan: &Plan, processes: &[ProcessSpec]) -> boo
     };
     spec.restart_policy == plan.release.restart_policy
         && spec.listen == plan.release.listen.as_slice()
+        && spec.frontend == plan.release.frontend
         && spec.stop_timeout_seconds == plan.release.stop_timeout.as_secs()
         && of_types(&spec.processes) == of_types(processes)
 }

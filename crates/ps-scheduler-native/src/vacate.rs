@@ -53,6 +53,8 @@ fn without_processes(spec: &Spec) -> Next {
     let types = spec.processes.iter().map(|process| process.process_type.clone());
     let rolling: BTreeMap<String, Manner> = types.map(|name| (name, Manner { rules })).collect();
     let address = Spec::of_address(&spec.app, &spec.directory, spec.listen.clone());
+    let address =
+        Spec { frontend: spec.frontend.clone(), certificates: spec.certificates.clone(), ..address };
     Next { spec: Spec { revision: spec.revision + 1, ..address }, rolling }
 }
 

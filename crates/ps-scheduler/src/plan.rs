@@ -287,6 +287,7 @@ pub(crate) mod tests {
             stop_timeout: Duration::from_secs(30),
             gate: Gate::default(),
             listen: formation::Addresses::default(),
+            frontend: balance::Frontend::default(),
         }
     }
 

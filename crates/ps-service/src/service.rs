@@ -75,6 +75,11 @@ impl Service {
         self.world.lib().join("data").join(PLUGIN)
     }
 
+    /// Where the certificate of the app's address lies.
+    pub fn certificates(&self) -> PathBuf {
+        self.world.certificates(&self.app)
+    }
+
     /// The directory of one instance.
     pub fn instance(&self, slot: &Slot) -> PathBuf {
         self.directory.join(slot.to_string())

@@ -12,12 +12,13 @@ mod numbers;
 mod sockets;
 mod table;
 
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub use asked::{OpenConnections, open as open_connections};
-pub(crate) use balance::{Balance, Heard};
+pub(crate) use balance::{Balance, Heard, Reached, Read};
 pub use led::{Backend, leads_elsewhere};
 pub(crate) use led::{Led, is_kept as has_led};
 pub(crate) use numbers::Count;
@@ -25,7 +26,8 @@ use sockets::Sockets;
 pub use sockets::refusal;
 pub(crate) use table::{Settled, Table, Who, id as backend_id};
 
-use ::balance::wire::Request;
+use ::balance::Frontend;
+use ::balance::wire::{Listening, Reach, Request};
 
 use crate::holder;
 
@@ -51,14 +53,24 @@ pub(crate) struct Address {
     pub(crate) is_watched: bool,
     /// Until when no `ps-balance` is started.
     pub(crate) rests_until: Option<Instant>,
+    /// How clients are taken in.
+    manner: Manner,
     /// When one is looked for that an earlier supervisor has started, and the pause before that.
     seeks: Option<(Instant, Duration)>,
+}
+
+/// How clients are taken in at an address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Manner {
+    pub(crate) frontend: Frontend,
+    /// Where the certificate lies; empty: nowhere.
+    pub(crate) certificates: PathBuf,
 }
 
 impl Address {
     /// What an earlier supervisor of this service directory has listened on, if somebody has kept it.
     pub(crate) fn left(service: &Path) -> Self {
-        let (mut table, count) = <(Table, Count)>::default();
+        let (mut table, count, manner) = <(Table, Count, Manner)>::default();
         let led = Led::left(service);
         led.leaving().into_iter().for_each(|id| table.withdraw_led(id, Instant::now()));
         let balance = Balance::left(service);
@@ -70,7 +82,7 @@ impl Address {
         }
         let had_one = balance.is_none() && !sockets.is_empty();
         let seeks = had_one.then(|| (Instant::now() + PAUSE, PAUSE));
-        Self { sockets, balance, table, count, led, is_watched: false, rests_until: None, seeks }
+        Self { sockets, balance, table, count, led, is_watched: false, rests_until: None, manner, seeks }
     }
 
     /// The sockets, in the order of their addresses.
@@ -96,8 +108,7 @@ impl Address {
         }
         self.table.begin();
         let first = self.table.untold(Instant::now());
-        let fds: Vec<BorrowedFd<'_>> = self.fds().collect();
-        match Balance::start(service, app, &fds, first) {
+        match Balance::start(service, app, &self.reached(), first) {
             Ok(balance) => {
                 self.balance = Some(balance);
                 self.count.begin();
@@ -108,6 +119,35 @@ impl Address {
                 Err(reason)
             }
         }
+    }
+
+    /// Clients are taken in like this from now on; whether that is another manner.
+    pub(crate) fn go_by(&mut self, manner: Manner) -> bool {
+        let drain = manner.frontend.options.drain_limit;
+        self.table.drains_within(drain.map(|seconds| Duration::from_secs(seconds.into())));
+        let is_other = self.manner != manner;
+        self.manner = manner;
+        is_other
+    }
+
+    /// On what `ps-balance` is to listen, and how it is to hand on.
+    fn reached(&self) -> Reached<'_> {
+        let mut sockets: Vec<_> = self.sockets.iter().collect();
+        sockets.sort_by_key(|(address, _)| *address);
+        let Manner { frontend, certificates } = &self.manner;
+        let listening = |address: SocketAddr| Listening { address, tls: frontend.tls.contains(&address) };
+        let listeners = sockets.iter().map(|(address, _)| listening(*address)).collect();
+        let reach = Reach { listeners, options: frontend.options.clone() };
+        let fds = sockets.into_iter().map(|(_, socket)| socket.as_fd()).collect();
+        Reached { reach, fds, certificates }
+    }
+
+    /// Has `ps-balance` listen as it is to; false if another one has to take its place.
+    fn reach(&mut self) -> bool {
+        let Some(mut balance) = self.balance.take() else { return true };
+        let is_told = balance.reach(&self.reached());
+        self.balance = Some(balance);
+        is_told
     }
 
     /// `ps-balance` has ended, with the connections that it had. Where it has not lived for long, it is not started again at once.
@@ -160,8 +200,10 @@ impl Address {
 
     /// Sends what `ps-balance` was not told yet.
     pub(crate) fn tell(&mut self) {
+        let is_reached = self.reach();
         let Some(balance) = &mut self.balance else { return };
-        let is_told = self.table.untold(Instant::now()).is_none_or(|set| balance.say(&Request::Set(set)));
+        let is_told =
+            is_reached && self.table.untold(Instant::now()).is_none_or(|set| balance.say(&Request::Set(set)));
         if !is_told || self.table.is_unanswered(Instant::now()) {
             // It hangs: the next one takes the connections.
             self.balance.take().into_iter().for_each(Balance::kill);

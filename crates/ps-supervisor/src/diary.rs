@@ -29,6 +29,8 @@ pub enum Occasion {
     Files,
     /// Memory: the kernel has killed for want of it, or an instance used more than it should.
     Memory,
+    /// The certificate of the app's address: its files have changed.
+    Certificate,
 }
 
 impl Occasion {
@@ -38,6 +40,7 @@ impl Occasion {
             Self::Schedule => "schedule",
             Self::Files => "watch",
             Self::Memory => "memory",
+            Self::Certificate => "certificate",
         }
     }
 }

@@ -38,6 +38,10 @@ fn decoded<E: serde::de::Error>(text: &str) -> Result<OsString, E> {
 pub(crate) mod path {
     use super::{Deserialize, Deserializer, PathBuf, Serializer, decoded, encode};
 
+    pub(crate) fn is_empty(path: &std::path::Path) -> bool {
+        path.as_os_str().is_empty()
+    }
+
     pub(crate) fn serialize<S: Serializer>(path: &std::path::Path, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&encode(path.as_os_str()))
     }

@@ -18,6 +18,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use balance::Frontend;
 use durable::ReadError;
 use formation::{FIRST_TYPE, ProcessType, RestartPolicy, Slot};
 use log_store::{Limits, WhenFull};
@@ -78,6 +79,12 @@ pub struct Spec {
     /// Where the app is reached, whatever the ports of its instances are; empty: at the ports of its instances.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub listen: Vec<SocketAddr>,
+    /// How clients are taken in there.
+    #[serde(default, skip_serializing_if = "Frontend::is_usual")]
+    pub frontend: Frontend,
+    /// Where the certificate lies for clients that speak TLS; empty: nowhere.
+    #[serde(with = "lossless::path", default, skip_serializing_if = "lossless::path::is_empty")]
+    pub certificates: PathBuf,
     /// The process types.
     pub processes: Vec<ProcessSpec>,
     /// Slots that were stopped by hand and still belong to the formation. In the file: those that were stopped when this
@@ -122,6 +129,8 @@ impl Spec {
             base_port: 0,
             port_is_set: false,
             listen,
+            frontend: Frontend::default(),
+            certificates: PathBuf::new(),
             places,
             restart_policy: RestartPolicy::default(),
             stop_timeout_seconds: 0,

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::certificates::Stream;
 use crate::http::{http, named, requests};
-use crate::secure::{Secure, Stream};
+use crate::secure::Secure;
 use crate::world::{DEADLINE, Server, backend, eventually};
 
 const DATA: u8 = 0;

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::certificates::{Made, agreed_by};
 use crate::http::{Client, http, named, requests};
-use crate::secure::{Asker, Made, Secure, agreed, agreed_by, stream};
+use crate::secure::{Asker, Secure, agreed, stream};
 use crate::world::{Balance, DEADLINE, Server, backend, connect, eventually};
 
 /// Runs curl against `shop.test`. None: it is not installed.

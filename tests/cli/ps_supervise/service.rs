@@ -42,6 +42,8 @@ impl Service {
             base_port: 0,
             port_is_set: false,
             listen: Vec::new(),
+            frontend: balance::Frontend::default(),
+            certificates: std::path::PathBuf::new(),
             places,
             restart_policy: "on-failure:10".parse().expect("a policy"),
             stop_timeout_seconds: 5,

@@ -350,6 +350,7 @@ fn a_deploy_that_is_cancelled_on_its_way_leaves_the_old_as_it_was() {
             stop_timeout: GRACE,
             gate: Gate::default(),
             listen: formation::Addresses::default(),
+            frontend: balance::Frontend::default(),
         },
         &conformance::formation(&["web=1"]),
         &place.status().instances,

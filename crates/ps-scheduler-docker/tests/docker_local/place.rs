@@ -120,6 +120,7 @@ impl Place {
             stop_timeout: GRACE,
             gate: Gate::default(),
             listen: formation::Addresses::default(),
+            frontend: balance::Frontend::default(),
         };
         Plan::new(
             release,

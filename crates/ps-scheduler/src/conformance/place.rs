@@ -56,6 +56,7 @@ pub(super) fn release(subject: &Subject, types: &[&str], strategy: Option<Strate
         stop_timeout: subject.stop_timeout,
         gate: Gate::default(),
         listen: formation::Addresses::default(),
+        frontend: balance::Frontend::default(),
     }
 }
 

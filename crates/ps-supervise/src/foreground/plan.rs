@@ -79,6 +79,8 @@ pub(crate) fn base_spec(args: &Args, source: &Source, environment: &Environment)
         base_port: base_port(args.app.port, environment)?,
         port_is_set: false,
         listen: Vec::new(),
+        frontend: balance::Frontend::default(),
+        certificates: std::path::PathBuf::new(),
         places: source.procfile.as_ref().map(places).unwrap_or_default(),
         restart_policy: RestartPolicy::No,
         stop_timeout_seconds: args.run.timeout.into(),

@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ::balance::wire::{Greeting, Report, Request, Set, VERSION};
+use ::balance::wire::{Greeting, Listening, Reach, Report, Request, Set, VERSION};
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, Signal};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -45,8 +45,23 @@ pub(crate) struct Balance {
     process: Option<OwnedFd>,
     unread: Vec<u8>,
     unsent: Vec<u8>,
+    /// On what it listens, and how it hands on; `None`: it has not said so, or cannot be told otherwise.
+    reach: Option<Reach>,
+    /// What it was told to listen on and has not answered.
+    asked: Option<Reach>,
+    /// What it has said of certificates that nobody has taken in.
+    certificates: Vec<Read>,
     /// Since when it lives, or is known.
     pub(crate) since: Instant,
+}
+
+/// A certificate whose files were read.
+#[derive(Debug)]
+pub(crate) struct Read {
+    /// Whether it is shown from now on.
+    pub(crate) is_taken: bool,
+    /// The file, and what is in it or what is wrong with it, for people.
+    pub(crate) text: String,
 }
 
 /// What was heard.
@@ -54,6 +69,8 @@ pub(crate) struct Balance {
 pub(crate) enum Heard {
     /// Nothing that asks for anything; what was said is in the table and in the count.
     Nothing,
+    /// It cannot be told to listen as it is to: another one has to take its place.
+    Stuck,
     /// It has nothing to do, and offers to leave.
     Idle,
     /// Its connection is closed: it has ended.
@@ -69,20 +86,19 @@ impl Balance {
     pub(crate) fn start(
         service: &Path,
         app: &str,
-        sockets: &[BorrowedFd<'_>],
+        reached: &Reached<'_>,
         first: Option<Set>,
     ) -> Result<Self, String> {
         let program =
             os_process::sister(PROGRAM).ok_or("ps-balance is neither beside ps-supervise nor on PATH")?;
         let (ours, theirs) = UnixStream::pair().map_err(|error| format!("start {PROGRAM}: {error}"))?;
         ours.set_nonblocking(true).map_err(|error| format!("start {PROGRAM}: {error}"))?;
-        let mut fds = sockets.to_vec();
-        fds.push(theirs.as_fd());
         let mut balance = Self::with(ours, service, app);
+        balance.reach = Some(reached.reach.clone());
         if let Some(first) = first {
             balance.say(&Request::Set(first));
         }
-        let pid = spawn(&program, service, &fds)
+        let pid = spawn(&program, service, reached, theirs.as_fd())
             .map_err(|error| format!("{} could not be started: {error}", program.display()))?;
         Ok(balance.of_process(Pid::from_raw(pid)))
     }
@@ -101,9 +117,10 @@ impl Balance {
     }
 
     fn with(connection: UnixStream, service: &Path, app: &str) -> Self {
-        let (unread, unsent) = Default::default();
+        let (unread, unsent, reach, asked, certificates) = Default::default();
         let (socket, since) = (service.join(SOCKET), Instant::now());
-        let mut balance = Self { connection, socket, process: None, unread, unsent, since };
+        let mut balance =
+            Self { connection, socket, process: None, unread, unsent, reach, asked, certificates, since };
         balance.say(&Request::Hello(Greeting { version: VERSION, app: Some(app.to_owned()) }));
         balance
     }
@@ -152,6 +169,39 @@ impl Balance {
         self.flush()
     }
 
+    /// Has it listen like this, unless it does so already; false if that cannot be said to it.
+    pub(crate) fn reach(&mut self, reached: &Reached<'_>) -> bool {
+        let Some(known) = self.asked.as_ref().or(self.reach.as_ref()) else { return true };
+        if *known == reached.reach {
+            return true;
+        }
+        // The line carries the sockets, so it is sent as a whole, behind everything else.
+        if !self.flush() || !self.unsent.is_empty() || self.asked.is_some() {
+            return self.unsent.len() < MOST_UNSENT;
+        }
+        let request = Request::Reach(reached.reach.clone());
+        let mut line = serde_json::to_vec(&request).expect("what is said is plain data");
+        line.push(b'\n');
+        match passed_fds::send(&self.connection, &line, &reached.fds) {
+            Ok(sent) => {
+                self.unsent.extend_from_slice(&line[sent..]);
+                self.asked = Some(reached.reach.clone());
+                true
+            }
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        }
+    }
+
+    /// Whether it has said on what it listens, or was told.
+    pub(crate) fn can_be_told(&self) -> bool {
+        self.reach.is_some()
+    }
+
+    /// What it has said of certificates since the last call.
+    pub(crate) fn take_certificates(&mut self) -> Vec<Read> {
+        std::mem::take(&mut self.certificates)
+    }
+
     /// Sends what was not sent yet, as much as it takes in.
     pub(crate) fn flush(&mut self) -> bool {
         while !self.unsent.is_empty() {
@@ -191,10 +241,13 @@ impl Balance {
                     }
                     Report::Numbers(numbers) => count.heard(numbers),
                     Report::Idle { .. } => heard = Heard::Idle,
-                    Report::Hello(_)
-                    | Report::Listeners { .. }
-                    | Report::Reached { .. }
-                    | Report::Certificate { .. } => (),
+                    Report::Hello(introduction) => self.reach = introduction.reach.map(sorted),
+                    Report::Reached { refused: None } => self.reach = self.asked.take(),
+                    Report::Reached { refused: Some(_) } => heard = Heard::Stuck,
+                    Report::Certificate { taken: is_taken, text } => {
+                        self.certificates.push(Read { is_taken, text });
+                    }
+                    Report::Listeners { .. } => (),
                 }
             }
         }
@@ -221,13 +274,32 @@ impl Balance {
     }
 }
 
+/// On what it is to listen, and how it is to hand on.
+#[derive(Debug)]
+pub(crate) struct Reached<'a> {
+    /// By address.
+    pub(crate) reach: Reach,
+    /// The sockets, in the same order.
+    pub(crate) fds: Vec<BorrowedFd<'a>>,
+    /// Where the certificate lies; empty: nowhere.
+    pub(crate) certificates: &'a Path,
+}
+
+/// By address, in which order nobody else need say it.
+fn sorted(mut reach: Reach) -> Reach {
+    reach.listeners.sort_by_key(|listening| listening.address);
+    reach
+}
+
 fn address_of(socket: &OwnedFd) -> Option<SocketAddr> {
     rustix::net::getsockname(socket).ok()?.try_into().ok()
 }
 
-/// Starts the program with these descriptors, from [`FIRST`] on; the last one is its control connection. It has no variable but these,
+/// Starts the program with these sockets, from [`FIRST`] on, and with its control connection behind them. It has no variable but these,
 /// `PATH` and `HOME`, so that it is never taken for a process of the app.
-fn spawn(program: &Path, service: &Path, fds: &[BorrowedFd<'_>]) -> io::Result<i32> {
+fn spawn(program: &Path, service: &Path, reached: &Reached<'_>, control: BorrowedFd<'_>) -> io::Result<i32> {
+    let mut fds = reached.fds.clone();
+    fds.push(control);
     let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     // The numbers that it is to have may be in use here: what lies there would be replaced before it is copied.
     let beyond = FIRST + number(fds.len());
@@ -248,9 +320,9 @@ fn spawn(program: &Path, service: &Path, fds: &[BorrowedFd<'_>]) -> io::Result<i
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF
             | PosixSpawnFlags::POSIX_SPAWN_SETPGROUP,
     )?;
-    let words = [PROGRAM, "--control", SOCKET].map(|word| text(word.into()));
-    let words = words.into_iter().collect::<io::Result<Vec<_>>>()?;
-    let names = "listen:".repeat(fds.len().saturating_sub(1)) + "control";
+    let words = words(reached).into_iter().map(text).collect::<io::Result<Vec<_>>>()?;
+    let name = |listening: &Listening| if listening.tls { "tls:" } else { "listen:" };
+    let names = reached.reach.listeners.iter().map(name).collect::<String>() + "control";
     let given = [("LISTEN_FDS", fds.len().to_string().into()), ("LISTEN_FDNAMES", names.into())];
     let ours = ["PATH", "HOME"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
     let variable = |(name, value): (&str, OsString)| {
@@ -262,6 +334,16 @@ fn spawn(program: &Path, service: &Path, fds: &[BorrowedFd<'_>]) -> io::Result<i
     // The path of a socket may have 108 bytes; that of the service directory may be longer.
     let start = || posix_spawn(program, &actions, &attributes, &words, &variables);
     Ok(within(service, start)??.as_raw())
+}
+
+/// Its command line.
+fn words(reached: &Reached<'_>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = [PROGRAM, "--control", SOCKET].map(OsString::from).to_vec();
+    if !reached.certificates.as_os_str().is_empty() {
+        words.extend(["--tls-dir".into(), reached.certificates.as_os_str().to_owned()]);
+    }
+    words.extend(reached.reach.options.words().into_iter().map(OsString::from));
+    words
 }
 
 fn text(word: OsString) -> io::Result<CString> {

@@ -13,8 +13,8 @@ use ps_rollout::Run;
 
 use crate::run_name::RunName;
 
-/// How long a run that goes out may keep the connections that it has.
-pub(crate) const DRAIN: Duration = Duration::from_secs(30);
+/// How long a run that goes out may keep the connections that it has, unless an option says otherwise.
+const DRAIN: Duration = Duration::from_secs(30);
 /// How long `ps-balance` may take to go by a table, or to say that what was to end has ended.
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -37,6 +37,8 @@ pub(crate) struct Table {
     waits: Vec<Wait>,
     /// Why a table was refused.
     refused: Option<String>,
+    /// How long a run that goes out may keep its connections, where somebody has said so.
+    drain: Option<Duration>,
 }
 
 /// Who comes in or goes out.
@@ -84,6 +86,15 @@ impl Table {
         self.drained.clear();
     }
 
+    /// A run that goes out from now on keeps its connections for so long.
+    pub(crate) fn drains_within(&mut self, limit: Option<Duration>) {
+        self.drain = limit;
+    }
+
+    fn drain_limit(&self) -> Duration {
+        self.drain.unwrap_or(DRAIN)
+    }
+
     /// A run is to get connections.
     pub(crate) fn admit(&mut self, run: Run) {
         self.withdrawn.remove(&run.number);
@@ -107,7 +118,7 @@ impl Table {
         self.admitted.insert(run.number);
     }
 
-    /// A run is to get no more connections, and to keep those that it has for [`DRAIN`].
+    /// A run is to get no more connections, and to keep those that it has as long as the drain limit.
     pub(crate) fn withdraw(&mut self, run: Run, now: Instant) {
         self.admitted.remove(&run.number);
         self.withdrawn.insert(run.number);
@@ -121,7 +132,7 @@ impl Table {
 
     fn await_drain(&mut self, who: Who, now: Instant) {
         self.waits.retain(|wait| *wait.who() != who);
-        self.waits.push(Wait::Drain { who, until: now + DRAIN + ANSWER });
+        self.waits.push(Wait::Drain { who, until: now + self.drain_limit() + ANSWER });
     }
 
     /// Whether it is waited for that an instance which somebody else keeps comes in or has gone out.
@@ -157,7 +168,7 @@ impl Table {
             return None;
         }
         self.sent = Some((self.revision, now));
-        let drain_seconds = u32::try_from(DRAIN.as_secs()).ok();
+        let drain_seconds = u32::try_from(self.drain_limit().as_secs()).ok();
         let (revision, backends) = (self.revision, self.backends.clone());
         Some(Set { revision, pause_seconds: None, drain_seconds, backends })
     }

@@ -9,7 +9,8 @@ use balance::wire::{State, Wanted};
 use ps_rollout::{Event, Role, Run as RunOf};
 
 use super::Supervisor;
-use crate::address::{Address, Count, Heard, Settled, Who, backend_id};
+use crate::address::{Address, Balance, Count, Heard, Manner, Read, Settled, Who, backend_id};
+use crate::diary::{Happening, Occasion};
 use crate::rollout::Carried;
 use crate::run::Run;
 use crate::run_name::RunName;
@@ -26,7 +27,8 @@ impl Supervisor {
     /// Takes over the sockets and the `ps-balance` of an earlier supervisor.
     pub(super) fn take_over_address(&mut self) {
         if !self.means.spec.listen.is_empty() {
-            let address = Box::new(Address::left(&self.service));
+            let mut address = Box::new(Address::left(&self.service));
+            address.go_by(self.manner());
             if let Some(balance) = &address.balance {
                 let _ = self.poll.watch(balance.fd(), Wakeup::Balance);
             }
@@ -69,14 +71,32 @@ impl Supervisor {
             self.close(address);
             return;
         }
-        if address.sockets.keep_only(&wanted) {
+        let is_other = address.go_by(self.manner());
+        // A socket that is not watched any more has another number among those that are.
+        let is_less = address.sockets.keep_only(&wanted);
+        if is_less {
             self.unwatch_sockets(&mut address);
             address.keep(&self.service);
-            // One that lives goes on listening on what it was given; another one is given what is left.
+        }
+        let is_of_today = address.balance.as_ref().is_none_or(Balance::can_be_told);
+        if (is_less || is_other) && !is_of_today {
+            // One of an earlier version goes on listening on what it was given; another one is given what is left.
             address.let_leave();
             self.poll.forget(&Wakeup::Balance);
         }
         self.address = Some(address);
+    }
+
+    /// How clients are taken in. While a rollout is in progress, its addresses are there beside the others.
+    fn manner(&self) -> Manner {
+        let spec = &self.means.spec;
+        let mut frontend = spec.frontend.clone();
+        if let Some(carried) = self.rollout.as_ref().filter(|carried| !carried.is_concluded) {
+            let next = &carried.next.spec.frontend.tls;
+            let beside = next.iter().filter(|address| !spec.listen.contains(address));
+            frontend.tls.extend(beside);
+        }
+        Manner { frontend, certificates: spec.certificates.clone() }
     }
 
     /// There is another holder, which has no copies.
@@ -109,6 +129,7 @@ impl Supervisor {
         self.unwatch_sockets(&mut address);
         let backends = self.backends(&address);
         address.table.update(backends);
+        address.go_by(self.manner());
         match address.start(&self.service, &self.means.spec.app) {
             Ok(()) => self.watch_balance(&mut address),
             Err(reason) => self.remark(Self::has_address, &reason),
@@ -120,13 +141,31 @@ impl Supervisor {
     pub(super) fn hear_balance(&mut self) {
         let is_rolling = self.is_rolling();
         let Some(address) = &mut self.address else { return };
-        match address.hear() {
+        let heard = address.hear();
+        let certificates = address.balance.as_mut().map(Balance::take_certificates).unwrap_or_default();
+        for certificate in certificates {
+            self.note_certificate(certificate);
+        }
+        let Some(address) = &mut self.address else { return };
+        match heard {
             Heard::Nothing => return,
             Heard::Idle if is_rolling => return,
-            Heard::Idle => address.let_leave(),
+            Heard::Idle | Heard::Stuck => address.let_leave(),
             Heard::End => address.lose(),
         }
         self.poll.forget(&Wakeup::Balance);
+    }
+
+    /// A certificate was read, which is shown from now on, or is not.
+    fn note_certificate(&mut self, Read { is_taken, text }: Read) {
+        let slots = self.seats.keys().filter(|slot| Self::has_address(slot)).cloned().collect();
+        let (occasion, is_failure) = (Occasion::Certificate, !is_taken);
+        let happening = Happening { occasion, slots, run: None, what: text, is_failure };
+        if is_taken {
+            self.means.diary.note(happening);
+        } else {
+            self.happened(happening);
+        }
     }
 
     /// Clients are led to the instances that there are, and the rollout hears what of that it has waited for.
@@ -176,6 +215,7 @@ impl Supervisor {
         }
         let backends = self.backends(&address);
         address.table.update(backends);
+        address.go_by(self.manner());
         address.tell();
         let settled = address.table.settle(now, address.balance.is_some());
         let numbers: BTreeSet<u64> = self.seats.values().flat_map(Seat::runs).map(Run::number).collect();

@@ -68,6 +68,8 @@ impl Supervisor {
             restart_policy: formation::RestartPolicy::No,
             stop_timeout_seconds: grace.as_secs(),
             listen: Vec::new(),
+            frontend: balance::Frontend::default(),
+            certificates: std::path::PathBuf::new(),
             processes: Vec::new(),
             stopped: Vec::new(),
         };

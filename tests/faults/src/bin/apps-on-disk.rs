@@ -1,5 +1,6 @@
 //! ps-apps without a program around it, for the sweeps and races: each verb takes the app's lock and changes state.
 
+use std::collections::BTreeMap;
 use std::io::{Write, stdout};
 use std::process::{Command, ExitCode};
 use std::thread;
@@ -85,7 +86,7 @@ fn record(world: &World, app: &App, release: &str, count: &str) -> Result<(), Er
         can_scale: false,
         image: None,
         restores: None,
-        listen: None,
+        address: BTreeMap::new(),
     };
     world.record_deploy(&app.name, &deployed)
 }

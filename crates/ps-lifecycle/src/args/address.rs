@@ -1,0 +1,94 @@
+//! Options that say where an app is reached, and how clients are taken in there.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use balance::{InvalidOption, Options};
+use clap::ValueHint;
+use formation::Addresses;
+use ps_apps::{LISTEN, TLS};
+use ps_cli::exit::Refusal;
+
+/// What a verb says of an app's address. What it does not say stays as it is.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct AddressArgs {
+    /// Where the app is reached from now on, whatever the ports of its instances are: 5000 is 127.0.0.1:5000, none is the ports of
+    /// its instances
+    #[arg(long, value_name = "ADDR", num_args = 1.., value_parser = str::parse::<Addresses>)]
+    listen: Vec<Addresses>,
+    /// Addresses whose clients speak TLS, which is ended there; without one: all addresses of the app; none: no clients do. The
+    /// certificate is server.crt and server.key in the directory tls of the app
+    #[arg(long, value_name = "ADDR", num_args = 0.., value_parser = str::parse::<Addresses>)]
+    tls: Option<Vec<Addresses>>,
+    /// Hand on request by request: X-Forwarded-For and the like, a page when nothing is ready; --http=false: byte for byte
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = of("http"))]
+    http: Option<String>,
+    /// With --http: networks, such as 10.0.0.0/8, whose X-Forwarded-* and Forwarded are believed, or none
+    #[arg(long, value_name = "CIDR", num_args = 1.., value_parser = of("trust-proxy"))]
+    trust_proxy: Vec<String>,
+    /// With --http: a cookie of this name leads a client back to the instance that it was at, or none
+    #[arg(long, value_name = "COOKIE", value_parser = of("sticky"))]
+    sticky: Option<String>,
+    /// With --http and --tls: send clients that do not speak TLS to the same place by https [default port: 443], or none
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "443", value_parser = of("redirect-https"))]
+    redirect_https: Option<String>,
+    /// Networks whose connections begin with who the client is (the PROXY protocol), or none
+    #[arg(long, value_name = "CIDR", num_args = 1.., value_parser = of("proxy-from"))]
+    proxy_from: Vec<String>,
+    /// Tell instances who the client is, before its first byte (the PROXY protocol): v1, v2 or none
+    #[arg(long, value_name = "VERSION", value_hint = ValueHint::Other, value_parser = of("proxy-out"))]
+    proxy_out: Option<String>,
+    /// How many seconds a connection waits when no instance is ready
+    #[arg(long, value_name = "SECONDS", value_parser = of("hold"))]
+    hold: Option<String>,
+    /// How many seconds connections go on once their instance is to go
+    #[arg(long, value_name = "SECONDS", value_parser = of("drain-limit"))]
+    drain_limit: Option<String>,
+    /// How many seconds a connection may be silent in both directions; 0: for ever
+    #[arg(long, value_name = "SECONDS", value_parser = of("idle-limit"))]
+    idle_limit: Option<String>,
+}
+
+/// Accepts what this option accepts.
+fn of(name: &'static str) -> impl Fn(&str) -> Result<String, InvalidOption> + Clone {
+    move |word| Options::default().set(name, word).map(|()| word.to_owned())
+}
+
+impl AddressArgs {
+    /// The properties that it sets, with their values. `--tls` without an address is left out.
+    ///
+    /// # Errors
+    /// Several values of one option that do not go together.
+    pub(crate) fn properties(&self) -> Result<BTreeMap<String, String>> {
+        let listed = |words: &[String]| (!words.is_empty()).then(|| words.join(" "));
+        let addresses = |all: &[Addresses]| -> Result<Option<String>> {
+            let words: Vec<String> = all.iter().map(Addresses::to_string).collect();
+            let parsed = (!words.is_empty()).then(|| words.join(" ").parse::<Addresses>()).transpose()?;
+            Ok(parsed.map(|addresses| addresses.to_string()))
+        };
+        let all = [
+            (LISTEN, addresses(&self.listen)?),
+            (TLS, addresses(self.tls.as_deref().unwrap_or_default())?),
+            ("http", self.http.clone()),
+            ("trust-proxy", listed(&self.trust_proxy)),
+            ("sticky", self.sticky.clone()),
+            ("redirect-https", self.redirect_https.clone()),
+            ("proxy-from", listed(&self.proxy_from)),
+            ("proxy-out", self.proxy_out.clone()),
+            ("hold", self.hold.clone()),
+            ("drain-limit", self.drain_limit.clone()),
+            ("idle-limit", self.idle_limit.clone()),
+        ];
+        let said = all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let said: BTreeMap<String, String> = said.collect();
+        for (name, value) in &said {
+            Options::default().set(name, value).map_err(|error| Refusal::usage(error.to_string()))?;
+        }
+        Ok(said)
+    }
+
+    /// Whether it is to speak TLS at every address.
+    pub(crate) fn is_all_tls(&self) -> bool {
+        self.tls.as_ref().is_some_and(Vec::is_empty)
+    }
+}

@@ -1,0 +1,64 @@
+//! Where an app is reached and how clients are taken in there, by its properties. Inside Dokku that is for its proxies.
+
+use std::collections::BTreeMap;
+
+use balance::{Frontend, OPTIONS, Options};
+use formation::{Addresses, AppName};
+use ps_apps::{LISTEN, TLS, World};
+
+use crate::Error;
+
+/// Where an app is reached, and how clients are taken in there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// What the property `listen` names, and what `tls` names beside it; empty: at the ports of the instances.
+    pub listen: Addresses,
+    /// How clients are taken in.
+    pub frontend: Frontend,
+}
+
+impl Reached {
+    /// By the properties of an app.
+    ///
+    /// # Errors
+    /// They cannot be read. A value that makes no sense counts as none.
+    pub fn of(world: &World, app: &AppName) -> Result<Self, Error> {
+        Self::with(world, app, &BTreeMap::new())
+    }
+
+    /// As it is once these properties have these values.
+    ///
+    /// # Errors
+    /// As for [`Reached::of`].
+    pub fn with(world: &World, app: &AppName, properties: &BTreeMap<String, String>) -> Result<Self, Error> {
+        if world.inside_dokku() {
+            return Ok(Self::default());
+        }
+        let value = |name: &str| match properties.get(name) {
+            Some(value) => Ok(Some(value.clone())),
+            None => world.ps_property(app, name),
+        };
+        let addresses = |name| Ok::<_, Error>(value(name)?.and_then(|words| words.parse::<Addresses>().ok()));
+        let mut options = Options::default();
+        for name in OPTIONS {
+            if let Some(value) = value(name)? {
+                // A value that somebody has written into the file by hand, and that makes no sense, is that of nobody.
+                let _ = options.set(name, &value);
+            }
+        }
+        let tls = addresses(TLS)?.unwrap_or_default();
+        let listen = all(addresses(LISTEN)?, &tls);
+        Ok(Self { listen, frontend: Frontend { tls: tls.as_slice().to_vec(), options } })
+    }
+}
+
+/// All addresses; `none` for `listen` is nowhere.
+fn all(listen: Option<Addresses>, tls: &Addresses) -> Addresses {
+    if listen.as_ref().is_some_and(Addresses::is_empty) {
+        return Addresses::default();
+    }
+    let mut all: Vec<_> = listen.map(|listen| listen.as_slice().to_vec()).unwrap_or_default();
+    let beside: Vec<_> = tls.as_slice().iter().filter(|address| !all.contains(address)).copied().collect();
+    all.extend(beside);
+    all.into_iter().collect()
+}

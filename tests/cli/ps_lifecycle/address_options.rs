@@ -1,0 +1,128 @@
+//! How clients are taken in at an app's address: options of `deploy`, which are properties of the app.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::asking::{ask, found, some_address};
+use crate::certificates::{Made, agreed_by};
+use crate::home::{Home, eventually, listening};
+
+const WEB: &str = "web: exec faultapp --listen\n";
+
+/// The head of the answer to a request on this connection.
+fn head(mut stream: impl Read + Write) -> String {
+    stream.write_all(b"GET /pid HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n").expect("sent");
+    let mut answer = Vec::new();
+    // One that ends TLS without saying so has said everything all the same.
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).to_lowercase()
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("it is there");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    stream
+}
+
+/// An app that is reached here, with these further options.
+fn reached(words: &[&str]) -> (Home, SocketAddr) {
+    let (home, address) = (Home::as_installed(), some_address());
+    let source = home.source("shop", WEB);
+    let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &source, "--listen"];
+    home.does(&[&deploy[..], &[&address.to_string()], words].concat());
+    (home, address)
+}
+
+#[test]
+fn options_of_deploy_are_properties_that_a_restart_heeds_and_a_running_ps_balance_is_told() {
+    let _listening = listening();
+    let (home, address) = reached(&[]);
+    assert!(!head(connect(address)).contains("set-cookie"));
+    let balance = found(&home, "ps-balance ");
+    let source = home.path("shop").display().to_string();
+    home.does(&[
+        "ps-lifecycle",
+        "deploy",
+        "shop",
+        "--dir",
+        &source,
+        "--http",
+        "--sticky",
+        "seen",
+        "--hold",
+        "5",
+    ]);
+    assert!(head(connect(address)).contains("set-cookie: seen=web.1@"));
+    assert_eq!(found(&home, "ps-balance "), balance, "the same one has been told");
+    let settings = home.does(&["ps-report", "shop", "--settings"]);
+    for row in ["web.http: app true", "web.sticky: app seen", "web.hold: app 5"] {
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(settings.lines().any(|line| words(line) == row), "{row} in {settings}");
+    }
+    home.does(&["ps-set", "shop", "http", "false"]);
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    assert!(!head(connect(address)).contains("set-cookie"));
+}
+
+#[test]
+fn an_option_that_nobody_could_heed_is_refused_before_anything_is_touched() {
+    let (home, listen) = (Home::as_installed(), some_address().to_string());
+    let source = home.source("shop", WEB);
+    let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &source];
+    let at = |words: &[&'static str]| [&deploy[..], &["--listen", &listen], words].concat();
+    for (words, says) in [
+        (at(&["--sticky", "a b"]), "no name of a cookie"),
+        (at(&["--sticky", "seen"]), "--sticky is for an app that is reached by --http"),
+        (at(&["--http", "--redirect-https"]), "nobody speaks TLS to shop"),
+        (at(&["--trust-proxy", "lan"]), "no network"),
+        (at(&["--hold", "-1"]), "-1"),
+        ([&deploy[..], &["--listen", "none", "--http"]].concat(), "shop has no address"),
+        ([&deploy[..], &["--tls"]].concat(), "shop has no address"),
+    ] {
+        home.refuses(&words, 2, &[says]);
+    }
+    assert_eq!(home.run(&["ps-lifecycle", "status", "shop"]).status, Some(20), "it is no app");
+}
+
+#[test]
+fn clients_speak_tls_by_the_certificate_of_the_app_and_one_that_is_broken_is_named() {
+    let _listening = listening();
+    let (home, address) = reached(&[]);
+    let (source, secure) = (home.path("shop").display().to_string(), some_address());
+    let with_tls = secure.to_string();
+    let deploy = [
+        "ps-lifecycle",
+        "deploy",
+        "shop",
+        "--dir",
+        &source,
+        "--http",
+        "--redirect-https",
+        "--tls",
+        &with_tls,
+    ];
+    home.refuses(&deploy, 1, &["clients of shop cannot speak TLS", "server.crt"]);
+    let (made, directory) = (Made::of("shop.test"), home.path("home/shop/tls"));
+    made.put(&directory);
+    home.does(&deploy);
+    let said = || head(agreed_by(connect(secure), &[&made], &[]).expect("both agree"));
+    assert!(said().starts_with("http/1.1 200"), "{}", said());
+    assert!(head(connect(address)).contains("location: https://shop.test"));
+    assert!(ask(secure, "/pid").is_err(), "whoever speaks no TLS there is not served");
+
+    std::fs::write(directory.join("server.crt"), "no certificate").expect("written");
+    eventually("status says what is wrong with it", || {
+        assert!(said().starts_with("http/1.1 200"), "the one of before is shown");
+        let notes = home.does(&["ps-lifecycle", "status", "shop", "--json"]);
+        if notes.contains("server.crt") { Ok(()) } else { Err(notes) }
+    });
+    eventually("the journal knows that it was taken, and that the next one was not", || {
+        let journal = std::fs::read_to_string(home.path("lib/data/formation/shop/journal"));
+        let journal = journal.expect("it has one");
+        let is_of = |line: &&str| line.contains("\"origin\":\"certificate\"");
+        let outcomes: Vec<bool> =
+            journal.lines().filter(is_of).map(|line| line.contains("\"done\"")).collect();
+        if outcomes == [true, false] { Ok(()) } else { Err(journal) }
+    });
+}
