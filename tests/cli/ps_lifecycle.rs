@@ -23,6 +23,8 @@ mod after;
 mod all;
 #[path = "ps_lifecycle/boot.rs"]
 mod boot;
+#[path = "ps_lifecycle/canary.rs"]
+mod canary;
 #[path = "ps_lifecycle/command_line.rs"]
 mod command_line;
 #[path = "ps_lifecycle/counts.rs"]

@@ -3,6 +3,7 @@
 
 use balance::Receipt;
 use jiff::Timestamp;
+use ps_rollout::{Tally, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// The number of this format. A program that changes the meaning of a field raises it.
@@ -55,6 +56,15 @@ pub enum Event {
         /// Connections, by release and by what became of them.
         #[serde(flatten)]
         receipt: Receipt,
+    },
+    /// What the comparison of a new release with the earlier one has come to.
+    Canary {
+        /// Whether the new one took over, or why not.
+        verdict: Verdict,
+        /// What was counted of the new one.
+        canary: Tally,
+        /// What was counted of the control instances, which ran the earlier one.
+        control: Tally,
     },
     /// The verb has ended.
     Ended {

@@ -12,6 +12,7 @@ use durable::{Directory, ReadError, Records, WriteError};
 use formation::{AppName, Slot};
 use jiff::Timestamp;
 use ps_apps::{Error, Scope, World};
+use ps_rollout::{Tally, Verdict};
 use rustix::time::ClockId;
 
 use crate::arguments::{redacted, shortened};
@@ -86,6 +87,11 @@ impl<'a> Journal<'a> {
     /// Writes what a rollout has meant for clients.
     pub fn receipt(&self, receipt: Receipt, loss: impl FnOnce(&str)) {
         self.note(Event::Receipt { receipt }, loss);
+    }
+
+    /// Writes what a comparison has come to.
+    pub fn canary(&self, verdict: Verdict, (canary, control): (Tally, Tally), loss: impl FnOnce(&str)) {
+        self.note(Event::Canary { verdict, canary, control }, loss);
     }
 
     /// Writes that `verb` has ended. Only the first line of `error`, the message for the person, is kept, because the

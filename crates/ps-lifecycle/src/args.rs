@@ -2,6 +2,7 @@
 
 mod address;
 mod all;
+mod canary;
 mod releases;
 mod require;
 mod run;
@@ -24,6 +25,7 @@ use crate::moment::Moment;
 use crate::source_args::SourceArgs;
 pub(crate) use address::AddressArgs;
 pub(crate) use all::{AllArgs, InvalidParallel};
+pub(crate) use canary::CanaryArgs;
 pub(crate) use releases::{ReleasesArgs, RollbackArgs};
 pub(crate) use require::{RequireArgs, Requirement};
 pub(crate) use run::{EnterArgs, RunArgs};
@@ -87,6 +89,8 @@ pub(crate) struct DeployArgs {
     pub(crate) json: bool,
     #[command(flatten, next_help_heading = "The app's address")]
     pub(crate) address: AddressArgs,
+    #[command(flatten)]
+    pub(crate) canary: CanaryArgs,
     #[command(flatten)]
     pub(crate) require: RequireArgs,
     #[command(flatten)]

@@ -15,15 +15,16 @@ use ps_apps::{
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_release::{Checkout, Counts, Release, Source, remarks};
+use ps_rollout::Canary;
 use ps_scheduler::{Intent, Plan, Scheduler};
 use ps_scheduler_docker::DockerLocal;
 
-use crate::args::{AddressArgs, DeployArgs, RequireArgs, TellingArgs};
+use crate::args::{AddressArgs, CanaryArgs, DeployArgs, RequireArgs, TellingArgs};
 use crate::scripts::Scripts;
 use crate::session::Session;
 use crate::source_args::SourceArgs;
 use crate::{
-    address, archive, images, interrupted, journal, leave, plan, provision, release, scripts, watch,
+    address, archive, canary, images, interrupted, journal, leave, plan, provision, release, scripts, watch,
 };
 
 const VERB: &str = "deploy";
@@ -132,6 +133,7 @@ fn of_nothing(app: &AppName) -> DeployArgs {
         env_file: None,
         dry_run: false,
         json: false,
+        canary: CanaryArgs::default(),
         require: RequireArgs::default(),
         telling: TellingArgs::default(),
         restores: None,
@@ -168,7 +170,7 @@ fn deploy(
     let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
-    let asked = address::settled(session, app, &args.address, &name)?;
+    let (asked, canary) = at_address(session, app, args, &name)?;
     // A deploy that will be refused, or could not be recorded, is refused before any hook is called.
     let planned = counts.apply(world, app)?;
     world.next_release(app)?;
@@ -191,7 +193,7 @@ fn deploy(
         let wanted = release::runnable(&formation, &release);
         say_idle(app, &release, &wanted);
         let scheduler = ps_schedulers::named(world, &name);
-        let mut plan = Plan::ask(scheduler.as_ref(), release, &wanted, &Intent::Deploy)?;
+        let mut plan = Plan { canary, ..Plan::ask(scheduler.as_ref(), release, &wanted, &Intent::Deploy)? };
         // What is refused is refused before a root is started and before anything is written down.
         scheduler.judge(&plan)?;
         provision = provision.take().or_else(|| provision::for_deploy(session, app, &name));
@@ -216,6 +218,18 @@ fn deploy(
     }
     leave::earlier(session, earlier, &name, &plan.release)?;
     conclude(session, lock, scheduler.as_ref(), (&name, &plan, &app_json))
+}
+
+/// Where the app is reached from now on, and what of that is compared before.
+fn at_address(
+    session: &Session,
+    app: &AppName,
+    args: &DeployArgs,
+    name: &SchedulerName,
+) -> Result<(address::Asked, Option<Canary>)> {
+    let asked = address::settled(session, app, &args.address, name)?;
+    let canary = canary::wanted(&session.world, app, args.canary, (name, &asked.reached))?;
+    Ok((asked, canary))
 }
 
 /// What follows a deploy that is done and written down.

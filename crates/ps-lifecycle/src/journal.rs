@@ -9,7 +9,7 @@ use formation::{AppName, Slot};
 use ps_apps::World;
 use ps_cli::say;
 use ps_journal::{Journal, grouped};
-use ps_rollout::Fate;
+use ps_rollout::{Fate, Finding};
 use ps_scheduler::{DeployOutcome, Plan};
 
 /// Runs a verb for an app, with an event at its beginning and its end.
@@ -55,6 +55,13 @@ pub(crate) fn done(world: &World, app: &AppName, outcome: &DeployOutcome) {
 /// What a rollout has meant for clients.
 pub(crate) fn receipt(world: &World, app: &AppName, receipt: &Receipt) {
     Journal::of(world, app).receipt(receipt.clone(), say::warning);
+}
+
+/// What the comparison of a new release with the earlier one has come to, once it has.
+pub(crate) fn canary(world: &World, app: &AppName, finding: &Finding) {
+    if let Finding::Judged { verdict, canary, control, .. } = *finding {
+        Journal::of(world, app).canary(verdict, (canary, control), say::warning);
+    }
 }
 
 pub(crate) fn word(fate: &Fate) -> &'static str {

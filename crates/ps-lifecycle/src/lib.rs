@@ -6,6 +6,7 @@ mod archive;
 mod args;
 mod ask;
 mod boot;
+mod canary;
 mod compose;
 mod converge;
 mod deploy;

@@ -222,6 +222,7 @@ impl Session {
                     journal::receipt(&self.world, app, receipt);
                     self.required.note(app, receipt);
                 }
+                Progress::Canary(ref finding) => journal::canary(&self.world, app, finding),
                 _ => (),
             }
             if self.teller.hears(app, &progress) && !self.quiet {
@@ -284,6 +285,7 @@ fn line(progress: &Progress) -> Option<String> {
         Progress::Started(slot) => Some(format!("{slot} is starting")),
         Progress::Ready(slot) => Some(format!("{slot} is up")),
         Progress::Ended(slot, exit) => Some(format!("{slot} ended{}", exit.map(how).unwrap_or_default())),
+        Progress::Canary(finding) => Some(finding.to_string()),
         Progress::Receipt(receipt) => Some(receipt.to_string()).filter(|_| !receipt.is_empty()),
         Progress::Now { .. } | Progress::Fates(_) | Progress::Aside | Progress::Alone => None,
     }

@@ -186,7 +186,7 @@ impl Teller {
 
     fn write(&self, app: Option<&AppName>, turn: Turn) {
         let Manner::Events(events) = &self.manner else { return };
-        let Turn { slot, run, phase, outcome, took, reason, receipt } = turn;
+        let Turn { slot, run, phase, outcome, took, reason, receipt, canary } = turn;
         events.write(&EventRow {
             verb: &self.verb,
             phase,
@@ -197,6 +197,7 @@ impl Teller {
             duration_ms: ps_rows::millis(took),
             reason,
             receipt,
+            canary,
             exit_status: None,
         });
     }
@@ -218,8 +219,8 @@ impl Teller {
 
 impl Turn {
     fn of_app(outcome: &'static str, took: Duration, reason: Option<String>) -> Self {
-        let (slot, run, receipt) = Default::default();
-        Self { slot, run, phase: Phase::App, outcome: Some(outcome), took, reason, receipt }
+        let (slot, run, receipt, canary) = Default::default();
+        Self { slot, run, phase: Phase::App, outcome: Some(outcome), took, reason, receipt, canary }
     }
 }
 

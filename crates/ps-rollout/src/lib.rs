@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod advance;
+mod canary;
 mod errand;
 mod event;
 mod life;
@@ -15,6 +16,7 @@ mod stage;
 mod turn;
 mod waiting;
 
+pub use canary::{Canary, Finding, Tally, Verdict};
 pub use event::{Action, Condition, Event, Observed};
 pub use outcome::{Cause, Failure, Fate, Outcome};
 pub use plan::{Change, Plan, Present, Rules, Strategy, TypePlan};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use balance::Receipt;
+use ps_rollout::{Finding, Tally, Verdict};
 use serde::Serialize;
 
 /// What an event is about.
@@ -19,6 +20,8 @@ pub enum Phase {
     Stop,
     /// What has come of an instance: the last event of it, in a rollout.
     Result,
+    /// How a new release compares with the earlier one before it takes over.
+    Canary,
     /// What a rollout of an app with an address has meant for its clients.
     Receipt,
     /// Something that a person should know.
@@ -31,12 +34,13 @@ pub enum Phase {
 
 impl Phase {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::App,
         Self::Plan,
         Self::Start,
         Self::Stop,
         Self::Result,
+        Self::Canary,
         Self::Receipt,
         Self::Note,
         Self::Output,
@@ -49,13 +53,34 @@ impl Phase {
             Self::App => &["begun", "done", "failed", "cancelled"],
             Self::Plan => &["keep", "start", "stop", "replace"],
             Self::Start => &["begun", "waiting", "done", "failed"],
-            Self::Stop => &["begun", "done", "failed"],
+            Self::Stop | Self::Canary => &["begun", "done", "failed"],
             Self::Result => {
                 &["kept", "started", "replaced", "ended", "empty", "restarted", "lost", "stopped"]
             }
             Self::Receipt => &["done", "failed"],
             Self::Note | Self::Output => &[],
             Self::Verb => &["done", "failed", "cancelled"],
+        }
+    }
+}
+
+/// What a comparison has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct CanaryRow {
+    /// Whether the new release takes over, or why not.
+    pub verdict: Verdict,
+    /// What was counted of the new release.
+    pub canary: Tally,
+    /// What was counted of the control instances, which ran the earlier one.
+    pub control: Tally,
+}
+
+impl CanaryRow {
+    /// Of a comparison that is over.
+    pub fn of(finding: &Finding) -> Option<Self> {
+        match *finding {
+            Finding::Begun(_) => None,
+            Finding::Judged { verdict, canary, control, .. } => Some(Self { verdict, canary, control }),
         }
     }
 }
@@ -83,6 +108,9 @@ pub struct EventRow<'a> {
     /// How many connections there were, and what became of them. Only in [`Phase::Receipt`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
+    /// What was counted of both releases. Only in [`Phase::Canary`], once it is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary: Option<CanaryRow>,
     /// The exit status of the program. Only in the last object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_status: Option<u8>,
@@ -101,6 +129,7 @@ impl<'a> EventRow<'a> {
             duration_ms: millis(took),
             reason: None,
             receipt: None,
+            canary: None,
             exit_status: Some(exit_status),
         }
     }

@@ -15,7 +15,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-pub use event::{EventRow, Phase, millis};
+pub use event::{CanaryRow, EventRow, Phase, millis};
 pub use exit::{ExitRow, OutOfMemoryRow};
 pub use finding::{FindingRow, Verdict};
 pub use limits::LimitsRow;

@@ -6,8 +6,8 @@ use balance::{Before, Latencies, OfRelease, Receipt};
 use formation::{Exit, OutOfMemory, State, Stream};
 use jiff::Timestamp;
 use ps_apps::{KeptRelease, SourceRecord, StoredEntry};
-use ps_rollout::Role;
-use ps_rows::{EventRow, FindingRow, LogRow, Phase, ProcessRow, ReleaseRow, StatusRow, VerbRow};
+use ps_rollout::{Role, Tally, Verdict};
+use ps_rows::{CanaryRow, EventRow, FindingRow, LogRow, Phase, ProcessRow, ReleaseRow, StatusRow, VerbRow};
 use ps_scheduler::{AppStatus, Instance, Limits, LogLine, OsProcess};
 use serde::Serialize;
 use serde_json::Value;
@@ -252,6 +252,11 @@ fn an_event_is_what_its_schema_says_in_every_phase_and_with_every_outcome() {
                     }),
                     ..Receipt::default()
                 }),
+                canary: Some(CanaryRow {
+                    verdict: Verdict::Good,
+                    canary: Tally::default(),
+                    control: Tally::default(),
+                }),
                 exit_status: Some(0),
             };
             let full = held_to(&schema, &row);
@@ -264,6 +269,7 @@ fn an_event_is_what_its_schema_says_in_every_phase_and_with_every_outcome() {
                 run: None,
                 reason: None,
                 receipt: None,
+                canary: None,
                 exit_status: None,
                 ..row
             };

@@ -27,6 +27,8 @@ pub(crate) fn judge(docker: &DockerLocal, plan: &Plan) -> Result<(), Error> {
             None => of_the_engine(docker, &plan.release, &types)?,
         };
     let reason = reason.or_else(|| Address::refusal(docker.world(), &plan.release));
+    let alone = plan.canary.map(|_| "a canary is for apps that run natively".to_owned());
+    let reason = reason.or(alone);
     let context = format!("deploy {}", plan.release.app);
     reason.map_or(Ok(()), |reason| Err(Error::Backend { context, reason }))
 }

@@ -141,7 +141,7 @@ fn next(plan: &Plan, spec: Spec) -> Next {
     let manner = |(process_type, rules): (&ProcessType, &ps_rollout::Rules)| {
         (process_type.to_string(), Manner { rules: *rules })
     };
-    Next { spec, rolling: plan.rules.iter().map(manner).collect() }
+    Next { spec, rolling: plan.rules.iter().map(manner).collect(), canary: plan.canary }
 }
 
 fn roll(judge: &Judge<'_>, requester: &mut Requester<'_>) -> Result<DeployOutcome, Error> {

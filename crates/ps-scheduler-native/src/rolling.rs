@@ -98,7 +98,12 @@ fn until_over<'a>(
 ) -> Result<Option<Report>, Error> {
     let mut is_cancelled = false;
     let mut asked_at = Instant::now();
+    let mut found = None;
     loop {
+        let finding = follower.rollout.as_ref().and_then(|report| report.canary);
+        if let Some(finding) = finding.filter(|finding| found.replace(*finding) != Some(*finding)) {
+            (requester.tell)(Progress::Canary(finding));
+        }
         if let Some(report) = follower.rollout.take_if(|report| report.outcome.is_some()) {
             if let Some(receipt) = &report.receipt {
                 (requester.tell)(Progress::Receipt(receipt.clone()));

@@ -55,7 +55,7 @@ fn without_processes(spec: &Spec) -> Next {
     let address = Spec::of_address(&spec.app, &spec.directory, spec.listen.clone());
     let address =
         Spec { frontend: spec.frontend.clone(), certificates: spec.certificates.clone(), ..address };
-    Next { spec: Spec { revision: spec.revision + 1, ..address }, rolling }
+    Next { spec: Spec { revision: spec.revision + 1, ..address }, rolling, canary: None }
 }
 
 fn stopped(follower: &Follower<'_>, outcome: Outcome, requester: &mut Requester<'_>) -> Stopped {

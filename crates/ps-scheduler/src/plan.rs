@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use formation::{Formation, ProcessType, Slot, State, Which};
-use ps_rollout::{Rules, Strategy};
+use ps_rollout::{Canary, Rules, Strategy};
 
 use crate::rules::Extent;
 use crate::{Instance, Over, Release, Task, rules};
@@ -80,6 +80,8 @@ pub struct Plan {
     /// What the deploy is called in the scheduler's [witness](crate::Scheduler::witness) from the commit on, if somebody looks for
     /// that.
     pub deploy: Option<String>,
+    /// Whether, and how, the new release is compared with the earlier one at the app's address before it takes over.
+    pub canary: Option<Canary>,
 }
 
 impl Plan {
@@ -103,7 +105,7 @@ impl Plan {
         let rules = rules_of(&release, &steps, usual);
         let is_deploy = *intent == Intent::Deploy;
         let tasks = if is_deploy { Task::of_release(&release).into_iter().collect() } else { Vec::new() };
-        Self { release, wanted, steps, rules, is_deploy, tasks, deploy: None }
+        Self { release, wanted, steps, rules, is_deploy, tasks, deploy: None, canary: None }
     }
 
     /// Only the steps, for showing them.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use balance::Receipt;
 use formation::{AppName, Exit, Slot, State, Stream, Which};
-use ps_rollout::{Fate, Strategy};
+use ps_rollout::{Fate, Finding, Strategy};
 
 use crate::{AppStatus, Drift, Ended, Entry, Error, OneOff, Plan, Release, SignalOrder, Signalled, Task};
 
@@ -218,6 +218,8 @@ pub enum Progress {
     },
     /// What a rollout of an app with an address has meant for its clients, once it is over.
     Receipt(Receipt),
+    /// How far the comparison of a new release with the earlier one is.
+    Canary(Finding),
     /// What has come of each slot in a rollout whose error does not say it, such as [`Error::Cancelled`].
     Fates(BTreeMap<Slot, Fate>),
     /// From now on until [`Progress::Alone`] hooks write to the terminal themselves.

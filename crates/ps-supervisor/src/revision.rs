@@ -9,7 +9,7 @@ use std::num::NonZeroU16;
 use std::path::Path;
 use std::time::Duration;
 
-use ps_rollout::{Rules, Strategy};
+use ps_rollout::{Canary, Rules, Strategy};
 use serde::{Deserialize, Serialize};
 
 use crate::spec::{SPEC_FILE, Spec, document, read_document, read_documents};
@@ -26,6 +26,9 @@ pub struct Next {
     pub spec: Spec,
     /// How each type is rolled out; a type that is not named here gets no new runs.
     pub rolling: BTreeMap<String, Manner>,
+    /// Whether, and how, the instances at the app's address are compared with the earlier revision before the rollout goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
 }
 
 /// What stands in the file beside the spec.
@@ -33,6 +36,8 @@ pub struct Next {
 struct Rolling {
     #[serde(default)]
     rolling: BTreeMap<String, Manner>,
+    #[serde(default)]
+    canary: Option<Canary>,
 }
 
 /// The rollout rules of a type whose own are not known any more.
@@ -67,8 +72,8 @@ impl Next {
     }
 
     fn read_from(path: &Path) -> Result<Self, Error> {
-        let (spec, Rolling { rolling }) = read_documents(path)?;
-        Ok(Self { spec, rolling })
+        let (spec, Rolling { rolling, canary }) = read_documents(path)?;
+        Ok(Self { spec, rolling, canary })
     }
 
     /// Writes the changed revision again, unless it has been committed already.
@@ -154,7 +159,7 @@ mod tests {
     fn next(revision: u64) -> Next {
         let rules = Rules { deadline: Duration::from_secs(60), ..USUAL };
         let rolling = [("web".to_owned(), Manner { rules })].into();
-        Next { spec: spec(revision), rolling }
+        Next { spec: spec(revision), rolling, canary: None }
     }
 
     fn submitted(service: &Path, revision: u64) {

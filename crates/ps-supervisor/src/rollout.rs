@@ -5,18 +5,23 @@
 //! The file is not synced. After a power loss no run of the app lives, and the spec, which is synced, says whether the app
 //! has the old or the new revision.
 
+mod comparison;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use balance::Receipt;
 use durable::ReadError;
 use formation::Slot;
-use ps_rollout::{Action, Change, Event, Plan, Present, Rollout, Rules, Run, TypePlan};
+use ps_rollout::{
+    Action, Change, Event, Finding, Outcome, Plan, Present, Rollout, Rules, Run, State, Strategy, Tally,
+    TypePlan,
+};
 use rustix::time::ClockId;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +31,7 @@ use crate::layout::MAX_FILE_BYTES;
 use crate::revision::{self, Next};
 use crate::spec::Spec;
 use crate::status::Status;
+pub(crate) use comparison::{Comparison, Step};
 pub use report::{Report, Stage};
 
 /// The file that a rollout is written to, in a service directory.
@@ -49,12 +55,16 @@ pub(crate) struct Carried {
     pub(crate) is_counted: bool,
     /// What it has meant for clients; `None`: the app has no address.
     pub(crate) receipt: Option<Receipt>,
+    /// How the new revision is compared with the old one, if it is.
+    pub(crate) comparison: Option<Comparison>,
+    /// Whether it has changed since it was written.
+    has_compared: bool,
     rollout: Rollout,
     heard: Vec<Event>,
     failed: Vec<Status>,
     unwritten: Option<String>,
     /// The stage, and whether it was over, in the last report.
-    told: Option<(Stage, bool)>,
+    told: Option<(Stage, bool, Option<Finding>)>,
 }
 
 /// The content of `rollout.json`.
@@ -69,6 +79,8 @@ struct Written {
     unwritten: Option<String>,
     #[serde(default)]
     first_number: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    comparison: Option<Comparison>,
 }
 
 /// A rollout of an earlier supervisor.
@@ -99,10 +111,11 @@ impl Carried {
     /// # Errors
     /// It cannot be written to disk. Nothing has changed then.
     pub(crate) fn new(service: &Path, next: Next, order: Order) -> io::Result<Self> {
-        let rollout = Rollout::new(&plan(&next, &order));
+        let comparison = compare(&next, &order);
+        let rollout = Rollout::new(&plan(&next, &order, comparison.as_ref()));
         let (failed, unwritten, first_number) = (Vec::new(), None, order.next_number);
-        let written =
-            Written { format: FORMAT, fresh: order.fresh, rollout, failed, unwritten, first_number };
+        let fresh = order.fresh;
+        let written = Written { format: FORMAT, fresh, rollout, failed, unwritten, first_number, comparison };
         let mut carried = Self::of(next, written);
         carried.write(service)?;
         carried.hear(Event::Begin);
@@ -110,8 +123,8 @@ impl Carried {
     }
 
     fn of(next: Next, written: Written) -> Self {
-        let Written { fresh, rollout, failed, unwritten, first_number, .. } = written;
-        let (is_concluded, is_counted, receipt, heard, told) = Default::default();
+        let Written { fresh, rollout, failed, unwritten, first_number, comparison, .. } = written;
+        let (is_concluded, is_counted, receipt, has_compared, heard, told) = Default::default();
         Self {
             next,
             fresh,
@@ -119,6 +132,8 @@ impl Carried {
             first_number,
             is_counted,
             receipt,
+            comparison,
+            has_compared,
             rollout,
             heard,
             failed,
@@ -137,9 +152,11 @@ impl Carried {
         };
         match serde_json::from_slice::<Written>(&bytes) {
             Ok(written) if written.format <= FORMAT => {
-                let committed = || Next { spec: spec.clone(), rolling: BTreeMap::new() };
+                let committed = || Next { spec: spec.clone(), rolling: BTreeMap::new(), canary: None };
                 let next = Next::read(service).unwrap_or_else(|_| committed());
-                Left::Rollout(Box::new(Self::of(next, written)))
+                let mut carried = Self::of(next, written);
+                carried.comparison.iter_mut().for_each(Comparison::resume);
+                Left::Rollout(Box::new(carried))
             }
             Ok(_) | Err(_) => Left::Unreadable,
         }
@@ -147,7 +164,32 @@ impl Carried {
 
     /// Adds an event. [`Carried::decide`] then decides what follows from all that were added.
     pub(crate) fn hear(&mut self, event: Event) {
-        self.heard.push(event);
+        let event = match &mut self.comparison {
+            Some(comparison) => comparison.pass_on(event),
+            None => Some(event),
+        };
+        self.heard.extend(event);
+    }
+
+    /// What is to be done about the comparison, if there is one.
+    pub(crate) fn compare(&mut self, is_counted: bool) -> Step {
+        let step = match &mut self.comparison {
+            Some(comparison) if self.rollout.state() == State::Rolling => comparison.step(now(), is_counted),
+            _ => Step::Nothing,
+        };
+        self.has_compared |= step != Step::Nothing;
+        step
+    }
+
+    /// Judges the comparison by what was counted of each run; `None`: that is not known.
+    pub(crate) fn judge(&mut self, counted: Option<&dyn Fn(&str) -> Tally>) {
+        let events = self.comparison.as_mut().map(|comparison| comparison.judge(counted));
+        self.heard.extend(events.unwrap_or_default());
+    }
+
+    /// Whether a slot has a run of the old revision for the time of the comparison.
+    pub(crate) fn is_control(&self, slot: &Slot) -> bool {
+        self.comparison.as_ref().is_some_and(|comparison| comparison.control().any(|known| known == slot))
     }
 
     /// The actions that follow from the events since the last call and from the time that has passed. They have been
@@ -168,7 +210,8 @@ impl Carried {
         for event in std::mem::take(&mut self.heard) {
             actions.extend(self.rollout.handle(event, now));
         }
-        if actions.is_empty() && was_decided == self.is_decided() {
+        let has_compared = std::mem::take(&mut self.has_compared);
+        if actions.is_empty() && was_decided == self.is_decided() && !has_compared {
             return actions;
         }
         if let Err(error) = self.write(service)
@@ -188,6 +231,7 @@ impl Carried {
             failed: self.failed.clone(),
             unwritten: self.unwritten.clone(),
             first_number: self.first_number,
+            comparison: self.comparison.clone(),
         };
         let json = serde_json::to_vec(&written).expect("a rollout is plain data");
         durable::refresh(service, ROLLOUT_FILE, &json)
@@ -242,13 +286,15 @@ impl Carried {
     /// When it must be looked at again, at the latest.
     pub(crate) fn due(&self) -> Option<Instant> {
         let clock = (Instant::now(), now());
-        self.rollout.due().map(|due| clock.0 + due.saturating_sub(clock.1))
+        let compared = self.comparison.as_ref().and_then(Comparison::due);
+        let due = self.rollout.due().into_iter().chain(compared).min();
+        due.map(|due| clock.0 + due.saturating_sub(clock.1))
     }
 
     /// A report, if the stage has changed since the last one.
     pub(crate) fn take_news(&mut self) -> Option<Report> {
         let report = self.report();
-        let now = (report.stage, report.outcome.is_some());
+        let now = (report.stage, report.outcome.is_some(), report.canary);
         let is_news = self.told.replace(now) != Some(now);
         is_news.then_some(report)
     }
@@ -258,11 +304,22 @@ impl Carried {
         Report {
             revision: self.next.spec.revision,
             stage: self.rollout.state().into(),
-            outcome: self.rollout.outcome().filter(|_| self.is_counted),
+            outcome: self
+                .rollout
+                .outcome()
+                .filter(|_| self.is_counted)
+                .map(|outcome| self.without_control(outcome)),
             failed: self.failed.clone(),
             unwritten: self.unwritten.clone(),
             receipt: self.receipt.clone(),
+            canary: self.comparison.as_ref().and_then(Comparison::finding),
         }
+    }
+
+    /// The outcome for the slots of the app alone.
+    fn without_control(&self, mut outcome: Outcome) -> Outcome {
+        outcome.slots.retain(|slot, _| !self.is_control(slot));
+        outcome
     }
 }
 
@@ -296,8 +353,57 @@ fn rules(rules: Rules, health: Option<&Health>) -> Rules {
     Rules { deadline, is_checked: rules.is_checked || shows_it, ..rules }
 }
 
-/// What the rollout does with each slot. An empty slot has nothing to replace.
-fn plan(next: &Next, order: &Order) -> Plan {
+/// The comparison that is wanted, of what is replaced at the app's address.
+fn compare(next: &Next, order: &Order) -> Option<Comparison> {
+    let is_up = |slot: &Slot| order.present.get(slot).is_some_and(|present| present.is_up);
+    let replaced = order.fresh.iter().filter(|slot| next.spec.has_address(&slot.process_type) && is_up(slot));
+    let replaced: Vec<Slot> = replaced.cloned().collect();
+    let of_type =
+        |slot: &&Slot| Some(&slot.process_type) == replaced.first().map(|first| &first.process_type);
+    let all = order.fresh.iter().chain(order.present.keys()).filter(of_type);
+    let last = all.map(|slot| slot.index).max().unwrap_or(0);
+    Comparison::new(next.canary?, &replaced, last)
+}
+
+/// Why what is wanted cannot be compared, for people.
+pub(crate) fn no_comparison(next: &Next, order: &Order) -> Option<String> {
+    next.canary?;
+    let Some(comparison) = compare(next, order) else {
+        return Some(
+            "no instance at the address of the app is replaced: there is nothing to compare a canary with"
+                .to_owned(),
+        );
+    };
+    let process_type = &comparison.control().next()?.process_type;
+    let strategy = next.rolling.get(process_type.as_str())?.rules.strategy;
+    (strategy != Strategy::Overlap).then(|| {
+        format!(
+            "a canary lives beside what it replaces, and {process_type} is rolled out {}",
+            strategy.as_str()
+        )
+    })
+}
+
+/// What the rollout does with each slot. An empty slot has nothing to replace. To it the control of a comparison is as new as the canaries.
+fn plan(next: &Next, order: &Order, comparison: Option<&Comparison>) -> Plan {
+    let mut plan = plan_of_app(next, order);
+    let Some(comparison) = comparison else { return plan };
+    for slot in comparison.control() {
+        if let Some(planned) = plan.types.get_mut(&slot.process_type) {
+            planned.slots.insert(slot.index, Change::Start);
+            // Canaries and control have to be there at the same time.
+            let all = u16::try_from(planned.slots.len()).ok().and_then(NonZeroU16::new);
+            planned.rules.max_parallel = all.unwrap_or(planned.rules.max_parallel);
+        }
+    }
+    if let Some(planned) = comparison.control().next().and_then(|slot| plan.types.get_mut(&slot.process_type))
+    {
+        planned.rules.deadline = planned.rules.deadline.saturating_add(comparison.lasts());
+    }
+    plan
+}
+
+fn plan_of_app(next: &Next, order: &Order) -> Plan {
     let wanted: BTreeSet<Slot> = next.spec.wanted().into_iter().collect();
     let mut types: BTreeMap<_, TypePlan> = BTreeMap::new();
     let types_in_order = next.spec.order();

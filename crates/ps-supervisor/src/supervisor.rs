@@ -5,6 +5,7 @@ mod address;
 mod adoption;
 mod attached;
 mod checks;
+mod compare;
 mod due;
 mod flow;
 mod happened;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use balance::Receipt;
 use formation::{Exit, Slot, State};
-use ps_rollout::Fate;
-use ps_rows::Phase;
+use ps_rollout::{Fate, Finding, Verdict};
+use ps_rows::{CanaryRow, Phase};
 use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Stopped};
 
 use crate::journal;
@@ -62,6 +62,7 @@ pub(super) struct Turn {
     pub(super) took: Duration,
     pub(super) reason: Option<String>,
     pub(super) receipt: Option<Receipt>,
+    pub(super) canary: Option<CanaryRow>,
 }
 
 impl Board {
@@ -103,6 +104,7 @@ impl Board {
             Progress::Now { slot, run, state, note } => self.see(slot, *run, *state, note.clone(), now),
             Progress::Fates(fates) => return self.fates(fates, now),
             Progress::Receipt(receipt) => Some(self.receipt(receipt, now)),
+            Progress::Canary(finding) => Some(self.canary(finding, now)),
             Progress::Aside | Progress::Alone => None,
         };
         turn.into_iter().collect()
@@ -209,8 +211,18 @@ impl Board {
 
     fn said(&self, phase: Phase, text: &str, now: Instant) -> Turn {
         let reason = Some(text.to_owned());
-        let (slot, run, outcome, receipt) = Default::default();
-        Turn { slot, run, phase, outcome, took: now - self.began, reason, receipt }
+        let (slot, run, outcome, receipt, canary) = Default::default();
+        Turn { slot, run, phase, outcome, took: now - self.began, reason, receipt, canary }
+    }
+
+    fn canary(&self, finding: &Finding, now: Instant) -> Turn {
+        let outcome = match finding {
+            Finding::Begun(_) => "begun",
+            Finding::Judged { verdict: Verdict::Good, .. } => "done",
+            Finding::Judged { .. } => "failed",
+        };
+        let said = self.said(Phase::Canary, &finding.to_string(), now);
+        Turn { outcome: Some(outcome), canary: CanaryRow::of(finding), ..said }
     }
 
     fn receipt(&self, receipt: &Receipt, now: Instant) -> Turn {
@@ -297,8 +309,8 @@ impl Board {
 
 impl Turn {
     fn of(slot: &Slot, phase: Phase, took: Duration) -> Self {
-        let (run, outcome, reason, receipt) = Default::default();
-        Self { slot: Some(slot.clone()), run, phase, outcome, took, reason, receipt }
+        let (run, outcome, reason, receipt, canary) = Default::default();
+        Self { slot: Some(slot.clone()), run, phase, outcome, took, reason, receipt, canary }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use balance::wire::{Drained, Numbers};
 use balance::{Before, Latencies, Latency, OfRelease, Receipt};
+use ps_rollout::Tally;
 
 /// What is counted of one rollout.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ struct Counted {
     /// The release of each run.
     releases: BTreeMap<String, u64>,
     latency: Latency,
+    /// By run, since `ps-balance` was started.
+    tallies: BTreeMap<String, Tally>,
 }
 
 impl Count {
@@ -56,6 +59,11 @@ impl Count {
     pub(crate) fn heard(&mut self, numbers: Numbers) {
         self.awaited = self.awaited.saturating_sub(1);
         for backend in numbers.backends {
+            let tally = Tally {
+                asked: backend.connections + backend.failed,
+                failed: backend.failed + backend.broken,
+            };
+            self.now.tallies.insert(backend.id.clone(), tally);
             self.count(backend.id, backend.release, backend.connections);
         }
         self.now.refused = self.now.refused.max(numbers.refused);
@@ -85,6 +93,12 @@ impl Count {
     /// Nobody says what became of some connections.
     pub(crate) fn lost(&mut self) {
         self.was_lost = true;
+    }
+
+    /// What was counted of a run in its whole life; `None`: some of it is missing.
+    pub(crate) fn tallies(&self) -> Option<impl Fn(&str) -> Tally + use<'_>> {
+        let tally = |id: &str| self.now.tallies.get(id).copied().unwrap_or_default();
+        (!self.was_lost && !self.is_awaited()).then_some(tally)
     }
 
     /// What it all comes to; `is_new` says of a run whether it came in.

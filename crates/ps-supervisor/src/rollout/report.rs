@@ -1,7 +1,7 @@
 //! The progress of a rollout, as it is reported to clients.
 
 use balance::Receipt;
-use ps_rollout::{Outcome, State};
+use ps_rollout::{Finding, Outcome, State};
 use serde::{Deserialize, Serialize};
 
 use crate::status::Status;
@@ -24,6 +24,9 @@ pub struct Report {
     /// What it has meant for clients; `None`: the app has no address, or it is not over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
+    /// How far the comparison with the old revision is; `None`: there is none, or its runs come up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Finding>,
 }
 
 /// The stage of a rollout.

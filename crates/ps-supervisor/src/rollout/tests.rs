@@ -16,7 +16,7 @@ fn next() -> Next {
     });
     let manner = || Manner { rules: USUAL };
     let rolling = ["web", "old"].map(|name| (name.to_owned(), manner())).into();
-    Next { spec: serde_json::from_value(json).expect("a spec"), rolling }
+    Next { spec: serde_json::from_value(json).expect("a spec"), rolling, canary: None }
 }
 
 fn order(fresh: &[&str], present: &[&str]) -> Order {
@@ -30,7 +30,7 @@ fn order(fresh: &[&str], present: &[&str]) -> Order {
 
 #[test]
 fn what_is_there_decides_what_becomes_of_a_slot() {
-    let plan = plan(&next(), &order(&["web.1", "web.2", "web.3"], &["web.1", "web.3", "old.1"]));
+    let plan = plan(&next(), &order(&["web.1", "web.2", "web.3"], &["web.1", "web.3", "old.1"]), None);
     let words = |name: &str| -> Vec<(u16, &'static str)> {
         let word = |change: &Change| match change {
             Change::Keep(_) => "keep",
@@ -42,7 +42,7 @@ fn what_is_there_decides_what_becomes_of_a_slot() {
     };
     assert_eq!(words("web"), [(1, "replace"), (2, "start"), (3, "stop")]);
     assert_eq!(words("old"), [(1, "stop")]);
-    let kept = super::plan(&next(), &order(&[], &["web.1"]));
+    let kept = super::plan(&next(), &order(&[], &["web.1"]), None);
     assert!(matches!(kept.types["web"].slots[&1], Change::Keep(_)));
     assert_eq!(kept.types["web"].slots.len(), 1, "an empty slot that gets no run is no part of it");
 }
@@ -52,7 +52,7 @@ fn a_run_that_listens_or_says_so_itself_keeps_no_other_slot_waiting_for_its_mini
     for (ready, is_checked) in [(Ready::Listening, true), (Ready::Notify, true), (Ready::Alive, false)] {
         let mut next = next();
         next.spec.processes[0].health = Some(Health { ready, ..Health::default() });
-        let rules = plan(&next, &order(&["web.1"], &["web.1"])).types["web"].rules;
+        let rules = plan(&next, &order(&["web.1"], &["web.1"]), None).types["web"].rules;
         assert_eq!(rules.is_checked, is_checked, "{ready:?}");
         assert_eq!(rules.minimum_life, Duration::from_secs(1), "its trial lives for a second all the same");
     }

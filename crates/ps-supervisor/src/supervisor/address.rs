@@ -11,7 +11,7 @@ use ps_rollout::{Event, Role, Run as RunOf};
 use super::Supervisor;
 use crate::address::{Address, Balance, Count, Heard, Manner, Read, Settled, Who, backend_id};
 use crate::diary::{Happening, Occasion};
-use crate::rollout::Carried;
+use crate::rollout::{Carried, Comparison};
 use crate::run::Run;
 use crate::run_name::RunName;
 use crate::run_table::RunState;
@@ -171,8 +171,9 @@ impl Supervisor {
     /// Clients are led to the instances that there are, and the rollout hears what of that it has waited for.
     pub(super) fn lead_clients(&mut self) {
         for event in self.lead() {
-            if let Some(carried) = &mut self.rollout {
-                carried.hear(event);
+            match event {
+                Event::Withdrawn(run) if self.is_drained(&run) => self.end_run(&run),
+                event => self.hear(event),
             }
         }
     }
@@ -200,7 +201,8 @@ impl Supervisor {
         for (slot, run) in self.seats.iter().flat_map(|(slot, seat)| seat.runs().map(move |run| (slot, run)))
         {
             let run = RunOf { slot: slot.clone(), number: run.number() };
-            if carried.is_served(&run) {
+            let is_let_in = |comparison: &Comparison| comparison.let_in().any(|known| *known == run);
+            if carried.is_served(&run) || carried.comparison.as_ref().is_some_and(is_let_in) {
                 address.table.was_admitted(&run);
             }
         }
@@ -283,7 +285,12 @@ impl Supervisor {
             let release = Some(run.status.revision);
             Some(Wanted { id: backend_id(&run_of), address, weight, state, release })
         };
-        seats.flat_map(Seat::runs).filter_map(backend).chain(address.led.wanted()).collect()
+        let backends = seats.flat_map(Seat::runs).filter_map(backend).chain(address.led.wanted());
+        let mut backends: Vec<Wanted> = backends.collect();
+        if let Some(comparison) = self.rollout.as_ref().and_then(|carried| carried.comparison.as_ref()) {
+            comparison.weigh(&mut backends);
+        }
+        backends
     }
 
     fn watch_balance(&mut self, address: &mut Address) {
@@ -343,8 +350,10 @@ impl Supervisor {
         carried.is_counted = true;
         let (first, brings_none) = (carried.first_number, carried.fresh.is_empty());
         // Where no run comes in, the app moves to instances elsewhere.
-        let is_new = |id: &str| id.parse::<RunName>().map_or(brings_none, |run| run.number >= first);
-        carried.receipt = self.address.as_ref().map(|address| address.count.receipt(is_new));
+        let is_new_run = |run: RunName| run.number >= first && !carried.is_control(&run.slot);
+        let is_new = |id: &str| id.parse::<RunName>().map_or(brings_none, is_new_run);
+        let receipt = self.address.as_ref().map(|address| address.count.receipt(is_new));
+        carried.receipt = receipt;
     }
 
     /// Whether the numbers at the end are still waited for.

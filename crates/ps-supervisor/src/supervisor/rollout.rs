@@ -11,7 +11,7 @@ use super::runs::RunView;
 use crate::control::Message;
 use crate::ports;
 use crate::revision::{self, Next};
-use crate::rollout::{self, Carried, Left, Stage};
+use crate::rollout::{self, Carried, Comparison, Left, Stage};
 use crate::run_table::RunState;
 use crate::seat::Seat;
 use crate::spec::Spec;
@@ -36,6 +36,11 @@ impl Supervisor {
             present: self.present(),
             next_number: self.next_run_number(),
         };
+        if let Some(reason) = rollout::no_comparison(&next, &order) {
+            self.give_back_ports();
+            self.listen_as_wanted();
+            return Err(reason);
+        }
         let carried = Carried::new(&self.service, next, order).map_err(|error| {
             self.give_back_ports();
             self.listen_as_wanted();
@@ -105,6 +110,7 @@ impl Supervisor {
                 self.take_in(event);
             }
             self.lead_clients();
+            self.compare();
             let number = self.next_run_number();
             let Some(carried) = &mut self.rollout else { return };
             let actions = carried.decide(&self.service, number);
@@ -189,7 +195,9 @@ impl Supervisor {
             Action::Withdraw(run) => self.withdraw(run),
             Action::End(run) => {
                 self.note_late(&run);
-                self.end_run(&run);
+                if !self.drains_first(&run) {
+                    self.end_run(&run);
+                }
             }
             Action::Forget(run) => self.forget_run(&run),
             Action::Commit(runs) => self.commit(&runs),
@@ -200,7 +208,8 @@ impl Supervisor {
     /// Remembers the status of a new run that the rollout ends although no failure was reported: it was not ready in time.
     fn note_late(&mut self, run: &Run) {
         let Some(carried) = &mut self.rollout else { return };
-        if carried.report().stage == Stage::PuttingBack && carried.has_nothing_failed() {
+        let has_refused = carried.comparison.as_ref().is_some_and(Comparison::has_refused);
+        if carried.report().stage == Stage::PuttingBack && carried.has_nothing_failed() && !has_refused {
             note_failed(carried, &self.seats, run);
         }
     }
@@ -214,8 +223,8 @@ impl Supervisor {
     fn start_from(&mut self, revision: Revision, run: &Run, lane: Lane) {
         let Some(carried) = &self.rollout else { return };
         let spec: Spec = match revision {
-            Revision::New => carried.next.spec.clone(),
-            Revision::Old => self.means.spec.clone(),
+            Revision::New if !carried.is_control(&run.slot) => carried.next.spec.clone(),
+            Revision::New | Revision::Old => self.means.spec.clone(),
         };
         self.start_run(run, lane, &spec);
     }
@@ -227,7 +236,9 @@ impl Supervisor {
         let runs = self.seats.get_mut(&run.slot).into_iter().flat_map(Seat::runs_mut);
         let Some(known) = runs.into_iter().find(|known| known.number() == run.number) else { return };
         if known.state() == RunState::Starting && !known.is_checked() {
-            known.begin_health(&carried.next.spec, &mut self.means);
+            let is_control = carried.is_control(&run.slot);
+            let spec = if is_control { self.means.spec.clone() } else { carried.next.spec.clone() };
+            known.begin_health(&spec, &mut self.means);
         }
         if matches!(known.state(), RunState::Ready | RunState::Unready) {
             carried.hear(Event::Ready(run));

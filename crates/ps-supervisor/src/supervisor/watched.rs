@@ -117,7 +117,7 @@ impl Supervisor {
                 (name, manner.unwrap_or(Manner { rules: USUAL }))
             })
             .collect();
-        let next = Next { spec: self.means.spec.clone(), rolling };
+        let next = Next { spec: self.means.spec.clone(), rolling, canary: None };
         durable::replace(&self.service, NEXT_FILE, &next.to_json())
             .map_err(|error| format!("write {NEXT_FILE}: {error}"))
     }

@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// id, and the body
     #[arg(long, requires = "listen", conflicts_with_all = ["answer", "answer_after", "tls", "accept_and_hang"])]
     pub(crate) keep_alive: bool,
+    /// Accept connections and reset each of them once something is asked
+    #[arg(long, requires = "listen", conflicts_with_all = ["keep_alive", "accept_and_hang"])]
+    pub(crate) reset: bool,
     /// Accept connections and never answer
     #[arg(long, requires = "listen")]
     pub(crate) accept_and_hang: bool,

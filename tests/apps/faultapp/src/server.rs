@@ -28,6 +28,7 @@ pub(crate) struct Server {
 enum Manner {
     Serve { status: Option<u16>, after: Duration, tls: Option<Arc<ServerConfig>> },
     KeepAlive,
+    Reset,
     Hang,
 }
 
@@ -40,6 +41,8 @@ impl Server {
         };
         let manner = if args.accept_and_hang {
             Manner::Hang
+        } else if args.reset {
+            Manner::Reset
         } else if args.keep_alive {
             Manner::KeepAlive
         } else {
@@ -61,6 +64,8 @@ impl Server {
             let Ok(connection) = connection else { continue };
             match &self.manner {
                 Manner::Hang => hung.push(connection),
+                // What has come and was not read makes the end a reset.
+                Manner::Reset => drop(thread::spawn(move || connection.peek(&mut [0]).ok())),
                 Manner::KeepAlive => drop(thread::spawn(move || lasting::serve(connection).ok())),
                 Manner::Serve { status, after, tls } => {
                     let (status, after, tls) = (*status, *after, tls.clone());

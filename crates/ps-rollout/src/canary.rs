@@ -1,0 +1,260 @@
+//! A canary: for a while a new revision gets a small part of the clients, and is compared with instances of the old one that are as
+//! young and get as many. Pure: what was counted comes in, and a verdict goes out.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The whole, in the unit of shares and of differences between them: hundredths of a percent.
+const WHOLE: u16 = 10_000;
+/// Fewer connections than this show nothing.
+const FEWEST: u64 = 50;
+/// All weights together.
+const WEIGHTS: u32 = 1_000_000;
+
+/// What is wanted of a canary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Canary {
+    /// The part of the new connections that the new revision gets, in hundredths of a percent: less than half. The control instances get
+    /// as much, and the others what is left.
+    pub share: u16,
+    /// For how long they are compared.
+    pub lasts: Duration,
+    /// By how much more often connections, or requests, to the new revision may fail, in hundredths of a percent.
+    #[serde(default)]
+    pub most_worse: u16,
+}
+
+/// What was counted of one side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Connections, by HTTP requests, those that failed included.
+    pub asked: u64,
+    /// Those of them that were refused or broken off, or by HTTP answered with a status from 500 on.
+    pub failed: u64,
+}
+
+/// What a comparison comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The new revision fails no more often than it may: the rollout goes on.
+    Good,
+    /// It fails more often.
+    Worse,
+    /// One of the two sides had too few clients to say anything.
+    TooFew,
+    /// What was counted is not known.
+    Uncounted,
+}
+
+/// How far a canary is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// Both sides get their clients.
+    Begun(Canary),
+    /// It is over.
+    Judged {
+        /// What it has come to.
+        verdict: Verdict,
+        /// The fewest connections that each side had to have.
+        fewest: u64,
+        /// What was counted of the new revision.
+        canary: Tally,
+        /// And of the control instances of the old one.
+        control: Tally,
+    },
+}
+
+impl Canary {
+    /// The share of this many hundredths of a percent; `None` if it is nothing, or half of the connections or more.
+    pub fn is_share(hundredths: u16) -> bool {
+        (1..WHOLE / 2).contains(&hundredths)
+    }
+
+    /// How many of `count` instances are canaries: so many that none gets more than it would get usually.
+    pub fn instances(&self, count: u16) -> u16 {
+        let wanted = (u32::from(count) * u32::from(self.share)).div_ceil(u32::from(WHOLE));
+        u16::try_from(wanted).unwrap_or(count).clamp(1, count.max(1))
+    }
+
+    /// The weight of one of `count` instances that share the part of the canaries, or of the control instances.
+    pub fn weight(&self, count: usize) -> u32 {
+        part(u32::from(self.share), count)
+    }
+
+    /// The weight of one of `count` other instances.
+    pub fn weight_of_others(&self, count: usize) -> u32 {
+        part(u32::from(WHOLE) - 2 * u32::from(self.share), count)
+    }
+
+    /// The fewest connections that each side must have had: so many that one failure is no more than what is allowed.
+    pub fn fewest(&self) -> u64 {
+        let one_in = |most| u64::from(WHOLE).div_ceil(most);
+        Some(u64::from(self.most_worse))
+            .filter(|most| *most > 0)
+            .map_or(FEWEST, |most| one_in(most).max(FEWEST))
+    }
+
+    /// The verdict on what was counted of the new revision and of the control instances.
+    ///
+    /// The new one may fail as often as the control does, rounded up to whole connections, and by `most_worse` of its own more.
+    ///
+    /// For example, 1 of 410 to the control failed, so 1 of 400 to the new revision may. Where 0.5 % more are allowed, 2 more may.
+    pub fn judge(&self, canary: Tally, control: Tally) -> Verdict {
+        if canary.asked.min(control.asked) < self.fewest() {
+            return Verdict::TooFew;
+        }
+        let asked = u128::from(canary.asked);
+        let as_control = (asked * u128::from(control.failed)).div_ceil(u128::from(control.asked));
+        let more = asked * u128::from(self.most_worse) / u128::from(WHOLE);
+        if u128::from(canary.failed) <= as_control + more { Verdict::Good } else { Verdict::Worse }
+    }
+}
+
+fn part(share: u32, count: usize) -> u32 {
+    let count = u32::try_from(count).unwrap_or(u32::MAX).max(1);
+    (WEIGHTS / u32::from(WHOLE) * share / count).max(1)
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Begun(canary) => write!(
+                f,
+                "canary: {} of new connections go to the new release, and as many to new instances of the earlier one, for {} s",
+                percent(canary.share),
+                canary.lasts.as_secs()
+            ),
+            Self::Judged { verdict: Verdict::Good, canary, control, .. } => {
+                write!(f, "canary: {}: the new release takes over", compared(*canary, *control))
+            }
+            Self::Judged { verdict: Verdict::Worse, canary, control, .. } => {
+                write!(f, "canary: {}: the earlier release stays", compared(*canary, *control))
+            }
+            Self::Judged { verdict: Verdict::TooFew, fewest, canary, control } => write!(
+                f,
+                "canary: too little traffic: {} connections, and {} to the control instances, where {fewest} each are needed: the earlier release stays",
+                canary.asked, control.asked
+            ),
+            Self::Judged { verdict: Verdict::Uncounted, .. } => {
+                f.write_str("canary: ps-balance ended meanwhile, and what it had counted is missing: the earlier release stays")
+            }
+        }
+    }
+}
+
+fn compared(canary: Tally, control: Tally) -> String {
+    let Tally { asked, failed } = canary;
+    format!(
+        "{failed} of {asked} failed, and {} of {} to the control instances",
+        control.failed, control.asked
+    )
+}
+
+/// `5%`, `0.5%`.
+fn percent(hundredths: u16) -> String {
+    let (whole, rest) = (hundredths / 100, hundredths % 100);
+    if rest == 0 { format!("{whole}%") } else { format!("{whole}.{rest:02}%").replace("0%", "%") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canary(share: u16, most_worse: u16) -> Canary {
+        Canary { share, lasts: Duration::from_secs(120), most_worse }
+    }
+
+    fn tally(failed: u64, asked: u64) -> Tally {
+        Tally { asked, failed }
+    }
+
+    #[test]
+    fn a_release_is_good_where_it_fails_no_more_often_than_it_may() {
+        let verdicts = [
+            // (may fail so much more often, of the new release, of the control, verdict)
+            (0, tally(0, 50), tally(0, 50), Verdict::Good),
+            (0, tally(1, 100), tally(0, 100), Verdict::Worse),
+            (0, tally(1, 100), tally(1, 100), Verdict::Good),
+            (0, tally(1, 100), tally(1, 101), Verdict::Good),
+            (0, tally(1, 100), tally(1, 99), Verdict::Good),
+            (0, tally(3, 100), tally(1, 60), Verdict::Worse),
+            (50, tally(4, 400), tally(1, 410), Verdict::Worse),
+            (50, tally(3, 400), tally(1, 410), Verdict::Good),
+            (100, tally(1, 100), tally(0, 100), Verdict::Good),
+            (100, tally(2, 100), tally(0, 100), Verdict::Worse),
+            (0, tally(100, 100), tally(100, 100), Verdict::Good),
+            (0, tally(u64::MAX, u64::MAX), tally(0, u64::MAX), Verdict::Worse),
+        ];
+        for (most_worse, new, control, verdict) in verdicts {
+            assert_eq!(
+                canary(500, most_worse).judge(new, control),
+                verdict,
+                "{most_worse} {new:?} {control:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn too_little_traffic_on_either_side_is_never_good() {
+        for (most_worse, fewest) in [(0, 50), (50, 200), (200, 50), (3, 3_334), (1, 10_000)] {
+            let canary = canary(500, most_worse);
+            assert_eq!(canary.fewest(), fewest);
+            let (few, enough) = (tally(0, fewest - 1), tally(0, fewest));
+            assert_eq!(canary.judge(few, enough), Verdict::TooFew);
+            assert_eq!(canary.judge(enough, few), Verdict::TooFew);
+            assert_eq!(canary.judge(tally(fewest - 1, fewest - 1), few), Verdict::TooFew);
+            assert_eq!(canary.judge(enough, enough), Verdict::Good);
+        }
+    }
+
+    #[test]
+    fn as_many_instances_are_canaries_as_usually_have_so_many_connections() {
+        for (share, count, expected) in
+            [(500, 1, 1), (500, 4, 1), (500, 20, 1), (500, 21, 2), (4_000, 4, 2), (4_999, 4, 2)]
+        {
+            assert_eq!(canary(share, 0).instances(count), expected, "{share} of {count}");
+        }
+    }
+
+    #[test]
+    fn canaries_and_control_have_the_same_weight_and_all_weights_together_are_the_whole() {
+        for (share, canaries, others) in [(500, 1, 4), (4_000, 2, 4), (1, 1, 1), (4_999, 1, 2)] {
+            let canary = canary(share, 0);
+            let (weight, other) = (canary.weight(canaries), canary.weight_of_others(others));
+            let of = |count: usize| u32::try_from(count).expect("few");
+            let all = 2 * weight * of(canaries) + other * of(others);
+            assert!((WEIGHTS - 100..=WEIGHTS).contains(&all), "{all}");
+            assert_eq!(weight * of(canaries), u32::from(share) * 100);
+        }
+    }
+
+    #[test]
+    fn it_reads_as_a_sentence() {
+        let judged =
+            |verdict| Finding::Judged { verdict, fewest: 200, canary: tally(3, 400), control: tally(1, 410) };
+        for (finding, expected) in [
+            (
+                Finding::Begun(canary(550, 0)),
+                "canary: 5.5% of new connections go to the new release, and as many to new instances of the earlier one, for 120 s",
+            ),
+            (
+                judged(Verdict::Good),
+                "canary: 3 of 400 failed, and 1 of 410 to the control instances: the new release takes over",
+            ),
+            (
+                judged(Verdict::Worse),
+                "canary: 3 of 400 failed, and 1 of 410 to the control instances: the earlier release stays",
+            ),
+            (
+                judged(Verdict::TooFew),
+                "canary: too little traffic: 400 connections, and 410 to the control instances, where 200 each are needed: the earlier release stays",
+            ),
+        ] {
+            assert_eq!(finding.to_string(), expected);
+        }
+    }
+}
