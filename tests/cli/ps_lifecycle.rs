@@ -63,6 +63,8 @@ mod links;
 mod lock;
 #[path = "ps_lifecycle/logs.rs"]
 mod logs;
+#[path = "ps_lifecycle/node.rs"]
+mod node;
 #[path = "ps_lifecycle/output.rs"]
 mod output;
 #[path = "ps_lifecycle/plans.rs"]

@@ -68,7 +68,8 @@ pub(crate) fn read(line: &[u8]) -> Said {
         let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
         return if is_json { Said::App } else { Said::Garbage };
     };
-    let Ok(fields) = serde_json::from_slice::<Map<String, Value>>(line) else { return Said::Garbage };
+    // An array whose first element is such a word is read as a head too.
+    let Ok(fields) = serde_json::from_slice::<Map<String, Value>>(line) else { return Said::App };
     match cmd {
         "NODE_CLUSTER" => of_cluster(&fields),
         "NODE_HANDLE" => Said::Carried(fields.get("msg").cloned().unwrap_or_default()),
@@ -208,3 +209,6 @@ pub(crate) enum Handle {
     /// A socket of datagrams.
     Datagrams,
 }
+
+#[cfg(test)]
+mod tests;

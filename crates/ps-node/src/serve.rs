@@ -178,7 +178,11 @@ impl Serving {
         // What only an earlier program has listened on.
         self.primary.close_unused();
         let places: Vec<String> = self.primary.places().map(ToString::to_string).collect();
-        tell(&format!("{} processes listen on {}", self.serving(), places.join(", ")));
+        let who = match self.serving() {
+            1 => "1 process listens".to_owned(),
+            count => format!("{count} processes listen"),
+        };
+        tell(&format!("{who} on {}", places.join(", ")));
         notify::tell("READY=1");
     }
 

@@ -1,11 +1,14 @@
 //! What the program and its clients see.
 
+use std::io::Read;
+use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
+use std::process::Command;
 
 use rustix::process::Signal;
 
 use crate::clients::{get, gets};
-use crate::world::{Node, SERVER, has_node, pid_in, port};
+use crate::world::{Node, SERVER, command, eventually, has_node, pid_in, port};
 
 #[test]
 fn each_process_answers_its_part_of_the_connections() {
@@ -66,6 +69,36 @@ fn each_process_has_a_number_and_the_processes_that_it_starts_do_not_know_of_the
         assert_eq!(lines, [format!("number 0 [{shown}]"), format!("number 1 [{shown}]")]);
         node.hears("2 processes listen on");
     }
+}
+
+#[test]
+fn connections_for_which_a_process_has_no_descriptor_left_are_closed_and_later_ones_are_served() {
+    if !has_node() {
+        return;
+    }
+    let (port, directory) = (port(), tempfile::tempdir().expect("a directory"));
+    let program =
+        "require('net').createServer((socket) => { socket.on('error', () => {}); socket.write('x'); })
+        .listen(+process.env.PORT, '127.0.0.1');";
+    let inner = command(&directory, program, &["-i", "1"]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 40; exec \"$0\" \"$@\""]).arg(inner.get_program()).args(inner.get_args());
+    limited.current_dir(directory.path());
+    let _node = Node::of(limited, directory, &[("PORT", &port.to_string())]);
+    let connect = || {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        let served = (&stream).read(&mut [0; 1])?;
+        Ok::<_, std::io::Error>((stream, served > 0))
+    };
+    eventually("it serves", || connect().map_err(|error| error.to_string()));
+    let many: Vec<_> = (0..60).map(|_| connect()).collect();
+    let served = many.iter().filter(|one| one.as_ref().is_ok_and(|(_, is_served)| *is_served)).count();
+    assert!(served > 0 && served < 60, "{served}");
+    drop(many);
+    eventually("it serves again", || match connect() {
+        Ok((_, true)) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
 }
 
 #[test]

@@ -60,7 +60,11 @@ pub(crate) fn command(directory: &tempfile::TempDir, program: &str, words: &[&st
 impl Node {
     pub(crate) fn start(program: &str, words: &[&str], variables: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut command = command(&directory, program, words);
+        Self::of(command(&directory, program, words), directory, variables)
+    }
+
+    /// What this command starts.
+    pub(crate) fn of(mut command: Command, directory: tempfile::TempDir, variables: &[(&str, &str)]) -> Self {
         command.envs(variables.iter().copied()).stderr(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         let said = Arc::new(Mutex::new(Vec::new()));
@@ -80,7 +84,7 @@ impl Node {
     /// Starts it, and waits until all processes listen.
     pub(crate) fn serving(program: &str, words: &[&str], port: u16) -> Self {
         let node = Self::start(program, words, &[("PORT", &port.to_string())]);
-        node.hears("processes listen on");
+        node.hears(" listen");
         node
     }
 

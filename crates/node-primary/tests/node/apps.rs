@@ -109,6 +109,19 @@ fn an_upgrade_as_of_a_websocket() {
 }
 
 #[test]
+fn workers_that_have_the_socket_themselves_serve_and_leave_as_well() {
+    let Some(node) = node() else { return };
+    let port = port();
+    let mut fleet = Fleet::sharing(&node, app("http.js"), &[("PORT", port.to_string())]);
+    let ids = fleet.start_all(2);
+    fleet.serve(move || gets(port, 10));
+    assert_eq!(fleet.primary.taken(ids[0]) + fleet.primary.taken(ids[1]), 0, "the kernel hands them out");
+    fleet.drain(ids[0]);
+    let answered = fleet.serve(move || gets(port, 10));
+    assert_eq!(answered.into_keys().collect::<Vec<_>>(), [format!("pid {}", fleet.workers[&ids[1]].id())]);
+}
+
+#[test]
 fn datagrams_have_one_socket_that_all_processes_share() {
     let Some(node) = node() else { return };
     let port = port();

@@ -54,6 +54,13 @@ impl Fleet {
         Self { primary, workers, events, node: node.to_owned(), app, environment, last: 0 }
     }
 
+    /// Workers have the sockets themselves.
+    pub(crate) fn sharing(node: &Path, app: PathBuf, environment: &[(&str, String)]) -> Self {
+        let mut fleet = Self::new(node, app, environment);
+        fleet.primary = Primary::new(Sharing::Sockets).expect("a primary");
+        fleet
+    }
+
     /// Starts a worker, which gets connections as soon as it listens.
     pub(crate) fn start(&mut self) -> Id {
         self.last += 1;

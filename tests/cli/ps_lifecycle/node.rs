@@ -1,0 +1,52 @@
+//! A Node program that insists on a port, at the address of its app: `ps-node` in the Procfile.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use crate::asking::{Clients, ask, some_address};
+use crate::home::{Home, listening};
+
+/// The program listens at this port, whatever `PORT` is, and answers with the name of its process.
+fn server(port: u16) -> String {
+    format!(
+        "require('http').createServer((request, response) => response.end(`${{process.pid}}`)).listen({port});"
+    )
+}
+
+#[test]
+fn a_program_that_insists_on_a_port_is_deployed_restarted_and_scaled_without_a_failed_request() {
+    let _listening = listening();
+    if Command::new("node").arg("--version").output().is_err() {
+        skipped::skip("no node on this machine");
+        return;
+    }
+    let home = Home::as_installed();
+    let address = some_address();
+    let port = address.port();
+    let source = home.source("shop", &format!("web: ps-node --instances 2 --bind {port}=$PORT server.js\n"));
+    home.write("shop/app.json", r#"{"formation": {"web": {"stop_tree": "main"}}}"#);
+    home.write("shop/server.js", &server(port));
+    let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &source];
+    home.does(&[&deploy[..], &["--scale", "web=2", "--listen", &address.to_string()]].concat());
+    let processes = || (0..8).map(|_| ask(address, "/").expect("an answer")).collect::<BTreeSet<String>>();
+    let first = processes();
+    assert_eq!(first.len(), 4, "two instances of two processes: {first:?}");
+
+    let clients = Clients::of(address);
+    clients.go_on(20);
+    for verb in [&["ps-lifecycle", "restart", "shop"][..], &["ps-scale", "shop", "web=3"], &deploy] {
+        home.does(verb);
+        clients.go_on(20);
+    }
+    fs::write(home.path("shop/server.js"), "process.exit(3)").expect("written");
+    let refused = home.run(&deploy);
+    assert_eq!(refused.status, Some(1), "{refused:?}");
+    assert!(
+        refused.stderr.contains("ps-node: process 0 has ended with status 3 before it listened"),
+        "{refused:?}"
+    );
+    clients.go_on(20);
+    assert_eq!(clients.end(), [""; 0]);
+    assert!(processes().is_disjoint(&first));
+}
