@@ -48,6 +48,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     drain_limit: u32,
 
+    /// A new process gets connections only once its program has said process.send('ready')
+    #[arg(long)]
+    pub(crate) wait_ready: bool,
+
+    /// The program is told 'shutdown' (process.on('message')) when its process is to leave
+    #[arg(long)]
+    pub(crate) shutdown_message: bool,
+
     /// The program; of a file that ends in .js, .mjs or .cjs, node is the program
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     command: Vec<OsString>,

@@ -1,6 +1,6 @@
 //! The event loop: what processes and signals say goes to the crew, and what the crew orders is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::AsFd;
 use std::time::Instant;
@@ -22,6 +22,10 @@ use crate::start::Program;
 
 const SIGNALS: [Signal; 4] = [Signal::SIGCHLD, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
 
+/// What a program says when it is ready, and is told when it is to leave: pm2's words, as JSON and as text.
+const READY: &[u8] = b"\"ready\"";
+const SHUTDOWN: &str = "shutdown";
+
 #[derive(Debug)]
 struct Serving {
     crew: Crew,
@@ -29,6 +33,11 @@ struct Serving {
     program: Program,
     pids: BTreeMap<Id, Pid>,
     signals: SignalFd,
+    /// Whether programs say when they are ready, and those that have said it.
+    waits: bool,
+    ready: BTreeSet<Id>,
+    /// Whether programs are told before their processes leave.
+    tells: bool,
     /// How it ends, once it does.
     finished: Option<u8>,
 }
@@ -55,6 +64,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         program,
         pids: BTreeMap::new(),
         signals: signals().context("wait for signals")?,
+        waits: args.wait_ready,
+        ready: BTreeSet::new(),
+        tells: args.shutdown_message,
         finished: None,
     };
     let status = serving.serve()?;
@@ -124,6 +136,7 @@ impl Serving {
                 continue;
             };
             self.pids.remove(&id);
+            self.ready.remove(&id);
             for event in self.primary.remove(id) {
                 self.hear(&event);
             }
@@ -133,6 +146,15 @@ impl Serving {
 
     fn hear(&mut self, event: &Event) {
         let (id, happened) = match event {
+            Event::Listens(id) if self.waits && !self.ready.contains(id) => return,
+            Event::Message { worker, text, .. } if self.waits && text == READY => {
+                self.ready.insert(*worker);
+                self.primary.admit(*worker);
+                if self.primary.phase(*worker) != Some(Phase::Listening) {
+                    return;
+                }
+                (*worker, Happened::Listens)
+            }
             Event::Listens(id) => (*id, Happened::Listens),
             Event::Leaves(id) => (*id, Happened::Leaves),
             Event::Ended(id) => (*id, Happened::Drained),
@@ -147,7 +169,7 @@ impl Serving {
                 };
                 return tell(&format!("process {} says {what}: it is passed over", self.crew.name(*id)));
             }
-            // Nobody here knows what the program's own messages mean.
+            // Nobody here knows what else the program's own messages mean.
             Event::Message { .. } | Event::Refused => return,
         };
         self.crew.hear(id, &happened, Instant::now());
@@ -162,7 +184,7 @@ impl Serving {
             for order in orders {
                 match order {
                     Order::Start(id, place) => self.start(id, place)?,
-                    Order::Leave(id) => self.primary.leave(id),
+                    Order::Leave(id) => self.let_leave(id),
                     Order::Terminate(id) => self.signal(id, rustix::process::Signal::TERM),
                     Order::Kill(id) => self.signal(id, rustix::process::Signal::KILL),
                     Order::Say(text) => tell(&text),
@@ -172,6 +194,14 @@ impl Serving {
                 }
             }
         }
+    }
+
+    fn let_leave(&mut self, id: Id) {
+        if self.tells {
+            // One that does not read its messages leaves all the same, or is killed when its time is up.
+            let _ = self.primary.send(id, &SHUTDOWN.into());
+        }
+        self.primary.leave(id);
     }
 
     fn be_ready(&mut self) {
@@ -192,7 +222,7 @@ impl Serving {
 
     fn start(&mut self, id: Id, place: usize) -> Result<()> {
         let started = node_primary::channel_ends().and_then(|(ours, theirs)| {
-            self.primary.add(id, ours, true)?;
+            self.primary.add(id, ours, !self.waits)?;
             self.program.start(id, place, &theirs)
         });
         match started {

@@ -2,8 +2,8 @@
 
 use rustix::process::Signal;
 
-use crate::clients::{Load, gets};
-use crate::world::{Node, SERVER, has_node, port};
+use crate::clients::{Load, get, gets};
+use crate::world::{Node, SERVER, eventually, has_node, port};
 
 #[test]
 #[expect(clippy::print_stderr, reason = "the figures are worth a look")]
@@ -46,4 +46,37 @@ fn a_reload_to_a_program_that_never_listens_leaves_the_old_processes_alone() {
     node.signal(Signal::HUP);
     node.hears("all processes are new");
     assert!(gets(port, 10).keys().all(|pid| !before.contains(pid)));
+}
+
+#[test]
+fn with_pm2s_words_a_process_is_in_when_it_says_so_and_is_told_before_it_leaves() {
+    if !has_node() {
+        return;
+    }
+    let program = "process.on('message', (message) => console.log(`told ${message}`));
+        const look = setInterval(() => {
+            if (!require('fs').existsSync('go')) return;
+            process.send('ready', () => { said = true; });
+            clearInterval(look);
+        }, 10);";
+    let server = SERVER.replace("pid $", "said ${said}, pid $");
+    let program = format!("let said = false; const server = {server}\n{program}");
+    let port = port();
+    let words = ["-i", "1", "--wait-ready", "--shutdown-message"];
+    let node = Node::start(&program, &words, &[("PORT", &port.to_string())]);
+    let client = std::thread::spawn(move || eventually("it listens", || get(port)));
+    eventually("it listens", || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string())
+    });
+    std::fs::write(node.place("go"), "").expect("written");
+    let first = client.join().expect("an answer");
+    assert!(first.starts_with("said true, "), "{first}");
+    node.hears("1 process listens on");
+
+    std::fs::remove_file(node.place("go")).expect("it is there");
+    node.signal(Signal::HUP);
+    std::fs::write(node.place("go"), "").expect("written");
+    node.hears("told shutdown");
+    node.hears("all processes are new");
+    assert_ne!(get(port).expect("an answer"), first);
 }

@@ -88,13 +88,13 @@ impl Node {
         node
     }
 
-    /// Waits until a line was printed with these words in it, which is then forgotten with those before it.
+    /// Waits until a line was printed with these words in it, which is then forgotten.
     pub(crate) fn hears(&self, words: &str) -> String {
         eventually(words, || {
             let mut said = self.said.lock().expect("no panic");
             let at = said.iter().position(|line| line.contains(words));
             let at = at.ok_or_else(|| said.join("; "))?;
-            Ok(said.drain(..=at).next_back().unwrap_or_default())
+            Ok(said.remove(at))
         })
     }
 
