@@ -2,15 +2,23 @@
 
 mod support;
 
+#[path = "ps_pm2/dump.rs"]
+mod dump;
 #[path = "ps_pm2/home.rs"]
 mod home;
 #[path = "ps_pm2/lists.rs"]
 mod lists;
+#[path = "ps_pm2/output.rs"]
+mod output;
 #[path = "ps_pm2/recorded.rs"]
 mod recorded;
+#[path = "ps_pm2/reload.rs"]
+mod reload;
 #[path = "ps_pm2/restarts.rs"]
 mod restarts;
 #[path = "ps_pm2/start.rs"]
 mod start;
 #[path = "ps_pm2/stop.rs"]
 mod stop;
+#[path = "ps_pm2/today.rs"]
+mod today;

@@ -16,6 +16,7 @@ pub(crate) const VERSION: &str = "0.7.2";
 const COMMANDS: &str = "\
 Commands:
   start FILE|JSON|YAML|-         start a script, a program, or what a file (- is stdin) declares
+  startOrRestart|startOrReload FILE
   stop|restart|delete WHICH      an id, a name, a script, a file that declares it, -, or all
   reload|gracefulReload WHICH    replace instances one by one, without losing connections
   list, ls, status               what there is, as a table (-m: as blocks)

@@ -11,7 +11,8 @@ use crate::book::App;
 use crate::count;
 use crate::declaration::{Declaration, as_text};
 use crate::interpreter::{self, Interpreter};
-use crate::session::{Session, absolute, variables};
+use crate::options;
+use crate::session::{self, Session, absolute};
 use crate::settings::{self, KILL_TIMEOUT};
 
 /// Keys that are shown by another name, or by what pm2 makes of them.
@@ -48,9 +49,18 @@ pub(crate) struct Declared {
     pub(crate) watches: bool,
 }
 
-/// Judges a declaration. Paths are those of the session's directory.
+/// Judges a declaration. Paths are those of the session's directory, and its variables come on top of the caller's.
 pub(crate) fn judge(session: &Session, declared: &Declaration) -> Result<Declared> {
     declared.remark();
+    judge_with(session, declared, session::variables())
+}
+
+/// The same, with other variables below those of the declaration.
+pub(crate) fn judge_with(
+    session: &Session,
+    declared: &Declaration,
+    variables: BTreeMap<String, String>,
+) -> Result<Declared> {
     let script = declared.text("script")?.filter(|script| !script.is_empty());
     let script = script.context("script: it is missing, and says what to run")?;
     let cwd = declared.text("cwd")?.map_or_else(|| session.cwd.clone(), |cwd| session.path(Path::new(&cwd)));
@@ -59,9 +69,9 @@ pub(crate) fn judge(session: &Session, declared: &Declaration) -> Result<Declare
         bail!("cwd: {} is no directory", cwd.display());
     }
     let name = name(declared, &script)?;
-    let mut env = environment(session, declared)?;
+    let mut env = environment(session, declared, variables)?;
     let is_cluster = is_cluster(declared, &script)?;
-    let words = words(&script, declared, env.get("PATH").map_or("", String::as_str))?;
+    let words = words(session, &script, declared, env.get("PATH").map_or("", String::as_str))?;
     let count = declared.get("instances").map_or(Ok(1), |value| count::parse(&as_text(value)))?;
     let port = declared.get("port").cloned();
     let listen = address(port.as_ref(), count)?;
@@ -146,8 +156,11 @@ fn script_at(session: &Session, cwd: &Path, script: &Path) -> Result<PathBuf> {
 }
 
 /// The variables of the caller, below those of the declaration, below those that `--env NAME` chooses.
-fn environment(session: &Session, declared: &Declaration) -> Result<BTreeMap<String, String>> {
-    let mut env = variables();
+fn environment(
+    session: &Session,
+    declared: &Declaration,
+    mut env: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>> {
     for name in ["PM2_HOME", "PM2_RPC_PORT", "PM2_PUB_PORT"] {
         env.remove(name);
     }
@@ -174,7 +187,7 @@ fn environment(session: &Session, declared: &Declaration) -> Result<BTreeMap<Str
     Ok(env)
 }
 
-fn words(script: &Path, declared: &Declaration, path: &str) -> Result<Vec<String>> {
+fn words(session: &Session, script: &Path, declared: &Declaration, path: &str) -> Result<Vec<String>> {
     let text = |path: &Path| {
         path.to_str().map(str::to_owned).with_context(|| format!("{} is no UTF-8: rename it", path.display()))
     };
@@ -185,11 +198,20 @@ fn words(script: &Path, declared: &Declaration, path: &str) -> Result<Vec<String
     if let Interpreter::Program(program, before) = interpreter::of(script, given.as_deref(), path)? {
         words.push(text(&program)?);
         words.extend(before);
+        if program.file_name().is_some_and(|name| name == "node") {
+            words.extend(node_options(session));
+        }
         words.extend(declared.get("node_args").map(arguments::of).transpose()?.into_iter().flatten());
     }
     words.push(text(script)?);
     words.extend(declared.get("args").map(arguments::of).transpose()?.into_iter().flatten());
     Ok(words)
+}
+
+/// Options of every node that `PM2_NODE_OPTIONS` names.
+fn node_options(session: &Session) -> Vec<String> {
+    let options = options::value(&session.home, "PM2_NODE_OPTIONS");
+    options.iter().flat_map(|options| options.split_whitespace()).map(str::to_owned).collect()
 }
 
 /// Several instances with a port are reached there together, and each has a port of its own behind it.

@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use app_json::AppJson;
 use formation::{Formation, Quantity, Slot, State, Which};
 use jiff::Timestamp;
 use procfile::Procfile;
-use ps_apps::{Bytes, Deployed, FormationOrigin, SourceRecord, StoredEntry};
+use ps_apps::{Bytes, Deployed, FormationOrigin, SourceRecord, StoredEntry, StoredFormation};
 use ps_release::{Release, Source};
+use ps_rollout::Strategy;
 use ps_scheduler::{Cancel, Change, Intent, Plan, Progress, Requester, Scheduler, StopOrder};
 use serde_json::json;
 
@@ -26,8 +27,8 @@ use crate::say;
 /// How long another program may hold the lock of an app.
 const WAIT: Duration = Duration::from_secs(30);
 
-/// Makes an app and starts it.
-pub(crate) fn launch(home: &Home, book: &mut Book, declared: &Declared) -> Result<()> {
+/// Makes an app and starts it, but for the slots with these numbers, which are in the list as stopped.
+pub(crate) fn launch(home: &Home, book: &mut Book, declared: &Declared, stopped: &[u16]) -> Result<()> {
     let mut app = declared.app.clone();
     let name = book.name_for(&app.name)?;
     app.ours = name.to_string();
@@ -39,17 +40,17 @@ pub(crate) fn launch(home: &Home, book: &mut Book, declared: &Declared) -> Resul
     book.apps.push(app.clone());
     // What an instance runs first reads the list.
     book.write(home)?;
-    if let Err(error) = deploy(home, &app, declared) {
+    if let Err(error) = deploy(home, &app, declared, stopped) {
         book.apps.pop();
         forget(home, &app)?;
         book.write(home)?;
         return Err(error).with_context(|| app.name.clone());
     }
-    note_online(home, &app, &app.instances);
+    note_online(home, &app, app.instances.iter().filter(|instance| !stopped.contains(&instance.slot)));
     Ok(())
 }
 
-fn deploy(home: &Home, app: &App, declared: &Declared) -> Result<()> {
+fn deploy(home: &Home, app: &App, declared: &Declared, stopped: &[u16]) -> Result<()> {
     let (world, native, name) = (home.world(), home.native(), app.app_name()?);
     let directory = directory(home, app, declared)?;
     let procfile = format!("{}: {}\n", process_type(), command(home, app)?);
@@ -65,6 +66,7 @@ fn deploy(home: &Home, app: &App, declared: &Declared) -> Result<()> {
     let mut wanted = Formation::default();
     wanted.set(process_type(), quantity(declared.count)?);
     let mut plan = Plan::ask(&native, release, &wanted, &Intent::Deploy)?;
+    plan.steps.retain(|step| step.change != Change::Start || !stopped.contains(&step.slot.index));
     let record = Deployed {
         kind: "directory".to_owned(),
         place: directory.display().to_string(),
@@ -99,7 +101,7 @@ fn directory(home: &Home, app: &App, declared: &Declared) -> Result<PathBuf> {
 }
 
 /// The path of this program, by which it will be found after an upgrade too.
-fn own_program() -> Result<String> {
+pub(crate) fn own_program() -> Result<String> {
     let own = os_process::lasting_sister("ps-pm2");
     let own = own.context("ps-pm2 is not where it was started: install it with the other programs")?;
     Ok(own.display().to_string())
@@ -128,14 +130,18 @@ fn quantity(count: u16) -> Result<Quantity> {
     Ok(count.to_string().parse()?)
 }
 
+/// What an app runs.
+fn deployed(home: &Home, app: &App) -> Result<Release> {
+    let deployed = ps_release::deployed(&home.world(), &app.app_name()?)?;
+    Ok(deployed.with_context(|| format!("{} was never started: delete it", app.name))?.release)
+}
+
 /// Starts instances that do not run.
 pub(crate) fn start(home: &Home, app: &App, instances: &[&Instance]) -> Result<()> {
     let (world, native, name) = (home.world(), home.native(), app.app_name()?);
     let _lock = world.lock_app(&name, WAIT)?;
     let slots: BTreeSet<Slot> = instances.iter().map(|instance| instance.slot()).collect();
-    let release = ps_release::deployed(&world, &name)?
-        .with_context(|| format!("{} was never started", app.name))?
-        .release;
+    let release = deployed(home, app)?;
     let wanted = ps_release::runnable(&world.formation(&name)?, &release).formation;
     let mut plan = Plan::ask(&native, release, &wanted, &Intent::Start(Which::Type(process_type())))?;
     // A slot whose instance was deleted stays empty.
@@ -162,6 +168,14 @@ pub(crate) fn stop(home: &Home, book: &Book, ids: &[u64]) -> Result<()> {
 fn stop_of(home: &Home, app: &App, instances: &[&Instance], remove: bool) -> Result<()> {
     let (world, native, name) = (home.world(), home.native(), app.app_name()?);
     let _lock = world.lock_app(&name, WAIT)?;
+    let present = native.status_of(&name)?.instances;
+    let was_given_up = |instance: &&&Instance| {
+        let slot = instance.slot();
+        present.iter().any(|there| there.slot == slot && there.state == State::Crashed)
+    };
+    // What was given up stays so in the list.
+    let live: Vec<&Instance> = instances.iter().filter(|instance| !was_given_up(instance)).copied().collect();
+    let instances = if remove { instances } else { &live };
     let grace = Duration::from_millis(app.kill_timeout);
     let is_all = instances.len() == app.instances.len();
     let whiches: Vec<Which> = if is_all || remove {
@@ -173,7 +187,7 @@ fn stop_of(home: &Home, app: &App, instances: &[&Instance], remove: bool) -> Res
         let order = StopOrder { app: name.clone(), which, grace, remove };
         let stopped = asking(|requester| native.stop(&order, requester))?;
         if let Some((slot, why)) = stopped.remaining.first() {
-            anyhow::bail!("{slot} of {} does not end: {why}", app.name);
+            bail!("{slot} of {} does not end: {why}", app.name);
         }
     }
     for instance in instances {
@@ -187,9 +201,7 @@ fn stop_of(home: &Home, app: &App, instances: &[&Instance], remove: bool) -> Res
 pub(crate) fn restart(home: &Home, book: &mut Book, ids: &[u64]) -> Result<()> {
     let whole = book.clone();
     for (app, instances) in by_app(&whole, ids) {
-        if !app.script.is_file() {
-            anyhow::bail!("script not found : {}", app.script.display());
-        }
+        refuse_without_script(app)?;
         let name = app.app_name()?;
         let status = home.native().status_of(&name)?;
         let state = |instance: &Instance| {
@@ -219,6 +231,78 @@ pub(crate) fn restart(home: &Home, book: &mut Book, ids: &[u64]) -> Result<()> {
             start(home, app, &down)?;
         }
     }
+    Ok(())
+}
+
+/// Which instances of an app are there first in a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    NewFirst,
+    OldFirst,
+}
+
+/// Replaces the instances of an app that run, and waits until the new ones have proved themselves; the slots. If they do not, the old
+/// ones run on.
+pub(crate) fn reload(home: &Home, app: &App, turn: Turn) -> Result<BTreeSet<Slot>> {
+    let (world, native, name) = (home.world(), home.native(), app.app_name()?);
+    let _lock = world.lock_app(&name, WAIT)?;
+    let release = deployed(home, app)?;
+    let wanted = ps_release::runnable(&world.formation(&name)?, &release).formation;
+    let mut plan = Plan::ask(&native, release, &wanted, &Intent::Restart(Which::Type(process_type())))?;
+    plan.steps.retain(|step| step.change != Change::Start);
+    let slots: BTreeSet<Slot> = plan.slots(Change::Replace).cloned().collect();
+    if slots.is_empty() {
+        return Ok(slots);
+    }
+    for rules in plan.rules.values_mut() {
+        rules.strategy = match turn {
+            Turn::NewFirst => Strategy::Overlap,
+            Turn::OldFirst => Strategy::StopFirst,
+        };
+    }
+    asking(|requester| native.deploy(&plan, requester))?;
+    note_online(home, app, app.instances.iter().filter(|instance| slots.contains(&instance.slot())));
+    Ok(slots)
+}
+
+/// A script that is gone is found out before its old processes are touched.
+pub(crate) fn refuse_without_script(app: &App) -> Result<()> {
+    if !app.script.is_file() {
+        bail!("script not found : {}", app.script.display());
+    }
+    Ok(())
+}
+
+/// Sets how many instances an app has: further ones get the next ids, and the last ones are deleted.
+pub(crate) fn scale(home: &Home, book: &mut Book, ours: &str, count: u16) -> Result<()> {
+    let place = book.apps.iter().position(|app| app.ours == ours).context("there is no such app any more")?;
+    let there = u16::try_from(book.apps[place].instances.len()).unwrap_or(u16::MAX);
+    if count < there {
+        let last = book.apps[place].instances[usize::from(count)..].iter().map(|instance| instance.id);
+        let last: Vec<u64> = last.collect();
+        return delete(home, book, &last);
+    }
+    let highest = book.apps[place].instances.iter().map(|instance| instance.slot).max().unwrap_or(0);
+    let created_at = Timestamp::now().as_millisecond();
+    let mut fresh = Vec::new();
+    for further in 1..=count - there {
+        fresh.push(Instance { id: book.next_id, slot: highest + further, created_at, restarts: 0 });
+        book.next_id += 1;
+    }
+    book.apps[place].instances.extend(fresh.iter().cloned());
+    book.write(home)?;
+    let app = &book.apps[place];
+    set_formation(home, app, highest + (count - there))?;
+    start(home, app, &fresh.iter().collect::<Vec<_>>())
+}
+
+fn set_formation(home: &Home, app: &App, count: u16) -> Result<()> {
+    let (world, name) = (home.world(), app.app_name()?);
+    let _lock = world.lock_app(&name, WAIT)?;
+    world.update_formation_from::<ps_apps::Error>(&name, FormationOrigin::Argument, |stored| {
+        let scale = vec![StoredEntry { name: process_type().to_string(), count: count.into() }];
+        Ok(StoredFormation { scale, ..stored.clone() })
+    })?;
     Ok(())
 }
 

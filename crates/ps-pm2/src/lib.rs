@@ -5,11 +5,17 @@ mod args;
 mod arguments;
 mod blocks;
 mod book;
+mod boot;
 mod count;
 mod declaration;
 mod declared;
 mod delete;
+mod describe;
+mod dump;
 mod fleet;
+mod flush;
+mod foreground;
+mod generate;
 mod home;
 mod interpreter;
 mod json_list;
@@ -17,10 +23,19 @@ mod kill;
 mod launch;
 mod list;
 mod load;
+mod logs;
+mod machine;
+mod monit;
+mod options;
 mod pretty_list;
+mod reload;
+mod reset;
 mod restart;
+mod resurrect;
 mod row;
 mod say;
+mod scale;
+mod send_signal;
 mod session;
 mod settings;
 mod start;
@@ -28,6 +43,7 @@ mod stop;
 mod table;
 mod target;
 mod verb;
+mod web;
 
 use anyhow::Result;
 use ps_cli::exit::{self, Outcome};
@@ -44,6 +60,9 @@ pub fn run() -> Result<Outcome> {
     let words = exit::arguments();
     if words.get(1).is_some_and(|word| word == launch::WORD) {
         return launch::run(&words[2..]);
+    }
+    if words.get(1).is_some_and(|word| word == web::WORD) {
+        return web::serve(&words[2..]);
     }
     let done = args::parse(&words).and_then(|args| match args {
         Ok(args) => Session::open(args).and_then(|session| verb::run(&session)),

@@ -1,36 +1,92 @@
-//! Files that declare apps, and stdin.
+//! Files that declare apps, and stdin: JSON, JSON as JavaScript reads it, and YAML. An `ecosystem.config.js` is a program, so node is
+//! asked what it says only where the caller allows that.
 
+use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use procfile_exchange::import::pm2_apps;
 
 use crate::declaration::{self, Declaration};
 use crate::session::Session;
 
 const MAX_BYTES: u64 = 16 << 20;
+/// What `start` without a word looks for.
+const USUAL: [&str; 7] = [
+    "ecosystem.config.js",
+    "ecosystem.config.cjs",
+    "ecosystem.json",
+    "ecosystem.yml",
+    "ecosystem.yaml",
+    "process.json",
+    "process.yml",
+];
+/// What node prints of a module.
+const PRINT: &str = "process.stdout.write(JSON.stringify(require(process.argv[1])))";
 
 /// Whether a word of the command line is a file that declares apps.
 pub(crate) fn declares(word: &str) -> bool {
-    word == "-" || Path::new(word).extension().is_some_and(|extension| extension == "json")
+    let extension = Path::new(word).extension().and_then(OsStr::to_str);
+    word == "-" || matches!(extension, Some("json" | "json5" | "yml" | "yaml")) || is_program(word)
+}
+
+/// The file that is meant where none is named.
+pub(crate) fn usual(session: &Session) -> Option<String> {
+    USUAL.iter().find(|name| session.cwd.join(name).is_file()).map(|name| (*name).to_owned())
 }
 
 /// The apps that a file, or stdin (`-`), declares, those that `--only` leaves.
 pub(crate) fn declarations(session: &Session, word: &str) -> Result<Vec<Declaration>> {
-    let bytes = if word == "-" { stdin()? } else { file(&session.path(Path::new(word)))? };
+    let bytes = if word == "-" {
+        stdin()?
+    } else if is_program(word) {
+        ask_node(session, word)?
+    } else {
+        file(&session.path(Path::new(word)))?
+    };
     let place = if word == "-" { "stdin" } else { word };
     if bytes.iter().all(u8::is_ascii_whitespace) {
         bail!("{place} is empty: it is to say which apps there are, in JSON");
     }
-    let read =
-        declaration::parse(&bytes).with_context(|| format!("{place} is no JSON that describes apps"))?;
+    let read = read(&bytes).with_context(|| format!("{place} is no JSON that describes apps"))?;
     let only: Option<Vec<&str>> =
         session.args.only.as_ref().map(|names| names.split(',').map(str::trim).collect());
     let is_meant = |declared: &Declaration| {
         let name = declared.text("name").ok().flatten();
         only.as_ref().is_none_or(|only| name.is_some_and(|name| only.contains(&name.as_str())))
     };
-    Ok(read.0.into_iter().filter(is_meant).collect())
+    Ok(read.into_iter().filter(is_meant).collect())
+}
+
+/// What is plain JSON needs no other reader, which would say less of what is wrong with it.
+fn read(bytes: &[u8]) -> Result<Vec<Declaration>> {
+    match declaration::parse(bytes) {
+        Ok(read) => Ok(read.0),
+        Err(plain) => {
+            let apps = std::str::from_utf8(bytes).ok().and_then(|text| pm2_apps(text).ok());
+            apps.map(|apps| apps.into_iter().map(Declaration).collect()).ok_or_else(|| plain.into())
+        }
+    }
+}
+
+fn is_program(word: &str) -> bool {
+    word.ends_with(".config.js") || word.ends_with(".config.cjs")
+}
+
+fn ask_node(session: &Session, word: &str) -> Result<Vec<u8>> {
+    if !session.args.allow_js {
+        bail!("{word} is a program: --allow-js has node run it and say what it declares");
+    }
+    let path = session.path(Path::new(word));
+    let mut node = Command::new("node");
+    node.args(["-e", PRINT]).arg(&path).stdin(Stdio::null()).stderr(Stdio::inherit());
+    let said = node.output().context("run node: install it, or write the declaration as JSON")?;
+    if !said.status.success() {
+        bail!("node could not run {word}: {}", said.status);
+    }
+    Ok(said.stdout)
 }
 
 fn stdin() -> Result<Vec<u8>> {

@@ -5,9 +5,11 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use ps_cli::say::failure;
 
 use crate::args::Args;
 use crate::home::Home;
+use crate::options;
 
 /// What every verb needs.
 #[derive(Debug)]
@@ -24,6 +26,9 @@ impl Session {
         let cwd = cwd().context("the current directory is not there any more: change to another one")?;
         let home = Home::open()?;
         ps_supervisor::close_descriptors_on_exec();
+        if options::value(&home, "PM2_NODE_OPTIONS").is_some_and(|options| options.contains("--harmony")) {
+            failure("● ES6 mode");
+        }
         Ok(Self { args, home, cwd })
     }
 

@@ -14,11 +14,17 @@ use crate::say;
 use crate::session::Session;
 use crate::table;
 use crate::target;
-use crate::{fleet, interpreter, load};
+use crate::{fleet, foreground, interpreter, load, reload};
 
 /// Starts each of the words.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
-    for word in target::words(session, "file|json|stdin")? {
+    let usual: Vec<String> = load::usual(session).into_iter().collect();
+    let words = if session.subjects().is_empty() && !usual.is_empty() {
+        &usual
+    } else {
+        target::words(session, "file|json|stdin")?
+    };
+    for word in words {
         let _lock = session.home.lock()?;
         let mut book = Book::read(&session.home)?;
         if load::declares(word) {
@@ -28,7 +34,33 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
         }
     }
     table::print_all(session)?;
+    if session.args.no_daemon { foreground::stay(session) } else { Ok(Outcome::Done) }
+}
+
+/// `startOrRestart` and `startOrReload`: what a file declares and is not there is started, and what is there is restarted or reloaded.
+pub(crate) fn or_again(session: &Session, again: Again) -> Result<Outcome> {
+    for word in target::words(session, "json")? {
+        let _lock = session.home.lock()?;
+        let mut book = Book::read(&session.home)?;
+        for declaration in load::declarations(session, word)? {
+            let judged = declared::judge(session, &declaration)?;
+            let ids = target::called(&book, &judged.app.name);
+            match again {
+                _ if ids.is_empty() => launch(session, &mut book, &judged)?,
+                Again::Restart => fleet::restart(&session.home, &mut book, &ids)?,
+                Again::Reload => reload::reload(session, &mut book, &ids)?,
+            }
+        }
+    }
+    table::print_all(session)?;
     Ok(Outcome::Done)
+}
+
+/// What is done with an app that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    Restart,
+    Reload,
 }
 
 fn script_or_known(session: &Session, book: &mut Book, word: &str) -> Result<()> {
@@ -150,11 +182,7 @@ fn declared(session: &Session, book: &mut Book, declarations: &[Declaration]) ->
         tell_schedule(declaration)?;
         let judged = declared::judge(session, declaration)?;
         let is_forced = session.args.force || declaration.flag("force")?.unwrap_or(false);
-        let known = target::named(book, &judged.app.name);
-        let known: Vec<u64> = known
-            .into_iter()
-            .filter(|id| book.instance(*id).is_some_and(|(app, _)| app.name == judged.app.name))
-            .collect();
+        let known = target::called(book, &judged.app.name);
         if is_forced || known.is_empty() {
             launch(session, book, &judged)?;
             continue;
@@ -178,7 +206,7 @@ fn declared(session: &Session, book: &mut Book, declarations: &[Declaration]) ->
 }
 
 fn launch(session: &Session, book: &mut Book, judged: &Declared) -> Result<()> {
-    fleet::launch(&session.home, book, judged)?;
+    fleet::launch(&session.home, book, judged, &[])?;
     say::fact("Process launched")?;
     Ok(())
 }

@@ -93,6 +93,11 @@ pub(crate) fn named(book: &Book, word: &str) -> Vec<u64> {
     book.apps.iter().filter(is_meant).flat_map(ids).collect()
 }
 
+/// The instances of the apps that have this name.
+pub(crate) fn called(book: &Book, name: &str) -> Vec<u64> {
+    book.apps.iter().filter(|app| app.name == name).flat_map(ids).collect()
+}
+
 fn ids(app: &App) -> Vec<u64> {
     app.instances.iter().map(|instance| instance.id).collect()
 }

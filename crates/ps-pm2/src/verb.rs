@@ -1,12 +1,16 @@
 //! Which verb a word is, and what it does.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use ps_cli::exit::Outcome;
 
 use crate::args;
 use crate::say;
 use crate::session::Session;
-use crate::{delete, kill, list, restart, start, stop};
+use crate::start::Again;
+use crate::{
+    boot, delete, describe, dump, flush, generate, kill, list, logs, monit, reload, reset, restart,
+    resurrect, scale, send_signal, start, stop, web,
+};
 
 /// Does what the first word says.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
@@ -16,6 +20,8 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     };
     match verb.as_str() {
         "start" => start::run(session),
+        "startOrRestart" => start::or_again(session, Again::Restart),
+        "startOrReload" | "startOrGracefulReload" => start::or_again(session, Again::Reload),
         "stop" => stop::run(session),
         "restart" => restart::run(session),
         "delete" | "del" => delete::run(session),
@@ -23,6 +29,32 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
         "jlist" => list::json(session),
         "prettylist" => list::pretty(session),
         "kill" | "exit" => kill::run(session),
+        "reload" | "gracefulReload" => reload::run(session),
+        "sendSignal" => send_signal::run(session),
+        "dump" | "save" => dump::run(session),
+        "cleardump" => dump::clear(session),
+        "resurrect" => resurrect::run(session),
+        "logs" | "log" => logs::run(session),
+        "flush" => flush::run(session),
+        "describe" | "show" | "info" | "desc" => describe::run(session),
+        "env" => describe::env(session),
+        "id" => describe::id(session),
+        "pid" => describe::pid(session),
+        "scale" => scale::run(session),
+        "reset" => reset::run(session),
+        "generate" => generate::run(session),
+        "startup" => boot::run(session, "enable"),
+        "unstartup" => boot::run(session, "disable"),
+        "monit" | "m" => monit::run(session),
+        "web" => web::run(session),
+        "interact" | "link" => bail!(
+            "{verb}: pm2's service on the net is not spoken to, because it would see what your apps write: ps-pm2 list and logs show it"
+        ),
+        "killInteract" | "unlink" => bail!("{verb}: there is nothing to end, because {verb} was never begun"),
+        // Logs are opened by the apps, for appending: one that was moved away is theirs until they are restarted.
+        "reloadLogs" => {
+            bail!("reloadLogs: apps write their logs themselves; empty a log, or restart the app")
+        }
         "ping" => {
             say::plain("{ msg: 'pong' }")?;
             Ok(Outcome::Done)

@@ -13,6 +13,7 @@ mod imported;
 mod instances;
 pub(crate) mod node;
 mod pm2;
+mod pm2_apps;
 mod pm2_dump;
 mod pm2_setting;
 mod supervisord;
@@ -28,6 +29,7 @@ use crate::import::gather::Gathering;
 
 pub use error::{ImportError, MAX_IMPORT_BYTES};
 pub use imported::Imported;
+pub use pm2_apps::{Pm2App, pm2_apps};
 pub use surroundings::{ReadFile, Surroundings};
 
 /// The process manager whose configuration is read.

@@ -59,7 +59,8 @@ pub(crate) fn read(gathering: &mut Gathering, text: &str) -> Result<(), ImportEr
     Ok(())
 }
 
-fn document(text: &str) -> Result<Node, ImportError> {
+/// The document, in whichever of its spellings.
+pub(crate) fn document(text: &str) -> Result<Node, ImportError> {
     let start = text.trim_start();
     let javascript =
         ["module.", "exports", "const ", "let ", "var ", "require(", "import ", "export ", "'use ", "\"use "];

@@ -1,0 +1,73 @@
+//! `startup` and `unstartup`: the apps come back when the machine starts. What is written for the init system is what
+//! `ps-lifecycle boot` writes, for the world of these apps.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use ps_cli::exit::Outcome;
+
+use crate::dump;
+use crate::say;
+use crate::session::Session;
+
+/// pm2's words for platforms, and those of today, with the init system that they mean; none: the one that runs this machine.
+const PLATFORMS: [(&str, Option<&str>); 10] = [
+    ("ubuntu", None),
+    ("centos", None),
+    ("redhat", None),
+    ("amazon", None),
+    ("systemd", Some("systemd")),
+    ("systemv", Some("sysv")),
+    ("sysv", Some("sysv")),
+    ("openrc", Some("openrc")),
+    ("gentoo", Some("openrc")),
+    ("runit", Some("runit")),
+];
+
+/// Has the init system bring the apps back, or no longer.
+pub(crate) fn run(session: &Session, verb: &str) -> Result<Outcome> {
+    let platform = session.subjects().first();
+    let known = platform.map(|word| PLATFORMS.iter().find(|(name, _)| name == word));
+    if let (Some(word), Some(None)) = (platform, &known) {
+        let names: Vec<&str> = PLATFORMS.iter().map(|(name, _)| *name).collect();
+        bail!("{word} is no platform that is known here: name one of {}, or none", names.join(", "));
+    }
+    let init = known.flatten().and_then(|(_, init)| *init);
+    let user = session.args.user.clone();
+    if !rustix::process::geteuid().is_root() {
+        return Ok(ask_for_root(session, verb, platform.map_or("", String::as_str), user.as_deref()));
+    }
+    if verb == "enable" {
+        let _lock = session.home.lock()?;
+        dump::write(session)?;
+    }
+    let lifecycle = os_process::sister("ps-lifecycle");
+    let lifecycle =
+        lifecycle.context("ps-lifecycle is not beside this program: install it with the others")?;
+    let world = session.home.world();
+    let mut boot = Command::new(lifecycle);
+    boot.args(["boot", verb]).env("DOKKU_ROOT", world.root()).env("DOKKU_LIB_ROOT", world.lib());
+    boot.args(init.into_iter().flat_map(|init| ["--init", init]));
+    boot.args(user.iter().flat_map(|user| ["--user", user]));
+    let status = boot.status().context("run ps-lifecycle")?;
+    if !status.success() {
+        bail!("ps-lifecycle boot {verb} has failed: {status}");
+    }
+    say::fact("Done.")?;
+    Ok(Outcome::Done)
+}
+
+/// The command that root has to type.
+fn ask_for_root(session: &Session, verb: &str, platform: &str, user: Option<&str>) -> Outcome {
+    let own = ps_apps::variable("USER").and_then(|user| user.into_string().ok());
+    let user = user.map(str::to_owned).or(own).unwrap_or_else(|| "USER".to_owned());
+    let word = if verb == "enable" { "startup" } else { "unstartup" };
+    let home = session.home.directory().display();
+    say::error("only root can have the init system do that. Run this command:");
+    say::error(
+        format_args!("sudo env PM2_HOME={home} ps-pm2 {word} {platform} -u {user}")
+            .to_string()
+            .replace("  ", " "),
+    );
+    Outcome::No
+}

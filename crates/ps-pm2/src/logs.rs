@@ -1,0 +1,176 @@
+//! `logs`: what instances write, line by line, for as long as somebody looks; and what they wrote last.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
+use std::mem::MaybeUninit;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use ps_cli::exit::Outcome;
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use serde_json::json;
+
+use crate::args::Args;
+use crate::book::Book;
+use crate::say::{self, paint};
+use crate::session::Session;
+
+/// How many lines of the past are shown where somebody asks only for these.
+const LINES: usize = 15;
+/// How much of the end of a log is read for them, in bytes.
+const PAST: u64 = 1 << 20;
+const COLOURS: [&str; 6] = ["34", "32", "35", "36", "33", "31"];
+
+/// One log that is read.
+struct Log {
+    name: String,
+    id: u64,
+    is_err: bool,
+    path: PathBuf,
+    at: u64,
+    /// A line that has not ended yet.
+    rest: Vec<u8>,
+}
+
+/// Shows them. Without a word about lines only what is written from now on.
+pub(crate) fn run(session: &Session) -> Result<Outcome> {
+    let word = session.subjects().first().map(String::as_str).filter(|word| *word != "all");
+    let is_json = session.args.json || session.args.raw;
+    if !is_json {
+        let which = word.unwrap_or("all");
+        say::plain(format_args!("########### Starting streaming logs for [{which}] process"))?;
+    }
+    let notify = inotify::init(CreateFlags::CLOEXEC).context("watch the logs")?;
+    let mut logs = BTreeMap::new();
+    let mut watched: Vec<PathBuf> = Vec::new();
+    follow_new(session, word, &mut logs, &mut watched, &notify)?;
+    let lines = session.args.lines.or(session.args.nostream.then_some(LINES)).unwrap_or(0);
+    for log in logs.values_mut() {
+        show_past(&session.args, log, lines)?;
+    }
+    if session.args.nostream {
+        return Ok(Outcome::Done);
+    }
+    let mut room = [MaybeUninit::uninit(); 4096];
+    let mut events = Reader::new(&notify, &mut room);
+    loop {
+        let event = events.next().context("watch the logs")?;
+        if event.events().contains(ReadFlags::CREATE) {
+            follow_new(session, word, &mut logs, &mut watched, &notify)?;
+        }
+        for log in logs.values_mut() {
+            show_new(&session.args, log)?;
+        }
+    }
+}
+
+/// Adds the logs of instances that are new.
+fn follow_new(
+    session: &Session,
+    word: Option<&str>,
+    logs: &mut BTreeMap<(u64, bool), Log>,
+    watched: &mut Vec<PathBuf>,
+    notify: &rustix::fd::OwnedFd,
+) -> Result<()> {
+    let book = Book::read(&session.home)?;
+    // The list says which instances there are.
+    let mut directories = vec![session.home.own(), session.home.logs()];
+    for app in &book.apps {
+        for instance in &app.instances {
+            let is_meant = word.is_none_or(|word| app.name == word || instance.id.to_string() == word);
+            for is_err in [false, true] {
+                let is_wanted = if is_err { !session.args.out } else { !session.args.err };
+                if !is_meant || !is_wanted || logs.contains_key(&(instance.id, is_err)) {
+                    continue;
+                }
+                let path = if is_err { app.err_of(instance.id) } else { app.out_of(instance.id) };
+                directories.extend(path.parent().map(PathBuf::from));
+                let at = path.metadata().map_or(0, |log| log.len());
+                let (name, id) = (app.name.clone(), instance.id);
+                logs.insert((id, is_err), Log { name, id, is_err, path, at, rest: Vec::new() });
+            }
+        }
+    }
+    for directory in directories {
+        if !watched.contains(&directory) {
+            let what = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
+            inotify::add_watch(notify, &directory, what)
+                .with_context(|| format!("watch {}", directory.display()))?;
+            watched.push(directory);
+        }
+    }
+    Ok(())
+}
+
+fn show_past(args: &Args, log: &Log, lines: usize) -> Result<()> {
+    if lines == 0 {
+        return Ok(());
+    }
+    let text = read(log, log.at.saturating_sub(PAST), log.at)?;
+    let mut all: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+    if all.last().is_some_and(|last| last.is_empty()) {
+        all.pop();
+    }
+    for line in &all[all.len().saturating_sub(lines)..] {
+        show(args, log, line)?;
+    }
+    Ok(())
+}
+
+fn show_new(args: &Args, log: &mut Log) -> Result<()> {
+    let now = log.path.metadata().map_or(0, |log| log.len());
+    if now < log.at {
+        // Somebody has emptied it.
+        log.at = 0;
+        log.rest.clear();
+    }
+    if now == log.at {
+        return Ok(());
+    }
+    let text = read(log, log.at, now)?;
+    log.at += text.len() as u64;
+    log.rest.extend(text);
+    while let Some(end) = log.rest.iter().position(|byte| *byte == b'\n') {
+        let line: Vec<u8> = log.rest.drain(..=end).collect();
+        show(args, log, &line[..end])?;
+    }
+    Ok(())
+}
+
+fn read(log: &Log, from: u64, to: u64) -> Result<Vec<u8>> {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = match File::open(&log.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            file => file?,
+        };
+        file.seek(SeekFrom::Start(from))?;
+        let mut text = Vec::new();
+        file.take(to - from).read_to_end(&mut text)?;
+        Ok(text)
+    };
+    read().with_context(|| format!("read {}", log.path.display()))
+}
+
+fn show(args: &Args, log: &Log, line: &[u8]) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let kind = if log.is_err { "err" } else { "out" };
+    let now = Timestamp::now();
+    if args.json {
+        let message = String::from_utf8_lossy(line);
+        let line = json!({"message": message, "timestamp": now.to_string(), "type": kind, "process_id": log.id, "app_name": log.name});
+        writeln!(out, "{line}")?;
+        return Ok(());
+    }
+    if !args.raw {
+        let colour = COLOURS[usize::try_from(log.id).unwrap_or(0) % COLOURS.len()];
+        let millis = now.round(jiff::Unit::Millisecond).unwrap_or(now);
+        let before = format!("[{}-{} ({kind}) {millis}]", log.name, log.id);
+        write!(out, "{} ", paint(colour, &before, io::stdout().is_terminal()))?;
+    }
+    out.write_all(line)?;
+    out.write_all(b"\n")?;
+    out.flush()?;
+    Ok(())
+}

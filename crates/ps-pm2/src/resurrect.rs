@@ -1,0 +1,133 @@
+//! `resurrect`: brings back what was dumped, by us or by pm2. What runs already is left alone, and what was stopped comes back as
+//! stopped.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use durable::ReadError;
+use ps_cli::exit::Outcome;
+use serde_json::Value;
+
+use crate::book::Book;
+use crate::declaration::{self, Declaration};
+use crate::declared;
+use crate::dump::FILE;
+use crate::fleet;
+use crate::say;
+use crate::session::Session;
+use crate::table;
+
+const MAX_BYTES: u64 = 256 << 20;
+/// What differs between the instances of one app.
+const OF_INSTANCE: [&str; 7] =
+    ["pm_id", "restart_time", "unstable_restarts", "created_at", "pm_uptime", "status", "NODE_APP_INSTANCE"];
+
+/// Brings it back.
+pub(crate) fn run(session: &Session) -> Result<Outcome> {
+    say::fact("Resurrecting")?;
+    say::plain("Processing......")?;
+    let _lock = session.home.lock()?;
+    let mut book = Book::read(&session.home)?;
+    for group in groups(read(session)?) {
+        bring(session, &mut book, &group)?;
+    }
+    table::print_all(session)?;
+    Ok(Outcome::Done)
+}
+
+fn read(session: &Session) -> Result<Vec<Declaration>> {
+    let path = session.home.directory().join(FILE);
+    let bytes = match durable::state(&path, MAX_BYTES) {
+        Ok(bytes) => bytes,
+        Err(ReadError::Missing) => bail!("{} is not there: ps-pm2 dump writes it", path.display()),
+        Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+    };
+    let read = declaration::parse(&bytes);
+    Ok(read.with_context(|| format!("{} is damaged: nothing was started, dump again", path.display()))?.0)
+}
+
+/// Instances of one app, of which the dump has an entry each.
+struct Group {
+    declaration: Declaration,
+    script: String,
+    /// Whether each of them was stopped.
+    stopped: Vec<bool>,
+}
+
+/// Entries that follow each other and differ only in what belongs to an instance are one app.
+fn groups(entries: Vec<Declaration>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for mut entry in entries {
+        let is_stopped = entry.get("status").is_some_and(|status| status == "stopped");
+        entry.0.retain(|(key, _)| !OF_INSTANCE.contains(&key.as_str()));
+        with_own_directory(&mut entry);
+        for key in ["pm_out_log_path", "pm_err_log_path"] {
+            if let Some(path) = entry.0.iter_mut().find(|(name, _)| name == key).map(|(_, value)| value) {
+                without_id(path);
+            }
+        }
+        if let Some(group) = groups.last_mut().filter(|group| group.declaration == entry) {
+            group.stopped.push(is_stopped);
+            continue;
+        }
+        let script = entry.text("script").ok().flatten().unwrap_or_default();
+        groups.push(Group { declaration: entry, script, stopped: vec![is_stopped] });
+    }
+    groups
+}
+
+/// pm2 keeps the directory among the variables.
+fn with_own_directory(entry: &mut Declaration) {
+    let Some(Value::Object(env)) = entry.0.iter_mut().find(|(key, _)| key == "env").map(|(_, env)| env)
+    else {
+        return;
+    };
+    if let Some(cwd) = env.remove("pm_cwd")
+        && entry.get("cwd").is_none()
+    {
+        entry.0.push(("cwd".to_owned(), cwd));
+    }
+}
+
+/// `app-out-3.log` is `app-out.log`, whose id is put in again.
+fn without_id(path: &mut Value) {
+    let Some((stem, id)) = path.as_str().and_then(|path| path.strip_suffix(".log")?.rsplit_once('-')) else {
+        return;
+    };
+    if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) {
+        *path = format!("{stem}.log").into();
+    }
+}
+
+fn bring(session: &Session, book: &mut Book, group: &Group) -> Result<()> {
+    let mut declaration = group.declaration.clone();
+    let count = group.stopped.len();
+    declaration.set("instances", count.into());
+    let judged = match declared::judge_with(session, &declaration, BTreeMap::new()) {
+        Ok(judged) => judged,
+        Err(why) => {
+            for _ in &group.stopped {
+                say::error(format_args!(" Process {} not launched - ({})", group.script, reason(&why)));
+            }
+            book.next_id += count as u64;
+            return Ok(());
+        }
+    };
+    let is_there = |app: &crate::book::App| app.name == judged.app.name && app.script == judged.app.script;
+    if book.apps.iter().any(is_there) {
+        return Ok(());
+    }
+    let slots = (1..).zip(&group.stopped);
+    let stopped: Vec<u16> = slots.filter(|(_, is_stopped)| **is_stopped).map(|(slot, _)| slot).collect();
+    fleet::launch(&session.home, book, &judged, &stopped)?;
+    for _ in &group.stopped {
+        say::fact(format_args!("Process {} launched", group.script))?;
+    }
+    Ok(())
+}
+
+/// Why it is not brought back, in pm2's words where it has some.
+fn reason(why: &anyhow::Error) -> String {
+    let text = format!("{why:#}");
+    if text.starts_with("script not found") { "script missing".to_owned() } else { text }
+}

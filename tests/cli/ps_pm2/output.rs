@@ -1,0 +1,83 @@
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::home::Home;
+
+#[test]
+fn logs_shows_what_was_written_last_and_follows_what_comes() {
+    let home = Home::new();
+    home.done(&["start", "tick.js", "--name", "api"]);
+    home.log("api-out-0.log", |text| text.lines().count() > 3);
+    let past = home.done(&["logs", "api", "--lines", "2", "--nostream"]);
+    let lines: Vec<&str> = past.lines().collect();
+    assert_eq!(lines[0], "########### Starting streaming logs for [api] process");
+    assert!(
+        lines.len() == 3 && lines[1].starts_with("[api-0 (out) ") && lines[1].ends_with("] tick"),
+        "{past}"
+    );
+    let json = home.done(&["logs", "--json", "--lines", "1", "--nostream"]);
+    let line: Value = serde_json::from_str(json.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(
+        (&line["message"], &line["type"], &line["app_name"]),
+        (&"tick".into(), &"out".into(), &"api".into())
+    );
+    let mut follow = Command::new(env!("CARGO_BIN_EXE_ps-pm2"));
+    follow.args(["logs", "--raw"]).env("HOME", home.path()).env_remove("PM2_HOME").stdout(Stdio::piped());
+    let mut follow = follow.spawn().expect("it runs");
+    let mut lines = BufReader::new(follow.stdout.take().expect("a pipe")).lines();
+    assert_eq!(lines.next().expect("a line").expect("text"), "tick");
+    home.done(&["start", "say.sh"]);
+    assert!(
+        lines.any(|line| line.is_ok_and(|line| line == "pm_id=1")),
+        "an app that comes later is followed too"
+    );
+    follow.kill().expect("it is ours");
+    follow.wait().expect("it is ours");
+}
+
+#[test]
+fn flush_empties_logs_and_the_apps_write_on() {
+    let home = Home::new();
+    home.done(&["start", "say.sh"]);
+    home.log("say.sh-out-0.log", |text| text.contains("pm_id=0"));
+    let (out, err) = (home.pm2("logs/say.sh-out-0.log"), home.pm2("logs/say.sh-err-0.log"));
+    let said = format!(
+        "PM2 Flushing {}\nPM2 Flushing\nPM2 {}\nPM2 {}\n",
+        home.pm2("pm2.log").display(),
+        out.display(),
+        err.display()
+    );
+    assert_eq!(home.done(&["flush"]), said);
+    assert_eq!(fs::metadata(&out).expect("a log").len(), 0);
+    home.done(&["restart", "0"]);
+    home.log("say.sh-out-0.log", |text| text.starts_with("args:"));
+}
+
+#[test]
+fn a_signal_reaches_what_runs_and_harms_nobody_else() {
+    let home = Home::new();
+    home.done(&["start", "signal.js", "-i", "2"]);
+    for id in [0, 1] {
+        home.log(&format!("signal-out-{id}.log"), |text| text.contains("up"));
+    }
+    let out = home.done(&["sendSignal", "SIGUSR2", "signal"]);
+    let said = "Processing......\nPM2 Sending signal to process name signal\n\
+                PM2 Succesfully sent signal SIGUSR2 to process name signal\n";
+    assert!(out.starts_with(said), "{out}");
+    for id in [0, 1] {
+        home.log(&format!("signal-out-{id}.log"), |text| text.contains("USR2"));
+    }
+    home.done(&["stop", "0"]);
+    let ran = home.say(&["sendSignal", "SIGUSR2", "0"]);
+    assert!(ran.status == 1 && ran.stderr.contains("signal (0) does not run"), "{ran:?}");
+    assert_eq!(home.status(1), "online");
+    for words in
+        [["sendSignal", "SIGNONE", "signal"], ["sendSignal", "9", "signal"], ["sendSignal", "SIGUSR2", "42"]]
+    {
+        assert_eq!(home.say(&words).status, 1, "{words:?}");
+    }
+    assert_eq!(home.say(&["sendSignal", "SIGUSR2", "nobody"]).status, 0);
+}

@@ -1,0 +1,32 @@
+use std::fs;
+
+use crate::home::{Home, lives};
+
+#[test]
+fn a_reload_replaces_each_process_and_counts_and_leaves_what_is_stopped() {
+    let home = Home::new();
+    home.done(&["start", "tick.js", "-i", "2"]);
+    home.done(&["stop", "1"]);
+    let zero = home.pid(0);
+    let out = home.done(&["reload", "tick"]);
+    let said = "Processing......\nPM2 Reloading process by name tick\n\
+                PM2 Process tick succesfully reloaded\nPM2 All processes reloaded\n";
+    assert!(out.starts_with(said), "{out}");
+    assert!(!lives(zero) && home.pid(0) != zero);
+    assert_eq!(
+        (home.one(0)["pm2_env"]["restart_time"].as_u64(), home.status(1).as_str()),
+        (Some(1), "stopped")
+    );
+    assert_eq!(home.done(&["gracefulReload", "nobody"]).lines().nth(2), Some("PM2 All processes reloaded"));
+}
+
+#[test]
+fn a_version_that_fails_leaves_the_old_process_and_the_status_says_so() {
+    let home = Home::new();
+    home.done(&["start", "tick.js"]);
+    let pid = home.pid(0);
+    fs::write(home.app("tick.js"), "process.exit(1)\n").expect("it is ours");
+    let ran = home.say(&["reload", "tick"]);
+    assert!(ran.status == 1 && ran.stderr.contains("tick is not reloaded, and runs on as it was"), "{ran:?}");
+    assert_eq!(home.pid(0), pid);
+}

@@ -1,0 +1,122 @@
+//! Words of today's pm2.
+
+use std::fs;
+
+use crate::home::{Home, eventually};
+
+#[test]
+fn scaling_adds_the_next_ids_and_takes_the_last_ones_away() {
+    let home = Home::new();
+    home.done(&["start", "tick.js"]);
+    home.done(&["start", "say.sh"]);
+    let first = home.pid(0);
+    home.done(&["scale", "tick", "+2"]);
+    assert_eq!(home.done(&["id", "tick"]), "[ 0, 2, 3 ]\n");
+    assert_eq!(home.pid(0), first);
+    home.done(&["scale", "tick", "2"]);
+    assert_eq!(home.done(&["id", "tick"]), "[ 0, 2 ]\n");
+    assert_eq!(home.pid(0), first);
+    for number in ["0", "-9", "many"] {
+        assert_eq!(home.say(&["scale", "tick", number]).status, 1, "{number}");
+    }
+}
+
+#[test]
+fn an_app_is_described_without_its_variables_and_counted_from_the_beginning() {
+    let home = Home::new();
+    let mut start = home.command(&["start", "tick.js", "--name", "api"]);
+    assert!(start.env("TOKEN", "hidden-value").output().expect("it runs").status.success());
+    let said = home.done(&["describe", "api"]);
+    assert!(
+        said.contains("│ script path ") && said.contains("tick.js") && !said.contains("hidden-value"),
+        "{said}"
+    );
+    assert!(home.done(&["env", "0"]).contains("TOKEN: hidden-value\n"));
+    for words in [&["list"][..], &["list", "-m"], &["prettylist"]] {
+        assert!(!home.done(words).contains("hidden-value"), "{words:?}");
+    }
+    assert_eq!(home.done(&["pid", "api"]).trim(), home.pid(0).to_string());
+    assert_eq!(home.say(&["describe", "nobody"]).status, 1);
+    home.done(&["restart", "api"]);
+    home.done(&["reset", "api"]);
+    assert_eq!(home.one(0)["pm2_env"]["restart_time"], 0);
+}
+
+#[test]
+fn an_ecosystem_file_is_read_in_each_spelling_and_run_only_where_that_is_allowed() {
+    let home = Home::new();
+    let yaml = "apps:\n  - script: ./say.sh\n    name: yaml\n    env:\n      COLOUR: red\n    env_production:\n      COLOUR: green\n";
+    fs::write(home.app("process.yml"), yaml).expect("a file");
+    home.done(&["start", "process.yml", "--env", "production"]);
+    home.log("yaml-out-0.log", |text| text.contains("COLOUR=green\n"));
+    let js = "module.exports = {apps: [{name: 'js', script: 'tick.js', exec_mode: 'fork'}, {name: 'other', script: 'say.sh'}]};\n";
+    fs::write(home.app("ecosystem.config.js"), js).expect("a file");
+    let refused = home.say(&["start", "ecosystem.config.js"]);
+    assert!(refused.status == 1 && refused.stderr.contains("--allow-js"), "{refused:?}");
+    home.done(&["start", "--allow-js", "--only", "js"]);
+    assert_eq!((home.list().len(), home.one(1)["name"].as_str()), (2, Some("js")));
+    fs::write(home.app("odd.json"), "{\"script\":\"say.sh\",\"name\":\"odd\",\"max_restart\":3}")
+        .expect("a file");
+    let odd = home.say(&["start", "odd.json"]);
+    let hint = "PM2 [WARN] max_restart is kept and has no effect, is max_restarts meant?\n";
+    assert_eq!((odd.status, &*odd.stderr), (0, hint));
+    let pid = home.pid(2);
+    home.done(&["startOrRestart", "odd.json"]);
+    assert!(home.list().len() == 3 && home.pid(2) != pid);
+}
+
+#[test]
+fn web_tells_what_there_is_and_no_variable() {
+    let home = Home::new();
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+    let mut start = home.command(&["start", "tick.js"]);
+    assert!(start.env("TOKEN", "hidden-value").output().expect("it runs").status.success());
+    let mut web = home.command(&["web"]);
+    let web = web.env("PM2_API_PORT", port.to_string()).output().expect("it runs");
+    assert!(
+        String::from_utf8_lossy(&web.stdout)
+            .starts_with(&format!("Launching web interface on port {port}\nPM2 Process launched\n"))
+    );
+    let ask = |host: &str| {
+        use std::io::{Read, Write};
+        let mut said = String::new();
+        let mut client =
+            std::net::TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string())?;
+        client
+            .write_all(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes())
+            .map_err(|error| error.to_string())?;
+        client.read_to_string(&mut said).map_err(|error| error.to_string())?;
+        Ok::<String, String>(said)
+    };
+    let said = eventually(|| ask(&format!("localhost:{port}")));
+    let body = said.split_once("\r\n\r\n").expect("a head").1;
+    let document: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!(document["processes"][0]["name"], "tick");
+    assert!(
+        document["processes"][1]["pm2_env"]["pm_exec_path"]
+            .as_str()
+            .is_some_and(|path| path.ends_with("HttpInterface.js"))
+    );
+    assert!(
+        document["monit"]["total_mem"].as_u64() > Some(0) && document["system_info"]["hostname"].is_string()
+    );
+    assert!(!said.contains("hidden-value") && !said.to_lowercase().contains("access-control"), "{said}");
+    assert!(ask("evil.example").expect("an answer").starts_with("HTTP/1.1 403 "));
+}
+
+#[test]
+fn what_watches_the_apps_says_so_and_what_is_not_offered_says_why() {
+    let home = Home::new();
+    let ran = home.say(&["monit"]);
+    assert_eq!((ran.status, &*ran.stdout), (1, "PM2 No online process to monitor\n"));
+    for verb in ["interact", "killInteract", "reloadLogs"] {
+        let ran = home.say(&[verb]);
+        assert!(ran.status == 1 && ran.stderr.starts_with(&format!("PM2 [ERROR] {verb}: ")), "{ran:?}");
+    }
+    let generated = home.done(&["generate", "shop"]);
+    assert_eq!(fs::read_to_string(home.app("shop-pm2.json")).expect("a file"), generated);
+    assert_eq!(home.say(&["generate", "shop"]).status, 1, "a file is not overwritten");
+    let ran = home.say(&["startup", "beos"]);
+    assert!(ran.status == 1 && ran.stderr.contains("beos is no platform"), "{ran:?}");
+}
