@@ -12,7 +12,7 @@ use app_json::AppJson;
 use formation::{Formation, Quantity, Slot, State, Which};
 use jiff::Timestamp;
 use procfile::Procfile;
-use ps_apps::{Bytes, Deployed, FormationOrigin, SourceRecord, StoredEntry, StoredFormation};
+use ps_apps::{Bytes, Deployed, FormationOrigin, LISTEN, SourceRecord, StoredEntry, StoredFormation};
 use ps_release::{Release, Source};
 use ps_rollout::Strategy;
 use ps_scheduler::{Cancel, Change, Intent, Plan, Progress, Requester, Scheduler, StopOrder};
@@ -79,7 +79,7 @@ fn deploy(home: &Home, app: &App, declared: &Declared, stopped: &[u16]) -> Resul
         can_scale: true,
         image: None,
         restores: None,
-        listen: declared.listen.clone(),
+        address: declared.listen.clone().map(|listen| (LISTEN.to_owned(), listen)).into_iter().collect(),
     };
     let witness = native.witness(&name).context("the scheduler says nowhere what it has committed")?;
     plan.deploy = Some(world.intend_deploy(&name, &record, &witness)?);
