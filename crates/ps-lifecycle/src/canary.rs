@@ -9,7 +9,7 @@ use ps_rollout::Canary;
 
 use crate::args::CanaryArgs;
 
-/// What a deploy is to do of it. `reached` is where the app is reached once it is done.
+/// What a deploy is to do of it. `reached` is where the app is reached then.
 ///
 /// # Errors
 /// The app has nothing to compare, or nobody counts what its clients see.
@@ -30,7 +30,7 @@ pub(crate) fn wanted(
         format!("{app} was not deployed yet, so there is nothing to compare with: leave --canary away")
     } else if args.max_error_delta.is_some() && !reached.frontend.options.http {
         format!(
-            "the address of {app} hands on connections and knows no answers: make it one of requests with --http, or leave --max-error-delta away"
+            "the address of {app} hands on connections and knows no answers: leave --max-error-delta away, or say --http"
         )
     } else {
         return Ok(Some(canary));

@@ -81,6 +81,23 @@ fn a_release_that_resets_connections_is_put_back() {
 }
 
 #[test]
+fn a_release_that_answers_500_is_put_back_where_requests_are_handed_on() {
+    let _listening = listening();
+    let (home, source, address) = reached();
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--http"]);
+    let (before, clients) = (home.pids("shop"), Clients::of(address));
+    home.write("shop/Procfile", "web: exec faultapp --listen --answer 500\n");
+    let ran = deploy(&home, &source, &["40%", "--for", "6s", "--max-error-delta", "2%"]);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    let counted = told(&ran).1;
+    assert_eq!(counted["verdict"], "worse", "{ran:?}");
+    assert_eq!(counted["canary"]["failed"], counted["canary"]["asked"]);
+    assert_eq!(counted["control"]["failed"], 0);
+    clients.end();
+    assert_eq!(home.pids("shop"), before, "the very same processes");
+}
+
+#[test]
 fn too_little_traffic_never_promotes() {
     let _listening = listening();
     let (home, source, address) = reached();
