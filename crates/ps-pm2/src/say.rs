@@ -37,10 +37,11 @@ pub(crate) fn paint(colour: &str, text: &str, is_terminal: bool) -> String {
     if is_terminal { format!("\x1b[{colour}m{text}\x1b[39m") } else { text.to_owned() }
 }
 
-/// Says what went wrong in pm2's manner, and chooses its exit status, 1. A broken pipe is left to whoever knows that it is none.
+/// Says what went wrong in pm2's manner, and chooses its exit status, 1. A broken pipe and a help text are no failures, and are left to
+/// whoever knows that.
 pub(crate) fn conclude(done: Result<Outcome>) -> Result<Outcome> {
     let Err(failed) = done else { return done };
-    if is_broken_pipe(&failed) {
+    if is_broken_pipe(&failed) || failed.is::<clap::Error>() {
         return Err(failed);
     }
     if let Some(Usage(text)) = failed.downcast_ref() {

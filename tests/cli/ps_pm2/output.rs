@@ -81,3 +81,17 @@ fn a_signal_reaches_what_runs_and_harms_nobody_else() {
     }
     assert_eq!(home.say(&["sendSignal", "SIGUSR2", "nobody"]).status, 0);
 }
+
+#[test]
+fn help_that_was_asked_for_is_an_answer_and_not_an_error() {
+    let home = Home::new();
+    for flag in ["--help", "-h"] {
+        let ran = home.say(&[flag]);
+        assert_eq!((ran.status, &*ran.stderr), (0, ""), "{ran:?}");
+        assert!(
+            ran.stdout.contains("-i, --instances") && ran.stdout.contains("start app.js -i max"),
+            "{ran:?}"
+        );
+    }
+    assert!(!home.path().join(".pm2").exists(), "a question makes nothing");
+}
