@@ -5,7 +5,7 @@ use std::{fs, thread};
 
 use serde_json::Value;
 
-use crate::asking::{Clients, ask, some_address};
+use crate::asking::{CLIENTS, Clients, ask, some_address};
 use crate::home::{Home, eventually, listening};
 use crate::program::Ran;
 
@@ -91,7 +91,10 @@ fn a_release_that_answers_500_is_put_back_where_requests_are_handed_on() {
     assert_eq!(ran.status, Some(1), "{ran:?}");
     let counted = told(&ran).1;
     assert_eq!(counted["verdict"], "worse", "{ran:?}");
-    assert_eq!(counted["canary"]["failed"], counted["canary"]["asked"]);
+    let of_canary = |what: &str| counted["canary"][what].as_u64().expect("a count");
+    // Each client may be waiting for an answer when it is judged.
+    let missing = of_canary("asked") - of_canary("failed");
+    assert!(missing <= CLIENTS, "{counted}");
     assert_eq!(counted["control"]["failed"], 0);
     clients.end();
     assert_eq!(home.pids("shop"), before, "the very same processes");

@@ -14,6 +14,9 @@ use crate::home::{Home, eventually};
 /// How long a client waits for an answer: so long that only one that never comes is a failure.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How many clients ask at a time.
+pub(crate) const CLIENTS: u64 = 3;
+
 /// An address that is free now.
 pub(crate) fn some_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -59,7 +62,7 @@ impl Clients {
                 }
             })
         };
-        let threads = (0..3).map(thread).collect();
+        let threads = (0..CLIENTS).map(thread).collect();
         Self { is_over, answered, failures, threads }
     }
 
