@@ -3,10 +3,11 @@
 use std::fs;
 use std::process::Command;
 
-const PROGRAMS: [&str; 9] = [
+const PROGRAMS: [&str; 10] = [
     "ps-balance",
     "ps-inspect-sanitize",
     "ps-lifecycle",
+    "ps-logs",
     "ps-node",
     "ps-pm2",
     "ps-report",

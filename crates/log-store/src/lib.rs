@@ -11,6 +11,7 @@ mod fifo;
 mod last_lines;
 mod limits;
 mod line;
+mod line_times;
 mod log;
 mod lost;
 mod open_segment;
@@ -22,6 +23,7 @@ mod range;
 mod reader;
 mod run_reader;
 mod series;
+mod skim;
 mod tail;
 mod target;
 mod times;
@@ -37,6 +39,7 @@ pub use pack::tidy;
 pub use range::Range;
 pub use reader::Reader;
 pub use series::{Segment, Series};
+pub use skim::Skim;
 
 /// The example of the README is a test.
 #[cfg(doctest)]

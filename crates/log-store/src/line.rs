@@ -1,5 +1,9 @@
 //! The lines that a reader returns.
 
+use std::time::SystemTime;
+
+use crate::last_lines::Place;
+
 /// A line that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -7,4 +11,10 @@ pub struct Line {
     pub run: u64,
     /// Its bytes, without the line end.
     pub bytes: Vec<u8>,
+    /// When its first byte was captured: known to the second, or better where much is written at a time. `None` if nothing says so.
+    pub at: Option<SystemTime>,
+    /// Where the next line begins.
+    pub end: Place,
+    /// How many of its bytes were returned before, as the beginning of a line ([`Reader::begun`](crate::Reader::begun)).
+    pub shown: usize,
 }

@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use crate::last_lines::Place;
+
 /// Which lines of a series are wanted; by default all of them.
 ///
 /// Times are known to the second, or better where much is written at a time. A line whose times are not known is taken to be
@@ -12,6 +14,8 @@ pub struct Range {
     pub since: Option<SystemTime>,
     /// Only what had come by then.
     pub until: Option<SystemTime>,
+    /// Only what stands before that place, such as the beginning of the present run.
+    pub before: Option<Place>,
     /// Only so many of the last lines of that.
     pub last: Option<usize>,
 }

@@ -16,6 +16,7 @@ use crate::line::Line;
 use crate::range::Range;
 use crate::run_reader::RunReader;
 use crate::series::{Segment, Series};
+use crate::skim::Skim;
 use crate::tail;
 
 /// How many runs, the newest ones, are followed.
@@ -25,11 +26,16 @@ const WATCHED: usize = 8;
 #[derive(Debug)]
 pub struct Reader {
     series: Series,
+    /// Those that existed at the last look.
+    segments: Vec<Segment>,
     runs: BTreeMap<u64, RunReader>,
     /// Runs before this one are not read any more.
     oldest: u64,
     /// Whether nothing that comes from now on is wanted.
     is_over: bool,
+    skim: Option<Skim>,
+    looked_at: Option<SystemTime>,
+    is_by_time: bool,
 }
 
 impl Reader {
@@ -40,15 +46,131 @@ impl Reader {
         let runs = segments.chunk_by(|one, next| one.run == next.run);
         let within = |run: &[Segment]| Ok((run[0].run, Extent::within(&series, run, &range, now)?));
         let mut extents: BTreeMap<u64, Extent> = runs.map(within).collect::<io::Result<_>>()?;
+        if let Some(place) = range.before {
+            end_at(&mut extents, place);
+        }
         if let Some(lines) = range.last
             && let Some(place) = tail::begin(&series, &segments, &extents, lines)?
         {
             begin_at(&series, &segments, &mut extents, place);
         }
-        let is_over = range.until.is_some_and(|until| until <= now);
+        let is_over = range.before.is_some() || range.until.is_some_and(|until| until <= now);
         let oldest = extents.keys().next().copied().unwrap_or(0);
-        let runs = extents.into_iter().map(|(run, extent)| (run, RunReader::new(extent))).collect();
-        Ok(Self { series, runs, oldest, is_over })
+        Ok(Self::of(series, extents, oldest, is_over))
+    }
+
+    /// Opens a series at the places up to which an earlier reader has read it ([`Reader::places`]). Runs that came later are read
+    /// from their beginning.
+    pub fn open_at(series: Series, places: &BTreeMap<u64, Place>) -> Self {
+        let extents = places.iter().map(|(run, place)| (*run, Extent { begin: *place, end: None })).collect();
+        let oldest = places.keys().next().copied().unwrap_or(0);
+        Self::of(series, extents, oldest, false)
+    }
+
+    fn of(series: Series, extents: BTreeMap<u64, Extent>, oldest: u64, is_over: bool) -> Self {
+        let runs = extents.into_iter().map(|(run, extent)| (run, RunReader::new(&series, extent))).collect();
+        Self {
+            series,
+            segments: Vec::new(),
+            runs,
+            oldest,
+            is_over,
+            skim: None,
+            looked_at: None,
+            is_by_time: false,
+        }
+    }
+
+    /// Has lines skipped that are certainly not wanted.
+    #[must_use]
+    pub fn skimming(mut self, skim: Option<Skim>) -> Self {
+        self.skim = skim;
+        self
+    }
+
+    /// Has the earliest line of all runs come first, and not one run after the other.
+    #[must_use]
+    pub fn by_time(mut self, is_by_time: bool) -> Self {
+        self.is_by_time = is_by_time;
+        self
+    }
+
+    /// Looks what there is to read now: what [`Reader::next`] returns until the next look.
+    pub fn look(&mut self) -> io::Result<()> {
+        let now = SystemTime::now();
+        self.segments = self.series.segments()?;
+        let is_new = |segment: &&Segment| segment.run >= self.oldest && !self.is_over;
+        for segment in self.segments.iter().filter(is_new) {
+            let begin = || RunReader::new(&self.series, Extent::from(*segment)).begun_after(self.looked_at);
+            self.runs.entry(segment.run).or_insert_with(begin);
+        }
+        let past = self.runs.len().saturating_sub(WATCHED);
+        let past: Vec<u64> = self.runs.keys().take(past).copied().collect();
+        for number in past {
+            let run = self.runs.get_mut(&number).expect("it is one of the keys");
+            if run.is_read() {
+                self.runs.remove(&number);
+                self.oldest = number + 1;
+            }
+        }
+        for run in self.runs.values_mut() {
+            run.look(now);
+        }
+        self.looked_at = Some(now);
+        Ok(())
+    }
+
+    /// The next complete line of the first run that has one, or, if it is read by time, of all runs; with `whole`, incomplete last lines as well. `None`: there is none, until
+    /// the next look. A line whose time nobody knows comes as soon as it can.
+    pub fn next(&mut self, whole: bool) -> io::Result<Option<Line>> {
+        Ok(match self.earliest(whole)? {
+            Some((_, number)) => self.runs.get_mut(&number).and_then(RunReader::take),
+            None => None,
+        })
+    }
+
+    /// When the line came that [`Reader::next`] returns next. `None`: it returns none.
+    pub fn next_time(&mut self, whole: bool) -> io::Result<Option<SystemTime>> {
+        Ok(self.earliest(whole)?.map(|(time, _)| time))
+    }
+
+    /// The time and the run of the next line.
+    fn earliest(&mut self, whole: bool) -> io::Result<Option<(SystemTime, u64)>> {
+        let mut earliest: Option<(SystemTime, u64)> = None;
+        let count = self.runs.len();
+        for (index, (number, run)) in self.runs.iter_mut().enumerate() {
+            // Runs begin in the order of their numbers.
+            let is_before =
+                |(time, _)| !self.is_by_time || time == SystemTime::UNIX_EPOCH || run.begins_after(time);
+            if earliest.is_some_and(is_before) {
+                break;
+            }
+            let later = count - 1 - index;
+            run.head(&self.segments, self.skim.as_ref())?;
+            if whole || later >= WATCHED || (later > 0 && run.is_quiet()) {
+                run.end_line();
+            }
+            if later >= WATCHED {
+                run.close();
+            }
+            let time = run.head(&self.segments, None)?.map(|line| line.at.unwrap_or(SystemTime::UNIX_EPOCH));
+            if let Some(time) = time
+                && earliest.is_none_or(|(known, _)| time < known)
+            {
+                earliest = Some((time, *number));
+            }
+        }
+        Ok(earliest)
+    }
+
+    /// The beginnings of lines whose ends are awaited, each once: for whoever shows what a process asks before it waits.
+    pub fn begun(&mut self) -> Vec<Line> {
+        self.runs.values_mut().filter_map(RunReader::begun).collect()
+    }
+
+    /// Up to where each run was read: where the first line begins that was not returned.
+    pub fn places(&self) -> BTreeMap<u64, Place> {
+        self.runs.iter().map(|(number, run)| (*number, run.place())).collect()
     }
 
     /// Returns new complete lines; with `whole`, incomplete last lines as well.
@@ -57,28 +179,22 @@ impl Reader {
         whole: bool,
         sink: &mut dyn FnMut(Line) -> ControlFlow<()>,
     ) -> io::Result<ControlFlow<()>> {
-        let segments = self.series.segments()?;
-        let is_new = |segment: &&Segment| segment.run >= self.oldest && !self.is_over;
-        for segment in segments.iter().filter(is_new) {
-            self.runs.entry(segment.run).or_insert_with(|| RunReader::new(Extent::from(*segment)));
-        }
-        let numbers: Vec<u64> = self.runs.keys().copied().collect();
-        for (later, number) in (0..numbers.len()).rev().zip(numbers) {
-            let run = self.runs.get_mut(&number).expect("it is one of the keys");
-            if run.hand_out(&self.series, &segments, sink)?.is_break() {
+        self.look()?;
+        while let Some(line) = self.next(whole)? {
+            if sink(line).is_break() {
                 return Ok(ControlFlow::Break(()));
-            }
-            let is_over = later >= WATCHED;
-            let is_due = whole || is_over || (later > 0 && run.is_quiet());
-            if is_due && run.hand_out_rest(sink).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-            if is_over {
-                self.runs.remove(&number);
-                self.oldest = number + 1;
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Reads nothing from that place on.
+fn end_at(extents: &mut BTreeMap<u64, Extent>, place: Place) {
+    extents.retain(|run, _| *run <= place.segment.run);
+    if let Some(extent) = extents.get_mut(&place.segment.run) {
+        let is_earlier = |end: &Place| (end.segment, end.offset) < (place.segment, place.offset);
+        extent.end = extent.end.filter(is_earlier).or(Some(place));
     }
 }
 

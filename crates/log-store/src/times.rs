@@ -20,7 +20,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::check::check;
 
-const RECORD: usize = 32;
+pub(crate) const RECORD: usize = 32;
 /// The most bytes that are read of a file: a segment of 10 MiB can have 1.3 MiB of records.
 const MAX_BYTES: u64 = 64 << 20;
 /// Chunks with a shorter pause between them count as one, in microseconds.
@@ -93,17 +93,19 @@ impl Index {
     /// Reads the records; empty if there are none.
     pub(crate) fn read(path: &Path) -> Self {
         let bytes = durable::state(path, MAX_BYTES).unwrap_or_default();
-        let mut records: Vec<Parsed> = Vec::new();
-        for parsed in bytes.chunks_exact(RECORD).filter_map(Parsed::of) {
-            // The segment was truncated, and these offsets were written again.
-            records.truncate(records.partition_point(|earlier| earlier.offset < parsed.offset));
-            records.push(parsed);
-        }
-        Self::of(&records, micros(SystemTime::now()).saturating_sub(since_start()))
+        let mut index = Self::default();
+        index.add(&bytes);
+        index
+    }
+
+    /// Adds the records of these bytes, which follow those that are known.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        let records: Vec<Parsed> = bytes.chunks_exact(RECORD).filter_map(Parsed::of).collect();
+        self.add_records(&records, micros(SystemTime::now()).saturating_sub(since_start()));
     }
 
     /// `started` is when this machine was booted, by the present clock. For an earlier boot, its last record gives that.
-    fn of(records: &[Parsed], started: u64) -> Self {
+    fn add_records(&mut self, records: &[Parsed], started: u64) {
         let mut starts: Vec<(u32, u64)> = vec![(boot(), started)];
         for record in records.iter().rev() {
             if !starts.iter().any(|(boot, _)| *boot == record.boot) {
@@ -111,7 +113,18 @@ impl Index {
             }
         }
         let start = |boot| starts.iter().find(|start| start.0 == boot).map_or(0, |start| start.1);
-        Self(records.iter().map(|it| (it.offset, start(it.boot).saturating_add(it.since_start))).collect())
+        for record in records {
+            // The segment was truncated, and these offsets were written again.
+            self.0.truncate(self.0.partition_point(|(offset, _)| *offset < record.offset));
+            self.0.push((record.offset, start(record.boot).saturating_add(record.since_start)));
+        }
+    }
+
+    /// When the byte at this offset was written, or a second later at most; `None` if no record says so.
+    pub(crate) fn time_of(&self, offset: u64) -> Option<SystemTime> {
+        let earlier = self.0.partition_point(|(begin, _)| *begin <= offset);
+        let (_, came) = self.0.get(earlier.checked_sub(1)?)?;
+        Some(UNIX_EPOCH + Duration::from_micros(*came))
     }
 
     /// The offset after which bytes may have been written at that time or later; `None` if that is true of the whole
@@ -203,6 +216,9 @@ mod tests {
         assert_eq!(index.first_after(at(hour + hour / 2)), Some(100));
         assert_eq!(index.first_after(at(hour / 2)), Some(200));
         assert_eq!(index.first_after(SystemTime::now()), None);
+        let time = index.time_of(150).expect("a record is before it");
+        assert!(time > at(hour + 1_000_000) && time < at(hour - 1_000_000), "{time:?}");
+        assert_eq!(index.time_of(0), index.time_of(99));
         let mut times = Times::new(path.clone());
         times.note(300);
         times.note(301);
@@ -219,7 +235,8 @@ mod tests {
     fn a_clock_that_was_set_back_puts_no_byte_before_another_one() {
         let of = |offset, real, since_start, boot| Parsed { offset, real, since_start, boot };
         let records = [of(0, 5_000, 10, 1), of(5, 100, 20, 1), of(9, 9_000, 5, 2), of(12, 1, 8, boot())];
-        let index = Index::of(&records, 20_000);
+        let mut index = Index::default();
+        index.add_records(&records, 20_000);
         assert_eq!(index.0, [(0, 90), (5, 100), (9, 9_000), (12, 20_008)]);
     }
 }

@@ -97,6 +97,18 @@ fn the_old_run_and_the_new_one_are_followed_side_by_side() {
 }
 
 #[test]
+fn read_by_time_the_line_that_was_begun_first_comes_first() {
+    let log = Log::new();
+    log.write(16, 0, "before\n");
+    log.write(17, 0, "thr");
+    let mut reader = log.follow(None).by_time(true);
+    assert_eq!(news(&mut reader, false), ["16:before"]);
+    log.write(17, 0, "ee\n");
+    log.write(16, 0, "late\n");
+    assert_eq!(news(&mut reader, false), ["17:three", "16:late"]);
+}
+
+#[test]
 fn nothing_but_what_comes_is_followed_from_the_end() {
     let log = Log::new();
     for run in [1, 2] {

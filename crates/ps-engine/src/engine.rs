@@ -307,6 +307,20 @@ impl Engine {
         flow::while_they_come(self.log(id, wanted.options()), SHORT, |frame| frame.as_ref().len(), late)
     }
 
+    /// As [`Engine::output`], each piece with the time at which the engine received it. `after`: only what came later.
+    pub fn dated_output(
+        &self,
+        id: &str,
+        wanted: &OutputRange,
+        after: Option<Moment>,
+    ) -> impl Stream<Item = Result<(Option<Moment>, LogOutput), Fault>> + use<> {
+        let socket = self.socket.clone();
+        let late = move || Fault::late(&socket, READ, SHORT);
+        let options = after_second(wanted.options().timestamps(true), after.as_ref());
+        let frames = flow::while_they_come(self.log(id, options), SHORT, |frame| frame.as_ref().len(), late);
+        later_than(frames, after)
+    }
+
     /// The output of a container until it ends, including what it has yet to write, each piece with the time at which
     /// the engine received it. `after`: only what came later.
     pub fn follow(
@@ -315,15 +329,8 @@ impl Engine {
         wanted: &OutputRange,
         after: Option<Moment>,
     ) -> impl Stream<Item = Result<(Option<Moment>, LogOutput), Fault>> + use<> {
-        let options = wanted.options().follow(true).timestamps(true);
-        // The engine takes whole seconds.
-        let options = match &after {
-            Some(after) => options.since(after.second()),
-            None => options,
-        };
-        self.log(id, options).map_ok(moment::dated).try_filter(move |(moment, _)| {
-            std::future::ready(moment.is_none() || after.is_none() || *moment > after)
-        })
+        let options = after_second(wanted.options().follow(true).timestamps(true), after.as_ref());
+        later_than(self.log(id, options), after)
     }
 
     fn log(
@@ -352,4 +359,22 @@ impl Engine {
         let lines: Vec<String> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
         lines[lines.len().saturating_sub(count)..].to_vec()
     }
+}
+
+/// Asks for what came since the second of `after`: the engine takes whole seconds.
+fn after_second(options: LogsOptionsBuilder, after: Option<&Moment>) -> LogsOptionsBuilder {
+    match after {
+        Some(after) => options.since(after.second()),
+        None => options,
+    }
+}
+
+/// The frames with their times, without those that came at `after` or earlier.
+fn later_than(
+    frames: impl Stream<Item = Result<LogOutput, Fault>>,
+    after: Option<Moment>,
+) -> impl Stream<Item = Result<(Option<Moment>, LogOutput), Fault>> {
+    frames.map_ok(moment::dated).try_filter(move |(moment, _)| {
+        std::future::ready(moment.is_none() || after.is_none() || *moment > after)
+    })
 }

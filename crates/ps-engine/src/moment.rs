@@ -1,6 +1,8 @@
 //! The time at which the engine received a piece of output. The engine writes it before each piece, in a form whose
 //! text order is the order of time.
 
+use std::time::SystemTime;
+
 use bollard::container::LogOutput;
 use jiff::Timestamp;
 
@@ -15,6 +17,22 @@ impl Moment {
     /// The time by this machine's clock.
     pub fn now() -> Self {
         Self(format!("{:.9}", Timestamp::now()))
+    }
+
+    /// One that was written down; `None` if it is none.
+    pub fn parse(word: &str) -> Option<Self> {
+        let is_one = word.len() == LENGTH && word.parse::<Timestamp>().is_ok();
+        is_one.then(|| Self(word.to_owned()))
+    }
+
+    /// As it is written down.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// When that is.
+    pub fn time(&self) -> Option<SystemTime> {
+        self.0.parse::<Timestamp>().ok().map(SystemTime::from)
     }
 
     /// The second of this time, since 1970; 0 if the engine's client cannot send it.

@@ -20,8 +20,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use formation::{SignalName, Which};
 use ps_apps::SnapshotName;
 use ps_cli::Format;
+use ps_output::Moment;
 
-use crate::moment::Moment;
 use crate::source_args::SourceArgs;
 pub(crate) use address::AddressArgs;
 pub(crate) use all::{AllArgs, InvalidParallel};

@@ -24,7 +24,6 @@ mod journal;
 mod leave;
 mod logs;
 mod mend;
-mod moment;
 mod plan;
 mod processes;
 mod provision;

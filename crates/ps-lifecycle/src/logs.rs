@@ -8,7 +8,7 @@ use anyhow::Result;
 use formation::{AppName, Which};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
-use ps_rows::LogRow;
+use ps_output::{Choice, Look, Manner, Show};
 use ps_scheduler::{LogLine, LogRequest, Scheduler};
 
 use crate::args::LogsArgs;
@@ -22,16 +22,16 @@ pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
     let app = session.world.app(&args.app)?;
     let which = args.which.clone().unwrap_or(Which::All);
     stop::refuse_unknown(session, &app, &which)?;
-    let scheduler = ps_schedulers::of(&session.world, &app.name)?;
     let request = request(&app.name, which, args)?;
-    let is_terminal = io::stdout().is_terminal();
-    write_out(scheduler.as_ref(), &request, |out, line| {
-        if args.json {
-            ps_rows::json_line(out, &LogRow::of(app.name.as_str(), line))
-        } else {
-            print(out, line, is_terminal)
-        }
-    })?;
+    let look = Look { has_prefix: true, is_for_terminal: io::stdout().is_terminal(), ..Look::default() };
+    let manner = if args.json { Manner::Json } else { Manner::text(look) };
+    let (mut out, mut noted) = (io::BufWriter::new(io::stdout().lock()), |_: &_, _: &_| Ok(()));
+    let mut show = Show::new(&mut out, manner, Choice::default(), &mut noted);
+    ps_output::gather(&session.world, vec![request], &mut show);
+    if let Some((_, error)) = show.failed.pop() {
+        return Err(error.into());
+    }
+    show.failure.map_or(Ok(()), Err)?;
     if args.follow && args.until.is_none() {
         say::warning(&format!("{} was destroyed: nothing follows any more", app.name));
     }
@@ -60,7 +60,7 @@ pub(crate) fn write_out(
 ) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut failure = None;
-    scheduler.logs(request, &mut |line| {
+    scheduler.logs(request, &mut |line: &LogLine| {
         let printed = print(&mut out, line);
         match printed.and_then(|()| if request.follow { out.flush() } else { Ok(()) }) {
             Ok(()) => ControlFlow::Continue(()),
@@ -72,21 +72,4 @@ pub(crate) fn write_out(
     })?;
     failure.map_or(Ok(()), Err)?;
     Ok(out.flush()?)
-}
-
-fn print(out: &mut dyn Write, line: &LogLine, is_terminal: bool) -> io::Result<()> {
-    write!(out, "{} | ", line.slot)?;
-    if is_terminal {
-        // Control characters are replaced, so that a log cannot control the reader's terminal.
-        for c in String::from_utf8_lossy(&line.bytes).chars() {
-            if c.is_control() && c != '\t' {
-                write!(out, "{}", c.escape_default())?;
-            } else {
-                write!(out, "{c}")?;
-            }
-        }
-    } else {
-        out.write_all(&line.bytes)?;
-    }
-    out.write_all(b"\n")
 }

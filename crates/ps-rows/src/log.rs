@@ -1,5 +1,6 @@
 //! The row of `logs`.
 
+use jiff::Timestamp;
 use ps_scheduler::LogLine;
 use serde::Serialize;
 
@@ -14,6 +15,8 @@ pub struct LogRow<'a> {
     pub index: u16,
     /// The number of the run that began the log, or null.
     pub run: Option<u64>,
+    /// When it was captured (RFC 3339, UTC), or null.
+    pub at: Option<Timestamp>,
     /// `stdout` or `stderr`.
     pub stream: &'static str,
     /// The line, without its line end; bytes that are not UTF-8 are replaced by U+FFFD.
@@ -28,6 +31,7 @@ impl<'a> LogRow<'a> {
             process_type: line.slot.process_type.as_str(),
             index: line.slot.index,
             run: line.run,
+            at: line.at.and_then(|at| Timestamp::try_from(at).ok()),
             stream: line.stream.as_str(),
             line: String::from_utf8_lossy(&line.bytes).into_owned(),
         }

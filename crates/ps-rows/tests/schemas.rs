@@ -131,9 +131,12 @@ fn a_row_of_logs_is_what_its_schema_says_for_both_streams_and_any_bytes() {
     let schema = parsed(include_str!("../../../docs/schemas/ps-lifecycle-logs.json"));
     for stream in [Stream::Stdout, Stream::Stderr] {
         let slot = "worker.1".parse().expect("a legal slot");
-        let line = LogLine { slot, run: Some(17), stream, bytes: b"a\xff\x1b[31m".to_vec() };
+        let bytes = b"a\xff\x1b[31m".to_vec();
+        let at = Some(std::time::UNIX_EPOCH + std::time::Duration::from_millis(1_500));
+        let line = LogLine { slot, run: Some(17), stream, at, bytes, shown: 0, is_begun: false };
         let row = held_to(&schema, &LogRow::of("shop", &line));
         assert_eq!(keys(&row), keys(&schema["properties"]));
+        assert_eq!(row["at"], "1970-01-01T00:00:01.5Z");
         assert_eq!(row["line"], "a\u{fffd}\u{1b}[31m");
     }
 }

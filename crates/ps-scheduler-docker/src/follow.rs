@@ -15,6 +15,7 @@ use ps_engine::{Fault, LogOutput, Moment, OutputRange};
 use ps_scheduler::{Error, LogRequest};
 
 use crate::app::{self, App};
+use crate::bookmark;
 use crate::lines::{Lines, Sink, Writer};
 use crate::logs;
 
@@ -44,6 +45,8 @@ struct Follower<'a> {
     started_again: BTreeSet<String>,
     /// Up to when a container was read that was ever read.
     read_up_to: BTreeMap<String, Moment>,
+    /// Up to when everything that a container wrote was handed out.
+    handed_out: BTreeMap<String, Moment>,
 }
 
 impl App<'_> {
@@ -66,7 +69,9 @@ impl App<'_> {
             open: BTreeSet::new(),
             started_again: BTreeSet::new(),
             read_up_to: BTreeMap::new(),
+            handed_out: request.after.as_ref().map(bookmark::read).unwrap_or_default(),
         };
+        follower.read_up_to.clone_from(&follower.handed_out);
         follower.sources.push(Box::pin(started.map(News::Started)));
         let records = app::records(self.world, self.name)?;
         for writer in self.all_writers(&records, &request.which, is_scheduled).await? {
@@ -106,13 +111,27 @@ impl Follower<'_> {
         self.sources.push(Box::pin(news));
     }
 
+    /// A container was read up to that moment.
+    fn note(&mut self, writer: &Writer, moment: Moment) {
+        if !self.lines.waits_for(writer) {
+            self.handed_out.insert(writer.id.clone(), moment.clone());
+        }
+        if let Some(known) = self.read_up_to.get_mut(&writer.id) {
+            *known = moment.max(known.clone());
+        }
+    }
+
     async fn take(&mut self, news: News, sink: &mut Sink<'_>) -> Result<ControlFlow<()>, Error> {
         match news {
             News::Wrote(writer, Ok((moment, frame))) => {
-                if let (Some(moment), Some(known)) = (moment, self.read_up_to.get_mut(&writer.id)) {
-                    *known = moment.max(known.clone());
+                let handed = self.lines.take(&writer, moment.as_ref(), &frame, sink);
+                if let Some(moment) = moment {
+                    self.note(&writer, moment);
                 }
-                Ok(self.lines.take(&writer, &frame, sink))
+                if handed.is_break() {
+                    return Ok(handed);
+                }
+                Ok(sink.caught_up(&bookmark::written(&self.handed_out)))
             }
             // It was removed before it could be read.
             News::Wrote(_, Err(fault)) if fault.is_gone() => Ok(ControlFlow::Continue(())),

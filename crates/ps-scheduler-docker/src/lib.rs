@@ -7,6 +7,7 @@ mod app;
 mod asking;
 mod beside;
 mod blueprint;
+mod bookmark;
 mod build;
 mod build_account;
 mod build_failure;
@@ -38,6 +39,7 @@ mod left_over;
 mod lines;
 mod logs;
 mod look;
+mod merged;
 mod network;
 mod on_failure;
 mod one_off;
@@ -72,13 +74,12 @@ mod watch_notes;
 mod watch_rounds;
 mod watch_schedule;
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use formation::{AppName, Slot, Which};
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Drift, Ended, Entry, Error, Leftover, LogLine, LogRequest, OneOff, Plan,
+    AppStatus, DeployOutcome, Drift, Ended, Entry, Error, Leftover, LogRequest, LogSink, OneOff, Plan,
     Release, Requester, Scheduler, StopOrder, Stopped, Task,
 };
 
@@ -165,11 +166,7 @@ impl Scheduler for DockerLocal {
         inspect::inspect(self, app)
     }
 
-    fn logs(
-        &self,
-        request: &LogRequest,
-        sink: &mut dyn FnMut(&LogLine) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
+    fn logs(&self, request: &LogRequest, sink: &mut dyn LogSink) -> Result<(), Error> {
         logs::logs(self, request, sink)
     }
 

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::time::SystemTime;
 
 use formation::{Slot, Stream};
-use ps_engine::LogOutput;
-use ps_scheduler::LogLine;
+use ps_engine::{LogOutput, Moment};
+use ps_scheduler::{LogLine, LogSink};
 
 /// A line longer than this is handed out in pieces.
 const MAX_LINE_BYTES: usize = 1 << 20;
 
 /// Whoever gets the lines; it breaks to get no more.
-pub(crate) type Sink<'a> = dyn FnMut(&LogLine) -> ControlFlow<()> + 'a;
+pub(crate) type Sink<'a> = dyn LogSink + 'a;
 
 /// A container that writes: its slot, and the number of its run if anybody understands it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,45 +25,62 @@ pub(crate) struct Writer {
 
 /// Lines under way: a frame may hold a part of one, or several. Each is of a container and, where that is true, of its stderr.
 #[derive(Default)]
-pub(crate) struct Lines(BTreeMap<(Writer, bool), Vec<u8>>);
+pub(crate) struct Lines(BTreeMap<(Writer, bool), Begun>);
+
+/// A line that is not whole yet, and when it began.
+#[derive(Default)]
+struct Begun {
+    at: Option<SystemTime>,
+    bytes: Vec<u8>,
+}
 
 impl Lines {
-    /// Hands out what a frame brings to an end.
+    /// Hands out what a frame, which came at that moment, brings to an end.
     pub(crate) fn take(
         &mut self,
         writer: &Writer,
+        moment: Option<&Moment>,
         frame: &LogOutput,
         sink: &mut Sink<'_>,
     ) -> ControlFlow<()> {
         let is_stderr = matches!(frame, LogOutput::StdErr { .. });
         let begun = self.0.entry((writer.clone(), is_stderr)).or_default();
         for piece in frame.as_ref().split_inclusive(|byte| *byte == b'\n') {
-            begun.extend_from_slice(piece);
+            if begun.bytes.is_empty() {
+                begun.at = moment.and_then(Moment::time);
+            }
+            begun.bytes.extend_from_slice(piece);
             if piece.ends_with(b"\n") {
-                begun.pop();
-            } else if begun.len() < MAX_LINE_BYTES {
+                begun.bytes.pop();
+            } else if begun.bytes.len() < MAX_LINE_BYTES {
                 continue;
             }
-            sink(&line(writer, is_stderr, std::mem::take(begun)))?;
+            sink.line(&line(writer, is_stderr, std::mem::take(begun)))?;
         }
         ControlFlow::Continue(())
+    }
+
+    /// Whether a line of this container waits for its end.
+    pub(crate) fn waits_for(&self, writer: &Writer) -> bool {
+        let of = |is_stderr| self.0.get(&(writer.clone(), is_stderr));
+        [false, true].into_iter().filter_map(of).any(|begun| !begun.bytes.is_empty())
     }
 
     /// Hands out what a container that writes no more has begun.
     pub(crate) fn finish(&mut self, writer: &Writer, sink: &mut Sink<'_>) -> ControlFlow<()> {
         for is_stderr in [false, true] {
             let begun = self.0.remove(&(writer.clone(), is_stderr)).unwrap_or_default();
-            if !begun.is_empty() {
-                sink(&line(writer, is_stderr, begun))?;
+            if !begun.bytes.is_empty() {
+                sink.line(&line(writer, is_stderr, begun))?;
             }
         }
         ControlFlow::Continue(())
     }
 }
 
-fn line(writer: &Writer, is_stderr: bool, bytes: Vec<u8>) -> LogLine {
+fn line(writer: &Writer, is_stderr: bool, Begun { at, bytes }: Begun) -> LogLine {
     let stream = if is_stderr { Stream::Stderr } else { Stream::Stdout };
-    LogLine { slot: writer.slot.clone(), run: writer.run, stream, bytes }
+    LogLine { slot: writer.slot.clone(), run: writer.run, stream, at, bytes, shown: 0, is_begun: false }
 }
 
 #[cfg(test)]
@@ -79,7 +97,7 @@ mod tests {
         };
         let mut lines = Lines::default();
         for frame in frames {
-            assert!(lines.take(&writer, &frame, &mut sink).is_continue());
+            assert!(lines.take(&writer, None, &frame, &mut sink).is_continue());
         }
         assert!(lines.finish(&writer, &mut sink).is_continue());
         seen

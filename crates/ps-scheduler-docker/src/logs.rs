@@ -1,24 +1,27 @@
 //! `logs`: splits the output of containers into streams and lines.
 
-use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::SystemTime;
 
-use formation::{Slot, Which};
-use futures_util::StreamExt;
+use formation::{Slot, Stream, Which};
 use ps_apps::InstanceFiles;
-use ps_engine::{Container, Fault, OutputRange};
-use ps_scheduler::{Error, LogLine, LogRequest};
+use ps_engine::{Container, Fault};
+use ps_scheduler::{Error, LogLine, LogRequest, LogSink, ReadUpTo, Scheduler};
 
 use crate::app::{self, App};
 use crate::docker_local::DockerLocal;
 use crate::label;
-use crate::lines::{Lines, Sink, Writer};
+use crate::lines::{Sink, Writer};
 use crate::schedule_file::Schedules;
 
 /// Passes lines of the containers to `sink` until there are no more, or `sink` stops. Without `follow` it goes through one
 /// container after the other; with it, lines come in the order in which they are written.
 pub(crate) fn logs(docker: &DockerLocal, request: &LogRequest, sink: &mut Sink<'_>) -> Result<(), Error> {
+    if request.is_previous {
+        let what = "show what earlier runs wrote, because the engine removes the log of a container with it";
+        return Err(Error::Unsupported { scheduler: Scheduler::name(docker).to_owned(), what });
+    }
+    let sink = &mut OfStream { stream: request.stream, sink };
     let records = app::records(docker.world(), &request.app)?;
     let scheduled = Schedules::read(docker.world(), &request.app).rows(false);
     let is_scheduled = scheduled.iter().any(|row| request.which.includes(&row.slot));
@@ -30,13 +33,26 @@ pub(crate) fn logs(docker: &DockerLocal, request: &LogRequest, sink: &mut Sink<'
         if request.follows(SystemTime::now()) {
             return app.follow(request, is_scheduled, sink).await;
         }
-        for writer in app.all_writers(&records, &request.which, is_scheduled).await? {
-            if app.hand_out_range(&writer, request, sink).await?.is_break() {
-                break;
-            }
-        }
-        Ok(())
+        let writers = app.all_writers(&records, &request.which, is_scheduled).await?;
+        app.hand_out_all(writers, request, sink).await
     })
+}
+
+/// Hands on the lines of one stream, or of both.
+struct OfStream<'a, 'b> {
+    stream: Option<Stream>,
+    sink: &'a mut Sink<'b>,
+}
+
+impl LogSink for OfStream<'_, '_> {
+    fn line(&mut self, line: &LogLine) -> ControlFlow<()> {
+        let is_wanted = self.stream.is_none_or(|stream| stream == line.stream);
+        if is_wanted { self.sink.line(line) } else { ControlFlow::Continue(()) }
+    }
+
+    fn caught_up(&mut self, read: &ReadUpTo) -> ControlFlow<()> {
+        self.sink.caught_up(read)
+    }
 }
 
 impl App<'_> {
@@ -82,46 +98,6 @@ impl App<'_> {
             .iter()
             .filter_map(|run| Some(Writer { slot: label::slot(run)?, run: None, id: run.id.clone() }));
         Ok(writers.filter(|writer| which.includes(&writer.slot)).collect())
-    }
-
-    /// The engine counts the last lines from the end of everything. Where that is not the end of the range, they are counted here.
-    async fn hand_out_range(
-        &self,
-        writer: &Writer,
-        request: &LogRequest,
-        sink: &mut Sink<'_>,
-    ) -> Result<ControlFlow<()>, Error> {
-        let LogRequest { since, until, tail, .. } = *request;
-        let Some(last) = tail.filter(|_| until.is_some()) else {
-            return self.hand_out(writer, &OutputRange { since, until, tail }, sink).await;
-        };
-        let mut kept: VecDeque<LogLine> = VecDeque::new();
-        let mut keep = |line: &LogLine| {
-            kept.push_back(line.clone());
-            if kept.len() > last {
-                kept.pop_front();
-            }
-            ControlFlow::Continue(())
-        };
-        let _ = self.hand_out(writer, &OutputRange { since, until, tail: None }, &mut keep).await?;
-        Ok(kept.iter().try_for_each(sink))
-    }
-
-    async fn hand_out(
-        &self,
-        writer: &Writer,
-        range: &OutputRange,
-        sink: &mut Sink<'_>,
-    ) -> Result<ControlFlow<()>, Error> {
-        let mut frames = Box::pin(self.engine.output(&writer.id, range));
-        let mut lines = Lines::default();
-        let unread = |fault| self.unread(&writer.slot, fault);
-        while let Some(frame) = frames.next().await {
-            if lines.take(writer, &frame.map_err(unread)?, sink).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(lines.finish(writer, sink))
     }
 
     /// Why a log was not read to its end.

@@ -212,7 +212,7 @@ pub(crate) async fn pass_on(
             Stream::Stderr => LogOutput::StdErr { message },
         };
         // The sink takes everything.
-        let _ = lines.take(&writer, &frame, &mut sink);
+        let _ = lines.take(&writer, None, &frame, &mut sink);
     }
     let _ = lines.finish(&writer, &mut sink);
 }

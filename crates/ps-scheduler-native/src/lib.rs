@@ -25,7 +25,6 @@ mod vacate;
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,7 +32,7 @@ use formation::{AppName, Slot, Which};
 use ps_apps::World;
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Drift, Ended, Entry, Error, Instance, Leftover, LogLine, LogRequest, OneOff,
+    AppStatus, DeployOutcome, Drift, Ended, Entry, Error, Instance, Leftover, LogRequest, LogSink, OneOff,
     OsProcess, Plan, Release, Requester, Scheduler, SignalOrder, Signalled, StopOrder, Stopped, Task,
 };
 use ps_service::{Service, earlier, root};
@@ -299,11 +298,7 @@ impl Scheduler for Native {
         inspect::inspect(&self.service(app))
     }
 
-    fn logs(
-        &self,
-        request: &LogRequest,
-        sink: &mut dyn FnMut(&LogLine) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
+    fn logs(&self, request: &LogRequest, sink: &mut dyn LogSink) -> Result<(), Error> {
         logs::logs(&self.service(&request.app), request, sink)
     }
 

@@ -8,7 +8,6 @@ mod others;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
@@ -17,9 +16,8 @@ use ps_rollout::{Event, Strategy};
 
 use self::app::App;
 use crate::failure::conclude;
-use crate::scheduler::{
-    DeployOutcome, LogLine, LogRequest, Progress, Requester, Scheduler, StopOrder, Stopped,
-};
+use crate::output::{LogRequest, LogSink};
+use crate::scheduler::{DeployOutcome, Progress, Requester, Scheduler, StopOrder, Stopped};
 use crate::{AppStatus, Error, Instance, Plan, Source};
 
 /// The name of an image that does not exist.
@@ -162,7 +160,7 @@ impl Scheduler for Fake {
         Ok(app.instances().iter().map(name).collect())
     }
 
-    fn logs(&self, _: &LogRequest, _: &mut dyn FnMut(&LogLine) -> ControlFlow<()>) -> Result<(), Error> {
+    fn logs(&self, _: &LogRequest, _: &mut dyn LogSink) -> Result<(), Error> {
         Ok(())
     }
 

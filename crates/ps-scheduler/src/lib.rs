@@ -14,6 +14,7 @@ mod forecast;
 mod instance;
 mod one_off;
 mod os_process;
+mod output;
 mod plan;
 mod rollout;
 mod rules;
@@ -30,11 +31,10 @@ pub use forecast::{Foreseen, ForeseenRules, ForeseenTask, Outlook, foresee};
 pub use instance::{AppStatus, Instance, Limits, Over, Running};
 pub use one_off::{Command, Ended, Entry, OneOff, SHELL, Signals, Streams};
 pub use os_process::OsProcess;
+pub use output::{LogLine, LogRequest, LogSink, ReadUpTo};
 pub use plan::{Change, Intent, Plan, Step};
 pub use ps_release::{Checks, Gate, Process, Release, Source};
-pub use scheduler::{
-    Cancel, DeployOutcome, Leftover, LogLine, LogRequest, Progress, Requester, Scheduler, StopOrder, Stopped,
-};
+pub use scheduler::{Cancel, DeployOutcome, Leftover, Progress, Requester, Scheduler, StopOrder, Stopped};
 pub use signal::{SignalOrder, Signalled};
 pub use task::{Effect, LAST_LINES, Task};
 

@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use balance::Receipt;
-use formation::{AppName, Exit, Slot, State, Stream, Which};
+use formation::{AppName, Exit, Slot, State, Which};
 use ps_rollout::{Fate, Finding, Strategy};
 
+use crate::output::{LogRequest, LogSink};
 use crate::{AppStatus, Drift, Ended, Entry, Error, OneOff, Plan, Release, SignalOrder, Signalled, Task};
 
 /// Keeps the instances of apps running.
@@ -151,11 +151,7 @@ pub trait Scheduler {
     fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error>;
 
     /// Passes lines of output to `sink` until there are no more, or `sink` breaks. While following there are no more once the app is gone.
-    fn logs(
-        &self,
-        request: &LogRequest,
-        sink: &mut dyn FnMut(&LogLine) -> ControlFlow<()>,
-    ) -> Result<(), Error>;
+    fn logs(&self, request: &LogRequest, sink: &mut dyn LogSink) -> Result<(), Error>;
 
     /// Removes what earlier deploys left behind, of one app or of all; returns what was removed.
     fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error>;
@@ -293,47 +289,4 @@ pub struct Stopped {
     pub ended: Vec<(Slot, Option<Exit>)>,
     /// The instances that did not end, and why.
     pub remaining: Vec<(Slot, String)>,
-}
-
-/// An order for output.
-#[derive(Clone, Debug)]
-pub struct LogRequest {
-    /// The app.
-    pub app: AppName,
-    /// Which of its instances.
-    pub which: Which,
-    /// Only lines that were written at that time or later, as far as times are known.
-    pub since: Option<SystemTime>,
-    /// Only lines that had been written by then, as far as times are known.
-    pub until: Option<SystemTime>,
-    /// How many of the last lines of that range, of each instance; `None`: all.
-    pub tail: Option<usize>,
-    /// Whether to go on with new lines as they come.
-    pub follow: bool,
-}
-
-impl LogRequest {
-    /// The last lines of these instances, or all that is kept, and no more.
-    pub fn last(app: AppName, which: Which, tail: Option<usize>) -> Self {
-        Self { app, which, since: None, until: None, tail, follow: false }
-    }
-
-    /// Whether new lines are handed out from `now` on: nobody waits for what comes after the end of the range.
-    pub fn follows(&self, now: SystemTime) -> bool {
-        self.follow && self.until.is_none_or(|until| until > now)
-    }
-}
-
-/// One line of output, without its line end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
-    /// The slot that wrote it.
-    pub slot: Slot,
-    /// The run of that slot that began the log in which it stands. A run that follows another one whose process ended by itself
-    /// goes on in its log. `None`: nobody knows.
-    pub run: Option<u64>,
-    /// The stream.
-    pub stream: Stream,
-    /// The bytes, as written.
-    pub bytes: Vec<u8>,
 }

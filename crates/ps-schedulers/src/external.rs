@@ -2,7 +2,6 @@
 //! `scheduler-app-status` with `<n> <true|false|mixed>`, whichever scheduler it is. That is all that they have in common, so
 //! nothing else is asked of them here, and nothing is started or stopped through them.
 
-use std::ops::ControlFlow;
 use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use formation::{AppName, Slot, State};
 use ps_apps::World;
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Error, Instance, LogLine, LogRequest, Plan, Requester, Running, Scheduler,
+    AppStatus, DeployOutcome, Error, Instance, LogRequest, LogSink, Plan, Requester, Running, Scheduler,
     StopOrder, Stopped,
 };
 use ps_triggers::Triggers;
@@ -170,7 +169,7 @@ impl Scheduler for External {
         self.cannot("describe instances: use dokku ps:inspect")
     }
 
-    fn logs(&self, _: &LogRequest, _: &mut dyn FnMut(&LogLine) -> ControlFlow<()>) -> Result<(), Error> {
+    fn logs(&self, _: &LogRequest, _: &mut dyn LogSink) -> Result<(), Error> {
         self.cannot("read logs: use dokku logs")
     }
 

@@ -16,6 +16,7 @@ fn main() -> Result<()> {
         ps_balance::command(),
         ps_inspect_sanitize::command(),
         ps_lifecycle::command(),
+        ps_logs::command(),
         ps_node::command(),
         ps_pm2::command(),
         ps_report::command(),

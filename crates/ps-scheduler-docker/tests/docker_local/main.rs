@@ -313,8 +313,10 @@ fn an_app_that_was_never_deployed_is_told_so() {
     assert!(matches!(place.docker.inspect(&shop()), Err(Error::NotDeployed { .. })));
     place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
     let request = LogRequest::last(shop(), "x.7".parse().expect("a slot"), None);
-    let error =
-        place.docker.logs(&request, &mut |_| ControlFlow::Continue(())).expect_err("no such instance");
+    let error = place
+        .docker
+        .logs(&request, &mut |_: &ps_scheduler::LogLine| ControlFlow::Continue(()))
+        .expect_err("no such instance");
     assert!(error.to_string().contains("x.7") && error.to_string().contains("web.1"), "{error}");
 }
 

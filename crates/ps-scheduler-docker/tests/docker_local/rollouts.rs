@@ -2,7 +2,6 @@
 //! is waiting.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use formation::{AppName, RestartPolicy};
@@ -10,7 +9,7 @@ use ps_engine::{Container, Engine};
 use ps_rollout::Strategy;
 use ps_scheduler::conformance::{self, Another, Harness, Subject, rollouts, stops};
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Error, LogLine, LogRequest, Plan, Requester, Scheduler, Source, StopOrder,
+    AppStatus, DeployOutcome, Error, LogRequest, LogSink, Plan, Requester, Scheduler, Source, StopOrder,
     Stopped,
 };
 use ps_scheduler_docker::DockerLocal;
@@ -66,11 +65,7 @@ impl Scheduler for Patient {
         self.0.docker.inspect(app)
     }
 
-    fn logs(
-        &self,
-        request: &LogRequest,
-        sink: &mut dyn FnMut(&LogLine) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
+    fn logs(&self, request: &LogRequest, sink: &mut dyn LogSink) -> Result<(), Error> {
         self.0.docker.logs(request, sink)
     }
 

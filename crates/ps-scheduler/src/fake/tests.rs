@@ -133,7 +133,7 @@ impl Scheduler for Careless {
         self.fake.inspect(app)
     }
 
-    fn logs(&self, _: &LogRequest, _: &mut dyn FnMut(&LogLine) -> ControlFlow<()>) -> Result<(), Error> {
+    fn logs(&self, _: &LogRequest, _: &mut dyn LogSink) -> Result<(), Error> {
         Ok(())
     }
 

@@ -1,0 +1,64 @@
+//! When the lines of one segment came, while it may still be written to: the file with its times is read on from where it was
+//! read to, and only when somebody asks for the time of a line.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use crate::times::{Index, RECORD};
+
+/// The times of one segment, as far as they were read.
+#[derive(Debug)]
+pub(crate) struct LineTimes {
+    path: PathBuf,
+    index: Index,
+    /// How many bytes of the file were read.
+    read: u64,
+    /// Up to which offset of the segment the index is known to be complete.
+    known_to: u64,
+}
+
+impl LineTimes {
+    /// Those of the segment whose times are in this file.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, index: Index::default(), read: 0, known_to: 0 }
+    }
+
+    /// When the byte at `offset` came. `end` is up to where the segment has been read: what was written up to there had its record by
+    /// then, so the file is read again only for what lies behind it.
+    pub(crate) fn time_of(&mut self, offset: u64, end: u64) -> Option<SystemTime> {
+        if offset >= self.known_to {
+            self.read_on();
+            self.known_to = end;
+        }
+        self.index.time_of(offset)
+    }
+
+    /// The segment was truncated, and with it the times.
+    pub(crate) fn forget(&mut self) {
+        (self.index, self.read, self.known_to) = (Index::default(), 0, 0);
+    }
+
+    /// Reads what was added. A file that cannot be read has no times.
+    fn read_on(&mut self) {
+        let Ok(file) = durable::open(&self.path) else { return };
+        let length = file.metadata().map_or(0, |file| file.len());
+        if length < self.read {
+            (self.index, self.read) = (Index::default(), 0);
+        }
+        let added = records(&file, self.read, length);
+        self.read += added.len() as u64;
+        self.index.add(&added);
+    }
+}
+
+/// The whole records between two offsets.
+fn records(file: &File, from: u64, to: u64) -> Vec<u8> {
+    let whole = (to - from) / RECORD as u64 * RECORD as u64;
+    let mut bytes = vec![0; usize::try_from(whole).unwrap_or(0)];
+    if file.read_exact_at(&mut bytes, from).is_err() {
+        bytes.clear();
+    }
+    bytes
+}

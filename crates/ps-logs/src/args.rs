@@ -1,0 +1,120 @@
+//! The arguments of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use formation::Stream;
+use ps_output::{Moment, Pattern};
+
+/// Reads, searches and follows what the instances of apps wrote.
+///
+/// Without an app, those of all apps are read. A last word that is no app is a type or an instance. The lines of several instances come
+/// in the order in which they were captured: their times are known to the second, or better where much is written at a time.
+#[derive(Debug, Parser)]
+#[command(name = "ps-logs", version, override_usage = "ps-logs [<app>…] [<type>[.<n>]] [OPTIONS]", after_help = AFTER_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(crate) struct Args {
+    /// Apps; the last word may be a type or an instance of theirs: web, web.1
+    #[arg(value_name = "APP|TYPE[.N]")]
+    pub(crate) words: Vec<String>,
+    /// Keep running, and print what is written from now on
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// The last N lines of each stream that are wanted [default: 100; all, where a range or a pattern says what is wanted]
+    #[arg(short = 'n', long = "num", value_name = "N")]
+    pub(crate) lines: Option<usize>,
+    /// Only what was written since this time: 5m, 2h or 1d ago, 14:03, or 2026-11-26T14:00:00Z
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) since: Option<Moment>,
+    /// Only what was written until this time
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) until: Option<Moment>,
+    /// Only lines that this regular expression is found in; can be repeated: one of them is enough
+    #[arg(short, long, value_name = "RE")]
+    pub(crate) grep: Vec<Pattern>,
+    /// No lines that this regular expression is found in; can be repeated
+    #[arg(long, value_name = "RE")]
+    pub(crate) exclude: Vec<Pattern>,
+    /// On a terminal: highlight what this regular expression finds; can be repeated. What --grep finds is highlighted, too
+    #[arg(long, value_name = "RE")]
+    pub(crate) highlight: Vec<Pattern>,
+    /// Only one of the streams
+    #[arg(long, value_enum)]
+    pub(crate) stream: Option<Which>,
+    /// Only what an instance wrote before its present run, as after a crash
+    #[arg(long, conflicts_with_all = ["follow", "save_cursor", "after_cursor"])]
+    pub(crate) previous: bool,
+    /// Only what was written since a deploy, until the next one: the number of a release (ps-lifecycle releases), or current
+    #[arg(long, value_name = "N|current", conflicts_with_all = ["since", "until", "after_cursor"])]
+    pub(crate) deploy: Option<Deploy>,
+    /// Times in UTC, and not in the zone of this machine
+    #[arg(long)]
+    pub(crate) utc: bool,
+    /// Only the lines, without time and instance before them
+    #[arg(long, conflicts_with = "utc")]
+    pub(crate) no_prefix: bool,
+    /// One JSON object a line
+    #[arg(long, conflicts_with_all = ["raw", "no_prefix", "utc"])]
+    pub(crate) json: bool,
+    /// The bytes as they were written: no prefix, no colour, and control characters reach the terminal
+    #[arg(long, conflicts_with_all = ["no_prefix", "utc"])]
+    pub(crate) raw: bool,
+    /// Write into this file up to where everything was printed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_cursor: Option<PathBuf>,
+    /// Only what comes after that; everything, if there is no such file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) after_cursor: Option<PathBuf>,
+}
+
+const AFTER_HELP: &str = "\
+Exit status: 0 done; 1 an app could not be read; 2 wrong usage; 20 no such app.
+
+Examples:
+  ps-logs shop web -f
+  ps-logs --since 14:03 --until 14:05 --grep 'timeout|refused'
+  ps-logs shop web.1 --previous -n 50
+  ps-logs shop --deploy current --stream err --json | jq -r .line
+  ps-logs shop --after-cursor shop.cursor --save-cursor shop.cursor";
+
+/// One of the two streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Which {
+    /// Standard output
+    #[value(alias = "stdout")]
+    Out,
+    /// Standard error
+    #[value(alias = "stderr")]
+    Err,
+}
+
+impl From<Which> for Stream {
+    fn from(which: Which) -> Self {
+        match which {
+            Which::Out => Self::Stdout,
+            Which::Err => Self::Stderr,
+        }
+    }
+}
+
+/// Which deploy is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deploy {
+    /// The last one.
+    Current,
+    /// That of the release of this number.
+    Release(u64),
+}
+
+impl std::str::FromStr for Deploy {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "current" => Ok(Self::Current),
+            number => number.parse().map(Self::Release).map_err(|_| {
+                "the number of a release is wanted, as ps-lifecycle releases has them, or current".to_owned()
+            }),
+        }
+    }
+}

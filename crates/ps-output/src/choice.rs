@@ -1,0 +1,40 @@
+//! Which lines are wanted, by what stands in them.
+
+use log_store::Skim;
+use ps_scheduler::LogLine;
+
+use crate::pattern::Pattern;
+
+/// Which lines are wanted, by what stands in them.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    with: Vec<Pattern>,
+    without: Vec<Pattern>,
+}
+
+impl Choice {
+    /// Those that have one of the patterns in `with`, if there is any, and none of those in `without`.
+    pub fn of(with: Vec<Pattern>, without: Vec<Pattern>) -> Self {
+        Self { with, without }
+    }
+
+    /// Whether all lines are wanted.
+    pub fn is_all(&self) -> bool {
+        self.with.is_empty() && self.without.is_empty()
+    }
+
+    /// Whether the line is wanted.
+    pub fn is_wanted(&self, line: &LogLine) -> bool {
+        let is_in = |pattern: &Pattern| pattern.is_in(&line.bytes);
+        (self.with.is_empty() || self.with.iter().any(is_in)) && !self.without.iter().any(is_in)
+    }
+
+    /// Which lines a reader can leave out at once, without taking them apart; `None`: that cannot be said.
+    pub fn skim(&self) -> Option<Skim> {
+        if self.with.is_empty() || !self.with.iter().all(Pattern::is_for_blocks) {
+            return None;
+        }
+        let patterns = self.with.clone();
+        Some(Skim::new(move |lines| patterns.iter().filter_map(|pattern| pattern.first_in(lines)).min()))
+    }
+}

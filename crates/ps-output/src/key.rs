@@ -1,0 +1,22 @@
+//! Whose line it is: what the prefix of a line says, and what its colour stands for.
+
+use formation::{AppName, Slot, Stream};
+use ps_scheduler::LogLine;
+
+/// The stream of an instance of an app.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// The app.
+    pub app: AppName,
+    /// The instance.
+    pub slot: Slot,
+    /// The stream.
+    pub stream: Stream,
+}
+
+impl Key {
+    /// That of a line which an instance of this app wrote.
+    pub fn of(app: &AppName, line: &LogLine) -> Self {
+        Self { app: app.clone(), slot: line.slot.clone(), stream: line.stream }
+    }
+}

@@ -1,0 +1,74 @@
+//! Up to where logs were read, as words: `web.1 stdout 17` → `3 1234` is byte 1234 of the segment 3 of run 17. The name of the
+//! service directory's inode stands there too, since another app of the same name counts its runs from 1 again.
+
+use std::collections::BTreeMap;
+
+use formation::{Slot, Stream};
+use log_store::{Place, Segment};
+use ps_scheduler::ReadUpTo;
+
+/// The word for the service directory.
+const SERVICE: &str = "service";
+
+/// Up to where each run of a stream was read.
+pub(super) type Places = BTreeMap<u64, Place>;
+
+/// Writes the places of these streams down.
+pub(super) fn written<'a>(
+    service: Option<(u64, u64)>,
+    streams: impl Iterator<Item = (&'a Slot, Stream, Places)>,
+) -> ReadUpTo {
+    let places = streams.flat_map(|(slot, stream, places)| {
+        places.into_iter().map(move |(run, place)| {
+            (
+                format!("{slot} {} {run}", stream.as_str()),
+                format!("{} {}", place.segment.number, place.offset),
+            )
+        })
+    });
+    let id = service.map(|(device, inode)| (SERVICE.to_owned(), format!("{device} {inode}")));
+    ReadUpTo(places.chain(id).collect())
+}
+
+/// Reads what was written of one stream. `None`: nothing of this service.
+pub(super) fn read(
+    bookmark: &ReadUpTo,
+    service: Option<(u64, u64)>,
+    slot: &Slot,
+    stream: Stream,
+) -> Option<Places> {
+    let (device, inode) = bookmark.0.get(SERVICE).and_then(|words| pair(words))?;
+    if Some((device, inode)) != service {
+        return None;
+    }
+    let before = format!("{slot} {} ", stream.as_str());
+    let places = bookmark.0.iter().filter_map(|(key, value)| {
+        let run = key.strip_prefix(&before)?.parse().ok()?;
+        let (number, offset) = pair(value)?;
+        Some((run, Place { segment: Segment { run, number: u32::try_from(number).ok()? }, offset }))
+    });
+    let places: Places = places.collect();
+    (!places.is_empty()).then_some(places)
+}
+
+fn pair(words: &str) -> Option<(u64, u64)> {
+    let (one, other) = words.split_once(' ')?;
+    Some((one.parse().ok()?, other.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again_for_the_same_service_alone() {
+        let slot: Slot = "web.1".parse().expect("a slot");
+        let place = |run, number, offset| (run, Place { segment: Segment { run, number }, offset });
+        let places: Places = [place(16, 0, 7), place(17, 3, 1234)].into();
+        let bookmark = written(Some((1, 2)), [(&slot, Stream::Stdout, places.clone())].into_iter());
+        assert_eq!(bookmark.0["web.1 stdout 17"], "3 1234");
+        assert_eq!(read(&bookmark, Some((1, 2)), &slot, Stream::Stdout), Some(places));
+        assert_eq!(read(&bookmark, Some((1, 2)), &slot, Stream::Stderr), None);
+        assert_eq!(read(&bookmark, Some((1, 3)), &slot, Stream::Stdout), None);
+    }
+}

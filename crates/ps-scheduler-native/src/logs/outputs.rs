@@ -1,0 +1,150 @@
+//! The streams of all slots that are read, one after the other or together in the order of time.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::ops::ControlFlow;
+use std::time::SystemTime;
+
+use formation::{Slot, Stream};
+use log_store::{Line, Place, Range, Reader, Series};
+use ps_scheduler::{Error, LogLine, LogRequest, LogSink, ReadUpTo};
+use ps_service::{Service, backend};
+
+use super::bookmark;
+
+const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
+
+/// The streams that are read.
+pub(super) struct Outputs<'a> {
+    service: &'a Service,
+    request: &'a LogRequest,
+    identity: Option<(u64, u64)>,
+    readers: BTreeMap<(Slot, Stream), Reader>,
+    /// Whether the directory was looked at before: a stream that appears later is new.
+    has_looked: bool,
+}
+
+impl<'a> Outputs<'a> {
+    /// Those of a service that are asked for; `identity` is that of its directory.
+    pub(super) fn of(service: &'a Service, request: &'a LogRequest, identity: Option<(u64, u64)>) -> Self {
+        Self { service, request, identity, readers: BTreeMap::new(), has_looked: false }
+    }
+
+    /// Looks what there is to read.
+    pub(super) fn look(&mut self) -> Result<(), Error> {
+        let slots = self.service.slots()?;
+        for slot in slots.into_iter().filter(|slot| self.request.which.includes(slot)) {
+            for stream in STREAMS.into_iter().filter(|it| self.request.stream.is_none_or(|one| one == *it)) {
+                let key = (slot.clone(), stream);
+                if !self.readers.contains_key(&key) {
+                    let reader = self.open(&slot, stream)?.skimming(self.request.skim.clone());
+                    let reader = reader.by_time(self.request.is_by_time);
+                    self.readers.insert(key, reader);
+                }
+            }
+        }
+        self.has_looked = true;
+        for ((slot, _), reader) in &mut self.readers {
+            reader.look().map_err(|error| unread(slot, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Hands out what there is; with `whole`, lines without an end as well.
+    pub(super) fn hand_out(&mut self, whole: bool, sink: &mut dyn LogSink) -> Result<ControlFlow<()>, Error> {
+        let handed = if self.request.is_by_time {
+            self.hand_out_by_time(whole, sink)?
+        } else {
+            self.hand_out_in_turn(whole, sink)?
+        };
+        if handed.is_break() || !self.request.has_begun || whole {
+            return Ok(handed);
+        }
+        for ((slot, stream), reader) in &mut self.readers {
+            for line in reader.begun() {
+                if sink.line(&LogLine { is_begun: true, ..handed_out(slot, *stream, line) }).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Up to where everything was read.
+    pub(super) fn read_up_to(&self) -> ReadUpTo {
+        let streams = self.readers.iter().map(|((slot, stream), reader)| (slot, *stream, reader.places()));
+        bookmark::written(self.identity, streams)
+    }
+
+    fn open(&self, slot: &Slot, stream: Stream) -> Result<Reader, Error> {
+        let series = log(self.service, slot, stream);
+        if let Some(bookmark) = self.request.after.as_ref().filter(|_| !self.has_looked)
+            && let Some(places) = bookmark::read(bookmark, self.identity, slot, stream)
+        {
+            return Ok(Reader::open_at(series, &places));
+        }
+        let mut range = Range::default();
+        if !self.has_looked {
+            let LogRequest { since, until, tail: last, .. } = *self.request;
+            range = Range { since, until, last, before: None };
+        }
+        if self.request.is_previous {
+            range.before = self.present_run(slot, stream)?;
+        }
+        Reader::open(series, range).map_err(|error| unread(slot, &error))
+    }
+
+    /// Where the output of the run begins that the slot has now; `None`: no run is known, so everything is earlier.
+    fn present_run(&self, slot: &Slot, stream: Stream) -> Result<Option<Place>, Error> {
+        let listing = self.service.listing()?;
+        let statuses = self.service.statuses(&listing);
+        let status = statuses.read(slot);
+        let status = status.map_err(|error| backend(format!("read the status of {slot}"), &error))?;
+        Ok(status.map(|status| status.log_place(stream)))
+    }
+
+    fn hand_out_in_turn(&mut self, whole: bool, sink: &mut dyn LogSink) -> Result<ControlFlow<()>, Error> {
+        for ((slot, stream), reader) in &mut self.readers {
+            while let Some(line) = reader.next(whole).map_err(|error| unread(slot, &error))? {
+                if sink.line(&handed_out(slot, *stream, line)).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// The earliest line first; of lines of the same time, that of the first slot.
+    fn hand_out_by_time(&mut self, whole: bool, sink: &mut dyn LogSink) -> Result<ControlFlow<()>, Error> {
+        let mut readers: Vec<_> = self.readers.iter_mut().collect();
+        let mut heads: BinaryHeap<Reverse<(SystemTime, usize)>> = BinaryHeap::new();
+        for (index, ((slot, _), reader)) in readers.iter_mut().enumerate() {
+            let time = reader.next_time(whole).map_err(|error| unread(slot, &error))?;
+            heads.extend(time.map(|time| Reverse((time, index))));
+        }
+        while let Some(Reverse((_, index))) = heads.pop() {
+            let ((slot, stream), reader) = &mut readers[index];
+            if let Some(line) = reader.next(whole).map_err(|error| unread(slot, &error))?
+                && sink.line(&handed_out(slot, *stream, line)).is_break()
+            {
+                return Ok(ControlFlow::Break(()));
+            }
+            let time = reader.next_time(whole).map_err(|error| unread(slot, &error))?;
+            heads.extend(time.map(|time| Reverse((time, index))));
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+fn handed_out(slot: &Slot, stream: Stream, line: Line) -> LogLine {
+    let Line { run, bytes, at, shown, .. } = line;
+    LogLine { slot: slot.clone(), run: Some(run), stream, at, bytes, shown, is_begun: false }
+}
+
+fn log(service: &Service, slot: &Slot, stream: Stream) -> Series {
+    ps_supervisor::log(&service.instance(slot), stream)
+}
+
+fn unread(slot: &Slot, error: &dyn std::fmt::Display) -> Error {
+    backend(format!("read the log of {slot}"), error)
+}

@@ -1,0 +1,105 @@
+//! What instances wrote: which lines are asked for, and how they are handed out.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::SystemTime;
+
+use formation::{AppName, Slot, Stream, Which};
+use log_store::Skim;
+
+/// An order for output.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
+pub struct LogRequest {
+    /// The app.
+    pub app: AppName,
+    /// Which of its instances.
+    pub which: Which,
+    /// Which of the streams; `None`: both.
+    pub stream: Option<Stream>,
+    /// Only lines that were written at that time or later, as far as times are known.
+    pub since: Option<SystemTime>,
+    /// Only lines that had been written by then, as far as times are known.
+    pub until: Option<SystemTime>,
+    /// Only what was written before the run that each instance has now.
+    pub is_previous: bool,
+    /// Only what comes after that.
+    pub after: Option<ReadUpTo>,
+    /// How many of the last lines of that range, of each stream of each instance; `None`: all.
+    pub tail: Option<usize>,
+    /// Which lines need not be handed out.
+    pub skim: Option<Skim>,
+    /// Whether to go on with new lines as they come.
+    pub follow: bool,
+    /// Whether the lines of all instances come in the order of their times, and not one instance after the other.
+    pub is_by_time: bool,
+    /// Whether the beginnings of lines are handed out too, while their ends are awaited.
+    pub has_begun: bool,
+}
+
+impl LogRequest {
+    /// The last lines of these instances, or all that is kept, and no more.
+    pub fn last(app: AppName, which: Which, tail: Option<usize>) -> Self {
+        Self {
+            app,
+            which,
+            stream: None,
+            since: None,
+            until: None,
+            is_previous: false,
+            after: None,
+            tail,
+            skim: None,
+            follow: false,
+            is_by_time: false,
+            has_begun: false,
+        }
+    }
+
+    /// Whether new lines are handed out from `now` on: nobody waits for what comes after the end of the range.
+    pub fn follows(&self, now: SystemTime) -> bool {
+        self.follow && !self.is_previous && self.until.is_none_or(|until| until > now)
+    }
+}
+
+/// One line of output, without its line end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// The slot that wrote it.
+    pub slot: Slot,
+    /// The run of that slot that began the log in which it stands. A run that follows another one whose process ended by itself
+    /// goes on in its log. `None`: nobody knows.
+    pub run: Option<u64>,
+    /// The stream.
+    pub stream: Stream,
+    /// When it was captured. `None`: nobody knows.
+    pub at: Option<SystemTime>,
+    /// The bytes, as written.
+    pub bytes: Vec<u8>,
+    /// How many of them were handed out before, as the beginning of a line.
+    pub shown: usize,
+    /// Whether its end is still awaited.
+    pub is_begun: bool,
+}
+
+/// Up to where the output of an app was read, in words of its scheduler.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadUpTo(pub BTreeMap<String, String>);
+
+/// Whoever gets the lines; it breaks when it wants no more. A closure is one that wants only lines.
+pub trait LogSink {
+    /// A line.
+    fn line(&mut self, line: &LogLine) -> ControlFlow<()>;
+
+    /// Everything that there was has been handed out; `read` is up to where. While following, this comes again and again.
+    fn caught_up(&mut self, read: &ReadUpTo) -> ControlFlow<()> {
+        let _ = read;
+        ControlFlow::Continue(())
+    }
+}
+
+impl<F: FnMut(&LogLine) -> ControlFlow<()>> LogSink for F {
+    fn line(&mut self, line: &LogLine) -> ControlFlow<()> {
+        self(line)
+    }
+}
