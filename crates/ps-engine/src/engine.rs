@@ -49,6 +49,8 @@ pub struct Image {
     pub environment: Vec<String>,
     /// The working directory of its processes; empty means the root directory.
     pub directory: String,
+    /// The signal that asks its main process to end, in the word of whoever made it; `None`: SIGTERM.
+    pub stop_signal: Option<String>,
 }
 
 impl Image {
@@ -191,6 +193,7 @@ impl Engine {
             command: config.cmd.unwrap_or_default(),
             environment: config.env.unwrap_or_default(),
             directory: config.working_dir.unwrap_or_default(),
+            stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()),
         })
     }
 

@@ -92,6 +92,7 @@ mod tests {
             command: Vec::new(),
             environment,
             directory: directory.to_owned(),
+            stop_signal: None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::pin::pin;
 use std::time::Duration;
 
-use formation::AppName;
+use formation::{AppName, SignalName};
 use futures_util::future::{Either, select};
 use ps_engine::{ContainerCreateBody, Engine, Fault, Image};
 use ps_scheduler::{Error, Release, Requester, Source, Task};
@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::docker_local::DockerLocal;
 use crate::task::{self, Over};
-use crate::{beside, label, network, one_off};
+use crate::{beside, inmate, label, network, one_off};
 
 /// What the container runs: it waits for a line that nobody writes.
 const WAITING: [&str; 3] = ["/bin/sh", "-c", "read -r _"];
@@ -121,9 +121,27 @@ impl App<'_> {
         let told = pin!(task::until_told(cancel, release.run_timeout(&task.process_type)));
         match select(ended, told).await {
             Either::Left((status, _)) => Ok(Over::Ended(one_off::exit(status?))),
-            Either::Right((over, _)) => Ok(over),
+            Either::Right((over, ended)) => {
+                if self.asks(id, &exec, stop_signal(body, of)).await {
+                    // What it still writes is told. Whether it has ended or not, its container goes.
+                    drop(tokio::time::timeout(release.grace(&task.process_type), ended).await);
+                }
+                Ok(over)
+            }
         }
     }
+
+    /// Asks a process in a container to end. `false`: it has ended, or we may not send it anything; then nothing is waited for.
+    async fn asks(&self, container: &str, exec: &str, signal: SignalName) -> bool {
+        let pid = self.engine.exec_pid(exec).await.ok().flatten();
+        pid.is_some_and(|pid| inmate::signal(container, pid, signal.number().into()).is_ok())
+    }
+}
+
+/// What asks the task to end: as set for it, else as the image says.
+fn stop_signal(body: &ContainerCreateBody, of: &Image) -> SignalName {
+    let word = body.stop_signal.as_ref().or(of.stop_signal.as_ref());
+    word.and_then(|word| word.parse().ok()).unwrap_or(SignalName::TERM)
 }
 
 async fn ended(engine: &Engine, exec: &str) -> Result<i64, Fault> {

@@ -1,11 +1,13 @@
 //! The tasks of a deploy in docker-local: each runs once, in a container of the new image of which nothing is left.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 
 use rustix::process::Signal;
 
 use crate::engine::{containers, dockerfile, has_engine, name};
 use crate::home::{Home, eventually, table};
+use crate::program::Running;
 use crate::registry::docker;
 
 const WEB: &str = "web: exec sleep 1000\n";
@@ -139,6 +141,33 @@ fn a_task_ends_with_its_deploy_and_one_whose_deploy_was_killed_with_the_next() {
         "nothing is written down"
     );
     home.does(&["ps-lifecycle", "destroy", &app]);
+}
+
+#[test]
+fn a_task_that_is_cut_off_is_asked_to_end_by_the_stop_signal_and_goes_after_its_grace_period() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::new(), name("asked"));
+    let polite = "trap 'echo good-bye; exit 0' USR1; echo begun; while :; do sleep 0.1; done";
+    let deaf = "trap '' USR1; echo begun; while :; do sleep 0.1; done";
+    for (command, grace) in [(polite, "60"), (deaf, "1")] {
+        let deploy = source(&home, &app, WEB, &serde_json::json!({"dokku": {"predeploy": command}}));
+        home.write("src/Dockerfile", &format!("{}STOPSIGNAL SIGUSR1\n", dockerfile(&app)));
+        home.write(&format!("lib/config/ps/{app}/stop-timeout-seconds"), grace);
+        let (log, mut told) = (home.path("told"), home.command(&words(&deploy)));
+        let file = fs::File::create(&log).expect("a file");
+        told.stdout(file.try_clone().expect("the same")).stderr(file).process_group(0);
+        let said = || fs::read_to_string(&log).expect("text");
+        let says = |word: &str| said().lines().any(|line| line.trim() == word);
+        let mut running = Running::begin(told);
+        eventually("the task has begun", || if says("begun") { Ok(()) } else { Err(said()) });
+        running.signal(Signal::TERM);
+        assert_eq!(running.ended().status, Some(1), "{}", said());
+        assert!(said().contains("interrupted"), "{}", said());
+        assert_eq!(says("good-bye"), command == polite, "{}", said());
+        assert_eq!(names(&app), Vec::<String>::new());
+    }
 }
 
 #[test]
