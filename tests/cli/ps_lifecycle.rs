@@ -57,6 +57,8 @@ mod hello;
 mod inputs;
 #[path = "ps_lifecycle/journal.rs"]
 mod journal;
+#[path = "ps_lifecycle/journals.rs"]
+mod journals;
 #[path = "ps_lifecycle/links.rs"]
 mod links;
 #[path = "ps_lifecycle/lock.rs"]

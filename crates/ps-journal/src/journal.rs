@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fmt::Display;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -118,6 +119,11 @@ impl<'a> Journal<'a> {
         let slots = slots.into_iter().map(|change| change.slots).collect();
         let (origin, what) = (origin.to_owned(), shortened(what));
         self.note(Event::Happened { origin, slots, run, what, outcome }, loss);
+    }
+
+    /// The file's number and length, which change with each event; `None`: there is no file.
+    pub fn state(&self) -> Option<(u64, u64)> {
+        path(self.world, self.app).metadata().ok().map(|file| (file.ino(), file.len()))
     }
 
     /// Reads the journal; one that was never written is empty.

@@ -273,6 +273,27 @@ pub(crate) struct LogsArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct EventsArgs {
+    /// The app [default: all]
+    pub(crate) app: Option<String>,
+    /// The last N events [default: 100; with --since or --until, all]
+    #[arg(short = 'n', long = "num", value_name = "N")]
+    pub(crate) lines: Option<usize>,
+    /// Only what happened since this time: 5m, 2h or 1d ago, 14:03, or 2026-11-26T14:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Moment>,
+    /// Only what happened until this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<Moment>,
+    /// Keep running, and print what happens from now on
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
     /// The app
     pub(crate) app: String,

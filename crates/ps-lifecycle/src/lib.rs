@@ -16,6 +16,7 @@ mod dokku;
 mod each;
 mod elsewhere;
 mod enter;
+mod events;
 mod finish;
 mod images;
 mod inspect;
@@ -121,6 +122,7 @@ fn carry_out(session: &Session, args: &Args) -> Result<Outcome> {
         Verb::Destroy(args) => destroy::run(session, args),
         Verb::Status(args) => status::run(session, args),
         Verb::Logs(args) => logs::run(session, args),
+        Verb::Events(args) => events::run(session, args),
         Verb::Inspect(args) => inspect::run(session, args),
         Verb::Processes(args) => processes::run(session, args),
         Verb::Doctor(args) => doctor::run(session, args),

@@ -47,6 +47,7 @@ impl Session {
             args.verb,
             Verb::Status(_)
                 | Verb::Logs(_)
+                | Verb::Events(_)
                 | Verb::Inspect(_)
                 | Verb::Processes(_)
                 | Verb::Releases(_)

@@ -4,7 +4,7 @@
 use clap::Subcommand;
 
 use super::{
-    AppsArgs, BootArgs, ConvergeArgs, DeployArgs, DestroyArgs, DoctorArgs, EnterArgs, FinishArgs,
+    AppsArgs, BootArgs, ConvergeArgs, DeployArgs, DestroyArgs, DoctorArgs, EnterArgs, EventsArgs, FinishArgs,
     InspectArgs, LogsArgs, MendArgs, ProcessesArgs, ReleasesArgs, RestartArgs, RestoreArgs, RetireArgs,
     RollbackArgs, RunArgs, SignalArgs, SnapshotArgs, StatusArgs, TagArgs, TagsArgs, TargetArgs, WatchArgs,
 };
@@ -121,6 +121,14 @@ pub(crate) enum Verb {
     Status(StatusArgs),
     /// Shows what the processes of an app wrote
     Logs(LogsArgs),
+    /// Shows what happened to an app, or to all: who asked for what, how it ended, and what happened by itself
+    ///
+    /// Examples:
+    ///   ps-lifecycle events shop --since 14:03
+    ///   ps-lifecycle events -f
+    ///   ps-lifecycle events --json | jq -r 'select(.outcome == "failed") | "\(.at) \(.app) \(.verb) \(.error)"'
+    #[command(verbatim_doc_comment)]
+    Events(EventsArgs),
     /// Prints raw descriptions of an app's instances as JSON; they contain secrets: pipe them into ps-inspect-sanitize
     Inspect(InspectArgs),
     /// Shows the processes of an app's instances, in containers or not, one row each

@@ -57,7 +57,12 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
             "inside Dokku, containers are Dokku's to watch: its dokku-event-listener does it",
         )),
         Verb::Processes(args) => processes::run(session, args),
-        Verb::Status(_) | Verb::Logs(_) | Verb::Signal(_) | Verb::Reset(_) | Verb::Doctor(_) => {
+        Verb::Status(_)
+        | Verb::Logs(_)
+        | Verb::Events(_)
+        | Verb::Signal(_)
+        | Verb::Reset(_)
+        | Verb::Doctor(_) => {
             return None;
         }
         Verb::Tag(args) => crate::tags::create(session, args),
