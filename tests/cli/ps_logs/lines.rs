@@ -68,9 +68,9 @@ fn lines_of_all_apps_come_in_the_order_of_their_times_each_with_its_app() {
 fn what_was_written_before_the_present_run_is_told_from_what_came_since() {
     let home = Home::new();
     // Each life ends by itself, until the directory has the file.
-    let procfile = "web: echo life $$; if [ -e stay ]; then exec sleep 600; fi; sleep 1; exit 3\n";
+    let procfile = "web: echo life $$; if [ -e stay ]; then exec sleep 600; fi; sleep 3; exit 3\n";
     let source = home.source("shop", procfile);
-    home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--quiet"]);
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--quiet"]);
     eventually("it has died twice", || {
         let printed = home.does(&["ps-logs", "shop", "--no-prefix"]);
         if printed.lines().count() >= 3 { Ok(()) } else { Err(printed) }

@@ -25,6 +25,7 @@ fn a_version_that_fails_leaves_the_old_process_and_the_status_says_so() {
     let home = Home::new();
     home.done(&["start", "tick.js"]);
     let pid = home.pid(0);
+    home.log("tick-out-0.log", |text| text.contains("tick"));
     fs::write(home.app("tick.js"), "process.exit(1)\n").expect("it is ours");
     let ran = home.say(&["reload", "tick"]);
     assert!(ran.status == 1 && ran.stderr.contains("tick is not reloaded, and runs on as it was"), "{ran:?}");
