@@ -10,7 +10,7 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -137,6 +137,10 @@ impl Drop for Other {
     }
 }
 
+/// So often haproxy is told to reload, and so long it may take: more than the second after which its old process ends.
+const RELOADS: usize = 12;
+const PATIENCE_OF_HAPROXY: Duration = Duration::from_secs(5);
+
 #[test]
 fn the_same_transfers_fail_when_haproxy_is_reloaded_and_its_old_process_may_not_stay() {
     let (server, address) = (echo(), nobody());
@@ -161,8 +165,19 @@ fn the_same_transfers_fail_when_haproxy_is_reloaded_and_its_old_process_may_not_
         20 => Ok(()),
         fewer => Err(fewer.to_string()),
     });
-    kill_process(Pid::from_child(&haproxy.0), Signal::USR2).expect("it lives");
-    // Nobody is told to stop: each of them ends because it is cut off.
+    // Nobody is told to stop: each of them ends because it is cut off. A signal that comes while haproxy still starts is lost.
+    let is_over = || running.iter().all(JoinHandle::is_finished);
+    for _ in 0..RELOADS {
+        kill_process(Pid::from_child(&haproxy.0), Signal::USR2).expect("it lives");
+        let asked = Instant::now();
+        while !is_over() && asked.elapsed() < PATIENCE_OF_HAPROXY {
+            thread::sleep(Duration::from_millis(20));
+        }
+        if is_over() {
+            break;
+        }
+    }
+    assert!(is_over(), "haproxy was told to reload and did not");
     let failed = running.into_iter().filter_map(|it| it.join().expect("no panic").err()).count();
     assert_eq!(failed, 20);
     TcpStream::connect(address).expect("the new process accepts");
