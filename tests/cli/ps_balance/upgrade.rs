@@ -162,7 +162,8 @@ fn the_same_transfers_fail_when_haproxy_is_reloaded_and_its_old_process_may_not_
     let before = server.connections.load(Ordering::SeqCst);
     let running: Vec<_> = (0..20).map(|seed| transfer(connect(address), seed, &stop)).collect();
     eventually("they run", || match server.connections.load(Ordering::SeqCst) - before {
-        20 => Ok(()),
+        // The one that looked whether it accepts may come late.
+        20.. => Ok(()),
         fewer => Err(fewer.to_string()),
     });
     // Nobody is told to stop: each of them ends because it is cut off. A signal that comes while haproxy still starts is lost.
