@@ -117,6 +117,14 @@ impl Book {
         self.apps.iter_mut().flat_map(|app| &mut app.instances).find(|instance| instance.id == id)
     }
 
+    /// Gives the apps of these instances the variables beside those that they have, from their next start on.
+    pub(crate) fn add_variables(&mut self, ids: &[u64], variables: &BTreeMap<String, String>) {
+        let is_meant = |app: &&mut App| app.instances.iter().any(|instance| ids.contains(&instance.id));
+        for app in self.apps.iter_mut().filter(is_meant) {
+            app.env.extend(variables.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+    }
+
     /// A name for an app of ours that none has, made from pm2's.
     pub(crate) fn name_for(&self, name: &str) -> Result<AppName> {
         let legal =

@@ -12,7 +12,7 @@ use crate::count;
 use crate::declaration::{Declaration, as_text};
 use crate::interpreter::{self, Interpreter};
 use crate::options;
-use crate::session::{self, Session, absolute};
+use crate::session::{self, OF_PM2, Session, absolute};
 use crate::settings::{self, KILL_TIMEOUT};
 
 /// Keys that are shown by another name, or by what pm2 makes of them.
@@ -161,9 +161,7 @@ fn environment(
     declared: &Declaration,
     mut env: BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>> {
-    for name in ["PM2_HOME", "PM2_RPC_PORT", "PM2_PUB_PORT"] {
-        env.remove(name);
-    }
+    env.retain(|name, _| !OF_PM2.contains(&name.as_str()));
     let chosen = session.args.env.as_ref().map(|name| format!("env_{name}"));
     if let Some(chosen) = chosen.as_ref().filter(|chosen| !declared.0.iter().any(|(key, _)| key == *chosen)) {
         crate::say::warning(format_args!("{chosen} is not declared"));

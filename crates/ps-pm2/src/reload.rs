@@ -27,6 +27,7 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
             say::fact(format_args!("Reloading process by name {word}"))?;
         }
         let ids = target::found(&book, &target)?;
+        session.update_variables(&mut book, &ids)?;
         reload(session, &mut book, &ids)?;
     }
     say::fact("All processes reloaded")?;

@@ -28,6 +28,7 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
             }
         }
         let ids = target::found(&book, &target)?;
+        session.update_variables(&mut book, &ids)?;
         fleet::restart(&session.home, &mut book, &ids)?;
         tell(word, &target, &book, &ids)?;
     }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use ps_cli::say::failure;
 
 use crate::args::Args;
+use crate::book::Book;
 use crate::home::Home;
 use crate::options;
 
@@ -41,6 +42,25 @@ impl Session {
     pub(crate) fn subjects(&self) -> &[String] {
         self.args.words.get(1..).unwrap_or_default()
     }
+
+    /// With `--update-env`, what the caller has set belongs to these apps as well from now on. An instance reads it when it starts.
+    pub(crate) fn update_variables(&self, book: &mut Book, ids: &[u64]) -> Result<()> {
+        if self.args.update_env {
+            book.add_variables(ids, &own_variables());
+            book.write(&self.home)?;
+        }
+        Ok(())
+    }
+}
+
+/// Which pm2 is meant: nothing for apps.
+pub(crate) const OF_PM2: [&str; 3] = ["PM2_HOME", "PM2_RPC_PORT", "PM2_PUB_PORT"];
+
+/// The caller's variables without those that say which pm2 is meant.
+pub(crate) fn own_variables() -> BTreeMap<String, String> {
+    let mut variables = variables();
+    variables.retain(|name, _| !OF_PM2.contains(&name.as_str()));
+    variables
 }
 
 /// The caller's variables. A process could have others, but JSON could not hold them.

@@ -31,3 +31,19 @@ fn a_version_that_fails_leaves_the_old_process_and_the_status_says_so() {
     assert!(ran.status == 1 && ran.stderr.contains("tick is not reloaded, and runs on as it was"), "{ran:?}");
     assert_eq!(home.pid(0), pid);
 }
+
+#[test]
+fn what_the_shell_has_set_since_comes_with_update_env_alone() {
+    let home = Home::new();
+    home.done(&["start", "say.sh"]);
+    let say = |words: &[&str], colour: &str| {
+        let ran = home.command(words).env("COLOUR", colour).output().expect("it runs");
+        assert!(ran.status.success(), "{ran:?}");
+    };
+    say(&["restart", "say.sh"], "red");
+    say(&["restart", "say.sh", "--update-env"], "blue");
+    let log = home.log("say.sh-out-0.log", |text| text.contains("COLOUR=blue"));
+    assert!(!log.contains("COLOUR=red"), "{log}");
+    say(&["reload", "say.sh", "--update-env"], "green");
+    home.log("say.sh-out-0.log", |text| text.contains("COLOUR=green"));
+}
