@@ -278,10 +278,8 @@ fn lines_until_a_moment_end_there_and_the_last_ones_are_those_of_the_range() {
     tidy(&log.series, &keeping(4096)).expect("readable");
     let of = |since: Option<usize>, until: Option<usize>, last| {
         let [since, until] = [since, until].map(|index| index.map(|index| moments[index]));
-        news(
-            &mut Reader::open(log.series.clone(), Range { since, until, last, ..Range::default() })
-                .expect("readable"),
-        )
+        let range = Range { since, until, last, ..Range::default() };
+        news(&mut Reader::open(log.series.clone(), range).expect("readable"))
     };
     let round = |number: usize| {
         let own = vec![number.to_string(); 1000];

@@ -140,7 +140,11 @@ impl World {
         Ok(other)
     }
 
-    fn refuse_reserved(&self, name: &AppName) -> Result<(), Error> {
+    /// Whether a new app may not have this name, because a part of Formation or Dokku, or a plugin, keeps its own under it.
+    ///
+    /// # Errors
+    /// [`Error::ReservedAppName`], or the directories cannot be read.
+    pub fn refuse_reserved(&self, name: &AppName) -> Result<(), Error> {
         let refuse =
             |reason: &str| Err(Error::ReservedAppName { app: name.to_string(), reason: reason.to_owned() });
         if RESERVED.contains(&name.as_str()) {

@@ -117,7 +117,7 @@ fn judge(world: &World, app: &AppName, path: &Path) -> Result<Judged, Error> {
                 return Err(Error::DeployLocked { app: app.to_string() });
             }
             Found::Free(file, name) => {
-                thread::sleep(PAUSE * 3);
+                thread::sleep(BELIEVED_AFTER);
                 if is_at(&file, path) {
                     return Ok(Judged::Free(file, name));
                 }

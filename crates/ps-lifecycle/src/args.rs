@@ -3,6 +3,7 @@
 mod address;
 mod all;
 mod canary;
+mod past;
 mod releases;
 mod require;
 mod run;
@@ -20,12 +21,12 @@ use clap::{Parser, Subcommand, ValueEnum};
 use formation::{SignalName, Which};
 use ps_apps::SnapshotName;
 use ps_cli::Format;
-use ps_output::Moment;
 
 use crate::source_args::SourceArgs;
 pub(crate) use address::AddressArgs;
 pub(crate) use all::{AllArgs, InvalidParallel};
 pub(crate) use canary::CanaryArgs;
+pub(crate) use past::{Past, PastArgs};
 pub(crate) use releases::{ReleasesArgs, RollbackArgs};
 pub(crate) use require::{RequireArgs, Requirement};
 pub(crate) use run::{EnterArgs, RunArgs};
@@ -255,42 +256,16 @@ pub(crate) struct LogsArgs {
     /// Only this type, or this instance: web, web.1
     #[arg(value_name = "TYPE[.N]")]
     pub(crate) which: Option<Which>,
-    /// The last N lines of each stream [default: 100; with --since or --until, all]
-    #[arg(short = 'n', long = "num", value_name = "N")]
-    pub(crate) lines: Option<usize>,
-    /// Only what was written since this time: 5m, 2h or 1d ago, or 2026-11-26T14:00:00Z
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<Moment>,
-    /// Only what was written until this time
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<Moment>,
-    /// Keep running, and print what is written from now on
-    #[arg(short, long)]
-    pub(crate) follow: bool,
-    /// One JSON object a line
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) past: PastArgs,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct EventsArgs {
     /// The app [default: all]
     pub(crate) app: Option<String>,
-    /// The last N events [default: 100; with --since or --until, all]
-    #[arg(short = 'n', long = "num", value_name = "N")]
-    pub(crate) lines: Option<usize>,
-    /// Only what happened since this time: 5m, 2h or 1d ago, 14:03, or 2026-11-26T14:00:00Z
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<Moment>,
-    /// Only what happened until this time
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<Moment>,
-    /// Keep running, and print what happens from now on
-    #[arg(short, long)]
-    pub(crate) follow: bool,
-    /// One JSON object a line
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) past: PastArgs,
 }
 
 #[derive(Debug, clap::Args)]

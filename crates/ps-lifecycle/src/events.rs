@@ -10,17 +10,15 @@ use formation::AppName;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ps_apps::World;
-use ps_cli::exit::{Outcome, Refusal};
+use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_journal::{Asker, Change, Entry, Event, Journal, Outcome as Ended};
 use ps_rollout::Verdict;
 use ps_rows::JournalRow;
 
-use crate::args::EventsArgs;
+use crate::args::{EventsArgs, Past};
 use crate::session::Session;
 
-/// How many events are printed where nobody says so.
-const EVENTS: usize = 100;
 /// How often a journal that is followed is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -38,7 +36,7 @@ pub(crate) fn run(session: &Session, args: &EventsArgs) -> Result<Outcome> {
     retain(&mut told, args)?;
     let mut out = BufWriter::new(io::stdout().lock());
     print(&mut out, &told, args)?;
-    while args.follow && args.until.is_none() {
+    while args.past.is_endless() {
         thread::sleep(LOOK_AGAIN);
         let told = news(world, &mut read)?;
         print(&mut out, &told, args)?;
@@ -58,16 +56,11 @@ fn news(world: &World, read: &mut [Read<'_>]) -> Result<Vec<Told>> {
 
 /// Leaves the events that are asked for.
 fn retain(told: &mut Vec<Told>, args: &EventsArgs) -> Result<()> {
-    let now = SystemTime::now();
-    let [since, until] = [args.since, args.until].map(|moment| moment.map(|moment| moment.seen_from(now)));
-    if since.is_some_and(|since| since > now) {
-        return Err(Refusal::usage("--since lies in the future"));
-    }
+    let Past { since, until, last } = args.past.seen_from(SystemTime::now())?;
     told.retain(|(_, entry)| {
         let at = SystemTime::from(entry.at);
         since.is_none_or(|since| at >= since) && until.is_none_or(|until| at <= until)
     });
-    let last = args.lines.or((since.is_none() && until.is_none()).then_some(EVENTS));
     told.drain(..told.len().saturating_sub(last.unwrap_or(usize::MAX)));
     Ok(())
 }
@@ -117,7 +110,7 @@ impl<'a> Read<'a> {
 fn print(out: &mut impl Write, told: &[Told], args: &EventsArgs) -> io::Result<()> {
     let is_terminal = io::stdout().is_terminal();
     for (app, entry) in told {
-        if args.json {
+        if args.past.json {
             ps_rows::json_line(&mut *out, &JournalRow { app: app.as_str(), entry })?;
             continue;
         }

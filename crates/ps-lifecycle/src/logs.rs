@@ -6,17 +6,14 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 use formation::{AppName, Which};
-use ps_cli::exit::{Outcome, Refusal};
+use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_output::{Choice, Look, Manner, Show};
 use ps_scheduler::{LogLine, LogRequest, Scheduler};
 
-use crate::args::LogsArgs;
+use crate::args::{LogsArgs, Past};
 use crate::session::Session;
 use crate::stop;
-
-/// How many lines are printed of each stream where nobody says so.
-const LINES: usize = 100;
 
 pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
     let app = session.world.app(&args.app)?;
@@ -24,7 +21,7 @@ pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
     stop::refuse_unknown(session, &app, &which)?;
     let request = request(&app.name, which, args)?;
     let look = Look { has_prefix: true, is_for_terminal: io::stdout().is_terminal(), ..Look::default() };
-    let manner = if args.json { Manner::Json } else { Manner::text(look) };
+    let manner = if args.past.json { Manner::Json } else { Manner::text(look) };
     let (mut out, mut noted) = (io::BufWriter::new(io::stdout().lock()), |_: &_, _: &_| Ok(()));
     let mut show = Show::new(&mut out, manner, Choice::default(), &mut noted);
     ps_output::gather(&session.world, vec![request], &mut show);
@@ -32,24 +29,15 @@ pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
         return Err(error.into());
     }
     show.failure.map_or(Ok(()), Err)?;
-    if args.follow && args.until.is_none() {
+    if args.past.is_endless() {
         say::warning(&format!("{} was destroyed: nothing follows any more", app.name));
     }
     Ok(Outcome::Done)
 }
 
-/// What is asked for. Where no range of time is, the last lines are enough for most.
 fn request(app: &AppName, which: Which, args: &LogsArgs) -> Result<LogRequest> {
-    let now = SystemTime::now();
-    let [since, until] = [args.since, args.until].map(|moment| moment.map(|moment| moment.seen_from(now)));
-    if since.is_some_and(|since| since > now) {
-        return Err(Refusal::usage("--since lies in the future"));
-    }
-    if since.zip(until).is_some_and(|(since, until)| since > until) {
-        return Err(Refusal::usage("--since lies behind --until"));
-    }
-    let tail = args.lines.or((since.is_none() && until.is_none()).then_some(LINES));
-    Ok(LogRequest { since, until, follow: args.follow, ..LogRequest::last(app.clone(), which, tail) })
+    let Past { since, until, last } = args.past.seen_from(SystemTime::now())?;
+    Ok(LogRequest { since, until, follow: args.past.follow, ..LogRequest::last(app.clone(), which, last) })
 }
 
 /// Prints a scheduler's lines on stdout. While following, each is flushed at once.

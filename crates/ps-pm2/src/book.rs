@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use durable::{Access, Directory, ReadError};
 use formation::{AppName, ProcessType, Slot};
+use ps_apps::World;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -126,7 +127,7 @@ impl Book {
     }
 
     /// A name for an app of ours that none has, made from pm2's.
-    pub(crate) fn name_for(&self, name: &str) -> Result<AppName> {
+    pub(crate) fn name_for(&self, world: &World, name: &str) -> Result<AppName> {
         let legal =
             |c: char| if c.is_ascii_alphanumeric() || c == '.' { c.to_ascii_lowercase() } else { '-' };
         let text: String = name.chars().map(legal).take(60).collect();
@@ -134,15 +135,10 @@ impl Book {
         let text = if text.is_empty() { "app" } else { text };
         let is_free = |word: &String| !self.apps.iter().any(|app| app.ours == *word);
         let numbered = (2..).map(|number| format!("{text}-{number}"));
-        // The names of our own parts are reserved; numbers behind them are not.
-        let plain =
-            AppName::for_new_app(text).is_ok().then(|| text.to_owned()).filter(|word| !is_reserved(word));
-        let word = plain
-            .into_iter()
-            .chain(numbered)
-            .find(is_free)
-            .context("there are too many apps of that name")?;
-        Ok(AppName::for_new_app(&word)?)
+        let word = std::iter::once(text.to_owned()).chain(numbered).filter(is_free);
+        // The names of our own parts are reserved; those with a number are not.
+        let mut names = word.filter_map(|word| AppName::for_new_app(&word).ok());
+        names.find(|name| world.refuse_reserved(name).is_ok()).context("there are too many apps of that name")
     }
 }
 
@@ -187,21 +183,4 @@ impl Instance {
 /// The process type of every instance.
 pub(crate) fn process_type() -> ProcessType {
     TYPE.parse().expect("it is a legal name")
-}
-
-fn is_reserved(word: &str) -> bool {
-    // `World::create_app` refuses them; it is asked before anything else of the app is there.
-    matches!(
-        word,
-        "all"
-            | "app-json"
-            | "apps"
-            | "builder"
-            | "builds"
-            | "certs"
-            | "checks"
-            | "common"
-            | "config"
-            | "cron"
-    )
 }

@@ -30,7 +30,7 @@ const WAIT: Duration = Duration::from_secs(30);
 /// Makes an app and starts it, but for the slots with these numbers, which are in the list as stopped.
 pub(crate) fn launch(home: &Home, book: &mut Book, declared: &Declared, stopped: &[u16]) -> Result<()> {
     let mut app = declared.app.clone();
-    let name = book.name_for(&app.name)?;
+    let name = book.name_for(&home.world(), &app.name)?;
     app.ours = name.to_string();
     let created_at = Timestamp::now().as_millisecond();
     let instance =

@@ -21,6 +21,8 @@ use crate::session::Session;
 const LINES: usize = 15;
 /// How much of the end of a log is read for them, in bytes.
 const PAST: u64 = 1 << 20;
+/// How much of what is new is read at once, in bytes, and how long a line is waited for.
+const PART: u64 = 1 << 20;
 const COLOURS: [&str; 6] = ["34", "32", "35", "36", "33", "31"];
 
 /// One log that is read.
@@ -126,16 +128,32 @@ fn show_new(args: &Args, log: &mut Log) -> Result<()> {
         log.at = 0;
         log.rest.clear();
     }
-    if now == log.at {
-        return Ok(());
+    while log.at < now {
+        let text = read(log, log.at, now.min(log.at + PART))?;
+        if text.is_empty() {
+            break;
+        }
+        log.at += text.len() as u64;
+        log.rest.extend(text);
+        show_whole(args, log)?;
     }
-    let text = read(log, log.at, now)?;
-    log.at += text.len() as u64;
-    log.rest.extend(text);
-    while let Some(end) = log.rest.iter().position(|byte| *byte == b'\n') {
-        let line: Vec<u8> = log.rest.drain(..=end).collect();
-        show(args, log, &line[..end])?;
+    Ok(())
+}
+
+/// Shows the lines that have ended, and one that is too long to wait for.
+fn show_whole(args: &Args, log: &mut Log) -> Result<()> {
+    let mut rest = std::mem::take(&mut log.rest);
+    let mut begin = 0;
+    while let Some(length) = rest[begin..].iter().position(|byte| *byte == b'\n') {
+        show(args, log, &rest[begin..begin + length])?;
+        begin += length + 1;
     }
+    rest.drain(..begin);
+    if rest.len() as u64 >= PART {
+        show(args, log, &rest)?;
+        rest.clear();
+    }
+    log.rest = rest;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use ps_cli::exit::Outcome;
@@ -102,11 +102,13 @@ pub(crate) fn serve(words: &[OsString]) -> Result<Outcome> {
 }
 
 fn answer(home: &Home, mut client: TcpStream, port: u16) -> Result<()> {
-    client.set_read_timeout(Some(PATIENCE))?;
+    let deadline = Instant::now() + PATIENCE;
     client.set_write_timeout(Some(PATIENCE))?;
     let mut head = Vec::new();
     let mut bytes = [0; 1024];
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        // No time left is no timeout to the socket, but an error.
+        client.set_read_timeout(Some(deadline.saturating_duration_since(Instant::now())))?;
         let read = client.read(&mut bytes)?;
         if read == 0 || head.len() > HEAD {
             return Ok(());

@@ -1,10 +1,9 @@
-use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::fs::{self, File};
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::home::Home;
+use crate::home::{Home, eventually};
 
 #[test]
 fn logs_shows_what_was_written_last_and_follows_what_comes() {
@@ -25,15 +24,20 @@ fn logs_shows_what_was_written_last_and_follows_what_comes() {
         (&"tick".into(), &"out".into(), &"api".into())
     );
     let mut follow = Command::new(env!("CARGO_BIN_EXE_ps-pm2"));
-    follow.args(["logs", "--raw"]).env("HOME", home.path()).env_remove("PM2_HOME").stdout(Stdio::piped());
+    follow.args(["logs", "--raw"]).env("HOME", home.path()).env_remove("PM2_HOME");
+    let shown = home.path().join("shown");
+    follow.stdout(File::create(&shown).expect("a file"));
     let mut follow = follow.spawn().expect("it runs");
-    let mut lines = BufReader::new(follow.stdout.take().expect("a pipe")).lines();
-    assert_eq!(lines.next().expect("a line").expect("text"), "tick");
+    let shows = |wanted: &str| {
+        eventually(|| {
+            let text = fs::read_to_string(&shown).expect("text");
+            if text.lines().any(|line| line == wanted) { Ok(()) } else { Err(text) }
+        });
+    };
+    shows("tick");
     home.done(&["start", "say.sh"]);
-    assert!(
-        lines.any(|line| line.is_ok_and(|line| line == "pm_id=1")),
-        "an app that comes later is followed too"
-    );
+    // An app that comes later is followed too.
+    shows("pm_id=1");
     follow.kill().expect("it is ours");
     follow.wait().expect("it is ours");
 }

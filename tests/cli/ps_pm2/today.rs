@@ -120,3 +120,14 @@ fn what_watches_the_apps_says_so_and_what_is_not_offered_says_why() {
     let ran = home.say(&["startup", "beos"]);
     assert!(ran.status == 1 && ran.stderr.contains("beos is no platform"), "{ran:?}");
 }
+
+#[test]
+fn an_app_may_be_called_as_a_part_of_ours_is() {
+    let home = Home::new();
+    for name in ["git", "ps", "all-2"] {
+        home.done(&["start", "tick.js", "-f", "--name", name]);
+    }
+    assert_eq!((home.status(0).as_str(), home.status(1).as_str()), ("online", "online"));
+    home.done(&["stop", "git"]);
+    assert_eq!((home.status(0).as_str(), home.status(1).as_str()), ("stopped", "online"));
+}

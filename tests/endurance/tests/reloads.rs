@@ -123,17 +123,23 @@ fn a_reload_that_forgets_to_drain_is_seen() {
     });
 }
 
+/// Kills a process so many times under load; how many times that was.
+fn killed_again_and_again(site: &Site<'_>, process: impl Fn() -> Result<u32>) -> Result<usize> {
+    let (times, mut chance) = (count(5, 100)?, Chance::begin()?);
+    for _ in 0..times {
+        chance.pause();
+        processes::kill(process()?)?;
+        site.crowd.is_answered(10)?;
+    }
+    Ok(times)
+}
+
 #[test]
 fn clients_notice_nothing_of_the_deaths_of_the_supervisor() {
     holds(|| {
         let world = World::new()?;
-        let (site, times, mut chance) =
-            (sample(&world, Reached::AtAddress)?, count(5, 100)?, Chance::begin()?);
-        for _ in 0..times {
-            chance.pause();
-            processes::kill(world.supervisor(Language::Sample.app())?)?;
-            site.crowd.is_answered(10)?;
-        }
+        let site = sample(&world, Reached::AtAddress)?;
+        let times = killed_again_and_again(&site, || world.supervisor(Language::Sample.app()))?;
         let seen = site.crowd.end()?;
         note(&format!(
             "supervisor killed {times} times: {} requests, {} failures",
@@ -148,13 +154,8 @@ fn clients_notice_nothing_of_the_deaths_of_the_supervisor() {
 fn no_connect_is_refused_where_ps_balance_dies() {
     holds(|| {
         let world = World::new()?;
-        let (site, times, mut chance) =
-            (sample(&world, Reached::AtAddress)?, count(5, 100)?, Chance::begin()?);
-        for _ in 0..times {
-            chance.pause();
-            processes::kill(site.balance()?)?;
-            site.crowd.is_answered(10)?;
-        }
+        let site = sample(&world, Reached::AtAddress)?;
+        let times = killed_again_and_again(&site, || site.balance())?;
         let seen = site.crowd.end()?;
         let refused = seen.failures.iter().filter(|why| why.contains("refused")).count();
         note(&format!(

@@ -1,0 +1,62 @@
+//! What of the past a verb shows, and whether it goes on with what comes.
+
+use std::time::SystemTime;
+
+use anyhow::Result;
+use ps_cli::exit::Refusal;
+use ps_output::Moment;
+
+/// How much is shown where nobody says so.
+const LAST: usize = 100;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PastArgs {
+    /// The last N lines of each stream, or events [default: 100; with --since or --until, all]
+    #[arg(short = 'n', long = "num", value_name = "N")]
+    lines: Option<usize>,
+    /// Only what is of this time or later: 5m, 2h or 1d ago, 14:03, or 2026-11-26T14:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<Moment>,
+    /// Only what is of this time or earlier
+    #[arg(long, value_name = "TIME")]
+    until: Option<Moment>,
+    /// Keep running, and print what comes from now on
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A part of the past, now that it is known when now is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Past {
+    pub(crate) since: Option<SystemTime>,
+    pub(crate) until: Option<SystemTime>,
+    /// So many at most, the last ones.
+    pub(crate) last: Option<usize>,
+}
+
+impl PastArgs {
+    /// What is asked for. Where no range of time is, the last ones are enough for most.
+    ///
+    /// # Errors
+    /// The range of time is none.
+    pub(crate) fn seen_from(&self, now: SystemTime) -> Result<Past> {
+        let [since, until] =
+            [self.since, self.until].map(|moment| moment.map(|moment| moment.seen_from(now)));
+        if since.is_some_and(|since| since > now) {
+            return Err(Refusal::usage("--since lies in the future"));
+        }
+        if since.zip(until).is_some_and(|(since, until)| since > until) {
+            return Err(Refusal::usage("--since lies behind --until"));
+        }
+        let last = self.lines.or((since.is_none() && until.is_none()).then_some(LAST));
+        Ok(Past { since, until, last })
+    }
+
+    /// Whether it is to go on without an end.
+    pub(crate) fn is_endless(&self) -> bool {
+        self.follow && self.until.is_none()
+    }
+}
