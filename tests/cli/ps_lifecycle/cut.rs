@@ -240,7 +240,11 @@ fn a_stop_that_nobody_waits_for_goes_on_and_the_app_stays_stopped() {
     assert!(ran.took < Duration::from_secs(15), "{ran:?}");
     assert_eq!(restore(&home), "false");
     until_it_is_gone(&home, "faultapp");
-    assert_eq!(home.states("shop"), table(&[("web.1", "stopped")]));
+    // Its supervisor sees that a moment later.
+    eventually("it is known to be stopped", || {
+        let states = home.states("shop");
+        if states == table(&[("web.1", "stopped")]) { Ok(()) } else { Err(format!("{states:?}")) }
+    });
 }
 
 #[test]
