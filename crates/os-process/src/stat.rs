@@ -15,6 +15,8 @@ const KERNEL_THREAD: u64 = 0x0020_0000;
 pub struct Stat {
     /// Whether it has ended and was not reaped by its parent yet.
     pub is_zombie: bool,
+    /// Whether a signal or a tracer has stopped it.
+    pub is_stopped: bool,
     /// Whether it is a part of the kernel.
     pub is_kernel_thread: bool,
     /// The pid of its parent.
@@ -48,7 +50,8 @@ impl Stat {
     fn parse(line: &str) -> Option<Self> {
         let (_, after_name) = line.rsplit_once(") ")?;
         let mut fields = after_name.split(' ');
-        let is_zombie = matches!(fields.next()?, "Z" | "X");
+        let state = fields.next()?;
+        let (is_zombie, is_stopped) = (matches!(state, "Z" | "X"), matches!(state, "T" | "t"));
         let mut next = || fields.next()?.parse().ok();
         let [parent, group, session] = [next()?, next()?, next()?];
         let mut number = |skipped: usize| fields.nth(skipped)?.parse::<u64>().ok();
@@ -57,6 +60,7 @@ impl Stat {
         let (start_time, resident_pages) = (number(6)?, number(1)?);
         Some(Self {
             is_zombie,
+            is_stopped,
             is_kernel_thread,
             parent,
             group,
@@ -121,6 +125,7 @@ mod tests {
     fn a_name_with_blanks_and_parentheses_moves_no_field() {
         let line = "7 (a) Z 1 (b) S 2 3 4 0 -1 4194560 10 11 12 13 140 150 16 17 20 0 1 0 2222 23 24";
         let stat = Stat {
+            is_stopped: false,
             is_zombie: false,
             is_kernel_thread: false,
             parent: 2,

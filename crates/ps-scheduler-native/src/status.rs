@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread;
 
 use formation::{Slot, State};
-use os_process::Usage;
+use os_process::{ProcessId, Usage};
 use ps_scheduler::{AppStatus, Error, Instance, Limits, Over};
 use ps_service::{Listing, Service, earlier};
 use ps_supervisor::{InForce, OpenConnections, Status, Statuses};
@@ -106,7 +106,12 @@ fn each(
     let statuses = &service.statuses(&listing);
     let Listing { slots, is_rolling, has_first_spec, .. } = listing;
     let finished = if has_first_spec { earlier::finished(service) } else { BTreeSet::new() };
-    let look = Look { service, statuses, measures_usage, stopped, typed, finished, is_rolling };
+    let belief = match measures_usage {
+        true => Belief::Measures,
+        false if statuses.are_kept_true() => Belief::Believes,
+        false => Belief::Looks,
+    };
+    let look = Look { service, statuses, belief, stopped, typed, finished, is_rolling };
     if slots.len() < MANY {
         return Ok(look.at(&slots));
     }
@@ -121,11 +126,22 @@ fn each(
     Ok(found)
 }
 
+/// How it is known whether the process of an instance lives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Belief {
+    /// The kernel is asked, and also for what it uses.
+    Measures,
+    /// The kernel is asked.
+    Looks,
+    /// Its supervisor lives, and has said so.
+    Believes,
+}
+
 /// What is needed to look at instances.
 struct Look<'a> {
     service: &'a Service,
     statuses: &'a Statuses,
-    measures_usage: bool,
+    belief: Belief,
     stopped: &'a [Slot],
     typed: Option<&'a Path>,
     finished: BTreeSet<Slot>,
@@ -151,7 +167,7 @@ impl Look<'_> {
                     runs.first().and_then(|status| status.reason.as_ref()).map(|reason| says(reason)),
                 );
                 found.instances.extend(runs.iter().map(|status| {
-                    let instance = instance(status, self.typed, self.measures_usage);
+                    let instance = instance(status, self.typed, self.belief);
                     let has_failed = |exit: formation::Exit| !exit.is_success();
                     let is_given_up = instance.state == State::Crashed
                         || (instance.state == State::Scheduled && instance.last_exit.is_some_and(has_failed));
@@ -188,10 +204,11 @@ fn runs<'a>(
     Ok(runs.into_iter().map(Cow::Owned).collect())
 }
 
-fn instance(status: &Status, typed: Option<&Path>, measures_usage: bool) -> Instance {
-    let living = status.process.as_ref().and_then(|process| Some((process, process.stat()?)));
-    let process = living.map(|(process, _)| process);
+fn instance(status: &Status, typed: Option<&Path>, belief: Belief) -> Instance {
     let is_told_alive = status.state.is_alive() || status.state == State::Stopping;
+    let is_believed = is_told_alive && belief == Belief::Believes;
+    let asked = status.process.as_ref().filter(|_| !is_believed).and_then(ProcessId::stat);
+    let process = status.process.as_ref().filter(|_| is_believed || asked.is_some());
     let is_backoff = status.state == State::Backoff;
     let state = match process {
         // A job whose end nobody saw has finished, whatever its exit status was.
@@ -205,7 +222,7 @@ fn instance(status: &Status, typed: Option<&Path>, measures_usage: bool) -> Inst
         State::Stopped if status.done || ended_unseen => Some(Over::Finished),
         _ => None,
     };
-    let usage = living.filter(|_| measures_usage).map(|(_, stat)| Usage::of(&stat));
+    let usage = asked.filter(|_| belief == Belief::Measures).map(|stat| Usage::of(&stat));
     Instance {
         run: Some(status.run),
         release: Some(status.revision),

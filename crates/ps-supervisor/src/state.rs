@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use durable::OpenDirectory;
 use formation::Slot;
+use os_process::ProcessId;
 use rustix::buffer::spare_capacity;
 use rustix::fs::FallocateFlags;
 use rustix::io::{Errno, retry_on_intr};
@@ -49,6 +50,9 @@ struct Head {
     format: u32,
     /// The socket of the supervisor that writes.
     control: Birth,
+    /// Itself, once it has looked at all that an earlier one has left. One of an earlier version does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    supervisor: Option<ProcessId>,
 }
 
 /// By what a socket is known: its inode, and the seconds and nanoseconds of its time of change.
@@ -70,8 +74,17 @@ type Known = BTreeMap<Slot, (Box<Status>, Place)>;
 #[derive(Debug)]
 pub struct Statuses {
     service: PathBuf,
+    found: Found,
+}
+
+/// What is in the file.
+#[derive(Debug, Default)]
+struct Found {
     known: Known,
+    /// 0: the file could not be read, or is out of date.
     blocks: u32,
+    /// Who writes it.
+    supervisor: Option<ProcessId>,
 }
 
 impl Statuses {
@@ -94,15 +107,22 @@ impl Statuses {
         })
     }
 
-    fn read_by(service: &Path, read: impl FnOnce() -> Option<(Known, u32)>) -> Self {
-        let (known, blocks) = read().unwrap_or_default();
-        Self { service: service.to_owned(), known, blocks }
+    fn read_by(service: &Path, read: impl FnOnce() -> Option<Found>) -> Self {
+        Self { service: service.to_owned(), found: read().unwrap_or_default() }
     }
 
     /// Whether `state` could be read and is up to date.
     #[must_use]
     pub fn are_in_one_file(&self) -> bool {
-        self.blocks > 0
+        self.found.blocks > 0
+    }
+
+    /// Whether the supervisor that wrote `state` lives and is at work. It sees each end of a process at once, so those that it says are
+    /// alive need not be looked at one by one.
+    #[must_use]
+    pub fn are_kept_true(&self) -> bool {
+        let supervisor = self.found.supervisor.as_ref().and_then(ProcessId::stat);
+        supervisor.is_some_and(|stat| !stat.is_stopped)
     }
 
     /// The status of the run that fills a slot, or filled it last; `None` if none was ever written. A slot that is not in
@@ -111,7 +131,7 @@ impl Statuses {
     /// # Errors
     /// That file cannot be read, makes no sense, or is of a later format.
     pub fn read(&self, slot: &Slot) -> Result<Option<Cow<'_, Status>>, Error> {
-        match self.known.get(slot) {
+        match self.found.known.get(slot) {
             Some((status, _)) => Ok(Some(Cow::Borrowed(status))),
             None => Ok(Status::read(&self.service.join(slot.to_string()))?.map(Cow::Owned)),
         }
@@ -137,13 +157,17 @@ pub(crate) struct State {
     free: Vec<Place>,
     /// The statuses that an earlier supervisor wrote, until the seats of their slots are opened.
     left: Known,
+    /// Whether block 0 says that what is in the file is as this supervisor has seen it.
+    is_vouched_for: bool,
 }
 
 impl State {
     /// Continues the file. `left` was read before this supervisor made its socket, because afterwards it would count as out
     /// of date.
     pub(crate) fn begin(service: &Path, left: Statuses) -> Self {
-        let mut state = Self { file: None, blocks: left.blocks, free: Vec::new(), left: left.known };
+        let Found { known, blocks, .. } = left.found;
+        let is_vouched_for = known.is_empty();
+        let mut state = Self { file: None, blocks, free: Vec::new(), left: known, is_vouched_for };
         let begun =
             open(service, state.blocks > 0).and_then(|file| state.write_head(service, &file).map(|()| file));
         match begun {
@@ -159,12 +183,27 @@ impl State {
     }
 
     fn write_head(&mut self, service: &Path, file: &File) -> io::Result<()> {
-        let head = Head { format: FORMAT, control: birth(service)? };
+        let supervisor = self.is_vouched_for.then(|| ProcessId::of(std::process::id())).flatten();
+        let head = Head { format: FORMAT, control: birth(service)?, supervisor };
         let before = read_block(file, 0).and_then(|block| newest(&block).map(|(sequence, _)| sequence));
         self.blocks = self.blocks.max(1);
         allocate(file, self.blocks)?;
         let json = serde_json::to_vec(&head).expect("numbers are plain data");
         write_cell(file, 0, before.unwrap_or(0) + 1, &json)
+    }
+
+    /// Says that this supervisor has looked at all that an earlier one left, and has written what has become of it.
+    pub(crate) fn vouch(&mut self, service: &Path) {
+        if self.is_vouched_for {
+            return;
+        }
+        self.is_vouched_for = true;
+        let written = self.file.take().map(|file| self.write_head(service, &file).map(|()| file));
+        match written {
+            Some(Ok(file)) => self.file = Some(file),
+            Some(Err(_)) => give_up(service),
+            None => (),
+        }
     }
 
     /// Takes the status that an earlier supervisor wrote for a slot.
@@ -239,31 +278,29 @@ impl State {
     }
 }
 
-/// The statuses in the blocks of the file, and the number of blocks; `None` if it is out of date or cannot be read. `control` says which
-/// socket there is.
-fn read(file: &File, control: impl Fn() -> io::Result<Birth>) -> Option<(Known, u32)> {
-    let (mut known, mut count) = (Known::new(), 0);
+/// What is in the file; `None` if it is out of date or cannot be read. `control` says which socket there is.
+fn read(file: &File, control: impl Fn() -> io::Result<Birth>) -> Option<Found> {
+    let mut found = Found::default();
     // In portions: to get the memory for all of it would take longer than to read it.
     let mut portion = Vec::with_capacity(PORTION);
     loop {
-        read_portion(file, count, &mut portion)?;
+        read_portion(file, found.blocks, &mut portion)?;
         for bytes in portion.chunks_exact(BLOCK) {
-            let block = count;
-            count += 1;
+            let block = found.blocks;
+            found.blocks += 1;
             match (block, newest(bytes)) {
-                (0, Some((_, head))) if is_up_to_date(head, &control) => (),
-                (0, _) => return None,
+                (0, head) => found.supervisor = up_to_date(head?.1, &control)?.supervisor,
                 (_, None) => (),
                 (_, Some((sequence, text))) => {
                     let status: Option<Box<Status>> = serde_json::from_slice(text).ok();
-                    known.extend(
+                    found.known.extend(
                         status.map(|status| (status.slot.clone(), (status, Place { block, sequence }))),
                     );
                 }
             }
         }
         if portion.len() < PORTION {
-            return (count > 0).then_some((known, count));
+            return (found.blocks > 0).then_some(found);
         }
     }
 }
@@ -286,10 +323,10 @@ fn read_portion(file: &File, block: u32, portion: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Whether the supervisor that wrote this head is the last one that ran here.
-fn is_up_to_date(head: &[u8], control: impl Fn() -> io::Result<Birth>) -> bool {
-    let head: Option<Head> = serde_json::from_slice(head).ok();
-    head.is_some_and(|head| head.format <= FORMAT && control().is_ok_and(|birth| birth == head.control))
+/// This head, if the supervisor that wrote it is the last one that ran here.
+fn up_to_date(head: &[u8], control: impl Fn() -> io::Result<Birth>) -> Option<Head> {
+    let head: Head = serde_json::from_slice(head).ok()?;
+    (head.format <= FORMAT && control().is_ok_and(|birth| birth == head.control)).then_some(head)
 }
 
 /// Identifies the socket in the service directory. Every supervisor makes its own.

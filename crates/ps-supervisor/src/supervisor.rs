@@ -219,6 +219,7 @@ impl Supervisor {
     /// Waits for events and handles them.
     #[inline(never)]
     fn turn(&mut self) -> Result<(), Error> {
+        self.means.state.vouch(&self.service);
         self.bring_inside();
         // A start that no event caused may have opened outputs since the last wait; they must be watched before the next
         // one.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::home::{Home, eventually, table};
 
@@ -307,4 +307,34 @@ fn what_waits_to_be_started_again_has_ended_where_nobody_is_left_to_start_it() {
     let ran = home.run(&["ps-lifecycle", "stop", "shop", "web.1"]);
     assert_eq!(ran.status, Some(0), "{ran:?}");
     assert!(!ran.stderr.contains("would not end"), "{ran:?}");
+}
+
+#[test]
+fn a_report_believes_a_supervisor_that_is_at_work_and_looks_itself_where_it_is_stopped_or_dead() {
+    let home = Home::running("shop", "web: sleep 1000000\nworker: sleep 1000000\n", &["--scale", "worker=1"]);
+    let pid =
+        |slot: &str| Pid::from_raw(i32::try_from(home.pids("shop")[slot]).expect("a pid")).expect("a pid");
+    let row = |slot: &str| home.does(&["ps-report", "shop", &format!("--status-{slot}")]);
+    let (web, worker) = (pid("web.1"), pid("worker.1"));
+    assert_eq!(row("web.1"), format!("running (PID: {})\n", web.as_raw_nonzero()));
+    let supervisor = home.supervisors()[0];
+    kill_process(supervisor, Signal::STOP).expect("it lives");
+    kill_process(web, Signal::KILL).expect("it lives");
+    eventually("the dead one is missing", || match row("web.1") {
+        missing if missing == "missing\n" => Ok(()),
+        other => Err(other),
+    });
+    assert_eq!(row("worker.1"), format!("running (PID: {})\n", worker.as_raw_nonzero()));
+    kill_process(supervisor, Signal::CONT).expect("it lives");
+    eventually("it runs again", || match row("web.1") {
+        running if running.starts_with("running (PID: ") => Ok(()),
+        other => Err(other),
+    });
+    home.without_root();
+    kill_process(supervisor, Signal::KILL).expect("it lives");
+    kill_process(worker, Signal::KILL).expect("it lives");
+    eventually("nobody vouches for it", || match row("worker.1") {
+        missing if missing == "missing\n" => Ok(()),
+        other => Err(other),
+    });
 }

@@ -155,3 +155,21 @@ fn a_sentence_that_is_too_long_is_shortened_and_a_status_that_is_too_long_stands
     assert!(state.write(path, &mut place, &of("web.1", 3)));
     assert_eq!(service.restarts("web.1"), Some(3));
 }
+
+#[test]
+fn a_supervisor_is_believed_once_it_has_looked_at_what_was_left_and_while_it_is_the_last_one() {
+    let service = Service::new();
+    let path = service.0.path();
+    let is_believed = || Statuses::of(path).are_kept_true();
+    let mut state = service.begin();
+    state.reserve(1);
+    assert!(is_believed(), "nothing was left");
+    assert!(state.write(path, &mut Place::default(), &of("web.1", 1)));
+    let mut state = service.begin();
+    assert!(!is_believed(), "what was left has not been looked at");
+    state.vouch(path);
+    assert!(is_believed());
+    assert_eq!(service.restarts("web.1"), Some(1));
+    service.listens();
+    assert!(!is_believed(), "another one has run since");
+}
