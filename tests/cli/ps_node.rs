@@ -8,5 +8,7 @@ mod ends;
 mod reloads;
 #[path = "ps_node/serves.rs"]
 mod serves;
+#[path = "ps_node/shares.rs"]
+mod shares;
 #[path = "ps_node/world.rs"]
 mod world;

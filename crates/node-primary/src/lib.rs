@@ -6,7 +6,9 @@
 
 mod channel;
 mod cluster;
+mod door;
 mod event;
+mod lent;
 mod lines;
 mod place;
 mod primary;

@@ -60,6 +60,11 @@ pub struct Target {
 }
 
 impl Place {
+    /// A port that nobody has chosen yet.
+    pub(crate) fn is_any_free(&self) -> bool {
+        matches!(self, Self::Tcp(port) | Self::Udp(port) if port.number == 0)
+    }
+
     /// The place to bind for this one, where ports are moved.
     pub(crate) fn moved(&self, ports: &BTreeMap<u16, Target>) -> Self {
         let Self::Tcp(port) = self else { return self.clone() };

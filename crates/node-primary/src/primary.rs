@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,7 +15,9 @@ use serde_json::Value;
 
 use crate::channel::{Channel, Heard};
 use crate::cluster::{Act, Cluster};
+use crate::door::Door;
 use crate::event::{Event, Oddity};
+use crate::lent::Lenders;
 use crate::place::{Place, Target};
 use crate::socket::Socket;
 use crate::wire::{self, Handle, Query, Said};
@@ -24,8 +27,9 @@ use crate::worker::{Id, Phase};
 const AT_ONCE: usize = 64;
 /// The pause before connections are taken in again once no descriptor was left for one.
 const PAUSE: Duration = Duration::from_millis(100);
-/// What epoll says of the timer.
+/// What epoll says of the timer, and of a descriptor that is none of ours: both are odd.
 const TIMER: u64 = u64::MAX;
+const OTHER: u64 = u64::MAX - 2;
 
 /// How workers get connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,16 +51,11 @@ pub struct Primary {
     next_door: u64,
     /// What is bound in place of a port that a worker asks for.
     moved: BTreeMap<u16, Target>,
+    /// Other primaries that sockets are shared with.
+    lenders: Option<Lenders>,
     /// No descriptor was left; the timer says when to try again.
     rests: bool,
     events: Vec<Event>,
-}
-
-#[derive(Debug)]
-struct Door {
-    socket: Socket,
-    number: u64,
-    is_watched: bool,
 }
 
 /// The worker does not read, and as much as may wait for it waits.
@@ -75,13 +74,34 @@ impl Primary {
         epoll::add(&epoll, &timer, epoll::EventData::new_u64(TIMER), epoll::EventFlags::IN)?;
         let cluster = Cluster::new(sharing == Sharing::Sockets);
         let (channels, doors, moved, events) = Default::default();
-        Ok(Self { epoll, timer, cluster, channels, doors, next_door: 0, moved, rests: false, events })
+        let (next_door, lenders, rests) = (0, None, false);
+        Ok(Self { epoll, timer, cluster, channels, doors, next_door, moved, lenders, rests, events })
     }
 
     /// From now on, workers that ask for TCP connections of this port get those of another address, and are told that it is the one that they
     /// have asked for.
     pub fn move_port(&mut self, port: u16, to: Target) {
         self.moved.insert(port, to);
+    }
+
+    /// From now on, sockets are shared with all primaries of this user that share in the same directory, which is made if it is not there. A
+    /// place that one of them listens on is listened on by all that ask for it, and connections go round. A free port (0) is each one's own.
+    ///
+    /// To be waited for with [`turn_within`](Self::turn_within): the kernel knows who waits there, and not who waits for the descriptor.
+    ///
+    /// # Errors
+    /// The directory cannot be made, or others may write into it.
+    pub fn share_in(&mut self, directory: &Path) -> io::Result<()> {
+        self.lenders = Some(Lenders::open(directory)?);
+        Ok(())
+    }
+
+    /// Has [`turn_within`](Self::turn_within) return as well when this descriptor can be read.
+    ///
+    /// # Errors
+    /// It cannot be waited for.
+    pub fn wait_for(&self, other: impl AsFd) -> io::Result<()> {
+        Ok(epoll::add(&self.epoll, other, epoll::EventData::new_u64(OTHER), epoll::EventFlags::IN)?)
     }
 
     /// Takes in a worker, by its number and our end of its [channel](crate::channel_ends). It gets connections once it listens and is
@@ -107,8 +127,11 @@ impl Primary {
     /// A worker gets no more connections, and is told to disconnect, which it does when those that it has have ended:
     /// [`Event::Ended`].
     pub fn leave(&mut self, id: Id) {
+        // Of those that share a socket, the kernel has woken this one alone for a connection that waits now.
+        self.take_in();
         let acts = self.cluster.leave(id);
         self.carry_out(acts);
+        self.take_in();
     }
 
     /// A worker's process has ended. What it has still said is heard; a connection that it had not taken goes to another worker.
@@ -159,9 +182,18 @@ impl Primary {
     /// # Errors
     /// The system does not say what is ready.
     pub fn turn(&mut self) -> io::Result<Vec<Event>> {
+        self.turn_within(Some(Duration::ZERO))
+    }
+
+    /// The same, once there is something to do or the time has passed.
+    ///
+    /// # Errors
+    /// The system does not say what is ready.
+    pub fn turn_within(&mut self, limit: Option<Duration>) -> io::Result<Vec<Event>> {
         let mut ready = Vec::with_capacity(64);
-        let nothing = Timespec::default();
-        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut ready), Some(&nothing)) {
+        // A longer time than the system can tell is none.
+        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut ready), limit.as_ref()) {
             Ok(_) | Err(Errno::INTR) => (),
             Err(errno) => return Err(errno.into()),
         }
@@ -284,7 +316,13 @@ impl Primary {
     }
 
     fn listen(&mut self, place: &Place, backlog: i32) -> Result<Option<SocketAddr>, Errno> {
-        let mut socket = Socket::open(&place.moved(&self.moved), backlog)?;
+        let bound = place.moved(&self.moved);
+        let (mut socket, offer) = match &self.lenders {
+            Some(lenders) if !bound.is_any_free() => {
+                lenders.socket(&bound, backlog).map(|(socket, offer)| (socket, Some(offer)))?
+            }
+            _ => (Socket::open(&bound, backlog)?, None),
+        };
         if let Place::Tcp(port) = place
             && port.number != 0
         {
@@ -292,17 +330,13 @@ impl Primary {
         }
         let name = socket.name;
         self.next_door += 1;
-        let number = self.next_door;
-        let data = epoll::EventData::new_u64(number << 1 | 1);
-        epoll::add(&self.epoll, &*socket.fd, data, epoll::EventFlags::empty())?;
-        self.doors.insert(place.clone(), Door { socket, number, is_watched: false });
+        self.doors.insert(place.clone(), Door::new(socket, offer, self.next_door << 1 | 1));
         Ok(name)
     }
 
     fn shut(&mut self, place: &Place) {
         if let Some(door) = self.doors.remove(place) {
-            let _ = epoll::delete(&self.epoll, &*door.socket.fd);
-            door.socket.close(place);
+            door.close(&self.epoll, place);
         }
     }
 
@@ -325,17 +359,9 @@ impl Primary {
                 }
             }
             let is_wanted = !self.rests && self.cluster.wants(&place);
-            self.watch_door(&place, is_wanted);
-        }
-    }
-
-    fn watch_door(&mut self, place: &Place, is_watched: bool) {
-        let Some(door) = self.doors.get_mut(place) else { return };
-        if door.is_watched != is_watched {
-            door.is_watched = is_watched;
-            let flags = if is_watched { epoll::EventFlags::IN } else { epoll::EventFlags::empty() };
-            let data = epoll::EventData::new_u64(door.number << 1 | 1);
-            let _ = epoll::modify(&self.epoll, &*door.socket.fd, data, flags);
+            if let Some(door) = self.doors.get_mut(&place) {
+                door.watch(&self.epoll, is_wanted);
+            }
         }
     }
 

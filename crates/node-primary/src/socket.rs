@@ -24,7 +24,7 @@ pub(crate) struct Socket {
     /// Its address, with the port that it got; none for a Unix socket.
     pub(crate) name: Option<SocketAddr>,
     /// The file of a Unix socket: device and number.
-    file: Option<(u64, u64)>,
+    pub(crate) file: Option<(u64, u64)>,
 }
 
 impl Socket {
@@ -87,7 +87,7 @@ impl Socket {
     }
 
     /// Removes the file of a Unix socket.
-    pub(crate) fn close(self, place: &Place) {
+    pub(crate) fn close(&self, place: &Place) {
         if let Place::Path(path) = place
             && self.is_reached(place)
         {

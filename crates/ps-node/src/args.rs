@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -55,6 +55,18 @@ pub(crate) struct Args {
     /// The program is told 'shutdown' (process.on('message')) when its process is to leave
     #[arg(long)]
     pub(crate) shutdown_message: bool,
+
+    /// One process, which shares its ports with every ps-node of this directory; its end is that of ps-node
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "instances")]
+    pub(crate) share: Option<PathBuf>,
+
+    /// With --share: READY=1 is said once the process listens, and not already when it has lived for a second
+    #[arg(long, requires = "share")]
+    pub(crate) must_listen: bool,
+
+    /// With --share: where the pid of the process is written
+    #[arg(long, value_name = "FILE", requires = "share")]
+    pub(crate) pid_file: Option<PathBuf>,
 
     /// The program; of a file that ends in .js, .mjs or .cjs, node is the program
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]

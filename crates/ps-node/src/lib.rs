@@ -1,11 +1,14 @@
 //! Runs a Node program in several processes, as Node's own module `cluster` would, without Node above them. Which process is started, told
-//! to leave or ended is decided by `crew`; who gets a connection by `node_primary`.
+//! to leave or ended is decided by `crew`; who gets a connection by `node_primary`. With `--share` there is one process (`single`), and other
+//! programs of this name listen on the same ports.
 
 mod args;
 mod crew;
 mod notify;
 mod preload;
 mod serve;
+mod signals;
+mod single;
 mod start;
 
 use anyhow::Result;
@@ -22,5 +25,8 @@ pub fn command() -> clap::Command {
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
     let args = Args::try_parse()?;
-    serve::run(&args)
+    match &args.share {
+        Some(directory) => single::run(&args, directory),
+        None => serve::run(&args),
+    }
 }

@@ -1,37 +1,67 @@
 //! The file that each process loads before its program, so that clients that keep their connections leave in time.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 /// The variable by which Node is told to load it.
 pub(crate) const VARIABLE: &str = "NODE_OPTIONS";
 
-/// The file, which is removed when this is dropped.
+const FILE: &str = "keep-alive.js";
+
+/// The file.
 #[derive(Debug)]
-pub(crate) struct Preload(TempDir);
+pub(crate) struct Preload {
+    path: PathBuf,
+    /// Removed when this is dropped.
+    _directory: Option<TempDir>,
+}
 
 impl Preload {
+    /// A file of our own.
+    ///
     /// # Errors
     /// There is no place for temporary files.
     pub(crate) fn write() -> io::Result<Self> {
         let directory = tempfile::Builder::new().prefix("ps-node-").tempdir()?;
-        std::fs::write(directory.path().join("keep-alive.js"), node_primary::KEEP_ALIVE)?;
-        Ok(Self(directory))
+        let path = directory.path().join(FILE);
+        std::fs::write(&path, node_primary::KEEP_ALIVE)?;
+        Ok(Self { path, _directory: Some(directory) })
+    }
+
+    /// The file of a directory, which stays there for others.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn shared(directory: &Path) -> io::Result<Self> {
+        // The program that is loaded knows itself by the path without links.
+        let path = directory.canonicalize()?.join(FILE);
+        if std::fs::read(&path).ok().as_deref() != Some(node_primary::KEEP_ALIVE.as_bytes()) {
+            write_whole(&path, node_primary::KEEP_ALIVE.as_bytes())?;
+        }
+        Ok(Self { path, _directory: None })
     }
 
     /// The value of the variable, around the one that it has.
     pub(crate) fn options(&self, before: Option<&OsStr>) -> OsString {
         let mut options = OsString::from("--require ");
-        options.push(quoted(&self.0.path().join("keep-alive.js")));
+        options.push(quoted(&self.path));
         if let Some(before) = before.filter(|before| !before.is_empty()) {
             options.push(" ");
             options.push(before);
         }
         options
     }
+}
+
+/// Writes a file so that whoever reads it sees it whole.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = NamedTempFile::new_in(path.parent().unwrap_or(Path::new("/")))?;
+    file.write_all(bytes)?;
+    file.persist(path)?;
+    Ok(())
 }
 
 /// A path as a word of `NODE_OPTIONS`.

@@ -6,8 +6,8 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::Signal;
+use nix::sys::signalfd::SignalFd;
 use node_primary::{Event, Id, Oddity, Phase, Primary, Sharing};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
@@ -18,13 +18,14 @@ use crate::args::Args;
 use crate::crew::{Crew, Happened, Order, Terms};
 use crate::notify;
 use crate::preload::{self, Preload};
+use crate::signals;
 use crate::start::Program;
 
 const SIGNALS: [Signal; 4] = [Signal::SIGCHLD, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
 
 /// What a program says when it is ready, and is told when it is to leave: pm2's words, as JSON and as text.
-const READY: &[u8] = b"\"ready\"";
-const SHUTDOWN: &str = "shutdown";
+pub(crate) const READY: &[u8] = b"\"ready\"";
+pub(crate) const SHUTDOWN: &str = "shutdown";
 
 #[derive(Debug)]
 struct Serving {
@@ -63,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         primary,
         program,
         pids: BTreeMap::new(),
-        signals: signals().context("wait for signals")?,
+        signals: signals::read(&SIGNALS).context("wait for signals")?,
         waits: args.wait_ready,
         ready: BTreeSet::new(),
         tells: args.shutdown_message,
@@ -71,13 +72,6 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     };
     let status = serving.serve()?;
     Ok(if status == 0 { Outcome::Done } else { Outcome::Status(status) })
-}
-
-/// This is the only thread: what it blocks nobody gets in its place.
-fn signals() -> io::Result<SignalFd> {
-    let set: SigSet = SIGNALS.into_iter().collect();
-    set.thread_block()?;
-    Ok(SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?)
 }
 
 fn tell(text: &str) {
@@ -114,17 +108,15 @@ impl Serving {
     }
 
     fn hear_signals(&mut self) {
-        while let Ok(Some(signal)) = self.signals.read_signal() {
-            let number = i32::try_from(signal.ssi_signo).ok();
+        while let Some(signal) = signals::next(&self.signals) {
             let now = Instant::now();
-            match number.and_then(|number| Signal::try_from(number).ok()) {
-                Some(Signal::SIGCHLD) => self.reap(),
-                Some(Signal::SIGHUP) => self.crew.reload(now),
-                Some(_) => {
+            match signal {
+                Signal::SIGCHLD => self.reap(),
+                Signal::SIGHUP => self.crew.reload(now),
+                _ => {
                     notify::tell("STOPPING=1");
                     self.crew.end(now);
                 }
-                None => (),
             }
         }
     }
@@ -223,7 +215,7 @@ impl Serving {
     fn start(&mut self, id: Id, place: usize) -> Result<()> {
         let started = node_primary::channel_ends().and_then(|(ours, theirs)| {
             self.primary.add(id, ours, !self.waits)?;
-            self.program.start(id, place, &theirs)
+            self.program.start(id, Some(place), &theirs)
         });
         match started {
             Ok(pid) => drop(self.pids.insert(id, pid)),
@@ -250,7 +242,8 @@ impl Serving {
     }
 }
 
-fn as_of_a_shell(status: WaitStatus) -> u8 {
+/// The status that a shell would have for it.
+pub(crate) fn as_of_a_shell(status: WaitStatus) -> u8 {
     let by_signal = status.terminating_signal().map(|signal| 128 + signal);
     let status = status.exit_status().or(by_signal).unwrap_or(1);
     u8::try_from(status).unwrap_or(1)

@@ -14,6 +14,8 @@ use node_primary::Id;
 
 use crate::{notify, preload};
 
+/// The variable that holds the number of a process, from 0 on.
+pub(crate) const NUMBER: &str = "NODE_APP_INSTANCE";
 /// The descriptor of a worker's channel. Node closes it on exec.
 const CHANNEL: i32 = 3;
 
@@ -38,11 +40,16 @@ impl Program {
         self.words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// Starts a process; its pid.
+    /// Starts a process; its pid. Without a place of its own it has the one that the environment says.
     ///
     /// # Errors
     /// There is no such program, or the system refuses.
-    pub(crate) fn start(&self, id: Id, place: usize, channel: &OwnedFd) -> io::Result<rustix::process::Pid> {
+    pub(crate) fn start(
+        &self,
+        id: Id,
+        place: Option<usize>,
+        channel: &OwnedFd,
+    ) -> io::Result<rustix::process::Pid> {
         // What lies at the number that the process is to have is not to be the channel itself, which would stay closed on exec.
         let channel = rustix::io::fcntl_dupfd_cloexec(channel, CHANNEL + 1)?;
         let nothing = File::open("/dev/null")?;
@@ -63,12 +70,12 @@ impl Program {
         rustix::process::Pid::from_raw(pid.as_raw()).ok_or_else(|| io::ErrorKind::Other.into())
     }
 
-    fn variables(&self, id: Id, place: usize) -> io::Result<Vec<CString>> {
+    fn variables(&self, id: Id, place: Option<usize>) -> io::Result<Vec<CString>> {
         let mut given: Vec<(&str, OsString)> = Vec::new();
         for (name, value) in node_primary::environment(id, CHANNEL) {
             given.push((name, value.into()));
         }
-        given.push(("NODE_APP_INSTANCE", place.to_string().into()));
+        given.extend(place.map(|place| (NUMBER, place.to_string().into())));
         given.extend(self.options.clone().map(|options| (preload::VARIABLE, options)));
         let is_given = |name: &OsStr| given.iter().any(|(given, _)| name == *given);
         let inherited = std::env::vars_os().filter(|(name, _)| !is_given(name) && name != notify::SOCKET);

@@ -20,7 +20,7 @@ fn reloads_lose_no_request_of_new_and_of_kept_connections() {
         node.hears("all processes are new");
     }
     let seen = load.summary();
-    let (processes, lost) = (seen.processes.len(), seen.failed.len());
+    let (processes, lost) = (seen.by_process.len(), seen.failed.len());
     eprintln!("{times} reloads: {} answered by {processes} processes, {lost} failed", seen.answered);
     assert_eq!(seen.failed, [""; 0]);
     assert!(processes > 2 * times, "only {processes} processes have answered");

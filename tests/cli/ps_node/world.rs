@@ -98,6 +98,11 @@ impl Node {
         })
     }
 
+    /// What was printed and not forgotten.
+    pub(crate) fn said(&self) -> String {
+        self.said.lock().expect("no panic").join("; ")
+    }
+
     pub(crate) fn place(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }

@@ -2,11 +2,11 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 /// The body of an answer to a GET through a connection of its own.
@@ -45,12 +45,32 @@ struct Seen {
     failed: Vec<String>,
 }
 
+/// What clients have in common.
+#[derive(Debug, Default)]
+struct Common {
+    is_over: AtomicBool,
+    answered: AtomicUsize,
+}
+
+impl Common {
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+}
+
+impl Seen {
+    fn answer(&mut self, process: String, common: &Common) {
+        *self.answered.entry(process).or_default() += 1;
+        common.answered.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// Asks again and again, each time through a new connection.
-fn anew(port: u16, is_over: &AtomicBool) -> Seen {
+fn anew(port: u16, common: &Common) -> Seen {
     let mut seen = Seen::default();
-    while !is_over.load(Ordering::Relaxed) {
+    while !common.is_over() {
         match get(port) {
-            Ok(pid) => *seen.answered.entry(pid).or_default() += 1,
+            Ok(pid) => seen.answer(pid, common),
             Err(reason) => seen.failed.push(reason),
         }
     }
@@ -58,15 +78,15 @@ fn anew(port: u16, is_over: &AtomicBool) -> Seen {
 }
 
 /// Asks through one connection for as long as the server keeps it.
-fn kept(port: u16, is_over: &AtomicBool) -> Seen {
+fn kept(port: u16, common: &Common) -> Seen {
     let mut seen = Seen::default();
-    while !is_over.load(Ordering::Relaxed) {
+    while !common.is_over() {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
         let mut reader = BufReader::new(stream);
-        while !is_over.load(Ordering::Relaxed) {
+        while !common.is_over() {
             match ask(&mut reader) {
                 Ok((pid, is_kept)) => {
-                    *seen.answered.entry(pid).or_default() += 1;
+                    seen.answer(pid, common);
                     if !is_kept {
                         break;
                     }
@@ -105,7 +125,7 @@ fn ask(reader: &mut BufReader<TcpStream>) -> std::io::Result<(String, bool)> {
 
 /// Clients that ask until they are stopped.
 pub(crate) struct Load {
-    is_over: Arc<AtomicBool>,
+    common: Arc<Common>,
     clients: Vec<JoinHandle<Seen>>,
 }
 
@@ -113,7 +133,8 @@ pub(crate) struct Load {
 #[derive(Debug)]
 pub(crate) struct Summary {
     pub(crate) answered: usize,
-    pub(crate) processes: BTreeSet<String>,
+    /// How many of them each process has answered.
+    pub(crate) by_process: BTreeMap<String, usize>,
     /// Why each request failed that did.
     pub(crate) failed: Vec<String>,
 }
@@ -121,19 +142,24 @@ pub(crate) struct Summary {
 impl Load {
     /// Eight clients; with `keeps`, every other one keeps its connection.
     pub(crate) fn begin(port: u16, keeps: bool) -> Self {
-        let is_over = Arc::new(AtomicBool::new(false));
+        let common = Arc::new(Common::default());
         let client = |number| {
-            let is_over = is_over.clone();
+            let common = common.clone();
             let client = if number % 2 == 0 || !keeps { anew } else { kept };
-            std::thread::spawn(move || client(port, &is_over))
+            std::thread::spawn(move || client(port, &common))
         };
         let clients = (0..8).map(client).collect();
-        Self { is_over, clients }
+        Self { common, clients }
     }
 
     /// Has them stop after the request that they are at.
     pub(crate) fn stop(&self) {
-        self.is_over.store(true, Ordering::Relaxed);
+        self.common.is_over.store(true, Ordering::Relaxed);
+    }
+
+    /// How many requests were answered by now.
+    pub(crate) fn answered(&self) -> usize {
+        self.common.answered.load(Ordering::Relaxed)
     }
 
     pub(crate) fn has_stopped(&self) -> bool {
@@ -144,9 +170,13 @@ impl Load {
         self.stop();
         let join = |client: JoinHandle<Seen>| client.join().expect("a client never panics");
         let seen: Vec<Seen> = self.clients.into_iter().map(join).collect();
+        let mut by_process: BTreeMap<String, usize> = BTreeMap::new();
+        for (process, answered) in seen.iter().flat_map(|seen| &seen.answered) {
+            *by_process.entry(process.clone()).or_default() += answered;
+        }
         Summary {
-            answered: seen.iter().flat_map(|seen| seen.answered.values()).sum(),
-            processes: seen.iter().flat_map(|seen| seen.answered.keys().cloned()).collect(),
+            answered: by_process.values().sum(),
+            by_process,
             failed: seen.into_iter().flat_map(|seen| seen.failed).collect(),
         }
     }

@@ -45,7 +45,7 @@ fn each_major_is_served_evenly_and_reloaded_without_a_lost_request() {
         // Earlier ones do not read NODE_OPTIONS, so nobody asks clients to leave.
         let manner = if major < 8 { Manner::ToldWithoutKept } else { Manner::Told };
         let seen = reload(&node, 2, 3, manner);
-        let (processes, lost) = (seen.processes.len(), seen.failed.len());
+        let (processes, lost) = (seen.by_process.len(), seen.failed.len());
         eprintln!("Node {major}: {} answered by {processes} processes, {lost} failed", seen.answered);
         assert_eq!(seen.failed, [""; 0], "Node {major}");
     }

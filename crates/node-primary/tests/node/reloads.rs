@@ -57,7 +57,7 @@ fn rolling_reloads_lose_no_request_of_new_and_of_kept_connections() {
     let Some(node) = node() else { return };
     let times = if std::env::var_os("FORMATION_TEST_LONG").is_some() { 200 } else { 3 };
     let seen = reload(&node, 4, times, Manner::Told);
-    let (processes, lost) = (seen.processes.len(), seen.failed.len());
+    let (processes, lost) = (seen.by_process.len(), seen.failed.len());
     eprintln!("{times} reloads: {} answered by {processes} processes, {lost} failed", seen.answered);
     assert_eq!(seen.failed, [""; 0]);
     assert!(processes >= 4 * times, "only {processes} processes have answered");

@@ -1,0 +1,31 @@
+//! Signals as something that is read, and an end by one.
+
+use std::io;
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use rustix::process::{Resource, Rlimit};
+
+/// From now on these signals are read. To be called before there is a second thread: what it blocks nobody else gets in its place.
+pub(crate) fn read(signals: &[Signal]) -> io::Result<SignalFd> {
+    let set: SigSet = signals.iter().copied().collect();
+    set.thread_block()?;
+    Ok(SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?)
+}
+
+/// The next signal that has come.
+pub(crate) fn next(signals: &SignalFd) -> Option<Signal> {
+    let signal = signals.read_signal().ok()??;
+    Signal::try_from(i32::try_from(signal.ssi_signo).ok()?).ok()
+}
+
+/// Ends this process by the signal that another one was ended by, without a second core file. Returns if that signal ends nobody.
+pub(crate) fn end_by(number: i32) {
+    let Some(signal) = rustix::process::Signal::from_named_raw(number) else { return };
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = rustix::process::setrlimit(Resource::Core, none);
+    if let Ok(blocked) = Signal::try_from(number) {
+        let _ = SigSet::from(blocked).thread_unblock();
+    }
+    let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
+}

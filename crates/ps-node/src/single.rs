@@ -1,0 +1,233 @@
+//! One process, whose port other `ps-node`s listen on as well: the process of one slot of a supervisor. Whatever becomes of it becomes of
+//! `ps-node` too; who starts it again is somebody else's matter.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
+use nix::sys::signalfd::SignalFd;
+use node_primary::{Event, Id, Phase, Primary, Sharing};
+use ps_cli::exit::{Outcome, Refusal};
+use rustix::process::{Pid, WaitOptions, WaitStatus};
+
+use crate::args::Args;
+use crate::notify;
+use crate::preload::{self, Preload};
+use crate::serve::{self, READY, SHUTDOWN};
+use crate::signals;
+use crate::start::{NUMBER, Program};
+
+const SIGNALS: [Signal; 5] =
+    [Signal::SIGCHLD, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM, Signal::SIGUSR2];
+/// A program that has lived for as long is taken to be one that does not listen.
+const SETTLED: Duration = Duration::from_secs(1);
+/// How long a process that has left may take to end by itself, before it is told to by a signal.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// When a process that is to end is told so by SIGTERM, unless its last connection is still to end, and when by SIGKILL.
+#[derive(Clone, Copy, Debug)]
+struct Leaving {
+    terminate_at: Option<Instant>,
+    kill_at: Option<Instant>,
+}
+
+/// What is still to come until it is ready.
+#[derive(Clone, Copy, Debug)]
+struct Awaits {
+    /// It says so.
+    word: bool,
+    /// It listens.
+    port: bool,
+    /// It has lived until then.
+    until: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Single {
+    primary: Primary,
+    signals: SignalFd,
+    id: Id,
+    pid: Pid,
+    drain_limit: Duration,
+    /// It is told before it leaves.
+    is_told: bool,
+    /// None: it is ready.
+    awaits: Option<Awaits>,
+    leaving: Option<Leaving>,
+    ended: Option<WaitStatus>,
+}
+
+/// Runs the program until it ends, and ends as it does.
+pub(crate) fn run(args: &Args, directory: &Path) -> Result<Outcome> {
+    let signals = signals::read(&SIGNALS).context("wait for signals")?;
+    let mut primary = Primary::new(Sharing::RoundRobin).context("begin to wait for connections")?;
+    primary.wait_for(&signals).context("wait for signals")?;
+    primary.share_in(directory).with_context(|| format!("share ports in {}", directory.display()))?;
+    for moved in &args.bind {
+        primary.move_port(moved.port, moved.to);
+    }
+    let preload = Preload::shared(directory).with_context(|| format!("write in {}", directory.display()))?;
+    let options = preload.options(std::env::var_os(preload::VARIABLE).as_deref());
+    let program = Program::new(&args.words(), Some(options)).context("start the program")?;
+    // Programs ask for the number of their worker, which counts from 1.
+    let number = std::env::var(NUMBER).ok().and_then(|number| number.parse::<Id>().ok());
+    let id = number.map_or(1, |number| number.saturating_add(1));
+    let pid = start(&mut primary, &program, id, !args.wait_ready)?;
+    if let Some(file) = &args.pid_file {
+        // Nothing depends on that file.
+        let _ = preload::write_whole(file, pid.as_raw_nonzero().to_string().as_bytes());
+    }
+    let mut single = Single {
+        primary,
+        signals,
+        id,
+        pid,
+        drain_limit: args.drain_limit(),
+        is_told: args.shutdown_message,
+        awaits: Some(Awaits {
+            word: args.wait_ready,
+            port: args.must_listen,
+            until: (!args.wait_ready && !args.must_listen).then(|| Instant::now() + SETTLED),
+        }),
+        leaving: None,
+        ended: None,
+    };
+    let status = single.serve().context("wait for connections")?;
+    // What is lent is withdrawn.
+    drop(single);
+    if let Some(signal) = status.terminating_signal() {
+        signals::end_by(signal);
+    }
+    let status = serve::as_of_a_shell(status);
+    Ok(if status == 0 { Outcome::Done } else { Outcome::Status(status) })
+}
+
+fn start(primary: &mut Primary, program: &Program, id: Id, is_admitted: bool) -> Result<Pid> {
+    let started = node_primary::channel_ends().and_then(|(ours, theirs)| {
+        primary.add(id, ours, is_admitted)?;
+        program.start(id, None, &theirs)
+    });
+    started.map_err(|error| {
+        let status = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
+        Refusal { status, message: format!("start {}: {error}", program.name()) }.into()
+    })
+}
+
+impl Single {
+    fn serve(&mut self) -> io::Result<WaitStatus> {
+        loop {
+            if let Some(status) = self.ended {
+                return Ok(status);
+            }
+            let left = self.due().map(|due| due.saturating_duration_since(Instant::now()));
+            for event in self.primary.turn_within(left)? {
+                self.hear(&event);
+            }
+            while let Some(signal) = signals::next(&self.signals) {
+                self.hear_signal(signal, Instant::now());
+            }
+            self.look(Instant::now());
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let leaving = self.leaving.map(|leaving| [leaving.terminate_at, leaving.kill_at]);
+        let settled = self.awaits.and_then(|awaits| awaits.until);
+        leaving.into_iter().flatten().chain([settled]).flatten().min()
+    }
+
+    fn look(&mut self, now: Instant) {
+        if self.awaits.and_then(|awaits| awaits.until).is_some_and(|until| until <= now) {
+            self.be_ready();
+        }
+        let Some(leaving) = &mut self.leaving else { return };
+        let terminates = leaving.terminate_at.take_if(|at| *at <= now).is_some();
+        let kills = leaving.kill_at.take_if(|at| *at <= now).is_some();
+        if terminates {
+            self.signal(rustix::process::Signal::TERM);
+        }
+        if kills {
+            self.signal(rustix::process::Signal::KILL);
+        }
+    }
+
+    fn be_ready(&mut self) {
+        if self.awaits.take().is_some() {
+            notify::tell("READY=1");
+        }
+    }
+
+    fn hear(&mut self, event: &Event) {
+        match (event, &mut self.awaits) {
+            (Event::Ended(_), _) => return self.has_drained(Instant::now()),
+            (Event::Listens(_), Some(awaits)) => awaits.port = false,
+            (Event::Message { text, .. }, Some(awaits)) if awaits.word && text == READY => {
+                awaits.word = false;
+                self.primary.admit(self.id);
+            }
+            // The program says itself what it cannot do, and nobody here knows what else its messages mean.
+            _ => return,
+        }
+        if self.awaits.is_some_and(|awaits| !awaits.word && !awaits.port) && self.leaving.is_none() {
+            self.be_ready();
+        }
+    }
+
+    fn is_listening(&self) -> bool {
+        self.primary.phase(self.id) == Some(Phase::Listening)
+    }
+
+    /// The channel is closed. A program that closes it without having been told to lives on as it wants to.
+    fn has_drained(&mut self, now: Instant) {
+        if let Some(leaving) = &mut self.leaving {
+            leaving.terminate_at = Some(leaving.terminate_at.unwrap_or(now + GOODBYE));
+        }
+    }
+
+    fn hear_signal(&mut self, signal: Signal, now: Instant) {
+        match signal {
+            Signal::SIGCHLD => self.reap(),
+            Signal::SIGUSR2 => self.is_told = true,
+            Signal::SIGHUP => self.signal(rustix::process::Signal::HUP),
+            _ if self.leaving.is_some() => self.signal(rustix::process::Signal::KILL),
+            _ => self.leave(now),
+        }
+    }
+
+    /// Clients of a process that listens are served to the end. A process that does not listen is told by SIGTERM at once, or later if a
+    /// message may do.
+    fn leave(&mut self, now: Instant) {
+        notify::tell("STOPPING=1");
+        let is_listening = self.is_listening();
+        let limit = now.checked_add(self.drain_limit);
+        if self.is_told {
+            // One that does not read its messages leaves all the same.
+            let _ = self.primary.send(self.id, &SHUTDOWN.into());
+        }
+        self.primary.leave(self.id);
+        let (terminate_at, kill_at) = match (is_listening, self.is_told) {
+            (true, _) => (None, limit),
+            (false, true) => (limit, limit.map(|limit| limit + GOODBYE)),
+            (false, false) => (Some(now), limit),
+        };
+        self.leaving = Some(Leaving { terminate_at, kill_at });
+    }
+
+    /// Whoever is the first process of a container has the orphans as well.
+    fn reap(&mut self) {
+        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+            if pid == self.pid {
+                self.ended = Some(status);
+            }
+        }
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        if self.ended.is_none() {
+            // Until it is reaped, nobody else has its number.
+            let _ = rustix::process::kill_process(self.pid, signal);
+        }
+    }
+}
