@@ -44,8 +44,14 @@ impl Records {
     /// Appends a record, which is one line without its end. Missing directories below `base` are created. After an error
     /// nothing of the record is left.
     pub fn append(&self, record: &str, access: Access) -> Result<(), WriteError> {
+        self.append_all(&[record], access)
+    }
+
+    /// Appends several records at once: all of them or none.
+    pub fn append_all(&self, records: &[impl AsRef<str>], access: Access) -> Result<(), WriteError> {
         let fail = |reason: io::Error| WriteError::new("append to", &self.path, reason);
-        if record.contains('\n') || record.len() as u64 >= self.max_bytes / 2 {
+        let bytes: usize = records.iter().map(|record| record.as_ref().len() + 1).sum();
+        if records.iter().any(|record| record.as_ref().contains('\n')) || bytes as u64 > self.max_bytes / 2 {
             return Err(fail(io::Error::new(ErrorKind::InvalidInput, "it is no record, but longer")));
         }
         let (file, length) = match self.lock(access) {
@@ -57,13 +63,13 @@ impl Records {
         }
         .map_err(fail)?;
         let whole = forget_half_a_record(&file, length).map_err(fail)?;
-        let line = format!("{record}\n");
-        if whole + line.len() as u64 > self.max_bytes {
+        let lines: String = records.iter().flat_map(|record| [record.as_ref(), "\n"]).collect();
+        if whole + lines.len() as u64 > self.max_bytes {
             let mut kept = self.newer_half(&file, whole).map_err(fail)?;
-            kept.extend_from_slice(line.as_bytes());
+            kept.extend_from_slice(lines.as_bytes());
             return Directory::open(&self.base, self.parent())?.write(&self.name(), &kept, access);
         }
-        let written = (&file).write_all(line.as_bytes());
+        let written = (&file).write_all(lines.as_bytes());
         if written.is_err() {
             // If this fails too, an incomplete record at the end is left, or a complete one that the caller takes for not
             // written.

@@ -4,6 +4,7 @@
 mod addresses;
 mod app_name;
 mod counts;
+mod life;
 mod milestone;
 mod process_type;
 mod restart_policy;
@@ -14,6 +15,7 @@ mod state;
 pub use addresses::{Addresses, InvalidAddress};
 pub use app_name::{AppName, InvalidAppName};
 pub use counts::{Formation, InvalidQuantity, MAX_QUANTITY, Quantity};
+pub use life::{EndCause, LifeEvent, LifeOfSlot, LifeStep};
 pub use milestone::{Milestone, Wait};
 pub use process_type::{FIRST_TYPE, InvalidProcessType, MAX_NAME_BYTES, ProcessType, RELEASE};
 pub use restart_policy::{InvalidRestartPolicy, RestartPolicy};

@@ -2,6 +2,7 @@
 //! unknown, and goes on.
 
 use balance::Receipt;
+use formation::{LifeEvent, Slot};
 use jiff::Timestamp;
 use ps_rollout::{Tally, Verdict};
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,14 @@ pub enum Event {
         what: String,
         /// Whether it is a failure.
         outcome: Outcome,
+    },
+    /// A step in the life of an instance's process, as its supervisor saw it.
+    Instance {
+        /// The instance.
+        slot: Slot,
+        /// The step.
+        #[serde(flatten)]
+        life: LifeEvent,
     },
     /// A word of a later version.
     #[serde(other)]

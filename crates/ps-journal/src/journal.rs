@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use balance::Receipt;
 use durable::{Directory, ReadError, Records, WriteError};
-use formation::{AppName, Slot};
+use formation::{AppName, LifeEvent, LifeOfSlot, Slot};
 use jiff::Timestamp;
 use ps_apps::{Error, Scope, World};
 use ps_rollout::{Tally, Verdict};
@@ -121,6 +121,15 @@ impl<'a> Journal<'a> {
         self.note(Event::Happened { origin, slots, run, what, outcome }, loss);
     }
 
+    /// Writes steps in the lives of instances. Only the first line of a reason is kept: the others may be output of the app.
+    pub fn instances(&self, lives: Vec<LifeOfSlot>, loss: impl FnOnce(&str)) {
+        let event = |(slot, life): LifeOfSlot| {
+            let reason = life.reason.as_deref().and_then(|reason| reason.lines().next()).map(shortened);
+            Event::Instance { slot, life: LifeEvent { reason, ..life } }
+        };
+        self.note_all(lives.into_iter().map(event), loss);
+    }
+
     /// The file's number and length, which change with each event; `None`: there is no file.
     pub fn state(&self) -> Option<(u64, u64)> {
         path(self.world, self.app).metadata().ok().map(|file| (file.ino(), file.len()))
@@ -155,23 +164,32 @@ impl<'a> Journal<'a> {
         Ok(directory.write(NAME, &bytes, self.world.access(Scope::Global))?)
     }
 
-    /// Appends an event of an app that exists. If that fails, `loss` is called with a sentence, once per process.
     fn note(&self, event: Event, loss: impl FnOnce(&str)) {
-        if let Err(error) = self.append(event)
+        self.note_all([event], loss);
+    }
+
+    /// Appends events of an app that exists. If that fails, `loss` is called with a sentence, once per process.
+    fn note_all(&self, events: impl IntoIterator<Item = Event>, loss: impl FnOnce(&str)) {
+        if let Err(error) = self.append(events)
             && !IS_LOSS_SAID.swap(true, Ordering::Relaxed)
         {
             loss(&format!("the journal of {} lacks what is done now: {error}", self.app));
         }
     }
 
-    fn append(&self, event: Event) -> Result<(), WriteError> {
+    fn append(&self, events: impl IntoIterator<Item = Event>) -> Result<(), WriteError> {
+        let mut events = events.into_iter().peekable();
+        if events.peek().is_none() {
+            return Ok(());
+        }
         // If this cannot be found out, because the disk fails, nothing is removed.
         let is_gone = || matches!(self.world.app(self.app.as_str()), Err(Error::NoSuchApp { .. }));
         if is_gone() {
             return Ok(());
         }
-        let line = serde_json::to_string(&entry(event)).expect("an entry is plain data");
-        let appended = self.records.append(&line, self.world.access(Scope::App(self.app)));
+        let line = |event| serde_json::to_string(&entry(event)).expect("an entry is plain data");
+        let lines: Vec<String> = events.map(line).collect();
+        let appended = self.records.append_all(&lines, self.world.access(Scope::App(self.app)));
         if is_gone() {
             // The app was destroyed meanwhile, so the file that was just made is removed.
             let _ = self.world.forget_kept(self.app);

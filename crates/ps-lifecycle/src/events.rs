@@ -156,6 +156,7 @@ fn words(event: &Event) -> String {
             let run = run.map(|run| format!("@{run}")).unwrap_or_default();
             format!("{origin}: {}{run}: {what}", slots.join(" "))
         }
+        Event::Instance { slot, life } => format!("{slot}@{}: {life}", life.run),
         Event::Unknown => "something that only a later version knows".to_owned(),
     }
 }

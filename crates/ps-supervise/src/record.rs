@@ -5,10 +5,10 @@ use std::path::Path;
 use ps_apps::World;
 use ps_cli::say;
 use ps_journal::Journal;
-use ps_supervisor::Happening;
+use ps_supervisor::{Happening, Note};
 
-/// Writes it down. A service directory of no installation has no journal.
-pub(crate) fn happened(service: &Path, happening: &Happening) {
+/// Writes all of it down. A service directory of no installation has no journal.
+pub(crate) fn note(service: &Path, notes: Vec<Note>) {
     // data/scheduler-native/<app>, below the library of the installation.
     let (Some(app), Some(lib)) =
         (service.file_name().and_then(|name| name.to_str()), service.ancestors().nth(3))
@@ -19,6 +19,16 @@ pub(crate) fn happened(service: &Path, happening: &Happening) {
     if world.lib() != lib && world.lib().canonicalize().ok().as_deref() != Some(lib) {
         return;
     }
-    let Happening { occasion, slots, run, what, is_failure } = happening;
-    Journal::of(&world, &app).happened(occasion.as_str(), slots, *run, what, *is_failure, say::warning);
+    let journal = Journal::of(&world, &app);
+    let mut lives = Vec::new();
+    for note in notes {
+        match note {
+            Note::Life(life) => lives.push(life),
+            Note::Happening(Happening { occasion, slots, run, what, is_failure }) => {
+                journal.instances(std::mem::take(&mut lives), say::warning);
+                journal.happened(occasion.as_str(), &slots, run, &what, is_failure, say::warning);
+            }
+        }
+    }
+    journal.instances(lives, say::warning);
 }

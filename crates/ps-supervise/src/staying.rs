@@ -78,7 +78,7 @@ pub(crate) fn serve(service: &Path, open_files: Option<u64>, begin: Begin) -> Re
     if let Some(error) = supervisor.passed_over() {
         ps_cli::say::warning(&format!("{error}: what was stopped by hand before is not known"));
     }
-    supervisor.write_to(record::happened);
+    supervisor.write_to(record::note);
     supervisor.run(Until::Told)?;
     Ok(Outcome::Done)
 }

@@ -1,9 +1,23 @@
 //! What happened to an app without anybody asking for it, for whoever keeps a record of that. Who that is, and where the record
 //! lies, is not known here.
 
-use std::path::Path;
+mod thrift;
 
-use formation::Slot;
+use std::path::Path;
+use std::time::Instant;
+
+use formation::{LifeEvent, LifeOfSlot, Slot};
+
+use thrift::Thrift;
+
+/// What is written down of an app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Something that nobody asked for.
+    Happening(Happening),
+    /// A step in the life of an instance.
+    Life(LifeOfSlot),
+}
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,27 +59,38 @@ impl Occasion {
     }
 }
 
-/// Writes down what happened to the app of a service directory.
-pub type Writer = fn(&Path, &Happening);
+/// Writes down what happened to the app of a service directory, in this order.
+pub type Writer = fn(&Path, Vec<Note>);
 
 /// What has happened and is not written down yet; nothing is kept where nobody writes.
 #[derive(Debug, Default)]
 pub(crate) struct Diary {
     pub(crate) writer: Option<Writer>,
-    waiting: Vec<Happening>,
+    waiting: Vec<Note>,
+    thrift: Thrift,
 }
 
 impl Diary {
     /// Something happened.
     pub(crate) fn note(&mut self, happening: Happening) {
         if self.writer.is_some() {
-            self.waiting.push(happening);
+            self.waiting.push(Note::Happening(happening));
+        }
+    }
+
+    /// A step in the life of an instance. Of too many at a time some are left out, and counted.
+    pub(crate) fn live(&mut self, slot: &Slot, life: LifeEvent) {
+        if self.writer.is_some()
+            && let Some(life) = self.thrift.admit(slot, life, Instant::now())
+        {
+            self.waiting.push(Note::Life((slot.clone(), life)));
         }
     }
 
     /// Has everything written down.
     pub(crate) fn write(&mut self, service: &Path) {
-        let Some(writer) = self.writer else { return };
-        self.waiting.drain(..).for_each(|happening| writer(service, &happening));
+        if let Some(writer) = self.writer.filter(|_| !self.waiting.is_empty()) {
+            writer(service, std::mem::take(&mut self.waiting));
+        }
     }
 }

@@ -146,9 +146,19 @@ impl Deaths {
     /// The delay before the next start, varied by up to a tenth; none after a stable life. `jitter` is any number; the same
     /// number gives the same delay.
     pub(crate) fn delay(&self, settings: &TypeSettings, jitter: u64) -> Duration {
-        let delay = settings.delay_after(self.in_row.saturating_sub(u32::from(self.was_stable)));
+        let delay = self.nominal_delay(settings);
         let permille = u32::try_from(jitter % 201).unwrap_or(0) + 900;
         delay * permille / 1000
+    }
+
+    /// That delay before it is varied.
+    pub(crate) fn nominal_delay(&self, settings: &TypeSettings) -> Duration {
+        settings.delay_after(self.in_row.saturating_sub(u32::from(self.was_stable)))
+    }
+
+    /// How many deaths there were since the last instance that was stable, that one's included.
+    pub(crate) fn in_row(&self) -> u32 {
+        self.in_row
     }
 
     /// Records when it will be started again; `None`: it does not wait any more.

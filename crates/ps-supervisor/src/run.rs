@@ -9,6 +9,7 @@ mod end;
 mod health;
 mod launch;
 mod memory;
+mod recorded;
 mod stop_command;
 mod taken;
 mod time;
@@ -293,7 +294,7 @@ impl Run {
         self.status.process = None;
         self.status.last_exit = exit;
         self.status.out_of_memory = self.reason_of_memory(exit);
-        self.tell_kill(means);
+        self.record_end(exit, lifetime, means);
         if let Some(exit) = exit.filter(|_| !self.outputs.is_piped()) {
             status::write_exit(&self.outputs.directory(), exit);
         }
@@ -347,8 +348,7 @@ impl Run {
         let before = self.state;
         let (state, action) = before.after(event);
         self.state = state;
-        let main = self.process.as_ref().map(Process::pid);
-        let now = Instant::now();
+        let (main, now) = (self.process.as_ref().map(Process::pid), Instant::now());
         if action.looks_for_processes() {
             means.bring_inside();
         }

@@ -5,6 +5,7 @@
 mod beside;
 mod directories;
 mod held_back;
+mod recorded;
 mod scheduled;
 mod told;
 
@@ -162,8 +163,7 @@ impl Seat {
     #[inline(never)]
     fn fill(&mut self, event: Event, means: &mut Means) -> Vec<Event> {
         // The delay is over: the restart policy fills the seat again, in the directory of the earlier run.
-        let is_again = event == Event::Due;
-        let earlier = self.current.status.directory.as_deref();
+        let (is_again, earlier) = (event == Event::Due, self.current.status.directory.as_deref());
         let directory =
             if is_again { directory_again(earlier, &means.spec) } else { directory_now(&means.spec) };
         if self.current.state() != RunState::Preparing {
@@ -193,7 +193,7 @@ impl Seat {
                 let death =
                     Death { lifetime: Duration::ZERO, at, exit: None, is_job: false, has_failed: false };
                 let verdict = self.judge(&death, means);
-                self.tell_failure(&death, verdict, means);
+                self.tell_verdict(&death, verdict, means);
                 vec![Event::Died(verdict), Event::Empty]
             }
         }
@@ -218,7 +218,7 @@ impl Seat {
     fn reap_current(&mut self, exit: Option<Exit>, means: &mut Means) {
         let Some((death, is_by_itself)) = self.current.reap(exit, means) else { return };
         let decision = self.judge(&death, means);
-        self.tell_failure(&death, decision, means);
+        self.tell_verdict(&death, decision, means);
         if is_by_itself || death.has_failed {
             self.current.cause = Some(Cause::ByItself(decision));
             told::death(&self.slot, &self.current, death.lifetime, means);

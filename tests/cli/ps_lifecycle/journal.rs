@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
-use crate::home::Home;
+use crate::home::{Home, eventually};
 
 const PROCFILE: &str = "web: faultapp --tick 60\nworker: faultapp --tick 60\n";
 const SECRET: &str = "hunter-two-and-a-half";
@@ -16,7 +16,7 @@ fn events(home: &Home) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a JSON object a line")).collect()
 }
 
-/// Each event in a few words.
+/// Each event in a few words, without the steps in the lives of instances, which their supervisor writes in its own time.
 fn told(home: &Home) -> Vec<String> {
     let word = |event: &Value| match event["event"].as_str().expect("a word") {
         "asked" => format!("asked {}", event["verb"].as_str().expect("a verb")),
@@ -27,7 +27,7 @@ fn told(home: &Home) -> Vec<String> {
         ),
         changes => format!("{changes} {}", event["changes"][0]["slots"].as_str().unwrap_or_default()),
     };
-    events(home).iter().map(word).collect()
+    events(home).iter().filter(|event| event["event"] != "instance").map(word).collect()
 }
 
 #[test]
@@ -68,9 +68,10 @@ fn each_verb_says_who_asked_what_was_planned_and_how_it_ended() {
     assert!(
         events.windows(2).all(|pair| pair[0]["monotonic_ms"].as_u64() <= pair[1]["monotonic_ms"].as_u64())
     );
-    let acts: Vec<&Value> = events[..4].iter().map(|event| &event["act"]).collect();
-    assert!(acts.iter().all(|act| *act == acts[0]) && events[4]["act"] != *acts[0], "{acts:?}");
-    let refused = events.last().expect("events");
+    let of_verbs = events.iter().filter(|event| event["event"] != "instance");
+    let acts: Vec<&Value> = of_verbs.take(5).map(|event| &event["act"]).collect();
+    assert!(acts[..4].iter().all(|act| *act == acts[0]) && acts[4] != acts[0], "{acts:?}");
+    let refused = events.iter().rfind(|event| event["event"] == "ended").expect("events");
     assert!(refused["error"].as_str().expect("a reason").contains("web.7"), "{refused}");
     let mode =
         fs::metadata(home.path("lib/data/formation/shop/journal")).expect("there").permissions().mode();
@@ -102,7 +103,7 @@ fn a_deploy_that_fails_says_why_and_keeps_no_release() {
     let home = Home::running("shop", "web: faultapp --tick 60\n", &[]);
     let broken = home.source("broken", "web: exit 3\n");
     assert_eq!(home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &broken]).status, Some(1));
-    let last = events(&home).pop().expect("events");
+    let last = events(&home).into_iter().rfind(|event| event["event"] == "ended").expect("events");
     assert_eq!((&last["event"], &last["outcome"]), (&"ended".into(), &"failed".into()));
     assert!(last["error"].as_str().expect("a reason").contains("web.1"), "{last}");
     let releases = home.path("lib/data/formation/shop/releases");
@@ -136,4 +137,65 @@ fn an_app_that_never_was_leaves_no_journal() {
     home.refuses(&["ps-lifecycle", "deploy", "shop", "--dir", &broken], 1, &["web.1"]);
     home.refuses(&["ps-lifecycle", "stop", "shop"], 20, &["shop"]);
     assert!(!home.path("lib/data/formation/shop").exists());
+}
+
+/// What stands in the journal of the lives of instances: `web.1 exit`.
+fn lives(home: &Home) -> Vec<Value> {
+    events(home).into_iter().filter(|event| event["event"] == "instance").collect()
+}
+
+fn steps(lives: &[Value]) -> Vec<&str> {
+    lives.iter().filter_map(|life| life["step"].as_str()).collect()
+}
+
+#[test]
+fn each_step_in_the_life_of_an_instance_stands_there_with_whose_signal_it_was() {
+    let home = Home::running("shop", "web: faultapp --tick 60\n", &[]);
+    kill(&home);
+    let killed = eventually("it was killed and is started again", || {
+        let lives = lives(&home);
+        if steps(&lives).iter().filter(|step| **step == "start").count() == 2 {
+            Ok(lives)
+        } else {
+            Err(format!("{lives:?}"))
+        }
+    });
+    let exit = killed.iter().find(|life| life["step"] == "exit").expect("it ended");
+    assert_eq!((&exit["exit"]["signal"], &exit["cause"]), (&9.into(), &"signal".into()), "{exit}");
+    assert!(exit["lived_ms"].is_u64() && exit["run"].is_u64() && exit["slot"] == "web.1", "{exit}");
+    let again = killed.iter().find(|life| life["step"] == "backoff").expect("it is started again");
+    assert_eq!((&again["deaths"], again["delay_ms"].is_u64()), (&1.into(), true), "{again}");
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    let stopped = eventually("the end by hand stands there", || {
+        let last = lives(&home).pop().expect("lives");
+        if last["cause"] == "asked" { Ok(last) } else { Err(last.to_string()) }
+    });
+    assert_eq!(stopped["step"], "exit", "{stopped}");
+}
+
+#[test]
+fn a_crash_loop_is_given_up_within_a_few_lines() {
+    let home = Home::new();
+    let source = home.source("shop", "web: if [ -f bad ]; then exit 3; fi; exec faultapp --tick 60\n");
+    let settings =
+        r#"{"restart_policy": "on-failure:40", "restart_delay": "1ms", "restart_delay_max": "1ms"}"#;
+    home.write("shop/app.json", &format!(r#"{{"formation": {{"web": {settings}}}}}"#));
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    home.write("shop/bad", "");
+    kill(&home);
+    let lives = eventually("it is given up", || {
+        let lives = lives(&home);
+        if steps(&lives).contains(&"crashed") { Ok(lives) } else { Err(format!("{lives:?}")) }
+    });
+    assert!((20..=25).contains(&lives.len()), "{lives:#?}");
+    let crashed = lives.iter().find(|life| life["step"] == "crashed").expect("it is there");
+    assert!(crashed["left_out"].as_u64() > Some(50) && crashed["deaths"] == 41, "{crashed}");
+    let said = home.does(&["ps-lifecycle", "events", "shop"]);
+    assert!(said.contains("given up, after ending 41 times in a row"), "{said}");
+}
+
+/// Somebody else kills web.1.
+fn kill(home: &Home) {
+    let pid = i32::try_from(home.pids("shop")["web.1"]).ok().and_then(rustix::process::Pid::from_raw);
+    rustix::process::kill_process(pid.expect("a pid"), rustix::process::Signal::KILL).expect("ours");
 }

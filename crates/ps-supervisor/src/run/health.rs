@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use env_files::Environment;
-use formation::{Exit, RestartPolicy};
+use formation::{Exit, LifeStep, RestartPolicy};
 use os_process::{Census, ProcessId};
 use ps_rollout::Role;
 
@@ -121,11 +121,13 @@ impl Run {
         match finding {
             Finding::Ready => {
                 self.status.reason = None;
+                self.record(LifeStep::Ready, None, means);
                 self.handle(RunEvent::Ready, means);
                 means.news.tell(News::Ready, &self.status.slot, self.number());
             }
             Finding::Unready(reason) => {
                 self.status.reason = Some(format!("not ready: {reason}"));
+                self.record_answer(LifeStep::Unready, &reason, means);
                 self.handle(RunEvent::Unready, means);
             }
             Finding::Warning(reason) => {
@@ -160,7 +162,9 @@ impl Run {
 
     /// The run failed a check. If it is the new run of a rollout, the rollout decides; any other one is ended.
     pub(super) fn fail(&mut self, failing: Failing, reason: &str, means: &mut Means) {
-        self.status.reason = Some(format!("{}: {reason}", failing.as_str()));
+        let said = format!("{}: {reason}", failing.as_str());
+        self.record_answer(LifeStep::CheckFailed, &said, means);
+        self.status.reason = Some(said);
         self.changed = true;
         if self.status.role == Some(Role::Incoming) {
             means.news.tell(News::NotReady(reason.to_owned()), &self.status.slot, self.number());

@@ -1,5 +1,6 @@
 //! What it takes to start the process of a run: logs, FIFOs, a port, variables, limits.
 
+use formation::LifeStep;
 use os_process::Newcomer;
 use ps_rollout::{Lane, Role};
 
@@ -15,8 +16,25 @@ use crate::start_settings::StartSettings;
 use crate::status::Status;
 
 impl Run {
-    #[inline(never)]
+    /// Starts its process, and notes for whoever keeps a record whether that was possible.
     pub(super) fn launch(
+        &mut self,
+        spec: &Spec,
+        means: &mut Means,
+        write: &mut dyn FnMut(&Status, &mut Means),
+    ) -> Result<Process, Obstacle> {
+        let launched = self.try_to_launch(spec, means, write);
+        match &launched {
+            Ok(_) => self.record(LifeStep::Start, None, means),
+            Err(Obstacle::Place(reason) | Obstacle::Refused(reason)) => {
+                self.record(LifeStep::Refused, Some(reason), means);
+            }
+        }
+        launched
+    }
+
+    #[inline(never)]
+    fn try_to_launch(
         &mut self,
         spec: &Spec,
         means: &mut Means,
