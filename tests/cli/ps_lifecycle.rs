@@ -77,6 +77,8 @@ mod ports;
 mod program;
 #[path = "ps_lifecycle/progress.rs"]
 mod progress;
+#[path = "ps_lifecycle/proxy.rs"]
+mod proxy;
 #[path = "ps_lifecycle/ready.rs"]
 mod ready;
 #[path = "ps_lifecycle/rebuild.rs"]

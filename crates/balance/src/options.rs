@@ -138,6 +138,27 @@ impl Options {
         Ok(())
     }
 
+    /// What one of [`OPTIONS`] is, in the word that [`Options::set`] takes; `None`: as usual.
+    pub fn value(&self, name: &str) -> Option<String> {
+        let listed = |all: &[IpNet]| {
+            let words: Vec<String> = all.iter().map(IpNet::to_string).collect();
+            (!words.is_empty()).then(|| words.join(" "))
+        };
+        let number = |value: Option<u32>| value.map(|value| value.to_string());
+        match name {
+            "http" => self.http.then(|| true.to_string()),
+            "trust-proxy" => listed(&self.trust_proxy),
+            "proxy-from" => listed(&self.proxy_from),
+            "sticky" => self.sticky.as_ref().map(Cookie::to_string),
+            "proxy-out" => self.proxy_out.map(|version| version.to_string()),
+            "redirect-https" => self.redirect_https.map(|port| port.to_string()),
+            "hold" => number(self.hold),
+            "drain-limit" => number(self.drain_limit),
+            "idle-limit" => number(self.idle_limit),
+            _ => None,
+        }
+    }
+
     /// Whether connections are handed on as usual.
     pub fn are_usual(&self) -> bool {
         *self == Self::default()
@@ -315,6 +336,9 @@ mod tests {
             let mut options = Options { http: OF_HTTP.contains(&name), ..Options::default() };
             options.set(name, value).expect(name);
             assert!(options.words().join(" ").ends_with(words), "{name}");
+            let (mut again, told) = (Options::default(), options.value(name).expect("it is set"));
+            again.set(name, &told).expect("its own word");
+            assert_eq!(again.value(name), Some(told), "{name}");
             let taken_back = match name {
                 "hold" | "drain-limit" | "idle-limit" => continue,
                 "http" => "false",

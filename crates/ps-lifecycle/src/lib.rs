@@ -28,6 +28,7 @@ mod mend;
 mod plan;
 mod processes;
 mod provision;
+mod proxy;
 mod rebuild;
 mod release;
 mod releases;
@@ -115,6 +116,7 @@ fn carry_out(session: &Session, args: &Args) -> Result<Outcome> {
         Verb::Run(args) => run::run(session, args),
         Verb::Enter(args) => enter::run(session, args),
         Verb::Signal(args) => signal::run(session, args),
+        Verb::Proxy(args) => proxy::run(session, args),
         Verb::Reload(args) => reload::run(session, args),
         Verb::Reset(args) => reset::run(session, args),
         Verb::Snapshot(args) => snapshot::run(session, args),

@@ -14,6 +14,7 @@ use ps_rollout::Strategy;
 use type_settings::{Checking, Disorder, Order, Ready, Span, TypeSettings, Whole};
 
 use crate::Gate;
+use crate::address::Reached;
 
 /// What an app is run from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +137,11 @@ impl Release {
             all.set(process.process_type.clone(), Quantity::ONE);
         }
         all
+    }
+
+    /// Where the app is reached, and how clients are taken in there.
+    pub fn reached(&self) -> Reached {
+        Reached { listen: self.listen.clone(), frontend: self.frontend.clone() }
     }
 
     /// Whether instances of this type are reached at the app's address.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod event;
 mod exit;
 mod failure;
@@ -16,6 +17,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+pub use address::{AddressRow, address_csv};
 pub use event::{CanaryRow, EventRow, Phase, millis};
 pub use exit::{ExitRow, OutOfMemoryRow};
 pub use finding::{FindingRow, Verdict};

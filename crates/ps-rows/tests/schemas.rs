@@ -1,14 +1,16 @@
 //! Each row is what its JSON Schema says, and each schema says no more than its row has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use balance::{Before, Latencies, OfRelease, Receipt};
 use formation::{Exit, OutOfMemory, State, Stream};
 use jiff::Timestamp;
 use ps_apps::{KeptRelease, SourceRecord, StoredEntry};
 use ps_rollout::{Role, Tally, Verdict};
-use ps_rows::{CanaryRow, EventRow, FindingRow, LogRow, Phase, ProcessRow, ReleaseRow, StatusRow, VerbRow};
-use ps_scheduler::{AppStatus, Instance, Limits, LogLine, OsProcess};
+use ps_rows::{
+    AddressRow, CanaryRow, EventRow, FindingRow, LogRow, Phase, ProcessRow, ReleaseRow, StatusRow, VerbRow,
+};
+use ps_scheduler::{AppStatus, Instance, Limits, LogLine, OsProcess, Reached};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -160,6 +162,22 @@ fn a_row_of_processes_is_what_its_schema_says() {
     ps_rows::processes_csv(&mut csv, &[row]).expect("memory takes what is written");
     let wanted = "app,process_type,index,pid,user,cpu_percent,memory_bytes,elapsed,command\nshop,web,1,4711,shop,0.5,4096,01:02,node web.js\n";
     assert_eq!(String::from_utf8_lossy(&csv), wanted);
+}
+
+#[test]
+fn a_row_of_proxy_is_what_its_schema_says_and_each_option_has_one() {
+    let schema = parsed(include_str!("../../../docs/schemas/ps-lifecycle-proxy.json"));
+    let mut in_force = Reached { listen: "80".parse().expect("an address"), ..Reached::default() };
+    in_force.frontend.options.set("hold", "5").expect("seconds");
+    let rows = AddressRow::of("shop", &BTreeMap::from([("http", "true".to_owned())]), &in_force);
+    let names = rows.iter().map(|row| held_to(&schema, row)["option"].clone());
+    let named: Vec<Value> = names.collect();
+    assert_eq!(named, *schema["properties"]["option"]["enum"].as_array().expect("a list"));
+    let mut csv = Vec::new();
+    ps_rows::address_csv(&mut csv, &rows).expect("memory takes what is written");
+    let csv = String::from_utf8_lossy(&csv);
+    let wanted = ["app,option,set,in_force", "shop,listen,,127.0.0.1:80", "shop,hold,,5", "shop,http,true,"];
+    assert!(wanted.iter().all(|line| csv.lines().any(|there| there == *line)), "{csv}");
 }
 
 #[test]

@@ -6,15 +6,14 @@ use std::pin::Pin;
 use std::thread;
 use std::time::Duration;
 
-use balance::Frontend;
 use formation::{Addresses, AppName, FIRST_TYPE, Slot};
 use futures_util::FutureExt;
 use futures_util::future::Shared;
 use ps_apps::{InstanceFiles, World};
 use ps_engine::Container;
-use ps_scheduler::{Error, Progress, Release, Requester};
-use ps_service::{Backend, Led, Service, backend as failed, earlier};
-use ps_supervisor::{Request, Spec};
+use ps_scheduler::{Error, Progress, Reached, Release, Requester};
+use ps_service::{Backend, Led, Service, backend as failed, earlier, reached_by};
+use ps_supervisor::Spec;
 use tokio::sync::oneshot;
 
 use crate::app::App;
@@ -60,7 +59,7 @@ impl Address {
     pub(crate) fn refusal(world: &World, release: &Release) -> Option<String> {
         let service = Service::of(world, &release.app, None);
         let before = service.spec_in_force();
-        let wanted = listening(&service, before.as_ref(), Reached::of(release));
+        let wanted = listening(&service, before.as_ref(), release.reached());
         ps_supervisor::address_refusal(&wanted, before.as_ref(), &service.directory)
     }
 
@@ -73,11 +72,12 @@ impl Address {
     ) -> Result<Option<Opened>, Error> {
         let service = Service::of(app.world, app.name, None);
         let before = service.spec_in_force();
-        let mut all = before.as_ref().map(Reached::before).unwrap_or_default();
-        let new: Vec<SocketAddr> =
-            release.listen.as_slice().iter().filter(|new| !all.listen.contains(new)).copied().collect();
-        all.frontend.tls.extend(release.frontend.tls.iter().filter(|address| new.contains(address)));
-        all.listen.extend(&new);
+        let Reached { listen: known, mut frontend } = before.as_ref().map(reached_by).unwrap_or_default();
+        let is_new = |address: &&SocketAddr| !known.as_slice().contains(address);
+        let new: Vec<SocketAddr> = release.listen.as_slice().iter().filter(is_new).copied().collect();
+        frontend.tls.extend(release.frontend.tls.iter().filter(|address| new.contains(address)));
+        let listen = known.as_slice().iter().chain(&new).copied().collect();
+        let all = Reached { listen, frontend };
         if all.listen.is_empty() || app.world.inside_dokku() {
             return Ok(None);
         }
@@ -154,7 +154,7 @@ impl Opened {
         if is_other || self.before.is_none() {
             service.make()?;
             service.write_spec(&listening(service, self.before.as_ref(), reached))?;
-            apply(service)?;
+            service.apply()?;
         }
         Ok(())
     }
@@ -164,8 +164,8 @@ impl Opened {
         if release.listen.is_empty() {
             return self.address.close(true);
         }
-        let wanted = Reached::of(release);
-        let is_other = self.before.as_ref().is_some_and(|spec| Reached::before(spec) != wanted);
+        let wanted = release.reached();
+        let is_other = self.before.as_ref().is_some_and(|spec| reached_by(spec) != wanted);
         self.listen(wanted, is_other)
     }
 
@@ -177,10 +177,15 @@ impl Opened {
             return;
         };
         let service = &self.address.service;
-        if service.spec_in_force().is_some_and(|spec| Reached::before(&spec) != Reached::before(before)) {
-            let _ = service.write_spec(before).and_then(|()| apply(service));
+        if service.spec_in_force().is_some_and(|spec| reached_by(&spec) != reached_by(before)) {
+            let _ = service.write_spec(before).and_then(|()| service.apply());
         }
     }
+}
+
+/// Where an app is reached, and how clients are taken in there.
+pub(crate) fn reached(world: &World, name: &AppName) -> Reached {
+    Service::of(world, name, None).reached()
 }
 
 /// Where an app is reached, by what its supervisor goes by: nobody is asked.
@@ -190,37 +195,10 @@ pub(crate) fn listen(world: &World, name: &AppName) -> Addresses {
     spec.map(|spec| spec.listen.into_iter().collect()).unwrap_or_default()
 }
 
-/// Where an app is reached, and how clients are taken in there.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Reached {
-    listen: Vec<SocketAddr>,
-    frontend: Frontend,
-}
-
-impl Reached {
-    fn of(release: &Release) -> Self {
-        Self { listen: release.listen.as_slice().to_vec(), frontend: release.frontend.clone() }
-    }
-
-    fn before(spec: &Spec) -> Self {
-        Self { listen: spec.listen.clone(), frontend: spec.frontend.clone() }
-    }
-}
-
 /// What the supervisor goes by, for an app that is reached there.
 fn listening(service: &Service, before: Option<&Spec>, reached: Reached) -> Spec {
-    let Reached { listen, frontend } = reached;
-    let spec = match before {
-        Some(before) => before.clone(),
-        None => Spec::of_address(service.app.as_str(), &service.directory, Vec::new()),
-    };
-    Spec { listen, frontend, certificates: service.certificates(), ..spec }
-}
-
-/// Has a living supervisor read its spec; one that is started later reads it anyway.
-fn apply(service: &Service) -> Result<(), Error> {
-    let Some(mut client) = service.connect() else { return Ok(()) };
-    client.send(&Request::Apply).map_err(|error| service.unreachable(&error.to_string()))
+    let new = || Spec::of_address(service.app.as_str(), &service.directory, Vec::new());
+    service.reached_at(before.cloned().unwrap_or_else(new), reached)
 }
 
 /// The containers of `web` that clients are to be led to: those that are recorded and run, or are about to be started again by the engine,

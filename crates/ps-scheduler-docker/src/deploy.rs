@@ -8,9 +8,9 @@ use formation::{AppName, ProcessType, RestartPolicy, Slot};
 use ps_apps::InstanceFiles;
 use ps_engine::Container;
 use ps_rollout::{Event, Outcome, Rollout, Run, Strategy};
-use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Requester};
+use ps_scheduler::{Change, DeployOutcome, Error, Moved, Plan, Progress, Release, Requester};
 
-use crate::address::{Address, Opened};
+use crate::address::{self, Address, Opened};
 use crate::app::{self, App};
 use crate::carry_out::Executor;
 use crate::containers::{Containers, Fresh};
@@ -100,6 +100,24 @@ pub(crate) fn end_interrupted(
     let _held = app.hold(&file)?;
     let grace = app.world.stop_timeout(name).map_err(|error| app.unwritable(&error))?;
     app.recover(&file, grace, requester).map(drop)
+}
+
+/// Has the app reached where this release says, and leads clients to its containers as they are.
+pub(crate) fn reach(docker: &DockerLocal, release: &Release) -> Result<Moved, Error> {
+    let (world, name) = (docker.world(), &release.app);
+    if let Some(reason) = Address::refusal(world, release) {
+        return Err(Error::Backend { context: format!("have {name} reached"), reason });
+    }
+    let app = App { engine: docker.engine()?, world, name };
+    let _held = app.hold(&recover::file(&app))?;
+    let records = app::records(world, name)?;
+    // Where nothing runs, the next start listens.
+    if !address::backends(&app, &records, &[])?.is_empty()
+        && let Some(opened) = Address::open(&app, release, &records)?
+    {
+        opened.settle(release)?;
+    }
+    Ok(Moved::Done)
 }
 
 fn slots(plan: &Plan, change: Change) -> Vec<Slot> {

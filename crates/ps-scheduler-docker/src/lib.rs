@@ -79,8 +79,8 @@ use std::path::PathBuf;
 use formation::{AppName, Slot, Which};
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Drift, Ended, Entry, Error, Leftover, LogRequest, LogSink, OneOff, Plan,
-    Release, Requester, Scheduler, StopOrder, Stopped, Task,
+    AppStatus, DeployOutcome, Drift, Ended, Entry, Error, Leftover, LogRequest, LogSink, Moved, OneOff, Plan,
+    Reached, Release, Requester, Scheduler, StopOrder, Stopped, Task,
 };
 
 pub use build_order::{BuildOrder, Recipe};
@@ -132,6 +132,14 @@ impl Scheduler for DockerLocal {
         requester: &mut Requester<'_>,
     ) -> Result<(), Error> {
         deploy::end_interrupted(self, app, requester)
+    }
+
+    fn reached(&self, app: &AppName) -> Result<Reached, Error> {
+        Ok(address::reached(self.world(), app))
+    }
+
+    fn reach(&self, release: &Release) -> Result<Moved, Error> {
+        deploy::reach(self, release)
     }
 
     fn stop(&self, order: &StopOrder, requester: &mut Requester<'_>) -> Result<Stopped, Error> {

@@ -13,6 +13,7 @@ mod logs;
 mod one_off;
 mod preflight;
 mod processes;
+mod reach;
 mod reset;
 mod rolling;
 mod signal;
@@ -32,8 +33,9 @@ use formation::{AppName, Slot, Which};
 use ps_apps::World;
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Drift, Ended, Entry, Error, Instance, Leftover, LogRequest, LogSink, OneOff,
-    OsProcess, Plan, Release, Requester, Scheduler, SignalOrder, Signalled, StopOrder, Stopped, Task,
+    AppStatus, DeployOutcome, Drift, Ended, Entry, Error, Instance, Leftover, LogRequest, LogSink, Moved,
+    OneOff, OsProcess, Plan, Reached, Release, Requester, Scheduler, SignalOrder, Signalled, StopOrder,
+    Stopped, Task,
 };
 use ps_service::{Service, earlier, root};
 use ps_supervisor::Spec;
@@ -248,6 +250,16 @@ impl Scheduler for Native {
 
     fn run_task(&self, plan: &Plan, task: &Task, requester: &mut Requester<'_>) -> Result<(), Error> {
         deploy::run_task(&self.service(&plan.release.app), plan, task, requester)
+    }
+
+    fn reached(&self, app: &AppName) -> Result<Reached, Error> {
+        Ok(self.service(app).reached())
+    }
+
+    fn reach(&self, release: &Release) -> Result<Moved, Error> {
+        let service = self.service(&release.app);
+        earlier::take_over(&service)?;
+        reach::reach(&service, release)
     }
 
     fn stop(&self, order: &StopOrder, requester: &mut Requester<'_>) -> Result<Stopped, Error> {

@@ -33,8 +33,11 @@ pub use one_off::{Command, Ended, Entry, OneOff, SHELL, Signals, Streams};
 pub use os_process::OsProcess;
 pub use output::{LogLine, LogRequest, LogSink, ReadUpTo};
 pub use plan::{Change, Intent, Plan, Step};
+pub use ps_release::address::Reached;
 pub use ps_release::{Checks, Gate, Process, Release, Source};
-pub use scheduler::{Cancel, DeployOutcome, Leftover, Progress, Requester, Scheduler, StopOrder, Stopped};
+pub use scheduler::{
+    Cancel, DeployOutcome, Leftover, Moved, Progress, Requester, Scheduler, StopOrder, Stopped,
+};
 pub use signal::{SignalOrder, Signalled};
 pub use task::{Effect, LAST_LINES, Task};
 

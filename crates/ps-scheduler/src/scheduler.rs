@@ -13,7 +13,9 @@ use formation::{AppName, Exit, Slot, State, Which};
 use ps_rollout::{Fate, Finding, Strategy};
 
 use crate::output::{LogRequest, LogSink};
-use crate::{AppStatus, Drift, Ended, Entry, Error, OneOff, Plan, Release, SignalOrder, Signalled, Task};
+use crate::{
+    AppStatus, Drift, Ended, Entry, Error, OneOff, Plan, Reached, Release, SignalOrder, Signalled, Task,
+};
 
 /// Keeps the instances of apps running.
 pub trait Scheduler {
@@ -81,6 +83,22 @@ pub trait Scheduler {
     ) -> Result<(), Error> {
         let _ = (app, leftover, requester);
         Ok(())
+    }
+
+    /// Where an app is reached now, and how clients are taken in there, by what its supervisor goes by. Nobody is disturbed for that.
+    fn reached(&self, app: &AppName) -> Result<Reached, Error> {
+        let _ = app;
+        Ok(Reached::default())
+    }
+
+    /// Has an app reached from now on where this release says, and clients taken in as it says. The release is the one that runs, with
+    /// perhaps another address. No instance is replaced, no connection closes.
+    ///
+    /// # Errors
+    /// One of the addresses cannot be listened on, or nobody can be told. Nothing has changed then.
+    fn reach(&self, release: &Release) -> Result<Moved, Error> {
+        let _ = release;
+        Err(Error::Unsupported { scheduler: self.name().to_owned(), what: "give an app an address" })
     }
 
     /// Ends instances, and reports which ended and how, and which did not. Having nothing to stop is success.
@@ -155,6 +173,15 @@ pub trait Scheduler {
 
     /// Removes what earlier deploys left behind, of one app or of all; returns what was removed.
     fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error>;
+}
+
+/// What has come of [`Scheduler::reach`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// The app is reached as it is to be; one of which nothing runs will be, once something does.
+    Done,
+    /// Nothing was done: its instances listen at ports that do not go with the address, and have to be replaced for it.
+    NeedsRollout,
 }
 
 /// What becomes of a rollout whose caller died.

@@ -5,12 +5,14 @@ mod lead;
 mod leave;
 pub mod orphan;
 mod pause;
+mod reach;
 pub mod root;
 mod service;
 mod supervised;
 
 pub use lead::Led;
 pub use ps_supervisor::Backend;
+pub use reach::reached_by;
 pub use service::{Listing, Service, backend, witness};
 
 /// The example of the README is a test.

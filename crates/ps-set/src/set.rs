@@ -122,7 +122,25 @@ fn write(world: &World, target: &Target, property: &PsProperty, args: &Args) -> 
     if !args.quiet {
         say::fact(&text)?;
     }
+    say_when(world, scope, property, args)?;
     hint(world, scope, name, args)
+}
+
+/// Of a deployed app: from when on what was set of its address holds.
+fn say_when(world: &World, scope: Scope<'_>, property: &PsProperty, args: &Args) -> Result<()> {
+    let Scope::App(app) = scope else { return Ok(()) };
+    let is_told = !args.quiet && !world.inside_dokku() && property.is_of_address();
+    if !is_told || !ps_dokku::is_deployed(world, app)? {
+        return Ok(());
+    }
+    let name = property.name;
+    let from = format!("{name} of {app} holds from its next deploy or restart on");
+    let value = &args.value;
+    Ok(say::detail(&match value.contains(' ') {
+        _ if value.is_empty() => from,
+        true => format!("{from}, or at once: ps-lifecycle proxy {app} --{name}='{value}'"),
+        false => format!("{from}, or at once: ps-lifecycle proxy {app} --{name}={value}"),
+    })?)
 }
 
 /// What only a container can have, set for an app that runs natively, waits for an image.

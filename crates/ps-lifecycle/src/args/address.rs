@@ -87,6 +87,11 @@ impl AddressArgs {
         Ok(said)
     }
 
+    /// Whether it says anything.
+    pub(crate) fn is_given(&self) -> Result<bool> {
+        Ok(self.is_all_tls() || !self.properties()?.is_empty())
+    }
+
     /// Whether it is to speak TLS at every address.
     pub(crate) fn is_all_tls(&self) -> bool {
         self.tls.as_ref().is_some_and(Vec::is_empty)

@@ -5,8 +5,9 @@ use clap::Subcommand;
 
 use super::{
     AppsArgs, BootArgs, ConvergeArgs, DeployArgs, DestroyArgs, DoctorArgs, EnterArgs, EventsArgs, FinishArgs,
-    InspectArgs, LogsArgs, MendArgs, ProcessesArgs, ReleasesArgs, RestartArgs, RestoreArgs, RetireArgs,
-    RollbackArgs, RunArgs, SignalArgs, SnapshotArgs, StatusArgs, TagArgs, TagsArgs, TargetArgs, WatchArgs,
+    InspectArgs, LogsArgs, MendArgs, ProcessesArgs, ProxyArgs, ReleasesArgs, RestartArgs, RestoreArgs,
+    RetireArgs, RollbackArgs, RunArgs, SignalArgs, SnapshotArgs, StatusArgs, TagArgs, TagsArgs, TargetArgs,
+    WatchArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -99,6 +100,17 @@ pub(crate) enum Verb {
     ///   ps-lifecycle signal USR1 shop
     #[command(verbatim_doc_comment)]
     Signal(SignalArgs),
+    /// Changes where an app is reached and how clients are taken in there, at once; without options: shows what is set, and what is in force
+    ///
+    /// No instance is replaced and no connection closes. Only an app that gets its first address, or
+    /// loses it, gets new instances of web, because they listen at other ports then.
+    ///
+    /// Examples:
+    ///   ps-lifecycle proxy shop
+    ///   ps-lifecycle proxy shop --listen 0.0.0.0:80 --tls 0.0.0.0:443 --http --redirect-https
+    ///   ps-lifecycle proxy shop --http=false
+    #[command(verbatim_doc_comment)]
+    Proxy(Box<ProxyArgs>),
     /// Sets the counters of restarts to 0; running instances are left alone
     Reset(TargetArgs),
     /// Makes running instances read their configuration again: by the type's reload-signal, or else by a restart

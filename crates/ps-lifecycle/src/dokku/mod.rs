@@ -56,6 +56,9 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
         Verb::Watch(_) | Verb::Mend(_) => Err(Refusal::failed(
             "inside Dokku, containers are Dokku's to watch: its dokku-event-listener does it",
         )),
+        Verb::Proxy(_) => Err(Refusal::failed(
+            "inside Dokku its proxies talk to clients: dokku proxy and dokku ports do that",
+        )),
         Verb::Processes(args) => processes::run(session, args),
         Verb::Status(_)
         | Verb::Logs(_)

@@ -360,3 +360,28 @@ fn a_move_that_is_killed_in_the_middle_is_brought_to_its_end_by_the_next_verb() 
     assert_eq!((found(&shop.home, "faultapp"), shop.ids().len()), (vec![], 1));
     assert_eq!(clients.end(), NOTHING);
 }
+
+#[test]
+fn proxy_moves_the_address_takes_it_away_and_gives_it_back_while_the_containers_stay() {
+    if !has_engine() {
+        return;
+    }
+    let (shop, second) = (Reached::new("proxied"), some_address());
+    let (first, other) = (shop.address.to_string(), second.to_string());
+    let proxy = |words: &[&str]| shop.home.does(&[&["ps-lifecycle", "proxy", &shop.app], words].concat());
+    let ids = shop.ids();
+    let clients = Clients::of(shop.address);
+    clients.go_on(5);
+    proxy(&["--listen", &first, &other, "--http"]);
+    ask(second, "/pid").expect("it is there");
+    clients.go_on(5);
+    assert_eq!(clients.end(), NOTHING);
+    let rows = proxy(&["--json"]);
+    assert!(rows.contains(&format!(r#""in_force":"{first} {other}""#)), "{rows}");
+    proxy(&["--listen", "none"]);
+    is_closed(shop.address);
+    is_closed(second);
+    proxy(&["--listen", &other]);
+    ask(second, "/pid").expect("it is there again");
+    assert_eq!(shop.ids(), ids);
+}

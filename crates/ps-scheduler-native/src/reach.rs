@@ -1,0 +1,31 @@
+//! Another address for an app that runs, without a rollout.
+
+use formation::FIRST_TYPE;
+use ps_scheduler::{Error, Moved, Release};
+use ps_service::{Service, backend};
+
+use crate::status;
+
+/// Has the app reached where this release says. Only an app that gets its first address, or loses it, needs other ports for its instances.
+pub(crate) fn reach(service: &Service, release: &Release) -> Result<Moved, Error> {
+    let Some(spec) = service.spec_in_force() else { return Ok(Moved::Done) };
+    let wanted = service.reached_at(spec.clone(), release.reached());
+    if wanted == spec {
+        return Ok(Moved::Done);
+    }
+    if let Some(reason) = ps_supervisor::address_refusal(&wanted, Some(&spec), &service.directory) {
+        return Err(backend(format!("have {} reached", service.app), &reason));
+    }
+    if wanted.listen.is_empty() != spec.listen.is_empty() && has_clients(service)? {
+        return Ok(Moved::NeedsRollout);
+    }
+    service.write_spec(&wanted)?;
+    service.apply()?;
+    Ok(Moved::Done)
+}
+
+/// Whether an instance runs to which clients are led.
+fn has_clients(service: &Service) -> Result<bool, Error> {
+    let instances = status::instances(service)?;
+    Ok(instances.iter().any(|it| it.slot.process_type.as_str() == FIRST_TYPE && it.pid.is_some()))
+}

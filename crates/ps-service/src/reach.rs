@@ -1,0 +1,55 @@
+//! The address of an app (docs/address.md), as its supervisor has it and as it is to have it.
+
+use std::time::{Duration, Instant};
+
+use ps_scheduler::{Error, Reached};
+use ps_supervisor::{Message, Request, Spec};
+
+use crate::service::{Service, backend};
+
+/// How long a supervisor may take to read its spec.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Service {
+    /// Where the app is reached, by what its supervisor goes by; where none lives, by what the next one will go by.
+    pub fn reached(&self) -> Reached {
+        let spec = if self.world.inside_dokku() { None } else { self.spec_in_force() };
+        spec.as_ref().map(reached_by).unwrap_or_default()
+    }
+
+    /// A spec with this address in place of its own.
+    #[must_use]
+    pub fn reached_at(&self, spec: Spec, reached: Reached) -> Spec {
+        let Reached { listen, frontend } = reached;
+        Spec { listen: listen.as_slice().to_vec(), frontend, certificates: self.certificates(), ..spec }
+    }
+
+    /// Has a living supervisor read its spec; one that is started later reads it anyway.
+    ///
+    /// # Errors
+    /// It refuses that, or does not say within ten seconds that it has done so.
+    pub fn apply(&self) -> Result<(), Error> {
+        let Some(mut client) = self.connect() else { return Ok(()) };
+        let died = |error: ps_supervisor::Error| self.unreachable(&error.to_string());
+        client.send(&Request::Apply).map_err(died)?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match client.next(deadline).map_err(died)? {
+                Some(Message::Reply { error: None }) => return Ok(()),
+                Some(Message::Reply { error: Some(reason) }) => {
+                    return Err(backend(format!("change the address of {}", self.app), &reason));
+                }
+                Some(_) => (),
+                None => {
+                    let reason = format!("its supervisor has not said so in {} s", PATIENCE.as_secs());
+                    return Err(self.unreachable(&reason));
+                }
+            }
+        }
+    }
+}
+
+/// Where an app is reached by this spec.
+pub fn reached_by(spec: &Spec) -> Reached {
+    Reached { listen: spec.listen.iter().copied().collect(), frontend: spec.frontend.clone() }
+}
