@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The longest legal name, in bytes.
 pub const MAX_NAME_BYTES: usize = 63;
@@ -11,9 +12,9 @@ pub const RELEASE: &str = "release";
 pub const FIRST_TYPE: &str = "web";
 
 /// A legal process type: `[A-Za-z0-9_-]`, 1 to 63 bytes. It has no dot, slash or blank, so it can stand in a
-/// file name, a label and a `<type>.<n>` instance name without quoting.
+/// file name, a label and a `<type>.<n>` instance name without quoting. Copies share the name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProcessType(String);
+pub struct ProcessType(Arc<str>);
 
 /// Why a word is not a process type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +34,7 @@ impl ProcessType {
     /// A process type whose name a caller's own grammar has found legal already: nothing is checked again in release builds.
     pub fn of_legal(name: &str) -> Self {
         debug_assert!(name.parse::<Self>().is_ok(), "{name:?}");
-        Self(name.to_owned())
+        Self(name.into())
     }
 
     /// The name as text.
@@ -43,7 +44,7 @@ impl ProcessType {
 
     /// Whether it is [`RELEASE`].
     pub fn is_release(&self) -> bool {
-        self.0 == RELEASE
+        *self.0 == *RELEASE
     }
 }
 
@@ -60,7 +61,7 @@ impl FromStr for ProcessType {
         if word.len() > MAX_NAME_BYTES {
             return Err(InvalidProcessType::TooLong(word.to_owned()));
         }
-        Ok(Self(word.to_owned()))
+        Ok(Self(word.into()))
     }
 }
 

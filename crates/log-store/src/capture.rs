@@ -57,7 +57,7 @@ impl Capture {
         let first = Segment::first_of(run);
         let target = Target::open(series, first);
         let target = target.map_err(|error| Error::io("open", &series.path(first), error))?;
-        Self::of(fifo, series, |_| Ok(Log::Open(target)), LostFile::open(series.lost_path(run)), limits)
+        Self::of(fifo, series, |_| Ok(Log::Open(target)), LostFile::open(series, run), limits)
     }
 
     /// The same for a run that has never had a FIFO nor a log, so that none is looked for. Its log is made by [`Capture::make_log`]
@@ -70,7 +70,7 @@ impl Capture {
         let log = |fifo: &OwnedFd| {
             Log::later(first, fifo).map_err(|error| Error::io("open", &series.path(first), error))
         };
-        Self::of(fifo, series, log, LostFile::nothing_yet(series.lost_path(run)), limits)
+        Self::of(fifo, series, log, LostFile::nothing_yet(series, run), limits)
     }
 
     fn of(

@@ -5,11 +5,11 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::PathBuf;
 
 use rustix::fs::OFlags;
 
 use crate::check::check;
+use crate::series::Series;
 
 /// The content of the file: dropped, in doubt, being dropped, and a checksum; each of 8 bytes, little-endian.
 const SIZE: usize = 32;
@@ -26,15 +26,17 @@ pub struct Lost {
 /// The file and its content.
 #[derive(Debug)]
 pub(crate) struct LostFile {
-    path: PathBuf,
+    series: Series,
+    run: u64,
     lost: Lost,
     is_there: bool,
 }
 
 impl LostFile {
-    /// Reads the file at that path. Bytes that an earlier writer was dropping when it was killed are in doubt from now on.
-    pub(crate) fn open(path: PathBuf) -> Self {
+    /// Reads the file of a run. Bytes that an earlier writer was dropping when it was killed are in doubt from now on.
+    pub(crate) fn open(series: &Series, run: u64) -> Self {
         let mut bytes = [0; SIZE];
+        let path = series.lost_path(run);
         let read = durable::open(&path).ok().and_then(|file| file.read_exact_at(&mut bytes, 0).ok());
         let is_there = read.is_some();
         let [dropped, in_doubt, underway, sum] = words(&bytes);
@@ -42,12 +44,12 @@ impl LostFile {
         if is_there && sum == u64::from(check(&bytes[..SIZE - 8])) {
             lost = Lost { dropped, in_doubt: in_doubt.saturating_add(underway) };
         }
-        Self { path, lost, is_there }
+        Self { series: series.clone(), run, lost, is_there }
     }
 
     /// The file of a run of which nothing was dropped, because nothing was written; it is not there yet.
-    pub(crate) fn nothing_yet(path: PathBuf) -> Self {
-        Self { path, lost: Lost::default(), is_there: false }
+    pub(crate) fn nothing_yet(series: &Series, run: u64) -> Self {
+        Self { series: series.clone(), run, lost: Lost::default(), is_there: false }
     }
 
     /// What was dropped so far.
@@ -95,7 +97,8 @@ impl LostFile {
     fn open_to_write(&self) -> io::Result<File> {
         let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or(0);
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(&self.path)
+        options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
+        options.open(self.series.lost_path(self.run))
     }
 }
 
@@ -110,20 +113,21 @@ mod tests {
     #[test]
     fn what_was_dropped_is_known_to_the_next_writer_and_what_was_underway_is_in_doubt() {
         let place = tempfile::tempdir().expect("a directory");
-        let path = place.path().join("stdout.17.lost");
-        let mut file = LostFile::open(path.clone());
+        let series = Series::new(place.path(), "stdout");
+        let open = || LostFile::open(&series, 17);
+        let mut file = open();
         file.prepare();
         assert_eq!(file.lost(), Lost::default());
         file.begin(100);
         file.end(70);
-        assert_eq!(LostFile::open(path.clone()).lost(), Lost { dropped: 70, in_doubt: 0 });
+        assert_eq!(open().lost(), Lost { dropped: 70, in_doubt: 0 });
         file.begin(5);
-        let mut next = LostFile::open(path.clone());
+        let mut next = open();
         assert_eq!(next.lost(), Lost { dropped: 70, in_doubt: 5 });
         next.begin(1);
         next.end(1);
-        assert_eq!(LostFile::open(path.clone()).lost(), Lost { dropped: 71, in_doubt: 5 });
-        std::fs::write(&path, [7; SIZE]).expect("written");
-        assert_eq!(LostFile::open(path).lost(), Lost::default());
+        assert_eq!(open().lost(), Lost { dropped: 71, in_doubt: 5 });
+        std::fs::write(series.lost_path(17), [7; SIZE]).expect("written");
+        assert_eq!(open().lost(), Lost::default());
     }
 }

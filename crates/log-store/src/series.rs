@@ -76,13 +76,19 @@ impl Segment {
 pub struct Series {
     /// Shared by its copies: there are some for each instance.
     directory: Arc<Path>,
-    stream: Arc<str>,
+    stream: &'static str,
 }
 
 impl Series {
     /// The series of a stream (`stdout`) in a directory. Neither need exist.
-    pub fn new(directory: &Path, stream: &str) -> Self {
-        Self { directory: directory.into(), stream: stream.into() }
+    pub fn new(directory: &Path, stream: &'static str) -> Self {
+        Self { directory: directory.into(), stream }
+    }
+
+    /// That of another stream in the same directory.
+    #[must_use]
+    pub fn beside_it(&self, stream: &'static str) -> Self {
+        Self { directory: Arc::clone(&self.directory), stream }
     }
 
     /// The directory of the files.
@@ -92,23 +98,23 @@ impl Series {
 
     /// The path of a segment that is not compressed; the file need not exist.
     pub fn path(&self, segment: Segment) -> PathBuf {
-        self.directory.join(segment.name(&self.stream))
+        self.directory.join(segment.name(self.stream))
     }
 
     /// The path of a compressed segment; the file need not exist.
     pub fn packed_path(&self, segment: Segment) -> PathBuf {
-        self.directory.join(format!("{}.{PACKED}", segment.name(&self.stream)))
+        self.directory.join(format!("{}.{PACKED}", segment.name(self.stream)))
     }
 
     /// The path of the times of a segment; the file need not exist.
     pub(crate) fn times_path(&self, segment: Segment) -> PathBuf {
-        self.beside(&segment.name(&self.stream), TIMES)
+        self.beside(&segment.name(self.stream), TIMES)
     }
 
     /// Where the lost bytes of a run are counted.
     pub(crate) fn lost_path(&self, run: u64) -> PathBuf {
         match run {
-            0 => self.beside(&self.stream, LOST),
+            0 => self.beside(self.stream, LOST),
             run => self.beside(&format!("{}.{run}", self.stream), LOST),
         }
     }
@@ -148,7 +154,7 @@ impl Series {
 
     fn file(&self, name: &str) -> Option<(Segment, bool)> {
         let packed = name.strip_suffix(PACKED).and_then(|name| name.strip_suffix('.'));
-        Some((Segment::parse(packed.unwrap_or(name), &self.stream)?, packed.is_some()))
+        Some((Segment::parse(packed.unwrap_or(name), self.stream)?, packed.is_some()))
     }
 }
 

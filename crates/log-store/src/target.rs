@@ -55,8 +55,8 @@ impl Target {
             }
             if is_ours && is_named(&metadata, &path) && !series.packed_path(segment).exists() {
                 let since = metadata.created().or_else(|_| metadata.modified())?;
-                let times = Times::new(series.times_path(segment));
-                return Ok(Self { series: series.clone(), segment, file, end: metadata.len(), since, times });
+                let (series, times) = (series.clone(), Times::default());
+                return Ok(Self { series, segment, file, end: metadata.len(), since, times });
             }
             // It is being compressed, or has just been removed.
             segment = current(series, if is_ours { segment } else { segment.next() })?;
@@ -76,7 +76,7 @@ impl Target {
         };
         let is_first = |file: &File| matches!(lock(file), Ok(true)) && !series.packed_path(first).exists();
         let file = made.ok().filter(is_first)?;
-        let (since, times) = (SystemTime::now(), Times::new(series.times_path(first)));
+        let (since, times) = (SystemTime::now(), Times::default());
         Some(Self { series: series.clone(), segment: first, file, end: 0, since, times })
     }
 
@@ -100,14 +100,14 @@ impl Target {
         let ours = self.file.metadata()?;
         if is_named(&ours, &self.series.path(self.segment)) {
             if ours.len() < self.end {
-                self.times.forget();
+                self.forget_times();
             }
             // There is no other writer, so a shorter file was truncated, and a longer one was filled by a program that
             // copies it back.
             self.end = ours.len();
             return Ok(());
         }
-        self.times.forget();
+        self.forget_times();
         *self = Self::open(&self.series, self.segment)?;
         Ok(())
     }
@@ -121,6 +121,10 @@ impl Target {
         let Ok(next) = Self::open(&self.series, self.segment.next()) else { return false };
         *self = next;
         true
+    }
+
+    fn forget_times(&mut self) {
+        self.times.forget(&self.series.times_path(self.segment));
     }
 
     fn is_over(&self, limits: &Limits) -> bool {
@@ -142,7 +146,7 @@ impl Target {
     pub(crate) fn has_grown(&mut self, bytes: u64) -> io::Result<()> {
         let before = self.end;
         self.end += bytes;
-        self.times.note(before);
+        self.times.note(before, || self.series.times_path(self.segment));
         self.close_gap(before)
     }
 
@@ -159,7 +163,7 @@ impl Target {
         self.file.set_len(0)?;
         self.file.write_all_at(&bytes, 0)?;
         self.end = bytes.len() as u64;
-        self.times.forget();
+        self.forget_times();
         Ok(())
     }
 }

@@ -30,48 +30,43 @@ const LITTLE: u64 = 256;
 const A_WHILE: u64 = 1_000_000;
 
 /// Writes the times of one segment.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Times {
-    path: PathBuf,
     /// The time since boot and the offset of the last record.
     last: Option<(u64, u64)>,
 }
 
 impl Times {
-    /// Writes to that file.
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, last: None }
-    }
-
-    /// Bytes are about to be appended at that offset. Errors are ignored, because only the times are lost.
-    pub(crate) fn note(&mut self, offset: u64) {
+    /// Bytes are about to be appended at that offset; the times are in the file at `path`. Errors are ignored, because only the times are
+    /// lost.
+    pub(crate) fn note(&mut self, offset: u64, path: impl FnOnce() -> PathBuf) {
         let now = since_start();
         let is_due = self.last.is_none_or(|(then, at)| {
             let (time, bytes) = (now.saturating_sub(then), offset.saturating_sub(at));
             time >= APART && (bytes >= LITTLE || time >= A_WHILE)
         });
-        if is_due && self.append(&record(offset, now)).is_ok() {
+        if is_due && append(&path(), &record(offset, now)).is_ok() {
             self.last = Some((now, offset));
         }
     }
 
     /// The segment was truncated or replaced, so the recorded times do not apply any more.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self, path: &Path) {
         self.last = None;
-        let _ = std::fs::remove_file(&self.path);
+        let _ = std::fs::remove_file(path);
     }
+}
 
-    fn append(&self, record: &[u8; RECORD]) -> io::Result<()> {
-        let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or(0);
-        let mut options = OpenOptions::new();
-        let mut file = options.append(true).create(true).mode(0o600).custom_flags(flags).open(&self.path)?;
-        // An incomplete last record would shift all records after it.
-        let rest = file.metadata()?.len() % RECORD as u64;
-        if rest > 0 {
-            file.set_len(file.metadata()?.len() - rest)?;
-        }
-        file.write_all(record)
+fn append(path: &Path, record: &[u8; RECORD]) -> io::Result<()> {
+    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or(0);
+    let mut options = OpenOptions::new();
+    let mut file = options.append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
+    // An incomplete last record would shift all records after it.
+    let rest = file.metadata()?.len() % RECORD as u64;
+    if rest > 0 {
+        file.set_len(file.metadata()?.len() - rest)?;
     }
+    file.write_all(record)
 }
 
 fn record(offset: u64, since_start: u64) -> [u8; RECORD] {
@@ -219,15 +214,15 @@ mod tests {
         let time = index.time_of(150).expect("a record is before it");
         assert!(time > at(hour + 1_000_000) && time < at(hour - 1_000_000), "{time:?}");
         assert_eq!(index.time_of(0), index.time_of(99));
-        let mut times = Times::new(path.clone());
-        times.note(300);
-        times.note(301);
+        let mut times = Times::default();
+        times.note(300, || path.clone());
+        times.note(301, || path.clone());
         assert_eq!(
             Index::read(&path).0.len(),
             4,
             "what was cut off is written over, and a little is no chunk"
         );
-        times.forget();
+        times.forget(&path);
         assert_eq!(Index::read(&path), Index::default());
     }
 

@@ -87,8 +87,8 @@ impl Supervisor {
                 self.publish();
                 self.server.let_watch(id);
                 for seat in self.seats.values() {
-                    self.server.say(id, &Message::Instance(seat.status().clone()));
-                    for beside in seat.runs().skip(1) {
+                    self.server.say(id, &Message::Instance(seat.status()));
+                    if let Some(beside) = seat.beside() {
                         self.server.say(id, &Message::Run(Status::clone(&beside.status)));
                     }
                 }

@@ -14,6 +14,7 @@ mod clock;
 mod command;
 mod confinement;
 mod control;
+mod current;
 mod descriptors;
 mod diary;
 mod entry;

@@ -7,9 +7,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use formation::Stream;
-use log_store::{Capture, Limits, Place, writing_end};
+use log_store::{Capture, Limits, Place, Series, writing_end};
 use rustix::pipe::PipeFlags;
 
 use crate::{Error, layout, terminal};
@@ -19,8 +20,10 @@ use crate::{Error, layout, terminal};
 pub(crate) enum Output {
     /// stdout and stderr each go into a log; stdin is empty.
     Logs {
-        /// The directory of the FIFOs.
-        directory: PathBuf,
+        /// The directory of the slot.
+        slot: Arc<Path>,
+        /// The run in whose directory the FIFOs are.
+        number: u64,
         /// stdout, then stderr.
         captures: Box<[Capture; 2]>,
     },
@@ -37,7 +40,9 @@ pub(crate) enum Output {
 #[derive(Debug)]
 pub(crate) struct Logs<'a> {
     /// The slot's directory.
-    pub(crate) slot: &'a Path,
+    pub(crate) slot: &'a Arc<Path>,
+    /// The run in whose directory the FIFOs are.
+    pub(crate) number: u64,
     /// The run that began them.
     pub(crate) began: u64,
     /// Whether it begins them now, so that none are there yet.
@@ -47,19 +52,22 @@ pub(crate) struct Logs<'a> {
 }
 
 impl Output {
-    /// FIFOs in `directory`, whose data go into these logs.
-    pub(crate) fn logs(directory: &Path, logs: &Logs<'_>) -> Result<Self, Error> {
+    /// FIFOs in the directory of a run, whose data go into these logs.
+    pub(crate) fn logs(logs: &Logs<'_>) -> Result<Self, Error> {
         let open = if logs.are_new { Capture::begin } else { Capture::open };
+        let directory = layout::run_directory(logs.slot, logs.number);
         let capture =
-            |stream| open(&fifo(directory, stream), &layout::log(logs.slot, stream), logs.began, logs.limits);
-        let captures = Box::new([capture(Stream::Stdout)?, capture(Stream::Stderr)?]);
-        Ok(Self::Logs { directory: directory.to_owned(), captures })
+            |stream, series: &Series| open(&fifo(&directory, stream), series, logs.began, logs.limits);
+        let stdout = layout::log(logs.slot, Stream::Stdout);
+        let stderr = stdout.beside_it(Stream::Stderr.as_str());
+        let captures = [capture(Stream::Stdout, &stdout)?, capture(Stream::Stderr, &stderr)?];
+        Ok(Self::Logs { slot: Arc::clone(logs.slot), number: logs.number, captures: Box::new(captures) })
     }
 
-    /// The directory of the FIFOs was renamed to `place`.
-    pub(crate) fn move_to(&mut self, place: &Path) {
+    /// The directory of the FIFOs was renamed: it is that of another run of the slot.
+    pub(crate) fn pass_to(&mut self, next: u64) {
         match self {
-            Self::Logs { directory, .. } => place.clone_into(directory),
+            Self::Logs { number, .. } => *number = next,
             Self::Pipe { .. } => (),
         }
     }
@@ -104,8 +112,9 @@ impl Output {
     /// stdin, stdout and stderr of a process; `None`: ours.
     pub(crate) fn streams(&self) -> io::Result<[Option<OwnedFd>; 3]> {
         Ok(match self {
-            Self::Logs { directory, .. } => {
-                let end = |stream| writing_end(&fifo(directory, stream));
+            Self::Logs { slot, number, .. } => {
+                let directory = layout::run_directory(slot, *number);
+                let end = |stream| writing_end(&fifo(&directory, stream));
                 [Some(nothing()?), Some(end(Stream::Stdout)?), Some(end(Stream::Stderr)?)]
             }
             Self::Pipe { end, has_stdin } => {

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use formation::Stream;
@@ -23,7 +24,7 @@ const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
 #[derive(Debug)]
 pub(crate) struct Outputs {
     /// The slot's directory.
-    slot: PathBuf,
+    slot: Arc<Path>,
     number: u64,
     /// The run that began the logs.
     began: u64,
@@ -41,15 +42,15 @@ pub(crate) struct Outputs {
 
 impl Outputs {
     /// The streams of a run that writes to the logs that run `began` began. They are not opened yet.
-    pub(crate) fn new(slot: &Path, number: u64, began: u64, descriptors: Descriptors) -> Self {
-        let (slot, limits) = (slot.to_owned(), Limits::default());
+    pub(crate) fn new(slot: &Arc<Path>, number: u64, began: u64, descriptors: Descriptors) -> Self {
+        let (slot, limits) = (Arc::clone(slot), Limits::default());
         let (paces, waits) = Default::default();
         let (are_new, output, is_watched, is_told) = (false, None, false, false);
         Self { slot, number, began, are_new, limits, descriptors, output, is_watched, is_told, paces, waits }
     }
 
     /// The same of a run that begins logs of its own and was never started.
-    pub(crate) fn of_new_run(slot: &Path, number: u64, descriptors: Descriptors) -> Self {
+    pub(crate) fn of_new_run(slot: &Arc<Path>, number: u64, descriptors: Descriptors) -> Self {
         Self { are_new: true, ..Self::new(slot, number, number, descriptors) }
     }
 
@@ -120,8 +121,8 @@ impl Outputs {
         }
         let directory = self.directory();
         make_directories(&directory, &self.slot)?;
-        let logs = Logs { slot: &self.slot, began: self.began, are_new: self.are_new, limits: self.limits };
-        let output = Output::logs(&directory, &logs);
+        let (slot, number, began) = (&self.slot, self.number, self.began);
+        let output = Output::logs(&Logs { slot, number, began, are_new: self.are_new, limits: self.limits });
         self.are_new = false;
         let mut output = output.map_err(|error| error.to_string())?;
         let mut descriptors = output.captures().iter().flat_map(Capture::descriptors);
@@ -168,7 +169,7 @@ impl Outputs {
             // The holder may not have come to open them under their earlier name.
             self.is_told = false;
             if let Some(output) = &mut self.output {
-                output.move_to(&directory);
+                output.pass_to(number);
             }
         } else {
             // The directory was removed, or something else lies in its place.

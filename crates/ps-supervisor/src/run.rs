@@ -9,6 +9,7 @@ mod end;
 mod health;
 mod launch;
 mod memory;
+mod ordered;
 mod recorded;
 mod stop_command;
 mod taken;
@@ -17,13 +18,13 @@ mod written;
 
 use std::os::fd::BorrowedFd;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use formation::{Exit, State};
 use jiff::Timestamp;
-use os_process::{Census, Tree};
+use os_process::Tree;
 use ps_rollout::{Lane, Role};
-use rustix::process::Signal;
 
 use crate::health::CommandTry;
 pub(crate) use crate::health::LEAST_LIFE;
@@ -62,8 +63,8 @@ pub(crate) struct Run {
     pub(crate) status: Box<Status>,
     /// Why it is ending or has ended.
     pub(crate) cause: Option<Cause>,
-    /// The rules for its end from its own revision, while the app has another one.
-    pub(crate) terms: Option<Terms>,
+    /// The rules for its end from its own revision, while the app has another one. Runs with the same rules share them.
+    pub(crate) terms: Option<Arc<Terms>>,
     state: RunState,
     process: Option<Process>,
     descent: Descent,
@@ -123,7 +124,7 @@ pub(crate) enum Obstacle {
 
 impl Run {
     /// A run that is about to be started in a slot; `status` says with which number and lane.
-    pub(crate) fn new(slot: &Path, status: Box<Status>, means: &Means) -> Box<Self> {
+    pub(crate) fn new(slot: &Arc<Path>, status: Box<Status>, means: &Means) -> Box<Self> {
         let tree = means.new_tree(&status.slot, status.run);
         let outputs = Outputs::of_new_run(slot, status.run, means.descriptors);
         let mut run = Self::without_life(status, tree, outputs);
@@ -275,14 +276,6 @@ impl Run {
         }
     }
 
-    /// Begins to end the run, if it lives. Whether its end has to be waited for.
-    pub(crate) fn end(&mut self, means: &mut Means) -> bool {
-        self.cause = Some(Cause::Asked);
-        let event = self.terms(means).way_to_end();
-        self.handle(event, means);
-        self.state.is_live()
-    }
-
     /// Its main process has ended; `exit` is `None` if nobody could see how. Returns the death, and whether the process
     /// ended by itself; `None` if the run has no process.
     pub(crate) fn reap(&mut self, exit: Option<Exit>, means: &mut Means) -> Option<(Death, bool)> {
@@ -383,8 +376,9 @@ impl Run {
     }
 
     /// The rules for its end: those of its own revision, else the app's.
-    pub(crate) fn terms(&self, means: &Means) -> Terms {
-        self.terms.clone().unwrap_or_else(|| Terms::of(&means.spec, &self.status.slot.process_type))
+    pub(crate) fn terms(&self, means: &Means) -> Arc<Terms> {
+        let of_app = || Arc::new(Terms::of(&means.spec, &self.status.slot.process_type));
+        self.terms.clone().unwrap_or_else(of_app)
     }
 
     /// Shows in the status which processes keep the tree from ending.
@@ -393,23 +387,6 @@ impl Run {
             self.status.reason.clone_from(&obstacle);
             self.obstacle = obstacle;
             self.changed = true;
-        }
-    }
-
-    /// Kills a run that is ending without waiting for the rest of its grace period.
-    pub(crate) fn hurry(&mut self, means: &mut Means) {
-        if self.state == RunState::StopCommand {
-            self.handle(RunEvent::Due, means);
-        }
-        if self.state.is_ending() {
-            self.handle(RunEvent::Due, means);
-        }
-    }
-
-    /// Sends a signal to every process of the tree.
-    pub(crate) fn signal(&self, signal: Signal, census: &mut Census) {
-        if self.state.is_live() {
-            self.tree.signal(self.process.as_ref().map(Process::pid), signal, census);
         }
     }
 

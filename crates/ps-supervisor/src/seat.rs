@@ -7,22 +7,25 @@ mod directories;
 mod held_back;
 mod recorded;
 mod scheduled;
+mod shown;
 mod told;
 
 use std::collections::VecDeque;
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use formation::{Exit, Slot, State};
+use formation::{Exit, Slot};
 use jiff::Timestamp;
-use ps_rollout::{Lane, Role};
+use ps_rollout::Lane;
 
+use crate::current::Current;
 use crate::layout;
 use crate::means::Means;
 use crate::news::News;
 use crate::restart::{Death, Deaths};
-use crate::run::{Cause, Obstacle, Run, TRY_AGAIN};
+use crate::run::{Cause, Obstacle, Run, TRY_AGAIN, Terms};
 use crate::run_table::RunState;
 use crate::seat_table::{Action, AfterDeath, Beside, Event, Held};
 use crate::spec::Spec;
@@ -35,11 +38,10 @@ use directories::{directory_again, directory_now};
 #[derive(Debug)]
 pub(crate) struct Seat {
     slot: Slot,
-    directory: PathBuf,
+    directory: Arc<Path>,
     held: Held,
     side: Beside,
-    /// The run that fills it, or filled it last; boxed, because a map of one seat allocates room for eleven.
-    current: Box<Run>,
+    current: Current,
     /// The run beside. A new run that has ended stays here until it is promoted or forgotten.
     beside: Option<Box<Run>>,
     /// The number by which a rollout knows the current run. It differs from the run's own if the run could not be started.
@@ -62,15 +64,18 @@ pub(crate) struct Order<'a> {
     pub(crate) lane: Lane,
     /// The spec of its revision.
     pub(crate) spec: &'a Spec,
+    /// The rules of its revision for its end.
+    pub(crate) terms: &'a Arc<Terms>,
 }
 
 impl Seat {
     /// The seat of a slot, as an earlier supervisor left it.
     #[inline(never)]
-    pub(crate) fn of(slot: Slot, directory: PathBuf, found: Found) -> Self {
+    pub(crate) fn of(slot: Slot, directory: Arc<Path>, found: Found) -> Self {
         let Found { held, side, current, beside, place, has_begun, is_in_doubt } = found;
-        let known = current.number();
-        let waits = current.status.deaths.waits(os_process::since_boot()).filter(|_| held == Held::Backoff);
+        let known = current.run().map_or(0, Run::number);
+        let waits = current.run().and_then(|run| run.status.deaths.waits(os_process::since_boot()));
+        let waits = waits.filter(|_| held == Held::Backoff);
         let timer = waits.map(|waits| Instant::now() + waits);
         let mut seat = Self {
             slot,
@@ -92,9 +97,10 @@ impl Seat {
     /// Continues the checks of a run that an earlier supervisor started, if its spec asks for any. The checks of a
     /// rollout's new run are begun by the rollout.
     pub(crate) fn go_on_asking(&mut self, means: &mut Means) {
-        if self.current.process().is_some() && !self.current.is_checked() {
+        let is_unasked = |run: &&mut Run| run.process().is_some() && !run.is_checked();
+        if let Some(current) = self.current.run_mut().filter(is_unasked) {
             let spec = means.spec.clone();
-            self.current.begin_health(&spec, means);
+            current.begin_health(&spec, means);
             self.show();
         }
     }
@@ -110,7 +116,7 @@ impl Seat {
             || (event == Event::Start && (self.held.is_at_rest() || self.held == Held::Scheduled));
         if is_anew && self.side.lets_through(event) {
             // An explicit start begins with an empty record of deaths.
-            self.current.status.deaths = Deaths::default();
+            self.forget_deaths_alone();
         }
         let mut waiting = VecDeque::from([event]);
         while let Some(event) = waiting.pop_front() {
@@ -121,10 +127,13 @@ impl Seat {
             if side.lets_through(event) {
                 let (next, action) = held.after(event);
                 self.held = next;
+                if next != Held::Off {
+                    self.current.settled(&self.slot, &self.directory, means);
+                }
                 waiting.extend(self.act(action, event, means));
             }
             if held == Held::Waiting && self.held == Held::Off {
-                self.current.status.reason = None;
+                self.remark(None);
             }
             if (side, held) != (self.side, self.held) {
                 self.timer = self.timer.filter(|_| matches!(self.held, Held::Backoff | Held::Broken));
@@ -139,22 +148,25 @@ impl Seat {
             Action::Nothing | Action::Tell => Vec::new(),
             Action::Hold => self.hold(means),
             Action::Fill => self.fill(event, means),
-            Action::End if self.current.end(means) => Vec::new(),
-            Action::End => vec![Event::Empty],
+            Action::End => match self.current.run_mut().map(|run| run.end(means)) {
+                Some(true) => Vec::new(),
+                Some(false) | None => vec![Event::Empty],
+            },
             Action::Delay => self.delay(means),
         }
     }
 
     /// Begins the delay before a restart; there is none after a stable life.
     fn delay(&mut self, means: &Means) -> Vec<Event> {
+        let current = self.current.settled(&self.slot, &self.directory, means);
         let delay = match self.held {
             Held::Broken => TRY_AGAIN,
-            _ => self.current.status.deaths.delay(self.current.terms(means).rules().settings, jitter()),
+            _ => current.status.deaths.delay(current.terms(means).rules().settings, jitter()),
         };
         if delay.is_zero() {
             return vec![Event::Due];
         }
-        self.current.status.deaths.wait_until(Some(os_process::since_boot() + delay));
+        current.status.deaths.wait_until(Some(os_process::since_boot() + delay));
         self.timer = Some(Instant::now() + delay);
         Vec::new()
     }
@@ -163,25 +175,28 @@ impl Seat {
     #[inline(never)]
     fn fill(&mut self, event: Event, means: &mut Means) -> Vec<Event> {
         // The delay is over: the restart policy fills the seat again, in the directory of the earlier run.
-        let (is_again, earlier) = (event == Event::Due, self.current.status.directory.as_deref());
+        let is_again = event == Event::Due;
+        let current = self.current.settled(&self.slot, &self.directory, means);
+        let earlier = current.status.directory.as_deref();
         let directory =
             if is_again { directory_again(earlier, &means.spec) } else { directory_now(&means.spec) };
-        if self.current.state() != RunState::Preparing {
+        if current.state() != RunState::Preparing {
             let number = means.numbers.take();
-            self.current.succeed(number, means.new_tree(&self.slot, number));
+            current.succeed(number, means.new_tree(&self.slot, number));
         }
         let spec = means.spec.at(&directory);
         self.show();
+        let current = self.current.settled(&self.slot, &self.directory, means);
         let (slot, place) = (&self.directory, &mut self.place);
         let mut write = |status: &Status, means: &mut Means| {
             means.state.write(&means.service, place, status);
             // Where that fails as well, the disk is full, and the job is started all the same.
             let _ = status.write(slot);
         };
-        match self.current.start(&spec, means, &mut write) {
+        match current.start(&spec, means, &mut write) {
             Ok(()) => {
-                let died = std::mem::replace(&mut self.known, self.current.number());
-                self.current.status.restarts += u32::from(is_again);
+                let died = std::mem::replace(&mut self.known, current.number());
+                current.status.restarts += u32::from(is_again);
                 if is_again || event == Event::Met {
                     means.news.tell(News::Respawned { died }, &self.slot, self.known);
                 }
@@ -202,7 +217,7 @@ impl Seat {
     /// The main process of one of its runs has ended; `exit` is `None` if nobody could see how.
     pub(crate) fn reap(&mut self, pid: u32, exit: Option<Exit>, means: &mut Means) {
         let is_it = |run: &Run| run.process().is_some_and(|process| process.pid() == pid);
-        if is_it(&self.current) {
+        if self.current.run().is_some_and(is_it) {
             self.reap_current(exit, means);
         } else if let Some(beside) = self.beside.as_mut().filter(|beside| is_it(beside)) {
             let Some((death, is_by_itself)) = beside.reap(exit, means) else { return };
@@ -216,40 +231,53 @@ impl Seat {
     }
 
     fn reap_current(&mut self, exit: Option<Exit>, means: &mut Means) {
-        let Some((death, is_by_itself)) = self.current.reap(exit, means) else { return };
+        let reaped = self.current.run_mut().and_then(|run| run.reap(exit, means));
+        let Some((death, is_by_itself)) = reaped else { return };
         let decision = self.judge(&death, means);
         self.tell_verdict(&death, decision, means);
-        if is_by_itself || death.has_failed {
-            self.current.cause = Some(Cause::ByItself(decision));
-            told::death(&self.slot, &self.current, death.lifetime, means);
+        if let Some(current) = self.current.run_mut().filter(|_| is_by_itself || death.has_failed) {
+            current.cause = Some(Cause::ByItself(decision));
+            told::death(&self.slot, current, death.lifetime, means);
         }
         self.handle(Event::Died(decision), means);
     }
 
     /// Counts the death of the current run and returns the decision of the restart policy.
     fn judge(&mut self, death: &Death, means: &Means) -> AfterDeath {
-        let terms = self.current.terms(means);
-        let deaths = &mut self.current.status.deaths;
+        let current = self.current.settled(&self.slot, &self.directory, means);
+        let terms = current.terms(means);
+        let deaths = &mut current.status.deaths;
         *deaths = std::mem::take(deaths).carried_on(os_process::boot_id());
         let decision = deaths.judge(death, terms.rules());
         if let Some(limit) = deaths.reached_limit(terms.rules()).filter(|_| decision == AfterDeath::GiveUp) {
-            self.current.status.reason = Some(format!("it was started again too often: start-limit {limit}"));
+            current.status.reason = Some(format!("it was started again too often: start-limit {limit}"));
         }
         decision
     }
 
     /// Clears the record of deaths.
     pub(crate) fn forget_deaths(&mut self) {
-        self.current.status.deaths = Deaths::default();
-        self.current.status.restarts = 0;
+        self.forget_deaths_alone();
+        if let Some(current) = self.current.run_mut() {
+            current.status.restarts = 0;
+        }
         self.current.mark_changed();
+    }
+
+    /// The same, without the number of restarts.
+    fn forget_deaths_alone(&mut self) {
+        if let Some(current) = self.current.run_mut() {
+            current.status.deaths = Deaths::default();
+        }
     }
 
     /// Acts on timers, checks and empty trees.
     #[inline(never)]
     pub(crate) fn look(&mut self, now: Instant, means: &mut Means) {
-        if self.current.look(now, means) {
-            told::end(&self.slot, &self.current, means);
+        if let Some(current) = self.current.run_mut()
+            && current.look(now, means)
+        {
+            told::end(&self.slot, current, means);
             self.handle(Event::Empty, means);
         }
         if let Some(beside) = self.beside.as_mut()
@@ -262,7 +290,7 @@ impl Seat {
                 self.forget_beside(means);
             }
         }
-        for run in [Some(&mut *self.current), self.beside.as_deref_mut()].into_iter().flatten() {
+        for run in self.current.run_mut().into_iter().chain(self.beside.as_deref_mut()) {
             if let Some(reason) = run.take_refusal_to_end() {
                 means.news.tell(News::Remains(reason), &self.slot, run.number());
             }
@@ -277,22 +305,12 @@ impl Seat {
     /// Removes the slot from the formation. Its port and its logs are kept.
     pub(crate) fn forget(&mut self, means: &mut Means) {
         self.forget_beside(means);
-        self.current.clear_away(means);
+        if let Some(current) = self.current.run_mut() {
+            current.clear_away(means);
+        }
         means.state.erase(&means.service, &mut self.place);
         let _ = fs::remove_file(self.directory.join(STATUS_FILE));
         let _ = fs::remove_dir(layout::runs_directory(&self.directory));
-    }
-
-    /// Sets the state and the role that the status of each run shows.
-    fn show(&mut self) {
-        let state = shown(self.held, self.current.state());
-        self.current.status.done = self.held == Held::Done;
-        self.current.show(state, Role::Current);
-        if let Some(beside) = &mut self.beside {
-            let role = if self.side == Beside::Leaving { Role::Leaving } else { Role::Incoming };
-            let state = alone(beside.state(), beside.cause);
-            beside.show(state, role);
-        }
     }
 }
 
@@ -303,14 +321,19 @@ impl Seat {
         &self.slot
     }
 
-    /// The run that fills it, or filled it last, and the run beside.
+    /// The run that fills it, or filled it last, if there was one, and the run beside.
     pub(crate) fn runs(&self) -> impl Iterator<Item = &Run> {
-        [Some(&*self.current), self.beside.as_deref()].into_iter().flatten()
+        self.current.run().into_iter().chain(self.beside.as_deref())
     }
 
     /// The same, mutable.
     pub(crate) fn runs_mut(&mut self) -> impl Iterator<Item = &mut Run> {
-        [Some(&mut *self.current), self.beside.as_deref_mut()].into_iter().flatten()
+        self.current.run_mut().into_iter().chain(self.beside.as_deref_mut())
+    }
+
+    /// The run beside.
+    pub(crate) fn beside(&self) -> Option<&Run> {
+        self.beside.as_deref()
     }
 
     /// A child has exited; whether it was a check command of one of its runs.
@@ -338,24 +361,14 @@ impl Seat {
         self.side != Beside::Nobody
     }
 
-    /// Whether its current status has been written.
-    pub(crate) fn is_written(&self) -> bool {
-        self.runs().all(Run::is_written)
-    }
-
     /// The revision of the run that fills it.
     pub(crate) fn revision(&self) -> u64 {
-        self.current.status.revision
+        self.current.run().map_or(0, |run| run.status.revision)
     }
 
     /// The number by which a rollout knows the current run.
     pub(crate) fn known(&self) -> u64 {
         self.known
-    }
-
-    /// The status of the run that fills it, or filled it last.
-    pub(crate) fn status(&self) -> &Status {
-        &self.current.status
     }
 
     /// How long it waits before the restart policy fills it again, if it waits.
@@ -371,76 +384,7 @@ impl Seat {
 
     /// Whether it was stopped while processes may live on that cannot be assigned to an instance.
     pub(crate) fn is_unsure(&self) -> bool {
-        self.held == Held::Off && !self.current.tree().is_exact()
-    }
-
-    /// Sets the reason in its status.
-    pub(crate) fn remark(&mut self, reason: Option<String>) {
-        self.current.status.reason = reason;
-    }
-
-    /// Sets the note in its status.
-    pub(crate) fn note(&mut self, note: &str) {
-        self.current.status.note = Some(note.to_owned());
-        self.current.mark_changed();
-    }
-
-    /// Whether its status has changed since it was last told.
-    pub(crate) fn has_changed(&self) -> bool {
-        self.runs().any(Run::has_changed)
-    }
-
-    /// The status of the run that fills it, if it has changed since the last call. It has been written to disk.
-    pub(crate) fn take_change(&mut self, means: &mut Means) -> Option<Status> {
-        if !self.current.has_changed() {
-            return None;
-        }
-        let is_kept = means.state.write(&means.service, &mut self.place, &self.current.status);
-        self.current.take_change(Some(&self.directory), is_kept)
-    }
-
-    /// The same for the run beside.
-    pub(crate) fn take_change_beside(&mut self) -> Option<Status> {
-        self.beside.as_mut()?.take_change(None, false)
-    }
-
-    /// Writes the status file again if it differs from what was written, or if `state` was lost.
-    pub(crate) fn check_file(&mut self, is_state_lost: bool) {
-        if is_state_lost {
-            self.place = Place::default();
-        }
-        if is_state_lost
-            || Status::read(&self.directory).ok().flatten().as_ref() != Some(&self.current.status)
-        {
-            self.current.mark_changed();
-        }
-    }
-}
-
-/// The state that a slot shows.
-fn shown(held: Held, run: RunState) -> State {
-    match held {
-        Held::Off | Held::Done => State::Stopped,
-        Held::Waiting => State::Waiting,
-        Held::Filled => alone(run, None),
-        Held::Emptying(_) => State::Stopping,
-        Held::Backoff | Held::Broken => State::Backoff,
-        Held::Scheduled => State::Scheduled,
-        Held::Crashed => State::Crashed,
-    }
-}
-
-/// The state that a run shows by itself.
-fn alone(run: RunState, cause: Option<Cause>) -> State {
-    match run {
-        RunState::Preparing | RunState::Starting => State::Starting,
-        RunState::Ready => State::Running,
-        RunState::Unready => State::Unready,
-        RunState::StopCommand | RunState::Terminating | RunState::Killing | RunState::Clearing => {
-            State::Stopping
-        }
-        RunState::Ended if cause.is_some_and(Cause::is_failure) => State::Crashed,
-        RunState::Ended => State::Stopped,
+        self.held == Held::Off && self.current.run().is_some_and(|run| !run.tree().is_exact())
     }
 }
 

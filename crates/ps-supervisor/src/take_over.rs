@@ -4,12 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use formation::{Exit, OutOfMemory, ProcessType, Slot, State};
 use os_process::{ProcessId, boot_id, since_boot};
 use ps_rollout::Role;
 
+use crate::current::Current;
 use crate::limits::Limited;
 use crate::means::Means;
 use crate::output::Output;
@@ -27,7 +29,7 @@ use crate::{begun, layout};
 pub(crate) struct Found {
     pub(crate) held: Held,
     pub(crate) side: Beside,
-    pub(crate) current: Box<Run>,
+    pub(crate) current: Current,
     pub(crate) beside: Option<Box<Run>>,
     pub(crate) place: Place,
     /// Whether the run that fills the seat was started, and its supervisor did not come to write that down.
@@ -41,7 +43,7 @@ pub(crate) struct Found {
 #[inline(never)]
 pub(crate) fn find(
     slot: &Slot,
-    directory: &Path,
+    directory: &Arc<Path>,
     alive: &BTreeSet<u64>,
     pipe: Option<Output>,
     means: &mut Means,
@@ -68,6 +70,7 @@ pub(crate) fn find(
     let number = current(written.unwrap_or(0), &runs);
     means.numbers.pass(runs.keys().copied().max().unwrap_or(0).max(number));
     let own = runs.remove(&number).flatten();
+    let is_unknown = number == 0 && earlier.is_none() && own.is_none();
     let status = earlier.clone().or(own).unwrap_or_else(|| Box::new(Status::nothing(slot, status::now())));
     let status = numbered(status, slot, number);
     let outputs = Outputs::new(directory, number, status.log, means.descriptors).connected(pipe);
@@ -86,6 +89,8 @@ pub(crate) fn find(
         current.is_as_written();
     }
     let (side, beside) = others(slot, directory, runs, means);
+    let is_vacant = is_unknown && held == Held::Off && !current.outputs().is_piped();
+    let current = if is_vacant { Current::vacant() } else { Current::Run(current) };
     Found { held, side, current, beside, place: place.unwrap_or_default(), has_begun, is_in_doubt }
 }
 
@@ -263,7 +268,7 @@ fn unseen(process: &ProcessId, exit: Option<Exit>, is_job: bool) -> Death {
 #[inline(never)]
 fn others(
     slot: &Slot,
-    directory: &Path,
+    directory: &Arc<Path>,
     runs: BTreeMap<u64, Option<Box<Status>>>,
     means: &mut Means,
 ) -> (Beside, Option<Box<Run>>) {

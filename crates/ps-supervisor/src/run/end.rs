@@ -56,7 +56,7 @@ impl Failing {
 }
 
 /// The rules of a revision for the end of its runs.
-#[derive(Clone, Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Terms {
     policy: RestartPolicy,
     pub(super) grace: Duration,

@@ -1,13 +1,16 @@
 //! The run beside the one that fills a seat, as a rollout orders it.
 
+use std::sync::Arc;
+
 use ps_rollout::Role;
 
 use super::directories::directory_now;
 use super::{Order, Seat};
+use crate::current::Current;
 use crate::means::Means;
 use crate::news::News;
 use crate::restart::Deaths;
-use crate::run::{Cause, Obstacle, Run, Terms};
+use crate::run::{Cause, Obstacle, Run};
 use crate::seat_table::{Aside, Beside, Event};
 use crate::status::{Status, now};
 
@@ -39,7 +42,9 @@ impl Seat {
             self.handle(Event::Retire, means);
             if self.held.is_occupied() {
                 // If the run has died by itself, the event follows when its tree is empty.
-                self.current.cause = Some(Cause::Asked);
+                if let Some(current) = self.current.run_mut() {
+                    current.cause = Some(Cause::Asked);
+                }
                 return;
             }
         }
@@ -92,7 +97,7 @@ impl Seat {
         (status.run, status.log, status.lane) = (number, number, order.lane);
         status.role = Some(Role::Incoming);
         let mut run = Run::new(&self.directory, status, means);
-        run.terms = Some(Terms::of(order.spec, &self.slot.process_type));
+        run.terms = Some(Arc::clone(order.terms));
         let spec = order.spec.at(&directory_now(order.spec));
         // It is in `rollout.json` that it was to be started.
         let news = match run.start(&spec, means, &mut |_, _| ()) {
@@ -112,21 +117,23 @@ impl Seat {
     /// now.
     #[inline(never)]
     fn swap(&mut self, means: &mut Means) -> Vec<Event> {
-        let Some(beside) = &mut self.beside else { return vec![Event::Gone] };
-        std::mem::swap(&mut self.current, beside);
-        self.current.terms = None;
-        self.known = self.current.number();
-        self.current.status.deaths = Deaths::default();
-        let is_gone = !beside.state().is_live();
-        if is_gone {
-            self.forget_beside(means);
-        }
+        let Some(mut promoted) = self.beside.take() else { return vec![Event::Gone] };
+        promoted.terms = None;
+        promoted.status.deaths = Deaths::default();
+        self.known = promoted.number();
+        self.beside = match std::mem::replace(&mut self.current, Current::Run(promoted)) {
+            Current::Run(before) => Some(before),
+            Current::Vacant(_) => None,
+        };
+        let is_gone = self.beside.as_ref().is_none_or(|beside| !beside.state().is_live());
+        self.forget_beside(means);
         self.go_on_asking(means);
-        let died = match self.current.cause {
+        let promoted = self.current.run();
+        let died = match promoted.and_then(|run| run.cause) {
             Some(Cause::ByItself(decision)) => Some(Event::Died(decision)),
             Some(Cause::Asked | Cause::Failed(_)) | None => None,
         };
-        let empty = (!self.current.state().is_live()).then_some(Event::Empty);
+        let empty = promoted.is_some_and(|run| !run.state().is_live()).then_some(Event::Empty);
         [is_gone.then_some(Event::Gone), died, empty].into_iter().flatten().collect()
     }
 }

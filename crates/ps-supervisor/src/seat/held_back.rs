@@ -4,15 +4,17 @@ use formation::Milestone;
 
 use super::Seat;
 use crate::means::Means;
+use crate::run::Run;
 use crate::run_table::RunState;
 use crate::seat_table::{Event, Held};
 
 impl Seat {
     /// Goes on at once if its type waits for no other. Otherwise the supervisor knows when.
     pub(super) fn hold(&mut self, means: &Means) -> Vec<Event> {
-        self.current.status.deaths.wait_until(None);
+        let status = &mut self.current.settled(&self.slot, &self.directory, means).status;
+        status.deaths.wait_until(None);
         // What has ended with success is a job, and the next run has to know it although the slot is not done any more.
-        self.current.status.job |= self.current.status.done;
+        status.job |= status.done;
         let waits =
             means.spec.settings(&self.slot.process_type).is_some_and(|settings| settings.after.is_some());
         if waits { Vec::new() } else { vec![Event::Met] }
@@ -25,15 +27,16 @@ impl Seat {
 
     /// Sets the reason in its status: what it waits for.
     pub(crate) fn wait_for(&mut self, what: &str) {
-        if self.current.status.reason.as_deref() != Some(what) {
-            self.current.status.reason = Some(what.to_owned());
-            self.current.mark_changed();
+        let is_news = |run: &&mut Run| run.status.reason.as_deref() != Some(what);
+        if let Some(current) = self.current.run_mut().filter(is_news) {
+            current.status.reason = Some(what.to_owned());
+            current.mark_changed();
         }
     }
 
     /// Whether its current run has reached a milestone.
     pub(crate) fn has_reached(&self, milestone: Milestone) -> bool {
-        let state = self.current.state();
+        let Some(state) = self.current.run().map(Run::state) else { return false };
         match (self.held, milestone) {
             // Nobody can wait for a type with a schedule: no deploy takes that.
             (Held::Done | Held::Scheduled, _) => true,

@@ -18,11 +18,12 @@ impl Seat {
             AfterDeath::Rest => LifeStep::Done,
             AfterDeath::Await => return,
         };
-        if self.current.cause == Some(Cause::Asked) && !self.is_filled() {
+        let Some(run) = self.current.run() else { return };
+        if run.cause == Some(Cause::Asked) && !self.is_filled() {
             return;
         }
-        let status = &self.current.status;
-        let terms = self.current.terms(means);
+        let status = &run.status;
+        let terms = run.terms(means);
         let delay = status.deaths.nominal_delay(terms.rules().settings);
         let is_again = verdict == AfterDeath::Again;
         let life = LifeEvent {

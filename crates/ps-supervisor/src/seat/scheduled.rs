@@ -15,7 +15,7 @@ impl Seat {
     /// The spec says that it is filled when it is due. What fills it because it always was to ends; a run by schedule runs on.
     pub(crate) fn go_by(&mut self, timetable: &Timetable, means: &mut Means) {
         let now = Timestamp::now();
-        let status = &mut self.current.status;
+        let status = &mut self.current.settled(&self.slot, &self.directory, means).status;
         let mut course = if let Some(course) = status.course.take() {
             course.carried_on(timetable, now)
         } else {
@@ -28,32 +28,36 @@ impl Seat {
             // An earlier supervisor has started this run and could not write down for which time.
             course.pass(timetable, now);
         }
-        self.current.status.course = Some(course);
-        self.current.mark_changed();
+        let current = self.current.settled(&self.slot, &self.directory, means);
+        current.status.course = Some(course);
+        current.mark_changed();
         self.handle(Event::Schedule, means);
     }
 
     /// It has no schedule any more.
     pub(crate) fn leave_schedule(&mut self) {
-        if self.current.status.course.take().is_some() {
-            self.current.mark_changed();
+        if let Some(current) = self.current.run_mut()
+            && current.status.course.take().is_some()
+        {
+            current.mark_changed();
         }
     }
 
     /// Looks at the clock; what is due is done by whoever asks.
     pub(crate) fn look_at_course(&mut self, timetable: &Timetable, now: Timestamp) -> Due {
-        let Some(course) = &mut self.current.status.course else { return Due::NotYet };
+        let Some(current) = self.current.run_mut() else { return Due::NotYet };
+        let Some(course) = &mut current.status.course else { return Due::NotYet };
         let before = course.next();
         let due = course.look(timetable, now);
         if course.next() != before {
-            self.current.mark_changed();
+            current.mark_changed();
         }
         due
     }
 
     /// The run that was due is left out, or begins elsewhere: that is written down before.
     pub(crate) fn settle_course(&mut self, means: &mut Means) {
-        if let Some(course) = &mut self.current.status.course {
+        if let Some(course) = self.current.run_mut().and_then(|run| run.status.course.as_mut()) {
             course.settle();
             self.current.mark_changed();
             self.take_change(means);
@@ -63,12 +67,13 @@ impl Seat {
 
     /// The run of which nobody knows whether an earlier supervisor has started it. It is told once.
     pub(crate) fn take_doubt(&mut self) -> Option<String> {
-        std::mem::take(&mut self.is_in_doubt).then(|| self.current.status.note.clone()).flatten()
+        let is_in_doubt = std::mem::take(&mut self.is_in_doubt);
+        self.current.run().filter(|_| is_in_doubt)?.status.note.clone()
     }
 
     /// The next time at which it is due.
     pub(crate) fn next_time(&self) -> Option<Timestamp> {
-        self.current.status.course.as_ref().and_then(Course::next)
+        self.course()?.next()
     }
 
     /// Whether a run fills it.
@@ -83,16 +88,21 @@ impl Seat {
 
     /// Whether it was opened for one run beside others, and that run is over.
     pub(crate) fn is_extra_and_over(&self) -> bool {
-        self.held == Held::Scheduled && self.current.status.course.is_none()
+        self.held == Held::Scheduled && self.course().is_none()
+    }
+
+    fn course(&self) -> Option<&Course> {
+        self.current.run()?.status.course.as_ref()
     }
 
     /// Tells of a run by schedule that has failed for good.
     pub(super) fn tell_failure(&self, death: &Death, verdict: AfterDeath, means: &mut Means) {
-        let terms = self.current.terms(means);
+        let Some(current) = self.current.run() else { return };
+        let terms = current.terms(means);
         if verdict != AfterDeath::Await || terms.rules().are_met(death) {
             return;
         }
-        let status = &self.current.status;
+        let status = &current.status;
         let exit = death.exit.as_ref().map_or_else(|| "nobody saw how it ended".to_owned(), Exit::to_string);
         let what = match &status.reason {
             Some(reason) => format!("run {} failed: {reason} ({exit})", status.run),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use formation::Slot;
 use os_process::gather_left;
@@ -99,7 +100,7 @@ impl Supervisor {
         if self.seats.contains_key(slot) {
             return;
         }
-        let directory = self.service.join(slot.to_string());
+        let directory: Arc<Path> = self.service.join(slot.to_string()).into();
         let pipe = self.pipe(slot, &directory);
         let found = take_over::find(slot, &directory, alive, pipe, &mut self.means);
         // If the directory cannot be made, the seat's status says so.

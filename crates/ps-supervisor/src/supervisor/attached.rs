@@ -82,7 +82,7 @@ impl Supervisor {
         )?;
         supervisor.adopt()?;
         let left = supervisor.seats.values().filter(|seat| !seat.is_at_rest());
-        let left = left.map(|seat| seat.status().clone()).collect();
+        let left = left.map(Seat::status).collect();
         supervisor.apply();
         supervisor.run(Until::AtRest)?;
         Ok(left)

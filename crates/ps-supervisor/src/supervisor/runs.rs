@@ -25,11 +25,13 @@
 //! `end_run(16)`, `Ended`, `start_run(18, Own)`, `Started`, and at the commit `promote_run(18)`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use formation::Slot;
 use ps_rollout::{Condition, Event, Lane, Run};
 
 use super::Supervisor;
+use crate::run::Terms;
 use crate::run_table::RunState;
 use crate::seat::Order;
 use crate::spec::Spec;
@@ -75,10 +77,18 @@ impl Supervisor {
     /// Starts a run in a slot, beside what fills it.
     pub(crate) fn start_run(&mut self, run: &Run, lane: Lane, spec: &Spec) {
         self.has_seat(&run.slot);
-        let order = Order { number: run.number, lane, spec };
+        let terms = self.terms_of(&run.slot, spec);
+        let order = Order { number: run.number, lane, spec, terms: &terms };
         if let Some(seat) = self.seats.get_mut(&run.slot) {
             seat.replace(&order, &mut self.means);
         }
+    }
+
+    /// The rules for the end of a run in a slot, which it shares with the new run in the nearest slot before, if that has the same.
+    fn terms_of(&self, slot: &Slot, spec: &Spec) -> Arc<Terms> {
+        let terms = Terms::of(spec, &slot.process_type);
+        let before = self.seats.range(..slot).rev().find_map(|(_, seat)| seat.beside()?.terms.as_ref());
+        before.filter(|before| ***before == terms).map_or_else(|| Arc::new(terms), Arc::clone)
     }
 
     /// Ends a run, and whatever its restart policy would put in its place.
@@ -105,7 +115,7 @@ impl Supervisor {
     pub(crate) fn view_runs(&self) -> Vec<RunView> {
         let mut views = Vec::new();
         for (slot, seat) in &self.seats {
-            for (index, run) in seat.runs().enumerate() {
+            for run in seat.runs() {
                 let condition = match run.state() {
                     RunState::Starting | RunState::Ready | RunState::Unready => Condition::Up,
                     RunState::Preparing
@@ -115,7 +125,7 @@ impl Supervisor {
                     | RunState::Clearing
                     | RunState::Ended => Condition::Over,
                 };
-                let is_current = index == 0;
+                let is_current = seat.beside().is_none_or(|beside| beside.number() != run.number());
                 if condition == Condition::Up || (is_current && seat.is_held()) {
                     let number = if is_current { seat.known() } else { run.number() };
                     views.push(RunView {

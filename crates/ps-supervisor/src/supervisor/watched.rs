@@ -11,6 +11,7 @@ use formation::Slot;
 use super::Supervisor;
 use crate::diary::{Happening, Occasion};
 use crate::revision::{self, Manner, NEXT_FILE, Next, USUAL};
+use crate::seat::Seat;
 use crate::seat_table::Event;
 use crate::wakeup::Wakeup;
 use crate::watched::{self, Refresh};
@@ -76,7 +77,7 @@ impl Supervisor {
         let wanted = self.means.spec.wanted();
         // An instance that was given up is started too, since the change may help. One that has finished is not.
         let is_meant = |slot: &&Slot| {
-            let is_over = self.seats.get(slot).is_none_or(|seat| seat.status().done);
+            let is_over = self.seats.get(slot).is_none_or(Seat::is_done);
             types.iter().any(|name| name == slot.process_type.as_str()) && !is_over
         };
         let slots: Vec<Slot> = wanted.iter().filter(is_meant).cloned().collect();
