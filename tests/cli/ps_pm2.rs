@@ -1,7 +1,11 @@
 //! `ps-pm2` as a shell sees it, each test in a HOME of its own, with apps for Node and for sh.
 
+#[path = "support/node_clients.rs"]
+mod clients;
 mod support;
 
+#[path = "ps_pm2/cluster.rs"]
+mod cluster;
 #[path = "ps_pm2/dump.rs"]
 mod dump;
 #[path = "ps_pm2/home.rs"]

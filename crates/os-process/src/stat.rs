@@ -89,7 +89,7 @@ pub(crate) fn is_newest(pid: u32) -> bool {
 }
 
 /// The pids of the children that the first thread of a process has started or inherited; `None` if the kernel does not list them.
-pub(crate) fn children(pid: u32) -> Option<Vec<u32>> {
+pub fn children(pid: u32) -> Option<Vec<u32>> {
     let listed = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
     Some(pids_of(&listed))
 }

@@ -51,6 +51,9 @@ pub(crate) struct App {
     /// Whether its instances are reached at that port together, and have one of their own each.
     #[serde(default)]
     pub(crate) has_address: bool,
+    /// How its processes share the ports that they ask for, if they do.
+    #[serde(default)]
+    pub(crate) sharing: Option<Sharing>,
     /// Whether an end is for good, whatever its status.
     #[serde(default)]
     pub(crate) is_left_when_it_ends: bool,
@@ -65,6 +68,19 @@ pub(crate) struct App {
     pub(crate) shown: Vec<(String, Value)>,
     /// Its instances, by id.
     pub(crate) instances: Vec<Instance>,
+}
+
+/// What `ps-node` is told, which each process of a Node program in cluster mode has above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sharing {
+    /// A process gets connections once its program has said `ready`.
+    pub(crate) waits_ready: bool,
+    /// The program is told `shutdown` before its process leaves.
+    pub(crate) tells_shutdown: bool,
+    /// A process that does not listen is not ready, because the one before it did.
+    pub(crate) must_listen: bool,
+    /// How many seconds connections go on once their process was told to leave.
+    pub(crate) drain_seconds: u64,
 }
 
 /// One instance.
@@ -123,6 +139,14 @@ impl Book {
         let is_meant = |app: &&mut App| app.instances.iter().any(|instance| ids.contains(&instance.id));
         for app in self.apps.iter_mut().filter(is_meant) {
             app.env.extend(variables.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+    }
+
+    /// Whether new processes of an app whose processes share their ports have to listen.
+    pub(crate) fn set_must_listen(&mut self, ours: &str, must_listen: bool) {
+        let app = self.apps.iter_mut().find(|app| app.ours == ours);
+        if let Some(sharing) = app.and_then(|app| app.sharing.as_mut()) {
+            sharing.must_listen = must_listen;
         }
     }
 

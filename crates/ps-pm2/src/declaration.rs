@@ -34,6 +34,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("stop_exit_codes", &[]),
     ("kill_timeout", &[]),
     ("wait_ready", &[]),
+    ("shutdown_with_message", &[]),
     ("listen_timeout", &[]),
     ("watch", &[]),
     ("ignore_watch", &[]),

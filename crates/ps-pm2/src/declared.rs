@@ -14,6 +14,7 @@ use crate::interpreter::{self, Interpreter};
 use crate::options;
 use crate::session::{self, OF_PM2, Session, absolute};
 use crate::settings::{self, KILL_TIMEOUT};
+use crate::sharing;
 
 /// Keys that are shown by another name, or by what pm2 makes of them.
 const SHOWN_OTHERWISE: [&str; 11] = [
@@ -74,13 +75,14 @@ pub(crate) fn judge_with(
     let words = words(session, &script, declared, env.get("PATH").map_or("", String::as_str))?;
     let count = declared.get("instances").map_or(Ok(1), |value| count::parse(&as_text(value)))?;
     let port = declared.get("port").cloned();
-    let listen = address(port.as_ref(), count)?;
+    let sharing = sharing::judge(&session.home, declared, is_cluster && sharing::runs_node(&words))?;
+    let listen = address(port.as_ref(), count)?.filter(|_| sharing.is_none());
     if let Some(port) = &port {
         env.insert("PORT".to_owned(), as_text(port));
     }
     let files = Files::of(session, declared, &name)?;
     let schedule = declared.text("cron_restart")?.map(|pattern| settings::schedule(&pattern)).transpose()?;
-    let settings = settings::of(declared, listen.is_some())?;
+    let settings = settings::of(declared, listen.is_some(), sharing.as_ref())?;
     let app = App {
         ours: String::new(),
         shown: shown(declared, &name, count),
@@ -91,6 +93,7 @@ pub(crate) fn judge_with(
         env,
         is_cluster,
         has_address: listen.is_some(),
+        sharing,
         is_left_when_it_ends: settings.get("restart_policy") == Some(&json!("no")),
         port,
         out: files.out,

@@ -23,6 +23,7 @@ use crate::declared::Declared;
 use crate::home::Home;
 use crate::launch;
 use crate::say;
+use crate::sharing;
 
 /// How long another program may hold the lock of an app.
 const WAIT: Duration = Duration::from_secs(30);
@@ -86,7 +87,7 @@ fn deploy(home: &Home, app: &App, declared: &Declared, stopped: &[u16]) -> Resul
     asking(|requester| native.begin(&plan, requester))?;
     world.record_intended(&name)?;
     drop(lock);
-    Ok(())
+    sharing::await_processes(home, app, &app.instances.iter().map(|one| one.slot).collect::<Vec<_>>())
 }
 
 /// Where the app is run from: where files are watched, their directory.
@@ -147,8 +148,13 @@ pub(crate) fn start(home: &Home, app: &App, instances: &[&Instance]) -> Result<(
     // A slot whose instance was deleted stays empty.
     plan.steps.retain(|step| step.change != Change::Start || slots.contains(&step.slot));
     asking(|requester| native.begin(&plan, requester))?;
+    sharing::await_processes(home, app, &slots_of(instances))?;
     note_online(home, app, instances.iter().copied());
     Ok(())
+}
+
+fn slots_of(instances: &[&Instance]) -> Vec<u16> {
+    instances.iter().map(|instance| instance.slot).collect()
 }
 
 /// Ends instances of several apps side by side; what of them does not end is an error.
@@ -225,6 +231,7 @@ pub(crate) fn restart(home: &Home, book: &mut Book, ids: &[u64]) -> Result<()> {
         if !up.is_empty() {
             let _lock = home.world().lock_app(&name, WAIT)?;
             home.native().replace(&name, &up.iter().map(|instance| instance.slot()).collect())?;
+            sharing::await_processes(home, app, &slots_of(&up))?;
             note_online(home, app, up);
         }
         if !down.is_empty() {

@@ -66,6 +66,11 @@ impl Home {
         Native::new(&self.world())
     }
 
+    /// Where Node programs in cluster mode share their ports.
+    pub(crate) fn sockets(&self) -> PathBuf {
+        self.own().join("sockets")
+    }
+
     /// Where apps are run from of which no files are watched.
     pub(crate) fn source(&self, app: &str) -> PathBuf {
         self.own().join("sources").join(app)

@@ -14,6 +14,7 @@ use ps_cli::exit::Outcome;
 
 use crate::book::{App, Book, Instance};
 use crate::home::{Home, private};
+use crate::sharing;
 
 /// The word by which it is called.
 pub(crate) const WORD: &str = "--launch";
@@ -40,26 +41,30 @@ pub(crate) fn run(words: &[OsString]) -> Result<Outcome> {
     let slot = slot.context("PS names no slot")?;
     let instance = app.instances.iter().find(|instance| instance.slot == slot.index);
     let instance = instance.with_context(|| format!("{} has no instance in {slot}", app.name))?;
-    execute(app, instance)
+    execute(&home, app, instance)
 }
 
-fn execute(app: &App, instance: &Instance) -> Result<Outcome> {
+fn execute(home: &Home, app: &App, instance: &Instance) -> Result<Outcome> {
     let open = |path: &Path| private(path).with_context(|| format!("write {}", path.display()));
     let (out, err) = (open(&app.out_of(instance.id))?, open(&app.err_of(instance.id))?);
-    let pid_file = app.pid_of(instance.id);
-    // Nothing depends on that file.
-    let _ = replaced(&pid_file, &process::id().to_string());
-    let (program, arguments) = app.words.split_first().context("there is no program")?;
+    let words = if let Some(sharing) = app.sharing {
+        sharing::words(home, app, instance, sharing)?
+    } else {
+        write_pid(&app.pid_of(instance.id), process::id());
+        app.words.iter().map(OsString::from).collect()
+    };
+    let (program, arguments) = words.split_first().context("there is no program")?;
     let mut command = Command::new(program);
     command.args(arguments).current_dir(&app.cwd).env_clear().envs(variables(app, instance));
     // What fails from here on is still said to the supervisor's log: the streams are exchanged at the last moment.
     let failed: io::Error = command.stdout(out).stderr(err).exec();
-    Err(failed).with_context(|| format!("execute {program} in {}", app.cwd.display()))
+    Err(failed).with_context(|| format!("execute {} in {}", Path::new(program).display(), app.cwd.display()))
 }
 
-fn replaced(file: &Path, text: &str) -> io::Result<()> {
+/// Writes the file that says the pid of an instance. Nothing depends on it.
+pub(crate) fn write_pid(file: &Path, pid: u32) {
     let name = file.file_name().and_then(OsStr::to_str).unwrap_or("pid");
-    durable::replace(file.parent().unwrap_or(Path::new("/")), name, text.as_bytes())
+    let _ = durable::replace(file.parent().unwrap_or(Path::new("/")), name, pid.to_string().as_bytes());
 }
 
 /// The variables of an instance: those of the app, what pm2 tells each of its processes, and what the supervisor does.

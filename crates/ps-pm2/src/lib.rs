@@ -38,6 +38,7 @@ mod scale;
 mod send_signal;
 mod session;
 mod settings;
+mod sharing;
 mod start;
 mod stop;
 mod table;

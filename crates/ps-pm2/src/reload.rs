@@ -4,19 +4,22 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
+use formation::Slot;
 use os_process::Listeners;
 use ps_cli::exit::Outcome;
 
 use crate::book::{App, Book};
 use crate::fleet::{self, Turn};
+use crate::launch;
 use crate::row::{self, Row};
 use crate::say;
 use crate::session::Session;
+use crate::sharing;
 use crate::table;
 use crate::target::{self, Target};
 
 /// Reloads each of the words.
-pub(crate) fn run(session: &Session) -> Result<Outcome> {
+pub(crate) fn run(session: &Session, manner: Manner) -> Result<Outcome> {
     let words = target::words(session, "name|all")?;
     say::plain("Processing......")?;
     for word in words {
@@ -28,7 +31,7 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
         }
         let ids = target::found(&book, &target)?;
         session.update_variables(&mut book, &ids)?;
-        reload(session, &mut book, &ids)?;
+        reload(session, &mut book, &ids, manner)?;
     }
     say::fact("All processes reloaded")?;
     table::print_all(session)?;
@@ -36,13 +39,16 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
 }
 
 /// Reloads the apps of these instances; those that do not run are left alone.
-pub(crate) fn reload(session: &Session, book: &mut Book, ids: &[u64]) -> Result<()> {
+pub(crate) fn reload(session: &Session, book: &mut Book, ids: &[u64], manner: Manner) -> Result<()> {
     let whole = book.clone();
     for (app, _) in fleet::by_app(&whole, ids) {
         fleet::refuse_without_script(app)?;
-        let rows = row::rows_of(&session.home, vec![app])?;
-        let turn = turn(app, &rows);
-        let reloaded = fleet::reload(&session.home, app, turn);
+        let reloaded = if app.sharing.is_some() {
+            together(session, book, app, manner)
+        } else {
+            let rows = row::rows_of(&session.home, vec![app])?;
+            fleet::reload(&session.home, app, turn(app, &rows))
+        };
         let reloaded =
             reloaded.with_context(|| format!("{} is not reloaded, and runs on as it was", app.name))?;
         for instance in app.instances.iter().filter(|instance| reloaded.contains(&instance.slot())) {
@@ -52,6 +58,42 @@ pub(crate) fn reload(session: &Session, book: &mut Book, ids: &[u64]) -> Result<
             say::fact(format_args!("Process {} succesfully reloaded", app.name))?;
         }
         book.write(&session.home)?;
+    }
+    Ok(())
+}
+
+/// How the old processes leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// As they are told to by the system.
+    Plain,
+    /// Node programs in cluster mode are told by the message `shutdown` as well.
+    Graceful,
+}
+
+/// Reloads an app whose processes share their ports. A new process of an app that listens has to listen too.
+fn together(session: &Session, book: &mut Book, app: &App, manner: Manner) -> Result<BTreeSet<Slot>> {
+    let mains: Vec<u32> = row::rows_of(&session.home, vec![app])?.iter().map(|row| row.main).collect();
+    let listens = !Listeners::default().ports_of(mains.into_iter().filter(|pid| *pid > 0)).is_empty();
+    if manner == Manner::Graceful {
+        sharing::announce_shutdown(&session.home, app)?;
+    }
+    book.set_must_listen(&app.ours, listens);
+    book.write(&session.home)?;
+    let reloaded = fleet::reload(&session.home, app, Turn::NewFirst);
+    // What starts later, after a crash or by hand, is ready as an app that nobody knows is.
+    book.set_must_listen(&app.ours, false);
+    book.write(&session.home)?;
+    if reloaded.is_err() {
+        rewrite_pids(session, app)?;
+    }
+    reloaded
+}
+
+/// The files say the pids of new processes that are gone again.
+fn rewrite_pids(session: &Session, app: &App) -> Result<()> {
+    for row in row::rows_of(&session.home, vec![app])?.iter().filter(|row| row.pid > 0) {
+        launch::write_pid(&app.pid_of(row.instance.id), row.pid);
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use ps_scheduler::{Instance as Running, Scheduler};
 
 use crate::book::{App, Book, Instance};
 use crate::home::Home;
+use crate::sharing;
 
 /// One instance.
 #[derive(Debug)]
@@ -14,8 +15,10 @@ pub(crate) struct Row<'a> {
     pub(crate) app: &'a App,
     pub(crate) instance: &'a Instance,
     pub(crate) status: Status,
-    /// 0: there is no process.
+    /// Its own process; 0: there is none.
     pub(crate) pid: u32,
+    /// The process that the supervisor has started: the same one, or `ps-node` above it.
+    pub(crate) main: u32,
     pub(crate) restarts: u32,
     /// Restarts in a row that came too soon.
     pub(crate) unstable: u32,
@@ -89,11 +92,13 @@ fn row<'a>(app: &'a App, instance: &'a Instance, running: Option<&Running>) -> R
     let restarts = instance.restarts + own + u32::from(status == Status::Errored);
     let is_online = status == Status::Online;
     let cpu = running.and_then(|running| running.cpu_percent).filter(|_| is_online).unwrap_or(0.0);
+    let main = running.and_then(|running| running.pid).unwrap_or(0);
     Row {
         app,
         instance,
         status,
-        pid: running.and_then(|running| running.pid).unwrap_or(0),
+        pid: sharing::process_below(app, main).unwrap_or(main),
+        main,
         restarts,
         unstable: if status == Status::Errored { own } else { 0 },
         since: running.and_then(|running| running.since).map_or(0, Timestamp::as_millisecond),

@@ -9,6 +9,7 @@ use crate::book::Book;
 use crate::fleet;
 use crate::say::{self, Usage};
 use crate::session::Session;
+use crate::sharing;
 use crate::table;
 use crate::target::{self, Target};
 
@@ -38,6 +39,10 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
                     main_alone: true,
                     if_handled: false,
                 };
+                if app.sharing.is_some() {
+                    sharing::signal(&session.home, app, instance, name)?;
+                    continue;
+                }
                 for (_, came) in session.home.native().signal(&order)? {
                     tell(&app.name, instance.id, &came)?;
                 }

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
+use crate::book::Sharing;
 use crate::declaration::{Declaration, as_text};
 
 /// pm2's rule: the fifteenth end that comes within a second of its start, while an app is new, is its last.
@@ -11,18 +12,31 @@ const NEW: u64 = 15_000;
 const MIN_UPTIME: u64 = 1_000;
 /// Milliseconds from SIGTERM to SIGKILL where nothing is said.
 pub(crate) const KILL_TIMEOUT: u64 = 5_000;
+/// Seconds for what ps-node does after the last connection of its process.
+const GOODBYE: u64 = 2;
 /// The longest delay of `exp_backoff_restart_delay`, as in pm2.
 const LONGEST_DELAY: u64 = 15_000;
 /// What an app.json may say at most about starts.
 const MOST_STARTS: u64 = 50;
 
 /// The settings of the one process type of an app.
-pub(crate) fn of(declared: &Declaration, has_address: bool) -> Result<Map<String, Value>> {
+pub(crate) fn of(
+    declared: &Declaration,
+    has_address: bool,
+    sharing: Option<&Sharing>,
+) -> Result<Map<String, Value>> {
     let mut settings = Map::new();
     let mut set = |name: &str, value: Value| drop(settings.insert(name.to_owned(), value));
-    set("ready", if has_address { "listening" } else { "alive" }.into());
-    let kill = declared.number("kill_timeout")?.unwrap_or(KILL_TIMEOUT);
-    set("stop_timeout_seconds", kill.div_ceil(1000).into());
+    if let Some(sharing) = sharing {
+        // ps-node says when its process is ready, and ends it.
+        set("ready", "notify".into());
+        set("stop_tree", "main".into());
+        set("stop_timeout_seconds", (sharing.drain_seconds + GOODBYE).into());
+    } else {
+        set("ready", if has_address { "listening" } else { "alive" }.into());
+        let kill = declared.number("kill_timeout")?.unwrap_or(KILL_TIMEOUT);
+        set("stop_timeout_seconds", kill.div_ceil(1000).into());
+    }
     if let Some(time) = declared.number("listen_timeout")? {
         set("start_timeout_seconds", time.div_ceil(1000).max(1).into());
     }
@@ -148,7 +162,7 @@ mod tests {
 
     fn settings(json: &str) -> Map<String, Value> {
         let declared = crate::declaration::parse(json.as_bytes()).expect("JSON");
-        of(&declared.0[0], false).expect("settings")
+        of(&declared.0[0], false, None).expect("settings")
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub(crate) fn or_again(session: &Session, again: Again) -> Result<Outcome> {
             match again {
                 _ if ids.is_empty() => launch(session, &mut book, &judged)?,
                 Again::Restart => fleet::restart(&session.home, &mut book, &ids)?,
-                Again::Reload => reload::reload(session, &mut book, &ids)?,
+                Again::Reload(manner) => reload::reload(session, &mut book, &ids, manner)?,
             }
         }
     }
@@ -60,7 +60,7 @@ pub(crate) fn or_again(session: &Session, again: Again) -> Result<Outcome> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Again {
     Restart,
-    Reload,
+    Reload(reload::Manner),
 }
 
 fn script_or_known(session: &Session, book: &mut Book, word: &str) -> Result<()> {

@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 use ps_cli::exit::Outcome;
 
 use crate::args;
+use crate::reload::Manner;
 use crate::say;
 use crate::session::Session;
 use crate::start::Again;
@@ -21,7 +22,8 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     match verb.as_str() {
         "start" => start::run(session),
         "startOrRestart" => start::or_again(session, Again::Restart),
-        "startOrReload" | "startOrGracefulReload" => start::or_again(session, Again::Reload),
+        "startOrReload" => start::or_again(session, Again::Reload(Manner::Plain)),
+        "startOrGracefulReload" => start::or_again(session, Again::Reload(Manner::Graceful)),
         "stop" => stop::run(session),
         "restart" => restart::run(session),
         "delete" | "del" => delete::run(session),
@@ -29,7 +31,8 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
         "jlist" => list::json(session),
         "prettylist" => list::pretty(session),
         "kill" | "exit" => kill::run(session),
-        "reload" | "gracefulReload" => reload::run(session),
+        "reload" => reload::run(session, Manner::Plain),
+        "gracefulReload" => reload::run(session, Manner::Graceful),
         "sendSignal" => send_signal::run(session),
         "dump" | "save" => dump::run(session),
         "cleardump" => dump::clear(session),

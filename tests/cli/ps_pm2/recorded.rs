@@ -63,17 +63,9 @@ const BETTER: &[(&str, &str)] = &[
 ];
 /// What else ours answers otherwise on purpose, and why.
 const DIFFERENCES: &[(&str, &str)] = &[
-    ("reload name", SHARED),
-    ("reload all", SHARED),
-    ("reload unknown name", SHARED),
-    ("gracefulReload all", SHARED),
-    ("gracefulReload unknown name", SHARED),
-    ("gracefulReload, app answers shutdown", SHARED),
-    ("gracefulReload, PM2_GRACEFUL_TIMEOUT=500 set when the daemon starts", SHARED),
     ("--no-daemon, daemon running", "what happened before it is not shown again"),
     ("PM2_DEBUG=true", "what the supervisor does stands in pm2.log alone"),
 ];
-const SHARED: &str = "several processes of Node cannot listen on one fixed port yet";
 
 #[test]
 fn what_pm2_said_and_did_is_said_and_done_here_or_is_a_difference_that_has_a_reason() {
