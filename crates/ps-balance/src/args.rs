@@ -44,7 +44,7 @@ use crate::listen::Inherited;
 ///   ps-balance --listen 0.0.0.0:80 --tls-listen 0.0.0.0:443 --tls-dir /etc/shop/tls --http --redirect-https --backend 3001
 ///   ps-balance --listen 8080 --control /run/shop.balance
 #[derive(Debug, Parser)]
-#[command(name = "ps-balance", version, verbatim_doc_comment)]
+#[command(name = "ps-balance", version = ps_cli::VERSION, verbatim_doc_comment)]
 pub(crate) struct Args {
     /// Where it listens; a PORT alone is one of 127.0.0.1; may be given several times
     #[arg(long, value_name = "ADDRESS:PORT|PORT")]

@@ -11,7 +11,7 @@ use redact::{Policy, Style};
 /// value becomes a placeholder such as [redacted:env:3]; equal values get equal numbers. On any error nothing is printed.
 #[derive(Debug, Parser)]
 #[command(
-    version,
+    version = ps_cli::VERSION,
     after_help = "Examples:\n  docker inspect web | ps-inspect-sanitize\n  ps-lifecycle inspect blog | ps-inspect-sanitize\n  \
                   ps-inspect-sanitize --check report.json      # exit 1 if anything would be masked\n\n\
                   Read the result before you post it: a secret that is used as a name looks like a name.\n\

@@ -54,7 +54,7 @@ pub(crate) use watch::{MendArgs, Mending, WatchArgs};
 /// Exit status: 0 done, 1 failed, 2 wrong usage, 20 no such app, 75 somebody else changes the app,
 /// 137 retire is running.
 #[derive(Debug, Parser)]
-#[command(name = "ps-lifecycle", version, verbatim_doc_comment)]
+#[command(name = "ps-lifecycle", version = ps_cli::VERSION, verbatim_doc_comment)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) verb: Verb,

@@ -11,7 +11,7 @@ use ps_output::{Moment, Pattern};
 /// Without an app, those of all apps are read. A last word that is no app is a type or an instance. The lines of several instances come
 /// in the order in which they were captured: their times are known to the second, or better where much is written at a time.
 #[derive(Debug, Parser)]
-#[command(name = "ps-logs", version, override_usage = "ps-logs [<app>…] [<type>[.<n>]] [OPTIONS]", after_help = AFTER_HELP)]
+#[command(name = "ps-logs", version = ps_cli::VERSION, override_usage = "ps-logs [<app>…] [<type>[.<n>]] [OPTIONS]", after_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Args {
     /// Apps; the last word may be a type or an instance of theirs: web, web.1

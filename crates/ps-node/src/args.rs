@@ -30,7 +30,7 @@ use ps_cli::exit::Refusal;
 ///   ps-node --instances 4 node --enable-source-maps server.js --verbose
 ///   ps-node --bind 8000=$PORT server.js
 #[derive(Debug, Parser)]
-#[command(name = "ps-node", version, verbatim_doc_comment)]
+#[command(name = "ps-node", version = ps_cli::VERSION, verbatim_doc_comment)]
 pub(crate) struct Args {
     /// How many processes; max: one for each CPU that may be used [default: WEB_CONCURRENCY, else max]
     #[arg(short, long, value_name = "N|max")]

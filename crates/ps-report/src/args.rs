@@ -19,7 +19,7 @@ const SETTINGS: &str = "--settings";
 #[derive(Debug, Parser)]
 #[command(
     name = "ps-report",
-    version,
+    version = ps_cli::VERSION,
     override_usage = "ps-report [<app>…] [--global] [--format text|json|jsonl|csv] [--<info-flag> | --settings]",
     after_help = AFTER_HELP
 )]

@@ -15,7 +15,7 @@ Exit status: 0 done, 1 refused or failed, 2 wrong usage, 20 no such app, 75 the 
 
 /// Reads and changes how many instances of each process type an app has.
 #[derive(Debug, Parser)]
-#[command(name = "ps-scale", version, after_help = EXAMPLES)]
+#[command(name = "ps-scale", version = ps_cli::VERSION, after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(crate) struct Args {
     /// The app

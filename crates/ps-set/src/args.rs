@@ -31,7 +31,7 @@ const FLAGS_THAT_READ: [&str; 7] = ["--list", "--get", "--from-trigger", "--help
 
 /// Reads and changes the ps properties of an app, or the defaults for all apps.
 #[derive(Debug, Parser)]
-#[command(name = "ps-set", version, after_help = EXAMPLES, override_usage = "\
+#[command(name = "ps-set", version = ps_cli::VERSION, after_help = EXAMPLES, override_usage = "\
 ps-set [--wait SECONDS] (<app>|--global) [<type>.]<property> [<value>…]
        ps-set <app>
        ps-set --list [--format text|json|csv] [--global] [<app>…]

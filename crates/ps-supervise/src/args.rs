@@ -37,7 +37,7 @@ use type_settings::{Paths, Patterns};
 ///   ps-supervise /var/lib/formation/lib/data/scheduler-native/shop
 ///   ps-supervise --root /var/lib/formation/lib
 #[derive(Debug, Parser)]
-#[command(name = "ps-supervise", version, verbatim_doc_comment)]
+#[command(name = "ps-supervise", version = ps_cli::VERSION, verbatim_doc_comment)]
 #[command(subcommand_precedence_over_arg = true, disable_help_subcommand = true)]
 pub(crate) struct Args {
     #[command(subcommand)]

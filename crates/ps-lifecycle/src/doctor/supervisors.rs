@@ -136,7 +136,7 @@ pub(super) fn programs() -> FindingRow {
     let found: Vec<(&str, Option<PathBuf>)> =
         STARTED.into_iter().map(|name| (name, os_process::sister(name))).collect();
     let missing: Vec<&str> = found.iter().filter(|(_, path)| path.is_none()).map(|(name, _)| *name).collect();
-    let version = env!("CARGO_PKG_VERSION");
+    let version = ps_cli::VERSION;
     if missing.is_empty() {
         return FindingRow::pass(
             CHECK,
