@@ -130,7 +130,9 @@ fn a_process_that_listens_on_another_port_is_told_which() {
     service.start();
     let over = service.await_status("web.1", "is given up", |status| status.state == State::Crashed);
     let (reason, port) = (over.reason.expect("a reason"), over.port.expect("a port"));
-    let says = format!("runs and listens on port {own}, but not on its port {port} (PORT) after 2 s");
+    let says = format!(
+        "runs and listens on port {own}, but not on its port {port} (PORT) after 2 s; have it listen on $PORT, or "
+    );
     assert!(reason.contains(&says), "{reason}");
 }
 

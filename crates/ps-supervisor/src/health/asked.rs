@@ -63,15 +63,29 @@ impl Asked<'_, '_> {
     }
 
     /// What a person may do about a type that is expected to listen.
-    pub(crate) fn way_out(&self) -> String {
+    pub(crate) fn way_out(&self, missing: &Missing) -> String {
+        let process_type = &self.runner.run.slot.process_type;
+        match missing {
+            Missing::Elsewhere { own, .. } if own.len() == 1 => {
+                let own = own.first().expect("there is one").to_string();
+                format!("have it listen on $PORT, or {}", self.setting("port", &own, &own))
+            }
+            Missing::Nobody { .. } | Missing::Elsewhere { .. } | Missing::Others { .. } => {
+                let alive = self.setting("ready", "alive", "\"alive\"");
+                format!("if {process_type} does not listen, {alive}")
+            }
+        }
+    }
+
+    /// How this type is given a setting: its name, and its value as a word and in JSON.
+    fn setting(&self, name: &str, word: &str, json: &str) -> String {
         let process_type = &self.runner.run.slot.process_type;
         // Dokku has no such property, and an app whose first deploy fails does not exist afterwards.
-        let way_out = if self.spec.is_dokkus() || self.spec.revision == 0 {
-            format!("set formation.{process_type}.ready to \"alive\" in app.json")
+        if self.spec.is_dokkus() || self.spec.revision == 0 {
+            format!("set formation.{process_type}.{name} to {json} in app.json")
         } else {
-            format!("`ps-set {} {process_type}.ready alive`", self.spec.app)
-        };
-        format!("if {process_type} does not listen, {way_out}")
+            format!("`ps-set {} {process_type}.{name} {word}`", self.spec.app)
+        }
     }
 }
 

@@ -309,7 +309,7 @@ impl Startup {
             if self.only_tells {
                 return format!("{missing} after {seconds} s");
             }
-            return format!("{} after {seconds} s; {}", missing.of_instance(), asked.way_out());
+            return format!("{} after {seconds} s; {}", missing.of_instance(), asked.way_out(&missing));
         }
         match (self.rounds.front().map(Round::check), &self.last) {
             (Some(check), Some(reason)) => format!("did not {check} within {seconds} s ({reason})"),
