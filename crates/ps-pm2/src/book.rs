@@ -17,7 +17,7 @@ const FILE: &str = "apps.json";
 const FORMAT: u32 = 1;
 const MAX_BYTES: u64 = 256 << 20;
 /// The process type of every instance.
-const TYPE: &str = "app";
+const TYPE: &str = formation::FIRST_TYPE;
 
 /// All apps.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

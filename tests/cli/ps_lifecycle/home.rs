@@ -32,11 +32,13 @@ const UPTIME: &str = "lib/config/checks/--global/default-wait";
 /// Path to content: what is stored. `None` is a directory, or a file that holds no bytes by nature.
 pub(crate) type State = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 12] = [
+    "procfile-util",
     "ps-balance",
     "ps-lifecycle",
     "ps-logs",
     "ps-node",
+    "ps-pm2",
     "ps-supervise",
     "ps-scale",
     "ps-set",
