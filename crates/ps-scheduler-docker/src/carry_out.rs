@@ -65,7 +65,6 @@ pub(crate) struct Executor<'a> {
 }
 
 /// The result of an operation that was waited for.
-#[expect(clippy::large_enum_variant, reason = "one lives until it is taken in, a moment later")]
 enum Answer {
     OfAction(Done),
     OfLook(Result<Sight, Fault>),
