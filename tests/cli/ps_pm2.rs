@@ -6,12 +6,20 @@ mod support;
 
 #[path = "ps_pm2/cluster.rs"]
 mod cluster;
+#[path = "ps_pm2/corpus.rs"]
+mod corpus;
+#[path = "ps_pm2/declared.rs"]
+mod declared;
 #[path = "ps_pm2/dump.rs"]
 mod dump;
 #[path = "ps_pm2/home.rs"]
 mod home;
+#[path = "ps_pm2/import.rs"]
+mod import;
 #[path = "ps_pm2/lists.rs"]
 mod lists;
+#[path = "ps_pm2/never.rs"]
+mod never;
 #[path = "ps_pm2/output.rs"]
 mod output;
 #[path = "ps_pm2/recorded.rs"]

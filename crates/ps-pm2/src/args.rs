@@ -27,6 +27,8 @@ Commands:
   logs [WHICH], flush [WHICH]    follow, or empty, what was written
   sendSignal SIGNAL WHICH        send a signal
   dump (save), resurrect         remember what there is, and bring it back
+  import [HOME]                  take over what a pm2 that runs has, app by app
+  update                         have the supervisors become the installed ones
   startup, unstartup             bring it back when the machine starts
   monit, web, generate NAME, ping, kill (exit)
 

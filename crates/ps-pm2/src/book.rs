@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use durable::{Access, Directory, ReadError};
 use formation::{AppName, ProcessType, Slot};
+use os_process::Identity;
 use ps_apps::World;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -54,6 +55,9 @@ pub(crate) struct App {
     /// How its processes share the ports that they ask for, if they do.
     #[serde(default)]
     pub(crate) sharing: Option<Sharing>,
+    /// The user and the group that it runs as, where one was said.
+    #[serde(default)]
+    pub(crate) account: Account,
     /// Whether an end is for good, whatever its status.
     #[serde(default)]
     pub(crate) is_left_when_it_ends: bool,
@@ -68,6 +72,13 @@ pub(crate) struct App {
     pub(crate) shown: Vec<(String, Value)>,
     /// Its instances, by id.
     pub(crate) instances: Vec<Instance>,
+}
+
+/// A user and a group, by name or number; none: the caller's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Account {
+    pub(crate) user: Option<String>,
+    pub(crate) group: Option<String>,
 }
 
 /// What `ps-node` is told, which each process of a Node program in cluster mode has above it.
@@ -121,6 +132,11 @@ impl Book {
             directory.write(FILE, &json, Access::like(home.directory(), 0o600))
         };
         write().with_context(|| format!("write {}", home.own().join(FILE).display()))
+    }
+
+    /// Whether there is an app of this name with this script.
+    pub(crate) fn has(&self, app: &App) -> bool {
+        self.apps.iter().any(|known| known.name == app.name && known.script == app.script)
     }
 
     /// The app that has an instance with this id, by its place, and the instance.
@@ -194,6 +210,16 @@ impl App {
             Some(stem) if !self.merges_logs => format!("{stem}-{id}.log").into(),
             _ => base.to_owned(),
         }
+    }
+}
+
+impl Account {
+    /// Who that is, where somebody was said.
+    pub(crate) fn identity(&self) -> Result<Option<Identity>> {
+        if *self == Self::default() {
+            return Ok(None);
+        }
+        Ok(Some(Identity::of(self.user.as_deref(), self.group.as_deref())?))
     }
 }
 

@@ -53,6 +53,21 @@ const WITHOUT_EFFECT: &[&str] = &[
     "source_map_support",
     "instance_var",
     "treekill",
+    "axm_options",
+    "axm_dynamic",
+    "vizion_running",
+    "km_link",
+    "node_version",
+    "username",
+    "windows_hide",
+    "versioning",
+    "command",
+    "started_inside",
+    "filter_env",
+];
+
+/// What differs between the instances of one app, in what pm2 says of them.
+pub(crate) const OF_INSTANCE: [&str; 13] = [
     "pm_id",
     "restart_time",
     "unstable_restarts",
@@ -60,21 +75,12 @@ const WITHOUT_EFFECT: &[&str] = &[
     "pm_uptime",
     "status",
     "exit_code",
-    "axm_actions",
-    "axm_monitor",
-    "axm_options",
-    "axm_dynamic",
-    "vizion_running",
-    "km_link",
-    "node_version",
     "unique_id",
-    "username",
-    "windows_hide",
     "prev_restart_delay",
-    "versioning",
-    "command",
-    "started_inside",
-    "filter_env",
+    "axm_monitor",
+    "axm_actions",
+    "_tree_pids",
+    "NODE_APP_INSTANCE",
 ];
 
 /// The keys of one object, in their order.
@@ -136,7 +142,11 @@ impl Declaration {
         for (key, _) in &self.0 {
             let word = snake(key);
             let is_known = names().any(|name| *name == word);
-            if is_known || WITHOUT_EFFECT.contains(&word.as_str()) || word.starts_with("env_") {
+            if is_known
+                || WITHOUT_EFFECT.contains(&word.as_str())
+                || OF_INSTANCE.contains(&word.as_str())
+                || word.starts_with("env_")
+            {
                 continue;
             }
             let nearest = names().max_by(|a, b| strsim::jaro(a, &word).total_cmp(&strsim::jaro(b, &word)));

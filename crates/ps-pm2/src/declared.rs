@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
 use crate::arguments;
-use crate::book::App;
+use crate::book::{Account, App};
 use crate::count;
 use crate::declaration::{Declaration, as_text};
 use crate::interpreter::{self, Interpreter};
@@ -73,9 +73,12 @@ pub(crate) fn judge_with(
     let mut env = environment(session, declared, variables)?;
     let is_cluster = is_cluster(declared, &script)?;
     let words = words(session, &script, declared, env.get("PATH").map_or("", String::as_str))?;
-    let count = declared.get("instances").map_or(Ok(1), |value| count::parse(&as_text(value)))?;
+    let count = declared.get("instances").map_or(Ok(1), instances)?;
     let port = declared.get("port").cloned();
-    let sharing = sharing::judge(&session.home, declared, is_cluster && sharing::runs_node(&words))?;
+    let account = account(declared)?;
+    // Somebody else may not reach what is shared.
+    let is_shared = is_cluster && account == Account::default() && sharing::runs_node(&words);
+    let sharing = sharing::judge(&session.home, declared, is_shared)?;
     let listen = address(port.as_ref(), count)?.filter(|_| sharing.is_none());
     if let Some(port) = &port {
         env.insert("PORT".to_owned(), as_text(port));
@@ -94,6 +97,7 @@ pub(crate) fn judge_with(
         is_cluster,
         has_address: listen.is_some(),
         sharing,
+        account,
         is_left_when_it_ends: settings.get("restart_policy") == Some(&json!("no")),
         port,
         out: files.out,
@@ -107,6 +111,11 @@ pub(crate) fn judge_with(
     Ok(Declared { app, count, settings, schedule, listen, watches })
 }
 
+/// In a file, no instance at all means as many as there are CPUs.
+fn instances(value: &Value) -> Result<u16> {
+    count::parse(&if *value == json!(0) { "max".to_owned() } else { as_text(value) })
+}
+
 fn name(declared: &Declaration, script: &Path) -> Result<String> {
     let name = declared.text("name")?.filter(|name| !name.is_empty());
     let name = name.unwrap_or_else(|| basename(script));
@@ -114,6 +123,16 @@ fn name(declared: &Declaration, script: &Path) -> Result<String> {
         bail!("{name}: a name becomes that of log files, so it may have no /");
     }
     Ok(name)
+}
+
+/// The user and the group of an app, which have to be there, and which this process may become.
+fn account(declared: &Declaration) -> Result<Account> {
+    let account = Account { user: declared.text("uid")?, group: declared.text("gid")? };
+    let identity = account.identity().context("uid, gid")?;
+    if identity.is_some_and(|identity| !identity.is_own()) && !rustix::process::geteuid().is_root() {
+        bail!("uid, gid: only root can run an app as somebody else");
+    }
+    Ok(account)
 }
 
 fn is_cluster(declared: &Declaration, script: &Path) -> Result<bool> {

@@ -69,6 +69,13 @@ fn by_extension(script: &Path) -> Option<&'static [&'static str]> {
     EXTENSIONS.iter().find(|(known, _)| *known == extension).map(|(_, programs)| *programs)
 }
 
+/// The first program of this name in `PATH` that is another file than this one.
+pub(crate) fn other_than(own: &Path, name: &str, path: &str) -> Option<PathBuf> {
+    let places = path.split(':').map(|directory| Path::new(directory).join(name));
+    let is_other = |path: &PathBuf| path.canonicalize().is_ok_and(|real| real != own);
+    places.filter(|path| is_program(path)).find(is_other)
+}
+
 fn program(names: &[&str], path: &str, script: &Path) -> Result<Interpreter> {
     if let Some(found) = names.iter().find_map(|name| find(name, path)) {
         return Ok(Interpreter::Program(found, Vec::new()));

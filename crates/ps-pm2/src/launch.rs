@@ -56,6 +56,10 @@ fn execute(home: &Home, app: &App, instance: &Instance) -> Result<Outcome> {
     let (program, arguments) = words.split_first().context("there is no program")?;
     let mut command = Command::new(program);
     command.args(arguments).current_dir(&app.cwd).env_clear().envs(variables(app, instance));
+    if let Some(identity) = app.account.identity()?.filter(|identity| !identity.is_own()) {
+        // The list of apps and the logs are ours, and were opened before.
+        identity.assume().with_context(|| format!("become the user {}", identity.user()))?;
+    }
     // What fails from here on is still said to the supervisor's log: the streams are exchanged at the last moment.
     let failed: io::Error = command.stdout(out).stderr(err).exec();
     Err(failed).with_context(|| format!("execute {} in {}", Path::new(program).display(), app.cwd.display()))

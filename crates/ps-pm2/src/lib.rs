@@ -17,6 +17,7 @@ mod flush;
 mod foreground;
 mod generate;
 mod home;
+mod import;
 mod interpreter;
 mod json_list;
 mod kill;
@@ -43,6 +44,7 @@ mod start;
 mod stop;
 mod table;
 mod target;
+mod update;
 mod verb;
 mod web;
 

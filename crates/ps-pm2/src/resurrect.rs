@@ -9,8 +9,8 @@ use ps_cli::exit::Outcome;
 use serde_json::Value;
 
 use crate::book::Book;
-use crate::declaration::{self, Declaration};
-use crate::declared;
+use crate::declaration::{self, Declaration, OF_INSTANCE};
+use crate::declared::{self, Declared};
 use crate::dump::FILE;
 use crate::fleet;
 use crate::say;
@@ -18,10 +18,6 @@ use crate::session::Session;
 use crate::table;
 
 const MAX_BYTES: u64 = 256 << 20;
-/// What differs between the instances of one app.
-const OF_INSTANCE: [&str; 7] =
-    ["pm_id", "restart_time", "unstable_restarts", "created_at", "pm_uptime", "status", "NODE_APP_INSTANCE"];
-
 /// Brings it back.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
     say::fact("Resurrecting")?;
@@ -46,42 +42,56 @@ fn read(session: &Session) -> Result<Vec<Declaration>> {
     Ok(read.with_context(|| format!("{} is damaged: nothing was started, dump again", path.display()))?.0)
 }
 
-/// Instances of one app, of which the dump has an entry each.
-struct Group {
-    declaration: Declaration,
-    script: String,
+/// Instances of one app, of which pm2 has an entry each.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) declaration: Declaration,
+    pub(crate) script: String,
     /// Whether each of them was stopped.
-    stopped: Vec<bool>,
+    pub(crate) stopped: Vec<bool>,
+    /// pm2's ids, which a dump of 0.7.2 does not have.
+    pub(crate) ids: Vec<u64>,
 }
 
 /// Entries that follow each other and differ only in what belongs to an instance are one app.
-fn groups(entries: Vec<Declaration>) -> Vec<Group> {
+pub(crate) fn groups(entries: Vec<Declaration>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for mut entry in entries {
         let is_stopped = entry.get("status").is_some_and(|status| status == "stopped");
+        let id = entry.get("pm_id").map(Value::as_u64);
         entry.0.retain(|(key, _)| !OF_INSTANCE.contains(&key.as_str()));
+        let id = id.flatten();
         with_own_directory(&mut entry);
-        for key in ["pm_out_log_path", "pm_err_log_path"] {
+        for (key, ending) in
+            [("pm_out_log_path", ".log"), ("pm_err_log_path", ".log"), ("pm_pid_path", ".pid")]
+        {
             if let Some(path) = entry.0.iter_mut().find(|(name, _)| name == key).map(|(_, value)| value) {
-                without_id(path);
+                without_id(path, ending);
             }
         }
         if let Some(group) = groups.last_mut().filter(|group| group.declaration == entry) {
             group.stopped.push(is_stopped);
+            group.ids.extend(id);
             continue;
         }
         let script = entry.text("script").ok().flatten().unwrap_or_default();
-        groups.push(Group { declaration: entry, script, stopped: vec![is_stopped] });
+        groups.push(Group {
+            declaration: entry,
+            script,
+            stopped: vec![is_stopped],
+            ids: id.into_iter().collect(),
+        });
     }
     groups
 }
 
-/// pm2 keeps the directory among the variables.
+/// pm2 keeps the directory among the variables, and what belongs to an instance.
 fn with_own_directory(entry: &mut Declaration) {
     let Some(Value::Object(env)) = entry.0.iter_mut().find(|(key, _)| key == "env").map(|(_, env)| env)
     else {
         return;
     };
+    env.retain(|name, _| !OF_INSTANCE.contains(&name.as_str()));
     if let Some(cwd) = env.remove("pm_cwd")
         && entry.get("cwd").is_none()
     {
@@ -90,36 +100,45 @@ fn with_own_directory(entry: &mut Declaration) {
 }
 
 /// `app-out-3.log` is `app-out.log`, whose id is put in again.
-fn without_id(path: &mut Value) {
-    let Some((stem, id)) = path.as_str().and_then(|path| path.strip_suffix(".log")?.rsplit_once('-')) else {
+fn without_id(path: &mut Value, ending: &str) {
+    let Some((stem, id)) = path.as_str().and_then(|path| path.strip_suffix(ending)?.rsplit_once('-')) else {
         return;
     };
     if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) {
-        *path = format!("{stem}.log").into();
+        *path = format!("{stem}{ending}").into();
+    }
+}
+
+impl Group {
+    /// The slots of those that were stopped.
+    pub(crate) fn stopped_slots(&self) -> Vec<u16> {
+        let slots = (1..).zip(&self.stopped);
+        slots.filter(|(_, is_stopped)| **is_stopped).map(|(slot, _)| slot).collect()
+    }
+
+    /// What it is to be here.
+    pub(crate) fn judge(&self, session: &Session) -> Result<Declared> {
+        let mut declaration = self.declaration.clone();
+        declaration.set("instances", self.stopped.len().into());
+        declared::judge_with(session, &declaration, BTreeMap::new())
     }
 }
 
 fn bring(session: &Session, book: &mut Book, group: &Group) -> Result<()> {
-    let mut declaration = group.declaration.clone();
-    let count = group.stopped.len();
-    declaration.set("instances", count.into());
-    let judged = match declared::judge_with(session, &declaration, BTreeMap::new()) {
+    let judged = match group.judge(session) {
         Ok(judged) => judged,
         Err(why) => {
             for _ in &group.stopped {
                 say::error(format_args!(" Process {} not launched - ({})", group.script, reason(&why)));
             }
-            book.next_id += count as u64;
+            book.next_id += group.stopped.len() as u64;
             return Ok(());
         }
     };
-    let is_there = |app: &crate::book::App| app.name == judged.app.name && app.script == judged.app.script;
-    if book.apps.iter().any(is_there) {
+    if book.has(&judged.app) {
         return Ok(());
     }
-    let slots = (1..).zip(&group.stopped);
-    let stopped: Vec<u16> = slots.filter(|(_, is_stopped)| **is_stopped).map(|(slot, _)| slot).collect();
-    fleet::launch(&session.home, book, &judged, &stopped)?;
+    fleet::launch(&session.home, book, &judged, &group.stopped_slots())?;
     for _ in &group.stopped {
         say::fact(format_args!("Process {} launched", group.script))?;
     }

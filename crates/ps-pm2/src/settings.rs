@@ -43,11 +43,6 @@ pub(crate) fn of(
     if let Some(size) = declared.get("max_memory_restart") {
         set("memory_restart", memory(&as_text(size))?.into());
     }
-    for (theirs, ours) in [("uid", "user"), ("gid", "group")] {
-        if let Some(account) = declared.text(theirs)? {
-            set(ours, account.into());
-        }
-    }
     settings.extend(restarting(declared)?);
     settings.extend(watching(declared));
     Ok(settings)

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use regex::Regex;
 
 use crate::book::{App, Book};
 use crate::declared::basename;
@@ -19,7 +20,7 @@ pub(crate) enum Target {
     All,
     /// The word, and the instance if there is one.
     Id(String, Option<u64>),
-    /// A name, or a script.
+    /// A name, a script, or a regular expression between slashes.
     Name(String),
     /// The names that a file declares, in its order.
     Declared(Vec<String>),
@@ -46,7 +47,18 @@ pub(crate) fn parse(session: &Session, book: &Book, word: &str) -> Result<Target
             return Ok(Target::Id(word.to_owned(), id));
         }
     }
+    pattern(word)?;
     Ok(Target::Name(word.to_owned()))
+}
+
+/// What stands between slashes (`/^api-/`) is looked for in names.
+fn pattern(word: &str) -> Result<Option<Regex>> {
+    let Some(inner) = word.strip_prefix('/').and_then(|word| word.strip_suffix('/')) else { return Ok(None) };
+    if inner.is_empty() {
+        return Ok(None);
+    }
+    let pattern = Regex::new(inner);
+    pattern.map(Some).with_context(|| format!("{word} is no regular expression that is understood here"))
 }
 
 /// The words that a verb is about; an error names what is missing, as `what`.
@@ -88,6 +100,9 @@ impl Target {
 
 /// The instances of the apps that have this name or script.
 pub(crate) fn named(book: &Book, word: &str) -> Vec<u64> {
+    if let Ok(Some(pattern)) = pattern(word) {
+        return book.apps.iter().filter(|app| pattern.is_match(&app.name)).flat_map(ids).collect();
+    }
     let file = basename(Path::new(word));
     let is_meant = |app: &&App| app.name == word || (!file.is_empty() && basename(&app.script) == file);
     book.apps.iter().filter(is_meant).flat_map(ids).collect()

@@ -9,8 +9,8 @@ use crate::say;
 use crate::session::Session;
 use crate::start::Again;
 use crate::{
-    boot, delete, describe, dump, flush, generate, kill, list, logs, monit, reload, reset, restart,
-    resurrect, scale, send_signal, start, stop, web,
+    boot, delete, describe, dump, flush, generate, import, kill, list, logs, monit, reload, reset, restart,
+    resurrect, scale, send_signal, start, stop, update, web,
 };
 
 /// Does what the first word says.
@@ -30,6 +30,8 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
         "list" | "ls" | "l" | "status" => list::table(session),
         "jlist" => list::json(session),
         "prettylist" => list::pretty(session),
+        "update" => update::run(session),
+        "import" => import::run(session),
         "kill" | "exit" => kill::run(session),
         "reload" => reload::run(session, Manner::Plain),
         "gracefulReload" => reload::run(session, Manner::Graceful),

@@ -1,0 +1,23 @@
+//! `update`: each supervisor becomes the program that is installed now. No app is restarted.
+
+use anyhow::Result;
+use ps_cli::exit::Outcome;
+
+use crate::book::Book;
+use crate::fleet;
+use crate::say;
+use crate::session::Session;
+use crate::table;
+
+/// Has every verb of ours that talks to a supervisor done so once.
+pub(crate) fn run(session: &Session) -> Result<Outcome> {
+    let _lock = session.home.lock()?;
+    let book = Book::read(&session.home)?;
+    for app in &book.apps {
+        // A supervisor that is of another build than this program is told to become ours, whatever it is asked for.
+        fleet::start(&session.home, app, &[])?;
+    }
+    say::fact("The supervisors are those that are installed, and the apps run on")?;
+    table::print_all(session)?;
+    Ok(Outcome::Done)
+}

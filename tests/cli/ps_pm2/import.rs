@@ -1,0 +1,104 @@
+//! A pm2 that runs, and whose apps come over one by one. npm installs it where a registry answers, in long runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::clients::get;
+use crate::home::{Home, eventually, lives};
+
+/// The directory with the program `pm2`.
+fn installed() -> Option<PathBuf> {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pm2-latest");
+    let programs = directory.join("node_modules/.bin");
+    if !programs.join("pm2").exists() {
+        if std::env::var_os("FORMATION_TEST_LONG").is_none() {
+            skipped::skip("a real pm2 is installed in long runs alone");
+            return None;
+        }
+        fs::create_dir_all(&directory).expect("a directory");
+        fs::write(directory.join("package.json"), "{}").expect("written");
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "pm2@latest"]).current_dir(&directory);
+        if !npm.output().is_ok_and(|output| output.status.success()) {
+            skipped::skip("npm installs no pm2");
+            return None;
+        }
+    }
+    Some(programs)
+}
+
+/// A real pm2, ended with its test.
+struct Pm2<'a> {
+    programs: PathBuf,
+    home: &'a Home,
+}
+
+impl Pm2<'_> {
+    fn path(&self) -> String {
+        format!("{}:{}", self.programs.display(), std::env::var("PATH").expect("a PATH"))
+    }
+
+    fn say(&self, words: &[&str]) -> String {
+        let mut command = Command::new(self.programs.join("pm2"));
+        command.args(words).current_dir(self.home.app("")).env("PATH", self.path());
+        let ran = command.env("PM2_HOME", self.home.path().join("theirs")).output().expect("pm2 runs");
+        String::from_utf8_lossy(&ran.stdout).into_owned()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let said = self.say(&["jlist"]);
+        let list = said.lines().rfind(|line| line.starts_with('[')).unwrap_or("[]");
+        let list: Vec<serde_json::Value> = serde_json::from_str(list).expect("JSON");
+        list.iter().map(|one| one["name"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+impl Drop for Pm2<'_> {
+    fn drop(&mut self) {
+        self.say(&["kill"]);
+    }
+}
+
+#[test]
+fn apps_come_over_one_by_one_and_what_cannot_stays_where_it_is() {
+    let Some(programs) = installed() else { return };
+    let home = Home::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let port = listener.expect("a port").port();
+    let program =
+        format!("require('http').createServer((q, r) => r.end(String(process.pid))).listen({port});");
+    fs::write(home.app("srv.js"), program).expect("a script");
+    fs::copy(home.app("tick.js"), home.app("gone.js")).expect("a script");
+    let pm2 = Pm2 { programs, home: &home };
+    pm2.say(&["start", "srv.js", "-i", "2", "--name", "api"]);
+    pm2.say(&["start", "say.sh", "--name", "talker", "--", "-a b"]);
+    pm2.say(&["start", "tick.js", "--name", "resting"]);
+    pm2.say(&["stop", "resting"]);
+    pm2.say(&["start", "gone.js"]);
+    fs::remove_file(home.app("gone.js")).expect("it was there");
+    let theirs: u64 = eventually(|| get(port)).parse().expect("a pid");
+    let ran = home.command(&["import", "../theirs"]).env("PATH", pm2.path()).output().expect("it runs");
+    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(
+        out.starts_with("PM2 api is taken over\nPM2 talker is taken over\nPM2 resting is taken over\n"),
+        "{out}{err}"
+    );
+    assert!(
+        ran.status.code() == Some(1) && err.contains("gone stays where it is: script not found"),
+        "{out}{err}"
+    );
+    assert_eq!(pm2.names(), ["gone"]);
+    assert!(!lives(theirs));
+    let pids: Vec<String> = [0, 1].map(|id| home.pid(id).to_string()).into();
+    assert!(pids.contains(&eventually(|| get(port))));
+    assert_eq!([2, 3].map(|id| home.status(id)), ["online", "stopped"]);
+    home.log("../../theirs/logs/talker-out.log", |text| text.contains("args: -a b"));
+}
+
+#[test]
+fn where_no_pm2_runs_none_is_started() {
+    let home = Home::new();
+    let ran = home.say(&["import"]);
+    assert!(ran.status == 1 && ran.stderr.contains("no pm2 runs in "), "{ran:?}");
+}
