@@ -21,6 +21,8 @@ mod address_options;
 mod after;
 #[path = "ps_lifecycle/all.rs"]
 mod all;
+#[path = "ps_lifecycle/balance_user.rs"]
+mod balance_user;
 #[path = "ps_lifecycle/boot.rs"]
 mod boot;
 #[path = "ps_lifecycle/canary.rs"]

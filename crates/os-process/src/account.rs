@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use rustix::process::{Gid, Uid, getegid, geteuid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
@@ -107,6 +109,20 @@ impl Identity {
         self.group
     }
 
+    /// Whether the modes of a file and of the directories above let this user read it. Lists of access are not looked at.
+    pub fn may_read(&self, file: &Path) -> bool {
+        let is_let = |path: &Path, read: u32| {
+            let Ok(found) = fs::metadata(path) else { return false };
+            let needed = match (found.uid() == self.user, self.groups.contains(&found.gid())) {
+                (true, _) => read << 6,
+                (false, true) => read << 3,
+                (false, false) => read,
+            };
+            self.user == 0 || found.mode() & needed == needed
+        };
+        is_let(file, 0o4) && file.ancestors().skip(1).all(|directory| is_let(directory, 0o1))
+    }
+
     /// Whether this process has that user and group already.
     pub fn is_own(&self) -> bool {
         (self.user, self.group) == (geteuid().as_raw(), getegid().as_raw())
@@ -169,6 +185,8 @@ fn groups_of(groups: &str, user: &str) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     const GROUPS: &str =
@@ -179,6 +197,31 @@ mod tests {
         assert_eq!(groups_of(GROUPS, "web"), [999]);
         assert_eq!(groups_of(GROUPS, "shopkeeper"), [4]);
         assert_eq!(groups_of(GROUPS, "root"), Vec::<u32>::new());
+    }
+
+    #[test]
+    fn who_may_read_a_file_is_decided_by_its_mode_and_that_of_its_directory() {
+        let place = tempfile::tempdir().expect("a directory");
+        let (file, mode) = (place.path().join("server.key"), fs::Permissions::from_mode);
+        fs::write(&file, "").expect("written");
+        let found = fs::metadata(&file).expect("it is there");
+        let owner = Identity { user: found.uid(), group: 1, groups: vec![1] };
+        let member = Identity { user: u32::MAX - 1, group: found.gid(), groups: vec![found.gid()] };
+        let other = Identity { user: u32::MAX - 1, group: u32::MAX - 1, groups: vec![u32::MAX - 1] };
+        let is_root = found.uid() == 0;
+        for (of_file, of_directory, may) in [
+            (0o600, 0o700, [true, false, false]),
+            (0o640, 0o710, [true, true, false]),
+            (0o644, 0o755, [true, true, true]),
+            (0o644, 0o740, [true, false, false]),
+            (0o200, 0o755, [is_root, false, false]),
+        ] {
+            fs::set_permissions(&file, mode(of_file)).expect("changed");
+            fs::set_permissions(place.path(), mode(of_directory)).expect("changed");
+            let said = [&owner, &member, &other].map(|who| who.may_read(&file));
+            assert_eq!(said, may, "{of_file:o} in {of_directory:o}");
+        }
+        assert!(!owner.may_read(&place.path().join("nothing")));
     }
 
     #[test]

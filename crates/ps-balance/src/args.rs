@@ -122,6 +122,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     quiet: u32,
 
+    /// Serve as this user once it listens, a name or a number; without one as the user who starts it
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+
+    /// With --user: the group, a name or a number [default: the user's]
+    #[arg(long, value_name = "GROUP", requires = "user")]
+    pub(crate) group: Option<String>,
+
     /// Take over from the program that has replaced itself by this one
     #[arg(long, hide = true)]
     pub(crate) take_over: bool,

@@ -17,6 +17,7 @@ mod exchange;
 mod handover;
 mod handshake;
 mod http;
+mod identity;
 mod limits;
 mod listen;
 mod manner;

@@ -22,7 +22,7 @@ use crate::manner::Manner;
 use crate::resume::{self, Resumed};
 use crate::tls::Tls;
 use crate::upgrade::{self, Itself};
-use crate::{accept, control, handshake, limits};
+use crate::{accept, control, handshake, identity, limits};
 
 /// Descriptors that no connection gets: listening sockets, control connections, the runtime's own.
 const RESERVE: u64 = 64;
@@ -70,6 +70,9 @@ fn begun(args: &Args, mut inherited: Inherited) -> Result<Arc<Balancer>> {
         supervisor.set_nonblocking(true).context("talk to the supervisor")?;
         let supervisor = UnixStream::from_std(supervisor).context("talk to the supervisor")?;
         control::begin(&balancer, supervisor);
+    }
+    if let Some(user) = &args.user {
+        identity::assume(user, args.group.as_deref())?;
     }
     Ok(balancer)
 }

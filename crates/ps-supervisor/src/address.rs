@@ -9,6 +9,7 @@ mod asked;
 mod balance;
 mod led;
 mod numbers;
+mod runner;
 mod sockets;
 mod table;
 
@@ -22,6 +23,7 @@ pub(crate) use balance::{Balance, Heard, Reached, Read};
 pub use led::{Backend, leads_elsewhere};
 pub(crate) use led::{Led, is_kept as has_led};
 pub(crate) use numbers::Count;
+pub(crate) use runner::Runner;
 use sockets::Sockets;
 pub use sockets::refusal;
 pub(crate) use table::{Settled, Table, Who, id as backend_id};
@@ -30,6 +32,7 @@ use ::balance::Frontend;
 use ::balance::wire::{Listening, Reach, Request};
 
 use crate::holder;
+use crate::spec::Spec;
 
 /// The pause after `ps-balance` could not be started, or ended soon after it was.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -102,13 +105,14 @@ impl Address {
     ///
     /// # Errors
     /// Why it cannot be started, for people. It is tried again after a pause.
-    pub(crate) fn start(&mut self, service: &Path, app: &str) -> Result<(), String> {
+    pub(crate) fn start(&mut self, service: &Path, spec: &Spec) -> Result<(), String> {
         if self.balance.is_some() {
             return Ok(());
         }
         self.table.begin();
         let first = self.table.untold(Instant::now());
-        match Balance::start(service, app, &self.reached(), first) {
+        let runner = Runner::of(spec);
+        match Balance::start(service, (&spec.app, &runner), &self.reached(), first) {
             Ok(balance) => {
                 self.balance = Some(balance);
                 self.count.begin();

@@ -19,6 +19,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags};
 
 use super::numbers::Count;
+use super::runner::Runner;
 use super::table::Table;
 use crate::socket;
 use crate::spawn::within;
@@ -51,6 +52,8 @@ pub(crate) struct Balance {
     asked: Option<Reach>,
     /// What it has said of certificates that nobody has taken in.
     certificates: Vec<Read>,
+    /// As whom it was started; `None`: by an earlier supervisor.
+    runner: Option<Runner>,
     /// Since when it lives, or is known.
     pub(crate) since: Instant,
 }
@@ -85,7 +88,7 @@ impl Balance {
     /// Why it cannot be started, for people.
     pub(crate) fn start(
         service: &Path,
-        app: &str,
+        (app, runner): (&str, &Runner),
         reached: &Reached<'_>,
         first: Option<Set>,
     ) -> Result<Self, String> {
@@ -98,7 +101,8 @@ impl Balance {
         if let Some(first) = first {
             balance.say(&Request::Set(first));
         }
-        let pid = spawn(&program, service, reached, theirs.as_fd())
+        balance.runner = Some(runner.clone());
+        let pid = spawn(&program, service, (reached, runner), theirs.as_fd())
             .map_err(|error| format!("{} could not be started: {error}", program.display()))?;
         Ok(balance.of_process(Pid::from_raw(pid)))
     }
@@ -117,10 +121,20 @@ impl Balance {
     }
 
     fn with(connection: UnixStream, service: &Path, app: &str) -> Self {
-        let (unread, unsent, reach, asked, certificates) = Default::default();
+        let (unread, unsent, reach, asked, certificates, runner) = Default::default();
         let (socket, since) = (service.join(SOCKET), Instant::now());
-        let mut balance =
-            Self { connection, socket, process: None, unread, unsent, reach, asked, certificates, since };
+        let mut balance = Self {
+            connection,
+            socket,
+            process: None,
+            unread,
+            unsent,
+            reach,
+            asked,
+            certificates,
+            runner,
+            since,
+        };
         balance.say(&Request::Hello(Greeting { version: VERSION, app: Some(app.to_owned()) }));
         balance
     }
@@ -190,6 +204,11 @@ impl Balance {
             }
             Err(error) => error.kind() == io::ErrorKind::WouldBlock,
         }
+    }
+
+    /// Whether it is known to run as somebody else than this one.
+    pub(crate) fn runs_as_another(&self, runner: &Runner) -> bool {
+        self.runner.as_ref().is_some_and(|known| known != runner)
     }
 
     /// Whether it has said on what it listens, or was told.
@@ -297,7 +316,12 @@ fn address_of(socket: &OwnedFd) -> Option<SocketAddr> {
 
 /// Starts the program with these sockets, from [`FIRST`] on, and with its control connection behind them. It has no variable but these,
 /// `PATH` and `HOME`, so that it is never taken for a process of the app.
-fn spawn(program: &Path, service: &Path, reached: &Reached<'_>, control: BorrowedFd<'_>) -> io::Result<i32> {
+fn spawn(
+    program: &Path,
+    service: &Path,
+    (reached, runner): (&Reached<'_>, &Runner),
+    control: BorrowedFd<'_>,
+) -> io::Result<i32> {
     let mut fds = reached.fds.clone();
     fds.push(control);
     let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
@@ -320,7 +344,7 @@ fn spawn(program: &Path, service: &Path, reached: &Reached<'_>, control: Borrowe
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF
             | PosixSpawnFlags::POSIX_SPAWN_SETPGROUP,
     )?;
-    let words = words(reached).into_iter().map(text).collect::<io::Result<Vec<_>>>()?;
+    let words = words(reached, runner).into_iter().map(text).collect::<io::Result<Vec<_>>>()?;
     let name = |listening: &Listening| if listening.tls { "tls:" } else { "listen:" };
     let names = reached.reach.listeners.iter().map(name).collect::<String>() + "control";
     let given = [("LISTEN_FDS", fds.len().to_string().into()), ("LISTEN_FDNAMES", names.into())];
@@ -337,11 +361,12 @@ fn spawn(program: &Path, service: &Path, reached: &Reached<'_>, control: Borrowe
 }
 
 /// Its command line.
-fn words(reached: &Reached<'_>) -> Vec<OsString> {
+fn words(reached: &Reached<'_>, runner: &Runner) -> Vec<OsString> {
     let mut words: Vec<OsString> = [PROGRAM, "--control", SOCKET].map(OsString::from).to_vec();
     if !reached.certificates.as_os_str().is_empty() {
         words.extend(["--tls-dir".into(), reached.certificates.as_os_str().to_owned()]);
     }
+    words.extend(runner.words());
     words.extend(reached.reach.options.words().into_iter().map(OsString::from));
     words
 }

@@ -9,7 +9,7 @@ use balance::wire::{State, Wanted};
 use ps_rollout::{Event, Role, Run as RunOf};
 
 use super::Supervisor;
-use crate::address::{Address, Balance, Count, Heard, Manner, Read, Settled, Who, backend_id};
+use crate::address::{Address, Balance, Count, Heard, Manner, Read, Runner, Settled, Who, backend_id};
 use crate::diary::{Happening, Occasion};
 use crate::rollout::{Carried, Comparison};
 use crate::run::Run;
@@ -79,8 +79,11 @@ impl Supervisor {
             address.keep(&self.service);
         }
         let is_of_today = address.balance.as_ref().is_none_or(Balance::can_be_told);
-        if (is_less || is_other) && !is_of_today {
-            // One of an earlier version goes on listening on what it was given; another one is given what is left.
+        let runs_as_another = |balance: &Balance| balance.runs_as_another(&Runner::of(&self.means.spec));
+        let is_another = address.balance.as_ref().is_some_and(runs_as_another);
+        if is_another || (is_less || is_other) && !is_of_today {
+            // One of an earlier version goes on listening on what it was given; another one is given what is left. One that may not read the
+            // certificate, or need not any more, makes way for one that runs as somebody else.
             address.let_leave();
             self.poll.forget(&Wakeup::Balance);
         }
@@ -130,7 +133,7 @@ impl Supervisor {
         let backends = self.backends(&address);
         address.table.update(backends);
         address.go_by(self.manner());
-        match address.start(&self.service, &self.means.spec.app) {
+        match address.start(&self.service, &self.means.spec) {
             Ok(()) => self.watch_balance(&mut address),
             Err(reason) => self.remark(Self::has_address, &reason),
         }
