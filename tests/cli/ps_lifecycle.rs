@@ -15,6 +15,8 @@ mod second_kernel;
 
 #[path = "ps_lifecycle/address.rs"]
 mod address;
+#[path = "ps_lifecycle/address_auto.rs"]
+mod address_auto;
 #[path = "ps_lifecycle/address_options.rs"]
 mod address_options;
 #[path = "ps_lifecycle/after.rs"]

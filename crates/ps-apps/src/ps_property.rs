@@ -58,6 +58,8 @@ const PORT: &str = "port";
 pub const HOST_COMMANDS: &str = "host-commands";
 /// Where the app is reached.
 pub const LISTEN: &str = "listen";
+/// The value of [`LISTEN`] by which an app is given an address with its first deploy.
+pub const AUTO: &str = "auto";
 /// Those of the addresses where the app is reached whose clients speak TLS.
 pub const TLS: &str = "tls";
 /// Properties that Dokku does not know, beside [`OPTIONS`].
@@ -66,7 +68,7 @@ const OURS: [&str; 4] = [HOST_COMMANDS, LISTEN, PORT, TLS];
 const TABLE: &[PsProperty] = &[
     PsProperty { name: "dockerfile-start-cmd", is_global: false, default: None, kind: Kind::Command },
     PsProperty { name: HOST_COMMANDS, is_global: true, default: Some("false"), kind: Kind::Boolean },
-    PsProperty { name: LISTEN, is_global: false, default: None, kind: Kind::Addresses },
+    PsProperty { name: LISTEN, is_global: true, default: None, kind: Kind::Addresses },
     PsProperty { name: PORT, is_global: false, default: None, kind: Kind::Port },
     PsProperty { name: "procfile-path", is_global: true, default: Some("Procfile"), kind: Kind::Path },
     PsProperty {
@@ -158,6 +160,8 @@ impl PsProperty {
             setting.fault(value)
         } else if let Kind::AddressOption = self.kind {
             Options::default().set(self.name, value).err().map(|error| error.to_string())
+        } else if self.name == LISTEN && value == AUTO {
+            None
         } else if let Kind::Addresses = self.kind {
             value.parse::<Addresses>().err().map(|error| error.to_string())
         } else {
@@ -222,7 +226,11 @@ mod tests {
             ("tls", &["443", "[::]:443", "none"], &["0", "https"]),
             ("http", &["true", "false"], &["yes", "1"]),
             ("trust-proxy", &["10.0.0.0/8 ::1", "none"], &["10.0.0.0/33", "lan"]),
-            ("listen", &["5000", "0.0.0.0:80 [::]:80", "none"], &["0", "http", "example.org:80"]),
+            (
+                "listen",
+                &["5000", "0.0.0.0:80 [::]:80", "none", "auto"],
+                &["0", "auto 80", "http", "example.org:80"],
+            ),
             ("port", &["1", "3000", "65535"], &["0", "65536", "-1", "+1", "http", "80 81", "3000.5"]),
             (
                 "procfile-path",

@@ -1,15 +1,17 @@
 //! Where an app is reached, and how clients are taken in there: what a verb says of it, and what that comes to.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::SystemTime;
 
 use anyhow::{Result, bail};
 use balance::OF_HTTP;
 use balance_tls::{Certificates, Source};
 use formation::AppName;
-use ps_apps::{LISTEN, SchedulerName, TLS, World};
+use ps_apps::{AUTO, LISTEN, SchedulerName, TLS, World};
 use ps_cli::exit::Refusal;
 use ps_release::{Release, address};
+use ps_service::Service;
 
 use crate::args::AddressArgs;
 use crate::session::Session;
@@ -23,7 +25,7 @@ pub(crate) struct Asked {
     pub(crate) reached: address::Reached,
 }
 
-/// What a verb asks for.
+/// What a verb asks for; beside its options the address that was chosen for the app, if one was.
 ///
 /// # Errors
 /// It cannot be: a scheduler that leads nobody, an option that is for an address where there is none, or for requests where connections
@@ -31,10 +33,11 @@ pub(crate) struct Asked {
 pub(crate) fn asked(
     world: &World,
     app: &AppName,
-    args: &AddressArgs,
+    (args, chosen): (&AddressArgs, Option<String>),
     scheduler: &SchedulerName,
 ) -> Result<Asked> {
     let mut properties = args.properties()?;
+    properties.extend(chosen.map(|address| (LISTEN.to_owned(), address)));
     let mut reached = address::Reached::with(world, app, &properties)?;
     if args.is_all_tls() && !reached.listen.is_empty() {
         properties.insert(TLS.to_owned(), reached.listen.to_string());
@@ -64,6 +67,41 @@ pub(crate) fn asked(
     Ok(Asked { properties, reached })
 }
 
+/// The address of an app for which nobody has chosen one and `listen` is `auto`: decided once, with the first deploy of an app that has the type
+/// `web`. Whoever holds a port that it would have had is named. An app that was deployed before keeps the ports of its instances, which is said.
+///
+/// # Errors
+/// No port can be chosen.
+pub(crate) fn by_default(
+    session: &Session,
+    app: &AppName,
+    args: &AddressArgs,
+    scheduler: &SchedulerName,
+) -> Result<Option<String>> {
+    let world = &session.world;
+    let leads = matches!(scheduler, SchedulerName::Native | SchedulerName::DockerLocal);
+    let is_asked = args.properties()?.contains_key(LISTEN);
+    if world.inside_dokku() || !leads || is_asked || world.ps_property(app, LISTEN)?.as_deref() != Some(AUTO)
+    {
+        return Ok(None);
+    }
+    if ps_dokku::is_deployed(world, app)? {
+        session.detail(&format!(
+            "{app} keeps the ports of its instances: ps-lifecycle proxy {app} --listen ADDR gives it an address"
+        ))?;
+        return Ok(None);
+    }
+    let own = world.ps_property(app, "port")?.and_then(|word| word.parse().ok());
+    let (port, held) = match own {
+        Some(port) => (port, Vec::new()),
+        None => Service::of(world, app, None).choose_port()?,
+    };
+    for reason in held {
+        session.detail(&format!("{app} is not reached at {reason}"))?;
+    }
+    Ok(Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string()))
+}
+
 /// Refuses an address for TLS without a certificate that can be shown.
 fn judge_certificate(world: &World, app: &AppName, reached: &address::Reached) -> Result<()> {
     if reached.listen.is_empty() || reached.frontend.tls.is_empty() {
@@ -80,10 +118,10 @@ fn judge_certificate(world: &World, app: &AppName, reached: &address::Reached) -
 pub(crate) fn settled(
     session: &Session,
     app: &AppName,
-    args: &AddressArgs,
+    given: (&AddressArgs, Option<String>),
     scheduler: &SchedulerName,
 ) -> Result<Asked> {
-    let asked = asked(&session.world, app, args, scheduler)?;
+    let asked = asked(&session.world, app, given, scheduler)?;
     session.required.check(&session.world, app, Some(&asked.reached.listen))?;
     Ok(asked)
 }

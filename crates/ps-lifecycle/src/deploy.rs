@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use app_json::AppJson;
 use env_files::MAX_ENV_FILE_BYTES;
-use formation::{AppName, Formation};
+use formation::{AppName, FIRST_TYPE, Formation};
 use procfile::Procfile;
 use ps_apps::{
     AppLock, Bytes, Deployed, FormationOrigin, KeptRelease, SchedulerName, Scope, StoredEntry, World,
@@ -148,7 +148,7 @@ fn dry_run(world: &World, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
     let counts = Counts::read(&args.scale, &checkout, procfile.as_ref(), &app_json)?;
     let (formation, _) = counts.apply(world, app)?;
     let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
-    let release = address::give(release, &address::asked(world, app, &args.address, &name)?);
+    let release = address::give(release, &address::asked(world, app, (&args.address, None), &name)?);
     let wanted = release::runnable(&formation, &release);
     if ps_dokku::is_deployed(world, app)? && world.scheduler_name(app)? != name {
         let earlier = world.scheduler_name(app)?;
@@ -170,7 +170,7 @@ fn deploy(
     let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
-    let (asked, canary) = at_address(session, app, args, &name)?;
+    let (asked, canary) = at_address(session, app, args, (&name, procfile.as_ref()))?;
     // A deploy that will be refused, or could not be recorded, is refused before any hook is called.
     let planned = counts.apply(world, app)?;
     world.next_release(app)?;
@@ -225,9 +225,16 @@ fn at_address(
     session: &Session,
     app: &AppName,
     args: &DeployArgs,
-    name: &SchedulerName,
+    (name, procfile): (&SchedulerName, Option<&Procfile>),
 ) -> Result<(address::Asked, Option<Canary>)> {
-    let asked = address::settled(session, app, &args.address, name)?;
+    // An image without a Procfile has this type.
+    let has_clients = |procfile: &Procfile| procfile.entries().any(|entry| entry.name == FIRST_TYPE);
+    let chosen = if procfile.is_none_or(has_clients) {
+        address::by_default(session, app, &args.address, name)?
+    } else {
+        None
+    };
+    let asked = address::settled(session, app, (&args.address, chosen), name)?;
     let canary = canary::wanted(&session.world, app, args.canary, (name, &asked.reached))?;
     Ok((asked, canary))
 }

@@ -34,7 +34,7 @@ fn change(session: &Session, app: &App, args: &ProxyArgs) -> Result<()> {
     let (world, name) = (&session.world, &app.name);
     elsewhere::refuse(world, name, "give an address")?;
     let _lock = session.lock(name)?;
-    let asked = address::settled(session, name, &args.address, &world.scheduler_name(name)?)?;
+    let asked = address::settled(session, name, (&args.address, None), &world.scheduler_name(name)?)?;
     interrupted::put_back(session, name)?;
     let before = Before::of(world, name, &asked.properties)?;
     let changed = before.replace(&asked.properties).and_then(|()| carry_out(session, app));

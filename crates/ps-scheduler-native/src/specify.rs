@@ -17,7 +17,6 @@ use crate::health::health;
 /// Variables of the person who deploys that processes get as well, so that a command that works at the prompt works after a
 /// reboot.
 const INHERITED: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ"];
-const BASES: std::ops::RangeInclusive<u16> = 5..=19;
 
 /// The spec for a plan. `earlier` is the one before it.
 pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) -> Result<Spec, Error> {
@@ -34,6 +33,7 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
     let is_another = earlier.is_some_and(|spec| !is_same_release(spec, directory, &processes));
     let revision = last + u64::from(plan.is_deploy || last == 0 || is_another);
     let chosen = chosen_base(service)?;
+    let before = earlier.filter(|spec| !spec.is_of_address());
     let resolved = directory.canonicalize().unwrap_or_else(|_| directory.clone());
     Ok(Spec {
         app: release.app.to_string(),
@@ -44,9 +44,10 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
         env: environment(plan, earlier),
         env_files: env_files(service, &resolved),
         dokku_env_files: if service.world.inside_dokku() { dokku_env_files(service) } else { vec![] },
-        base_port: chosen
-            .or_else(|| earlier.filter(|spec| !spec.is_of_address()).map(|spec| spec.base_port))
-            .unwrap_or_else(|| free_base(service)),
+        base_port: match chosen.or_else(|| before.map(|spec| spec.base_port)) {
+            Some(port) => port,
+            None => service.free_base()?,
+        },
         port_is_set: chosen.is_some(),
         listen: release.listen.as_slice().to_vec(),
         frontend: release.frontend.clone(),
@@ -129,15 +130,6 @@ fn env_files(service: &Service, directory: &Path) -> Vec<PathBuf> {
 /// The env files that Dokku writes. Outside of Dokku people write them, so there are none.
 fn dokku_env_files(service: &Service) -> Vec<PathBuf> {
     vec![service.world.global_env_path(), service.world.env_path(&service.app)]
-}
-
-/// The base port of a new app: 5000, 6000, … 19000, the first whose thousand contains no port of another app; 0 if there is
-/// none.
-fn free_base(service: &Service) -> u16 {
-    let entries = std::fs::read_dir(service.parent()).into_iter().flatten().flatten();
-    let owned: Vec<u16> = entries.filter_map(|entry| Spec::base_port_in(&entry.path())).collect();
-    let is_apart = |base: &u16| owned.iter().all(|other| other.abs_diff(*base) >= 1000 || *other == 0);
-    BASES.map(|thousand| thousand * 1000).find(is_apart).unwrap_or(0)
 }
 
 /// The places of all types that the app ever had: at first in the order of the Procfile; new types follow the last one.

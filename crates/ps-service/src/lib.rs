@@ -4,6 +4,7 @@ pub mod earlier;
 mod lead;
 mod leave;
 pub mod orphan;
+mod outward;
 mod pause;
 mod reach;
 pub mod root;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ps_apps::{AppLock, Error, InvalidValue, PsProperty, SchedulerName, Scope, World};
+use ps_apps::{AUTO, AppLock, Error, InvalidValue, LISTEN, PsProperty, SchedulerName, Scope, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
 
@@ -15,6 +15,7 @@ use crate::{Target, of_types};
 const POLICY: &str = "restart-policy";
 const AFTER: &str = "after";
 const RESTORE: &str = "restore";
+const NONE: &str = "none";
 
 pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
     refuse_policy_first(world, args)?;
@@ -23,6 +24,7 @@ pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
     if !args.value.is_empty() {
         property.check(&args.value).map_err(|invalid| refusal(world, &invalid))?;
         refuse_without_effect(world, property, args)?;
+        refuse_shared_address(&target, property, &args.value)?;
         refuse_disorder(world, &target, property, &args.value)?;
     }
     write(world, &target, property, args)?;
@@ -38,6 +40,16 @@ fn refuse_without_effect(world: &World, property: &PsProperty, args: &Args) -> R
         "skip-deploy cannot be true here: it keeps Dokku from deploying what is pushed, and here nothing is deployed \
          unless you say so (ps-scale --skip-deploy only stores counts)",
     ))
+}
+
+/// No two apps can be reached at one address.
+fn refuse_shared_address(target: &Target, property: &PsProperty, value: &str) -> Result<()> {
+    if property.name != LISTEN || matches!(target.scope(), Scope::App(_)) || [AUTO, NONE].contains(&value) {
+        return Ok(());
+    }
+    Err(Refusal::failed(format!(
+        "{LISTEN} of all apps is {AUTO} or {NONE}: each app has an address of its own"
+    )))
 }
 
 /// A type that could never start is refused here, and not by the next start.
@@ -129,7 +141,9 @@ fn write(world: &World, target: &Target, property: &PsProperty, args: &Args) -> 
 /// Of a deployed app: from when on what was set of its address holds.
 fn say_when(world: &World, scope: Scope<'_>, property: &PsProperty, args: &Args) -> Result<()> {
     let Scope::App(app) = scope else { return Ok(()) };
-    let is_told = !args.quiet && !world.inside_dokku() && property.is_of_address();
+    // An address is chosen for new apps alone.
+    let is_chosen = property.name == LISTEN && args.value == AUTO;
+    let is_told = !args.quiet && !is_chosen && !world.inside_dokku() && property.is_of_address();
     if !is_told || !ps_dokku::is_deployed(world, app)? {
         return Ok(());
     }

@@ -175,10 +175,10 @@ impl Spec {
         stopped::read(service, self.revision).err()
     }
 
-    /// The base port in the spec of a service directory, if there is one.
-    pub fn base_port_in(service: &Path) -> Option<u16> {
-        let spec = Self::read_first_format(service).or_else(|| Self::read_alone(service).ok());
-        spec.map(|spec| spec.base_port)
+    /// The base port in the spec of a service directory, if there is one, and the ports at which its app is reached.
+    pub fn ports_in(service: &Path) -> Option<Vec<u16>> {
+        let spec = Self::read_first_format(service).or_else(|| Self::read_alone(service).ok())?;
+        Some(spec.listen.iter().map(SocketAddr::port).chain([spec.base_port]).collect())
     }
 
     fn read_alone(service: &Path) -> Result<Self, Error> {
