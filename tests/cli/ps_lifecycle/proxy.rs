@@ -140,6 +140,38 @@ fn an_app_that_gets_its_first_address_or_loses_it_has_its_instances_of_web_repla
 }
 
 #[test]
+fn an_app_gets_the_port_of_its_first_instance_as_its_address_and_no_connect_is_refused() {
+    let _listening = listening();
+    let home = Home::as_installed();
+    let source = home.source("shop", WEB);
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--listen", "none", "--scale", "web=2"]);
+    let port = home.status("shop")[0]["port"].as_u64().expect("a port");
+    let address: SocketAddr = format!("127.0.0.1:{port}").parse().expect("an address");
+    let clients = Clients::of(address);
+    clients.go_on(10);
+    // A release that is never ready leaves the instance alone, and with it its socket.
+    let before = home.pids("shop");
+    home.write(
+        "shop/app.json",
+        r#"{"healthchecks": {"web": [{"type": "startup", "command": ["false"], "attempts": 1}]}}"#,
+    );
+    let failed = home.run(&["ps-lifecycle", "deploy", "shop", "--listen", &port.to_string()]);
+    assert_eq!((failed.status, home.pids("shop")), (Some(1), before.clone()), "{failed:?}");
+    std::fs::remove_file(home.path("shop/app.json")).expect("it is there");
+    clients.go_on(10);
+    let elsewhere = format!("0.0.0.0:{port}");
+    let refused = home.run(&["ps-lifecycle", "proxy", "shop", "--listen", &elsewhere]);
+    assert!(refused.status == Some(1) && refused.stderr.contains(&elsewhere), "{refused:?}");
+    home.does(&["ps-lifecycle", "proxy", "shop", "--listen", &port.to_string()]);
+    clients.go_on(10);
+    let after = home.status("shop");
+    assert!(after.iter().all(|row| row["port"].as_u64().is_some_and(|own| own != port)), "{after:?}");
+    assert_eq!(found(&home, "ps-balance ").len(), 1);
+    let failures = clients.end();
+    assert!(failures.iter().all(|why| !why.contains("refused")), "{failures:?}");
+}
+
+#[test]
 fn an_app_that_is_stopped_is_reached_at_the_new_address_once_it_is_started() {
     let _listening = listening();
     let ((home, first), second) = (reached(), some_address());

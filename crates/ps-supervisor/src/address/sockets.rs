@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use formation::{FIRST_TYPE, Slot};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
@@ -11,6 +12,7 @@ use super::balance::Balance;
 use crate::holder;
 use crate::ports::obstacle;
 use crate::spec::Spec;
+use crate::state::Statuses;
 
 /// How many connections may wait to be taken in; the system may allow fewer (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
@@ -30,21 +32,35 @@ impl Sockets {
         self.0.is_empty()
     }
 
+    /// Whether one of them is at this port.
+    pub(crate) fn have_port(&self, port: u16) -> bool {
+        self.0.iter().any(|(address, _)| address.port() == port)
+    }
+
     /// All of them, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &(SocketAddr, OwnedFd)> {
         self.0.iter()
     }
 
-    /// Listens on those of these addresses that are not listened on yet; whether there was any.
+    /// Listens on those of these addresses that are not listened on yet; whether there was any. Where that cannot be, `of_instance` may have the
+    /// socket of an instance that listens there by itself.
     ///
     /// # Errors
     /// Why one cannot be listened on, for people. Then nothing has changed.
-    pub(crate) fn add(&mut self, wanted: &[SocketAddr]) -> Result<bool, String> {
+    pub(crate) fn add(
+        &mut self,
+        wanted: &[SocketAddr],
+        mut of_instance: impl FnMut(SocketAddr) -> Option<OwnedFd>,
+    ) -> Result<bool, String> {
         let is_new = |address: &&SocketAddr| self.0.iter().all(|(known, _)| known != *address);
         let new: Vec<(SocketAddr, OwnedFd)> = wanted
             .iter()
             .filter(is_new)
-            .map(|address| Ok((*address, listen(*address, wanted)?)))
+            .map(|address| {
+                let socket = listen(*address, wanted);
+                let socket = socket.or_else(|reason| of_instance(*address).ok_or(reason))?;
+                Ok((*address, socket))
+            })
             .collect::<Result<_, String>>()?;
         let is_changed = !new.is_empty();
         self.0.extend(new);
@@ -70,7 +86,23 @@ pub fn refusal(spec: &Spec, earlier: Option<&Spec>, service: &Path) -> Option<St
     let kept = holder::copies(service);
     let is_kept = |address: &SocketAddr| kept.iter().any(|(kept, _)| kept == address);
     let is_balanced = Balance::is_there(service);
-    refused.find(|(address, _)| !is_balanced && !is_kept(address)).map(|(_, reason)| reason)
+    let is_known = |address: &SocketAddr| {
+        is_balanced
+            || is_kept(address)
+            || earlier.is_some_and(|spec| has_instance(spec, service, address.port()))
+    };
+    refused.find(|(address, _)| !is_known(address)).map(|(_, reason)| reason)
+}
+
+/// Whether an instance that clients are led to has this port by itself: the supervisor copies its socket.
+fn has_instance(spec: &Spec, service: &Path, port: u16) -> bool {
+    let statuses = Statuses::of(service);
+    let has_it = |slot: &Slot| {
+        let status = statuses.read(slot).ok().flatten();
+        status.is_some_and(|status| status.process.is_some() && status.port == Some(port))
+    };
+    let first = FIRST_TYPE.parse().expect("it is the name of a type");
+    spec.wanted_of(&first).iter().any(has_it)
 }
 
 /// Listens on an address. One of IPv6 takes connections of IPv4 as well, unless another one of `all` does.
@@ -114,9 +146,9 @@ mod tests {
         let held = TcpListener::bind("127.0.0.1:0").expect("a port");
         let held = held.local_addr().map(|address| (held, address)).expect("bound");
         let (mut sockets, first) = (Sockets::default(), free());
-        assert_eq!(sockets.add(&[first]), Ok(true));
-        assert_eq!(sockets.add(&[first]), Ok(false));
-        let refused = sockets.add(&[first, held.1]).expect_err("somebody holds it");
+        assert_eq!(sockets.add(&[first], |_| None), Ok(true));
+        assert_eq!(sockets.add(&[first], |_| None), Ok(false));
+        let refused = sockets.add(&[first, held.1], |_| None).expect_err("somebody holds it");
         assert!(refused.contains(&format!("pid {}", std::process::id())), "{refused}");
         assert_eq!(sockets.iter().count(), 1);
         TcpStream::connect(first).expect("it is listened on");
@@ -133,6 +165,6 @@ mod tests {
             return skipped::skip("this machine has no IPv6");
         }
         let mut sockets = Sockets::default();
-        assert_eq!(sockets.add(&both), Ok(true));
+        assert_eq!(sockets.add(&both, |_| None), Ok(true));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use balance::wire::{State, Wanted};
@@ -11,6 +12,7 @@ use ps_rollout::{Event, Role, Run as RunOf};
 use super::Supervisor;
 use crate::address::{Address, Balance, Count, Heard, Manner, Read, Runner, Settled, Who, backend_id};
 use crate::diary::{Happening, Occasion};
+use crate::process::Process;
 use crate::rollout::{Carried, Comparison};
 use crate::run::Run;
 use crate::run_name::RunName;
@@ -48,7 +50,7 @@ impl Supervisor {
             return Ok(());
         }
         let mut address = self.address.take().unwrap_or_else(|| Box::new(Address::left(&self.service)));
-        let added = address.sockets.add(wanted);
+        let added = address.sockets.add(wanted, |wanted| self.copied_from_instance(wanted));
         if matches!(added, Ok(true)) {
             self.unwatch_sockets(&mut address);
             address.keep(&self.service);
@@ -57,6 +59,30 @@ impl Supervisor {
             self.address = Some(address);
         }
         added.map(drop)
+    }
+
+    /// A copy of the socket on which an instance listens at this address by itself. It takes what comes there until it is told to end; what comes
+    /// afterwards waits for `ps-balance`.
+    fn copied_from_instance(&mut self, wanted: SocketAddr) -> Option<OwnedFd> {
+        let census = &mut self.means.census;
+        let seats = self.seats.values().filter(|seat| Self::has_address(seat.slot()));
+        let runs = seats.flat_map(Seat::runs).filter(|run| run.status.port == Some(wanted.port()));
+        let pids = runs.flat_map(|run| run.tree().pids(run.process().map(Process::pid), census));
+        os_process::copy_listener(wanted, pids)
+    }
+
+    /// Whether an instance still takes by itself what comes to one of these sockets.
+    fn is_shared(&self, address: &Address) -> bool {
+        let takes = |run: &Run| {
+            run.status.port.is_some_and(|port| address.sockets.have_port(port))
+                && !address.table.is_withdrawn(run.number())
+                && matches!(
+                    run.state(),
+                    RunState::Preparing | RunState::Starting | RunState::Ready | RunState::Unready
+                )
+        };
+        let seats = self.seats.values().filter(|seat| Self::has_address(seat.slot()));
+        seats.flat_map(Seat::runs).any(takes)
     }
 
     /// Listens where the spec says, and nowhere else.
@@ -284,7 +310,9 @@ impl Supervisor {
                 | RunState::Ended => return None,
             };
             let run_of = RunOf { slot: run.status.slot.clone(), number: run.number() };
-            let address = (Ipv4Addr::LOCALHOST, run.status.port?).into();
+            // What is handed to one that listens at the app's own address would come back from there.
+            let port = run.status.port.filter(|port| !address.sockets.have_port(*port))?;
+            let address = (Ipv4Addr::LOCALHOST, port).into();
             let release = Some(run.status.revision);
             Some(Wanted { id: backend_id(&run_of), address, weight, state, release })
         };
@@ -305,7 +333,7 @@ impl Supervisor {
 
     fn watch_sockets(&mut self, address: &mut Address, now: Instant) {
         let rests = address.rests_until.is_some_and(|until| until > now);
-        if address.balance.is_some() || address.is_watched || rests {
+        if address.balance.is_some() || address.is_watched || rests || self.is_shared(address) {
             return;
         }
         address.rests_until = None;
