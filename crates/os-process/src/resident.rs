@@ -16,7 +16,7 @@ const ORDINARY_PLACE: &str = "bin";
 /// once, and its threads share one heap. Otherwise each process would keep what its start took.
 pub const FRUGAL: (&str, &str) = (
     "GLIBC_TUNABLES",
-    "glibc.malloc.trim_threshold=8192:glibc.malloc.top_pad=0:glibc.malloc.mmap_threshold=4096:glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1",
+    "glibc.malloc.trim_threshold=8192:glibc.malloc.top_pad=0:glibc.malloc.mmap_threshold=2048:glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1",
 );
 
 /// The file that is executed in the place of `program` where that is to stay: it lies in the same installation, and is `program` itself if

@@ -22,6 +22,7 @@ use crate::wakeup::Wakeup;
 
 impl Supervisor {
     /// Accepts the clients that wait on the control socket.
+    #[inline(never)]
     pub(crate) fn welcome(&mut self) {
         loop {
             // `accept` may disconnect the oldest client that has not sent a request. Requests that have arrived are
@@ -80,20 +81,7 @@ impl Supervisor {
                 self.seats.values_mut().filter(is_meant).for_each(Seat::forget_deaths);
             }
             Request::Stop { slots, grace_seconds } => self.stop(&slots, grace_seconds),
-            Request::Watch => {
-                self.check_files();
-                // The changes so far go to the clients that watch already. The new one gets the full status next, and would
-                // hear of them twice otherwise.
-                self.publish();
-                self.server.let_watch(id);
-                for seat in self.seats.values() {
-                    self.server.say(id, &Message::Instance(seat.status()));
-                    if let Some(beside) = seat.beside() {
-                        self.server.say(id, &Message::Run(Status::clone(&beside.status)));
-                    }
-                }
-                self.tell_rollout(id);
-            }
+            Request::Watch => self.let_watch(id),
             Request::Spec => {
                 let spec = Box::new(self.means.spec.clone());
                 self.server.say(id, &Message::Spec { spec });
@@ -118,6 +106,23 @@ impl Supervisor {
         Ok(())
     }
 
+    #[inline(never)]
+    fn let_watch(&mut self, id: u64) {
+        self.check_files();
+        // The changes so far go to the clients that watch already. The new one gets the full status next, and would
+        // hear of them twice otherwise.
+        self.publish();
+        self.server.let_watch(id);
+        for seat in self.seats.values() {
+            self.server.say(id, &Message::Instance(seat.status()));
+            if let Some(beside) = seat.beside() {
+                self.server.say(id, &Message::Run(Status::clone(&beside.status)));
+            }
+        }
+        self.tell_rollout(id);
+    }
+
+    #[inline(never)]
     fn handle_wanted(&mut self, slots: &[Slot], event: Event) -> Result<(), String> {
         self.refuse_while_rolling()?;
         let wanted = self.means.spec.wanted();
@@ -130,6 +135,7 @@ impl Supervisor {
         Ok(())
     }
 
+    #[inline(never)]
     fn stop(&mut self, slots: &[Slot], grace_seconds: Option<u64>) {
         let spec = &mut self.means.spec;
         spec.stop_timeout_seconds = grace_seconds.unwrap_or(spec.stop_timeout_seconds);
@@ -150,6 +156,7 @@ impl Supervisor {
     }
 
     /// Reads the spec anew. A list of stopped slots that could not be written yet belonged to the old spec and is dropped.
+    #[inline(never)]
     fn read_spec(&mut self) -> Result<(), Error> {
         let stamp = self.stamp_of_spec();
         let mut spec = Spec::read(&self.service)?;
@@ -174,6 +181,7 @@ impl Supervisor {
         Ok(())
     }
 
+    #[inline(never)]
     fn note_stopped(&mut self) {
         if self.attached.is_some() {
             // In the foreground the spec is in memory alone: no value of the environment is ever on disk.

@@ -110,6 +110,7 @@ impl Carried {
     ///
     /// # Errors
     /// It cannot be written to disk. Nothing has changed then.
+    #[inline(never)]
     pub(crate) fn new(service: &Path, next: Next, order: Order) -> io::Result<Self> {
         let comparison = compare(&next, &order);
         let rollout = Rollout::new(&plan(&next, &order, comparison.as_ref()));

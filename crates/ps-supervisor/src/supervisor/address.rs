@@ -153,6 +153,7 @@ impl Supervisor {
     }
 
     /// A client connects, and no `ps-balance` takes it in.
+    #[inline(never)]
     pub(super) fn receive(&mut self) {
         let Some(mut address) = self.address.take() else { return };
         self.unwatch_sockets(&mut address);
@@ -167,6 +168,7 @@ impl Supervisor {
     }
 
     /// `ps-balance` has said something, or has ended.
+    #[inline(never)]
     pub(super) fn hear_balance(&mut self) {
         let is_rolling = self.is_rolling();
         let Some(address) = &mut self.address else { return };

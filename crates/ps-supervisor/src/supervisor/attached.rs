@@ -147,6 +147,7 @@ impl Supervisor {
     }
 
     /// Acts on the signals that have arrived.
+    #[inline(never)]
     pub(super) fn hear_signals(&mut self) {
         for signal in self.signals.take() {
             let Some(name) = Signal::from_named_raw(signal) else { continue };
@@ -185,6 +186,7 @@ impl Supervisor {
     }
 
     /// The descriptor of this index in the attachment is readable.
+    #[inline(never)]
     pub(super) fn reach_end(&mut self, index: usize) {
         self.poll.forget(&Wakeup::End(index));
         if let Some(attached) = &self.attached {

@@ -66,6 +66,7 @@ impl Supervisor {
     }
 
     /// Moves the output of a run into its log.
+    #[inline(never)]
     pub(super) fn capture(&mut self, wakeup: &Wakeup) {
         let Some((run, index)) = run_of(&mut self.seats, wakeup) else { return };
         let now = Instant::now();

@@ -25,6 +25,7 @@ impl Supervisor {
     }
 
     /// The memory of a run has something to tell.
+    #[inline(never)]
     pub(super) fn hear_memory(&mut self, slot: &Slot, is_second: bool) {
         let runs = self.seats.get_mut(slot).into_iter().flat_map(Seat::runs_mut);
         let lane = if is_second { Lane::Second } else { Lane::Own };

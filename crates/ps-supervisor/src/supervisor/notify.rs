@@ -12,6 +12,7 @@ const ROW: usize = 64;
 impl Supervisor {
     /// Handles the datagrams one after the other. The sender of `BARRIER=1` goes on, and may exit, as soon as its datagram
     /// was received.
+    #[inline(never)]
     pub(super) fn hear_notices(&mut self) {
         let mut most = ROW;
         while let Some(said) = self.means.notify.as_ref().and_then(|socket| socket.next(&mut most)) {

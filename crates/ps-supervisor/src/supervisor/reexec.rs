@@ -38,6 +38,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// Why it cannot be asked, or not now.
+    #[inline(never)]
     pub(crate) fn ask_candidate(&mut self, program: PathBuf, client: u64) -> Result<(), String> {
         self.refuse_while_rolling()?;
         let is_ending = |run: &Run| run.state().is_ending();

@@ -62,6 +62,7 @@ impl Supervisor {
     }
 
     /// A time has come, or the clock was set.
+    #[inline(never)]
     pub(super) fn hear_clock(&mut self) {
         let Some(clock) = &mut self.clock else { return };
         // Of a clock that was set it says so by an error. Either way it is armed anew.

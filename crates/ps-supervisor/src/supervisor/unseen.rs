@@ -20,6 +20,7 @@ const GONE: Duration = Duration::from_millis(10);
 
 impl Supervisor {
     /// The main process of an adopted run has ended.
+    #[inline(never)]
     pub(super) fn lose_sight(&mut self, wakeup: &Wakeup) {
         let Wakeup::Adopted(slot, number) = wakeup else { return };
         let Some(seat) = self.seats.get_mut(slot) else {

@@ -46,6 +46,7 @@ impl Supervisor {
     }
 
     /// Watched files have changed.
+    #[inline(never)]
     pub(super) fn hear_files(&mut self, index: usize) {
         if let Some(watched) = self.watched.get_mut(index) {
             watched.look(Instant::now());
