@@ -3,6 +3,7 @@
 use anyhow::Result;
 use formation::{AppName, State};
 use jiff::Timestamp;
+use os_process::{Stat, Usage};
 use ps_scheduler::{Instance as Running, Scheduler};
 
 use crate::book::{App, Book, Instance};
@@ -91,19 +92,23 @@ fn row<'a>(app: &'a App, instance: &'a Instance, running: Option<&Running>) -> R
     // The end that was one too many is counted as a restart, although none followed.
     let restarts = instance.restarts + own + u32::from(status == Status::Errored);
     let is_online = status == Status::Online;
-    let cpu = running.and_then(|running| running.cpu_percent).filter(|_| is_online).unwrap_or(0.0);
     let main = running.and_then(|running| running.pid).unwrap_or(0);
+    let below = sharing::process_below(app, main);
+    let own_usage = below.and_then(Stat::of_living).map(|stat| Usage::of(&stat));
+    let cpu = own_usage.map(|usage| usage.cpu_percent).or(running.and_then(|running| running.cpu_percent));
+    let memory =
+        own_usage.map(|usage| usage.memory_bytes).or(running.and_then(|running| running.memory_bytes));
     Row {
         app,
         instance,
         status,
-        pid: sharing::process_below(app, main).unwrap_or(main),
+        pid: below.unwrap_or(main),
         main,
         restarts,
         unstable: if status == Status::Errored { own } else { 0 },
         since: running.and_then(|running| running.since).map_or(0, Timestamp::as_millisecond),
-        memory: running.and_then(|running| running.memory_bytes).filter(|_| is_online).unwrap_or(0),
-        cpu: whole(cpu),
+        memory: memory.filter(|_| is_online).unwrap_or(0),
+        cpu: whole(cpu.filter(|_| is_online).unwrap_or(0.0)),
     }
 }
 

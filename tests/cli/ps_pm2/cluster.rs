@@ -43,6 +43,9 @@ fn processes_share_a_fixed_port_and_are_lost_and_found_one_by_one() {
         |id: u64| fs::read_to_string(home.pm2("pids").join(format!("srv.pid{id}.pid"))).expect("a pid");
     assert_eq!(file(2), home.pid(2).to_string());
 
+    // What is shown is what Node uses, and not what is above it.
+    assert!(home.one(2)["monit"]["memory"].as_u64() > Some(20 << 20), "{}", home.one(2));
+
     let (first, second) = (home.pid(0), home.pid(1));
     home.done(&["delete", "1"]);
     assert!(!lives(second) && home.pid(0) == first);
