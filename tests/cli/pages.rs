@@ -3,8 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-const PROGRAMS: [&str; 10] = [
+const PROGRAMS: [&str; 11] = [
     "ps-balance",
+    "ps-explain",
     "ps-inspect-sanitize",
     "ps-lifecycle",
     "ps-logs",

@@ -18,6 +18,8 @@ const RESERVED_BYTES: usize = 160 << 10;
 /// What Linux gives to any process, whatever the limit of its stack: 6 MiB, and at least 128 KiB.
 const MOST_BYTES: usize = 6 << 20;
 const LEAST_BYTES: usize = 128 << 10;
+/// How many bytes a value has at least that [`Environment::hide`] takes out.
+const LEAST_HIDDEN: usize = 6;
 
 /// The variables of a process, each with the place where it was set.
 #[derive(Clone, Default)]
@@ -91,6 +93,14 @@ impl Environment {
         self.variables.iter().map(|(name, variable)| (name.as_os_str(), variable.value.as_os_str()))
     }
 
+    /// A text without the values of these variables. Values of less than six bytes and paths stay: a text would say nothing without its
+    /// numbers and files.
+    pub fn hide(&self, text: &str) -> String {
+        let is_told = |value: &&str| value.len() >= LEAST_HIDDEN && !value.starts_with('/');
+        let values = self.iter().filter_map(|(_, value)| value.to_str()).filter(is_told);
+        values.fold(text.to_owned(), |text, value| text.replace(value, "[redacted]"))
+    }
+
     /// The names of the variables that are from a file.
     pub fn names_from_files(&self) -> impl Iterator<Item = &OsStr> {
         let from_file = self.variables.iter().filter(|(_, variable)| variable.from.is_some());
@@ -162,5 +172,18 @@ impl std::fmt::Debug for Environment {
     /// Names only: values may be secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.variables.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_gives_no_value_away_and_keeps_its_numbers_and_paths() {
+        let variables = [("PIN", "1234"), ("TOKEN", "hunter-two"), ("HOME", "/srv/app")];
+        let environment = Environment::new(variables.map(|(name, value)| (name.into(), value.into())));
+        let said = "check db: exit status 1234: hunter-two is wrong in /srv/app";
+        assert_eq!(environment.hide(said), "check db: exit status 1234: [redacted] is wrong in /srv/app");
     }
 }

@@ -7,11 +7,13 @@
 mod arguments;
 mod event;
 mod journal;
+mod lives;
 mod slots;
 
 pub use arguments::redacted;
 pub use event::{Asker, Change, Entry, Event, Outcome};
 pub use journal::{Contents, Journal};
+pub use lives::{Lived, lives_at};
 pub use slots::grouped;
 
 /// The example of the README is a test.

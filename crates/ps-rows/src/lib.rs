@@ -3,6 +3,7 @@
 mod address;
 mod event;
 mod exit;
+mod explanation;
 mod failure;
 mod finding;
 mod journal;
@@ -20,6 +21,7 @@ use serde::Serialize;
 pub use address::{AddressRow, address_csv};
 pub use event::{CanaryRow, EventRow, Phase, millis};
 pub use exit::{ExitRow, OutOfMemoryRow};
+pub use explanation::{EvidenceRow, ExplanationRow, ReasonRow};
 pub use finding::{FindingRow, Verdict};
 pub use journal::JournalRow;
 pub use limits::LimitsRow;

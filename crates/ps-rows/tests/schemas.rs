@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use ps_apps::{KeptRelease, SourceRecord, StoredEntry};
 use ps_rollout::{Role, Tally, Verdict};
 use ps_rows::{
-    AddressRow, CanaryRow, EventRow, FindingRow, LogRow, Phase, ProcessRow, ReleaseRow, StatusRow, VerbRow,
+    AddressRow, CanaryRow, EventRow, EvidenceRow, ExplanationRow, FindingRow, LogRow, Phase, ProcessRow,
+    ReasonRow, ReleaseRow, StatusRow, VerbRow,
 };
 use ps_scheduler::{AppStatus, Instance, Limits, LogLine, OsProcess, Reached};
 use serde::Serialize;
@@ -226,6 +227,34 @@ fn a_finding_is_what_its_schema_says_with_a_cure_and_without() {
         let row = held_to(&schema, &finding);
         assert_eq!(keys(&row), keys(&schema["properties"]));
     }
+}
+
+#[test]
+fn an_explanation_is_what_its_schema_says() {
+    let schema = parsed(include_str!("../../../docs/schemas/ps-explain.json"));
+    let at = Timestamp::UNIX_EPOCH;
+    let line = EvidenceRow {
+        source: "output",
+        file: Some("stderr.17.0".to_owned()),
+        offset: Some(12),
+        at: Some(at),
+    };
+    let entry = EvidenceRow { source: "journal", file: None, offset: None, at: Some(at) };
+    let reason =
+        ReasonRow { cause: "port-taken", says: "it is taken".to_owned(), evidence: vec![line, entry] };
+    let row = ExplanationRow {
+        app: "shop".to_owned(),
+        instance: Some("web.1".to_owned()),
+        state: Some("crashed"),
+        at,
+        cause: "port-taken",
+        situation: "web.1 of shop is down".to_owned(),
+        reasons: vec![reason],
+        cure: Some("end that process".to_owned()),
+    };
+    let printed = held_to(&schema, &row);
+    assert_eq!(keys(&printed), keys(&schema["properties"]));
+    held_to(&schema, &ExplanationRow { instance: None, state: None, cure: None, ..row });
 }
 
 #[test]

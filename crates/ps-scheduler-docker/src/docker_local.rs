@@ -34,6 +34,16 @@ impl DockerLocal {
         engine.run(engine.facts()).map_err(|fault| failed(fault, "ask the engine what it is"))
     }
 
+    /// Whether the engine has an image, by its id or name.
+    pub fn has_image(&self, image: &str) -> Result<bool, Error> {
+        let engine = self.engine()?;
+        match engine.run(engine.image(image)) {
+            Ok(_) => Ok(true),
+            Err(fault) if fault.is_gone() => Ok(false),
+            Err(fault) => Err(failed(fault, format!("look for the image {image}"))),
+        }
+    }
+
     pub(crate) fn world(&self) -> &World {
         &self.world
     }

@@ -14,6 +14,7 @@ fn main() -> Result<()> {
     let man = directory(&out, "man/man1")?;
     for command in [
         ps_balance::command(),
+        ps_explain::command(),
         ps_inspect_sanitize::command(),
         ps_lifecycle::command(),
         ps_logs::command(),

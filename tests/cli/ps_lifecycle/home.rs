@@ -32,9 +32,10 @@ const UPTIME: &str = "lib/config/checks/--global/default-wait";
 /// Path to content: what is stored. `None` is a directory, or a file that holds no bytes by nature.
 pub(crate) type State = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
-const PACKAGES: [&str; 12] = [
+const PACKAGES: [&str; 13] = [
     "procfile-util",
     "ps-balance",
+    "ps-explain",
     "ps-lifecycle",
     "ps-logs",
     "ps-node",

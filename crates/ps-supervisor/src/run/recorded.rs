@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use env_files::Environment;
 use formation::{EndCause, Exit, LifeEvent, LifeStep};
 
 use super::Run;
 use super::end::Cause;
 use crate::means::Means;
-
-/// How many bytes a value has at least that is taken out of what is written down.
-const LEAST_SECRET: usize = 6;
 
 impl Run {
     /// A step in its life; `reason` says why, for people.
@@ -22,7 +18,7 @@ impl Run {
     /// A check's answer. A check command may print what it finds in its environment, so values of that are taken out.
     pub(super) fn record_answer(&self, step: LifeStep, answer: &str, means: &mut Means) {
         let environment = means.environments.of(&means.spec, &self.status.slot, self.status.port);
-        let shown = environment.map_or_else(|_| answer.to_owned(), |known| without_values(answer, &known));
+        let shown = environment.map_or_else(|_| answer.to_owned(), |known| known.hide(answer));
         self.record(step, Some(&shown), means);
     }
 
@@ -50,26 +46,5 @@ impl Run {
             (_, Some(Exit::Signal(_))) => EndCause::Signal,
             (_, None) => EndCause::Unseen,
         }
-    }
-}
-
-/// A text without the values of these variables. Short ones and paths stay: the text would say nothing without its numbers and files.
-fn without_values(text: &str, environment: &Environment) -> String {
-    let is_told = |value: &&str| value.len() >= LEAST_SECRET && !value.starts_with('/');
-    let values = environment.iter().filter_map(|(_, value)| value.to_str()).filter(is_told);
-    values.fold(text.to_owned(), |text, value| text.replace(value, "[redacted]"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_check_that_prints_a_variable_gives_none_away() {
-        let variables = [("PIN", "1234"), ("TOKEN", "hunter-two"), ("HOME", "/srv/app")];
-        let environment = Environment::new(variables.map(|(name, value)| (name.into(), value.into())));
-        let said = "check db: exit status 1234: hunter-two is wrong in /srv/app";
-        let shown = "check db: exit status 1234: [redacted] is wrong in /srv/app";
-        assert_eq!(without_values(said, &environment), shown);
     }
 }

@@ -1,0 +1,125 @@
+//! Collects the facts: what the scheduler, the journal, the logs, the files and the machine say.
+
+mod container;
+mod instances;
+mod look;
+mod machine;
+mod output;
+mod past;
+mod secrets;
+
+use anyhow::Result;
+use formation::{AppName, State, Which};
+use jiff::Timestamp;
+use ps_apps::{SchedulerName, World};
+use ps_cli::say;
+use ps_journal::Journal;
+use ps_scheduler::{AppStatus, Error, Instance};
+use ps_service::Service;
+
+use crate::facts::{Facts, Known, Silence};
+use crate::rules;
+use look::Look;
+use secrets::Secrets;
+
+/// What is asked.
+pub(crate) struct Question<'a> {
+    pub(crate) app: &'a AppName,
+    pub(crate) which: Which,
+    /// `None`: as it is now.
+    pub(crate) at: Option<Timestamp>,
+}
+
+/// Everything that is known of the app.
+///
+/// # Errors
+/// The app's own files cannot be read. What else cannot be read is only missing.
+pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
+    let app = question.app;
+    let name = world.scheduler_name(app)?;
+    let journal = Journal::of(world, app).read();
+    if let Err(error) = &journal {
+        say::warning(&format!("the journal of {app} cannot be read: {error}"));
+    }
+    let mut entries = journal.map(|contents| contents.entries).unwrap_or_default();
+    if let Some(at) = question.at {
+        entries.retain(|entry| entry.at <= at);
+    }
+    let spec = (name == SchedulerName::Native)
+        .then(|| Service::of(world, app, None).spec().ok().flatten())
+        .flatten();
+    let secrets = Secrets::of(world, app, spec.as_ref());
+    let look = Look { world, app, entries, spec, secrets };
+    let now = question.at.unwrap_or_else(Timestamp::now);
+    let status = if question.at.is_some() {
+        Ok(AppStatus::of(app.clone(), past::instances(&look.entries)))
+    } else {
+        ps_schedulers::named(world, &name).status_of(app)
+    };
+    let (status, silent) = match status {
+        Ok(status) => (status, None),
+        Err(error) => (AppStatus::of(app.clone(), Vec::new()), Some(silence(&look, &error))),
+    };
+    let is_container = name == SchedulerName::DockerLocal;
+    let mut facts = Facts {
+        app: app.to_string(),
+        now,
+        is_container,
+        is_deployed: ps_dokku::is_deployed(world, app).unwrap_or(true),
+        wanted: wanted(world, question),
+        silent,
+        instances: Vec::new(),
+        verbs: past::verbs(&look.entries, &look.secrets),
+        directory: look.spec.as_ref().filter(|_| question.at.is_none()).map(machine::directory),
+        full: if question.at.is_some() { Vec::new() } else { machine::full(&look) },
+        changed: Vec::new(),
+        clock: past::clock(&look.entries),
+        is_unsupervised: status.troubles.iter().any(|trouble| trouble.starts_with("no supervisor")),
+        lost_image: None,
+    };
+    let chosen = status.instances.iter().filter(|instance| question.which.includes(&instance.slot));
+    facts.instances = chosen.map(|instance| instances::known(&look, instance, question.at)).collect();
+    facts.instances.extend(of_failed_deploy(&look, &facts, &status));
+    if let Some(worst) = facts.instances.iter().find(|known| !known.is_well()) {
+        facts.changed = machine::changed(&look, worst.read_at());
+    }
+    if is_container && facts.silent.is_none() && question.at.is_none() {
+        container::add(&look, &status, &mut facts);
+    }
+    Ok(facts)
+}
+
+/// The run of a deploy that failed, where what ran before runs on: it is explained and not what runs.
+fn of_failed_deploy(look: &Look<'_>, facts: &Facts, status: &AppStatus) -> Option<Known> {
+    if facts.instances.iter().any(|known| !known.is_well()) {
+        return None;
+    }
+    let verb = rules::failed_deploy(facts)?;
+    let (slot, run) = past::failed_run(&look.entries, verb)?;
+    let lives = |instance: &Instance| (&instance.slot, instance.run) == (&slot, Some(run));
+    if status.instances.iter().any(lives) {
+        return None;
+    }
+    let instance = Instance { run: Some(run), ..Instance::new(slot, State::Crashed) };
+    let until = verb.ended.as_ref().map(|(at, _)| *at);
+    Some(instances::of_run(look, &instance, Some(verb.at), until))
+}
+
+fn silence(look: &Look<'_>, error: &Error) -> Silence {
+    Silence {
+        is_away: matches!(error, Error::Unreachable { .. }),
+        reason: look.secrets.hide(&error.to_string()),
+    }
+}
+
+/// How many instances of what is asked for are wanted.
+fn wanted(world: &World, question: &Question<'_>) -> u32 {
+    let Ok(formation) = world.formation(question.app) else { return 1 };
+    let is_meant = |name: &str| match &question.which {
+        Which::All => true,
+        Which::Type(wanted) => wanted.as_str() == name,
+        Which::Slot(slot) => slot.process_type.as_str() == name,
+    };
+    let counts = formation.wanted();
+    counts.iter().filter(|(name, _)| is_meant(name.as_str())).map(|(_, count)| u32::from(count.get())).sum()
+}

@@ -1,0 +1,68 @@
+//! What the engine says of containers beyond their status: kills for want of memory, errors at the start, images that are gone.
+
+use formation::{Exit, OutOfMemory, State};
+use jiff::Timestamp;
+use ps_scheduler::{AppStatus, Scheduler};
+use ps_scheduler_docker::DockerLocal;
+use serde_json::Value;
+
+use super::look::Look;
+use crate::facts::{End, Facts, Known};
+
+/// Adds what the engine's descriptions of the containers say.
+pub(super) fn add(look: &Look<'_>, status: &AppStatus, facts: &mut Facts) {
+    let docker = DockerLocal::new(look.world);
+    let Ok(Value::Array(descriptions)) = docker.inspect(look.app) else { return };
+    for known in &mut facts.instances {
+        let instance = status
+            .instances
+            .iter()
+            .find(|instance| instance.slot.to_string() == known.slot && instance.run == known.run);
+        let Some(id) = instance.and_then(|instance| instance.container_id.as_deref()) else { continue };
+        if let Some(description) = descriptions.iter().find(|one| one["Id"] == id) {
+            describe(look, description, known);
+        }
+    }
+    let images = descriptions.iter().filter_map(|description| description["Image"].as_str());
+    facts.lost_image =
+        images.filter(|image| matches!(docker.has_image(image), Ok(false))).map(str::to_owned).next();
+}
+
+fn describe(look: &Look<'_>, description: &Value, known: &mut Known) {
+    let state = &description["State"];
+    let time = |name: &str| {
+        state[name].as_str().and_then(|text| text.parse::<Timestamp>().ok()).filter(|at| at.as_second() > 0)
+    };
+    let error = state["Error"].as_str().filter(|error| !error.is_empty());
+    if let Some(error) = error.filter(|_| !known.state.is_alive()) {
+        known.refused = time("FinishedAt").or(known.since).map(|at| (at, look.secrets.hide(error)));
+    }
+    let is_over = matches!(known.state, State::Crashed | State::Stopped | State::Backoff);
+    let restarts = description["RestartCount"].as_u64().and_then(|count| u32::try_from(count).ok());
+    known.restarts = known.restarts.max(restarts.unwrap_or(0));
+    let killed = state["OOMKilled"] == true;
+    if is_over || killed {
+        let limit = description["HostConfig"]["Memory"].as_u64().filter(|bytes| *bytes > 0);
+        let code = state["ExitCode"].as_i64().and_then(|code| i32::try_from(code).ok());
+        let exit =
+            code.map(
+                |code| if (129..=159).contains(&code) { Exit::Signal(code - 128) } else { Exit::Code(code) },
+            );
+        let (begun, ended) = (time("StartedAt"), time("FinishedAt"));
+        let lived = begun
+            .zip(ended)
+            .and_then(|(begun, ended)| u64::try_from(ended.duration_since(begun).as_millis()).ok());
+        known.end = Some(End {
+            at: ended,
+            exit,
+            cause: None,
+            lived_ms: lived,
+            out_of_memory: killed.then_some(OutOfMemory { limit_bytes: limit, main: true }),
+        });
+    }
+    let health = state["Health"]["Log"].as_array().and_then(|log| log.last());
+    if let Some(last) = health.filter(|last| last["ExitCode"] != 0 && known.state == State::Unhealthy) {
+        let said = last["Output"].as_str().unwrap_or_default().trim();
+        known.check = Some((None, look.secrets.hide(&format!("its health check answered: {said}"))));
+    }
+}

@@ -1,0 +1,143 @@
+//! What is known of one instance: what its scheduler says of it now, and what the journal says of its last end.
+
+use formation::{EndCause, LifeStep, State};
+use jiff::{SignedDuration, Timestamp};
+use ps_scheduler::Instance;
+
+use super::look::Look;
+use super::{machine, output, past};
+use crate::facts::{End, Known};
+
+/// How long after an end by itself an instance that runs again counts as restarting.
+const LATELY: SignedDuration = SignedDuration::from_secs(600);
+
+impl Known {
+    /// Whether a process of it was ever started.
+    pub(crate) fn has_run(&self) -> bool {
+        self.end.is_some() || self.state.is_alive()
+    }
+
+    /// Whether there is nothing to explain: it runs, or waits for its time, and did not end by itself a moment ago.
+    pub(crate) fn is_well(&self) -> bool {
+        matches!(self.state, State::Running | State::Scheduled) && self.end.is_none() && self.check.is_none()
+    }
+
+    /// When it had read its files, at the latest: at the start of the run that ended, or of the one that lives.
+    pub(super) fn read_at(&self) -> Option<Timestamp> {
+        let begun = self.end.as_ref().and_then(|end| {
+            let lived = SignedDuration::from_millis(i64::try_from(end.lived_ms?).ok()?);
+            end.at?.checked_sub(lived).ok()
+        });
+        begun.or(self.since)
+    }
+}
+
+/// What is known of an instance that its scheduler names; `at`: when, if that is not now.
+pub(super) fn known(look: &Look<'_>, instance: &Instance, at: Option<Timestamp>) -> Known {
+    let now = at.unwrap_or_else(Timestamp::now);
+    let mut known = of_run(look, instance, None, at);
+    let is_up = matches!(known.state, State::Running | State::Starting);
+    // What ended long ago, or because somebody wanted that, says nothing of what runs now.
+    let is_old = |when: Option<Timestamp>| when.is_none_or(|when| now.duration_since(when) > LATELY);
+    let was_wanted = |end: &End| matches!(end.cause, Some(EndCause::Asked));
+    if is_up && known.end.as_ref().is_some_and(|end| is_old(end.at) || was_wanted(end)) {
+        known.end = None;
+    }
+    if known.state == State::Running
+        || known
+            .refused
+            .as_ref()
+            .is_some_and(|(when, _)| known.since.is_some_and(|since| known.state.is_alive() && since > *when))
+    {
+        known.refused = None;
+    }
+    if known.state == State::Running && known.end.is_none() {
+        known.check = None;
+    }
+    known.holder = if at.is_none() { machine::holder(look, &known) } else { None };
+    known
+}
+
+/// What is known of a run, with what the journal says of it between two times.
+pub(super) fn of_run(
+    look: &Look<'_>,
+    instance: &Instance,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+) -> Known {
+    let mut known = Known {
+        slot: instance.slot.to_string(),
+        state: instance.state,
+        since: instance.since,
+        run: instance.run,
+        over: instance.over,
+        restarts: instance.restarts.unwrap_or(0),
+        note: instance.note.as_ref().map(|note| look.secrets.hide(note)),
+        port: instance.port,
+        holder: None,
+        end: instance.last_exit.map(|exit| End {
+            at: None,
+            exit: Some(exit),
+            cause: None,
+            lived_ms: None,
+            out_of_memory: instance.out_of_memory,
+        }),
+        refused: None,
+        check: None,
+        given_up: None,
+        output: Vec::new(),
+    };
+    add_lives(look, instance, (since, until), &mut known);
+    add_note(&mut known);
+    known.output = output::lines(look, &instance.slot, &known, until);
+    known
+}
+
+/// What the journal says of its life.
+fn add_lives(
+    look: &Look<'_>,
+    instance: &Instance,
+    (since, until): (Option<Timestamp>, Option<Timestamp>),
+    known: &mut Known,
+) {
+    let is_meant = |at: Timestamp, run: u64| {
+        let is_beside = since.is_some() && instance.run != Some(run);
+        !is_beside && since.is_none_or(|since| at >= since) && until.is_none_or(|until| at <= until)
+    };
+    for (at, life) in past::lives(&look.entries, &instance.slot).filter(|(at, life)| is_meant(*at, life.run))
+    {
+        let reason = life.reason.as_ref().map(|reason| look.secrets.hide(reason));
+        match life.step {
+            LifeStep::Start => (known.refused, known.check) = (None, known.check.take()),
+            LifeStep::Ready => (known.check, known.given_up) = (None, None),
+            LifeStep::Refused => known.refused = Some((at, reason.unwrap_or_default())),
+            LifeStep::Unready | LifeStep::CheckFailed => {
+                known.check = Some((Some(at), reason.unwrap_or_default()));
+            }
+            LifeStep::Crashed => known.given_up = Some((at, life.deaths, reason)),
+            LifeStep::Exit => {
+                let out_of_memory = instance.out_of_memory.filter(|_| life.cause == Some(EndCause::Memory));
+                known.end = Some(End {
+                    at: Some(at),
+                    exit: life.exit,
+                    cause: life.cause,
+                    lived_ms: life.lived_ms,
+                    out_of_memory,
+                });
+            }
+            LifeStep::Backoff | LifeStep::Done | LifeStep::Unknown => (),
+        }
+    }
+}
+
+/// What its scheduler says of a check that fails now, where the journal has nothing of it.
+fn add_note(known: &mut Known) {
+    let is_check = |note: &&String| {
+        ["not ready", "unhealthy", "watchdog", "run-timeout", "did not "]
+            .iter()
+            .any(|word| note.starts_with(word))
+    };
+    if known.check.is_none() && known.state != State::Running {
+        known.check = known.note.as_ref().filter(is_check).map(|note| (None, note.clone()));
+    }
+}

@@ -1,0 +1,112 @@
+//! What the machine says: room on disks, files that were changed, who listens on a port.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use ps_supervisor::{MARKER, Spec};
+
+use super::look::Look;
+use crate::facts::{Full, Known};
+
+/// Below how many bytes a disk counts as full.
+const NO_ROOM: u64 = 64 << 10;
+
+/// The directory that the app runs in, and why it cannot be entered.
+pub(super) fn directory(spec: &Spec) -> (PathBuf, Option<String>) {
+    let path = spec.directory.clone();
+    let problem = match fs::metadata(&path) {
+        Err(error) => Some(error.to_string()),
+        Ok(metadata) if !metadata.is_dir() => Some("it is not a directory".to_owned()),
+        Ok(_) => None,
+    };
+    (path, problem)
+}
+
+/// The file systems without room among those that the app is sure to use.
+pub(super) fn full(look: &Look<'_>) -> Vec<Full> {
+    let own = look.spec.as_ref().map(|spec| spec.directory.clone());
+    let others = [look.world.lib().to_owned(), PathBuf::from("/tmp")];
+    let mut full: Vec<Full> = own.into_iter().chain(others).filter_map(|path| lacks_room(&path)).collect();
+    full.dedup_by(|one, other| one.path == other.path);
+    full
+}
+
+fn lacks_room(path: &Path) -> Option<Full> {
+    let room = rustix::fs::statvfs(path).ok()?;
+    // A file system without a number of inodes makes them as it needs them.
+    let is_of_inodes = room.f_files > 0 && room.f_favail == 0;
+    let is_full = room.f_blocks > 0 && room.f_bavail.saturating_mul(room.f_frsize) < NO_ROOM;
+    (is_of_inodes || is_full).then(|| Full { path: path.to_owned(), is_of_inodes: is_of_inodes && !is_full })
+}
+
+/// The files that the app reads and that were changed after that, the last one first.
+pub(super) fn changed(look: &Look<'_>, since: Option<Timestamp>) -> Vec<(PathBuf, Timestamp)> {
+    let Some(since) = since else { return Vec::new() };
+    let stored = [look.world.env_path(look.app), look.world.global_env_path()];
+    let of_spec = look.spec.iter().flat_map(|spec| {
+        let files = ["Procfile", "app.json"].map(|name| spec.directory.join(name));
+        spec.env_files.iter().cloned().chain(files)
+    });
+    let mut paths: Vec<PathBuf> = stored.into_iter().chain(of_spec).collect();
+    paths.sort();
+    paths.dedup();
+    let when = |path: PathBuf| {
+        let at = Timestamp::try_from(fs::metadata(&path).ok()?.modified().ok()?).ok()?;
+        (at > since).then_some((path, at))
+    };
+    let mut changed: Vec<_> = paths.into_iter().filter_map(when).collect();
+    changed.sort_by_key(|(_, at)| std::cmp::Reverse(*at));
+    changed
+}
+
+/// Who listens on the port that an instance wants, if that is none of its own processes.
+pub(super) fn holder(look: &Look<'_>, known: &Known) -> Option<(u16, String)> {
+    let named = known.output.iter().rev().find_map(|line| port_in(&line.text));
+    let port = named.or(known.port.filter(|_| !known.state.is_alive()))?;
+    let holder = os_process::port_holder(port)?;
+    let service = ps_service::Service::of(look.world, look.app, None).directory;
+    let of = holder.pid.and_then(owner);
+    match &of {
+        Some((directory, slot)) if *directory == service && *slot == known.slot => None,
+        Some((directory, slot)) => {
+            let app = directory.file_name().unwrap_or_default().to_string_lossy();
+            Some((port, format!("{holder}, {slot} of {app},")))
+        }
+        None => Some((port, holder.to_string())),
+    }
+}
+
+/// The service directory and the slot of an instance that a process belongs to.
+fn owner(pid: u32) -> Option<(PathBuf, String)> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let marker = environment.split(|byte| *byte == 0).find_map(|variable| {
+        String::from_utf8_lossy(variable).strip_prefix(MARKER)?.strip_prefix('=').map(str::to_owned)
+    })?;
+    let (directory, run) = marker.rsplit_once('/')?;
+    let slot = run.split_once('@').map_or(run, |(slot, _)| slot);
+    Some((PathBuf::from(directory), slot.to_owned()))
+}
+
+/// The port that a line about an address in use names: `0.0.0.0:5000`, `port 5000`.
+fn port_in(line: &str) -> Option<u16> {
+    let text = line.to_lowercase();
+    if !text.contains("in use") && !text.contains("eaddrinuse") {
+        return None;
+    }
+    let numbers = text.split(|c: char| !c.is_ascii_digit()).rev();
+    numbers.filter_map(|number| number.parse().ok()).find(|port| *port > 99)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::port_in;
+
+    #[test]
+    fn the_port_of_a_line_is_found_where_it_is_about_one() {
+        assert_eq!(port_in("Error: listen EADDRINUSE: address already in use 0.0.0.0:5000"), Some(5000));
+        assert_eq!(port_in("OSError: [Errno 98] Address already in use"), None);
+        assert_eq!(port_in("port 8080 is in use"), Some(8080));
+        assert_eq!(port_in("listening on 5000"), None);
+    }
+}

@@ -1,0 +1,77 @@
+//! What an instance wrote before it ended, or writes now, with where each line stands.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use formation::{Slot, Stream, Which};
+use jiff::Timestamp;
+use ps_scheduler::{LogLine, LogRequest};
+use ps_service::Service;
+
+use super::look::Look;
+use crate::facts::{Known, Line};
+
+/// How many lines of each stream are looked at.
+const LINES: usize = 40;
+/// Times of lines are known to the second.
+const ABOUT: Duration = Duration::from_secs(2);
+/// How much of the end of a log is searched for a line.
+const SEARCHED: u64 = 1 << 18;
+
+/// The last lines that it wrote before its end, or before now.
+pub(super) fn lines(look: &Look<'_>, slot: &Slot, known: &Known, until: Option<Timestamp>) -> Vec<Line> {
+    let end = known.end.as_ref();
+    let ended = end.and_then(|end| end.at).map(SystemTime::from);
+    let begun = ended.zip(end.and_then(|end| end.lived_ms));
+    let since = begun.and_then(|(ended, lived)| ended.checked_sub(Duration::from_millis(lived) + ABOUT));
+    let until = ended.or(until.map(SystemTime::from)).and_then(|until| until.checked_add(ABOUT));
+    let Ok(scheduler) = ps_schedulers::of(look.world, look.app) else { return Vec::new() };
+    let request = LogRequest {
+        since,
+        until,
+        is_by_time: true,
+        ..LogRequest::last(look.app.clone(), Which::Slot(slot.clone()), Some(LINES))
+    };
+    let mut found = Vec::new();
+    // Without output there is less to say; that is no reason to say nothing.
+    let _ = scheduler.logs(&request, &mut |line: &LogLine| {
+        found.push(line.clone());
+        ControlFlow::Continue(())
+    });
+    let directory = Service::of(look.world, look.app, None).instance(slot);
+    found.iter().map(|line| shown(look, &directory, line)).collect()
+}
+
+fn shown(look: &Look<'_>, directory: &Path, line: &LogLine) -> Line {
+    Line {
+        text: look.secrets.hide(&String::from_utf8_lossy(&line.bytes)),
+        at: line.at.and_then(|at| Timestamp::try_from(at).ok()),
+        place: place(directory, line.stream, &line.bytes),
+    }
+}
+
+/// The last place of a line in the logs of a native instance. What was packed since has none.
+fn place(directory: &Path, stream: Stream, line: &[u8]) -> Option<(PathBuf, u64)> {
+    let log = ps_supervisor::log(directory, stream);
+    let paths = log.segments().ok()?.into_iter().rev().map(|segment| log.path(segment));
+    paths.into_iter().find_map(|path| find(&path, line).map(|at| (path, at)))
+}
+
+/// The byte at which a line begins, the last one of equals.
+fn find(path: &Path, line: &[u8]) -> Option<u64> {
+    let mut file = File::open(path).ok().filter(|_| !line.is_empty())?;
+    let begin = file.metadata().ok()?.len().saturating_sub(SEARCHED);
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(begin)).ok()?;
+    file.take(SEARCHED).read_to_end(&mut bytes).ok()?;
+    let is_line = |at: usize| {
+        let ends = bytes.get(at + line.len()).is_none_or(|byte| matches!(byte, b'\n' | b'\r'));
+        ends && (at == 0 || bytes[at - 1] == b'\n')
+    };
+    let at =
+        bytes.windows(line.len()).enumerate().rev().find(|(at, window)| *window == line && is_line(*at))?.0;
+    Some(begin + at as u64)
+}

@@ -1,0 +1,130 @@
+//! What the journal says: who asked for what, the lives of instances, and whether somebody set the clock.
+
+use std::collections::BTreeMap;
+
+use formation::{LifeEvent, LifeStep, Slot};
+use jiff::Timestamp;
+use ps_journal::{Asker, Entry, Event, Outcome, lives_at};
+use ps_scheduler::Instance;
+
+use super::secrets::Secrets;
+use crate::facts::Verb;
+
+/// From how many milliseconds on the clock was set, and not only corrected.
+const JUMP: i64 = 5000;
+
+/// What people asked for, the oldest first, with how it ended.
+pub(super) fn verbs(entries: &[Entry], secrets: &Secrets) -> Vec<Verb> {
+    let mut verbs: Vec<(&str, Verb)> = Vec::new();
+    for entry in entries {
+        match &entry.event {
+            Event::Asked { verb, asker, arguments } => {
+                let verb = Verb {
+                    name: verb.clone(),
+                    by: by(asker),
+                    words: arguments.join(" "),
+                    at: entry.at,
+                    ended: None,
+                };
+                verbs.push((&entry.act, verb));
+            }
+            Event::Ended { verb, outcome, error, .. } => {
+                let is_it = |(act, asked): &&mut (&str, Verb)| *act == entry.act && asked.name == *verb;
+                let error = error.as_ref().map(|error| secrets.hide(error));
+                let failed = (*outcome == Outcome::Failed)
+                    .then(|| error.unwrap_or_else(|| "it does not say why".to_owned()));
+                if let Some((_, asked)) = verbs.iter_mut().rev().find(is_it) {
+                    asked.ended = Some((entry.at, failed));
+                }
+            }
+            _ => (),
+        }
+    }
+    verbs.into_iter().map(|(_, verb)| verb).collect()
+}
+
+fn by(asker: &Asker) -> String {
+    match &asker.on_behalf_of {
+        Some(person) if *person != asker.user => format!("{person} (as {})", asker.user),
+        Some(_) | None => asker.user.clone(),
+    }
+}
+
+/// The steps in the life of a slot, the oldest first.
+pub(super) fn lives<'a>(
+    entries: &'a [Entry],
+    slot: &'a Slot,
+) -> impl DoubleEndedIterator<Item = (Timestamp, &'a LifeEvent)> {
+    entries.iter().filter_map(move |entry| match &entry.event {
+        Event::Instance { slot: of, life } if of == slot => Some((entry.at, life)),
+        _ => None,
+    })
+}
+
+/// The instances as they were when the journal ends.
+pub(super) fn instances(entries: &[Entry]) -> Vec<Instance> {
+    let lives = lives_at(entries);
+    lives
+        .into_iter()
+        .map(|(slot, lived)| Instance {
+            run: Some(lived.run),
+            since: Some(lived.since),
+            restarts: Some(lived.restarts),
+            last_exit: lived.last_exit,
+            ..Instance::new(slot, lived.state)
+        })
+        .collect()
+}
+
+/// The run that made a deploy fail.
+pub(super) fn failed_run(entries: &[Entry], verb: &Verb) -> Option<(Slot, u64)> {
+    let until = verb.ended.as_ref().map(|(at, _)| *at)?;
+    entries.iter().filter(|entry| (verb.at..=until).contains(&entry.at)).find_map(|entry| {
+        match &entry.event {
+            Event::Instance { slot, life } if is_failure(life) => Some((slot.clone(), life.run)),
+            _ => None,
+        }
+    })
+}
+
+fn is_failure(life: &LifeEvent) -> bool {
+    use formation::EndCause;
+    let is_bad_end = life.step == LifeStep::Exit && life.cause != Some(EndCause::Asked);
+    is_bad_end || matches!(life.step, LifeStep::Refused | LifeStep::CheckFailed | LifeStep::Crashed)
+}
+
+/// The last time that somebody set the clock, and by how many seconds: it and the time since boot went apart between two entries of one boot.
+pub(super) fn clock(entries: &[Entry]) -> Option<(Timestamp, i64)> {
+    let mut earlier: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut jump = None;
+    for entry in entries {
+        let begin = entry.at.as_millisecond() - i64::try_from(entry.monotonic_ms).unwrap_or(0);
+        if let Some(before) = earlier.insert(&entry.boot, begin)
+            && (begin - before).abs() >= JUMP
+        {
+            jump = Some((entry.at, (begin - before) / 1000));
+        }
+    }
+    jump
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_is_seen_between_two_entries() {
+        let entry = |seconds: i64, monotonic_ms: u64, boot: &str| Entry {
+            format: 1,
+            at: Timestamp::from_second(seconds).expect("a time"),
+            monotonic_ms,
+            boot: boot.to_owned(),
+            act: "1".to_owned(),
+            event: Event::Unknown,
+        };
+        let usual = [entry(100, 1000, "a"), entry(160, 61_000, "a"), entry(900, 500, "b")];
+        assert_eq!(clock(&usual), None);
+        let set_back = [entry(100, 1000, "a"), entry(40, 61_000, "a"), entry(50, 71_000, "a")];
+        assert_eq!(clock(&set_back), Some((set_back[1].at, -120)));
+    }
+}

@@ -1,0 +1,139 @@
+//! What is known of an app when it is explained. Plain values: the rules are functions of these alone, and are tested without a machine.
+
+use std::path::PathBuf;
+
+use formation::{EndCause, Exit, OutOfMemory, State};
+use jiff::Timestamp;
+use ps_scheduler::Over;
+
+/// Everything that is known of an app.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    /// Its name.
+    pub(crate) app: String,
+    /// The moment that is explained.
+    pub(crate) now: Timestamp,
+    /// Whether its instances are containers.
+    pub(crate) is_container: bool,
+    /// Whether it was ever deployed.
+    pub(crate) is_deployed: bool,
+    /// How many instances are wanted.
+    pub(crate) wanted: u32,
+    /// Why its scheduler says nothing of its instances.
+    pub(crate) silent: Option<Silence>,
+    /// Its instances, those that were asked for.
+    pub(crate) instances: Vec<Known>,
+    /// What people asked for, the oldest first.
+    pub(crate) verbs: Vec<Verb>,
+    /// The directory that it runs in, and why that cannot be entered.
+    pub(crate) directory: Option<(PathBuf, Option<String>)>,
+    /// File systems without room.
+    pub(crate) full: Vec<Full>,
+    /// Files that were changed after they were read, and when.
+    pub(crate) changed: Vec<(PathBuf, Timestamp)>,
+    /// The last time that somebody set the clock, and by how many seconds.
+    pub(crate) clock: Option<(Timestamp, i64)>,
+    /// Whether nobody keeps it alive.
+    pub(crate) is_unsupervised: bool,
+    /// The image that it runs, if the engine does not have it any more.
+    pub(crate) lost_image: Option<String>,
+}
+
+/// Why a scheduler says nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Silence {
+    /// Whether it did not answer at all.
+    pub(crate) is_away: bool,
+    /// The reason, for people.
+    pub(crate) reason: String,
+}
+
+/// A verb that somebody called.
+#[derive(Clone, Debug)]
+pub(crate) struct Verb {
+    /// The verb.
+    pub(crate) name: String,
+    /// Who asked for it.
+    pub(crate) by: String,
+    /// Its words.
+    pub(crate) words: String,
+    /// When.
+    pub(crate) at: Timestamp,
+    /// When it ended, and why it failed, if it did.
+    pub(crate) ended: Option<(Timestamp, Option<String>)>,
+}
+
+impl Verb {
+    /// Why it failed, if it did.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.ended.as_ref()?.1.as_deref()
+    }
+}
+
+/// A file system without room.
+#[derive(Clone, Debug)]
+pub(crate) struct Full {
+    /// A directory there.
+    pub(crate) path: PathBuf,
+    /// Whether files cannot be made although there are bytes left.
+    pub(crate) is_of_inodes: bool,
+}
+
+/// What is known of one instance.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// `web.1`.
+    pub(crate) slot: String,
+    /// What it is doing.
+    pub(crate) state: State,
+    /// Since when.
+    pub(crate) since: Option<Timestamp>,
+    /// The number of its run.
+    pub(crate) run: Option<u64>,
+    /// Why it is at rest.
+    pub(crate) over: Option<Over>,
+    /// How often it was started again by itself.
+    pub(crate) restarts: u32,
+    /// What its scheduler says of it.
+    pub(crate) note: Option<String>,
+    /// Its port.
+    pub(crate) port: Option<u16>,
+    /// Who listens on that port, or on the one that its output names, and is none of its own processes: port, and words.
+    pub(crate) holder: Option<(u16, String)>,
+    /// Its last end.
+    pub(crate) end: Option<End>,
+    /// Why it could not be started the last time.
+    pub(crate) refused: Option<(Timestamp, String)>,
+    /// The last check that failed, with its answer.
+    pub(crate) check: Option<(Option<Timestamp>, String)>,
+    /// When it was given up, after how many ends in a row, and why.
+    pub(crate) given_up: Option<(Timestamp, Option<u32>, Option<String>)>,
+    /// What it wrote last, before its end or now.
+    pub(crate) output: Vec<Line>,
+}
+
+/// An end of a process.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    /// When.
+    pub(crate) at: Option<Timestamp>,
+    /// How.
+    pub(crate) exit: Option<Exit>,
+    /// Why, as far as whoever ran it knows.
+    pub(crate) cause: Option<EndCause>,
+    /// How long it had lived, in milliseconds.
+    pub(crate) lived_ms: Option<u64>,
+    /// That it was killed for want of memory.
+    pub(crate) out_of_memory: Option<OutOfMemory>,
+}
+
+/// A line of output.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// The line, without secrets.
+    pub(crate) text: String,
+    /// When it was captured.
+    pub(crate) at: Option<Timestamp>,
+    /// The file in which it stands, and at which byte.
+    pub(crate) place: Option<(PathBuf, u64)>,
+}

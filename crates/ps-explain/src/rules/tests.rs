@@ -1,0 +1,155 @@
+//! The rules on facts that are made by hand: what no rule is sure of stays unknown.
+
+use formation::OutOfMemory;
+use jiff::Timestamp;
+
+use super::*;
+use crate::facts::{Full, Line, Silence};
+
+fn time(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("a time")
+}
+
+fn facts() -> Facts {
+    Facts {
+        app: "shop".to_owned(),
+        now: time(100),
+        is_container: false,
+        is_deployed: true,
+        wanted: 1,
+        silent: None,
+        instances: Vec::new(),
+        verbs: Vec::new(),
+        directory: None,
+        full: Vec::new(),
+        changed: Vec::new(),
+        clock: None,
+        is_unsupervised: false,
+        lost_image: None,
+    }
+}
+
+fn crashed(exit: Option<Exit>, cause: EndCause) -> Known {
+    Known {
+        slot: "web.1".to_owned(),
+        state: State::Crashed,
+        since: Some(time(90)),
+        run: Some(7),
+        over: Some(Over::GivenUp),
+        restarts: 0,
+        note: None,
+        port: Some(5000),
+        holder: None,
+        end: Some(End {
+            at: Some(time(90)),
+            exit,
+            cause: Some(cause),
+            lived_ms: Some(1500),
+            out_of_memory: None,
+        }),
+        refused: None,
+        check: None,
+        given_up: None,
+        output: Vec::new(),
+    }
+}
+
+fn named(facts: &Facts, it: &Known) -> Option<&'static str> {
+    cause(Case { facts, it: Some(it) }).map(|finding| finding.cause)
+}
+
+fn wrote(text: &str) -> Vec<Line> {
+    vec![Line { text: text.to_owned(), at: None, place: None }]
+}
+
+#[test]
+fn sigkill_is_a_want_of_memory_only_where_the_kernel_counted_one() {
+    let killed = crashed(Some(Exit::Signal(9)), EndCause::Signal);
+    assert_eq!(named(&facts(), &killed), Some("killed-from-outside"));
+    let mut of_memory = crashed(Some(Exit::Signal(9)), EndCause::Memory);
+    let end = of_memory.end.as_mut().expect("it ended");
+    end.out_of_memory = Some(OutOfMemory { limit_bytes: Some(64 << 20), main: true });
+    assert_eq!(named(&facts(), &of_memory), Some("out-of-memory"));
+}
+
+#[test]
+fn a_signal_is_a_persons_only_if_that_person_asked_for_it_right_before() {
+    let verb = |at| Verb {
+        name: "signal".to_owned(),
+        by: "alice".to_owned(),
+        words: "signal KILL shop".to_owned(),
+        at: time(at),
+        ended: Some((time(at), None)),
+    };
+    let killed = crashed(Some(Exit::Signal(9)), EndCause::Signal);
+    for (at, cause) in [(89, "killed-by-operator"), (50, "killed-from-outside"), (95, "killed-from-outside")]
+    {
+        assert_eq!(named(&Facts { verbs: vec![verb(at)], ..facts() }, &killed), Some(cause), "{at}");
+    }
+}
+
+#[test]
+fn what_nobody_saw_is_unknown() {
+    assert_eq!(named(&facts(), &crashed(None, EndCause::Unseen)), None);
+    let unknown = Known { state: State::Unknown, end: None, ..crashed(None, EndCause::Unseen) };
+    assert_eq!(named(&facts(), &unknown), None);
+}
+
+#[test]
+fn what_it_wrote_says_nothing_of_an_end_that_somebody_wanted_or_a_signal_brought() {
+    let output = wrote("Error: Cannot find module 'x'");
+    let by_itself = Known { output: output.clone(), ..crashed(Some(Exit::Code(1)), EndCause::Itself) };
+    assert_eq!(named(&facts(), &by_itself), Some("module-missing"));
+    let killed = Known { output: output.clone(), ..crashed(Some(Exit::Signal(9)), EndCause::Signal) };
+    assert_eq!(named(&facts(), &killed), Some("killed-from-outside"));
+    let stopped = Known {
+        output,
+        state: State::Stopped,
+        over: Some(Over::StoppedByHand),
+        ..crashed(Some(Exit::Code(0)), EndCause::Asked)
+    };
+    assert_eq!(named(&facts(), &stopped), Some("stopped-by-hand"));
+}
+
+#[test]
+fn the_narrowest_sign_is_the_cause() {
+    let mut output = wrote("Traceback (most recent call last):");
+    output.extend(wrote("OSError: [Errno 98] Address already in use"));
+    output.extend(wrote("fatal error: cannot go on"));
+    let it = Known { output, ..crashed(Some(Exit::Code(1)), EndCause::Itself) };
+    assert_eq!(named(&facts(), &it), Some("port-taken"));
+}
+
+#[test]
+fn a_disk_without_inodes_is_told_from_one_without_bytes() {
+    let it =
+        Known { output: wrote("No space left on device"), ..crashed(Some(Exit::Code(1)), EndCause::Itself) };
+    for (is_of_inodes, cause) in [(false, "disk-full"), (true, "inodes-full")] {
+        let full = vec![Full { path: "/srv".into(), is_of_inodes }];
+        assert_eq!(named(&Facts { full, ..facts() }, &it), Some(cause));
+    }
+}
+
+#[test]
+fn an_engine_that_does_not_answer_comes_before_all() {
+    let silent = Some(Silence { is_away: true, reason: "nobody answers".to_owned() });
+    let facts = Facts { silent, is_container: true, ..facts() };
+    assert_eq!(cause(Case { facts: &facts, it: None }).map(|finding| finding.cause), Some("engine-away"));
+}
+
+#[test]
+fn circumstances_are_said_beside_the_cause_and_not_twice() {
+    let changed = vec![(std::path::PathBuf::from("/srv/.env"), time(80))];
+    let full = vec![Full { path: "/srv".into(), is_of_inodes: false }];
+    let facts = Facts { changed, full, clock: Some((time(70), -120)), ..facts() };
+    let it =
+        Known { given_up: Some((time(90), Some(3), None)), ..crashed(Some(Exit::Code(1)), EndCause::Itself) };
+    let named = |cause| -> Vec<&str> {
+        circumstances(Case { facts: &facts, it: Some(&it) }, cause)
+            .iter()
+            .map(|finding| finding.cause)
+            .collect()
+    };
+    assert_eq!(named("exit-status"), ["restart-count", "files-changed", "disk-full", "clock-jump"]);
+    assert_eq!(named("disk-full"), ["restart-count", "files-changed", "clock-jump"]);
+}

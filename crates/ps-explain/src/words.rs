@@ -1,0 +1,31 @@
+//! Times and signals in words.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::facts::Facts;
+
+/// `at 14:03:07`, in the zone of whoever reads it; with its date if that is another day than today.
+pub(crate) fn time(at: Timestamp) -> String {
+    let zoned = at.to_zoned(TimeZone::system());
+    let is_today = Timestamp::now().to_zoned(TimeZone::system()).date() == zoned.date();
+    zoned.strftime(if is_today { "at %H:%M:%S" } else { "on %Y-%m-%d at %H:%M:%S" }).to_string()
+}
+
+/// `at 14:03:07 (3 m ago)`.
+pub(crate) fn ago(facts: &Facts, at: Timestamp) -> String {
+    let seconds = facts.now.as_second() - at.as_second();
+    let (number, unit) = match seconds {
+        ..60 => (seconds.max(0), "s"),
+        60..3600 => (seconds / 60, "m"),
+        3600..86_400 => (seconds / 3600, "h"),
+        _ => (seconds / 86_400, "d"),
+    };
+    format!("{} ({number} {unit} ago)", time(at))
+}
+
+/// `SIGKILL`, or `signal 40`.
+pub(crate) fn signal(number: i32) -> String {
+    let named = number.to_string().parse::<formation::SignalName>();
+    named.map_or_else(|_| format!("signal {number}"), |name| name.to_string())
+}
