@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::home::{Home, programs};
@@ -32,7 +32,9 @@ fn run_in(home: &Home, page: &Page) {
     fs::create_dir(&outputs).expect("a directory");
     let script = home.write("page.sh", &script(page, &outputs));
     let directory = home.path("work");
-    fs::create_dir(&directory).expect("a directory");
+    fs::create_dir_all(directory.join("tests")).expect("a directory");
+    // What a page says of a checkout of this repository is of its sample apps.
+    symlink(checkout().join("tests/apps"), directory.join("tests/apps")).expect("a link");
     let mut command = alone(home, &["bash", script.to_str().expect("text")]);
     command.current_dir(directory);
     if page.is_in_dokku {
@@ -57,7 +59,7 @@ fn run_in(home: &Home, page: &Page) {
 /// Makes of the home one where Dokku has our plugin and an app; where its commands are found, as PATH. Dokku itself is not there: of it there is
 /// as much as calls the plugin.
 fn dokku(home: &Home) -> String {
-    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("it is there");
+    let checkout = checkout();
     let plugins = home.path("lib/plugins/enabled");
     fs::create_dir_all(&plugins).expect("a directory");
     symlink(checkout.join("triggers/ps"), plugins.join("ps")).expect("a link");
@@ -67,6 +69,10 @@ fn dokku(home: &Home) -> String {
     let ours = programs().display();
     let checkout = checkout.display();
     format!("{checkout}/tests/cli/docs/bin:{checkout}/tests/triggers/bin:{ours}:{path}")
+}
+
+fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("it is there")
 }
 
 /// A command with a network that has nobody else in it.
