@@ -1,18 +1,34 @@
 //! Writes man pages and completions from the arguments that the programs take: `pages DIR`. They cannot fall behind the
-//! programs. `procfile-util` makes its own; `scripts/pages` calls both.
+//! programs. `procfile-util` makes its own; `scripts/pages` calls both. `pages --site DIR CHECKOUT` writes the documentation as a site.
 
+mod markdown;
+mod site;
+
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap_complete::{Shell, generate_to};
 
 const SHELLS: [(Shell, &str); 3] = [(Shell::Bash, "bash"), (Shell::Zsh, "zsh"), (Shell::Fish, "fish")];
 
+const USAGE: &str = "usage: pages DIR\n       pages --site DIR CHECKOUT";
+
 fn main() -> Result<()> {
-    let out = std::env::args_os().nth(1).map(PathBuf::from).context("usage: pages DIR")?;
-    let man = directory(&out, "man/man1")?;
-    for command in [
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    match &arguments[..] {
+        [site, out, checkout] if site == "--site" => {
+            site::write(Path::new(out), Path::new(checkout), &commands())
+        }
+        [out] if out != "--site" => write_pages(out),
+        _ => bail!(USAGE),
+    }
+}
+
+/// What the programs say of themselves, but for `procfile-util`.
+fn commands() -> [clap::Command; 10] {
+    [
         ps_balance::command(),
         ps_explain::command(),
         ps_inspect_sanitize::command(),
@@ -24,7 +40,13 @@ fn main() -> Result<()> {
         ps_scale::command(),
         ps_set::command(),
         ps_supervise::command(),
-    ] {
+    ]
+}
+
+fn write_pages(out: &OsStr) -> Result<()> {
+    let out = PathBuf::from(out);
+    let man = directory(&out, "man/man1")?;
+    for command in commands() {
         let name = command.get_name().to_owned();
         let mut command = command.disable_help_subcommand(true);
         for (shell, place) in SHELLS {
