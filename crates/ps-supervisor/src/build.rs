@@ -43,12 +43,16 @@ impl Build {
     /// Whether a supervisor of this build is to be replaced by `installed`: never if that is an earlier version.
     #[must_use]
     pub fn is_outdated_by(&self, installed: &Self) -> bool {
-        self != installed && numbers(&self.version) <= numbers(&installed.version)
+        self != installed && rank(&self.version) <= rank(&installed.version)
     }
 }
 
-fn numbers(version: &str) -> Vec<u64> {
-    version.split(['.', '-', '+']).map_while(|number| number.parse().ok()).collect()
+/// Versions in their order: `1.0.0-rc.1`, `1.0.0-rc.2`, `1.0.0`. What stands behind a `+` does not count.
+fn rank(version: &str) -> (Vec<u64>, bool, Vec<u64>) {
+    let version = version.split('+').next().unwrap_or(version);
+    let (release, candidate) = version.split_once('-').unwrap_or((version, ""));
+    let numbers = |text: &str| text.split('.').filter_map(|word| word.parse().ok()).collect();
+    (numbers(release), candidate.is_empty(), numbers(candidate))
 }
 
 #[cfg(test)]
@@ -58,15 +62,19 @@ mod tests {
     #[test]
     fn another_build_of_the_same_or_a_later_version_takes_the_place_of_one() {
         let build = |version: &str, file: &str| Build { version: version.to_owned(), file: file.to_owned() };
-        let ours = build("0.9.1", "1");
-        for (installed, is_outdated) in [
-            (build("0.9.1", "1"), false),
-            (build("0.9.1", "2"), true),
-            (build("0.10.0", "2"), true),
-            (build("0.9.0", "2"), false),
-            (build("0.9.1-rc.1", "2"), true),
+        for (ours, installed, is_outdated) in [
+            (build("0.9.1", "1"), build("0.9.1", "1"), false),
+            (build("0.9.1", "1"), build("0.9.1", "2"), true),
+            (build("0.9.1", "1"), build("0.10.0", "2"), true),
+            (build("0.9.1", "1"), build("0.9.0", "2"), false),
+            (build("0.9.1", "1"), build("0.9.1-rc.1", "2"), false),
+            (build("0.1.0", "1"), build("1.0.0-rc.1", "2"), true),
+            (build("1.0.0-rc.2", "1"), build("1.0.0-rc.10", "2"), true),
+            (build("1.0.0-rc.10", "1"), build("1.0.0-rc.2", "2"), false),
+            (build("1.0.0-rc.10", "1"), build("1.0.0", "2"), true),
+            (build("1.0.0", "1"), build("1.0.0+debian", "2"), true),
         ] {
-            assert_eq!(ours.is_outdated_by(&installed), is_outdated, "{installed:?}");
+            assert_eq!(ours.is_outdated_by(&installed), is_outdated, "{ours:?} {installed:?}");
         }
     }
 }
