@@ -27,7 +27,7 @@ fn main() -> Result<()> {
 }
 
 /// What the programs say of themselves, but for `procfile-util`.
-fn commands() -> [clap::Command; 10] {
+fn commands() -> [clap::Command; 11] {
     [
         ps_balance::command(),
         ps_explain::command(),
