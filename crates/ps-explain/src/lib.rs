@@ -1,6 +1,6 @@
 //! Says why an app is down, restarting, slow to come up, or not deployed. It only reads, and takes no lock.
 //!
-//! Facts are collected first ([`collect`]), then judged by the rules ([`rules`]), which are functions of the facts alone, then said.
+//! Facts are collected first (`collect`), then judged by the rules (`rules`), which are functions of the facts alone, then said.
 
 mod args;
 mod case;
