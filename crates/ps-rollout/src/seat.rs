@@ -277,6 +277,8 @@ impl Member {
     /// Takes the next step of its life and sets the timer that belongs to it.
     pub(crate) fn set(&mut self, life: Life, deed: Deed, now: Duration, rules: Rules) {
         if deed == Deed::Probe {
+            // It could not have begun earlier: whoever starts runs may have others to start first.
+            self.due = Some(now + rules.deadline);
             self.mature = Some(now + rules.minimum_life);
         }
         if life == Life::Maturing {

@@ -344,6 +344,22 @@ fn a_deadline_that_passes_is_a_failure() {
 }
 
 #[test]
+fn a_run_that_was_started_late_has_its_whole_deadline() {
+    let mut rollout = deploy(&[("web", Strategy::Overlap)]);
+    let ordered = rollout.handle(Event::Begin, NOW);
+    let starts = ordered.iter().filter_map(|action| match action {
+        Action::Start { run, .. } => Some(run.clone()),
+        _ => None,
+    });
+    let late = NOW + Duration::from_secs(40);
+    for run in starts.collect::<Vec<_>>() {
+        rollout.handle(Event::Started(run), late);
+    }
+    assert_eq!(rollout.handle(Event::Tick, late), []);
+    assert_eq!(rollout.due(), Some(late + Duration::from_secs(30)));
+}
+
+#[test]
 fn an_executor_that_takes_over_orders_again_what_nobody_knows_was_done() {
     let mut rollout = deploy(&[("web", Strategy::Overlap)]);
     let lost = rollout.handle(Event::Begin, NOW);

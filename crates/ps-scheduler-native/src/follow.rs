@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use formation::{Slot, State};
+use os_process::Stat;
 use ps_scheduler::{Error, Progress, Requester};
 use ps_service::{Service, backend};
 use ps_supervisor::{Client, Message, Report, Request, Status};
@@ -13,7 +14,11 @@ use crate::logs;
 
 /// An instance that dies within this time fails the deploy.
 const LEAST_LIFE: Duration = Duration::from_secs(1);
+/// How long an answer is waited for. A supervisor that is at work meanwhile may take longer: it answers when it has started all that
+/// it was told to, and on a machine that is busy 300 instances take it more than that.
 const ANSWER: Duration = Duration::from_secs(10);
+/// How long it may take at most.
+const LONGEST_ANSWER: Duration = Duration::from_secs(300);
 const TURN: Duration = Duration::from_millis(100);
 
 /// A connection to a supervisor that watches all changes.
@@ -237,7 +242,8 @@ impl<'a> Follower<'a> {
     }
 
     fn await_reply(&mut self) -> Result<Vec<Message>, Error> {
-        let deadline = Instant::now() + ANSWER;
+        let last = Instant::now() + LONGEST_ANSWER;
+        let (mut deadline, mut worked) = (Instant::now() + ANSWER, self.cpu_ticks());
         let mut early = Vec::new();
         loop {
             match self.next(deadline)? {
@@ -246,9 +252,21 @@ impl<'a> Follower<'a> {
                     return Err(backend(format!("tell the supervisor of {}", self.service.app), &reason));
                 }
                 Some(message) => early.push(message),
-                None => return Err(self.service.unreachable("it gave no answer within 10 s")),
+                None => {
+                    let before = std::mem::replace(&mut worked, self.cpu_ticks());
+                    if worked == before || Instant::now() >= last {
+                        return Err(self.service.unreachable("it gave no answer within 10 s"));
+                    }
+                    deadline = Instant::now() + ANSWER;
+                }
             }
         }
+    }
+
+    /// The CPU time that the supervisor has used; `None`: it is not known.
+    fn cpu_ticks(&self) -> Option<u64> {
+        let stat = self.client.supervisor().and_then(Stat::of_living);
+        stat.map(|stat| stat.cpu_ticks)
     }
 
     fn next(&mut self, deadline: Instant) -> Result<Option<Message>, Error> {
