@@ -119,6 +119,8 @@ mod signal;
 mod snapshot;
 #[path = "ps_lifecycle/start.rs"]
 mod start;
+#[path = "ps_lifecycle/status.rs"]
+mod status;
 #[path = "ps_lifecycle/stop.rs"]
 mod stop;
 #[path = "ps_lifecycle/supervisor.rs"]

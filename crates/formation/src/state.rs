@@ -34,6 +34,22 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Waiting,
+        Self::Starting,
+        Self::Running,
+        Self::Unready,
+        Self::Unhealthy,
+        Self::Stopping,
+        Self::Backoff,
+        Self::Scheduled,
+        Self::Stopped,
+        Self::Crashed,
+        Self::Missing,
+        Self::Unknown,
+    ];
+
     /// The word in JSON and on the terminal.
     pub fn as_str(self) -> &'static str {
         match self {

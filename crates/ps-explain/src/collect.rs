@@ -52,7 +52,7 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
     let look = Look { world, app, entries, spec, secrets };
     let now = question.at.unwrap_or_else(Timestamp::now);
     let status = if question.at.is_some() {
-        Ok(AppStatus::of(app.clone(), past::instances(&look.entries)))
+        Ok(AppStatus::of(app.clone(), ps_rows::instances_after(&look.entries)))
     } else {
         ps_schedulers::named(world, &name).status_of(app)
     };

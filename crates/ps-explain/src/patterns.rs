@@ -31,7 +31,7 @@ const PATTERNS: &[Pattern] = &[
         cause: "too-many-open-files",
         words: &["emfile", "too many open files", "enfile"],
         says: "it has as many files and sockets open as it may",
-        cure: "find out what it does not close, or raise the limit: ps-set <app> open-files N",
+        cure: "find out what it does not close, or raise the limit: ps-set <app> limit-nofile N",
     },
     Pattern {
         cause: "process-limit",
@@ -46,7 +46,7 @@ const PATTERNS: &[Pattern] = &[
             "resource temporarily unavailable",
         ],
         says: "it may start no more processes or threads",
-        cure: "find out what it starts without end, or raise the limit (pids-max, ulimit -u)",
+        cure: "find out what it starts without end, or raise the limit: ps-set <app> pids-max N",
     },
     Pattern {
         cause: "heap-exhausted",
@@ -223,5 +223,15 @@ mod tests {
             assert_eq!(of_line(line).map(|(_, pattern)| pattern.cause), Some(cause), "{line}");
         }
         assert!(of_line("listening on 5000").is_none());
+    }
+
+    #[test]
+    fn each_setting_that_a_cure_names_is_one() {
+        let named = PATTERNS
+            .iter()
+            .filter_map(|pattern| pattern.cure.split_once("ps-set <app> ")?.1.split([' ', ')']).next());
+        let named: Vec<&str> = named.collect();
+        let is_known = |name: &&str| type_settings::Setting::named(name).is_some();
+        assert!(!named.is_empty() && named.iter().all(is_known), "{named:?}");
     }
 }

@@ -128,8 +128,14 @@ fn out_of_memory(case: Case<'_>) -> Option<Said> {
     let whose = if killed.main { "it" } else { "a process that it had started" };
     let says = format!("the kernel killed {whose} for want of memory{}: {limit}", at(case.facts, end));
     let cure = match killed.limit_bytes {
-        Some(_) => format!("find out what it keeps in memory, or raise the limit: ps-set {} memory-max N", case.facts.app),
-        None => "find out which process takes the memory (ps-lifecycle status, free -h), or limit it: ps-set memory-max".to_owned(),
+        Some(_) => format!(
+            "find out what it keeps in memory, or raise the limit: ps-set {} memory-max N",
+            case.facts.app
+        ),
+        None => format!(
+            "find out which process takes the memory (ps-lifecycle status, free -h), or limit it: ps-set {} memory-max N",
+            case.facts.app
+        ),
     };
     Some(Said::new(says, of_end(end)).cure(cure))
 }
@@ -300,7 +306,7 @@ fn check_failed(case: Case<'_>) -> Option<Said> {
             .cure("find out what keeps it from saying WATCHDOG=1: it hangs, or the period is too short")
     } else if reason.starts_with("run-timeout") {
         said.cause("run-timeout").cure(format!(
-            "find out why it takes so long, or allow more: ps-set {} run-timeout",
+            "find out why it takes so long, or allow more: ps-set {} run-timeout TIME",
             case.facts.app
         ))
     } else if reason.contains("answered")
@@ -310,7 +316,7 @@ fn check_failed(case: Case<'_>) -> Option<Said> {
         said.cure("ask the same by hand, and look at what it writes meanwhile (ps-logs)")
     } else if is_late(reason) {
         said.cause("slow-start").cure(format!(
-            "find out what it waits for (ps-logs), or give it more time: ps-set {} start-timeout",
+            "find out what it waits for (ps-logs), or give it more time: ps-set {} start-timeout-seconds N",
             case.facts.app
         ))
     } else if reason.contains("nobody listens") {

@@ -8,6 +8,7 @@ mod proxy;
 mod releases;
 mod require;
 mod run;
+mod status;
 mod tags;
 mod target;
 mod telling;
@@ -32,6 +33,7 @@ pub(crate) use proxy::ProxyArgs;
 pub(crate) use releases::{ReleasesArgs, RollbackArgs};
 pub(crate) use require::{RequireArgs, Requirement};
 pub(crate) use run::{EnterArgs, RunArgs};
+pub(crate) use status::StatusArgs;
 pub(crate) use tags::{TagArgs, TagsArgs};
 pub(crate) use target::{RestartArgs, TargetArgs};
 pub(crate) use telling::{Telling, TellingArgs};
@@ -234,21 +236,6 @@ pub(crate) struct RetireArgs {
 pub(crate) struct DestroyArgs {
     /// The app
     pub(crate) app: String,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct StatusArgs {
-    /// The apps; without names, all
-    pub(crate) apps: Vec<String>,
-    /// All apps, as without names
-    #[arg(long, conflicts_with = "apps")]
-    pub(crate) all: bool,
-    /// How the rows are printed; JSON is one object a line
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: Format,
-    /// The same as --format json
-    #[arg(long, conflicts_with = "format")]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -48,7 +48,6 @@ mod source_args;
 mod sources;
 mod start;
 mod status;
-mod status_table;
 mod stop;
 mod tags;
 mod teller;

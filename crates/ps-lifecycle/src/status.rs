@@ -1,61 +1,126 @@
 //! `status`: where each app is reached, and one row per instance, of every app asked for. Each scheduler is asked once for all of its apps.
 
-use std::io::{self, BufWriter, Write};
+mod column;
+mod host;
+mod now;
+mod past;
+mod table;
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::thread;
+use std::time::SystemTime;
 
 use anyhow::Result;
-use formation::AppName;
-use ps_apps::{App, SchedulerName};
+use jiff::Timestamp;
+use ps_apps::App;
 use ps_cli::exit::Outcome;
 use ps_cli::{Format, say};
 use ps_rows::StatusRow;
-use ps_scheduler::{AppStatus, Running};
-use ps_schedulers::Silent;
+use ps_scheduler::AppStatus;
 
 use crate::args::StatusArgs;
 use crate::session::Session;
-use crate::status_table;
+pub(crate) use column::Column;
+use column::slot;
+use table::Shown;
+
+/// The cursor goes to the first place of the screen.
+const HOME: &str = "\x1b[H";
+/// What the screen shows from the cursor on, to the end of the line and of the screen, goes.
+const CLEAR_LINE: &str = "\x1b[K";
+const CLEAR_REST: &str = "\x1b[J";
 
 pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
+    let is_terminal = io::stdout().is_terminal();
+    loop {
+        let found = look(session, args)?;
+        let Some(pause) = args.pause() else {
+            found.warnings.iter().for_each(|warning| say::warning(warning));
+            // Buffered, so that all rows are written at once.
+            let mut out = BufWriter::new(io::stdout().lock());
+            write(&mut out, session, args, &found)?;
+            out.flush()?;
+            return Ok(if found.is_complete { Outcome::Done } else { Outcome::No });
+        };
+        let mut page = Vec::new();
+        write(&mut page, session, args, &found)?;
+        for warning in &found.warnings {
+            writeln!(page, "{warning}")?;
+        }
+        show(&page, is_terminal)?;
+        thread::sleep(pause);
+    }
+}
+
+/// Shows a page: in the place of the one before it, or below it where it goes into a pipe.
+fn show(page: &[u8], is_terminal: bool) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    if is_terminal {
+        out.write_all(HOME.as_bytes())?;
+        for line in String::from_utf8_lossy(page).lines() {
+            write!(out, "{line}{CLEAR_LINE}\r\n")?;
+        }
+        out.write_all(CLEAR_REST.as_bytes())?;
+    } else {
+        out.write_all(page)?;
+        writeln!(out)?;
+    }
+    out.flush()
+}
+
+/// What is printed.
+struct Found {
+    /// `None`: now.
+    at: Option<Timestamp>,
+    /// Where each app is reached, if it has an address.
+    reached: Vec<String>,
+    rows: Vec<StatusRow>,
+    warnings: Vec<String>,
+    /// Whether every scheduler answered for all instances.
+    is_complete: bool,
+}
+
+fn look(session: &Session, args: &StatusArgs) -> Result<Found> {
     let apps: Vec<App> = if args.all || args.apps.is_empty() {
         session.world.apps()?
     } else {
         args.apps.iter().map(|name| session.world.app(name)).collect::<Result<_, _>>()?
     };
-    let (statuses, is_complete) = statuses(session, &apps);
-    // Buffered, so that all rows are written at once.
-    let mut out = BufWriter::new(io::stdout().lock());
-    let format = if args.json { Format::Json } else { args.format };
-    if format == Format::Text {
-        statuses
-            .iter()
-            .filter_map(|(_, status)| reached(status))
-            .try_for_each(|line| writeln!(out, "{line}"))?;
-    }
+    let at = args.at.map(|at| at.seen_from(SystemTime::now())).map(Timestamp::try_from).transpose()?;
+    let now::Statuses { of_apps, warnings, is_complete } = match at {
+        None => now::statuses(session, &apps),
+        Some(at) => past::statuses(session, &apps, at)?,
+    };
+    let reached = of_apps.iter().filter_map(|(_, status)| reached(status)).collect();
+    let is_meant = |row: &StatusRow| {
+        args.states.is_empty() || args.states.iter().any(|state| state.as_str() == row.state)
+    };
     let rows =
-        statuses.into_iter().flat_map(|(scheduler, status)| StatusRow::of_app(scheduler.as_str(), status));
-    let rows: Vec<StatusRow> = rows.collect();
-    match format {
-        Format::Text => status_table::text(&mut out, &rows)?,
-        Format::Json => ps_rows::json_lines(&mut out, &rows)?,
-        Format::Csv => ps_rows::status_csv(&mut out, &rows)?,
-    }
-    out.flush()?;
-    Ok(if is_complete { Outcome::Done } else { Outcome::No })
+        of_apps.into_iter().flat_map(|(scheduler, status)| StatusRow::of_app(scheduler.as_str(), status));
+    Ok(Found { at, reached, rows: rows.filter(is_meant).collect(), warnings, is_complete })
 }
 
-/// The statuses in the order of the apps, and whether every scheduler answered for all instances.
-fn statuses(session: &Session, apps: &[App]) -> (Vec<(SchedulerName, AppStatus)>, bool) {
-    let names: Vec<AppName> = apps.iter().map(|app| app.name.clone()).collect();
-    let mut answers = ps_schedulers::statuses(&session.world, &names);
-    for Silent { apps, reason } in &answers.silent {
-        let apps: Vec<&str> = apps.iter().map(AppName::as_str).collect();
-        say::warning(&format!("{}: {reason}", apps.join(", ")));
+fn write(mut out: impl Write, session: &Session, args: &StatusArgs, found: &Found) -> io::Result<()> {
+    let rows = &found.rows;
+    match args.format() {
+        Format::Json => return ps_rows::json_lines(out, rows),
+        Format::Csv => return ps_rows::status_csv(out, rows),
+        Format::Text if args.table.names => {
+            return rows.iter().try_for_each(|row| writeln!(out, "{} {}", row.app, slot(row)));
+        }
+        Format::Text => (),
     }
-    let statuses = || answers.statuses.values().map(|(_, status)| status);
-    statuses().flat_map(|status| &status.troubles).for_each(|trouble| say::warning(trouble));
-    let is_unknown = |status: &AppStatus| status.running() == Running::Unknown;
-    let is_complete = answers.silent.is_empty() && !statuses().any(is_unknown);
-    (names.iter().filter_map(|app| answers.statuses.remove(app)).collect(), is_complete)
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok().filter(|size| size.ws_col > 0);
+    let shown = match &args.table.columns[..] {
+        [] if args.table.wide => Shown::Wide,
+        [] => Shown::Usual(size.map(|size| usize::from(size.ws_col))),
+        columns => Shown::These(columns),
+    };
+    found.reached.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    table::text(&mut out, rows, shown, found.at.unwrap_or_else(Timestamp::now))?;
+    // For a person; a script that reads the table has no use for it.
+    let host = size.filter(|_| found.at.is_none()).and_then(|_| host::line(session.world.lib()));
+    host.map_or(Ok(()), |line| writeln!(out, "{line}"))
 }
 
 /// Where an app is reached, if it has an address.

@@ -5,8 +5,9 @@ use std::fs::{self, Permissions};
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixDatagram;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg, sockopt};
@@ -46,13 +47,18 @@ impl NotifySocket {
     /// Why it cannot be made, for people.
     pub(crate) fn listen(service: &Path) -> Result<Self, String> {
         let path = service.join(NAME);
-        if path.as_os_str().len() > LONGEST_PATH {
-            let path = path.display();
-            return Err(format!(
-                "{path} is too long for NOTIFY_SOCKET, which has {LONGEST_PATH} bytes at most"
-            ));
-        }
-        let socket = Self::bind(&path).map_err(|error| format!("listen on {}: {error}", path.display()))?;
+        let listening = if path.as_os_str().len() > LONGEST_PATH {
+            Self::bind_name(service)
+        } else {
+            Self::bind(&path).map(|socket| (socket, path.clone()))
+        };
+        let (socket, path) = listening
+            .and_then(|(socket, path)| {
+                socket.set_nonblocking(true)?;
+                sockopt::set_socket_passcred(&socket, true)?;
+                Ok((socket, path))
+            })
+            .map_err(|error| format!("listen on {}: {error}", path.display()))?;
         Ok(Self { socket, path, is_watched: false })
     }
 
@@ -65,12 +71,19 @@ impl NotifySocket {
         // Any user may send, because a run may belong to another user than the supervisor. Datagrams from processes of no
         // run are dropped.
         fs::set_permissions(path, Permissions::from_mode(0o777))?;
-        socket.set_nonblocking(true)?;
-        sockopt::set_socket_passcred(&socket, true)?;
         Ok(socket)
     }
 
-    /// The path for `NOTIFY_SOCKET`.
+    /// A socket without a file (unix(7)), for a directory whose path is too long, and what `NOTIFY_SOCKET` is then. The next supervisor of
+    /// the directory has the same one.
+    fn bind_name(service: &Path) -> io::Result<(UnixDatagram, PathBuf)> {
+        let directory = fs::metadata(service)?;
+        let name = format!("formation-notify-{}-{}", directory.dev(), directory.ino());
+        let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;
+        Ok((socket, format!("@{name}").into()))
+    }
+
+    /// What `NOTIFY_SOCKET` is: a path, or `@` and a name.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -113,5 +126,28 @@ impl NotifySocket {
         let said =
             |pid: rustix::process::Pid| Said { pid: pid.as_raw_nonzero().get().unsigned_abs(), datagram };
         Ok(sender.filter(|_| is_whole).map(said))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_whose_path_is_too_long_for_a_socket_has_one_without_a_file_and_the_next_supervisor_the_same()
+     {
+        let place = tempfile::tempdir().expect("a directory");
+        let service = place.path().join("a".repeat(60)).join("b".repeat(60));
+        fs::create_dir_all(&service).expect("made");
+        let first = NotifySocket::listen(&service).expect("it listens");
+        let name = first.path().to_str().and_then(|path| path.strip_prefix('@')).expect("a name").to_owned();
+        let address = SocketAddr::from_abstract_name(&name).expect("a name");
+        let sender = UnixDatagram::unbound().expect("a socket");
+        sender.send_to_addr(b"READY=1", &address).expect("sent");
+        let said = first.next(&mut 1).expect("it was said");
+        assert_eq!((said.pid, &*said.datagram), (std::process::id(), &b"READY=1"[..]));
+        drop(first);
+        let second = NotifySocket::listen(&service).expect("it listens");
+        assert_eq!(second.path(), Path::new(&format!("@{name}")));
     }
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use formation::{LifeEvent, LifeStep, Slot};
 use jiff::Timestamp;
-use ps_journal::{Asker, Entry, Event, Outcome, lives_at};
-use ps_scheduler::Instance;
+use ps_journal::{Asker, Entry, Event, Outcome};
 
 use super::secrets::Secrets;
 use crate::facts::Verb;
@@ -59,21 +58,6 @@ pub(super) fn lives<'a>(
         Event::Instance { slot: of, life } if of == slot => Some((entry.at, life)),
         _ => None,
     })
-}
-
-/// The instances as they were when the journal ends.
-pub(super) fn instances(entries: &[Entry]) -> Vec<Instance> {
-    let lives = lives_at(entries);
-    lives
-        .into_iter()
-        .map(|(slot, lived)| Instance {
-            run: Some(lived.run),
-            since: Some(lived.since),
-            restarts: Some(lived.restarts),
-            last_exit: lived.last_exit,
-            ..Instance::new(slot, lived.state)
-        })
-        .collect()
 }
 
 /// The run that made a deploy fail.
