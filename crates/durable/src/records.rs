@@ -33,12 +33,19 @@ pub struct Records {
     base: PathBuf,
     path: PathBuf,
     max_bytes: u64,
+    patience: Duration,
 }
 
 impl Records {
     /// The records in the file `path` below the directory `base`, which has at most `max_bytes`.
     pub fn new(base: &Path, path: &Path, max_bytes: u64) -> Self {
-        Self { base: base.to_owned(), path: path.to_owned(), max_bytes }
+        Self { base: base.to_owned(), path: path.to_owned(), max_bytes, patience: PATIENCE }
+    }
+
+    /// The same, for a writer that has no time to wait for others: it gives up after `patience` (without it: 2 s).
+    #[must_use]
+    pub fn waiting_at_most(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Appends a record, which is one line without its end. Missing directories below `base` are created. After an error
@@ -102,11 +109,11 @@ impl Records {
     /// The file, open and locked, and its length: the one that bears the name, with its access.
     fn lock(&self, access: Access) -> io::Result<(File, u64)> {
         let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         for _ in 0..TRIES {
             let file = rustix::fs::open(&self.path, flags | OFlags::CLOEXEC, Mode::from_raw_mode(0o600))?;
             let file = File::from(file);
-            wait_for_lock(&file, deadline)?;
+            self.wait_for_lock(&file, deadline)?;
             let is = file.metadata()?;
             if !is.is_file() {
                 return Err(io::Error::new(ErrorKind::InvalidData, "is not a file: remove it"));
@@ -125,6 +132,20 @@ impl Records {
         let mut bytes = tail(file, end.saturating_sub(self.max_bytes / 2), end)?;
         forget_first(&mut bytes);
         Ok(bytes)
+    }
+
+    fn wait_for_lock(&self, file: &File, deadline: Instant) -> io::Result<()> {
+        loop {
+            match rustix::fs::flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::WOULDBLOCK) if Instant::now() < deadline => thread::sleep(PAUSE),
+                Err(Errno::WOULDBLOCK) => {
+                    let reason = format!("somebody else has held it for {} s", self.patience.as_secs_f64());
+                    return Err(io::Error::new(ErrorKind::ResourceBusy, reason));
+                }
+                Err(Errno::INTR) => (),
+                locked => return Ok(locked?),
+            }
+        }
     }
 
     fn parent(&self) -> &Path {
@@ -178,20 +199,6 @@ fn tail(file: &File, begin: u64, end: u64) -> io::Result<Vec<u8>> {
 fn forget_first(bytes: &mut Vec<u8>) {
     let first = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
     bytes.drain(..first);
-}
-
-fn wait_for_lock(file: &File, deadline: Instant) -> io::Result<()> {
-    loop {
-        match rustix::fs::flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) if Instant::now() < deadline => thread::sleep(PAUSE),
-            Err(Errno::WOULDBLOCK) => {
-                let reason = format!("somebody else has held it for {} s", PATIENCE.as_secs());
-                return Err(io::Error::new(ErrorKind::ResourceBusy, reason));
-            }
-            Err(Errno::INTR) => (),
-            locked => return Ok(locked?),
-        }
-    }
 }
 
 /// Gives the file its owner and mode, if it does not have them: it was just made, or its maker was killed.

@@ -51,6 +51,12 @@ impl<'a> Journal<'a> {
         Self { world, app, records: Records::new(world.lib(), &path, MAX_BYTES) }
     }
 
+    /// The same, for a writer that others depend on: it waits at most so long for another writer, and what it has to say is lost then.
+    #[must_use]
+    pub fn waiting_at_most(self, patience: Duration) -> Self {
+        Self { records: self.records.waiting_at_most(patience), ..self }
+    }
+
     /// Runs `deed` as `verb` with these words, and writes an event at its beginning and its end.
     pub fn tell<T, E: Display>(
         &self,
