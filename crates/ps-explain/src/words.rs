@@ -14,14 +14,7 @@ pub(crate) fn time(at: Timestamp) -> String {
 
 /// `at 14:03:07 (3 m ago)`.
 pub(crate) fn ago(facts: &Facts, at: Timestamp) -> String {
-    let seconds = facts.now.as_second() - at.as_second();
-    let (number, unit) = match seconds {
-        ..60 => (seconds.max(0), "s"),
-        60..3600 => (seconds / 60, "m"),
-        3600..86_400 => (seconds / 3600, "h"),
-        _ => (seconds / 86_400, "d"),
-    };
-    format!("{} ({number} {unit} ago)", time(at))
+    format!("{} ({} ago)", time(at), ps_output::age(at, facts.now))
 }
 
 /// `SIGKILL`, or `signal 40`.

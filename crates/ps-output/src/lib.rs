@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod age;
 mod choice;
 mod gather;
 mod key;
@@ -8,6 +9,7 @@ mod pattern;
 mod show;
 mod text;
 
+pub use age::age;
 pub use choice::Choice;
 pub use gather::{Outputs, gather};
 pub use key::Key;

@@ -255,7 +255,9 @@ impl<'a> Follower<'a> {
                 None => {
                     let before = std::mem::replace(&mut worked, self.cpu_ticks());
                     if worked == before || Instant::now() >= last {
-                        return Err(self.service.unreachable("it gave no answer within 10 s"));
+                        let waited = if worked == before { ANSWER } else { LONGEST_ANSWER };
+                        let reason = format!("it gave no answer within {} s", waited.as_secs());
+                        return Err(self.service.unreachable(&reason));
                     }
                     deadline = Instant::now() + ANSWER;
                 }
