@@ -4,6 +4,7 @@
 mod here;
 mod init_system;
 mod lie;
+mod packaged;
 mod place;
 
 use std::io::{self, Write};
@@ -29,8 +30,8 @@ pub(crate) fn run(session: &Session, args: &BootArgs) -> Result<Outcome> {
         init
     };
     let installation = here::installation(&session.world, init, args)?;
-    let pieces = pieces(init, &installation)?;
     let place = Place { root: args.root.clone() };
+    let pieces = packaged::without(&place, pieces(init, &installation)?);
     match args.what {
         BootVerb::Show => show(&pieces),
         BootVerb::Enable => enable(session, init, &place, &pieces, args.watch),
@@ -44,8 +45,8 @@ pub(crate) fn standing(world: &World) -> Result<(Init, Vec<String>)> {
     let (init, _) = here::init_system()?;
     let differences = |watch: bool| -> Result<Vec<String>> {
         let args = BootArgs { what: BootVerb::Check, init: Some(init), watch, user: None, root: None };
-        let pieces = pieces(init, &here::installation(world, init, &args)?)?;
         let place = Place { root: None };
+        let pieces = packaged::without(&place, pieces(init, &here::installation(world, init, &args)?)?);
         Ok(pieces.iter().flat_map(|piece| lie::differences(&place, piece)).collect())
     };
     let without = differences(false)?;

@@ -9,6 +9,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+/// systemd as process 1 of a cage, by a shell that has a `PATH`.
+const SYSTEMD: &str = "env -i container=cage PATH=$PATH /lib/systemd/systemd --unit=multi-user.target --show-status=0 \
+                       --log-target=console";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A running supervisor, and all that it started.
@@ -23,10 +26,15 @@ impl Cage {
     /// Runs a shell script as process 1 of a copy of this machine's files, in which `folder` stands where it stands here, and
     /// what `scripts/setup` has unpacked as if it were installed.
     pub(crate) fn run(folder: &Path, script: &str) -> Self {
+        Self::of(Path::new("/"), unpacked().as_deref(), folder, script)
+    }
+
+    /// The same with the files that lie in `base`, and over them those in `more`.
+    fn of(base: &Path, more: Option<&Path>, folder: &Path, script: &str) -> Self {
         let said = folder.join("said");
         let out = fs::File::create(&said).expect("a log");
         let error = out.try_clone().expect("the same log");
-        let world = format!("{}exec chroot . /bin/sh -c {}", world(folder), quoted(script));
+        let world = format!("{}exec chroot . /bin/sh -c {}", world(base, more, folder), quoted(script));
         let mut command = in_namespaces(&world);
         command.stdout(out).stderr(error);
         Self { child: command.spawn().expect("unshare runs"), said, group: None }
@@ -35,25 +43,26 @@ impl Cage {
     /// Runs systemd as process 1, behind a shell script that gives it its units. Nothing of this machine's own is started, and
     /// the cage's control groups are below one of its own.
     pub(crate) fn boot(folder: &Path, script: &str) -> Self {
-        let group = group_of(folder);
+        let before = "rm -rf /etc/systemd/system/*.wants /lib/systemd/system/*.wants /etc/fstab
+rm -f /lib/systemd/system-generators/* /lib/systemd/user-environment-generators/*";
+        let script = format!("{before}\n{}", in_groups(folder, &format!("{script}\nexec {SYSTEMD}")));
+        Self::run(folder, &script).with_group(group_of(folder))
+    }
+
+    /// A machine with nothing but the files that lie in `base`: the script is done, and then systemd is process 1 again and again
+    /// until there is a file `off` in `folder`.
+    pub(crate) fn machine(base: &Path, folder: &Path, script: &str) -> Self {
+        let off = quoted(&folder.join("off").display().to_string());
         let inside = format!(
-            "umount /sys/fs/cgroup/all; mount $groups || exit 1\n{script}\nexec env -i container=cage PATH=$PATH \
-             /lib/systemd/systemd --unit=multi-user.target --show-status=0 --log-target=console"
+            "{script}\nuntil [ -e {off} ]; do unshare --mount --pid --fork sh -c {}; done",
+            quoted(&format!("mount -t proc proc /proc; mount -t tmpfs run /run; exec {SYSTEMD}"))
         );
-        let before = format!(
-            "rm -rf /etc/systemd/system/*.wants /lib/systemd/system/*.wants /etc/fstab
-rm -f /lib/systemd/system-generators/* /lib/systemd/user-environment-generators/*
-mount -t tmpfs cage /sys/fs/cgroup; mkdir /sys/fs/cgroup/all /sys/fs/cgroup/systemd
-if grep -q :name=systemd: /proc/self/cgroup; then kind='-t cgroup -o none,name=systemd' place=/sys/fs/cgroup/systemd
-else kind='-t cgroup2' place=/sys/fs/cgroup; fi
-mount $kind cage /sys/fs/cgroup/all && mkdir /sys/fs/cgroup/all/{group} || exit 1
-echo 0 >/sys/fs/cgroup/all/{group}/cgroup.procs; export groups=\"$kind cage $place\"
-exec unshare --cgroup sh -c {}",
-            quoted(&inside)
-        );
-        let mut cage = Self::run(folder, &before);
-        cage.group = Some(group);
-        cage
+        Self::of(base, None, folder, &in_groups(folder, &inside)).with_group(group_of(folder))
+    }
+
+    fn with_group(mut self, group: String) -> Self {
+        self.group = Some(group);
+        self
     }
 
     /// The last that the supervisor said.
@@ -92,6 +101,21 @@ impl Drop for Cage {
     }
 }
 
+/// A script that is done in control groups below one of its own, which are mounted as systemd wants them.
+fn in_groups(folder: &Path, script: &str) -> String {
+    let group = group_of(folder);
+    let inside = format!("umount /sys/fs/cgroup/all; mount $groups || exit 1\n{script}");
+    format!(
+        "mount -t tmpfs cage /sys/fs/cgroup; mkdir /sys/fs/cgroup/all /sys/fs/cgroup/systemd
+if grep -q :name=systemd: /proc/self/cgroup; then kind='-t cgroup -o none,name=systemd' place=/sys/fs/cgroup/systemd
+else kind='-t cgroup2' place=/sys/fs/cgroup; fi
+mount $kind cage /sys/fs/cgroup/all && mkdir /sys/fs/cgroup/all/{group} || exit 1
+echo 0 >/sys/fs/cgroup/all/{group}/cgroup.procs; export groups=\"$kind cage $place\"
+exec unshare --cgroup sh -c {}",
+        quoted(&inside)
+    )
+}
+
 fn group_of(folder: &Path) -> String {
     let folder = folder.canonicalize().expect("a folder that is there");
     format!("cage{}", folder.file_name().expect("a folder has a name").display())
@@ -128,7 +152,7 @@ fn in_namespaces(script: &str) -> Command {
 /// Whether cages can be built here; says so where not.
 pub(crate) fn can_be_built() -> bool {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let script = format!("{}exec chroot . true", world(folder.path()));
+    let script = format!("{}exec chroot . true", world(Path::new("/"), unpacked().as_deref(), folder.path()));
     let can = is_root() && in_namespaces(&script).status().is_ok_and(|status| status.success());
     if !can {
         skipped::skip("no root, or no namespaces and overlays to be had here");
@@ -136,19 +160,19 @@ pub(crate) fn can_be_built() -> bool {
     can
 }
 
-/// A script that makes a copy of this machine's files that only the cage sees, with `here` where it is, and goes there.
-fn world(here: &Path) -> String {
+/// A script that makes a copy of the files in `base`, and of those in `more`, that only the cage sees, with `here` where it is, and goes there.
+fn world(base: &Path, more: Option<&Path>, here: &Path) -> String {
     let here = here.canonicalize().expect("a folder that is there");
     let (root, kept) =
         (quoted(&here.join("root").display().to_string()), quoted(&here.join("kept").display().to_string()));
     let here = quoted(&here.display().to_string());
-    let files =
-        unpacked().map(|folder| format!("cp -a {}/. {kept}/new", quoted(&folder.display().to_string())));
+    let base = quoted(&base.display().to_string());
+    let files = more.map(|folder| format!("cp -a {}/. {kept}/new", quoted(&folder.display().to_string())));
     let files = files.unwrap_or_default();
     format!(
         "set -e; renice -n 0 -p $$ >/dev/null; mount --make-rprivate /; mkdir -p {root} {kept}; mount -t tmpfs cage {kept}; mkdir {kept}/new {kept}/work
 {files}
-mount -t overlay cage -o lowerdir=/,upperdir={kept}/new,workdir={kept}/work {root}; here={here}; cd {root}
+mount -t overlay cage -o lowerdir={base},upperdir={kept}/new,workdir={kept}/work {root}; here={here}; cd {root}
 mount -t proc cage proc; mount --bind proc/sys proc/sys; mount -o remount,bind,ro proc/sys; mount -t sysfs -o ro cage sys
 for folder in dev run tmp; do mount -t tmpfs cage $folder; done
 for device in null zero full random urandom tty; do : >dev/$device; mount --bind /dev/$device dev/$device; done
@@ -169,11 +193,15 @@ pub(crate) fn is_root() -> bool {
 
 /// Where `scripts/setup` unpacks what is not installed.
 fn unpacked() -> Option<PathBuf> {
+    Some(state_of_setup().join("consumers")).filter(|folder| folder.is_dir())
+}
+
+/// Where `scripts/setup` keeps what it has made.
+pub(crate) fn state_of_setup() -> PathBuf {
     let state = std::env::var_os("FORMATION_SETUP_STATE").map(PathBuf::from);
     let state = state
         .or_else(|| std::env::var_os("XDG_STATE_HOME").map(|home| Path::new(&home).join("formation-setup")));
-    let folder = state.unwrap_or_else(|| PathBuf::from("/var/lib/formation-setup")).join("consumers");
-    folder.is_dir().then_some(folder)
+    state.unwrap_or_else(|| PathBuf::from("/var/lib/formation-setup"))
 }
 
 fn places() -> Vec<PathBuf> {

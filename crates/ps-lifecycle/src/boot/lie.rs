@@ -134,7 +134,7 @@ fn lines(there: &str, wanted: &str) -> Vec<String> {
 }
 
 /// The text of a file, if it could be ours.
-fn read(path: &Path) -> Option<String> {
+pub(super) fn read(path: &Path) -> Option<String> {
     let bytes = durable::state(path, MAX_BYTES).map_err(|_| io::ErrorKind::InvalidData).ok()?;
     String::from_utf8(bytes).ok()
 }

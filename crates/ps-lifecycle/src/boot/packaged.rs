@@ -1,0 +1,51 @@
+//! The unit that a package brought. Where it says what `boot` would write, only the links that enable it are left to write.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use boot_units::{Content, Piece};
+
+use super::lie;
+use super::place::Place;
+
+/// Where an administrator's units of systemd lie, and those of packages.
+const UNITS: [(&str, &str); 2] =
+    [("systemd/system", "/usr/lib/systemd/system"), ("systemd/user", "/usr/lib/systemd/user")];
+
+/// The pieces without the units that a package brought, and with links that lead to those. A unit that lies in the administrator's place is
+/// the one that systemd reads, so it is compared and removed as any other.
+pub(super) fn without(place: &Place, pieces: Vec<Piece>) -> Vec<Piece> {
+    let brought: Vec<PathBuf> = pieces.iter().filter_map(|piece| unit_of_package(place, piece)).collect();
+    let of_package = |name: &Path| brought.iter().find(|unit| unit.file_name() == name.file_name());
+    pieces
+        .into_iter()
+        .filter_map(|piece| match (&piece.content, of_package(&piece.path)) {
+            (Content::Text { .. }, Some(_)) => None,
+            (Content::Link(_), Some(unit)) => Some(link(place, &piece, unit)),
+            _ => Some(piece),
+        })
+        .collect()
+}
+
+/// Where the unit of a package lies that says what this piece would.
+fn unit_of_package(place: &Place, piece: &Piece) -> Option<PathBuf> {
+    let Content::Text { text, .. } = &piece.content else { return None };
+    let directory = piece.path.parent()?;
+    let (_, of_packages) = UNITS.iter().find(|(ours, _)| directory.ends_with(ours))?;
+    let unit = Path::new(of_packages).join(piece.path.file_name()?);
+    let brought = lie::read(&place.path(&unit))?;
+    let home = std::env::var("HOME").unwrap_or_default();
+    // The first line says who wrote it.
+    let says_the_same = |brought: &str| brought.lines().skip(1).eq(text.lines().skip(1));
+    let is_wanted = lie::found(place, piece).is_none() && says_the_same(&brought.replace("%h", &home));
+    is_wanted.then_some(unit)
+}
+
+/// The link to that unit. The tools of the package may have made it by another path to the same file.
+fn link(place: &Place, piece: &Piece, unit: &Path) -> Piece {
+    let there = fs::read_link(place.path(&piece.path)).ok().filter(|leads| {
+        let same = |path: &Path| fs::canonicalize(place.path(path)).ok();
+        leads.is_absolute() && same(leads).is_some_and(|file| Some(file) == same(unit))
+    });
+    Piece { path: piece.path.clone(), content: Content::Link(there.unwrap_or_else(|| unit.to_owned())) }
+}
