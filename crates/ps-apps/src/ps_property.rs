@@ -58,7 +58,7 @@ const PORT: &str = "port";
 pub const HOST_COMMANDS: &str = "host-commands";
 /// Where the app is reached.
 pub const LISTEN: &str = "listen";
-/// The value of [`LISTEN`] by which an app is given an address with its first deploy.
+/// The value of [`LISTEN`] by which an app is given an address with its first deploy, and what holds where nothing is set.
 pub const AUTO: &str = "auto";
 /// Those of the addresses where the app is reached whose clients speak TLS.
 pub const TLS: &str = "tls";

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use anyhow::{Result, bail};
 use balance::OF_HTTP;
 use balance_tls::{Certificates, Source};
-use formation::AppName;
+use formation::{AppName, FIRST_TYPE};
 use ps_apps::{AUTO, LISTEN, SchedulerName, TLS, World};
 use ps_cli::exit::Refusal;
 use ps_release::{Release, address};
@@ -67,22 +67,22 @@ pub(crate) fn asked(
     Ok(Asked { properties, reached })
 }
 
-/// The address of an app for which nobody has chosen one and `listen` is `auto`: decided once, with the first deploy of an app that has the type
-/// `web`. Whoever holds a port that it would have had is named. An app that was deployed before keeps the ports of its instances, which is said.
+/// The address of an app for which nobody has chosen one, where `listen` is `auto`, as it is unless something else is set: decided once, with
+/// the first deploy of an app that has the type `web`. Whoever holds a port that it would have had is named. An app that was deployed before keeps the ports of its instances, which is said.
 ///
 /// # Errors
 /// No port can be chosen.
 pub(crate) fn by_default(
     session: &Session,
     app: &AppName,
-    args: &AddressArgs,
-    scheduler: &SchedulerName,
+    (args, scheduler): (&AddressArgs, &SchedulerName),
+    release: impl FnOnce() -> Result<Release>,
 ) -> Result<Option<String>> {
     let world = &session.world;
     let leads = matches!(scheduler, SchedulerName::Native | SchedulerName::DockerLocal);
     let is_asked = args.properties()?.contains_key(LISTEN);
-    if world.inside_dokku() || !leads || is_asked || world.ps_property(app, LISTEN)?.as_deref() != Some(AUTO)
-    {
+    let is_auto = world.ps_property(app, LISTEN)?.is_none_or(|listen| listen == AUTO);
+    if world.inside_dokku() || !leads || is_asked || !is_auto || !has_clients(&release()?) {
         return Ok(None);
     }
     if ps_dokku::is_deployed(world, app)? {
@@ -100,6 +100,18 @@ pub(crate) fn by_default(
         session.detail(&format!("{app} is not reached at {reason}"))?;
     }
     Ok(Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string()))
+}
+
+/// Whether clients can be led to what a release runs: it has the type `web`, which is always there and listens where it is told to, not at a
+/// `port` of its own.
+fn has_clients(release: &Release) -> bool {
+    let settings = match release.processes.iter().find(|process| process.process_type.as_str() == FIRST_TYPE)
+    {
+        Some(web) => &web.settings,
+        None if release.are_all_types => return false,
+        None => &release.others,
+    };
+    settings.port.is_none() && settings.schedule.is_none()
 }
 
 /// Refuses an address for TLS without a certificate that can be shown.

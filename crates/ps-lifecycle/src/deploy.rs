@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use app_json::AppJson;
 use env_files::MAX_ENV_FILE_BYTES;
-use formation::{AppName, FIRST_TYPE, Formation};
+use formation::{AppName, Formation};
 use procfile::Procfile;
 use ps_apps::{
     AppLock, Bytes, Deployed, FormationOrigin, KeptRelease, SchedulerName, Scope, StoredEntry, World,
@@ -170,7 +170,9 @@ fn deploy(
     let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
-    let (asked, canary) = at_address(session, app, args, (&name, procfile.as_ref()))?;
+    let (asked, canary) = at_address(session, app, args, &name, || {
+        release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)
+    })?;
     // A deploy that will be refused, or could not be recorded, is refused before any hook is called.
     let planned = counts.apply(world, app)?;
     world.next_release(app)?;
@@ -225,15 +227,10 @@ fn at_address(
     session: &Session,
     app: &AppName,
     args: &DeployArgs,
-    (name, procfile): (&SchedulerName, Option<&Procfile>),
+    name: &SchedulerName,
+    release: impl FnOnce() -> Result<Release>,
 ) -> Result<(address::Asked, Option<Canary>)> {
-    // An image without a Procfile has this type.
-    let has_clients = |procfile: &Procfile| procfile.entries().any(|entry| entry.name == FIRST_TYPE);
-    let chosen = if procfile.is_none_or(has_clients) {
-        address::by_default(session, app, &args.address, name)?
-    } else {
-        None
-    };
+    let chosen = address::by_default(session, app, (&args.address, name), release)?;
     let asked = address::settled(session, app, (&args.address, chosen), name)?;
     let canary = canary::wanted(&session.world, app, args.canary, (name, &asked.reached))?;
     Ok((asked, canary))

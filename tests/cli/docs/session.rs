@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::home::{Home, programs};
+use crate::home::{Home, LISTEN, programs};
 use crate::page::{Block, Page};
 use crate::program::run;
 use crate::transcript;
@@ -17,6 +17,7 @@ const ALONE: &str = "{ busybox ip link set lo up || ip link set lo up; } && exec
 /// Runs the page to its end, in a new home. A machine that lacks what it needs skips it.
 pub(crate) fn run_page(page: &Page) {
     let home = Home::as_installed();
+    fs::remove_file(home.path(LISTEN)).expect("nothing is set for a newcomer");
     let missing: Vec<&String> = page.needs.iter().filter(|program| !is_there(&home, program)).collect();
     if !missing.is_empty() {
         return skipped::skip(format_args!("{}: there is no {missing:?}", page.path.display()));

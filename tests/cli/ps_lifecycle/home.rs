@@ -26,6 +26,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 pub(crate) const ALIVE: &str = r#"{"formation": {"web": {"ready": "alive"}}}"#;
 /// The setting `ready` of all apps.
 const READY: &str = "lib/config/ps/--global/ready";
+pub(crate) const LISTEN: &str = "lib/config/ps/--global/listen";
 /// How long containers of all apps without checks must live.
 const UPTIME: &str = "lib/config/checks/--global/default-wait";
 
@@ -100,11 +101,13 @@ impl Home {
     pub(crate) fn set_for_all(&self) {
         // Most tests run a `web` that does not listen.
         self.write(READY, "alive");
+        // Two worlds of this machine could choose the same address at the same moment.
+        self.write(LISTEN, "none");
         // A container without checks need not live for ten seconds in each test.
         self.write(UPTIME, "1");
     }
 
-    /// A home where nothing is set for all apps: `web` is ready once it listens.
+    /// A home where `web` is ready once it listens, as it is where nothing is set for all apps.
     pub(crate) fn as_installed() -> Self {
         let home = Self::new();
         fs::remove_file(home.path(READY)).expect("it is there");
@@ -392,7 +395,7 @@ fn collect(base: &Path, directory: &Path, state: &mut State) {
         let is_lock = name == Path::new("lib/data/formation") || name == Path::new("lib/data/ps/retire");
         // A run that failed has had its number.
         let is_numbers = name.starts_with("lib/data/scheduler-docker-local") && last == "rollout.json";
-        let is_ours = [READY, UPTIME].iter().any(|ours| name == Path::new(ours));
+        let is_ours = [READY, LISTEN, UPTIME].iter().any(|ours| name == Path::new(ours));
         if is_lock || is_numbers || is_ours || [".stage", "log", "supervisor.log", ".root"].contains(&&*last)
         {
             continue;
@@ -400,7 +403,8 @@ fn collect(base: &Path, directory: &Path, state: &mut State) {
         if kind.is_dir() {
             collect(base, &path, state);
             // lib/config/ps is all apps', lib/config/ps/<app> is one's.
-            let is_of_all = [READY, UPTIME].iter().any(|ours| Path::new(ours).parent() == Some(&name));
+            let is_of_all =
+                [READY, LISTEN, UPTIME].iter().any(|ours| Path::new(ours).parent() == Some(&name));
             if name.starts_with("home") || (name.components().count() > 3 && !is_of_all) {
                 state.insert(name, None);
             }

@@ -58,6 +58,8 @@ impl World {
         // Not every `web` of these tests listens.
         fs::create_dir_all(world.path("lib/config/ps/--global"))?;
         fs::write(world.path("lib/config/ps/--global/ready"), "alive")?;
+        // Who tests an address asks for one.
+        fs::write(world.path("lib/config/ps/--global/listen"), "none")?;
         Ok(world)
     }
 

@@ -38,6 +38,10 @@ impl Sandbox {
         for part in ["world/home", "world/lib", "scratch"] {
             fs::create_dir_all(sandbox.dir.path().join(part))?;
         }
+        // Two worlds of this machine could choose the same address at the same moment.
+        let for_all = sandbox.world().join("lib/config/ps/--global");
+        fs::create_dir_all(&for_all)?;
+        fs::write(for_all.join("listen"), "none")?;
         Ok(sandbox)
     }
 
