@@ -9,12 +9,15 @@ mod event;
 mod journal;
 mod lives;
 mod slots;
+mod unread;
+mod words;
 
 pub use arguments::redacted;
 pub use event::{Asker, Change, Entry, Event, Outcome};
 pub use journal::{Contents, Journal};
 pub use lives::{Lived, lives_at};
 pub use slots::grouped;
+pub use unread::{News, Unread};
 
 /// The example of the README is a test.
 #[cfg(doctest)]
