@@ -11,6 +11,8 @@ use crate::stat::Stat;
 pub struct Usage {
     /// CPU time per wall time since it started, in percent of one CPU, to a tenth.
     pub cpu_percent: f64,
+    /// CPU time used since it started, in seconds.
+    pub cpu_seconds: f64,
     /// Resident memory, in bytes.
     pub memory_bytes: u64,
     /// How long ago it started.
@@ -24,11 +26,12 @@ impl Usage {
         let seconds =
             |ticks: u64| Duration::from_millis(ticks.saturating_mul(1000) / ticks_per_second).as_secs_f64();
         let lived = since_boot() - seconds(stat.start_time);
-        let percent = if lived > 0.0 { 100.0 * seconds(stat.cpu_ticks) / lived } else { 0.0 };
+        let cpu_seconds = seconds(stat.cpu_ticks);
+        let percent = if lived > 0.0 { 100.0 * cpu_seconds / lived } else { 0.0 };
         let cpu_percent = (percent * 10.0).round() / 10.0;
         let page_bytes = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
         let lived = Duration::try_from_secs_f64(lived).unwrap_or_default();
-        Self { cpu_percent, memory_bytes: stat.resident_pages * page_bytes, lived }
+        Self { cpu_percent, cpu_seconds, memory_bytes: stat.resident_pages * page_bytes, lived }
     }
 }
 

@@ -64,6 +64,9 @@ pub struct StatusRow {
     pub restarts: Option<u32>,
     /// CPU time used per wall time since it started, in percent of one CPU.
     pub cpu_percent: Option<f64>,
+    /// CPU time used since it started, in seconds. Only where it is known, and not in CSV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_seconds: Option<f64>,
     /// Resident memory, in bytes.
     pub memory_bytes: Option<u64>,
     /// How it ended the last time.
@@ -116,6 +119,7 @@ impl StatusRow {
             since: instance.since.map(|since| since.to_string()),
             restarts: instance.restarts,
             cpu_percent: instance.cpu_percent,
+            cpu_seconds: instance.cpu_seconds,
             memory_bytes: instance.memory_bytes,
             last_exit: instance.last_exit.map(ExitRow::from),
             out_of_memory: instance.out_of_memory.map(OutOfMemoryRow::from),

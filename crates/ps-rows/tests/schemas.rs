@@ -73,6 +73,7 @@ fn known(state: State, exit: Exit) -> Instance {
         since: Some(Timestamp::UNIX_EPOCH),
         restarts: Some(3),
         cpu_percent: Some(12.5),
+        cpu_seconds: Some(0.25),
         memory_bytes: Some(1 << 20),
         last_exit: Some(exit),
         out_of_memory: Some(OutOfMemory { limit_bytes: Some(64 << 20), main: true }),

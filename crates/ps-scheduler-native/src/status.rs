@@ -237,6 +237,7 @@ fn instance(status: &Status, typed: Option<&Path>, belief: Belief) -> Instance {
         since: Some(status.since),
         restarts: Some(status.restarts),
         cpu_percent: usage.as_ref().map(|usage| usage.cpu_percent),
+        cpu_seconds: usage.as_ref().map(|usage| usage.cpu_seconds),
         memory_bytes: usage.as_ref().map(|usage| usage.memory_bytes),
         last_exit: status.last_exit.filter(|_| !ended_unseen),
         out_of_memory: status.out_of_memory.filter(|_| !ended_unseen),

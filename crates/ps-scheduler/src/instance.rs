@@ -64,6 +64,8 @@ pub struct Instance {
     pub restarts: Option<u32>,
     /// CPU time used per wall time since it started, in percent of one CPU.
     pub cpu_percent: Option<f64>,
+    /// CPU time used since it started, in seconds.
+    pub cpu_seconds: Option<f64>,
     /// Resident memory, in bytes.
     pub memory_bytes: Option<u64>,
     /// How it ended the last time.
@@ -104,6 +106,7 @@ impl Instance {
             since: None,
             restarts: None,
             cpu_percent: None,
+            cpu_seconds: None,
             memory_bytes: None,
             last_exit: None,
             out_of_memory: None,

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 use crate::home::{self, Home, eventually, get, hello, slot, table};
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "address",
     "app",
     "container_id",
     "cpu_percent",
+    "cpu_seconds",
     "index",
     "last_exit",
     "memory_bytes",
