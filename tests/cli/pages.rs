@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-const PROGRAMS: [&str; 11] = [
+const PROGRAMS: [&str; 12] = [
     "ps-balance",
     "ps-explain",
     "ps-inspect-sanitize",
@@ -16,6 +16,7 @@ const PROGRAMS: [&str; 11] = [
     "ps-scale",
     "ps-set",
     "ps-supervise",
+    "ps-web",
 ];
 
 #[test]

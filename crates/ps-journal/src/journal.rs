@@ -23,6 +23,8 @@ use crate::slots::grouped;
 /// The size at which the older half of a journal is removed: several thousand events.
 const MAX_BYTES: u64 = 1 << 20;
 const NAME: &str = "journal";
+/// The variable by which a program that runs a verb for somebody else says for whom: `alice by ps-web`.
+pub const ON_BEHALF_OF: &str = "FORMATION_ON_BEHALF_OF";
 
 /// Whether this process has already said that a journal cannot be written.
 static IS_LOSS_SAID: AtomicBool = AtomicBool::new(false);
@@ -233,7 +235,7 @@ fn monotonic_ms() -> u64 {
 }
 
 fn asker() -> Asker {
-    let named = ["SSH_NAME", "SUDO_USER"].into_iter().filter_map(|name| env::var(name).ok());
+    let named = [ON_BEHALF_OF, "SSH_NAME", "SUDO_USER"].into_iter().filter_map(|name| env::var(name).ok());
     let on_behalf_of = named.map(|name| shortened(&name)).find(|name| !name.is_empty());
     Asker { user: os_process::user_name(rustix::process::getuid().as_raw()), on_behalf_of }
 }

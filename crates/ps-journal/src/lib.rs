@@ -14,7 +14,7 @@ mod words;
 
 pub use arguments::redacted;
 pub use event::{Asker, Change, Entry, Event, Outcome};
-pub use journal::{Contents, Journal};
+pub use journal::{Contents, Journal, ON_BEHALF_OF};
 pub use lives::{Lived, lives_at};
 pub use slots::grouped;
 pub use unread::{News, Unread};

@@ -25,7 +25,6 @@ mod launch;
 mod list;
 mod load;
 mod logs;
-mod machine;
 mod monit;
 mod options;
 mod pretty_list;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use ps_cli::exit::Outcome;
+use ps_rows::machine;
 use serde_json::json;
 
 use crate::book::Book;
@@ -21,7 +22,6 @@ use crate::declared;
 use crate::fleet;
 use crate::home::Home;
 use crate::json_list::{Element, Environment, Ordered, listed};
-use crate::machine;
 use crate::options;
 use crate::row;
 use crate::say;

@@ -9,6 +9,7 @@ mod finding;
 mod journal;
 mod limits;
 mod log;
+pub mod machine;
 mod past;
 mod process;
 mod release;

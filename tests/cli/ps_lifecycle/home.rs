@@ -33,7 +33,7 @@ const UPTIME: &str = "lib/config/checks/--global/default-wait";
 /// Path to content: what is stored. `None` is a directory, or a file that holds no bytes by nature.
 pub(crate) type State = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
-const PACKAGES: [&str; 13] = [
+const PACKAGES: [&str; 14] = [
     "procfile-util",
     "ps-balance",
     "ps-explain",
@@ -42,6 +42,7 @@ const PACKAGES: [&str; 13] = [
     "ps-node",
     "ps-pm2",
     "ps-supervise",
+    "ps-web",
     "ps-scale",
     "ps-set",
     "ps-report",

@@ -1,4 +1,4 @@
-//! What `web` says of the machine, as Node's module `os` does.
+//! What pm2's web interface says of the machine, as Node's module `os` does.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,12 +7,12 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 
 /// `system_info`: the name of the machine and the seconds since it was started.
-pub(crate) fn system() -> Value {
+pub fn system() -> Value {
     json!({"hostname": hostname(), "uptime": first_number("/proc/uptime")})
 }
 
 /// `monit`: load, memory in bytes, CPUs and addresses.
-pub(crate) fn monit() -> Value {
+pub fn monit() -> Value {
     json!({
         "loadavg": numbers("/proc/loadavg").into_iter().take(3).collect::<Vec<f64>>(),
         "total_mem": memory("MemTotal:"),

@@ -1,0 +1,91 @@
+//! `/api/…`: the rows of the programs.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use formation::Which;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::failed::{Failed, failed};
+use crate::server::Server;
+use crate::snapshot::Snapshot;
+
+/// How many lines or events are told where nobody says how many, and at most.
+const USUAL: u16 = 100;
+const MOST: u16 = 1000;
+
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    app: Option<String>,
+}
+
+/// The rows of `ps-lifecycle status --json`.
+pub(crate) async fn status(State(server): State<Arc<Server>>, Query(wanted): Query<Wanted>) -> Response {
+    let snapshot = server.collector.fresh().await;
+    let Snapshot { at, ref silent, number, .. } = *snapshot;
+    let is_wanted = |app: &str| wanted.app.as_ref().is_none_or(|wanted| wanted == app);
+    let rows: Vec<_> = snapshot.rows().filter(|row| is_wanted(&row.app)).collect();
+    let id = server.ring.id(number);
+    Json(json!({"at": format!("{at:.3}"), "id": id, "silent": silent, "rows": rows})).into_response()
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Many {
+    n: Option<u16>,
+    process: Option<String>,
+}
+
+/// The words of a sister program about an app.
+struct Words {
+    app: String,
+    process: Option<String>,
+    count: String,
+}
+
+impl Words {
+    /// What is no name here is refused before any program sees it.
+    fn of(server: &Server, app: &str, many: &Many) -> Result<Self, Failed> {
+        let app = server.app(app)?;
+        let process = many.process.clone();
+        if process.as_ref().is_some_and(|which| which.parse::<Which>().is_err()) {
+            return Err(failed(
+                StatusCode::BAD_REQUEST,
+                "process: a type or an instance is wanted: web, web.1",
+            ));
+        }
+        Ok(Self { app, process, count: many.n.unwrap_or(USUAL).min(MOST).to_string() })
+    }
+}
+
+pub(crate) async fn logs(
+    State(server): State<Arc<Server>>,
+    Path(app): Path<String>,
+    Query(many): Query<Many>,
+) -> Result<Response, Failed> {
+    let Words { app, process, count } = Words::of(&server, &app, &many)?;
+    let words = [&[app.as_str()], process.as_deref().as_slice(), &["-n", &count, "--json"]].concat();
+    server.rows("ps-logs", &words).await
+}
+
+pub(crate) async fn journal(
+    State(server): State<Arc<Server>>,
+    Path(app): Path<String>,
+    Query(many): Query<Many>,
+) -> Result<Response, Failed> {
+    let Words { app, count, .. } = Words::of(&server, &app, &many)?;
+    server.rows("ps-lifecycle", &["events", &app, "-n", &count, "--json"]).await
+}
+
+pub(crate) async fn explain(
+    State(server): State<Arc<Server>>,
+    Path(app): Path<String>,
+    Query(many): Query<Many>,
+) -> Result<Response, Failed> {
+    let Words { app, process, .. } = Words::of(&server, &app, &many)?;
+    let words = [&[app.as_str()], process.as_deref().as_slice(), &["--json"]].concat();
+    server.rows("ps-explain", &words).await
+}

@@ -1,0 +1,235 @@
+//! Asks the schedulers, off the path of requests: at most once a second, and only while somebody looks. Each scheduler is asked
+//! by itself, so that one that hangs keeps nobody from seeing the others; what it said last stays, and it is named.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use formation::AppName;
+use jiff::Timestamp;
+use ps_apps::{SchedulerName, World};
+use ps_rows::StatusRow;
+use ps_schedulers::Answers;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time;
+
+use crate::changes::Changes;
+use crate::ring::Ring;
+use crate::snapshot::{Silence, Snapshot};
+
+/// From one look to the next.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Of a look that took long, this many times what it took: a machine with thousands of instances is not kept busy by looking.
+const REST: u32 = 4;
+/// How long a look waits for a scheduler; what it says later is taken in by the next look.
+const PATIENCE: Duration = Duration::from_millis(900);
+/// After this time a scheduler is said not to answer.
+const NAMED: Duration = Duration::from_secs(3);
+/// How long a request waits for a look, at most.
+const REQUEST: Duration = Duration::from_secs(2);
+
+/// What was found last, and how to have somebody look again.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    found: watch::Sender<Arc<Snapshot>>,
+    asked: Notify,
+    lookers: AtomicUsize,
+}
+
+/// While it lives, somebody looks.
+#[derive(Debug)]
+pub(crate) struct Looking(Arc<Collector>);
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.0.lookers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Collector {
+    pub(crate) fn new() -> Arc<Self> {
+        let found = watch::Sender::new(Arc::new(Snapshot::empty()));
+        Arc::new(Self { found, asked: Notify::new(), lookers: AtomicUsize::new(0) })
+    }
+
+    pub(crate) fn look(self: &Arc<Self>) -> Looking {
+        self.lookers.fetch_add(1, Ordering::Relaxed);
+        self.asked.notify_one();
+        Looking(Arc::clone(self))
+    }
+
+    /// What was found not more than about a second ago, or what is known where that takes too long.
+    pub(crate) async fn fresh(&self) -> Arc<Snapshot> {
+        let mut found = self.found.subscribe();
+        let known = found.borrow_and_update().clone();
+        if known.taken.is_some_and(|taken| taken.elapsed() < PAUSE) {
+            return known;
+        }
+        self.asked.notify_one();
+        let _ = time::timeout(REQUEST, found.changed()).await;
+        found.borrow().clone()
+    }
+
+    /// Looks for ever. What is different is told to `ring`.
+    pub(crate) async fn run(&self, world: World, ring: &Ring) {
+        let mut round = Round { world, asked: BTreeMap::new(), known: BTreeMap::new() };
+        loop {
+            if self.lookers.load(Ordering::Relaxed) == 0 {
+                self.asked.notified().await;
+            }
+            let began = Instant::now();
+            let mut snapshot = round.look().await;
+            if let Some(changes) = Changes::between(&self.found.borrow(), &snapshot)
+                && let Ok(data) = serde_json::to_string(&changes)
+            {
+                ring.push("change", data);
+            }
+            snapshot.number = ring.newest();
+            self.found.send_replace(Arc::new(snapshot));
+            let took = began.elapsed();
+            time::sleep((took * REST).max(PAUSE.saturating_sub(took))).await;
+        }
+    }
+}
+
+/// What is remembered from one look to the next.
+struct Round {
+    world: World,
+    /// The questions that are not answered yet.
+    asked: BTreeMap<SchedulerName, Question>,
+    known: BTreeMap<AppName, Known>,
+}
+
+struct Question {
+    since: Instant,
+    apps: Vec<AppName>,
+    answer: JoinHandle<Answers>,
+}
+
+/// What was said last of an app, and by which scheduler.
+struct Known {
+    scheduler: SchedulerName,
+    rows: Arc<Vec<StatusRow>>,
+}
+
+/// Which apps there are, by their schedulers, and what of that could not be read.
+#[derive(Default)]
+struct Listed {
+    by_scheduler: BTreeMap<SchedulerName, Vec<AppName>>,
+    silent: Vec<Silence>,
+}
+
+/// Asks every scheduler once, and waits for all of them as long as they take.
+pub(crate) fn once(world: &World) -> Snapshot {
+    let Listed { by_scheduler, silent } = listed(world);
+    let mut round = Round { world: world.clone(), asked: BTreeMap::new(), known: BTreeMap::new() };
+    let mut all = silent;
+    for apps in by_scheduler.values() {
+        round.take(ps_schedulers::statuses(world, apps), &by_scheduler, &mut all);
+    }
+    round.snapshot(all)
+}
+
+impl Round {
+    async fn look(&mut self) -> Snapshot {
+        let world = self.world.clone();
+        let listed = tokio::task::spawn_blocking(move || listed(&world)).await;
+        let Listed { by_scheduler, mut silent } = listed.unwrap_or_else(|panic| Listed {
+            silent: vec![Silence { apps: Vec::new(), reason: panic.to_string() }],
+            ..Listed::default()
+        });
+        for (scheduler, apps) in &by_scheduler {
+            if !self.asked.contains_key(scheduler) {
+                let (world, asked) = (self.world.clone(), apps.clone());
+                let answer = tokio::task::spawn_blocking(move || ps_schedulers::statuses(&world, &asked));
+                let question = Question { since: Instant::now(), apps: apps.clone(), answer };
+                self.asked.insert(scheduler.clone(), question);
+            }
+        }
+        let is_there = |app: &AppName, known: &Known| {
+            by_scheduler.get(&known.scheduler).is_some_and(|apps| apps.contains(app))
+        };
+        self.known.retain(|app, known| is_there(app, known));
+        silent.extend(self.answers(&by_scheduler).await);
+        self.snapshot(silent)
+    }
+
+    fn snapshot(&self, silent: Vec<Silence>) -> Snapshot {
+        let apps = self.known.iter().map(|(app, known)| (app.clone(), Arc::clone(&known.rows))).collect();
+        Snapshot { number: 0, at: Timestamp::now(), taken: Some(Instant::now()), apps, silent }
+    }
+
+    /// Waits for answers, and takes in what comes; what does not is returned.
+    async fn answers(&mut self, listed: &BTreeMap<SchedulerName, Vec<AppName>>) -> Vec<Silence> {
+        let mut silent = Vec::new();
+        let deadline = time::Instant::now() + PATIENCE;
+        for (scheduler, mut question) in std::mem::take(&mut self.asked) {
+            match time::timeout_at(deadline, &mut question.answer).await {
+                Ok(Ok(answers)) => self.take(answers, listed, &mut silent),
+                Ok(Err(panic)) => {
+                    silent.push(Silence { apps: names(&question.apps), reason: panic.to_string() });
+                }
+                Err(_) => {
+                    let waited = question.since.elapsed();
+                    if waited >= NAMED {
+                        let reason =
+                            format!("{} has not answered for {} s", scheduler.as_str(), waited.as_secs());
+                        silent.push(Silence { apps: names(&question.apps), reason });
+                    }
+                    self.asked.insert(scheduler, question);
+                }
+            }
+        }
+        silent
+    }
+
+    fn take(
+        &mut self,
+        answers: Answers,
+        listed: &BTreeMap<SchedulerName, Vec<AppName>>,
+        silent: &mut Vec<Silence>,
+    ) {
+        silent.extend(
+            answers
+                .silent
+                .iter()
+                .map(|silence| Silence { apps: names(&silence.apps), reason: silence.reason.clone() }),
+        );
+        for (app, (scheduler, status)) in answers.statuses {
+            // It may have been removed, or moved, since it was asked about.
+            if !listed.get(&scheduler).is_some_and(|apps| apps.contains(&app)) {
+                continue;
+            }
+            let troubles = status.troubles.iter().cloned();
+            silent.extend(troubles.map(|reason| Silence { apps: vec![app.to_string()], reason }));
+            let rows = Arc::new(StatusRow::of_app(scheduler.as_str(), status));
+            self.known.insert(app, Known { scheduler, rows });
+        }
+    }
+}
+
+fn names(apps: &[AppName]) -> Vec<String> {
+    apps.iter().map(ToString::to_string).collect()
+}
+
+fn listed(world: &World) -> Listed {
+    let mut listed = Listed::default();
+    let apps = match world.apps() {
+        Ok(apps) => apps,
+        Err(error) => {
+            listed.silent.push(Silence { apps: Vec::new(), reason: error.to_string() });
+            return listed;
+        }
+    };
+    for app in apps {
+        match world.scheduler_name(&app.name) {
+            Ok(scheduler) => listed.by_scheduler.entry(scheduler).or_default().push(app.name),
+            Err(error) => {
+                listed.silent.push(Silence { apps: vec![app.name.to_string()], reason: error.to_string() });
+            }
+        }
+    }
+    listed
+}

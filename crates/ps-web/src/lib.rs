@@ -1,0 +1,50 @@
+//! The page, the JSON of it, and metrics: what `ps-lifecycle status` knows, by HTTP.
+//!
+//! One task asks the schedulers (`collect`), at most once a second and only while somebody looks; requests are answered from what it
+//! found last. Whoever asks is judged first (`guard`). Orders, logs and explanations are those of the sister programs.
+
+mod access;
+mod api;
+mod args;
+mod changes;
+mod client;
+mod collect;
+mod events;
+mod failed;
+mod guard;
+mod listen;
+mod metrics;
+mod openapi;
+mod orders;
+mod page;
+mod pm2;
+mod ring;
+mod router;
+mod serve;
+mod server;
+mod sister;
+mod snapshot;
+mod textfile;
+
+use anyhow::Result;
+use clap::Parser;
+use ps_apps::World;
+use ps_cli::exit::Outcome;
+
+use crate::args::Args;
+
+/// The command line as clap knows it, for man pages and completions.
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
+/// Runs the program with the arguments and the environment of this process.
+pub fn run() -> Result<Outcome> {
+    let args = Args::try_parse()?;
+    args.check()?;
+    let world = World::from_env()?;
+    match &args.textfile {
+        Some(directory) => textfile::write(&world, directory),
+        None => serve::run(&args, world),
+    }
+}

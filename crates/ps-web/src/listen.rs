@@ -1,0 +1,131 @@
+//! The sockets that it serves: a Unix socket that its owner alone can use, an address, or what systemd hands over.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use listenfd::ListenFd;
+use ps_apps::World;
+use ps_cli::exit::Refusal;
+use rustix::fs::Mode;
+
+use crate::args::Args;
+
+/// A socket that waits for clients.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Unix(tokio::net::UnixListener),
+    Tcp(tokio::net::TcpListener),
+}
+
+/// The same before the runtime knows it.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+/// What is served, and the file that is to be removed at the end.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) socket: Socket,
+    /// Where, for people.
+    pub(crate) place: String,
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl Served {
+    /// The address, if it is one.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match &self.socket {
+            Socket::Unix(_) => None,
+            Socket::Tcp(socket) => socket.local_addr().ok(),
+        }
+    }
+}
+
+impl Socket {
+    /// Called inside the runtime.
+    pub(crate) fn listener(self) -> io::Result<Listener> {
+        match self {
+            Self::Unix(socket) => {
+                socket.set_nonblocking(true)?;
+                Ok(Listener::Unix(tokio::net::UnixListener::from_std(socket)?))
+            }
+            Self::Tcp(socket) => {
+                socket.set_nonblocking(true)?;
+                Ok(Listener::Tcp(tokio::net::TcpListener::from_std(socket)?))
+            }
+        }
+    }
+}
+
+/// Opens what is to be served. Called before there is a second thread.
+pub(crate) fn open(args: &Args, world: &World) -> Result<Served> {
+    if let Some(served) = handed_over()? {
+        return Ok(served);
+    }
+    if let Some(address) = args.listen {
+        let socket = TcpListener::bind(address).with_context(|| format!("listen on {address}"))?;
+        let bound = socket.local_addr().context("listen")?;
+        let scheme = if args.tls.is_empty() { "http" } else { "https" };
+        return Ok(Served { socket: Socket::Tcp(socket), place: format!("{scheme}://{bound}"), file: None });
+    }
+    let path = match &args.socket {
+        Some(path) => path.clone(),
+        None => directory(world)?.join("socket"),
+    };
+    let socket = bind(&path)?;
+    Ok(Served { socket: Socket::Unix(socket), place: path.display().to_string(), file: Some(path) })
+}
+
+/// The directory of what is kept.
+pub(crate) fn directory(world: &World) -> Result<PathBuf> {
+    let directory = world.lib().join("data/formation-web");
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&directory);
+    made.with_context(|| format!("create {}", directory.display()))?;
+    Ok(directory)
+}
+
+fn handed_over() -> Result<Option<Served>> {
+    let mut handed = ListenFd::from_env();
+    if handed.len() > 1 {
+        return Err(Refusal::usage(format!("LISTEN_FDS hands over {} sockets: one is served", handed.len())));
+    }
+    if handed.len() == 0 {
+        return Ok(None);
+    }
+    let place = "what was handed over".to_owned();
+    if let Ok(Some(socket)) = handed.take_unix_listener(0) {
+        return Ok(Some(Served { socket: Socket::Unix(socket), place, file: None }));
+    }
+    match handed.take_tcp_listener(0) {
+        Ok(Some(socket)) => Ok(Some(Served { socket: Socket::Tcp(socket), place, file: None })),
+        Ok(None) | Err(_) => {
+            Err(Refusal::usage("LISTEN_FDS hands over something else than a listening Unix or TCP socket"))
+        }
+    }
+}
+
+/// A socket that its owner alone can use. One that nobody serves any more is replaced.
+fn bind(path: &Path) -> Result<UnixListener> {
+    let is_socket = path.symlink_metadata().is_ok_and(|about| about.file_type().is_socket());
+    if is_socket {
+        if UnixStream::connect(path).is_ok() {
+            bail!(
+                "{} is served already: give another --socket PATH, or end the other ps-web",
+                path.display()
+            );
+        }
+        std::fs::remove_file(path).with_context(|| format!("remove {}", path.display()))?;
+    }
+    // What it has from its first moment. Nothing else is created meanwhile: there is one thread.
+    let before = rustix::process::umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
+    let bound = UnixListener::bind(path);
+    rustix::process::umask(before);
+    bound.with_context(|| format!("listen on {}: --socket PATH chooses another place", path.display()))
+}

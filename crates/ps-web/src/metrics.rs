@@ -1,0 +1,260 @@
+//! `/metrics`: OpenMetrics for who accepts it, and the text that Prometheus read before for everybody else.
+//!
+//! A label never has as many values as there are runs: no pid, no id of a container. Where a slot has two runs, while one takes the
+//! place of the other, the one that serves counts.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use axum::extract::State as Extracted;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use formation::State;
+use jiff::Timestamp;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use ps_apps::World;
+use ps_rows::{ExitRow, StatusRow};
+
+use crate::failed::failed;
+use crate::server::Server;
+use crate::snapshot::Snapshot;
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// By which an instance is known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfInstance {
+    app: String,
+    process_type: String,
+    index: u32,
+    scheduler: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfState {
+    app: String,
+    process_type: String,
+    index: u32,
+    scheduler: String,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfMemory {
+    app: String,
+    process_type: String,
+    index: u32,
+    scheduler: String,
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfType {
+    app: String,
+    process_type: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfApp {
+    app: String,
+}
+
+type Float = Gauge<f64, AtomicU64>;
+type Seconds = Counter<f64, AtomicU64>;
+
+/// All that is measured.
+#[derive(Default)]
+struct Metrics {
+    state: Family<OfState, Gauge>,
+    restarts: Family<OfInstance, Counter>,
+    start_time: Family<OfInstance, Float>,
+    cpu: Family<OfInstance, Seconds>,
+    memory: Family<OfMemory, Gauge>,
+    last_exit: Family<OfInstance, Gauge>,
+    connections: Family<OfInstance, Gauge>,
+    desired: Family<OfType, Gauge>,
+    running: Family<OfType, Gauge>,
+    unknown: Family<OfApp, Gauge>,
+}
+
+/// How many instances are wanted, by app and type; an app whose formation cannot be read is left out.
+pub(crate) type Desired = BTreeMap<(String, String), i64>;
+
+pub(crate) async fn metrics(Extracted(server): Extracted<Arc<Server>>, headers: HeaderMap) -> Response {
+    let snapshot = server.collector.fresh().await;
+    let (world, known) = (server.world.clone(), Arc::clone(&snapshot));
+    let written = tokio::task::spawn_blocking(move || written(&known, &desired(&world, &known))).await;
+    let Ok(Ok(written)) = written else {
+        return failed(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written").into_response();
+    };
+    let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
+    if accepted.contains("application/openmetrics-text") {
+        ([(CONTENT_TYPE, OPENMETRICS)], written).into_response()
+    } else {
+        ([(CONTENT_TYPE, PLAIN)], as_plain_text(&written)).into_response()
+    }
+}
+
+pub(crate) fn desired(world: &World, snapshot: &Snapshot) -> Desired {
+    let mut desired = Desired::new();
+    for app in snapshot.apps.keys() {
+        let Ok(formation) = world.formation(app) else { continue };
+        for entry in formation.scale {
+            desired.insert((app.to_string(), entry.name), entry.count.max(0));
+        }
+    }
+    desired
+}
+
+/// Everything, as OpenMetrics.
+pub(crate) fn written(snapshot: &Snapshot, desired: &Desired) -> Result<String, fmt::Error> {
+    let metrics = Metrics::default();
+    for rows in snapshot.apps.values() {
+        for slot in
+            rows.chunk_by(|row, next| (&row.process_type, row.index) == (&next.process_type, next.index))
+        {
+            let serves = slot.iter().find(|row| row.role.is_none_or(|role| role == "current"));
+            if let Some(row) = serves.or(slot.first()) {
+                metrics.take(row);
+            }
+        }
+    }
+    for ((app, process_type), count) in desired {
+        let of = OfType { app: app.clone(), process_type: process_type.clone() };
+        metrics.desired.get_or_create(&of).set(*count);
+        metrics.running.get_or_create(&of).inc_by(0);
+    }
+    for app in snapshot.silent.iter().flat_map(|silence| &silence.apps) {
+        metrics.unknown.get_or_create(&OfApp { app: app.clone() }).set(1);
+    }
+    let mut out = String::new();
+    text::encode(&mut out, &metrics.registry())?;
+    Ok(out)
+}
+
+impl Metrics {
+    fn take(&self, row: &StatusRow) {
+        let (app, process_type) = (row.app.clone(), row.process_type.clone());
+        let (index, scheduler) = (u32::from(row.index), row.scheduler.clone());
+        let of = OfInstance { app, process_type, index, scheduler };
+        let OfInstance { app, process_type, index, scheduler } = of.clone();
+        for state in State::ALL.map(State::as_str) {
+            let (app, process_type, scheduler) = (app.clone(), process_type.clone(), scheduler.clone());
+            let of = OfState { app, process_type, index, scheduler, state };
+            self.state.get_or_create(&of).set(i64::from(row.state == state));
+        }
+        let is_up = matches!(row.state, "running" | "unready" | "unhealthy");
+        let of_type = OfType { app: app.clone(), process_type: process_type.clone() };
+        self.running.get_or_create(&of_type).inc_by(i64::from(is_up));
+        if let Some(restarts) = row.restarts {
+            self.restarts.get_or_create(&of).inc_by(restarts.into());
+        }
+        let since = row.since.as_ref().and_then(|since| since.parse::<Timestamp>().ok());
+        if let Some(since) = since.filter(|_| is_up) {
+            self.start_time.get_or_create(&of).set(since.as_duration().as_secs_f64());
+        }
+        if let Some(seconds) = row.cpu_seconds {
+            self.cpu.get_or_create(&of).inc_by(seconds);
+        }
+        if let Some(bytes) = row.memory_bytes {
+            let of = OfMemory { app, process_type, index, scheduler, kind: "resident" };
+            self.memory.get_or_create(&of).set(signed(bytes));
+        }
+        if let Some(exit) = row.last_exit {
+            // As a shell has it.
+            let code = match exit {
+                ExitRow::Code(code) => code,
+                ExitRow::Signal(signal) => 128 + signal,
+            };
+            self.last_exit.get_or_create(&of).set(code.into());
+        }
+        if let Some(connections) = row.connections {
+            self.connections.get_or_create(&of).set(signed(connections));
+        }
+    }
+
+    fn registry(self) -> Registry {
+        let mut registry = Registry::with_prefix("formation");
+        let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The version of ps-web", version);
+        registry.register("instance_state", "1 for the state that the instance is in", self.state);
+        registry.register("instance_restarts", "How often it was started again by itself", self.restarts);
+        registry.register_with_unit(
+            "instance_start_time",
+            "Since when it has been up",
+            Unit::Seconds,
+            self.start_time,
+        );
+        registry.register_with_unit(
+            "instance_cpu",
+            "CPU time that its main process has used",
+            Unit::Seconds,
+            self.cpu,
+        );
+        registry.register("instance_memory_bytes", "Memory of its main process", self.memory);
+        registry.register(
+            "instance_last_exit_code",
+            "How it ended last: its status, or 128 and the signal",
+            self.last_exit,
+        );
+        registry.register(
+            "balance_current_connections",
+            "Connections of the app's address that it has",
+            self.connections,
+        );
+        registry.register("app_instances_desired", "How many instances are wanted", self.desired);
+        registry.register("app_instances_running", "How many instances are up", self.running);
+        registry.register(
+            "app_unknown",
+            "1 where the scheduler of the app does not answer, or something is wrong with it",
+            self.unknown,
+        );
+        registry
+    }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// OpenMetrics in the words of the text format before it, 0.0.4: a counter is declared by the name of its samples, and there are
+/// fewer types.
+pub(crate) fn as_plain_text(openmetrics: &str) -> String {
+    let mut counters: Vec<&str> = Vec::new();
+    for line in openmetrics.lines() {
+        if let Some((name, "counter")) = line.strip_prefix("# TYPE ").and_then(|line| line.split_once(' ')) {
+            counters.push(name);
+        }
+    }
+    let mut plain = String::with_capacity(openmetrics.len());
+    for line in openmetrics.lines() {
+        let declared = line.strip_prefix("# ").and_then(|line| line.split_once(' '));
+        let Some((word @ ("HELP" | "TYPE"), rest)) = declared else {
+            if !line.starts_with("# ") {
+                plain.push_str(line);
+                plain.push('\n');
+            }
+            continue;
+        };
+        let (name, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let (suffix, rest) = match (counters.contains(&name), word, rest) {
+            (true, ..) => ("_total", rest),
+            (false, "TYPE", "info") => ("_info", "gauge"),
+            (false, "HELP", _) if openmetrics.contains(&format!("# TYPE {name} info\n")) => ("_info", rest),
+            (false, "TYPE", "unknown") => ("", "untyped"),
+            (false, ..) => ("", rest),
+        };
+        // A String takes whatever is written to it.
+        let _ = writeln!(plain, "# {word} {name}{suffix} {rest}");
+    }
+    plain
+}

@@ -1,0 +1,111 @@
+//! The few orders: restart, stop and scale. Each is carried out by the program whose verb it is, which writes it to the app's journal
+//! with who asked, and goes on if the client leaves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Extension, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use formation::{ProcessType, Quantity, Which};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::client::Client;
+use crate::failed::{Failed, failed, status_of};
+use crate::server::Server;
+use crate::sister;
+
+/// `{"process": "web.1"}`, or `{}` for the whole app.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Meant {
+    process: Option<String>,
+}
+
+pub(crate) async fn restart(
+    State(server): State<Arc<Server>>,
+    Extension(client): Extension<Client>,
+    Path(app): Path<String>,
+    meant: Result<Json<Meant>, JsonRejection>,
+) -> Result<Response, Failed> {
+    verb("restart", server, &client, &app, meant).await
+}
+
+pub(crate) async fn stop(
+    State(server): State<Arc<Server>>,
+    Extension(client): Extension<Client>,
+    Path(app): Path<String>,
+    meant: Result<Json<Meant>, JsonRejection>,
+) -> Result<Response, Failed> {
+    verb("stop", server, &client, &app, meant).await
+}
+
+async fn verb(
+    verb: &str,
+    server: Arc<Server>,
+    client: &Client,
+    app: &str,
+    meant: Result<Json<Meant>, JsonRejection>,
+) -> Result<Response, Failed> {
+    let Json(Meant { process }) = meant.map_err(|error| rejected(&error))?;
+    let app = server.app(app)?;
+    if process.as_ref().is_some_and(|which| which.parse::<Which>().is_err()) {
+        return Err(refused("process: a type or an instance is wanted: web, web.1"));
+    }
+    let words = [verb.to_owned(), app].into_iter().chain(process).collect();
+    carry_out("ps-lifecycle", words, server, client).await
+}
+
+/// `{"web": 2}`
+pub(crate) async fn scale(
+    State(server): State<Arc<Server>>,
+    Extension(client): Extension<Client>,
+    Path(app): Path<String>,
+    wanted: Result<Json<BTreeMap<String, u32>>, JsonRejection>,
+) -> Result<Response, Failed> {
+    let Json(wanted) = wanted.map_err(|error| rejected(&error))?;
+    let app = server.app(&app)?;
+    if wanted.is_empty() {
+        return Err(refused("a count for a type is wanted: {\"web\": 2}"));
+    }
+    let mut words = vec![app];
+    for (name, count) in wanted {
+        let name: ProcessType = name.parse().map_err(|_| refused("a name is that of no process type"))?;
+        let count: Quantity = count.to_string().parse().map_err(|_| refused("a count is too large"))?;
+        words.push(format!("{name}={count}"));
+    }
+    carry_out("ps-scale", words, server, &client).await
+}
+
+fn refused(why: &str) -> Failed {
+    failed(StatusCode::BAD_REQUEST, why)
+}
+
+/// A body that is too large, or is not what is wanted.
+fn rejected(error: &JsonRejection) -> Failed {
+    let status = error.status();
+    let status = if status == StatusCode::PAYLOAD_TOO_LARGE { status } else { StatusCode::BAD_REQUEST };
+    failed(status, error.body_text())
+}
+
+async fn carry_out(
+    program: &'static str,
+    words: Vec<String>,
+    server: Arc<Server>,
+    client: &Client,
+) -> Result<Response, Failed> {
+    let asker = client.name();
+    let ordered = tokio::spawn(async move {
+        let _place = server.programs.acquire().await.expect("nobody closes it");
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        sister::order(program, &words, &asker).await
+    });
+    let ran = ordered.await.unwrap_or_else(|panic| Err(panic.to_string()));
+    let ran = ran.map_err(|why| failed(StatusCode::BAD_GATEWAY, why))?;
+    let said = if ran.err.trim().is_empty() { ran.out } else { ran.err };
+    let answer = json!({"exit_status": ran.status, "said": said.trim()});
+    Ok((status_of(ran.status), Json(answer)).into_response())
+}

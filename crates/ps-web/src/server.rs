@@ -1,0 +1,58 @@
+//! What requests are answered from.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use ps_apps::World;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use crate::collect::Collector;
+use crate::failed::{Failed, failed, status_of};
+use crate::guard::Guard;
+use crate::ring::Ring;
+use crate::sister;
+
+/// How many sister programs run at a time.
+pub(crate) const PROGRAMS: usize = 4;
+/// How long a sister program may take to answer.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What requests are answered from.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) world: World,
+    pub(crate) guard: Guard,
+    pub(crate) collector: Arc<Collector>,
+    pub(crate) ring: Ring,
+    /// Places for clients that read events.
+    pub(crate) streams: Arc<Semaphore>,
+    /// Places for sister programs.
+    pub(crate) programs: Semaphore,
+    pub(crate) is_tls: bool,
+}
+
+impl Server {
+    /// The name of an app that is there.
+    pub(crate) fn app(&self, word: &str) -> Result<String, Failed> {
+        let app = self.world.app(word).map_err(|error| failed(StatusCode::NOT_FOUND, error.to_string()))?;
+        Ok(app.name.to_string())
+    }
+
+    /// What a sister program prints, which is an object a line, as `rows`.
+    pub(crate) async fn rows(&self, program: &str, words: &[&str]) -> Result<Response, Failed> {
+        let _place = self.programs.acquire().await.expect("nobody closes it");
+        let ran = sister::ask(program, words, DEADLINE).await;
+        let ran = ran.map_err(|why| failed(StatusCode::BAD_GATEWAY, why))?;
+        if ran.status != Some(0) {
+            return Err(failed(status_of(ran.status), ran.err.trim()));
+        }
+        // What was cut off in the middle of a line is no object.
+        let rows: Vec<Value> = ran.out.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        Ok(Json(BTreeMap::from([("rows", rows)])).into_response())
+    }
+}

@@ -1,0 +1,46 @@
+//! What is known of all apps at one moment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use formation::AppName;
+use jiff::Timestamp;
+use ps_rows::StatusRow;
+use serde::Serialize;
+
+/// What is known of all apps at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    /// The number of the event that told of it, or of an earlier one that it does not differ from.
+    pub(crate) number: u64,
+    pub(crate) at: Timestamp,
+    /// The same moment by a clock that nobody sets; `None`: nobody has asked yet.
+    pub(crate) taken: Option<Instant>,
+    pub(crate) apps: BTreeMap<AppName, Arc<Vec<StatusRow>>>,
+    pub(crate) silent: Vec<Silence>,
+}
+
+/// A question that was not answered: what is shown of these apps is old.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Silence {
+    pub(crate) apps: Vec<String>,
+    /// For people.
+    pub(crate) reason: String,
+}
+
+impl Snapshot {
+    pub(crate) fn empty() -> Self {
+        Self { number: 0, at: Timestamp::UNIX_EPOCH, taken: None, apps: BTreeMap::new(), silent: Vec::new() }
+    }
+
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &StatusRow> {
+        self.apps.values().flat_map(|rows| rows.iter())
+    }
+}
+
+/// What tells a row from all others: `shop/web.1@17`.
+pub(crate) fn key(row: &StatusRow) -> String {
+    let run = row.run.map(|run| format!("@{run}")).unwrap_or_default();
+    format!("{}/{}.{}{run}", row.app, row.process_type, row.index)
+}

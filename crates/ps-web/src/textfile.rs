@@ -1,0 +1,34 @@
+//! `--textfile`: the metrics as a file that node_exporter picks up, once, without a server.
+
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use ps_apps::World;
+use ps_cli::exit::Outcome;
+use ps_cli::say;
+
+use crate::{collect, metrics};
+
+/// node_exporter reads what ends so, and never half of it: the file takes its name when it is whole.
+const NAME: &str = "formation.prom";
+
+pub(crate) fn write(world: &World, directory: &Path) -> Result<Outcome> {
+    let snapshot = collect::once(world);
+    for silence in &snapshot.silent {
+        say::warning(&format!("{}: {}", silence.apps.join(", "), silence.reason));
+    }
+    let written =
+        metrics::written(&snapshot, &metrics::desired(world, &snapshot)).context("write the metrics")?;
+    let path = directory.join(NAME);
+    let failed = || format!("write {}", path.display());
+    let mut file =
+        tempfile::Builder::new().prefix(".formation-").tempfile_in(directory).with_context(failed)?;
+    file.write_all(metrics::as_plain_text(&written).as_bytes()).with_context(failed)?;
+    // node_exporter is somebody else.
+    file.as_file().set_permissions(Permissions::from_mode(0o644)).with_context(failed)?;
+    file.persist(&path).with_context(failed)?;
+    Ok(if snapshot.silent.is_empty() { Outcome::Done } else { Outcome::No })
+}
