@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-const PROGRAMS: [&str; 12] = [
+const PROGRAMS: [&str; 13] = [
     "ps-balance",
     "ps-explain",
     "ps-inspect-sanitize",
@@ -17,6 +17,7 @@ const PROGRAMS: [&str; 12] = [
     "ps-set",
     "ps-supervise",
     "ps-web",
+    "ps-top",
 ];
 
 #[test]

@@ -27,7 +27,7 @@ fn main() -> Result<()> {
 }
 
 /// What the programs say of themselves, but for `procfile-util`.
-fn commands() -> [clap::Command; 12] {
+fn commands() -> [clap::Command; 13] {
     [
         ps_balance::command(),
         ps_explain::command(),
@@ -40,6 +40,7 @@ fn commands() -> [clap::Command; 12] {
         ps_scale::command(),
         ps_set::command(),
         ps_supervise::command(),
+        ps_top::command(),
         ps_web::command(),
     ]
 }

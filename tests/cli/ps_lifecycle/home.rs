@@ -33,7 +33,7 @@ const UPTIME: &str = "lib/config/checks/--global/default-wait";
 /// Path to content: what is stored. `None` is a directory, or a file that holds no bytes by nature.
 pub(crate) type State = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
-const PACKAGES: [&str; 14] = [
+const PACKAGES: [&str; 15] = [
     "procfile-util",
     "ps-balance",
     "ps-explain",
@@ -43,6 +43,7 @@ const PACKAGES: [&str; 14] = [
     "ps-pm2",
     "ps-supervise",
     "ps-web",
+    "ps-top",
     "ps-scale",
     "ps-set",
     "ps-report",

@@ -1,0 +1,82 @@
+//! What the screen shows of the model. Nothing is known here that the model does not know, and nothing changes but where the list begins.
+
+mod canvas;
+mod details;
+mod foot;
+mod head;
+mod help;
+mod list;
+mod look;
+mod pane;
+mod text;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::model::{Model, Prompt};
+use canvas::Canvas;
+pub(crate) use look::Look;
+pub(crate) use text::time;
+
+/// From this height on, the list and the pane are both there.
+const BOTH: u16 = 16;
+/// How many lines of the list stay while the pane has the keys.
+const LEAST_LIST: u16 = 5;
+
+/// Where things are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Places {
+    head: Rect,
+    /// With its headings.
+    list: Option<Rect>,
+    /// With its title.
+    pane: Option<Rect>,
+    foot: Rect,
+}
+
+/// Sees to it that what is chosen has a line, on a screen of this size.
+pub(crate) fn arrange(model: &mut Model, area: Rect) {
+    let list = places(model, area).list;
+    model.room = list.map_or(0, |list| usize::from(list.height.saturating_sub(1)));
+    model.list.scroll(model.room);
+}
+
+/// Draws everything.
+pub(crate) fn draw(model: &Model, look: &Look, buffer: &mut Buffer) {
+    let places = places(model, buffer.area);
+    let mut canvas = Canvas::new(buffer, look);
+    head::draw(model, &mut canvas, places.head);
+    if let Some(area) = places.list {
+        list::draw(model, &mut canvas, area);
+    }
+    if let Some(area) = places.pane {
+        match &model.prompt {
+            Prompt::Help => help::draw(&mut canvas, area),
+            Prompt::Question(question) => pane::question(question, &mut canvas, area),
+            Prompt::None | Prompt::Filter { .. } | Prompt::Command(_) => pane::draw(model, &mut canvas, area),
+        }
+    }
+    foot::draw(model, &mut canvas, places.foot);
+}
+
+fn places(model: &Model, area: Rect) -> Places {
+    let row = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
+    let body = area.height.saturating_sub(2);
+    let (head, foot) = (
+        row(0, area.height.min(1)),
+        row(area.height.saturating_sub(1), area.height.saturating_sub(1).min(1)),
+    );
+    let takes_pane = matches!(model.prompt, Prompt::Help | Prompt::Question(_));
+    let (list, pane) = match takes_pane || model.is_in_pane {
+        is_in_pane if area.height >= BOTH => {
+            let upper = if is_in_pane { (body / 3).max(LEAST_LIST) } else { body / 2 };
+            (Some(row(1, upper)), Some(row(1 + upper, body - upper)))
+        }
+        true => (None, Some(row(1, body))),
+        false => (Some(row(1, body)), None),
+    };
+    Places { head, list, pane, foot }
+}
+
+#[cfg(test)]
+mod tests;

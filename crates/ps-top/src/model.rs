@@ -1,0 +1,243 @@
+//! What the screen knows, and what follows from what happens: a message changes the model, and effects are asked for. Nothing here reads
+//! a file, a clock or a terminal.
+
+pub(crate) mod deeds;
+pub(crate) mod fleet;
+pub(crate) mod list;
+pub(crate) mod output;
+pub(crate) mod past;
+
+use formation::AppName;
+use jiff::Timestamp;
+use ps_rows::StatusRow;
+
+use crate::command::Command;
+use crate::message::{Answer, Effect, Message};
+use crate::subject::Subject;
+use deeds::Deeds;
+use fleet::Fleet;
+use list::List;
+use output::Output;
+use past::Past;
+
+/// How many processes are measured although they are not on the screen, so that their past is there once they are.
+const MEASURED_UNSEEN: usize = 128;
+
+/// What stands below the list, or in its place on a small terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Pane {
+    /// What the chosen instances write.
+    #[default]
+    Logs,
+    /// What happened to the chosen app.
+    Events,
+    /// What there is to know of the chosen app or instance.
+    Details,
+    /// What a program that was started here writes.
+    Deed,
+}
+
+/// What the last line of the screen is for, and what takes the keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Prompt {
+    /// The list and the pane.
+    #[default]
+    None,
+    /// What is looked for is being typed, and stood there before.
+    Filter { before: String },
+    /// A command is being typed.
+    Command(String),
+    /// Something is to be done.
+    Question(Question),
+    /// All keys are shown.
+    Help,
+}
+
+/// Whether something is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    /// `None`: it is still being found out what would be done.
+    pub(crate) command: Option<Command>,
+    /// What would be done, for people.
+    pub(crate) plan: Vec<String>,
+    /// The type and by how many instances, if it is a change of scale.
+    pub(crate) scale: Option<(String, i32)>,
+}
+
+/// What the screen knows.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) fleet: Fleet,
+    pub(crate) list: List,
+    pub(crate) pane: Pane,
+    /// Whether the keys for up and down are the pane's.
+    pub(crate) is_in_pane: bool,
+    pub(crate) output: Output,
+    pub(crate) past: Past,
+    /// What `ps-explain` says, and of what.
+    pub(crate) explained: Option<(Subject, String)>,
+    /// How many lines the details are scrolled down.
+    pub(crate) down: usize,
+    pub(crate) prompt: Prompt,
+    pub(crate) deeds: Deeds,
+    /// What went wrong with the last key, for the last line.
+    pub(crate) remark: Option<String>,
+    /// What is not told by the system.
+    pub(crate) shortfall: Option<String>,
+    pub(crate) now: Timestamp,
+    /// Whether verbs are Dokku's.
+    pub(crate) is_dokku: bool,
+    /// How many lines of the list there is room for; drawing finds out.
+    pub(crate) room: usize,
+    /// What is followed; the number says since which choice.
+    followed: Option<Subject>,
+    pub(crate) turn: u64,
+    is_list_stale: bool,
+}
+
+impl Model {
+    pub(crate) fn new(now: Timestamp, is_dokku: bool) -> Self {
+        Self {
+            fleet: Fleet::default(),
+            list: List::default(),
+            pane: Pane::default(),
+            is_in_pane: false,
+            output: Output::default(),
+            past: Past::default(),
+            explained: None,
+            down: 0,
+            prompt: Prompt::None,
+            deeds: Deeds::default(),
+            remark: None,
+            shortfall: None,
+            now,
+            is_dokku,
+            room: 1,
+            followed: None,
+            turn: 0,
+            is_list_stale: false,
+        }
+    }
+
+    /// Something has happened. What keys do is not known here.
+    pub(crate) fn handle(&mut self, message: Message) -> Vec<Effect> {
+        match message {
+            Message::Now(now) => self.now = now,
+            Message::Apps(apps) => {
+                self.fleet.set_apps(apps);
+                self.is_list_stale = true;
+            }
+            Message::Answer(answer) => {
+                self.follow_again_if(self.has_changed(&answer));
+                self.fleet.answer(*answer);
+                self.is_list_stale = true;
+            }
+            Message::Silent { scheduler, apps, reason } => self.fleet.silent(&scheduler, &apps, &reason),
+            Message::Slow(slow) => self.fleet.slow = slow,
+            Message::Shortfall(why) => self.shortfall = Some(why),
+            Message::Used(used) => self.fleet.used(used),
+            Message::Events { app, entries } if self.follows(&app) => {
+                self.follow_again_if(entries.last() != self.past.entries.last());
+                self.past.set(entries);
+            }
+            Message::Lines { turn, lines } if turn == self.turn => self.output.add(lines),
+            Message::LinesEnded { turn, reason } if turn == self.turn => self.output.ended = Some(reason),
+            // What was asked for before something else was chosen, and what only the terminal minds.
+            Message::Events { .. }
+            | Message::Lines { .. }
+            | Message::LinesEnded { .. }
+            | Message::Key(_)
+            | Message::Resized
+            | Message::Redraw => (),
+            Message::Explained { subject, text } => self.explained = Some((subject, text)),
+            Message::Foreseen { command, text } => self.foreseen(command, text),
+            Message::Said { deed, line } => self.deeds.said(deed, line),
+            Message::Ended { deed, how } => self.deeds.ended(deed, how, self.now),
+            Message::Quit(status) => return vec![Effect::Quit(status)],
+            Message::Suspend => return vec![Effect::Suspend],
+        }
+        Vec::new()
+    }
+
+    /// Brings the list up to date, and asks for what belongs to what is chosen now.
+    pub(crate) fn settle(&mut self) -> Vec<Effect> {
+        if self.is_list_stale {
+            self.list.arrange(&self.fleet);
+            self.is_list_stale = false;
+        }
+        let subject = self.list.subject();
+        if subject == self.followed {
+            return Vec::new();
+        }
+        self.turn += 1;
+        self.output.begin_anew();
+        if self.followed.as_ref().map(|subject| &subject.app) != subject.as_ref().map(|subject| &subject.app)
+        {
+            self.past = Past::default();
+        }
+        self.down = 0;
+        self.followed.clone_from(&subject);
+        let Some(subject) = subject else { return Vec::new() };
+        let follow = Effect::Follow { turn: self.turn, subject: subject.clone() };
+        let explain = (self.pane == Pane::Details).then_some(Effect::Explain(subject));
+        [follow].into_iter().chain(explain).collect()
+    }
+
+    /// Something has come of the app that is chosen. What was followed may have ended because nothing was there yet to follow.
+    fn follow_again_if(&mut self, is_new: bool) {
+        if is_new && self.output.ended.is_some() {
+            self.followed = None;
+        }
+    }
+
+    fn has_changed(&self, answer: &Answer) -> bool {
+        let what = |rows: &[StatusRow]| rows.iter().map(|row| (row.run, row.state)).collect::<Vec<_>>();
+        let before = self.fleet.apps.get(&answer.app).map(|app| what(&app.rows));
+        self.follows(&answer.app) && before != Some(what(&answer.rows))
+    }
+
+    fn follows(&self, app: &AppName) -> bool {
+        self.followed.as_ref().is_some_and(|subject| subject.app == *app)
+    }
+
+    fn foreseen(&mut self, command: Command, text: Vec<String>) {
+        if let Prompt::Question(question) = &mut self.prompt
+            && question.scale.is_some()
+        {
+            (question.command, question.plan) = (Some(command), text);
+        }
+    }
+
+    /// The filter has changed.
+    pub(crate) fn filter(&mut self, filter: &str) {
+        if self.is_in_pane && self.pane == Pane::Logs {
+            self.output.set_filter(filter);
+        } else {
+            filter.clone_into(&mut self.list.filter);
+            self.is_list_stale = true;
+        }
+    }
+
+    /// The instances whose CPU and memory are to be measured: those on the screen, and some beside.
+    pub(crate) fn measured(&self) -> Vec<u32> {
+        let shown = self.shown().filter_map(|place| list::row_of(&self.fleet, place));
+        let others = self.fleet.apps.values().flat_map(|app| &app.rows);
+        let pid = |row: &StatusRow| row.pid;
+        let mut pids: Vec<u32> =
+            shown.filter_map(pid).chain(others.filter_map(pid).take(MEASURED_UNSEEN)).collect();
+        pids.sort_unstable();
+        pids.dedup();
+        pids
+    }
+
+    /// The apps on the screen.
+    pub(crate) fn shown_apps(&self) -> Vec<AppName> {
+        let mut apps: Vec<AppName> = self.shown().map(|place| place.app.clone()).collect();
+        apps.dedup();
+        apps
+    }
+
+    fn shown(&self) -> impl Iterator<Item = &list::Place> {
+        self.list.places.iter().skip(self.list.first).take(self.room)
+    }
+}

@@ -1,0 +1,75 @@
+//! The terminal: taken, given back however the program ends, and drawn on.
+
+use std::io::{self, Stdout, Write};
+use std::panic;
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+
+use crate::frame::{self, Look};
+use crate::model::Model;
+
+/// The terminal while it is ours.
+pub(crate) struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl Screen {
+    /// Takes the terminal. A panic gives it back before its message is written.
+    pub(crate) fn enter() -> io::Result<Self> {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |information| {
+            give_back();
+            before(information);
+        }));
+        Ok(Self { terminal: take()? })
+    }
+
+    /// Draws what has changed.
+    pub(crate) fn draw(&mut self, model: &mut Model, look: &Look) -> io::Result<()> {
+        self.terminal.draw(|frame| {
+            frame::arrange(model, frame.area());
+            frame::draw(model, look, frame.buffer_mut());
+        })?;
+        Ok(())
+    }
+
+    /// Somebody else has written to the terminal: it is taken and drawn anew.
+    pub(crate) fn anew(&mut self) -> io::Result<()> {
+        self.terminal = take()?;
+        Ok(())
+    }
+
+    /// Gives the terminal back, stops the program, and takes the terminal again once somebody has it go on.
+    pub(crate) fn suspend(&mut self) -> io::Result<()> {
+        give_back();
+        signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
+        self.anew()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn take() -> io::Result<Terminal<CrosstermBackend<Stdout>>> {
+    enable_raw_mode()?;
+    let mut out = io::stdout();
+    execute!(out, EnterAlternateScreen, Clear(ClearType::All), Hide)?;
+    // Its own way to clear asks the terminal where the cursor is, which not every terminal answers.
+    Terminal::new(CrosstermBackend::new(out))
+}
+
+fn give_back() {
+    let _ = disable_raw_mode();
+    let mut out = io::stdout();
+    let _ = execute!(out, LeaveAlternateScreen, Show);
+    let _ = out.flush();
+}

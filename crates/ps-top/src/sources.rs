@@ -1,0 +1,112 @@
+//! Where messages come from: threads that read, so that the screen never waits. One for each scheduler, so that one which does not answer
+//! holds up nobody else; nothing is asked again before something has changed, as far as the system tells of changes.
+
+mod askers;
+mod changes;
+mod follower;
+mod journals;
+mod scope;
+pub(crate) mod signals;
+mod sisters;
+mod thread;
+mod usage;
+
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use ps_apps::World;
+
+use crate::message::{Effect, Message};
+use crate::model::Model;
+use crate::subject::Subject;
+use askers::Askers;
+use changes::Changes;
+use follower::Follower;
+use journals::Journals;
+pub(crate) use scope::Scope;
+use usage::Meter;
+
+/// How long a choice stays before what belongs to it is read: who holds a key down passes many.
+const SETTLES: Duration = Duration::from_millis(120);
+/// In how many seconds what is on the screen is asked for again although nothing was told of it: a supervisor that was killed tells nothing.
+const ROUND: u64 = 5;
+
+/// All threads that read.
+pub(crate) struct Sources {
+    world: World,
+    to: SyncSender<Message>,
+    askers: Arc<Askers>,
+    journals: Journals,
+    follower: Follower,
+    meter: Meter,
+    /// What is to be followed, once the choice has stayed for a moment.
+    next: Option<(Instant, u64, Subject)>,
+    seconds: u64,
+}
+
+impl Sources {
+    /// Begins to read.
+    pub(crate) fn begin(world: &World, scope: Scope, to: &SyncSender<Message>) -> Self {
+        let askers = Arc::new(Askers::new(world, to.clone()));
+        let journals = Journals::begin(world, to.clone());
+        Changes::begin(world, scope, Arc::clone(&askers), journals.clone(), to.clone());
+        Self {
+            world: world.clone(),
+            to: to.clone(),
+            askers,
+            journals,
+            follower: Follower::new(to.clone()),
+            meter: Meter::default(),
+            next: None,
+            seconds: 0,
+        }
+    }
+
+    /// A second has passed: what is measured again and again.
+    pub(crate) fn second(&mut self, model: &Model) -> [Message; 2] {
+        self.seconds += 1;
+        if self.seconds.is_multiple_of(ROUND) {
+            let apps = match model.shortfall {
+                None => model.shown_apps(),
+                Some(_) => model.fleet.apps.keys().cloned().collect(),
+            };
+            // The other schedulers have a pace of their own.
+            for app in apps.iter().filter(|app| self.askers.is_native(app)) {
+                self.askers.ask(app);
+            }
+        }
+        let (used, gone) = self.meter.measure(&model.measured());
+        for app in gone.iter().filter_map(|pid| model.fleet.app_of(*pid)) {
+            self.askers.ask(app);
+        }
+        [Message::Slow(self.askers.slow()), Message::Used(used)]
+    }
+
+    /// When something is to be begun that waits for the choice to stay.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.next.as_ref().map(|(at, ..)| *at)
+    }
+
+    /// Begins it, if it is time.
+    pub(crate) fn begin_due(&mut self) {
+        if let Some((_, turn, subject)) = self.next.take_if(|(at, ..)| *at <= Instant::now()) {
+            self.journals.follow(&subject.app);
+            self.follower.follow(turn, &subject);
+        }
+    }
+
+    /// Does what the model asks for, but for what is about the screen itself.
+    pub(crate) fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Follow { turn, subject } => self.next = Some((Instant::now() + SETTLES, turn, subject)),
+            Effect::Explain(subject) => sisters::explain(subject, self.to.clone()),
+            Effect::Foresee { app, process_type, by } => {
+                let world = self.world.clone();
+                sisters::foresee(world, (app, process_type, by), self.to.clone());
+            }
+            Effect::Do { deed, command } => sisters::carry_out(deed, command, self.to.clone()),
+            Effect::Suspend | Effect::Quit(_) => (),
+        }
+    }
+}

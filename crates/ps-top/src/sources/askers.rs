@@ -1,0 +1,155 @@
+//! Schedulers are asked, each by a thread of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use formation::AppName;
+use ps_apps::{SchedulerName, World};
+use ps_rows::StatusRow;
+use ps_schedulers::Silent;
+
+use super::thread::spawn;
+use crate::message::{Answer, Message};
+
+/// How long a scheduler may take before it is called slow.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The threads, by scheduler.
+pub(crate) struct Askers {
+    world: World,
+    to: SyncSender<Message>,
+    by_scheduler: Mutex<BTreeMap<SchedulerName, Arc<Asker>>>,
+}
+
+/// What one thread is to ask.
+#[derive(Default)]
+struct Asker {
+    questions: Mutex<Questions>,
+    has_come: Condvar,
+}
+
+#[derive(Default)]
+struct Questions {
+    waiting: BTreeSet<AppName>,
+    /// All apps that it was asked about, if nobody tells of their changes.
+    known: BTreeSet<AppName>,
+    /// Since when it has been asked and has not answered.
+    since: Option<Instant>,
+}
+
+impl Askers {
+    pub(crate) fn new(world: &World, to: SyncSender<Message>) -> Self {
+        Self { world: world.clone(), to, by_scheduler: Mutex::default() }
+    }
+
+    /// The scheduler of an app is to be asked about it.
+    pub(crate) fn ask(&self, app: &AppName) {
+        let name = match self.world.scheduler_name(app) {
+            Ok(name) => name,
+            Err(error) => {
+                let (scheduler, reason) = ("unknown".to_owned(), error.to_string());
+                let _ = self.to.try_send(Message::Silent { scheduler, apps: vec![app.clone()], reason });
+                return;
+            }
+        };
+        let mut askers = locked(&self.by_scheduler);
+        let asker = askers.entry(name.clone()).or_insert_with(|| {
+            let asker = Arc::new(Asker::default());
+            let (theirs, world, to) = (Arc::clone(&asker), self.world.clone(), self.to.clone());
+            spawn("scheduler", &self.to, move || theirs.work(&name, &world, &to));
+            asker
+        });
+        locked(&asker.questions).waiting.insert(app.clone());
+        asker.has_come.notify_one();
+    }
+
+    /// Whether changes of an app are told in files.
+    pub(crate) fn is_native(&self, app: &AppName) -> bool {
+        self.world.scheduler_name(app).is_ok_and(|name| name == SchedulerName::Native)
+    }
+
+    /// These apps are there, and no others.
+    pub(crate) fn retain(&self, apps: &BTreeSet<AppName>) {
+        for asker in locked(&self.by_scheduler).values() {
+            let mut questions = locked(&asker.questions);
+            questions.waiting.retain(|app| apps.contains(app));
+            questions.known.retain(|app| apps.contains(app));
+        }
+    }
+
+    /// The schedulers that have not answered for a while, and for how many seconds.
+    pub(crate) fn slow(&self) -> Vec<(String, u64)> {
+        let askers = locked(&self.by_scheduler);
+        let slow = |(name, asker): (&SchedulerName, &Arc<Asker>)| {
+            let waited = locked(&asker.questions).since?.elapsed();
+            (waited > PATIENCE).then(|| (name.as_str().to_owned(), waited.as_secs()))
+        };
+        askers.iter().filter_map(slow).collect()
+    }
+}
+
+impl Asker {
+    fn work(&self, name: &SchedulerName, world: &World, to: &SyncSender<Message>) {
+        loop {
+            let apps = self.next(name);
+            let mut answers = ps_schedulers::statuses(world, &apps);
+            locked(&self.questions).since = None;
+            for (app, (scheduler, status)) in std::mem::take(&mut answers.statuses) {
+                let (scheduler, troubles) = (scheduler.as_str().to_owned(), status.troubles.clone());
+                let rows = StatusRow::of_app(&scheduler, status);
+                if to.send(Message::Answer(Box::new(Answer { app, scheduler, rows, troubles }))).is_err() {
+                    return;
+                }
+            }
+            for Silent { apps, reason } in answers.silent {
+                if to.send(Message::Silent { scheduler: name.as_str().to_owned(), apps, reason }).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// What is to be asked next: native apps one by one, because each has files of its own; of others all at once.
+    fn next(&self, name: &SchedulerName) -> Vec<AppName> {
+        let mut questions = locked(&self.questions);
+        loop {
+            if !questions.waiting.is_empty() {
+                let apps = match name {
+                    SchedulerName::Native => questions.waiting.pop_first().into_iter().collect(),
+                    SchedulerName::DockerLocal | SchedulerName::External(_) => {
+                        let waiting = std::mem::take(&mut questions.waiting);
+                        questions.known.extend(waiting.iter().cloned());
+                        waiting.into_iter().collect()
+                    }
+                };
+                questions.since = Some(Instant::now());
+                return apps;
+            }
+            let Some(pause) = pause(name) else {
+                questions = self.has_come.wait(questions).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let waited = self.has_come.wait_timeout(questions, pause).unwrap_or_else(PoisonError::into_inner);
+            questions = waited.0;
+            if waited.1.timed_out() {
+                let known = questions.known.clone();
+                questions.waiting.extend(known);
+            }
+        }
+    }
+}
+
+/// After which time a scheduler is asked again that does not tell of changes; `None`: it does.
+fn pause(name: &SchedulerName) -> Option<Duration> {
+    match name {
+        SchedulerName::Native => None,
+        SchedulerName::DockerLocal => Some(Duration::from_secs(2)),
+        SchedulerName::External(_) => Some(Duration::from_secs(10)),
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

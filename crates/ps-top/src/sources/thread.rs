@@ -1,0 +1,31 @@
+//! Threads that send messages.
+
+use std::sync::mpsc::SyncSender;
+use std::thread;
+
+use crate::message::Message;
+
+/// Starts a thread. If it panics, the program ends, so that nobody looks at a screen that does not change any more.
+pub(crate) fn spawn(name: &'static str, to: &SyncSender<Message>, work: impl FnOnce() + Send + 'static) {
+    let last = Ending(to.clone());
+    let begun = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let last = last;
+        work();
+        drop(last);
+    });
+    if begun.is_err() {
+        // The closure is gone with what it holds, and nobody reads: better an end than half a screen.
+        let _ = to.try_send(Message::Quit(ps_cli::exit::FAILED));
+    }
+}
+
+/// Tells of a panic.
+struct Ending(SyncSender<Message>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let _ = self.0.send(Message::Quit(ps_cli::exit::FAILED));
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What is chosen.
+
+use std::fmt;
+
+use formation::{AppName, Slot};
+
+/// What is chosen: an app, or an instance of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Subject {
+    pub(crate) app: AppName,
+    pub(crate) slot: Option<Slot>,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.slot {
+            Some(slot) => write!(f, "{} {slot}", self.app),
+            None => write!(f, "{}", self.app),
+        }
+    }
+}

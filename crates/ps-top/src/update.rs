@@ -1,0 +1,20 @@
+//! A message changes the model, and effects follow: the one place through which everything goes.
+
+use crate::keys;
+use crate::message::{Effect, Message};
+use crate::model::Model;
+
+/// Something has happened.
+pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
+    match message {
+        Message::Key(key) => {
+            // A key is about the list that is seen.
+            let effects = model.settle();
+            effects.into_iter().chain(keys::press(model, key)).collect()
+        }
+        message => model.handle(message),
+    }
+}
+
+#[cfg(test)]
+mod tests;
