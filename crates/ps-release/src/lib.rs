@@ -12,6 +12,7 @@ mod error;
 mod files_of_image;
 mod gate;
 mod gated;
+pub mod in_container;
 mod kind;
 mod release;
 pub mod remarks;

@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 use formation::Slot;
 use ps_engine::{Engine, Executed, Fault};
 use ps_probe::{Channel, Probe, Standing};
-use ps_release::{Ask, Check, Get, Scheme};
+use ps_release::{Ask, Check, Get, Scheme, in_container};
 use rustix::event::PollFlags;
 use serde_json::Value;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use crate::app::App;
-use crate::blueprint;
 use crate::label;
 
 /// The pause between two tries to connect to a port that nobody listens on yet.
@@ -38,7 +37,7 @@ impl Subject {
     pub(crate) fn of(app: &App<'_>, slot: &Slot, id: String) -> Self {
         let tls = app.world.app_dir(app.name).join("tls");
         let is_behind_tls = ["server.crt", "server.key"].iter().all(|name| tls.join(name).is_file());
-        Self { id, port: blueprint::port(slot), is_behind_tls }
+        Self { id, port: in_container::port(&slot.process_type), is_behind_tls }
     }
 
     /// A GET as a proxy would send it.

@@ -5,18 +5,11 @@ use std::time::Duration;
 
 use formation::{RestartPolicy, Slot};
 use ps_engine::{ContainerCreateBody, HostConfig};
+use ps_release::in_container;
 use ps_scheduler::Release;
 
 use crate::label::{self, Identity};
 use crate::{engine_option, set_for_type};
-
-const WEB: &str = "web";
-const WEB_PORT: u16 = 5000;
-
-/// The port an instance is told to listen on: 5000 for `web`, each in its own network; none for other types.
-pub(crate) fn port(slot: &Slot) -> Option<u16> {
-    (slot.process_type.as_str() == WEB).then_some(WEB_PORT)
-}
 
 /// The container that the engine is asked to create for a run. It has no restart policy: it gets one when its rollout is
 /// committed. No ports are published on the host, so the two runs of a slot never need the same one.
@@ -42,7 +35,7 @@ pub(crate) fn container(
     let body = ContainerCreateBody {
         image: Some(image.to_owned()),
         cmd: command.map(|command| words(release, slot, command)),
-        env: Some(environment(release, slot)),
+        env: Some(in_container::environment(release, slot)),
         labels: Some(labels),
         stop_signal: settings.stop_signal.map(|signal| signal.to_string()),
         stop_timeout: Some(i64::from(ps_engine::seconds(own_grace.unwrap_or(release.stop_timeout)))),
@@ -55,51 +48,15 @@ pub(crate) fn container(
     }
 }
 
-/// Why `slot` cannot be given its variables; `None` if it can. Some shells drop a variable whose name they could not have set,
-/// such as `MY-KEY`, and nobody knows which shell an image has. So with such a variable the command must be one that needs no
-/// shell.
+/// Why `slot` cannot be given its variables; `None` if it can.
 pub(crate) fn refusal(release: &Release, slot: &Slot) -> Option<String> {
     let command = release.process(&slot.process_type)?.command.as_deref()?;
-    let name = odd_name(release)?;
-    directly(release, slot, command).is_none().then(|| {
-        format!(
-            "the variable {name} cannot reach {slot}, because its command needs a shell, which may drop the name: rename it, or put the command into a script and name that"
-        )
-    })
+    in_container::refusal(release, &in_container::environment(release, slot), command, slot)
 }
 
-/// The words that a container runs: `/bin/sh -c <command>`; or the command's own words, without a shell, if there is a
-/// variable whose name a shell may drop.
+/// The words that a container runs for a command.
 pub(crate) fn words(release: &Release, slot: &Slot, command: &str) -> Vec<String> {
-    let direct = odd_name(release).and_then(|_| directly(release, slot, command));
-    direct.unwrap_or_else(|| vec!["/bin/sh".to_owned(), "-c".to_owned(), procfile::shell_script(command)])
-}
-
-fn directly(release: &Release, slot: &Slot, command: &str) -> Option<Vec<String>> {
-    let environment = environment(release, slot);
-    let known = |name: &[u8]| {
-        let pair = environment.iter().find_map(|pair| pair.strip_prefix(std::str::from_utf8(name).ok()?));
-        pair.and_then(|value| value.strip_prefix('=')).map(|value| value.as_bytes().to_vec())
-    };
-    let words = procfile::words(command, &known)?;
-    words.into_iter().map(|word| String::from_utf8(word).ok()).collect()
-}
-
-/// The first variable whose name no shell could have set.
-fn odd_name(release: &Release) -> Option<&str> {
-    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
-    let is_plain = |name: &str| {
-        name.bytes().next().is_some_and(is_letter)
-            && name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit())
-    };
-    release.env.iter().map(|(name, _)| name.as_str()).find(|name| !is_plain(name))
-}
-
-fn environment(release: &Release, slot: &Slot) -> Vec<String> {
-    let own = |key: &str| key == "DYNO" || key == "PORT" && port(slot).is_some();
-    let app = release.env.iter().filter(|(key, _)| !own(key)).map(|(key, value)| format!("{key}={value}"));
-    let port = port(slot).map(|port| format!("PORT={port}"));
-    app.chain(port).chain([format!("DYNO={slot}")]).collect()
+    in_container::words(release, &in_container::environment(release, slot), command)
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use formation::Slot;
 use ps_engine::{Container, ContainerCreateBody};
+use ps_release::in_container;
 use ps_rollout::Lane;
 use ps_scheduler::Release;
 use serde_json::{Value, json};
 
-use crate::blueprint;
 use crate::label::{self, Identity};
 
 /// The same container with what the file says of its service; unchanged for a type that is no service.
@@ -36,7 +36,7 @@ pub(crate) fn laid_under(
 /// The port that a container listens on: that of its service, or the one that its type usually has.
 pub(crate) fn port(container: Option<&Container>, slot: &Slot) -> Option<u16> {
     let own = container.and_then(|container| container.label(label::PORT)?.parse().ok());
-    own.or_else(|| blueprint::port(slot))
+    own.or_else(|| in_container::port(&slot.process_type))
 }
 
 /// Puts one description over another, field by field.
