@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 
-/// More than the list of 20,000 containers takes.
-const MOST: usize = 64 << 20;
+/// More than the list of 20,000 containers takes, or that of the tasks of a large swarm.
+pub(crate) const MOST: usize = 64 << 20;
 /// Answers that are handed on piece by piece, however long they are.
 const IN_PIECES: [&str; 8] =
     ["/logs", "/events", "/archive", "/attach", "/images/create", "/build", "/start", "/push"];

@@ -19,6 +19,7 @@ use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::deadline::{HEAVY, SHORT};
+use crate::swarm::Patience;
 use crate::trust::Trust;
 use crate::{Container, Fault, Moment, OutputRange, Reference, flow, moment, terms, transport};
 
@@ -68,6 +69,7 @@ pub struct Engine {
     pub(crate) docker: Docker,
     pub(crate) socket: PathBuf,
     trust: Trust,
+    pub(crate) patience: Patience,
 }
 
 /// Which engine answers.
@@ -96,6 +98,7 @@ impl Engine {
             docker: docker.map_err(|error| Fault::Unprepared(error.to_string()))?,
             socket,
             trust: Trust::default(),
+            patience: Patience::default(),
         })
     }
 
@@ -319,9 +322,9 @@ impl Engine {
     ) -> impl Stream<Item = Result<(Option<Moment>, LogOutput), Fault>> + use<> {
         let socket = self.socket.clone();
         let late = move || Fault::late(&socket, READ, SHORT);
-        let options = after_second(wanted.options().timestamps(true), after.as_ref());
+        let options = moment::after_second(wanted.options().timestamps(true), after.as_ref());
         let frames = flow::while_they_come(self.log(id, options), SHORT, |frame| frame.as_ref().len(), late);
-        later_than(frames, after)
+        moment::later_than(frames, after)
     }
 
     /// The output of a container until it ends, including what it has yet to write, each piece with the time at which
@@ -332,8 +335,8 @@ impl Engine {
         wanted: &OutputRange,
         after: Option<Moment>,
     ) -> impl Stream<Item = Result<(Option<Moment>, LogOutput), Fault>> + use<> {
-        let options = after_second(wanted.options().follow(true).timestamps(true), after.as_ref());
-        later_than(self.log(id, options), after)
+        let options = moment::after_second(wanted.options().follow(true).timestamps(true), after.as_ref());
+        moment::later_than(self.log(id, options), after)
     }
 
     fn log(
@@ -362,22 +365,4 @@ impl Engine {
         let lines: Vec<String> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
         lines[lines.len().saturating_sub(count)..].to_vec()
     }
-}
-
-/// Asks for what came since the second of `after`: the engine takes whole seconds.
-fn after_second(options: LogsOptionsBuilder, after: Option<&Moment>) -> LogsOptionsBuilder {
-    match after {
-        Some(after) => options.since(after.second()),
-        None => options,
-    }
-}
-
-/// The frames with their times, without those that came at `after` or earlier.
-fn later_than(
-    frames: impl Stream<Item = Result<LogOutput, Fault>>,
-    after: Option<Moment>,
-) -> impl Stream<Item = Result<(Option<Moment>, LogOutput), Fault>> {
-    frames.map_ok(moment::dated).try_filter(move |(moment, _)| {
-        std::future::ready(moment.is_none() || after.is_none() || *moment > after)
-    })
 }

@@ -4,7 +4,11 @@
 use std::time::SystemTime;
 
 use bollard::container::LogOutput;
+use bollard::query_parameters::LogsOptionsBuilder;
+use futures_util::{Stream, TryStreamExt};
 use jiff::Timestamp;
+
+use crate::Fault;
 
 /// The length of `2026-11-26T09:30:00.123456789Z`.
 const LENGTH: usize = 30;
@@ -56,6 +60,24 @@ pub(crate) fn dated(frame: LogOutput) -> (Option<Moment>, LogOutput) {
         LogOutput::Console { message } => LogOutput::Console { message: message.slice(LENGTH + 1..) },
     };
     (Some(moment), frame)
+}
+
+/// Asks for what came since the second of `after`: the engine takes whole seconds.
+pub(crate) fn after_second(options: LogsOptionsBuilder, after: Option<&Moment>) -> LogsOptionsBuilder {
+    match after {
+        Some(after) => options.since(after.second()),
+        None => options,
+    }
+}
+
+/// The frames with their times, without those that came at `after` or earlier.
+pub(crate) fn later_than(
+    frames: impl Stream<Item = Result<LogOutput, Fault>>,
+    after: Option<Moment>,
+) -> impl Stream<Item = Result<(Option<Moment>, LogOutput), Fault>> {
+    frames.map_ok(dated).try_filter(move |(moment, _)| {
+        std::future::ready(moment.is_none() || after.is_none() || *moment > after)
+    })
 }
 
 #[cfg(test)]

@@ -17,10 +17,9 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
 
-use crate::bounded::Bounded;
+use crate::bounded::{Bounded, MOST};
 
 const CONNECT: Duration = Duration::from_secs(2);
-const MAX_BODY_BYTES: usize = 16 << 20;
 
 /// Sends one request, and returns when the head of the response has arrived.
 pub(crate) async fn send(socket: PathBuf, request: BollardRequest) -> Result<Response<Incoming>, Error> {
@@ -49,7 +48,12 @@ pub(crate) async fn post(socket: &Path, path: &str, body: Option<&Value>) -> Res
     answer(socket, request.body(bollard::body_full(Bytes::from(body)))?).await
 }
 
-/// The same, when the head of the answer is there.
+/// The answer to the removal of what is at `path`; null if it has no words.
+pub(crate) async fn delete(socket: &Path, path: &str) -> Result<Value, Error> {
+    answer(socket, Request::delete(path).body(bollard::body_full(Bytes::new()))?).await
+}
+
+/// The same as [`post`], when the head of the answer is there.
 pub(crate) async fn begin_post(socket: &Path, path: &str) -> Result<Response<Incoming>, Error> {
     let response =
         send(socket.to_owned(), Request::post(path).body(bollard::body_full(Bytes::new()))?).await?;
@@ -66,7 +70,7 @@ async fn answer(socket: &Path, request: BollardRequest) -> Result<Value, Error> 
 
 /// The document of an answer, whole; null if there is none.
 pub(crate) async fn json(response: Response<Incoming>) -> Result<Value, Error> {
-    let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await;
+    let body = Limited::new(response.into_body(), MOST).collect().await;
     let bytes = body.map_err(io::Error::other)?.to_bytes();
     Ok(if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? })
 }

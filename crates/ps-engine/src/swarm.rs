@@ -1,0 +1,105 @@
+//! The engine's API of a swarm, as its managers answer it: JSON in, JSON out. An update replaces a whole specification, so what a type of
+//! ours would not know must not get lost on the way: a caller reads a document, changes what it means to change, and sends it back.
+//!
+//! Filters are pairs of the engine's own words: `("label", "com.example.app=shop")`. Pairs of one name are alternatives, but for labels, of
+//! which all have to match.
+
+mod call;
+mod fault;
+mod logs;
+mod objects;
+mod patience;
+
+use serde_json::Value;
+
+use crate::Engine;
+use crate::swarm::call::{Call, query};
+
+pub use fault::SwarmFault;
+pub(crate) use patience::Patience;
+
+impl Engine {
+    /// How this engine stands in its swarm, as `Swarm` of `/info`: `LocalNodeState`, `NodeID`, `ControlAvailable`, and in `Error` what keeps
+    /// it from taking part. A worker answers this too, and a manager whose swarm has lost its quorum.
+    ///
+    /// # Errors
+    /// See [`SwarmFault`].
+    pub async fn swarm_info(&self) -> Result<Value, SwarmFault> {
+        let mut info = self.swarm_call(Call::get("describe the engine", "/info".to_owned())).await?;
+        Ok(info["Swarm"].take())
+    }
+
+    /// The swarm itself: its id, its specification and its join tokens, which are secrets.
+    ///
+    /// # Errors
+    /// See [`SwarmFault`].
+    pub async fn swarm(&self) -> Result<Value, SwarmFault> {
+        self.swarm_call(Call::get("describe the swarm", "/swarm".to_owned())).await
+    }
+
+    /// The nodes of the swarm, an array.
+    ///
+    /// # Errors
+    /// See [`SwarmFault`].
+    pub async fn nodes(&self) -> Result<Value, SwarmFault> {
+        self.swarm_call(Call::get("list the nodes of the swarm", "/nodes".to_owned())).await
+    }
+
+    /// The services that a filter leaves, an array. With `status`, each has `ServiceStatus`: `RunningTasks`, `DesiredTasks` and
+    /// `CompletedTasks`.
+    ///
+    /// # Errors
+    /// See [`SwarmFault`].
+    pub async fn swarm_services(&self, filter: &[(&str, &str)], status: bool) -> Result<Value, SwarmFault> {
+        let status = if status { [("status", "true")].as_slice() } else { &[] };
+        let path = format!("/services{}", query(filter, status));
+        self.swarm_call(Call::get("list services", path)).await
+    }
+
+    /// A service, by its name or its id.
+    ///
+    /// # Errors
+    /// See [`SwarmFault`]; [`SwarmFault::is_gone`] where there is none.
+    pub async fn service(&self, name: &str) -> Result<Value, SwarmFault> {
+        self.swarm_call(Call::get("describe a service", named("services", name, &[]))).await
+    }
+
+    /// Makes a service of this specification; the answer has its `ID`.
+    ///
+    /// # Errors
+    /// See [`SwarmFault`]; [`SwarmFault::is_conflict`] where the name is taken.
+    pub async fn create_service(&self, spec: &Value) -> Result<Value, SwarmFault> {
+        self.swarm_call(Call::post("create a service", "/services/create".to_owned(), spec)).await
+    }
+
+    /// Replaces the specification of a service. `version` is `Version.Index` of the description that the change was made from.
+    ///
+    /// # Errors
+    /// See [`SwarmFault`]; [`SwarmFault::OutOfSequence`] where somebody else has changed the service since.
+    pub async fn update_service(&self, id: &str, version: u64, spec: &Value) -> Result<Value, SwarmFault> {
+        let path = format!("{}/update?version={version}", named("services", id, &[]));
+        self.swarm_call(Call::post("update a service", path, spec)).await
+    }
+
+    /// Removes a service, by its name or its id, and with it all of its tasks. One that is gone is success.
+    ///
+    /// # Errors
+    /// See [`SwarmFault`].
+    pub async fn remove_service(&self, id: &str) -> Result<(), SwarmFault> {
+        self.swarm_removal("remove a service", named("services", id, &[])).await
+    }
+
+    /// The tasks that a filter leaves, an array: `("service", name)`, `("desired-state", "running")`, `("node", id)`. The filter `label` is
+    /// about the labels of their services.
+    ///
+    /// # Errors
+    /// See [`SwarmFault`]; [`SwarmFault::is_gone`] where the filter names a service that is not there.
+    pub async fn swarm_tasks(&self, filter: &[(&str, &str)]) -> Result<Value, SwarmFault> {
+        self.swarm_call(Call::get("list tasks", format!("/tasks{}", query(filter, &[])))).await
+    }
+}
+
+/// The path of one object of a kind, with what has to be said beside its name.
+fn named(kind: &str, name: &str, beside: &[(&str, &str)]) -> String {
+    format!("/{kind}/{}{}", call::segment(name), query(&[], beside))
+}

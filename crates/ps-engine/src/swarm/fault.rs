@@ -1,0 +1,124 @@
+//! Why a call to a swarm failed: what the caller may do next depends on it.
+
+use crate::Fault;
+
+/// What a manager says while there is no leader.
+const NO_LEADER: [&str; 2] = ["does not have a leader", "too few managers are online"];
+/// What it says to an update that was made from an older description.
+const OUT_OF_SEQUENCE: &str = "update out of sequence";
+/// What an engine says that is a worker, or in no swarm.
+const NO_MANAGER: [&str; 2] = ["not a swarm manager", "not part of a swarm"];
+
+/// A failed call to a swarm.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SwarmFault {
+    /// It was refused, and nothing has changed: a bad specification, a name that is taken, an object that is not there.
+    #[error("{0}")]
+    Refused(Fault),
+    /// Somebody else has changed the object since it was read; nothing has changed by this call. It is to be read again.
+    #[error("{0}: somebody else has changed it at the same time; try again")]
+    OutOfSequence(Fault),
+    /// A change that was asked for has been made or has not: the answer did not come, or was that of a manager in trouble. What is true
+    /// has to be read.
+    #[error("{0}; whether it was done is unknown")]
+    Unknown(Fault),
+    /// The swarm has no leader: more than half of its managers are gone, or they are choosing one right now. Nothing was read or changed;
+    /// what runs goes on running.
+    #[error(
+        "{0}; what runs goes on running, and nothing can be changed or read until more than half of the managers are back: bring them back, \
+         or run `docker swarm init --force-new-cluster` on one that is left"
+    )]
+    NoQuorum(Fault),
+    /// This engine is a worker, or in no swarm at all.
+    #[error("{0}")]
+    NotManager(Fault),
+    /// There was no answer, and nothing was asked that changes something, or nothing was sent.
+    #[error("{0}")]
+    Unanswered(Fault),
+}
+
+impl SwarmFault {
+    /// Sorts the fault of a call; `is_write`: of one that was to change something.
+    pub(crate) fn of(fault: Fault, is_write: bool) -> Self {
+        let Fault::Refused { status, message, .. } = &fault else {
+            // Without a connection nothing was asked.
+            let was_sent = !matches!(&fault, Fault::Silent { asked: None, .. } | Fault::Unprepared(_));
+            return if is_write && was_sent { Self::Unknown(fault) } else { Self::Unanswered(fault) };
+        };
+        let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+        match status {
+            _ if says(&NO_LEADER) => Self::NoQuorum(fault),
+            _ if says(&[OUT_OF_SEQUENCE]) => Self::OutOfSequence(fault),
+            _ if says(&NO_MANAGER) => Self::NotManager(fault),
+            500.. if is_write => Self::Unknown(fault),
+            500.. => Self::Unanswered(fault),
+            _ => Self::Refused(fault),
+        }
+    }
+
+    /// What failed.
+    pub fn fault(&self) -> &Fault {
+        match self {
+            Self::Refused(fault)
+            | Self::OutOfSequence(fault)
+            | Self::Unknown(fault)
+            | Self::NoQuorum(fault)
+            | Self::NotManager(fault)
+            | Self::Unanswered(fault) => fault,
+        }
+    }
+
+    /// Whether what was named does not exist.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Refused(fault) if fault.is_gone())
+    }
+
+    /// Whether the name is taken, or the object is in use.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Refused(fault) if fault.is_conflict())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn answer(status: u16, message: &str, is_write: bool) -> SwarmFault {
+        let message = message.to_owned();
+        SwarmFault::of(Fault::Refused { socket: "/s".into(), asked: "act", status, message }, is_write)
+    }
+
+    #[test]
+    fn a_change_is_only_said_to_be_refused_where_the_engine_said_so() {
+        assert!(matches!(answer(400, "invalid name", true), SwarmFault::Refused(_)));
+        assert!(answer(404, "service x not found", false).is_gone());
+        assert!(answer(409, "name conflicts", true).is_conflict());
+        let stale = "rpc error: code = Unknown desc = update out of sequence";
+        assert!(matches!(answer(500, stale, true), SwarmFault::OutOfSequence(_)));
+        let lost = "rpc error: code = DeadlineExceeded desc = context deadline exceeded";
+        assert!(matches!(answer(500, lost, true), SwarmFault::Unknown(_)));
+        assert!(matches!(answer(500, lost, false), SwarmFault::Unanswered(_)));
+        let worker =
+            "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state.";
+        assert!(matches!(answer(503, worker, true), SwarmFault::NotManager(_)));
+        let alone = "The swarm does not have a leader. It's possible that too few managers are online.";
+        for is_write in [false, true] {
+            let fault = answer(500, alone, is_write);
+            assert!(
+                matches!(fault, SwarmFault::NoQuorum(_)) && fault.to_string().contains("--force-new-cluster")
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_never_sent_was_never_done() {
+        let late = Fault::late(Path::new("/s"), "update a service", std::time::Duration::from_secs(10));
+        assert!(matches!(SwarmFault::of(late.clone(), true), SwarmFault::Unknown(_)));
+        assert!(matches!(SwarmFault::of(late, false), SwarmFault::Unanswered(_)));
+        let absent =
+            Fault::Silent { socket: "/s".into(), asked: None, reason: "there is no such socket".to_owned() };
+        assert!(matches!(SwarmFault::of(absent, true), SwarmFault::Unanswered(_)));
+    }
+}
