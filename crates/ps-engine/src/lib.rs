@@ -7,6 +7,7 @@ mod build;
 mod condition;
 mod container;
 mod deadline;
+mod elements;
 mod end;
 mod engine;
 mod events;

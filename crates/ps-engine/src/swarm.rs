@@ -18,6 +18,9 @@ use crate::swarm::call::{Call, query};
 pub use fault::SwarmFault;
 pub(crate) use patience::Patience;
 
+const LIST_SERVICES: &str = "list services";
+const LIST_TASKS: &str = "list tasks";
+
 impl Engine {
     /// How this engine stands in its swarm, as `Swarm` of `/info`: `LocalNodeState`, `NodeID`, `ControlAvailable`, and in `Error` what keeps
     /// it from taking part. A worker answers this too, and a manager whose swarm has lost its quorum.
@@ -51,9 +54,21 @@ impl Engine {
     /// # Errors
     /// See [`SwarmFault`].
     pub async fn swarm_services(&self, filter: &[(&str, &str)], status: bool) -> Result<Value, SwarmFault> {
-        let status = if status { [("status", "true")].as_slice() } else { &[] };
-        let path = format!("/services{}", query(filter, status));
-        self.swarm_call(Call::get("list services", path)).await
+        self.swarm_call(Call::get(LIST_SERVICES, services(filter, status))).await
+    }
+
+    /// As [`Engine::swarm_services`]: what `read` makes of each. All documents of a large swarm together take many times the room of their
+    /// text; this keeps one at a time.
+    ///
+    /// # Errors
+    /// See [`SwarmFault`].
+    pub async fn each_service<R>(
+        &self,
+        filter: &[(&str, &str)],
+        status: bool,
+        read: impl FnMut(&Value) -> R,
+    ) -> Result<Vec<R>, SwarmFault> {
+        self.swarm_list(LIST_SERVICES, &services(filter, status), read).await
     }
 
     /// A service, by its name or its id.
@@ -95,8 +110,29 @@ impl Engine {
     /// # Errors
     /// See [`SwarmFault`]; [`SwarmFault::is_gone`] where the filter names a service that is not there.
     pub async fn swarm_tasks(&self, filter: &[(&str, &str)]) -> Result<Value, SwarmFault> {
-        self.swarm_call(Call::get("list tasks", format!("/tasks{}", query(filter, &[])))).await
+        self.swarm_call(Call::get(LIST_TASKS, tasks(filter))).await
     }
+
+    /// As [`Engine::swarm_tasks`]: what `read` makes of each, one document at a time.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn each_task<R>(
+        &self,
+        filter: &[(&str, &str)],
+        read: impl FnMut(&Value) -> R,
+    ) -> Result<Vec<R>, SwarmFault> {
+        self.swarm_list(LIST_TASKS, &tasks(filter), read).await
+    }
+}
+
+fn services(filter: &[(&str, &str)], status: bool) -> String {
+    let status = if status { [("status", "true")].as_slice() } else { &[] };
+    format!("/services{}", query(filter, status))
+}
+
+fn tasks(filter: &[(&str, &str)]) -> String {
+    format!("/tasks{}", query(filter, &[]))
 }
 
 /// The path of one object of a kind, with what has to be said beside its name.

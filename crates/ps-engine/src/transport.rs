@@ -18,6 +18,7 @@ use serde_json::Value;
 use tokio::net::UnixStream;
 
 use crate::bounded::{Bounded, MOST};
+use crate::elements;
 
 const CONNECT: Duration = Duration::from_secs(2);
 
@@ -39,6 +40,21 @@ pub(crate) async fn connect(socket: &Path) -> io::Result<UnixStream> {
 /// The whole JSON document at `path`.
 pub(crate) async fn get(socket: &Path, path: &str) -> Result<Value, Error> {
     answer(socket, Request::get(path).body(bollard::body_full(Bytes::new()))?).await
+}
+
+/// What `read` makes of each element of the array at `path`.
+pub(crate) async fn get_each<R>(
+    socket: &Path,
+    path: &str,
+    read: impl FnMut(&Value) -> R,
+) -> Result<Vec<R>, Error> {
+    let response =
+        send(socket.to_owned(), Request::get(path).body(bollard::body_full(Bytes::new()))?).await?;
+    let status = response.status();
+    if !status.is_success() {
+        return Err(refusal(status, &json(response).await?));
+    }
+    Ok(elements::each(&bytes(response).await?, read)?)
 }
 
 /// The answer to a document that is sent to `path`; null if it has no words.
@@ -70,9 +86,13 @@ async fn answer(socket: &Path, request: BollardRequest) -> Result<Value, Error> 
 
 /// The document of an answer, whole; null if there is none.
 pub(crate) async fn json(response: Response<Incoming>) -> Result<Value, Error> {
-    let body = Limited::new(response.into_body(), MOST).collect().await;
-    let bytes = body.map_err(io::Error::other)?.to_bytes();
+    let bytes = bytes(response).await?;
     Ok(if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? })
+}
+
+async fn bytes(response: Response<Incoming>) -> Result<Bytes, Error> {
+    let body = Limited::new(response.into_body(), MOST).collect().await;
+    Ok(body.map_err(io::Error::other)?.to_bytes())
 }
 
 /// The error of an answer with that status.

@@ -66,6 +66,13 @@ fn a_service_is_made_read_changed_followed_and_removed() {
         |tasks| tasks.as_array().is_some_and(|tasks| tasks.len() == 2),
     );
     assert_eq!(tasks[0]["ServiceID"], id.as_str());
+    let slots = engine.run(engine.each_task(&[("service", "web")], |task| task["Slot"].as_u64()));
+    let mut slots = slots.expect("a list");
+    slots.sort_unstable();
+    assert_eq!(slots, [Some(1), Some(2)]);
+    let counts =
+        engine.run(engine.each_service(&[("name", "web")], true, |service| service["ServiceStatus"].clone()));
+    assert_eq!(counts.expect("a list")[0]["RunningTasks"], 2);
 
     let listed = objects(
         engine.run(engine.swarm_services(&[("label", "test.app=shop"), ("label", "test.type=web")], true)),

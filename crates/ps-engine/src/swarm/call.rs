@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use bollard::errors::Error as BollardError;
 use serde_json::Value;
 
 use crate::tale::encoded;
@@ -46,22 +47,41 @@ impl<'a> Call<'a> {
 impl Engine {
     /// The answer to a request, within its deadline.
     pub(crate) async fn swarm_call(&self, call: Call<'_>) -> Result<Value, SwarmFault> {
-        let deadline = self.patience.limit();
-        let answer = async {
+        self.in_time(call.asked, call.is_write(), async {
             match call.act {
                 Act::Get => transport::get(&self.socket, &call.path).await,
                 Act::Post(body) => transport::post(&self.socket, &call.path, Some(body)).await,
                 Act::Delete => transport::delete(&self.socket, &call.path).await,
             }
-        };
+        })
+        .await
+    }
+
+    /// What `read` makes of each element of the list at `path`.
+    pub(crate) async fn swarm_list<R>(
+        &self,
+        asked: &'static str,
+        path: &str,
+        read: impl FnMut(&Value) -> R,
+    ) -> Result<Vec<R>, SwarmFault> {
+        self.in_time(asked, false, transport::get_each(&self.socket, path, read)).await
+    }
+
+    async fn in_time<T>(
+        &self,
+        asked: &'static str,
+        is_write: bool,
+        answer: impl Future<Output = Result<T, BollardError>>,
+    ) -> Result<T, SwarmFault> {
+        let deadline = self.patience.limit();
         let answer = tokio::time::timeout(deadline, answer).await;
         self.patience.was_late(answer.is_err());
         let fault = match answer {
             Ok(Ok(value)) => return Ok(value),
-            Ok(Err(error)) => Fault::of(&self.socket, call.asked, error),
-            Err(_) => late(&self.socket, call.asked, deadline),
+            Ok(Err(error)) => Fault::of(&self.socket, asked, error),
+            Err(_) => late(&self.socket, asked, deadline),
         };
-        Err(SwarmFault::of(fault, call.is_write()))
+        Err(SwarmFault::of(fault, is_write))
     }
 
     /// Removes something; what is gone is success.
