@@ -1,18 +1,15 @@
 //! Whoever deploys may die at any moment; the next one makes it right.
 
-use std::io::{Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
 
+use engine_proxy::fatal_proxy;
 use formation::Which;
 use ps_rollout::Strategy;
 use ps_scheduler::{Cancel, Error, Intent, Progress, Requester, Running, Scheduler};
 
-use crate::engines::head_and_body;
 use crate::place::{Place, SERVER, SOCKET, require_engine, shop};
 
 /// What the deploy that is killed is told: where its world is, where its engine listens, and its strategy.
@@ -20,43 +17,13 @@ const WORLD: &str = "DOCKER_LOCAL_WORLD";
 const ENGINE: &str = "DOCKER_LOCAL_ENGINE";
 const STRATEGY: &str = "DOCKER_LOCAL_STRATEGY";
 
-/// Stands between a scheduler and the real engine. Looking is free; of the calls that change something the `fatal`th is
-/// carried out, but its answer never arrives, and neither does anything after it. Then `died` is told; where nobody listens to
-/// that, the connection is closed instead.
-fn fatal_proxy(socket: &Path, fatal: usize, died: Sender<()>) {
-    let listener = UnixListener::bind(socket).expect("a socket");
-    thread::spawn(move || {
-        let mut calls = 0;
-        let mut held = Vec::new();
-        for client in listener.incoming().flatten() {
-            if calls >= fatal {
-                continue;
-            }
-            let request = head_and_body(&client);
-            calls += usize::from(!request.starts_with(b"GET "));
-            let mut engine = UnixStream::connect(SOCKET).expect("the engine");
-            engine.write_all(&request).expect("takes the request");
-            if calls >= fatal {
-                // The first byte of the answer: the engine is done.
-                let _ = engine.read(&mut [0]);
-                if died.send(()).is_ok() {
-                    // Whoever asked waits until he is dead.
-                    held.push(client);
-                }
-                continue;
-            }
-            thread::spawn(move || std::io::copy(&mut engine, &mut &client));
-        }
-    });
-}
-
-fn deploys_elsewhere(place: &Place, socket: &Path) -> Child {
+fn deploy_elsewhere(place: &Place, socket: &Path) -> Command {
     let mut deploy = Command::new(std::env::current_exe().expect("a test has a path"));
     deploy.args(["--exact", "deaths::a_deploy_that_another_test_kills"]);
     deploy.env(WORLD, place.dir.path()).env(ENGINE, socket);
     deploy.env(STRATEGY, place.strategy.map_or("", Strategy::as_str));
     deploy.stdout(Stdio::null()).stderr(Stdio::null());
-    deploy.spawn().expect("it runs again")
+    deploy
 }
 
 /// The caller that dies: a process of its own, which is this program with another test. Where nobody tells it what to deploy it has
@@ -75,21 +42,7 @@ fn a_deploy_that_another_test_kills() {
 /// Lets a deploy die at that call; `false` if it was over before.
 fn dies_at(place: &Place, fatal: usize) -> bool {
     let socket = place.dir.path().join(format!("{fatal}.sock"));
-    let (died, is_dying): (Sender<()>, Receiver<()>) = channel();
-    fatal_proxy(&socket, fatal, died);
-    let mut deploy = deploys_elsewhere(place, &socket);
-    loop {
-        if is_dying.try_recv().is_ok() {
-            deploy.kill().expect("it can be killed");
-            deploy.wait().expect("it is ours");
-            return true;
-        }
-        if let Some(status) = deploy.try_wait().expect("it is ours") {
-            assert!(status.success(), "call {fatal}: it ended by itself, with {status}");
-            return false;
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
+    engine_proxy::dies_at(Path::new(SOCKET), &socket, fatal, &mut deploy_elsewhere(place, &socket))
 }
 
 pub(crate) fn is_right(place: &Place, fatal: usize) {
@@ -167,7 +120,7 @@ fn an_engine_that_falls_silent_in_a_deploy_is_told_of_and_the_next_deploy_makes_
         let socket = place.dir.path().join(format!("{fatal}.sock"));
         let (died, nobody) = channel();
         drop(nobody);
-        fatal_proxy(&socket, fatal, died);
+        fatal_proxy(Path::new(SOCKET), &socket, fatal, died);
         let error = place.through(&socket).deploy(&["web=1"], SERVER, &Intent::Deploy);
         assert!(matches!(error, Err(Error::Unreachable { .. })), "call {fatal}: {error:?}");
         assert_eq!((place.ids(), place.status().running()), (before, Running::True), "call {fatal}");
@@ -186,7 +139,7 @@ fn an_engine_that_falls_silent_after_the_commit_leaves_a_deploy_that_succeeded_a
     let (died, nobody) = channel();
     drop(nobody);
     // After create, start and update the records are written; the first of the new names is not answered any more.
-    fatal_proxy(&socket, 4, died);
+    fatal_proxy(Path::new(SOCKET), &socket, 4, died);
     let deployed = place.through(&socket).deploy(&["web=1"], SERVER, &Intent::Deploy);
     assert!(deployed.is_ok(), "the new release runs and is recorded: {deployed:?}");
     assert_ne!(place.ids(), before);

@@ -1,12 +1,13 @@
 //! Engines that are not there, never answer, answer nonsense, or cannot do what they are asked.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use engine_proxy::head_and_body;
 use formation::{AppName, State, Which};
 use ps_scheduler::{Error, Scheduler, Stopped};
 
@@ -156,27 +157,6 @@ fn scripted(socket: &Path, rules: &'static [(&'static str, u16, &'static str)]) 
             let _ = (&stream).write_all(answer.as_bytes());
         }
     });
-}
-
-/// One request as sent.
-pub(crate) fn head_and_body(stream: &UnixStream) -> Vec<u8> {
-    let mut reader = BufReader::new(stream);
-    let mut request = Vec::new();
-    let mut length = 0;
-    while !request.ends_with(b"\r\n\r\n") {
-        let before = request.len();
-        if reader.read_until(b'\n', &mut request).unwrap_or(0) == 0 {
-            return request;
-        }
-        let line = String::from_utf8_lossy(&request[before..]).to_lowercase();
-        if let Some(value) = line.strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap_or(0);
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).expect("the body that was announced");
-    request.extend(body);
-    request
 }
 
 #[test]

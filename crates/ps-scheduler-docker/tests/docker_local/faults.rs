@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use engine_proxy::head_and_body;
 use ps_rollout::Strategy;
 use ps_scheduler::{Cancel, Error, FailedSlot, Intent, Requester, Running, Scheduler};
 
 use crate::deaths::is_right;
-use crate::engines::head_and_body;
 use crate::place::{Place, SERVER, SOCKET, command, require_engine};
 
 /// What the engine does in place of what it is asked to.
