@@ -174,7 +174,7 @@ fn secrets_configs_and_overlays_are_made_found_and_removed_but_not_while_they_ar
         .expect("is made");
     let overlays =
         || engine.run(engine.networks(&[("label", "test.app=shop"), ("scope", "swarm")])).expect("a list");
-    assert_eq!(overlays()[0]["Driver"], "overlay");
+    until("the manager has seen to it", overlays, |listed| listed[0]["Driver"] == "overlay");
 
     let mut user = spec("user", 1, &["sleep", "600"]);
     user["TaskTemplate"]["ContainerSpec"]["Secrets"] = json!([{"SecretID": secret, "SecretName": "shop-env", "File": {"Name": "env", "UID": "0", "GID": "0", "Mode": 256}}]);
