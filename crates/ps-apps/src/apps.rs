@@ -183,8 +183,8 @@ impl World {
         }
         Ok(match self.scheduler_name(name)? {
             SchedulerName::DockerLocal => Some(self.has_containers(name)),
-            SchedulerName::Native if !self.inside_dokku() => Some(false),
-            SchedulerName::Native | SchedulerName::External(_) => None,
+            SchedulerName::Native | SchedulerName::Swarm if !self.inside_dokku() => Some(false),
+            SchedulerName::Native | SchedulerName::Swarm | SchedulerName::External(_) => None,
         })
     }
 }

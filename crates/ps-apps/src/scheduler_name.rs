@@ -1,4 +1,4 @@
-//! Which scheduler an app has, by name. Two of them are Formation's own; every other name belongs to a plugin of Dokku's, which
+//! Which scheduler an app has, by name. Three of them are Formation's own; every other name belongs to a plugin of Dokku's, which
 //! answers the triggers `scheduler-…` for it.
 
 use std::fmt;
@@ -15,6 +15,8 @@ pub enum SchedulerName {
     Native,
     /// Containers on this machine's engine.
     DockerLocal,
+    /// Services of the swarm that this machine's engine is a manager of.
+    Swarm,
     /// A scheduler that Formation does not know, such as `k3s` or `nomad`, by the name that is stored.
     External(String),
 }
@@ -22,12 +24,14 @@ pub enum SchedulerName {
 impl SchedulerName {
     const NATIVE: &str = "native";
     const DOCKER_LOCAL: &str = "docker-local";
+    const SWARM: &str = "swarm";
 
     /// The word that is stored, printed and passed to triggers.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Native => Self::NATIVE,
             Self::DockerLocal => Self::DOCKER_LOCAL,
+            Self::Swarm => Self::SWARM,
             Self::External(name) => name,
         }
     }
@@ -39,6 +43,7 @@ impl From<&str> for SchedulerName {
         match word {
             Self::NATIVE => Self::Native,
             Self::DOCKER_LOCAL => Self::DockerLocal,
+            Self::SWARM => Self::Swarm,
             other => Self::External(other.to_owned()),
         }
     }

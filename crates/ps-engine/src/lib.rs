@@ -4,6 +4,7 @@ mod activity;
 mod attached;
 mod bounded;
 mod build;
+mod cell;
 mod condition;
 mod container;
 mod deadline;
@@ -39,6 +40,7 @@ pub use bollard::models::{
 
 pub use attached::{Input, Output};
 pub use build::{Build, BuildNews, Builder};
+pub use cell::EngineCell;
 pub use condition::exit_of;
 pub use container::Container;
 pub use end::End;

@@ -46,7 +46,7 @@ pub(crate) fn asked(
     if properties.is_empty() && !args.is_all_tls() {
         return Ok(Asked { properties, reached });
     }
-    if matches!(scheduler, SchedulerName::External(_)) && !reached.listen.is_empty() {
+    if matches!(scheduler, SchedulerName::Swarm | SchedulerName::External(_)) && !reached.listen.is_empty() {
         bail!("an address is for apps that run natively or in docker-local, and {scheduler} does neither");
     }
     let is_option = |name: &String| name != LISTEN && name != TLS;

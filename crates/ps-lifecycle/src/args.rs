@@ -77,7 +77,7 @@ pub(crate) struct DeployArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
     /// The scheduler that runs it, also after later deploys
-    #[arg(long, value_name = "NAME", value_parser = ["native", "docker-local"])]
+    #[arg(long, value_name = "NAME", value_parser = ["native", "docker-local", "swarm"])]
     pub(crate) scheduler: Option<String>,
     /// How many instances of a type: a number, `max` (one for each CPU), 50% of the CPUs, or -1 (all CPUs but one); can be
     /// repeated

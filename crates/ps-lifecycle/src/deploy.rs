@@ -367,8 +367,8 @@ fn scheduler_name(world: &World, app: &AppName, args: &DeployArgs, source: &Sour
                 "an image cannot run natively: deploy a directory with a Procfile, or pass --scheduler docker-local"
             )
         }
-        (SchedulerName::DockerLocal, Source::Directory(directory)) => bail!(
-            "{} cannot run in docker-local without an image: build one and pass --image, or pass --scheduler native",
+        (SchedulerName::DockerLocal | SchedulerName::Swarm, Source::Directory(directory)) => bail!(
+            "{} cannot run in {name} without an image: build one and pass --image, or pass --scheduler native",
             directory.display()
         ),
         (SchedulerName::External(other), _) => bail!(
@@ -406,7 +406,9 @@ fn record(
 /// The id of the image that is deployed, if there is one: its name may mean another image tomorrow.
 fn image(world: &World, name: &SchedulerName, source: &Source) -> Result<Option<String>> {
     match (name, source) {
-        (SchedulerName::DockerLocal, Source::Image(image)) => Ok(DockerLocal::new(world).image_id(image)?),
+        (SchedulerName::DockerLocal | SchedulerName::Swarm, Source::Image(image)) => {
+            Ok(DockerLocal::new(world).image_id(image)?)
+        }
         _ => Ok(None),
     }
 }

@@ -12,7 +12,7 @@ pub(crate) fn runs(world: &World, app: &AppName) -> Result<bool> {
 /// Refuses a verb about such an app, before anything is touched and before any hook hears of it.
 pub(crate) fn refuse(world: &World, app: &AppName, verb: &str) -> Result<()> {
     match world.scheduler_name(app)? {
-        SchedulerName::Native | SchedulerName::DockerLocal => Ok(()),
+        SchedulerName::Native | SchedulerName::DockerLocal | SchedulerName::Swarm => Ok(()),
         SchedulerName::External(name) => {
             bail!("{app} has the scheduler {name}: it is Dokku's to {verb}, not Formation's")
         }

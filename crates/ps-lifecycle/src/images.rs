@@ -110,7 +110,7 @@ fn forget_all_but(
 /// left to that verb, which may have made them just now.
 pub(crate) fn retire(session: &Session, app: &AppName) -> Result<Vec<String>> {
     let world = &session.world;
-    if world.inside_dokku() || world.scheduler_name(app)? != SchedulerName::DockerLocal {
+    if world.inside_dokku() || !has_images(world, app)? {
         return Ok(Vec::new());
     }
     let Some(_lock) = session.lock_unless(app, || Ok(true))? else { return Ok(Vec::new()) };
@@ -122,9 +122,14 @@ pub(crate) fn retire(session: &Session, app: &AppName) -> Result<Vec<String>> {
     }
 }
 
+/// Whether an app runs images.
+fn has_images(world: &World, app: &AppName) -> Result<bool> {
+    Ok(matches!(world.scheduler_name(app)?, SchedulerName::DockerLocal | SchedulerName::Swarm))
+}
+
 /// Removes all images and networks of an app that is destroyed.
 pub(crate) fn forget(session: &Session, app: &AppName) -> Result<()> {
-    if session.world.scheduler_name(app)? == SchedulerName::DockerLocal {
+    if has_images(&session.world, app)? {
         DockerLocal::new(&session.world).forget_app(app)?;
     }
     Ok(())

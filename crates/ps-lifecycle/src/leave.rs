@@ -56,7 +56,10 @@ pub(crate) fn what_was_not_left(session: &Session, app: &AppName) -> Result<()> 
     let other = match name {
         SchedulerName::DockerLocal if native.has_processes(app) => SchedulerName::Native,
         SchedulerName::Native if native.leads_elsewhere(app) => SchedulerName::DockerLocal,
-        SchedulerName::DockerLocal | SchedulerName::Native | SchedulerName::External(_) => return Ok(()),
+        SchedulerName::DockerLocal
+        | SchedulerName::Native
+        | SchedulerName::Swarm
+        | SchedulerName::External(_) => return Ok(()),
     };
     match release::deployed(world, app)?.filter(|release| !release.listen.is_empty()) {
         Some(release) => earlier(session, Some(other), &name, &release),

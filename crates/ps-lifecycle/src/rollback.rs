@@ -88,7 +88,8 @@ fn kept_ones(world: &World, app: &AppName) -> Result<String> {
 /// Refuses a release whose image the engine has no longer, and warns of one of which only the name is known.
 fn refuse_without_image(world: &World, app: &AppName, kept: &KeptRelease) -> Result<()> {
     let is_in_a_registry = kept.source.image.as_deref().is_some_and(|image| image.contains('@'));
-    let is_here = SchedulerName::from(kept.scheduler.as_str()) == SchedulerName::DockerLocal;
+    let scheduler = SchedulerName::from(kept.scheduler.as_str());
+    let is_here = matches!(scheduler, SchedulerName::DockerLocal | SchedulerName::Swarm);
     if !is_here || is_in_a_registry || !kept.source.services.is_empty() {
         return Ok(());
     }

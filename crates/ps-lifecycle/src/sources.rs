@@ -99,7 +99,7 @@ pub(crate) fn app_json_path(world: &World, app: &AppName) -> Result<String> {
 
 /// Whether the app is to run in containers, where that is settled: by this command line, or by what was chosen before.
 fn in_containers(world: &World, app: &AppName, scheduler: Option<&str>) -> Result<Option<bool>> {
-    let of = |name: SchedulerName| name == SchedulerName::DockerLocal;
+    let of = |name: SchedulerName| matches!(name, SchedulerName::DockerLocal | SchedulerName::Swarm);
     if let Some(name) = scheduler {
         return Ok(Some(of(name.into())));
     }

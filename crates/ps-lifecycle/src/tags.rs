@@ -104,7 +104,7 @@ fn refuse_native(world: &World, app: &AppName) -> Result<()> {
         SchedulerName::Native => Err(Refusal::failed(format!(
             "{app} runs natively and has no images: ps-lifecycle releases {app} lists what it can go back to"
         ))),
-        SchedulerName::DockerLocal | SchedulerName::External(_) => Ok(()),
+        SchedulerName::DockerLocal | SchedulerName::Swarm | SchedulerName::External(_) => Ok(()),
     }
 }
 

@@ -67,6 +67,8 @@ pub(crate) struct Questions {
     unreadable: Vec<(AppName, Seen)>,
     /// The engine is asked for these.
     contained: Vec<AppName>,
+    /// The swarm is asked for these.
+    on_swarm: Vec<AppName>,
     /// These have a scheduler that is a plugin of Dokku; the plugin is asked for them.
     external: BTreeMap<String, Vec<AppName>>,
 }
@@ -86,6 +88,7 @@ impl Questions {
             match scheduler {
                 Ok(SchedulerName::Native) => (),
                 Ok(SchedulerName::DockerLocal) => questions.contained.push(app.clone()),
+                Ok(SchedulerName::Swarm) => questions.on_swarm.push(app.clone()),
                 Ok(SchedulerName::External(name)) => {
                     questions.external.entry(name).or_default().push(app.clone());
                 }
@@ -97,7 +100,7 @@ impl Questions {
 
     /// Whether somebody has to be waited for.
     pub(crate) fn are_asked(&self) -> bool {
-        !self.contained.is_empty() || !self.external.is_empty()
+        !self.contained.is_empty() || !self.on_swarm.is_empty() || !self.external.is_empty()
     }
 
     /// What is known of all but the native apps. A scheduler that does not answer costs one line on stderr.
@@ -105,6 +108,9 @@ impl Questions {
         let mut answers: BTreeMap<AppName, Seen> = self.unreadable.into_iter().collect();
         if !self.contained.is_empty() {
             answers.extend(docker_local(world, self.contained));
+        }
+        if !self.on_swarm.is_empty() {
+            answers.extend(on_swarm(world, self.on_swarm));
         }
         for (name, apps) in self.external {
             let counts = External::new(world, &name).counts(&apps);
@@ -130,21 +136,21 @@ fn counted(count: Result<Count, ps_scheduler::Error>) -> Seen {
 /// How a native app is: its status files are read, and nobody is asked. One that is corrupt must not hide the others.
 pub(crate) fn native(scheduler: &Native, app: &AppName) -> Seen {
     match scheduler.status_of(app) {
-        Ok(status) => native_app(&status),
+        Ok(status) => of_status(&status),
         Err(error) => Seen { trouble: Some(error.to_string()), ..Seen::unknown() },
     }
 }
 
-fn native_app(status: &AppStatus) -> Seen {
+fn of_status(status: &AppStatus) -> Seen {
     Seen {
         processes: i64::try_from(status.current().count()).unwrap_or(-1),
         running: status.running(),
-        slots: status.current().map(native_slot).collect(),
+        slots: status.current().map(seen_slot).collect(),
         trouble: status.troubles.first().cloned(),
     }
 }
 
-fn native_slot(instance: &Instance) -> SeenSlot {
+fn seen_slot(instance: &Instance) -> SeenSlot {
     let state = instance.state.as_str();
     let pid = instance.pid.map(|pid| format!(" (PID: {pid})")).unwrap_or_default();
     let what = format!("{state}{pid}");
@@ -156,6 +162,14 @@ fn native_slot(instance: &Instance) -> SeenSlot {
         is_alive,
         is_unnumbered: false,
     }
+}
+
+/// What the swarm says of its apps. It has no records here, so that without an answer nothing is known.
+fn on_swarm(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
+    let swarm = ps_schedulers::named(world, &SchedulerName::Swarm);
+    let answered = statuses(swarm.as_ref(), &apps);
+    let seen = |app: &AppName| answered.get(app).map_or_else(Seen::unknown, of_status);
+    apps.into_iter().map(|app| (app.clone(), seen(&app))).collect()
 }
 
 fn docker_local(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {

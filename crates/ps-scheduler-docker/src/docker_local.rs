@@ -1,10 +1,9 @@
 //! The scheduler itself: which world it works in, and on which engine.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use ps_apps::World;
-use ps_engine::{Engine, Facts};
+use ps_engine::{Engine, EngineCell, Facts};
 use ps_scheduler::Error;
 
 use crate::failed::failed;
@@ -12,20 +11,19 @@ use crate::failed::failed;
 /// The scheduler `docker-local`.
 pub struct DockerLocal {
     world: World,
-    socket: Option<PathBuf>,
-    engine: OnceLock<Engine>,
+    engine: EngineCell,
 }
 
 impl DockerLocal {
     /// The apps of `world` on the engine that `DOCKER_HOST` names, else on `/var/run/docker.sock`. Nothing is asked
     /// of the engine, or of the environment, before a verb needs it.
     pub fn new(world: &World) -> Self {
-        Self { world: world.clone(), socket: None, engine: OnceLock::new() }
+        Self { world: world.clone(), engine: EngineCell::default() }
     }
 
     /// The apps of `world` on the engine that listens on `socket`.
     pub fn at(world: &World, socket: impl Into<PathBuf>) -> Self {
-        Self { socket: Some(socket.into()), ..Self::new(world) }
+        Self { world: world.clone(), engine: EngineCell::at(socket) }
     }
 
     /// Which engine answers.
@@ -49,17 +47,7 @@ impl DockerLocal {
     }
 
     pub(crate) fn engine(&self) -> Result<&Engine, Error> {
-        if let Some(engine) = self.engine.get() {
-            return Ok(engine);
-        }
-        let socket = if let Some(socket) = &self.socket {
-            socket.clone()
-        } else {
-            let host = ps_apps::variable("DOCKER_HOST");
-            let host = host.map(|host| host.to_string_lossy().into_owned());
-            ps_engine::socket(host.as_deref()).map_err(|fault| failed(fault, ""))?
-        };
-        let engine = Engine::new(socket).map_err(|fault| failed(fault, ""))?;
-        Ok(self.engine.get_or_init(|| engine))
+        let host = || ps_apps::variable("DOCKER_HOST").map(|host| host.to_string_lossy().into_owned());
+        self.engine.get(host).map_err(|fault| failed(fault, ""))
     }
 }

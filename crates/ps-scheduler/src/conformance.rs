@@ -75,7 +75,12 @@ impl Suite<'_> {
         let before = self.place.identities();
         self.plan_and_deploy("web=1", &Intent::Converge(Which::All)).expect("scales down");
         self.place.eventually("one instance is left", |status| status.instances.len() == 1);
-        assert_eq!(self.place.identities()[..], before[..1], "the lowest slot is the one to stay");
+        let left = self.place.identities();
+        if self.chooses_slots() {
+            assert!(left.iter().all(|one| before.contains(one)), "it is one of those that were there");
+        } else {
+            assert_eq!(left[..], before[..1], "the lowest slot is the one to stay");
+        }
     }
 
     fn a_restart_gives_every_instance_a_new_identity(&self) {
@@ -103,6 +108,10 @@ impl Suite<'_> {
     }
 
     fn what_was_stopped_by_hand_stays_so_until_it_is_started(&self) {
+        if self.chooses_slots() {
+            // Nobody can say which instance is stopped.
+            return;
+        }
         let one: Which = "web.1".parse().expect("an instance");
         assert_eq!(self.place.stop(&one, self.subject.stop_timeout, false).ended.len(), 1, "it ran");
         self.plan_and_deploy("web=2", &Intent::Converge(Which::All)).expect("scales up");
@@ -129,6 +138,11 @@ impl Suite<'_> {
         assert!(matches!(outcome, Err(Error::Cancelled)), "a cancelled deploy went on: {outcome:?}");
         assert_eq!(self.stop(true).remaining, []);
         assert_eq!(self.place.status().instances, [], "a cancelled deploy left instances");
+    }
+
+    /// Whether the scheduler chooses which instances end.
+    fn chooses_slots(&self) -> bool {
+        self.place.status().instances.iter().any(|instance| instance.is_interchangeable)
     }
 
     fn plan(&self, wanted: &str, intent: &Intent) -> Plan {

@@ -3,7 +3,7 @@
 //! is guessed.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroU16;
 
@@ -11,7 +11,10 @@ use formation::{Formation, ProcessType, Slot, State, Which};
 use ps_rollout::{Rules, Strategy};
 use serde::{Deserialize, Serialize};
 
-use crate::{AppStatus, Change, Effect, Intent, Plan, Step, Task};
+use crate::{AppStatus, Change, Effect, Intent, Plan, Step, Task, plan};
+
+/// The action of a slot that is kept or stopped, which its scheduler decides.
+const EITHER: &str = "either";
 
 /// What would happen to one slot, and why: a row of `--dry-run`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +23,7 @@ pub struct Foreseen {
     pub process_type: String,
     /// The index within the type, from 1.
     pub index: u16,
-    /// The word of a [`Change`], or `unknown`.
+    /// The word of a [`Change`], `either` (it is kept or stopped, which its scheduler decides), or `unknown`.
     pub action: Cow<'static, str>,
     /// Why, for people: one short fragment.
     pub reason: Cow<'static, str>,
@@ -196,9 +199,40 @@ fn rows(
 fn of_steps(steps: &[Step], status: &AppStatus, row: impl Fn(&Step) -> Foreseen) -> Vec<Foreseen> {
     let unknown = status.instances.iter().filter(|instance| instance.state == State::Unknown);
     let unknown: BTreeSet<&Slot> = unknown.map(|instance| &instance.slot).collect();
-    let row =
-        |step: &Step| if unknown.contains(&step.slot) { Foreseen::unknown(&step.slot) } else { row(step) };
+    let chosen = chosen_by_others(steps, status);
+    let row = |step: &Step| {
+        if unknown.contains(&step.slot) {
+            return Foreseen::unknown(&step.slot);
+        }
+        match chosen.get(&step.slot) {
+            Some(reason) => Foreseen {
+                action: EITHER.into(),
+                reason: reason.clone().into(),
+                ..Foreseen::new(&step.slot, step.change, step.reason)
+            },
+            None => row(step),
+        }
+    };
     steps.iter().map(row).collect()
+}
+
+/// The slots of which some are to stay and some are to go, where their scheduler chooses which, and what is said of each.
+fn chosen_by_others<'a>(steps: &'a [Step], status: &AppStatus) -> BTreeMap<&'a Slot, String> {
+    let of_scheduler = status.instances.iter().filter(|now| now.is_interchangeable && plan::is_filled(now));
+    let of_scheduler: BTreeSet<&Slot> = of_scheduler.map(|now| &now.slot).collect();
+    let mut types: BTreeMap<&ProcessType, Vec<&Step>> = BTreeMap::new();
+    for step in steps.iter().filter(|step| of_scheduler.contains(&step.slot)) {
+        types.entry(&step.slot.process_type).or_default().push(step);
+    }
+    let mut chosen = BTreeMap::new();
+    for steps in types.values() {
+        let stopped = steps.iter().filter(|step| step.change == Change::Stop).count();
+        if stopped > 0 && stopped < steps.len() {
+            let reason = format!("its scheduler chooses {stopped} of {} to stop", steps.len());
+            chosen.extend(steps.iter().map(|step| (&step.slot, reason.clone())));
+        }
+    }
+    chosen
 }
 
 fn left_alone(step: &Step) -> Foreseen {
@@ -250,6 +284,23 @@ mod tests {
             foreseen(&["web=2"], Outlook::Planned(&partly, &converge)),
             ["keep web.1", "unknown web.2"]
         );
+    }
+
+    #[test]
+    fn a_slot_is_only_listed_as_kept_where_that_is_certain() {
+        let mut there =
+            status(&[("web.1", State::Running), ("web.2", State::Running), ("web.3", State::Running)]);
+        for instance in &mut there.instances {
+            instance.is_interchangeable = true;
+        }
+        let converge = Intent::Converge(Which::All);
+        let rows = |counts: &[&str]| foreseen(counts, Outlook::Planned(&there, &converge));
+        assert_eq!(rows(&["web=2"]), ["either web.1", "either web.2", "either web.3"]);
+        assert_eq!(rows(&["web=0"]), ["stop web.1", "stop web.2", "stop web.3"]);
+        assert_eq!(rows(&["web=3"]), ["keep web.1", "keep web.2", "keep web.3"]);
+        let wanted = formation(&["web=2"]);
+        let row = foresee(&wanted, Outlook::Planned(&there, &converge)).remove(0);
+        assert_eq!(row.reason, "its scheduler chooses 1 of 3 to stop");
     }
 
     #[test]

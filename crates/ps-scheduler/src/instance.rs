@@ -46,6 +46,12 @@ pub struct Instance {
     pub lane: Option<Lane>,
     /// Its role in the slot; `None` from a scheduler without runs, which has one instance a slot.
     pub role: Option<Role>,
+    /// Whether its scheduler chooses which instances of its type end where there are to be fewer, and which number each has.
+    pub is_interchangeable: bool,
+    /// The machine that it runs on, if that need not be this one.
+    pub node: Option<String>,
+    /// The attempt to run it, as its scheduler calls it.
+    pub task: Option<String>,
     /// What it is doing.
     pub state: State,
     /// Its main process.
@@ -97,6 +103,9 @@ impl Instance {
             release: None,
             lane: None,
             role: None,
+            is_interchangeable: false,
+            node: None,
+            task: None,
             state,
             pid: None,
             container_id: None,

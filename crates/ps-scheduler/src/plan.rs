@@ -4,7 +4,7 @@
 //! For example, `web=2 worker=0` is wanted, and `web.1` and `worker.1` run. To converge is: keep `web.1`, start `web.2`, stop
 //! `worker.1`. A deploy is: replace `web.1`, start `web.2`, stop `worker.1`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use formation::{Formation, ProcessType, Slot, State, Which};
 use ps_rollout::{Canary, Rules, Strategy};
@@ -155,13 +155,12 @@ fn steps(
     is_scheduled: &dyn Fn(&Slot, Option<&Instance>) -> bool,
 ) -> Vec<Step> {
     let present = one_a_slot(present);
-    let mut slots: Vec<Slot> = wanted_slots(wanted);
+    let wanted_slots = wanted_slots(wanted, &present);
+    let mut slots: BTreeSet<Slot> = wanted_slots.clone();
     slots.extend(present.keys().map(|slot| (*slot).clone()));
-    slots.sort();
-    slots.dedup();
     let step_of = |slot: Slot| {
         let quantity = wanted.get(slot.process_type.as_str()).map_or(0, formation::Quantity::get);
-        let (is_wanted, present) = (slot.index <= quantity, present.get(&slot).copied());
+        let (is_wanted, present) = (wanted_slots.contains(&slot), present.get(&slot).copied());
         let (change, reason) = if quantity > 0 && is_scheduled(&slot, present) {
             decide_by_schedule(&slot, is_wanted, present, intent)?
         } else {
@@ -217,12 +216,23 @@ fn rules_of(release: &Release, steps: &[Step], usual: Strategy) -> BTreeMap<Proc
     extents.into_iter().map(rules).collect()
 }
 
-fn wanted_slots(wanted: &Formation) -> Vec<Slot> {
-    let slots_of = |process_type: &ProcessType, n: u16| {
-        let process_type = process_type.clone();
-        (1..=n).map(move |index| Slot::new(process_type.clone(), index))
+/// The lowest slots of each type. Where its scheduler chooses which instances stay, those that are filled, and then the lowest.
+fn wanted_slots(wanted: &Formation, present: &BTreeMap<&Slot, &Instance>) -> BTreeSet<Slot> {
+    let slots_of = |process_type: &ProcessType, quantity: u16| {
+        let there = present.values().filter(|now| now.slot.process_type == *process_type);
+        let mut there: Vec<&Instance> = there.filter(|now| now.is_interchangeable).copied().collect();
+        there.sort_by_key(|now| (!is_filled(now), now.state != State::Waiting));
+        let taken: Vec<u16> = there.iter().map(|now| now.slot.index).collect();
+        let free = (1..=u16::MAX).filter(|index| !taken.contains(index));
+        let chosen = taken.iter().copied().chain(free).take(quantity.into());
+        chosen.map(|index| Slot::new(process_type.clone(), index)).collect::<Vec<_>>()
     };
     wanted.iter().flat_map(|(process_type, quantity)| slots_of(process_type, quantity.get())).collect()
+}
+
+/// Whether a slot has something that could be kept or replaced. An instance that waits for others has no process yet.
+pub(crate) fn is_filled(now: &Instance) -> bool {
+    now.state.is_alive() || matches!(now.state, State::Backoff | State::Scheduled)
 }
 
 fn decide(
@@ -231,9 +241,7 @@ fn decide(
     present: Option<&Instance>,
     intent: &Intent,
 ) -> Option<(Change, &'static str)> {
-    // An instance that waits for others has no process that could be kept or replaced.
-    let is_filled = present
-        .is_some_and(|now| now.state.is_alive() || matches!(now.state, State::Backoff | State::Scheduled));
+    let is_filled = present.is_some_and(is_filled);
     let is_meant = match intent {
         Intent::Converge(which) | Intent::Start(which) | Intent::Restart(which) => which.includes(slot),
         Intent::Deploy => true,
@@ -326,6 +334,25 @@ pub(crate) mod tests {
     fn a_gap_is_filled_and_its_neighbours_are_kept() {
         let present = [("web.1", State::Crashed), ("web.2", UP)];
         assert_eq!(plan(&["web=2"], &present, &CONVERGE), ["start web.1", "keep web.2"]);
+    }
+
+    #[test]
+    fn who_chooses_which_instances_stay_has_the_slots_that_are_filled_and_then_the_lowest() {
+        let row = |slot: &str, state| Instance {
+            is_interchangeable: true,
+            ..Instance::new(slot.parse().expect("a legal slot"), state)
+        };
+        let steps = |wanted: &[&str], present: &[Instance]| -> Vec<String> {
+            let steps = Plan::steps(&formation(wanted), present, &CONVERGE);
+            steps.iter().map(|step| format!("{} {}", step.change.as_str(), step.slot)).collect()
+        };
+        let there = [row("web.2", UP), row("web.5", UP)];
+        assert_eq!(steps(&["web=2"], &there), ["keep web.2", "keep web.5"]);
+        assert_eq!(steps(&["web=4"], &there), ["start web.1", "keep web.2", "start web.3", "keep web.5"]);
+        assert_eq!(steps(&["web=1"], &there), ["keep web.2", "stop web.5"]);
+        // One for which no place was found yet goes before one that runs.
+        let there = [row("web.1", State::Waiting), row("web.2", UP)];
+        assert_eq!(steps(&["web=1"], &there), ["stop web.1", "keep web.2"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use ps_apps::{SchedulerName, World};
 use ps_scheduler::{AppStatus, Error, Scheduler};
 use ps_scheduler_docker::DockerLocal;
 use ps_scheduler_native::Native;
+use ps_scheduler_swarm::Swarm;
 
 use crate::External;
 
@@ -57,6 +58,10 @@ impl Answers {
             }
             SchedulerName::DockerLocal => {
                 let asked = DockerLocal::new(world).status(&apps);
+                self.all(name, apps, asked);
+            }
+            SchedulerName::Swarm => {
+                let asked = Swarm::new(world).status(&apps);
                 self.all(name, apps, asked);
             }
             SchedulerName::External(word) => {

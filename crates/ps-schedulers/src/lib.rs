@@ -8,6 +8,7 @@ use ps_apps::{Error, SchedulerName, World};
 use ps_scheduler::{OsProcess, Running, Scheduler};
 use ps_scheduler_docker::DockerLocal;
 use ps_scheduler_native::Native;
+use ps_scheduler_swarm::Swarm;
 
 pub use answers::{Answers, Silent, statuses};
 pub use external::{Count, External};
@@ -17,6 +18,7 @@ pub fn named(world: &World, name: &SchedulerName) -> Box<dyn Scheduler> {
     match name {
         SchedulerName::Native => Box::new(Native::new(world)),
         SchedulerName::DockerLocal => Box::new(DockerLocal::new(world)),
+        SchedulerName::Swarm => Box::new(Swarm::new(world)),
         SchedulerName::External(name) => Box::new(External::new(world, name)),
     }
 }
@@ -34,7 +36,7 @@ pub fn processes(
     match name {
         SchedulerName::Native => Native::new(world).processes(app).map(Some),
         SchedulerName::DockerLocal => DockerLocal::new(world).processes(app).map(Some),
-        SchedulerName::External(_) => Ok(None),
+        SchedulerName::Swarm | SchedulerName::External(_) => Ok(None),
     }
 }
 
@@ -50,6 +52,7 @@ pub fn running(world: &World, app: &AppName) -> Result<Running, ps_scheduler::Er
     match name {
         SchedulerName::Native => Ok(Native::new(world).without_usage().status_of(app)?.running()),
         SchedulerName::DockerLocal => Ok(DockerLocal::new(world).status_of(app)?.running()),
+        SchedulerName::Swarm => Ok(Swarm::new(world).status_of(app)?.running()),
         SchedulerName::External(name) => Ok(External::new(world, &name).count(app)?.running),
     }
 }

@@ -1,0 +1,219 @@
+//! What a plan comes to for the services of an app: one change for each type. Pure.
+
+use std::collections::BTreeMap;
+
+use formation::{ProcessType, Quantity};
+use ps_scheduler::{Change, Plan};
+
+use crate::manager::Seen;
+use crate::service::Service;
+
+/// What happens to the service of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServiceChange {
+    /// It is made, with so many tasks.
+    Make(u16),
+    /// Its tasks are replaced, and then it has so many.
+    Replace(u16),
+    /// It gets more tasks of the release that it has, or those that it has to get are waited for.
+    Fill(u16),
+    /// It gets fewer.
+    Shrink(u16),
+    /// It has no task because a person stopped it, and would have so many if it is started again.
+    StayStopped(u16),
+    /// It goes with its tasks.
+    Remove,
+}
+
+/// How the slots of a type are meant.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    kept: u16,
+    started: u16,
+    replaced: u16,
+    stopped: u16,
+}
+
+impl Count {
+    fn filled(self) -> u16 {
+        self.kept + self.started + self.replaced
+    }
+}
+
+/// The changes of a plan; a type of which nothing is to be done has none.
+pub(crate) fn of(plan: &Plan, seen: &Seen) -> BTreeMap<ProcessType, ServiceChange> {
+    let mut counts = counts(plan);
+    if plan.is_deploy {
+        // What has no instance would be started from an earlier release later.
+        for service in &seen.services {
+            counts.entry(service.process_type.clone()).or_default();
+        }
+    }
+    let change = |(process_type, count): (ProcessType, Count)| {
+        let change = of_type(plan, count, seen.service(&process_type), wanted(plan, &process_type))?;
+        Some((process_type, change))
+    };
+    counts.into_iter().filter_map(change).collect()
+}
+
+fn counts(plan: &Plan) -> BTreeMap<ProcessType, Count> {
+    let mut counts: BTreeMap<ProcessType, Count> = BTreeMap::new();
+    for step in &plan.steps {
+        let count = counts.entry(step.slot.process_type.clone()).or_default();
+        let of_change = match step.change {
+            Change::Keep => &mut count.kept,
+            Change::Start => &mut count.started,
+            Change::Replace => &mut count.replaced,
+            Change::Stop => &mut count.stopped,
+        };
+        *of_change += 1;
+    }
+    counts
+}
+
+fn wanted(plan: &Plan, process_type: &ProcessType) -> u16 {
+    plan.wanted.get(process_type.as_str()).map_or(0, Quantity::get)
+}
+
+fn of_type(plan: &Plan, count: Count, service: Option<&Service>, wanted: u16) -> Option<ServiceChange> {
+    let filled = count.filled();
+    let Some(service) = service else {
+        return (filled > 0).then_some(ServiceChange::Make(filled));
+    };
+    if filled == 0 && (plan.is_deploy || wanted == 0 && service.replicas == 0) {
+        return Some(ServiceChange::Remove);
+    }
+    if plan.is_deploy || count.replaced > 0 {
+        return Some(ServiceChange::Replace(filled));
+    }
+    let stopped = if service.replicas == 0 { service.stopped() } else { 0 };
+    if count.started > 0 || filled > service.replicas {
+        return Some(ServiceChange::Fill(filled));
+    }
+    if stopped > 0 {
+        return (wanted < stopped).then_some(ServiceChange::StayStopped(wanted));
+    }
+    (filled < service.replicas).then_some(ServiceChange::Shrink(filled))
+}
+
+/// Why a plan is about single instances in a way in which a swarm cannot be told; `None` if it is not.
+pub(crate) fn refusal(plan: &Plan) -> Option<String> {
+    let app = &plan.release.app;
+    counts(plan).into_iter().find_map(|(process_type, count)| {
+        if count.replaced > 0 && count.kept > 0 {
+            return Some(format!(
+                "a swarm replaces all instances of a type together: restart {process_type} of {app} as a whole"
+            ));
+        }
+        let is_part = count.started > 0 && count.filled() < wanted(plan, &process_type);
+        is_part.then(|| {
+            format!(
+                "{process_type} of {app} was stopped as a whole, and a swarm starts it as a whole: ps-lifecycle start {app} {process_type}"
+            )
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use formation::{State, Which};
+    use ps_rollout::Strategy;
+    use ps_scheduler::conformance::formation;
+    use ps_scheduler::{Instance, Intent, Over};
+    use serde_json::json;
+
+    use super::*;
+    use crate::label;
+    use crate::service::tests::described;
+    use crate::spec::tests::release;
+
+    fn row(slot: &str, state: State, over: Option<Over>) -> Instance {
+        Instance {
+            over,
+            is_interchangeable: true,
+            ..Instance::new(slot.parse().expect("a legal slot"), state)
+        }
+    }
+
+    fn plan(wanted: &[&str], there: &[Instance], intent: &Intent) -> Plan {
+        Plan::new(release("web"), &formation(wanted), there, intent, Strategy::Overlap)
+    }
+
+    fn seen(services: &[(&str, u16, u16)]) -> Seen {
+        let service = |(name, replicas, stopped): &(&str, u16, u16)| {
+            let mut json = described(name, *replicas, "r");
+            if *stopped > 0 {
+                json["Spec"]["Labels"][label::STOPPED] = json!(stopped.to_string());
+            }
+            Service::read(&json).expect("one of ours")
+        };
+        Seen { services: services.iter().map(service).collect(), tasks: Vec::new() }
+    }
+
+    fn of_web(plan: &Plan, seen: &Seen) -> Option<ServiceChange> {
+        of(plan, seen).get("web").copied()
+    }
+
+    const UP: State = State::Running;
+    const CONVERGE: Intent = Intent::Converge(Which::All);
+
+    #[test]
+    fn a_deploy_makes_replaces_and_removes() {
+        let plan = plan(&["web=2"], &[row("old.1", UP, None)], &Intent::Deploy);
+        let there = seen(&[("old", 1, 0), ("idle", 0, 0)]);
+        let changes = of(&plan, &there);
+        let words: Vec<String> = changes.iter().map(|(name, change)| format!("{name} {change:?}")).collect();
+        assert_eq!(words, ["idle Remove", "old Remove", "web Make(2)"]);
+        assert_eq!(of_web(&plan, &seen(&[("web", 3, 0)])), Some(ServiceChange::Replace(2)));
+    }
+
+    #[test]
+    fn scaling_touches_only_the_number() {
+        let there = [row("web.1", UP, None), row("web.2", UP, None)];
+        let two = seen(&[("web", 2, 0)]);
+        let of = |wanted: &str| of_web(&plan(&[wanted], &there, &CONVERGE), &two);
+        assert_eq!(
+            [of("web=2"), of("web=3"), of("web=1"), of("web=0")],
+            [
+                None,
+                Some(ServiceChange::Fill(3)),
+                Some(ServiceChange::Shrink(1)),
+                Some(ServiceChange::Shrink(0))
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_wanted_and_does_not_run_yet_is_waited_for() {
+        let there = [row("web.1", UP, None), row("web.2", State::Waiting, None)];
+        let plan = plan(&["web=2"], &there, &CONVERGE);
+        assert_eq!(of_web(&plan, &seen(&[("web", 2, 0)])), Some(ServiceChange::Fill(2)));
+    }
+
+    #[test]
+    fn a_type_that_was_stopped_is_started_whole_or_not_at_all() {
+        let stopped = |slot| row(slot, State::Stopped, Some(Over::StoppedByHand));
+        let (rows, there) = ([stopped("web.1"), stopped("web.2")], seen(&[("web", 0, 2)]));
+        let of = |wanted: &str, intent: &Intent| {
+            let plan = plan(&[wanted], &rows, intent);
+            (of_web(&plan, &there), refusal(&plan).is_some())
+        };
+        assert_eq!(of("web=2", &CONVERGE), (None, false));
+        assert_eq!(of("web=2", &Intent::Start(Which::All)), (Some(ServiceChange::Fill(2)), false));
+        assert_eq!(of("web=1", &CONVERGE), (Some(ServiceChange::StayStopped(1)), false));
+        assert!(of("web=3", &CONVERGE).1, "two of three would stay stopped");
+        assert!(of("web=2", &Intent::Start("web.1".parse().expect("an instance"))).1);
+    }
+
+    #[test]
+    fn one_instance_of_several_is_not_replaced_alone() {
+        let there = [row("web.1", UP, None), row("web.2", UP, None)];
+        let of = |which: &str| {
+            let restart = Intent::Restart(which.parse().expect("a type or an instance"));
+            let plan = plan(&["web=2"], &there, &restart);
+            (of_web(&plan, &seen(&[("web", 2, 0)])), refusal(&plan).is_some())
+        };
+        assert_eq!(of("web"), (Some(ServiceChange::Replace(2)), false));
+        assert!(of("web.2").1);
+    }
+}

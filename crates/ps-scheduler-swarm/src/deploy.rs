@@ -1,0 +1,360 @@
+//! `deploy`: turns a plan into changes of services, follows them to the end, and puts back what failed. The swarm replaces tasks by itself;
+//! this waits until it is done, because a swarm calls a change accepted and says nothing of what becomes of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+use formation::{ProcessType, RestartPolicy, Slot};
+use ps_rollout::{Rules, Strategy};
+use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Requester, Source};
+use serde_json::Value;
+
+use crate::changes::{self, ServiceChange};
+use crate::failed::backend;
+use crate::follow::Follower;
+use crate::manager::{AFTER_GRACE, Manager, Seen, scaled};
+use crate::put_back;
+use crate::service::Service;
+use crate::spec::{self, Identity, Proof};
+use crate::standing::Move;
+use crate::swarm::Swarm;
+use crate::{committed, judge, task};
+
+/// One deploy that is under way.
+struct Deploy<'a> {
+    manager: Manager<'a>,
+    plan: &'a Plan,
+    seen: Seen,
+    /// What the deploy is called, and so what its services say that they are of.
+    name: String,
+    /// What tells its tasks from those before.
+    revision: String,
+    release: u64,
+    follower: Follower,
+    moves: Vec<Move>,
+    /// When each type that stops first has begun to be without an instance.
+    silent_since: BTreeMap<ProcessType, Instant>,
+}
+
+/// Carries the plan out.
+pub(crate) fn deploy(
+    swarm: &Swarm,
+    plan: &Plan,
+    requester: &mut Requester<'_>,
+) -> Result<DeployOutcome, Error> {
+    judge::judge(swarm, plan)?;
+    requester.cancel.check()?;
+    let app = &plan.release.app;
+    let world = swarm.ensured_id()?;
+    for planned in &plan.tasks {
+        task::run(swarm, &plan.release, planned, requester)?;
+    }
+    let engine = swarm.engine()?;
+    let manager = Manager { engine, world: &world, app, cancel: requester.cancel };
+    let revision = unique();
+    let outcome = engine.run(async {
+        let seen = manager.look().await?;
+        let committed = committed::read(swarm.world(), app)?;
+        let name = match (&plan.deploy, plan.is_deploy) {
+            (Some(name), _) => name.clone(),
+            (None, true) => revision.clone(),
+            (None, false) => committed.unwrap_or_else(|| revision.clone()),
+        };
+        let release = release_number(swarm, plan, &seen)?;
+        let follower = Follower::default();
+        let (moves, silent_since) = (Vec::new(), BTreeMap::new());
+        let mut deploy =
+            Deploy { manager, plan, seen, name, revision, release, follower, moves, silent_since };
+        deploy.follower.know(&deploy.seen);
+        let changes = changes::of(plan, &deploy.seen);
+        deploy.remark(requester.tell).await?;
+        match deploy.bring_up(&changes, requester.tell).await {
+            Ok(()) => {}
+            Err(error) => return Err(deploy.undone(error, requester.tell).await),
+        }
+        if plan.is_deploy {
+            committed::write(swarm.world(), app, &deploy.name)?;
+        }
+        deploy.wind_down(&changes, requester.tell).await
+    });
+    outcome.map(|()| done(plan))
+}
+
+/// How many deploys the app has had, this one included.
+fn release_number(swarm: &Swarm, plan: &Plan, seen: &Seen) -> Result<u64, Error> {
+    let app = &plan.release.app;
+    let next = swarm.world().next_release(app);
+    let next = next.map_err(|error| backend(&format!("number the release of {app}"), error.to_string()))?;
+    let present = seen.services.iter().filter_map(Service::release).max();
+    Ok(if plan.is_deploy { next } else { present.unwrap_or(next.saturating_sub(1)) })
+}
+
+/// A word that no other deploy or restart has.
+fn unique() -> String {
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}
+
+fn done(plan: &Plan) -> DeployOutcome {
+    let slots = |changes: &[Change]| -> Vec<Slot> {
+        plan.steps
+            .iter()
+            .filter(|step| changes.contains(&step.change))
+            .map(|step| step.slot.clone())
+            .collect()
+    };
+    DeployOutcome {
+        started: slots(&[Change::Start, Change::Replace]),
+        stopped: slots(&[Change::Stop]),
+        kept: slots(&[Change::Keep]),
+        fates: BTreeMap::new(),
+    }
+}
+
+impl Deploy<'_> {
+    /// Says what of the release a swarm does not do, and what a person should know of it.
+    async fn remark(&self, tell: &mut dyn FnMut(Progress)) -> Result<(), Error> {
+        if !self.plan.is_deploy {
+            return Ok(());
+        }
+        let release = &self.plan.release;
+        let nodes = self.manager.nodes().await?.count();
+        if let Source::Image(image) = &release.source
+            && image.starts_with("sha256:")
+            && nodes > 1
+        {
+            tell(Progress::Note(format!(
+                "warning: no registry has the image of {}, so only those of the {nodes} nodes can run it that have it: push it, and deploy it by its name there",
+                release.app
+            )));
+        }
+        if self.seen.services.is_empty() && !release.env.is_empty() {
+            tell(Progress::Note(format!(
+                "warning: who may use a manager of the swarm can read the environment of {}",
+                release.app
+            )));
+        }
+        for process_type in self.plan.rules.keys() {
+            let health = self.proof(process_type).health;
+            for remark in health.map(|health| health.remarks).unwrap_or_default() {
+                tell(Progress::Note(format!("warning: {remark}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that has to be proved. What stops first comes last, so that no outage begins for a release of which another type has
+    /// already failed.
+    async fn bring_up(
+        &mut self,
+        changes: &BTreeMap<ProcessType, ServiceChange>,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<(), Error> {
+        let mut last = Vec::new();
+        for (process_type, change) in changes {
+            if matches!(change, ServiceChange::Replace(_)) && self.stops_first(process_type) {
+                last.push((process_type, change));
+                continue;
+            }
+            self.begin(process_type, *change).await?;
+        }
+        self.follow(0, tell).await?;
+        for (process_type, change) in last {
+            let first = self.moves.len();
+            self.stop_first(process_type, *change, tell).await?;
+            self.follow(first, tell).await?;
+        }
+        Ok(())
+    }
+
+    async fn follow(&mut self, first: usize, tell: &mut dyn FnMut(Progress)) -> Result<(), Error> {
+        let each_alone = self.plan.only_fills();
+        let followed = self.follower.follow(&self.manager, &self.moves[first..], each_alone, tell).await?;
+        if followed.failed.is_empty() {
+            return Ok(());
+        }
+        let mut aftermath = Vec::new();
+        if each_alone {
+            aftermath.push("the swarm goes on trying what did not come up".to_owned());
+        }
+        let (app, failed) = (self.plan.release.app.clone(), followed.failed);
+        Err(Error::DeployFailed { app, failed, fates: BTreeMap::new(), aftermath })
+    }
+
+    /// Asks for the change of a type whose instances are brought up beside those that run.
+    async fn begin(&mut self, process_type: &ProcessType, change: ServiceChange) -> Result<(), Error> {
+        let there = self.seen.service(process_type).cloned();
+        match (change, there) {
+            (ServiceChange::Make(count), _) => {
+                let (spec, proof) = self.specified(process_type, count);
+                let service = self.manager.make(process_type, &spec).await?;
+                self.moved(service, None, &proof, false);
+            }
+            (ServiceChange::Replace(count), Some(there)) => {
+                // Fewer are left when the new ones have proved themselves.
+                let (spec, proof) = self.specified(process_type, count.max(there.replicas));
+                let service = self.replaced(&there, spec).await?;
+                let is_update = there.replicas > 0;
+                self.moved(service, Some(there.spec), &proof, is_update);
+            }
+            (ServiceChange::Fill(count), Some(there)) => {
+                let proof = self.proof(process_type);
+                let service = self.manager.bring(&there.id, |service| scaled(service, count, 0)).await?;
+                self.moved(service, Some(there.spec), &proof, false);
+            }
+            (
+                ServiceChange::Replace(_)
+                | ServiceChange::Fill(_)
+                | ServiceChange::Shrink(_)
+                | ServiceChange::StayStopped(_)
+                | ServiceChange::Remove,
+                _,
+            ) => {}
+        }
+        Ok(())
+    }
+
+    /// Ends every instance of a type before the first new one starts.
+    async fn stop_first(
+        &mut self,
+        process_type: &ProcessType,
+        change: ServiceChange,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<(), Error> {
+        let (ServiceChange::Replace(count), Some(there)) = (change, self.seen.service(process_type).cloned())
+        else {
+            return Ok(());
+        };
+        let (spec, proof) = self.specified(process_type, count);
+        self.silent_since.insert(process_type.clone(), Instant::now());
+        let emptied = self.manager.bring(&there.id, |service| scaled(service, 0, 0)).await?;
+        // From here on whatever fails has to be put back.
+        self.moved(emptied, Some(there.spec.clone()), &proof, false);
+        let services = BTreeSet::from([there.id.clone()]);
+        let within = self.plan.release.grace(process_type) + AFTER_GRACE;
+        let left = self.follower.ended(&self.manager, &services, within, tell).await?;
+        if let Some((slot, why)) = left.into_iter().next() {
+            return Err(Error::deploy_failed(&self.plan.release.app, &slot, format!("would not end: {why}")));
+        }
+        let service = self.replaced(&there, spec).await?;
+        self.moves.pop();
+        self.moved(service, Some(there.spec), &proof, false);
+        Ok(())
+    }
+
+    async fn replaced(&self, there: &Service, mut spec: Value) -> Result<Service, Error> {
+        spec["Name"] = there.spec["Name"].clone();
+        self.manager.bring(&there.id, |_| spec.clone()).await
+    }
+
+    fn moved(&mut self, service: Service, old: Option<Value>, proof: &Proof, is_update: bool) {
+        let release = &self.plan.release;
+        let process_type = &service.process_type;
+        let policy = release.settings(process_type).restart_policy.unwrap_or(release.restart_policy);
+        let may_end = policy == RestartPolicy::No || release.order().is_awaited_to_be_done(process_type);
+        let life = self.rules(process_type).minimum_life;
+        let within = proof.rules.deadline(service.replicas, release.grace(process_type));
+        let before = self.seen.tasks_of(&service.id).map(|task| task.id.clone()).collect();
+        self.moves.push(Move {
+            old,
+            before,
+            is_update,
+            life: if proof.health.is_some() { Duration::ZERO } else { life },
+            may_end,
+            deadline: Instant::now() + within,
+            within,
+            service,
+        });
+    }
+
+    fn rules(&self, process_type: &ProcessType) -> Rules {
+        *self
+            .plan
+            .rules
+            .get(process_type)
+            .expect("each type that something is done about has a step, and so its rules")
+    }
+
+    fn stops_first(&self, process_type: &ProcessType) -> bool {
+        self.rules(process_type).strategy == Strategy::StopFirst
+    }
+
+    fn proof(&self, process_type: &ProcessType) -> Proof {
+        Proof::of(&self.plan.release, process_type, &self.rules(process_type), true)
+    }
+
+    fn specified(&self, process_type: &ProcessType, count: u16) -> (Value, Proof) {
+        let proof = self.proof(process_type);
+        let identity = Identity {
+            world: self.manager.world,
+            deploy: &self.name,
+            revision: &self.revision,
+            release: self.release,
+        };
+        (spec::service(&self.plan.release, process_type, count, identity, &proof), proof)
+    }
+
+    /// What follows once the new release is proved: what is not wanted any more ends.
+    async fn wind_down(
+        &mut self,
+        changes: &BTreeMap<ProcessType, ServiceChange>,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<(), Error> {
+        let (mut ending, mut removed) = (BTreeSet::new(), Vec::new());
+        let mut grace = Duration::ZERO;
+        for (process_type, change) in changes {
+            let moved = self.moves.iter().find(|moved| moved.service.process_type == *process_type);
+            let there = moved.map(|moved| &moved.service).or_else(|| self.seen.service(process_type));
+            let Some(there) = there else { continue };
+            let (replicas, stopped) = match *change {
+                ServiceChange::Shrink(count) => (count, 0),
+                ServiceChange::Replace(count) if count < there.replicas => (count, 0),
+                ServiceChange::StayStopped(count) => (0, count),
+                ServiceChange::Remove => {
+                    removed.push(there.id.clone());
+                    (0, 0)
+                }
+                ServiceChange::Make(_) | ServiceChange::Replace(_) | ServiceChange::Fill(_) => continue,
+            };
+            grace = grace.max(self.plan.release.grace(process_type));
+            let id = there.id.clone();
+            self.manager.bring(&id, |service| scaled(service, replicas, stopped)).await?;
+            ending.insert(id);
+        }
+        let left = self.follower.ended(&self.manager, &ending, grace + AFTER_GRACE, tell).await?;
+        for (slot, why) in left {
+            tell(Progress::Note(format!("{slot} was told to end and would not: {why}")));
+        }
+        for id in removed {
+            self.manager.remove(&id).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts everything back, unless each slot stands for itself; the error with what is different from before.
+    async fn undone(&mut self, error: Error, tell: &mut dyn FnMut(Progress)) -> Error {
+        let is_alone = self.plan.only_fills() && !matches!(error, Error::Cancelled);
+        if is_alone || matches!(error, Error::Unreachable { .. }) {
+            return error;
+        }
+        let within = self.moves.iter().map(|moved| moved.within).max().unwrap_or_default();
+        let back = put_back::all(&self.manager, &self.moves, within, &self.silent_since).await;
+        let told = back.unwrap_or_else(|other| {
+            vec![format!(
+                "and what was changed could not be put back: {other}; deploy again, which looks first"
+            )]
+        });
+        match error {
+            Error::DeployFailed { app, failed, fates, mut aftermath } => {
+                aftermath.extend(told);
+                Error::DeployFailed { app, failed, fates, aftermath }
+            }
+            error => {
+                for sentence in told {
+                    tell(Progress::Note(sentence));
+                }
+                error
+            }
+        }
+    }
+}

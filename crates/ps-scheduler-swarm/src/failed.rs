@@ -1,0 +1,34 @@
+//! Turns a fault of the engine or of the swarm into an error of a verb.
+
+use ps_engine::{Fault, SwarmFault};
+use ps_scheduler::Error;
+
+/// The scheduler's error for a fault of the engine; `context` is what was being done.
+pub(crate) fn failed(fault: &Fault, context: &str) -> Error {
+    if fault.is_silence() { unreachable(fault.reason()) } else { backend(context, fault.to_string()) }
+}
+
+/// The same for a call to the swarm. What nobody knows is said to be unknown, and never taken for a failure.
+pub(crate) fn of_swarm(fault: &SwarmFault, context: &str) -> Error {
+    match fault {
+        SwarmFault::Refused(fault) => backend(context, fault.to_string()),
+        SwarmFault::NotManager(_) => backend(
+            context,
+            "this engine is no manager of a swarm: run docker swarm init here, or set DOCKER_HOST to the socket of a manager"
+                .to_owned(),
+        ),
+        SwarmFault::OutOfSequence(_) | SwarmFault::NoQuorum(_) | SwarmFault::Unanswered(_) => {
+            unreachable(&fault.to_string())
+        }
+        SwarmFault::Unknown(_) => unreachable(&format!("{fault} ({context}): run the verb again, which looks first")),
+    }
+}
+
+/// What another part of the world could not do.
+pub(crate) fn backend(context: &str, reason: String) -> Error {
+    Error::Backend { context: context.to_owned(), reason }
+}
+
+fn unreachable(reason: &str) -> Error {
+    Error::Unreachable { backend: "the swarm".to_owned(), reason: reason.to_owned() }
+}

@@ -1,0 +1,195 @@
+//! Follows changes of services to their end, and tells what each instance does meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use formation::{Slot, State};
+use futures_util::StreamExt;
+use ps_engine::{Engine, OutputRange};
+use ps_scheduler::{Error, FailedSlot, LAST_LINES, Progress};
+
+use crate::manager::{LOOK, Manager, Seen};
+use crate::standing::{Move, Standing};
+use crate::swarm_task::{Phase, SwarmTask, plain};
+
+/// How long the last lines of a task are waited for: its node may be gone.
+const OF_LOG: Duration = Duration::from_secs(3);
+/// The most of them that is kept, in bytes.
+const MOST: usize = 64 << 10;
+
+/// Whoever hears what happens.
+pub(crate) type Tell<'a> = dyn FnMut(Progress) + 'a;
+
+/// What has been seen and told of tasks.
+#[derive(Default)]
+pub(crate) struct Follower {
+    phases: BTreeMap<String, (Phase, bool)>,
+    running_since: BTreeMap<String, Instant>,
+    waiting: BTreeSet<String>,
+}
+
+/// What has come of some changes.
+#[derive(Default)]
+pub(crate) struct Followed {
+    /// The instances that failed, those of the first change that did first.
+    pub(crate) failed: Vec<FailedSlot>,
+}
+
+impl Follower {
+    /// Knows what was there before, so that only what follows is told.
+    pub(crate) fn know(&mut self, seen: &Seen) {
+        for task in &seen.tasks {
+            self.phases.insert(task.id.clone(), (task.phase, task.is_wanted()));
+        }
+    }
+
+    /// Follows these changes until all of them are done, or one has failed; `each_alone`: until each is done or has failed.
+    pub(crate) async fn follow(
+        &mut self,
+        manager: &Manager<'_>,
+        moves: &[Move],
+        each_alone: bool,
+        tell: &mut Tell<'_>,
+    ) -> Result<Followed, Error> {
+        let mut followed = Followed::default();
+        let mut open: Vec<&Move> = moves.iter().collect();
+        while !open.is_empty() {
+            manager.cancel.check()?;
+            let seen = manager.look().await?;
+            for one in moves {
+                self.told(&seen, one, tell);
+            }
+            let now = Instant::now();
+            let mut still = Vec::new();
+            for one in open {
+                match one.standing(&seen, |task| self.lived(task, now), now) {
+                    Standing::Done => {}
+                    Standing::UnderWay => still.push(one),
+                    Standing::Failed(reasons) => {
+                        for (failed, task) in reasons {
+                            followed.failed.push(with_last_words(manager.engine, failed, task).await);
+                        }
+                        if !each_alone {
+                            return Ok(followed);
+                        }
+                    }
+                }
+            }
+            open = still;
+            if !open.is_empty() {
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+        Ok(followed)
+    }
+
+    /// Waits until nothing of these services runs that is to end, and says what is left when the time is over.
+    pub(crate) async fn ended(
+        &mut self,
+        manager: &Manager<'_>,
+        services: &BTreeSet<String>,
+        within: Duration,
+        tell: &mut Tell<'_>,
+    ) -> Result<Vec<(Slot, String)>, Error> {
+        let until = Instant::now() + within;
+        let nodes = manager.nodes().await?;
+        loop {
+            let seen = manager.look().await?;
+            let mut left = Vec::new();
+            for service in seen.services.iter().filter(|service| services.contains(&service.id)) {
+                // A moment passes until the swarm has chosen those that are to end.
+                let current = seen.tasks_of(&service.id).filter(|task| task.is_current()).count();
+                let are_too_many = current > usize::from(service.replicas);
+                for task in seen.tasks_of(&service.id) {
+                    let slot = Slot::new(service.process_type.clone(), task.slot);
+                    self.told_of(task, &slot, false, tell);
+                    // What a lost node still runs nobody can end, and nobody can say.
+                    let is_leaving = !task.phase.is_over() && !task.is_wanted() && nodes.is_up(task);
+                    if is_leaving || are_too_many && task.is_current() {
+                        left.push((
+                            slot,
+                            format!("it is still {} on {}", task.state().as_str(), nodes.name(task)),
+                        ));
+                    }
+                }
+            }
+            if left.is_empty() || Instant::now() >= until {
+                return Ok(left);
+            }
+            manager.cancel.check()?;
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// How long a task has been seen to run.
+    fn lived(&self, task: &SwarmTask, now: Instant) -> Duration {
+        self.running_since.get(&task.id).map_or(Duration::ZERO, |since| now.duration_since(*since))
+    }
+
+    fn told(&mut self, seen: &Seen, one: &Move, tell: &mut Tell<'_>) {
+        for task in seen.tasks_of(&one.service.id) {
+            let slot = Slot::new(one.service.process_type.clone(), task.slot);
+            self.told_of(task, &slot, one.is_new(task), tell);
+        }
+    }
+
+    /// Tells what a task does, if that is news.
+    fn told_of(&mut self, task: &SwarmTask, slot: &Slot, is_new: bool, tell: &mut Tell<'_>) {
+        let now = (task.phase, task.is_wanted());
+        let before = self.phases.insert(task.id.clone(), now);
+        let is_first = before.is_none();
+        if task.phase == Phase::Running && task.is_wanted() {
+            self.running_since.entry(task.id.clone()).or_insert_with(Instant::now);
+        }
+        if task.phase == Phase::Pending && !task.reason.is_empty() && self.waiting.insert(task.id.clone()) {
+            tell(Progress::Note(format!("{slot} waits for a place: {}", plain(&task.reason))));
+        }
+        if before == Some(now) {
+            return;
+        }
+        if is_new
+            && (is_first || before.is_some_and(|(phase, _)| phase == Phase::Pending))
+            && task.phase != Phase::Pending
+        {
+            tell(Progress::Started(slot.clone()));
+        }
+        let note = (!task.reason.is_empty()).then(|| plain(&task.reason).to_owned());
+        if is_new {
+            let state = if task.phase.is_over() { State::Crashed } else { task.state() };
+            tell(Progress::Now { slot: slot.clone(), run: None, state, note });
+            if task.phase == Phase::Running && task.is_wanted() {
+                tell(Progress::Ready(slot.clone()));
+            }
+        } else if task.phase.is_over() && before.is_some_and(|(phase, _)| !phase.is_over()) {
+            tell(Progress::Ended(slot.clone(), task.exit));
+        }
+    }
+}
+
+/// The failure with the last lines that the task wrote.
+async fn with_last_words(engine: &Engine, failed: FailedSlot, task: Option<String>) -> FailedSlot {
+    let Some(task) = task else { return failed };
+    let lines = last_lines(engine, &task).await;
+    let reason = match (lines.is_empty(), failed.reason) {
+        (true, reason) => format!("{reason}; it wrote nothing"),
+        (false, reason) => format!("{reason}; the last it wrote:\n    {}", lines.join("\n    ")),
+    };
+    FailedSlot { reason, ..failed }
+}
+
+/// The last lines of a task, as many as its node hands out in a moment.
+pub(crate) async fn last_lines(engine: &Engine, task: &str) -> Vec<String> {
+    let mut text = Vec::new();
+    let read = async {
+        let mut pieces = Box::pin(engine.task_logs(task, &OutputRange::last(Some(LAST_LINES)), false, None));
+        while let Some(Ok((_, piece))) = pieces.next().await
+            && text.len() < MOST
+        {
+            text.extend_from_slice(piece.as_ref());
+        }
+    };
+    // What has come by then is shown.
+    let _ = tokio::time::timeout(OF_LOG, read).await;
+    let lines: Vec<String> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
+    lines[lines.len().saturating_sub(LAST_LINES)..].to_vec()
+}

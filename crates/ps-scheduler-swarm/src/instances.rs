@@ -1,0 +1,192 @@
+//! The instances of an app, from its services, their tasks and the nodes. Pure.
+//!
+//! Only tasks count that the swarm wants to run: of a node that was lost its tasks are said to run until it is back. What ended and has no
+//! successor leaves its slot empty, and the last task of the slot says why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use formation::{Slot, State};
+use ps_rollout::Role;
+use ps_scheduler::{AppStatus, Instance, Over};
+use serde_json::Value;
+
+use crate::service::{Service, UpdateState};
+use crate::swarm_task::{Phase, SwarmTask, plain};
+
+/// The nodes of a swarm, by their ids.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Nodes(BTreeMap<String, Node>);
+
+/// A machine of the swarm.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) name: String,
+    address: String,
+    is_up: bool,
+}
+
+impl Nodes {
+    /// Those of the manager's list.
+    pub(crate) fn read(list: &Value) -> Self {
+        let node = |json: &Value| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let node = Node {
+                name: text(&json["Description"]["Hostname"]),
+                address: text(&json["Status"]["Addr"]),
+                is_up: json["Status"]["State"] == "ready",
+            };
+            Some((json["ID"].as_str()?.to_owned(), node))
+        };
+        Self(list.as_array().into_iter().flatten().filter_map(node).collect())
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn of(&self, task: &SwarmTask) -> Option<&Node> {
+        self.0.get(&task.node)
+    }
+
+    /// Whether what runs there can be asked for and ended. A node that is not known any more is gone.
+    pub(crate) fn is_up(&self, task: &SwarmTask) -> bool {
+        task.node.is_empty() || self.of(task).is_some_and(|node| node.is_up)
+    }
+
+    /// What a node is called; its id if the manager does not know it.
+    pub(crate) fn name(&self, task: &SwarmTask) -> String {
+        self.of(task).map_or_else(|| task.node.clone(), |node| node.name.clone())
+    }
+}
+
+/// The instances of an app, and what is wrong, from its services and tasks, the earlier one of a slot first.
+pub(crate) fn of_app(status: &mut AppStatus, services: &[&Service], tasks: &[&SwarmTask], nodes: &Nodes) {
+    for service in services {
+        let of_service: Vec<&SwarmTask> =
+            tasks.iter().copied().filter(|task| task.service == service.id).collect();
+        status.instances.extend(of_service_in(service, &of_service, nodes));
+        status.troubles.extend(trouble(service));
+    }
+    let lost: BTreeSet<String> = tasks
+        .iter()
+        .filter(|task| !task.phase.is_over() && !nodes.is_up(task))
+        .map(|task| nodes.name(task))
+        .collect();
+    for node in lost {
+        status.troubles.push(format!(
+            "{}: the node {node} is down: what it still runs is not known, and others take its place",
+            status.app
+        ));
+    }
+    status.instances.sort_by(|one, other| (&one.slot, one.role).cmp(&(&other.slot, other.role)));
+}
+
+/// What went wrong with the last change of a service.
+fn trouble(service: &Service) -> Option<String> {
+    let update = service.update.as_ref()?;
+    let how = match update.state {
+        UpdateState::Paused => "the last update was given up half-way, and nothing was put back",
+        UpdateState::RollbackPaused => "the last update failed, and putting it back failed, too",
+        UpdateState::Updating
+        | UpdateState::Completed
+        | UpdateState::RollbackStarted
+        | UpdateState::RollbackCompleted => return None,
+    };
+    Some(format!(
+        "{} of {}: {how} ({}); deploy or restart it",
+        service.process_type, service.app, update.message
+    ))
+}
+
+fn of_service_in(service: &Service, tasks: &[&SwarmTask], nodes: &Nodes) -> Vec<Instance> {
+    let mut rows = Vec::new();
+    let mut filled = BTreeSet::new();
+    for task in tasks {
+        let is_leaving = !task.is_wanted() && !task.phase.is_over() && nodes.is_up(task);
+        if !task.is_current() && !is_leaving {
+            continue;
+        }
+        let is_new = task.revision.as_deref() == service.revision();
+        let has_other =
+            tasks.iter().any(|other| other.slot == task.slot && other.id != task.id && other.is_current());
+        let role = match (is_leaving, is_new && has_other && task.phase != Phase::Running) {
+            (true, _) => Role::Leaving,
+            (false, true) => Role::Incoming,
+            (false, false) => Role::Current,
+        };
+        if !is_leaving {
+            filled.insert(task.slot);
+        }
+        rows.push(row(service, task, role, nodes));
+    }
+    let missing = usize::from(service.replicas).saturating_sub(filled.len());
+    rows.extend(ended(service, tasks, &filled, missing));
+    let stopped = if service.replicas == 0 { service.stopped() } else { 0 };
+    rows.extend((1..=stopped).filter(|index| !filled.contains(index)).map(|index| {
+        let mut row = Instance::new(slot(service, index), State::Stopped);
+        (row.over, row.role) = (Some(Over::StoppedByHand), Some(Role::Current));
+        row.is_interchangeable = true;
+        row
+    }));
+    rows
+}
+
+fn slot(service: &Service, index: u16) -> Slot {
+    Slot::new(service.process_type.clone(), index)
+}
+
+fn row(service: &Service, task: &SwarmTask, role: Role, nodes: &Nodes) -> Instance {
+    let mut row = Instance::new(slot(service, task.slot), task.state());
+    row.role = Some(role);
+    row.is_interchangeable = true;
+    row.release = task.release;
+    row.container_id.clone_from(&task.container);
+    row.since = task.since;
+    row.last_exit = task.exit;
+    row.task = Some(task.id.clone());
+    row.node = (!task.node.is_empty()).then(|| nodes.name(task));
+    row.port = ps_release::in_container::port(&service.process_type);
+    let published = task.published.first().zip(nodes.of(task).filter(|node| !node.address.is_empty()));
+    row.address = published.map(|(port, node)| format!("{}:{port}", node.address));
+    row.note = (!task.reason.is_empty()).then(|| plain(&task.reason).to_owned());
+    row
+}
+
+/// Rows for slots that are wanted and have no task: those whose last task ended for good, then any that were never filled.
+fn ended(service: &Service, tasks: &[&SwarmTask], filled: &BTreeSet<u16>, missing: usize) -> Vec<Instance> {
+    // Of a slot the last one in the list is the latest.
+    let last: BTreeMap<u16, &&SwarmTask> =
+        tasks.iter().filter(|task| !filled.contains(&task.slot)).map(|task| (task.slot, task)).collect();
+    let is_of_now = |task: &&&SwarmTask| task.revision.as_deref() == service.revision();
+    let known = last.into_values().filter(is_of_now).take(missing).map(|task| {
+        let (state, over) = match task.phase {
+            Phase::Complete if ends_for_good(service) => (State::Stopped, Some(Over::Finished)),
+            Phase::Failed | Phase::Rejected => (State::Crashed, Some(Over::GivenUp)),
+            _ => (State::Missing, None),
+        };
+        let mut row = Instance::new(slot(service, task.slot), state);
+        (row.over, row.role, row.last_exit, row.since) = (over, Some(Role::Current), task.exit, task.since);
+        (row.task, row.is_interchangeable) = (Some(task.id.clone()), true);
+        row.note = task.end_in_words();
+        row
+    });
+    let known: Vec<Instance> = known.collect();
+    let taken: BTreeSet<u16> = filled.iter().copied().chain(known.iter().map(|row| row.slot.index)).collect();
+    let free = (1..=u16::MAX).filter(|index| !taken.contains(index)).take(missing - known.len());
+    let never = free.map(|index| {
+        let mut row = Instance::new(slot(service, index), State::Waiting);
+        (row.role, row.is_interchangeable) = (Some(Role::Current), true);
+        row.note = Some("the swarm has not made it yet".to_owned());
+        row
+    });
+    known.iter().cloned().chain(never).collect()
+}
+
+/// Whether an instance that has ended with success gets no successor.
+fn ends_for_good(service: &Service) -> bool {
+    service.spec["TaskTemplate"]["RestartPolicy"]["Condition"].as_str().is_some_and(|word| word != "any")
+}
+
+#[cfg(test)]
+mod tests;

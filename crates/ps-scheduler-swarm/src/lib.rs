@@ -1,0 +1,116 @@
+//! swarm: the instances of apps as tasks of services on a Docker Swarm. Synchronous outside; inside, one thread and `ps-engine`. What a plan
+//! wants is asked of a manager and followed to its end. A change of which nobody knows whether it was made is looked up, and never taken
+//! for a success or a failure.
+
+mod changes;
+mod committed;
+mod deploy;
+mod failed;
+mod follow;
+mod health;
+mod instances;
+mod judge;
+mod label;
+mod manager;
+mod put_back;
+mod service;
+mod spec;
+mod standing;
+mod status;
+mod stop;
+mod swarm;
+mod swarm_task;
+mod task;
+mod update_rules;
+mod world_id;
+
+use std::path::PathBuf;
+
+use formation::AppName;
+use ps_rollout::Strategy;
+use ps_scheduler::{
+    AppStatus, Cancel, DeployOutcome, Error, Leftover, LogRequest, LogSink, Plan, Progress, Requester,
+    Scheduler, StopOrder, Stopped, Task,
+};
+
+use crate::manager::Manager;
+
+pub use swarm::Swarm;
+
+impl Scheduler for Swarm {
+    fn name(&self) -> &'static str {
+        "swarm"
+    }
+
+    /// A task has an address of its own, so the old and the new one can run side by side.
+    fn usual_strategy(&self) -> Strategy {
+        Strategy::Overlap
+    }
+
+    fn status(&self, apps: &[AppName]) -> Result<Vec<AppStatus>, Error> {
+        status::status(self, apps)
+    }
+
+    fn deploy(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<DeployOutcome, Error> {
+        deploy::deploy(self, plan, requester)
+    }
+
+    fn judge(&self, plan: &Plan) -> Result<(), Error> {
+        judge::judge(self, plan)
+    }
+
+    fn witness(&self, app: &AppName) -> Option<PathBuf> {
+        Some(committed::witness(app))
+    }
+
+    /// The swarm goes on with what it was told to do; what was not committed is put back.
+    fn end_interrupted(
+        &self,
+        app: &AppName,
+        _: Leftover,
+        requester: &mut Requester<'_>,
+    ) -> Result<(), Error> {
+        let Some(world) = self.known_id()? else { return Ok(()) };
+        let committed = committed::read(self.world(), app)?;
+        let engine = self.engine()?;
+        let manager = Manager { engine, world: &world, app, cancel: requester.cancel };
+        let told = engine.run(async {
+            task::forget_all(&manager).await?;
+            put_back::interrupted(&manager, committed.as_deref()).await
+        });
+        requester.tell_all(told?.into_iter().map(Progress::Note));
+        Ok(())
+    }
+
+    fn stop(&self, order: &StopOrder, requester: &mut Requester<'_>) -> Result<Stopped, Error> {
+        stop::stop(self, order, requester)
+    }
+
+    fn run_task(&self, plan: &Plan, task: &Task, requester: &mut Requester<'_>) -> Result<(), Error> {
+        task::run(self, &plan.release, task, requester)
+    }
+
+    fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {
+        status::inspect(self, app)
+    }
+
+    fn logs(&self, _: &LogRequest, _: &mut dyn LogSink) -> Result<(), Error> {
+        Err(Error::Unsupported {
+            scheduler: self.name().to_owned(),
+            what: "read logs yet: use docker service logs",
+        })
+    }
+
+    /// Removes the tasks of deploys that nobody waits for any more. Of an app that is being deployed right now nothing is touched.
+    fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error> {
+        let (Some(world), Some(app)) = (self.known_id()?, app) else { return Ok(Vec::new()) };
+        let engine = self.engine()?;
+        let manager = Manager { engine, world: &world, app, cancel: &Cancel::default() };
+        engine.run(task::forget_all(&manager)).map(|()| Vec::new())
+    }
+}
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

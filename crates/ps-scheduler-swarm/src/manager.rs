@@ -1,0 +1,224 @@
+//! What a verb asks of the swarm about one app. A manager that is looking for a leader answers nothing for up to twenty seconds, so an answer
+//! that did not come is asked for again for a while, and a change whose answer did not come is looked up before it is made again.
+
+use std::time::{Duration, Instant};
+
+use formation::{AppName, ProcessType};
+use ps_engine::{Engine, SwarmFault};
+use ps_scheduler::{Cancel, Error};
+use serde_json::{Value, json};
+
+use crate::failed;
+use crate::instances::Nodes;
+use crate::label;
+use crate::service::{self, Service};
+use crate::swarm_task::SwarmTask;
+
+/// How long a swarm without a leader is waited for: as long as it needs to choose another one, and some.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// The pause before something is asked again.
+const AGAIN: Duration = Duration::from_millis(300);
+/// The pause between two looks at what a swarm does.
+pub(crate) const LOOK: Duration = Duration::from_millis(150);
+
+/// What an engine takes to end a container, beside its grace period.
+pub(crate) const AFTER_GRACE: Duration = Duration::from_secs(30);
+
+/// One app on a swarm.
+pub(crate) struct Manager<'a> {
+    pub(crate) engine: &'a Engine,
+    /// The id of its world.
+    pub(crate) world: &'a str,
+    pub(crate) app: &'a AppName,
+    pub(crate) cancel: &'a Cancel,
+}
+
+/// What there is of an app.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) services: Vec<Service>,
+    pub(crate) tasks: Vec<SwarmTask>,
+}
+
+impl Seen {
+    /// The service of a type.
+    pub(crate) fn service(&self, process_type: &ProcessType) -> Option<&Service> {
+        self.services.iter().find(|service| service.process_type == *process_type)
+    }
+
+    /// The tasks of a service, the earlier one of a slot first.
+    pub(crate) fn tasks_of(&self, service: &str) -> impl Iterator<Item = &SwarmTask> {
+        self.tasks.iter().filter(move |task| task.service == service)
+    }
+}
+
+impl Manager<'_> {
+    /// The services of the app and their tasks.
+    pub(crate) async fn look(&self) -> Result<Seen, Error> {
+        let what = format!("look at {}", self.app);
+        self.patiently(&what, || self.look_once()).await
+    }
+
+    async fn look_once(&self) -> Result<Seen, SwarmFault> {
+        let labels = label::filter(self.world, Some(self.app));
+        let filter: Vec<(&str, &str)> = labels.iter().map(|label| ("label", label.as_str())).collect();
+        let services = self.engine.swarm_services(&filter, false).await?;
+        let tasks = self.engine.swarm_tasks(&filter).await?;
+        Ok(Seen { services: Service::read_all(&services), tasks: SwarmTask::read_all(&tasks) })
+    }
+
+    pub(crate) async fn nodes(&self) -> Result<Nodes, Error> {
+        let list = self.patiently("list the nodes of the swarm", || self.engine.nodes()).await?;
+        Ok(Nodes::read(&list))
+    }
+
+    /// Asks until there is an answer, or it has not come for too long.
+    pub(crate) async fn patiently<T, F: Future<Output = Result<T, SwarmFault>>>(
+        &self,
+        what: &str,
+        ask: impl Fn() -> F,
+    ) -> Result<T, Error> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let fault = match ask().await {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => fault,
+            };
+            if !may_come_true(&fault) || Instant::now() >= until {
+                return Err(failed::of_swarm(&fault, what));
+            }
+            self.cancel.check()?;
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// Has a service be as `wanted` says, from what it is now; the service as it is then.
+    pub(crate) async fn bring(&self, id: &str, wanted: impl Fn(&Service) -> Value) -> Result<Service, Error> {
+        let what = format!("change a service of {}", self.app);
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let json = self.patiently(&what, || self.engine.service(id)).await?;
+            let gone = || failed::backend(&what, "the service is not one of this app any more".to_owned());
+            let service = Service::read(&json).ok_or_else(gone)?;
+            let spec = wanted(&service);
+            if is_same(&service.spec, &spec) {
+                return Ok(service);
+            }
+            match self.engine.update_service(id, service.version, &spec).await {
+                Ok(_) | Err(SwarmFault::OutOfSequence(_)) => {}
+                Err(fault) if may_come_true(&fault) && Instant::now() < until => {
+                    tokio::time::sleep(AGAIN).await;
+                }
+                Err(fault) => return Err(failed::of_swarm(&fault, &what)),
+            }
+        }
+    }
+
+    /// Makes the service of a type; if an earlier call has made it, that one is brought to be so.
+    pub(crate) async fn make(&self, process_type: &ProcessType, spec: &Value) -> Result<Service, Error> {
+        let what = format!("make the service of {process_type} of {}", self.app);
+        let until = Instant::now() + PATIENCE;
+        let mut names = label::names(self.world, self.app, process_type).into_iter();
+        let mut name = names.next().unwrap_or_default();
+        loop {
+            if let Some(service) = self.look().await?.service(process_type) {
+                return self.bring(&service.id, |service| named(spec, &service.name)).await;
+            }
+            match self.engine.create_service(&named(spec, &name)).await {
+                Ok(_) => {}
+                Err(fault) if fault.is_conflict() => match names.next() {
+                    Some(next) => name = next,
+                    None => return Err(failed::of_swarm(&fault, &what)),
+                },
+                Err(fault) if may_come_true(&fault) && Instant::now() < until => {
+                    tokio::time::sleep(AGAIN).await;
+                }
+                Err(fault) => return Err(failed::of_swarm(&fault, &what)),
+            }
+        }
+    }
+
+    /// Removes a service; one that is gone is success.
+    pub(crate) async fn remove(&self, id: &str) -> Result<(), Error> {
+        let what = format!("remove a service of {}", self.app);
+        self.patiently(&what, || self.engine.remove_service(id)).await
+    }
+}
+
+/// Whether the same call may succeed later, or has succeeded.
+fn may_come_true(fault: &SwarmFault) -> bool {
+    match fault {
+        SwarmFault::Refused(_) | SwarmFault::NotManager(_) => false,
+        SwarmFault::OutOfSequence(_) | SwarmFault::Unknown(_) | SwarmFault::NoQuorum(_) => true,
+        // Where nobody listens, nobody will.
+        SwarmFault::Unanswered(fault) => !matches!(fault, ps_engine::Fault::Silent { asked: None, .. }),
+    }
+}
+
+/// Whether two specifications of a service say the same of what a verb changes: a swarm writes others of their fields in its own way.
+fn is_same(one: &Value, other: &Value) -> bool {
+    let told = |spec: &Value| {
+        let labels = &spec["Labels"];
+        let label = |name: &str| labels[name].as_str().map(str::to_owned);
+        (
+            service::revision(&spec["TaskTemplate"]).map(str::to_owned),
+            spec["Mode"]["Replicated"]["Replicas"].as_u64(),
+            [label::STOPPED, label::DEPLOY, label::RELEASE].map(label),
+        )
+    };
+    told(one) == told(other)
+}
+
+/// A specification with this name.
+fn named(spec: &Value, name: &str) -> Value {
+    let mut spec = spec.clone();
+    spec["Name"] = json!(name);
+    spec
+}
+
+/// The specification of a service with another number of tasks; `stopped`: how many a person has stopped.
+pub(crate) fn scaled(service: &Service, replicas: u16, stopped: u16) -> Value {
+    let mut spec = service.spec.clone();
+    spec["Mode"]["Replicated"]["Replicas"] = json!(replicas);
+    if let Some(labels) = spec["Labels"].as_object_mut() {
+        labels.remove(label::STOPPED);
+        if stopped > 0 {
+            labels.insert(label::STOPPED.to_owned(), json!(stopped.to_string()));
+        }
+    }
+    spec
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::tests::described;
+
+    #[test]
+    fn what_a_verb_changes_decides_whether_a_service_is_as_it_should_be() {
+        let service = Service::read(&described("web", 2, "r1")).expect("one of ours");
+        let mut same = service.spec.clone();
+        same["TaskTemplate"]["Networks"] = json!([{"Target": "an id in place of a name"}]);
+        assert!(is_same(&service.spec, &same));
+        for other in
+            [scaled(&service, 3, 0), scaled(&service, 2, 2), described("web", 2, "r2")["Spec"].clone()]
+        {
+            assert!(!is_same(&service.spec, &other), "{other}");
+        }
+    }
+
+    #[test]
+    fn scaling_touches_no_more_than_the_number_and_what_was_stopped() {
+        let mut json = described("web", 2, "r1");
+        json["Spec"]["Labels"]["other"] = json!("1");
+        let service = Service::read(&json).expect("one of ours");
+        let stopped = scaled(&service, 0, 2);
+        assert_eq!(
+            (&stopped["Labels"][label::STOPPED], &stopped["Labels"]["other"]),
+            (&json!("2"), &json!("1"))
+        );
+        assert_eq!(stopped["TaskTemplate"], service.spec["TaskTemplate"]);
+        let again = Service { spec: stopped, ..service.clone() };
+        assert_eq!(scaled(&again, 2, 0), service.spec);
+    }
+}

@@ -1,0 +1,160 @@
+//! A service of an app, read from the manager's description. The whole specification is kept, because an update replaces all of it.
+
+use std::time::Duration;
+
+use formation::{AppName, ProcessType};
+use serde_json::Value;
+
+use crate::label;
+
+/// A service that runs the instances of one type.
+#[derive(Clone, Debug)]
+pub(crate) struct Service {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// The number that an update has to name.
+    pub(crate) version: u64,
+    pub(crate) app: AppName,
+    pub(crate) process_type: ProcessType,
+    /// How many tasks it is to have.
+    pub(crate) replicas: u16,
+    pub(crate) spec: Value,
+    /// The specification before the last change, where the swarm still knows it.
+    pub(crate) previous: Option<Value>,
+    /// How far the swarm has come with the last change of what the tasks are made from; `None` if it has not begun, or has nothing to do.
+    pub(crate) update: Option<Update>,
+}
+
+/// What the swarm says of an update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Update {
+    pub(crate) state: UpdateState,
+    /// Why, in its own words.
+    pub(crate) message: String,
+}
+
+/// How far an update has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UpdateState {
+    Updating,
+    Completed,
+    /// It was given up, and what has been replaced stays so.
+    Paused,
+    RollbackStarted,
+    RollbackCompleted,
+    RollbackPaused,
+}
+
+impl Service {
+    /// A service of the list; `None` for one that is not an app's, or that runs a task of a deploy.
+    pub(crate) fn read(json: &Value) -> Option<Self> {
+        let spec = &json["Spec"];
+        let label = |name: &str| spec["Labels"][name].as_str();
+        if label(label::TASK).is_some() {
+            return None;
+        }
+        let replicas = spec["Mode"]["Replicated"]["Replicas"].as_u64()?;
+        Some(Self {
+            id: json["ID"].as_str()?.to_owned(),
+            name: spec["Name"].as_str()?.to_owned(),
+            version: json["Version"]["Index"].as_u64()?,
+            app: label(label::APP)?.parse().ok()?,
+            process_type: label(label::PROCESS_TYPE)?.parse().ok()?,
+            replicas: u16::try_from(replicas).unwrap_or(u16::MAX),
+            spec: spec.clone(),
+            previous: json.get("PreviousSpec").filter(|previous| previous.is_object()).cloned(),
+            update: update(&json["UpdateStatus"]),
+        })
+    }
+
+    /// All of a list.
+    pub(crate) fn read_all(list: &Value) -> Vec<Self> {
+        list.as_array().into_iter().flatten().filter_map(Self::read).collect()
+    }
+
+    fn label(&self, name: &str) -> Option<&str> {
+        self.spec["Labels"][name].as_str()
+    }
+
+    /// The deploy that it is of.
+    pub(crate) fn deploy(&self) -> Option<&str> {
+        self.label(label::DEPLOY)
+    }
+
+    /// The number of the release that it is of.
+    pub(crate) fn release(&self) -> Option<u64> {
+        self.label(label::RELEASE)?.parse().ok()
+    }
+
+    /// How many instances a person has stopped; 0 if it is to run.
+    pub(crate) fn stopped(&self) -> u16 {
+        self.label(label::STOPPED).and_then(|count| count.parse().ok()).unwrap_or(0)
+    }
+
+    /// How long its tasks have to end.
+    pub(crate) fn grace(&self) -> Duration {
+        let nanos = self.spec["TaskTemplate"]["ContainerSpec"]["StopGracePeriod"].as_u64();
+        Duration::from_nanos(nanos.unwrap_or(0))
+    }
+
+    /// What its instances are told apart by from those before.
+    pub(crate) fn revision(&self) -> Option<&str> {
+        revision(&self.spec["TaskTemplate"])
+    }
+}
+
+/// The revision of what a task is made from.
+pub(crate) fn revision(template: &Value) -> Option<&str> {
+    template["ContainerSpec"]["Labels"][label::REVISION].as_str()
+}
+
+fn update(json: &Value) -> Option<Update> {
+    let state = match json["State"].as_str()? {
+        "updating" => UpdateState::Updating,
+        "completed" => UpdateState::Completed,
+        "paused" => UpdateState::Paused,
+        "rollback_started" => UpdateState::RollbackStarted,
+        "rollback_completed" => UpdateState::RollbackCompleted,
+        "rollback_paused" => UpdateState::RollbackPaused,
+        _ => return None,
+    };
+    Some(Update { state, message: json["Message"].as_str().unwrap_or_default().to_owned() })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A service of the app `shop` as a manager describes it.
+    pub(crate) fn described(process_type: &str, replicas: u16, revision: &str) -> Value {
+        json!({
+            "ID": format!("id-{process_type}"), "Version": {"Index": 7},
+            "Spec": {
+                "Name": format!("shop_{process_type}"),
+                "Labels": {
+                    label::APP: "shop", label::PROCESS_TYPE: process_type, label::RELEASE: "3", label::DEPLOY: "d",
+                },
+                "Mode": {"Replicated": {"Replicas": replicas}},
+                "TaskTemplate": {"ContainerSpec": {"Labels": {label::REVISION: revision}}},
+            },
+        })
+    }
+
+    #[test]
+    fn a_service_is_read_and_what_is_none_of_an_app_is_not() {
+        let mut json = described("web", 2, "r1");
+        json["UpdateStatus"] = json!({"State": "rollback_started", "Message": "task failed"});
+        let service = Service::read(&json).expect("one of ours");
+        assert_eq!((service.replicas, service.release(), service.revision()), (2, Some(3), Some("r1")));
+        assert_eq!(
+            service.update,
+            Some(Update { state: UpdateState::RollbackStarted, message: "task failed".to_owned() })
+        );
+        let mut job = described("release", 1, "r1");
+        job["Spec"]["Labels"][label::TASK] = json!("release");
+        let list = json!([json, {"ID": "x", "Spec": {"Name": "other", "Mode": {"Global": {}}}}, job]);
+        assert_eq!(Service::read_all(&list).len(), 1);
+    }
+}

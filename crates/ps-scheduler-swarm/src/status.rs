@@ -1,0 +1,77 @@
+//! `status`: the instances of some apps, from one list of services, one of their tasks, and one of the nodes, however many apps are asked for.
+
+use std::collections::BTreeMap;
+
+use formation::AppName;
+use ps_engine::{Engine, SwarmFault};
+use ps_scheduler::{AppStatus, Error};
+use serde_json::Value;
+
+use crate::failed::of_swarm;
+use crate::instances::{self, Nodes};
+use crate::label;
+use crate::service::Service;
+use crate::swarm::Swarm;
+use crate::swarm_task::SwarmTask;
+
+/// The statuses of these apps, in the order asked. Where nothing was ever deployed to a swarm from here, nobody is asked.
+pub(crate) fn status(swarm: &Swarm, apps: &[AppName]) -> Result<Vec<AppStatus>, Error> {
+    let mut statuses: Vec<AppStatus> =
+        apps.iter().map(|app| AppStatus::of(app.clone(), Vec::new())).collect();
+    let Some(world) = swarm.known_id()? else { return Ok(statuses) };
+    if apps.is_empty() {
+        return Ok(statuses);
+    }
+    let engine = swarm.engine()?;
+    let only = if let [app] = apps { Some(app) } else { None };
+    let labels = label::filter(&world, only);
+    let lists = engine.run(lists(engine, &labels));
+    let (services, tasks, nodes) = lists.map_err(|fault| of_swarm(&fault, "list what runs on the swarm"))?;
+    let (services, tasks, nodes) =
+        (Service::read_all(&services), SwarmTask::read_all(&tasks), Nodes::read(&nodes));
+    let mut tasks_of: BTreeMap<&str, Vec<&SwarmTask>> = BTreeMap::new();
+    for task in &tasks {
+        tasks_of.entry(&task.service).or_default().push(task);
+    }
+    let mut services_of: BTreeMap<&AppName, Vec<&Service>> = BTreeMap::new();
+    for service in &services {
+        services_of.entry(&service.app).or_default().push(service);
+    }
+    for status in &mut statuses {
+        let services = services_of.remove(&status.app).unwrap_or_default();
+        let tasks = services.iter().filter_map(|service| tasks_of.get(service.id.as_str()));
+        let tasks: Vec<&SwarmTask> = tasks.flatten().copied().collect();
+        instances::of_app(status, &services, &tasks, &nodes);
+    }
+    Ok(statuses)
+}
+
+/// Services, tasks and nodes; of a swarm without services only these.
+async fn lists(engine: &Engine, labels: &[String]) -> Result<(Value, Value, Value), SwarmFault> {
+    let filter: Vec<(&str, &str)> = labels.iter().map(|label| ("label", label.as_str())).collect();
+    let services = engine.swarm_services(&filter, false).await?;
+    if services.as_array().is_none_or(Vec::is_empty) {
+        return Ok((services, Value::Null, Value::Null));
+    }
+    let tasks = engine.swarm_tasks(&filter).await?;
+    Ok((services, tasks, engine.nodes().await?))
+}
+
+/// The manager's descriptions of the tasks that an app has now.
+pub(crate) fn inspect(swarm: &Swarm, app: &AppName) -> Result<Value, Error> {
+    let not_deployed = || Error::NotDeployed { app: app.clone() };
+    let world = swarm.known_id()?.ok_or_else(not_deployed)?;
+    let engine = swarm.engine()?;
+    let labels = label::filter(&world, Some(app));
+    let (services, tasks, _) =
+        engine.run(lists(engine, &labels)).map_err(|fault| of_swarm(&fault, &format!("inspect {app}")))?;
+    if Service::read_all(&services).is_empty() {
+        return Err(not_deployed());
+    }
+    let is_now = |json: &&Value| {
+        let of_instance = json["Spec"]["ContainerSpec"]["Labels"][label::TASK].is_null();
+        of_instance
+            && SwarmTask::read_all(&Value::Array(vec![(*json).clone()])).iter().any(SwarmTask::is_current)
+    };
+    Ok(Value::Array(tasks.as_array().into_iter().flatten().filter(is_now).cloned().collect()))
+}

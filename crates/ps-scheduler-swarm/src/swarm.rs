@@ -1,0 +1,51 @@
+//! The scheduler itself: which world it works in, and which engine it asks.
+
+use std::path::PathBuf;
+
+use ps_apps::World;
+use ps_engine::{Engine, EngineCell};
+use ps_scheduler::Error;
+
+use crate::failed::failed;
+use crate::world_id;
+
+/// The scheduler `swarm`.
+pub struct Swarm {
+    world: World,
+    engine: EngineCell,
+}
+
+impl Swarm {
+    /// The apps of `world` on the swarm that the engine at `DOCKER_HOST`, else at `/var/run/docker.sock`, is a manager of. Nothing is asked
+    /// before a verb needs it.
+    pub fn new(world: &World) -> Self {
+        Self { world: world.clone(), engine: EngineCell::default() }
+    }
+
+    /// The same, asked through the engine that listens on `socket`.
+    pub fn at(world: &World, socket: impl Into<PathBuf>) -> Self {
+        Self { world: world.clone(), engine: EngineCell::at(socket) }
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
+    pub(crate) fn engine(&self) -> Result<&Engine, Error> {
+        let host = || ps_apps::variable("DOCKER_HOST").map(|host| host.to_string_lossy().into_owned());
+        self.engine.get(host).map_err(|fault| failed(&fault, "find the swarm"))
+    }
+
+    /// The id of this world; `None` where nothing was ever deployed to a swarm from here.
+    pub(crate) fn known_id(&self) -> Result<Option<String>, Error> {
+        world_id::known(&self.world).map_err(|error| unreadable(&error))
+    }
+
+    pub(crate) fn ensured_id(&self) -> Result<String, Error> {
+        world_id::ensured(&self.world).map_err(|error| unreadable(&error))
+    }
+}
+
+fn unreadable(error: &ps_apps::Error) -> Error {
+    Error::Backend { context: "read which services are of this world".to_owned(), reason: error.to_string() }
+}

@@ -1,0 +1,101 @@
+//! A deploy is followed to its end, and what is said of it is true.
+
+use formation::Which;
+use ps_scheduler::{Error, Intent, Progress, Running};
+use swarm_cluster::Cluster;
+
+use crate::place::Place;
+
+fn failed(error: Error) -> (Vec<String>, Vec<String>) {
+    let Error::DeployFailed { failed, aftermath, .. } = error else { panic!("another failure: {error}") };
+    (failed.into_iter().map(|failed| format!("{} {}", failed.slot, failed.reason)).collect(), aftermath)
+}
+
+#[test]
+fn an_app_is_deployed_scaled_stopped_started_and_removed() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    let place = Place::new(&cluster);
+    let script = "echo \"it is $DYNO: $SECRET\"; exec sleep 1000";
+    let (deployed, told) = place.deploy(script, &["web=2"]);
+    assert_eq!(deployed.expect("it comes up").started.len(), 2);
+    let ready = told.iter().filter(|progress| matches!(progress, Progress::Ready(_))).count();
+    assert_eq!(ready, 2, "{told:?}");
+    assert_eq!(place.rows(), ["web.1 running", "web.2 running"]);
+    let one = &place.status().instances[0];
+    assert_eq!((one.node.is_some(), one.task.is_some(), one.release), (true, true, Some(1)));
+    // A value is what it is, whatever a swarm takes for a template.
+    let log = cluster.docker(1, &["service", "logs", "--raw", "shop_web"]);
+    for slot in ["web.1", "web.2"] {
+        assert!(log.contains(&format!("it is {slot}: {{{{.Node.Hostname}}}} {{{{ $x")), "{log}");
+    }
+
+    let before = place.containers();
+    let scale = |count: &str| {
+        let plan = place.plan(place.release(script), &[count], &Intent::Converge(Which::All));
+        place.carry_out(&plan).0.expect("is scaled")
+    };
+    scale("web=3");
+    assert_eq!(place.containers()[..2], before[..], "scaling up touched what ran");
+    scale("web=1");
+    assert_eq!(place.status().instances.len(), 1);
+
+    let stopped = place.stop("web", false).expect("stops");
+    assert_eq!((stopped.ended.len(), stopped.remaining.len()), (1, 0));
+    assert_eq!((place.rows(), place.status().running()), (vec!["web.1 stopped".to_owned()], Running::False));
+    let start = place.plan(place.release(script), &["web=1"], &Intent::Start(Which::All));
+    place.carry_out(&start).0.expect("starts");
+    assert_eq!(place.rows(), ["web.1 running"]);
+    place.stop("", true).expect("is removed");
+    assert!(place.rows().is_empty() && place.alive().is_empty());
+    assert_eq!(cluster.docker(1, &["service", "ls", "-q"]), "");
+}
+
+#[test]
+fn a_bad_release_is_put_back_and_one_line_says_why_with_the_last_that_it_wrote() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    let place = Place::new(&cluster);
+    place.deploy("sleep 1000", &["web=2"]).0.expect("it comes up");
+    let before = place.containers();
+    let (crashed, _) = place.deploy("echo no database; exit 3", &["web=2"]);
+    let (told, aftermath) = failed(crashed.expect_err("it ends at once"));
+    assert!(
+        told[0].starts_with("web.") && told[0].contains("exit status 3; the last it wrote:\n    no database"),
+        "{told:?}"
+    );
+    assert_eq!((place.containers(), aftermath), (before.clone(), vec![]), "what ran before runs on");
+
+    let mut missing = place.release("sleep 1000");
+    missing.source = ps_scheduler::Source::Image("formation-test/no-such-image:1".to_owned());
+    let (rejected, _) = place.carry_out(&place.plan(missing, &["web=2"], &Intent::Deploy));
+    let (told, _) = failed(rejected.expect_err("there is no such image"));
+    assert!(told[0].contains("was rejected: No such image: formation-test/no-such-image:1"), "{told:?}");
+    assert_eq!(place.containers(), before);
+
+    let mut large = place.release("sleep 1000");
+    large.processes[0].settings.engine_options = Some("memory-reservation=900g".parse().expect("an option"));
+    let mut plan = place.plan(large, &["web=2"], &Intent::Deploy);
+    for rules in plan.rules.values_mut() {
+        rules.deadline = std::time::Duration::from_secs(1);
+    }
+    let (waiting, _) = place.carry_out(&plan);
+    let (told, _) = failed(waiting.expect_err("no machine has so much memory"));
+    assert!(
+        told[0].contains("found no place within") && told[0].contains("insufficient resources"),
+        "{told:?}"
+    );
+    assert_eq!(place.containers(), before);
+    place.stop("", true).expect("is removed");
+}
+
+#[test]
+fn two_worlds_with_an_app_of_the_same_name_never_touch_each_others() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    let (one, other) = (Place::new(&cluster), Place::new(&cluster));
+    one.deploy("sleep 1000", &["web=1"]).0.expect("it comes up");
+    other.deploy("sleep 1000", &["web=2"]).0.expect("it comes up beside the other one");
+    assert_eq!((one.rows().len(), other.rows().len()), (1, 2));
+    let kept = one.containers();
+    other.stop("", true).expect("is removed");
+    assert_eq!((one.containers(), other.rows().len()), (kept, 0));
+    one.stop("", true).expect("is removed");
+}
