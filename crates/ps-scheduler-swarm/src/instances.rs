@@ -102,14 +102,17 @@ fn trouble(service: &Service) -> Option<String> {
 fn of_service_in(service: &Service, tasks: &[&SwarmTask], nodes: &Nodes) -> Vec<Instance> {
     let mut rows = Vec::new();
     let mut filled = BTreeSet::new();
+    let mut current: BTreeMap<u16, usize> = BTreeMap::new();
+    for task in tasks.iter().filter(|task| task.is_current()) {
+        *current.entry(task.slot).or_default() += 1;
+    }
     for task in tasks {
         let is_leaving = !task.is_wanted() && !task.phase.is_over() && nodes.is_up(task);
         if !task.is_current() && !is_leaving {
             continue;
         }
         let is_new = task.revision.as_deref() == service.revision();
-        let has_other =
-            tasks.iter().any(|other| other.slot == task.slot && other.id != task.id && other.is_current());
+        let has_other = current.get(&task.slot).copied().unwrap_or(0) > usize::from(task.is_current());
         let role = match (is_leaving, is_new && has_other && task.phase != Phase::Running) {
             (true, _) => Role::Leaving,
             (false, true) => Role::Incoming,

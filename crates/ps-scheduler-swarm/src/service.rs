@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use formation::{AppName, ProcessType};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::label;
 
@@ -65,6 +65,26 @@ impl Service {
             previous: json.get("PreviousSpec").filter(|previous| previous.is_object()).cloned(),
             update: update(&json["UpdateStatus"]),
         })
+    }
+
+    /// The same with no more of its specification than a status asks for. No update can be made from it.
+    pub(crate) fn outline(json: &Value) -> Option<Self> {
+        let template = &json["Spec"]["TaskTemplate"];
+        let outline = json!({
+            "ID": json["ID"],
+            "Version": json["Version"],
+            "UpdateStatus": json["UpdateStatus"],
+            "Spec": {
+                "Name": json["Spec"]["Name"],
+                "Labels": json["Spec"]["Labels"],
+                "Mode": json["Spec"]["Mode"],
+                "TaskTemplate": {
+                    "ContainerSpec": { "Labels": { label::REVISION: revision(template) } },
+                    "RestartPolicy": { "Condition": template["RestartPolicy"]["Condition"] },
+                },
+            },
+        });
+        Self::read(&outline)
     }
 
     /// All of a list.

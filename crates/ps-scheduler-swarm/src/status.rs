@@ -27,8 +27,6 @@ pub(crate) fn status(swarm: &Swarm, apps: &[AppName]) -> Result<Vec<AppStatus>, 
     let labels = label::filter(&world, only);
     let lists = engine.run(lists(engine, &labels));
     let (services, tasks, nodes) = lists.map_err(|fault| of_swarm(&fault, "list what runs on the swarm"))?;
-    let (services, tasks, nodes) =
-        (Service::read_all(&services), SwarmTask::read_all(&tasks), Nodes::read(&nodes));
     let mut tasks_of: BTreeMap<&str, Vec<&SwarmTask>> = BTreeMap::new();
     for task in &tasks {
         tasks_of.entry(&task.service).or_default().push(task);
@@ -47,14 +45,18 @@ pub(crate) fn status(swarm: &Swarm, apps: &[AppName]) -> Result<Vec<AppStatus>, 
 }
 
 /// Services, tasks and nodes; of a swarm without services only these.
-async fn lists(engine: &Engine, labels: &[String]) -> Result<(Value, Value, Value), SwarmFault> {
+async fn lists(
+    engine: &Engine,
+    labels: &[String],
+) -> Result<(Vec<Service>, Vec<SwarmTask>, Nodes), SwarmFault> {
     let filter: Vec<(&str, &str)> = labels.iter().map(|label| ("label", label.as_str())).collect();
-    let services = engine.swarm_services(&filter, false).await?;
-    if services.as_array().is_none_or(Vec::is_empty) {
-        return Ok((services, Value::Null, Value::Null));
+    let services: Vec<Service> =
+        engine.each_service(&filter, false, Service::outline).await?.into_iter().flatten().collect();
+    if services.is_empty() {
+        return Ok((services, Vec::new(), Nodes::default()));
     }
-    let tasks = engine.swarm_tasks(&filter).await?;
-    Ok((services, tasks, engine.nodes().await?))
+    let tasks = SwarmTask::in_order(engine.each_task(&filter, SwarmTask::dated).await?);
+    Ok((services, tasks, Nodes::read(&engine.nodes().await?)))
 }
 
 /// The manager's descriptions of the tasks that an app has now.
@@ -63,8 +65,11 @@ pub(crate) fn inspect(swarm: &Swarm, app: &AppName) -> Result<Value, Error> {
     let world = swarm.known_id()?.ok_or_else(not_deployed)?;
     let engine = swarm.engine()?;
     let labels = label::filter(&world, Some(app));
-    let (services, tasks, _) =
-        engine.run(lists(engine, &labels)).map_err(|fault| of_swarm(&fault, &format!("inspect {app}")))?;
+    let filter: Vec<(&str, &str)> = labels.iter().map(|label| ("label", label.as_str())).collect();
+    let lists = engine.run(async {
+        Ok((engine.swarm_services(&filter, false).await?, engine.swarm_tasks(&filter).await?))
+    });
+    let (services, tasks) = lists.map_err(|fault: SwarmFault| of_swarm(&fault, &format!("inspect {app}")))?;
     if Service::read_all(&services).is_empty() {
         return Err(not_deployed());
     }

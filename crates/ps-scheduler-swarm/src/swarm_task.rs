@@ -126,14 +126,17 @@ impl SwarmTask {
 
     /// All of a list, the earlier one of a slot first.
     pub(crate) fn read_all(list: &Value) -> Vec<Self> {
-        let mut tasks: Vec<(String, Self)> = list
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|json| {
-                Some((json["CreatedAt"].as_str().unwrap_or_default().to_owned(), Self::read(json)?))
-            })
-            .collect();
+        Self::in_order(list.as_array().into_iter().flatten().map(Self::dated))
+    }
+
+    /// A task of the list and when it was made, as a word whose order is that of time.
+    pub(crate) fn dated(json: &Value) -> Option<(String, Self)> {
+        Some((json["CreatedAt"].as_str().unwrap_or_default().to_owned(), Self::read(json)?))
+    }
+
+    /// The tasks of a list, the earlier one of a slot first.
+    pub(crate) fn in_order(dated: impl IntoIterator<Item = Option<(String, Self)>>) -> Vec<Self> {
+        let mut tasks: Vec<(String, Self)> = dated.into_iter().flatten().collect();
         tasks.sort_by(|(one, task), (other, another)| (one, &task.id).cmp(&(other, &another.id)));
         tasks.into_iter().map(|(_, task)| task).collect()
     }
