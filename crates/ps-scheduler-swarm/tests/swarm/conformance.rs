@@ -72,6 +72,14 @@ fn a_swarm_keeps_the_promises_of_every_scheduler() {
 }
 
 #[test]
+fn a_swarm_of_three_nodes_keeps_them_whichever_manager_is_asked() {
+    let Some(cluster) = Cluster::up(3) else { return };
+    // The first one leads.
+    let tasks = harness(cluster.socket(3))();
+    conformance::check(tasks.scheduler(), &tasks.good());
+}
+
+#[test]
 fn a_deploy_that_fails_is_refused_or_is_cancelled_leaves_the_same_containers() {
     let Some(cluster) = Cluster::up(1) else { return };
     rollouts::all_keep(&rollouts::of_failures(), AT_A_TIME, harness(cluster.socket(1)));

@@ -1,5 +1,8 @@
 //! The scheduler on real swarms (`tests/swarm`).
 
 mod conformance;
+mod deaths;
+mod losses;
 mod place;
+mod releases;
 mod truth;

@@ -48,6 +48,25 @@ impl Place {
         }
     }
 
+    /// The world of another process, which removes it.
+    pub(crate) fn of_another(dir: &Path, socket: &Path) -> Self {
+        let mut place = Self::for_app("shop", socket);
+        place.swarm = Swarm::at(&World::new(dir.join("home"), dir.join("lib")), socket);
+        place
+    }
+
+    /// Asks another node from now on.
+    pub(crate) fn ask(&mut self, socket: &Path) {
+        self.swarm = Swarm::at(&self.world(), socket);
+        self.engine = Engine::new(socket.to_owned()).expect("a client");
+        socket.clone_into(&mut self.socket);
+    }
+
+    /// Where its files are.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     pub(crate) fn world(&self) -> World {
         World::new(self.dir.path().join("home"), self.dir.path().join("lib"))
     }

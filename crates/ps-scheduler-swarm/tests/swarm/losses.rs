@@ -1,0 +1,260 @@
+//! Nodes that lose their power or their network, are drained or ended, while a verb is under way: each verb comes back with a true word, what is
+//! wanted runs again, nothing is left too many when the node is back, and the same verb again ends as it was asked.
+
+use std::io::{self, Write};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use formation::{State, Which};
+use ps_engine::Engine;
+use ps_scheduler::{Cancel, Error, Intent, Plan, Requester, Scheduler};
+use swarm_cluster::Cluster;
+
+use crate::place::Place;
+
+const NODES: u8 = 3;
+/// A verb has its deadline, and each question of it the time that a swarm needs to choose a leader; only what hangs takes longer than this.
+const VERB: Duration = Duration::from_secs(240);
+/// What a swarm needs to notice that a node is gone, to replace what ran there, and to take a node back, with much to spare.
+const RECOVERY: Duration = Duration::from_secs(120);
+
+/// What happens to nodes.
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    FollowerLosesPower,
+    FollowerIsCutOff,
+    FollowerIsDrained,
+    LeaderLosesPower,
+    LeaderIsCutOff,
+    LeaderIsEnded,
+    QuorumIsLost,
+}
+
+const LOSSES: [Loss; 7] = [
+    Loss::FollowerLosesPower,
+    Loss::FollowerIsCutOff,
+    Loss::FollowerIsDrained,
+    Loss::LeaderLosesPower,
+    Loss::LeaderIsCutOff,
+    Loss::LeaderIsEnded,
+    Loss::QuorumIsLost,
+];
+
+/// What is under way meanwhile.
+#[derive(Clone, Copy, Debug)]
+enum Verb {
+    Deploy,
+    Scale,
+    Restart,
+}
+
+/// Nodes by what they are.
+struct Nodes {
+    leader: u8,
+    /// The manager that is asked; it lives through everything.
+    asked: u8,
+    other: u8,
+}
+
+impl Nodes {
+    fn of(cluster: &Cluster) -> Self {
+        let leader = eventually("the nodes have a leader", || leader(cluster), |leader| *leader > 0);
+        let after = |node: u8| node % NODES + 1;
+        Self { leader, asked: after(leader), other: after(after(leader)) }
+    }
+}
+
+fn leader(cluster: &Cluster) -> u8 {
+    let engine = Engine::new(cluster.socket(1)).expect("a client");
+    let Ok(nodes) = engine.run(engine.nodes()) else { return 0 };
+    let nodes = nodes.as_array().expect("a list").clone();
+    // All have to be there, so that one may go.
+    if nodes.iter().any(|node| {
+        node["Status"]["State"] != "ready" || node["ManagerStatus"]["Reachability"] != "reachable"
+    }) {
+        return 0;
+    }
+    let leader = nodes.iter().find(|node| node["ManagerStatus"]["Leader"] == true);
+    let name = leader.and_then(|node| node["Description"]["Hostname"].as_str()).unwrap_or_default();
+    name.trim_start_matches("node").parse().unwrap_or(0)
+}
+
+impl Loss {
+    fn happens(self, cluster: &Cluster, nodes: &Nodes) {
+        match self {
+            Self::FollowerLosesPower => cluster.lose(nodes.other),
+            Self::FollowerIsCutOff => cluster.cut(nodes.other),
+            Self::FollowerIsDrained => cluster.drain(nodes.other),
+            Self::LeaderLosesPower => cluster.lose(nodes.leader),
+            Self::LeaderIsCutOff => cluster.cut(nodes.leader),
+            Self::LeaderIsEnded => cluster.stop(nodes.leader),
+            Self::QuorumIsLost => {
+                cluster.lose(nodes.leader);
+                cluster.lose(nodes.other);
+            }
+        }
+    }
+
+    fn is_undone(self, cluster: &Cluster, nodes: &Nodes) {
+        match self {
+            Self::FollowerIsDrained => cluster.admit(nodes.other),
+            Self::FollowerLosesPower | Self::FollowerIsCutOff => cluster.heal(nodes.other),
+            Self::LeaderLosesPower | Self::LeaderIsCutOff | Self::LeaderIsEnded => cluster.heal(nodes.leader),
+            Self::QuorumIsLost => {
+                cluster.heal(nodes.leader);
+                cluster.heal(nodes.other);
+            }
+        }
+    }
+
+    fn leaves_a_quorum(self) -> bool {
+        !matches!(self, Self::QuorumIsLost)
+    }
+}
+
+fn eventually<T>(what: &str, mut see: impl FnMut() -> T, is_so: impl Fn(&T) -> bool) -> T {
+    let end = Instant::now() + RECOVERY;
+    loop {
+        let seen = see();
+        if is_so(&seen) {
+            return seen;
+        }
+        assert!(Instant::now() < end, "{what}: not within {} s", RECOVERY.as_secs());
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+impl Verb {
+    /// How many instances an app is to have that has `there`.
+    fn wanted(self, there: u16) -> u16 {
+        match self {
+            Self::Deploy | Self::Restart => there,
+            Self::Scale => there % 4 + 3,
+        }
+    }
+
+    fn plan(self, place: &Place, release: usize, wanted: u16) -> Plan {
+        let intent = match self {
+            Self::Deploy => Intent::Deploy,
+            Self::Scale => Intent::Converge(Which::All),
+            Self::Restart => Intent::Restart(Which::All),
+        };
+        place.plan(place.release(&command(release)), &[&format!("web={wanted}")], &intent)
+    }
+}
+
+fn command(release: usize) -> String {
+    format!(": {release}; exec sleep 1000")
+}
+
+/// Carries out a plan on a thread of its own, and has the loss happen when the first of it is told.
+fn meanwhile(place: &Place, plan: &Plan, happens: impl FnOnce()) -> (Result<(), Error>, Duration) {
+    let (told, is_under_way) = channel();
+    let swarm = place.another();
+    thread::scope(|scope| {
+        let begin = Instant::now();
+        let verb = scope.spawn(move || {
+            let mut tell = |_| {
+                // Nobody listens any more when the loss has happened.
+                let _ = told.send(());
+            };
+            let cancel = Cancel::default();
+            swarm.deploy(plan, &mut Requester { tell: &mut tell, cancel: &cancel, lock: None }).map(drop)
+        });
+        // A verb of which nothing is told has ended, and the loss is one after it.
+        let _ = is_under_way.recv_timeout(VERB);
+        happens();
+        let result = verb.join().expect("no verb panics");
+        (result, begin.elapsed())
+    })
+}
+
+fn running(place: &Place) -> Option<usize> {
+    let status = place.swarm.status_of(&place.app).ok()?;
+    Some(status.instances.iter().filter(|row| row.state == State::Running).count())
+}
+
+/// The app's containers on every node.
+fn everywhere(cluster: &Cluster) -> usize {
+    let on = |node| {
+        cluster.docker(node, &["ps", "--quiet", "--filter", "label=com.formation.world"]).lines().count()
+    };
+    (1..=NODES).map(on).sum()
+}
+
+fn one_round(cluster: &Cluster, place: &mut Place, loss: Loss, verb: Verb, release: usize) {
+    let what = format!("{loss:?} during {verb:?}");
+    let nodes = Nodes::of(cluster);
+    place.ask(&cluster.socket(nodes.asked));
+    let there = u16::try_from(running(place).expect("answers")).expect("a few");
+    let (before, wanted) = (place.containers(), verb.wanted(there));
+    let plan = verb.plan(place, release, wanted);
+    let mut lost = Instant::now();
+    let (result, took) = meanwhile(place, &plan, || {
+        loss.happens(cluster, &nodes);
+        lost = Instant::now();
+    });
+    assert!(took < VERB, "{what}: it came back after {took:?}");
+    let mut again = None;
+    if loss.leaves_a_quorum() {
+        let least = usize::from(if result.is_ok() { wanted } else { there.min(wanted) });
+        eventually(&what, || running(place), |running| running.is_some_and(|running| running >= least));
+        again = Some(lost.elapsed());
+    } else {
+        let error = result.as_ref().expect_err("nothing can be changed without a quorum").to_string();
+        assert!(
+            error.contains("leader") || error.contains("quorum") || error.contains("managers"),
+            "{what}: {error}"
+        );
+    }
+    if result.is_ok() && !matches!(verb, Verb::Scale) {
+        let after = place.containers();
+        assert!(after.iter().all(|id| !before.contains(id)), "{what}: it said that all were replaced");
+    }
+    loss.is_undone(cluster, &nodes);
+    eventually(&format!("{what}: it answers again"), || running(place), Option::is_some);
+    place
+        .carry_out(&verb.plan(place, release, wanted))
+        .0
+        .unwrap_or_else(|error| panic!("{what}: the same verb again: {error}"));
+    assert_eq!(running(place), Some(usize::from(wanted)), "{what}");
+    eventually(
+        &format!("{what}: as many containers as are wanted"),
+        || everywhere(cluster),
+        |count| *count == usize::from(wanted),
+    );
+    let said = result.map_or_else(
+        |error| format!("{error}").lines().next().unwrap_or_default().to_owned(),
+        |()| "done".to_owned(),
+    );
+    let again = again.map_or_else(String::new, |again| {
+        format!("; all of them ran {:.1} s after the loss", again.as_secs_f64())
+    });
+    // Past the capture of the harness: what a round took is what a reader wants to know.
+    let _ = writeln!(io::stderr().lock(), "{what}: back after {:.1} s: {said}{again}", took.as_secs_f64());
+}
+
+/// What a plain run tries, and of a long one each loss with each verb, as often as makes 21 rounds of it.
+fn rounds() -> Vec<(Loss, Verb)> {
+    if std::env::var_os("FORMATION_TEST_LONG").is_none_or(|value| value != "1") {
+        return vec![(Loss::FollowerLosesPower, Verb::Scale), (Loss::LeaderIsEnded, Verb::Deploy)];
+    }
+    let verbs = [Verb::Deploy, Verb::Scale, Verb::Restart];
+    let each: Vec<(Loss, Verb)> = LOSSES.iter().flat_map(|loss| verbs.map(|verb| (*loss, verb))).collect();
+    each.repeat(7)
+}
+
+#[test]
+fn whatever_becomes_of_a_node_while_a_verb_is_under_way_the_verb_tells_the_truth_and_the_same_again_makes_it_right()
+ {
+    let Some(cluster) = Cluster::up(NODES) else { return };
+    let mut place = Place::new(&cluster);
+    place.deploy(&command(0), &["web=3"]).0.expect("it comes up");
+    let mut release = 0;
+    for (loss, verb) in rounds() {
+        release += usize::from(matches!(verb, Verb::Deploy));
+        one_round(&cluster, &mut place, loss, verb, release);
+    }
+    place.stop("", true).expect("is removed");
+}
