@@ -9,6 +9,10 @@ mod program;
 
 #[path = "ps_web/answers.rs"]
 mod answers;
+#[path = "ps_web/browser.rs"]
+mod browser;
+#[path = "ps_web/chromium.rs"]
+mod chromium;
 #[path = "ps_web/events.rs"]
 mod events;
 #[path = "ps_web/hostile.rs"]
