@@ -154,7 +154,37 @@ const SHOWN = {
   },
 };
 
+// A line over the last 24 hours. A gap of more than two minutes is one.
+function graphOf(caption, points, unit) {
+  if (!points.length) return element("figure", {}, element("figcaption", {}, `${caption}: nothing is known yet`));
+  const svg = (name, properties) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(properties)) made.setAttribute(key, value);
+    return made;
+  };
+  const until = Math.floor(Date.now() / 60000);
+  const most = Math.max(...points.map(([, value]) => value), 1);
+  let last = -Infinity;
+  const path = points.map(([minute, value]) => {
+    const word = minute - last > 2 ? "M" : "L";
+    last = minute;
+    return `${word}${1440 - (until - minute)} ${(100 - value / most * 95).toFixed(1)}`;
+  }).join("");
+  const graph = svg("svg", {viewBox: "0 0 1440 100", preserveAspectRatio: "none", role: "img", "aria-label": caption});
+  graph.append(svg("path", {d: path.includes("L") ? path : `${path}h1`}));
+  const text = `${caption}: ${points.at(-1)[1].toFixed(1)} ${unit} now, ${most.toFixed(1)} ${unit} at most in 24 h`;
+  return element("figure", {}, element("figcaption", {}, text), graph);
+}
+
+async function showGraphs(app, slot, into) {
+  const {points} = await answerOf(`/api/apps/${encodeURIComponent(app)}/usage?process=${encodeURIComponent(slot)}`);
+  const of = (key, unit) => points.filter((point) => point[key] !== null).map((point) => [point.minute, point[key] / unit]);
+  into.replaceChildren(graphOf("CPU", of("cpu_percent", 1), "%"), graphOf("Memory", of("memory_bytes", 1048576), "MiB"));
+}
+
 function detailOf(app, slot) {
+  const graphs = element("div", {class: "graphs"});
+  showGraphs(app, slot, graphs).catch((error) => { graphs.textContent = error.message; });
   const said = element("p", {class: "said", role: "status"});
   const text = element("pre");
   const show = (name) => async () => {
@@ -169,7 +199,7 @@ function detailOf(app, slot) {
   const acts = Object.keys(SHOWN).map((name) => element("button", {type: "button", onclick: show(name)}, name));
   if (root.dataset.writes === "yes") acts.push(...ordersOf(app, slot, said));
   show("Output")();
-  return element("tr", {class: "detail"}, element("td", {colspan: 10}, element("div", {class: "acts"}, ...acts), said, text));
+  return element("tr", {class: "detail"}, element("td", {colspan: 10}, graphs, element("div", {class: "acts"}, ...acts), said, text));
 }
 
 function ordersOf(app, slot, said) {

@@ -2,8 +2,8 @@
 //! by itself, so that one that hangs keeps nobody from seeing the others; what it said last stays, and it is named.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use formation::AppName;
@@ -36,6 +36,8 @@ pub(crate) struct Collector {
     found: watch::Sender<Arc<Snapshot>>,
     asked: Notify,
     lookers: AtomicUsize,
+    /// What else there is to say of apps.
+    remarks: Mutex<Vec<Silence>>,
 }
 
 /// While it lives, somebody looks.
@@ -51,13 +53,23 @@ impl Drop for Looking {
 impl Collector {
     pub(crate) fn new() -> Arc<Self> {
         let found = watch::Sender::new(Arc::new(Snapshot::empty()));
-        Arc::new(Self { found, asked: Notify::new(), lookers: AtomicUsize::new(0) })
+        Arc::new(Self {
+            found,
+            asked: Notify::new(),
+            lookers: AtomicUsize::new(0),
+            remarks: Mutex::default(),
+        })
     }
 
     pub(crate) fn look(self: &Arc<Self>) -> Looking {
         self.lookers.fetch_add(1, Ordering::Relaxed);
         self.asked.notify_one();
         Looking(Arc::clone(self))
+    }
+
+    /// What else is to be told of apps from now on.
+    pub(crate) fn remark(&self, remarks: Vec<Silence>) {
+        *self.remarks.lock().unwrap_or_else(PoisonError::into_inner) = remarks;
     }
 
     /// What was found not more than about a second ago, or what is known where that takes too long.
@@ -81,6 +93,8 @@ impl Collector {
             }
             let began = Instant::now();
             let mut snapshot = round.look().await;
+            let remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            snapshot.silent.extend(remarks);
             if let Some(changes) = Changes::between(&self.found.borrow(), &snapshot)
                 && let Ok(data) = serde_json::to_string(&changes)
             {

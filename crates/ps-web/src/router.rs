@@ -18,7 +18,7 @@ use crate::client::Client;
 use crate::failed::failed;
 use crate::guard::LOGIN;
 use crate::server::Server;
-use crate::{api, events, metrics, openapi, orders, page, pm2};
+use crate::{api, events, metrics, openapi, orders, page, pm2, sample};
 
 /// The largest body of a request, in bytes.
 const BODY: usize = 16 << 10;
@@ -42,6 +42,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route("/api/apps/{app}/logs", get(api::logs))
         .route("/api/apps/{app}/events", get(api::journal))
         .route("/api/apps/{app}/explain", get(api::explain))
+        .route("/api/apps/{app}/usage", get(sample::usage))
         .route("/api/apps/{app}/restart", post(orders::restart))
         .route("/api/apps/{app}/stop", post(orders::stop))
         .route("/api/apps/{app}/scale", post(orders::scale))

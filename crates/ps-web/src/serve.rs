@@ -32,6 +32,8 @@ use crate::guard::Guard;
 use crate::listen::{self, Listener, Served};
 use crate::ring::Ring;
 use crate::router::router;
+use crate::sample;
+use crate::samples::Samples;
 use crate::server::{PROGRAMS, Server};
 
 /// How long a client may take for the head of a request, and for agreeing on TLS.
@@ -94,12 +96,16 @@ async fn serve(world: World, served: Served, guard: Guard, acceptor: Option<TlsA
         guard,
         collector: Collector::new(),
         ring: Ring::new(),
-        streams: Arc::new(Semaphore::new(most / 2)),
+        samples: Samples::open(&world),
+        streams: Arc::new(Semaphore::new(most - most / 10)),
         programs: Semaphore::new(PROGRAMS),
         is_tls: acceptor.is_some(),
     });
     let looking = Arc::clone(&server);
     tokio::spawn(async move { looking.collector.run(world, &looking.ring).await });
+    if server.samples.is_some() {
+        tokio::spawn(sample::run(Arc::clone(&server)));
+    }
     say::failure(&format!("ps-web: serving {}", served.place));
     let listener = served.socket.listener().context("wait for clients")?;
     let accepting = accept(listener, router(server), acceptor, most);

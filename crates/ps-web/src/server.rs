@@ -15,6 +15,7 @@ use crate::collect::Collector;
 use crate::failed::{Failed, failed, status_of};
 use crate::guard::Guard;
 use crate::ring::Ring;
+use crate::samples::Samples;
 use crate::sister;
 
 /// How many sister programs run at a time.
@@ -29,6 +30,8 @@ pub(crate) struct Server {
     pub(crate) guard: Guard,
     pub(crate) collector: Arc<Collector>,
     pub(crate) ring: Ring,
+    /// `None`: they are not kept.
+    pub(crate) samples: Option<Samples>,
     /// Places for clients that read events.
     pub(crate) streams: Arc<Semaphore>,
     /// Places for sister programs.

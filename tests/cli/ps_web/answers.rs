@@ -1,8 +1,10 @@
 //! What is answered: the rows of the programs, the page, pm2's shape, and the description of it all.
 
+use std::os::unix::net::UnixStream;
+
 use serde_json::{Value, json};
 
-use crate::home::Home;
+use crate::home::{Home, eventually};
 use crate::schema;
 use crate::served::{Served, shop};
 
@@ -72,6 +74,42 @@ fn output_journal_and_explanation_are_those_of_their_programs() {
 }
 
 #[test]
+fn what_instances_use_is_kept_over_an_end() {
+    let home = shop();
+    let served = Served::socket(&home, &[]);
+    let memory = |served: &Served<'_>| -> Vec<u64> {
+        let answer = served.gets("/api/apps/shop/usage?process=web.1").json();
+        answer["points"]
+            .as_array()
+            .expect("points")
+            .iter()
+            .filter_map(|point| point["memory_bytes"].as_u64())
+            .collect()
+    };
+    let first: Vec<u64> = eventually("the first sample", || {
+        let memory: Vec<u64> = memory(&served);
+        if memory.is_empty() { Err("none".to_owned()) } else { Ok(memory) }
+    });
+    assert!(first[0] > 4096, "{first:?}");
+    // Another one for the same apps serves too, and says that it keeps nothing.
+    let other = home.path("other.sock");
+    let mut second = home.start(&["ps-web", "--socket", other.to_str().expect("text")]);
+    eventually("it serves", || UnixStream::connect(&other).map_err(|error| error.to_string()));
+    second.signal(rustix::process::Signal::TERM);
+    let ended = second.ended();
+    assert!(ended.status == Some(0) && ended.stderr.contains("is not kept"), "{ended:?}");
+    let kept = std::fs::read(home.path("lib/data/formation-web/usage")).expect("a file");
+    drop(served);
+    std::fs::create_dir_all(home.path("lib/data/formation-web")).expect("a directory");
+    std::fs::write(home.path("lib/data/formation-web/usage"), kept).expect("a file");
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    let served = Served::socket(&home, &[]);
+    let again: Vec<u64> = memory(&served);
+    assert_eq!(again.first(), first.first());
+    assert_eq!(served.asks("GET", "/api/apps/shop/usage?process=web", &[], "").status, 400);
+}
+
+#[test]
 fn no_answer_holds_a_variable_of_an_app() {
     let home = Home::new();
     let source = home.source("shop", "web: exec sleep 600\n");
@@ -105,7 +143,7 @@ fn every_path_of_the_description_is_there() {
     for (path, methods) in description["paths"].as_object().expect("paths") {
         let real = path.replace("{app}", "shop");
         if methods.get("get").is_some() && path != "/events" {
-            served.gets(&real);
+            served.gets(&format!("{real}?process=web.1"));
         }
         if methods.get("post").is_some() {
             let refused = served.asks("POST", &real, &["Content-Type: application/json"], "[]");

@@ -105,6 +105,7 @@ fn what_an_app_wrote_is_shown_as_text_and_an_order_is_carried_out() {
         browser.finds("[window.hacked ?? null, document.querySelectorAll('pre script').length]"),
         json!([null, 0])
     );
+    browser.until("document.querySelectorAll('.graphs figure').length === 2");
     for (name, says) in [("Why", "is well"), ("Journal", "deploy")] {
         let click = "[...document.querySelectorAll('.acts button')].find((one) => one.textContent === 'NAME').click()";
         browser.finds(&click.replace("NAME", name));

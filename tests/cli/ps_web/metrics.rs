@@ -41,13 +41,13 @@ fn samples(kind: &str, text: &str) -> Option<Vec<Value>> {
     Some(lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect())
 }
 
-/// The value, as it is printed, of the sample with this name and these labels among others.
+/// The value, without a fraction that is none, of the sample with this name and these labels among others.
 fn value(samples: &[Value], name: &str, labels: &[(&str, &str)]) -> String {
     let is_meant =
         |sample: &&Value| sample[0] == name && labels.iter().all(|(label, value)| sample[1][label] == *value);
     let found: Vec<&Value> = samples.iter().filter(is_meant).collect();
     assert_eq!(found.len(), 1, "{name} {labels:?}: {found:?}");
-    found[0][2].to_string()
+    found[0][2].to_string().trim_end_matches(".0").to_owned()
 }
 
 fn is_complete(samples: &[Value]) {
@@ -56,16 +56,16 @@ fn is_complete(samples: &[Value]) {
         value(samples, &format!("formation_{name}"), &[&web, label].concat())
     };
     let number = |value: String| value.parse::<f64>().expect("a number");
-    assert_eq!(of_web("instance_state", &[("state", "running")]), "1.0");
-    assert_eq!(of_web("instance_state", &[("state", "crashed")]), "0.0");
-    assert_eq!(of_web("instance_restarts_total", &[]), "0.0");
+    assert_eq!(of_web("instance_state", &[("state", "running")]), "1");
+    assert_eq!(of_web("instance_state", &[("state", "crashed")]), "0");
+    assert_eq!(of_web("instance_restarts_total", &[]), "0");
     assert!(number(of_web("instance_memory_bytes", &[("kind", "resident")])) > 4096.0);
     assert!(number(of_web("instance_start_time_seconds", &[])) > 1e9);
     assert!(number(of_web("instance_cpu_seconds_total", &[])) >= 0.0);
     let of_type = [("app", "shop"), ("process_type", "web")];
-    assert_eq!(value(samples, "formation_app_instances_desired", &of_type), "2.0");
-    assert_eq!(value(samples, "formation_app_instances_running", &of_type), "2.0");
-    assert_eq!(value(samples, "formation_build_info", &[]), "1.0");
+    assert_eq!(value(samples, "formation_app_instances_desired", &of_type), "2");
+    assert_eq!(value(samples, "formation_app_instances_running", &of_type), "2");
+    assert_eq!(value(samples, "formation_build_info", &[]), "1");
 }
 
 #[test]

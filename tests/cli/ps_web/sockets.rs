@@ -39,7 +39,7 @@ fn it_serves_what_systemd_hands_over() {
         .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command = handing;
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let _running = crate::program::Running::begin(command);
+    let running = crate::program::Running::begin(command);
     let answer = eventually("it answers", || {
         use std::io::{Read, Write};
         let mut stream = std::os::unix::net::UnixStream::connect(&path).map_err(|error| error.to_string())?;
@@ -50,6 +50,8 @@ fn it_serves_what_systemd_hands_over() {
         if answer.is_empty() { Err("nothing".to_owned()) } else { Ok(answer) }
     });
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    drop(running);
+    fs::remove_dir_all(home.path("lib/data/formation-web")).expect("what it has kept");
 }
 
 #[test]

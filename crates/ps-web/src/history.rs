@@ -1,0 +1,228 @@
+//! What instances have used during the last 24 hours: a sample a minute of CPU and memory, in one file of fixed size that is written
+//! in place. Whatever has happened to the file, it is read as samples or as none.
+//!
+//! It begins with a table of the instances; then there is a frame for each minute of a day: the minute, by which a frame of an earlier
+//! day is told, and a sample of each instance at the place that the instance has in the table.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+use serde::Serialize;
+
+/// How many instances there is room for. Those beyond are not kept.
+const INSTANCES: usize = 4096;
+/// How many bytes the name of an instance may have, of which one is its length.
+const NAME: usize = 200;
+/// How many minutes are kept.
+pub(crate) const DAY: u64 = 24 * 60;
+/// CPU in tenths of a percent and memory in KiB, each with 4 bytes. No sample is all ones.
+const SAMPLE: usize = 8;
+const NONE: u32 = u32::MAX;
+const HEADER: &[u8; 16] = b"formation-web 1\n";
+const STAMP: usize = 8;
+const FRAME: usize = STAMP + INSTANCES * SAMPLE;
+const TABLE: usize = HEADER.len();
+const FRAMES: usize = TABLE + INSTANCES * NAME;
+
+/// What an instance used in a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sample {
+    /// Of one CPU, in tenths of a percent; `None`: not known.
+    pub(crate) cpu: Option<u32>,
+    pub(crate) memory_kib: Option<u32>,
+}
+
+/// A sample with its time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Point {
+    /// Minutes since 1970.
+    pub(crate) minute: u64,
+    pub(crate) cpu_percent: Option<f64>,
+    pub(crate) memory_bytes: Option<u64>,
+}
+
+/// The file.
+#[derive(Debug)]
+pub(crate) struct History {
+    file: File,
+    /// The place of each instance, `shop/web.1`.
+    places: BTreeMap<String, usize>,
+    /// Whose each place is.
+    owners: Vec<Option<String>>,
+    /// When each place was last written to.
+    written: Vec<u64>,
+}
+
+impl History {
+    /// Opens the file, or makes it. One that is something else is begun anew.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        // Two programs would give the same place to two instances.
+        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        let mut header = [0; HEADER.len()];
+        let size = u64::try_from(FRAMES).unwrap_or(u64::MAX) + DAY * u64::try_from(FRAME).unwrap_or(u64::MAX);
+        if file.read_exact_at(&mut header, 0).is_err() || header != *HEADER || file.metadata()?.len() != size
+        {
+            file.set_len(0)?;
+            file.set_len(size)?;
+            file.write_all_at(HEADER, 0)?;
+        }
+        let mut table = vec![0; INSTANCES * NAME];
+        file.read_exact_at(&mut table, offset(TABLE))?;
+        let name = |entry: &[u8]| {
+            let length = usize::from(*entry.first()?);
+            let name = entry.get(1..=length).filter(|name| !name.is_empty())?;
+            String::from_utf8(name.to_vec()).ok()
+        };
+        let owners: Vec<Option<String>> = table.chunks(NAME).map(name).collect();
+        let named = owners.iter().enumerate().filter_map(|(place, owner)| Some((owner.clone()?, place)));
+        Ok(Self { file, places: named.collect(), owners, written: vec![0; INSTANCES] })
+    }
+
+    /// Writes the samples of a minute.
+    pub(crate) fn write(&mut self, minute: u64, samples: &BTreeMap<String, Sample>) -> io::Result<()> {
+        let mut frame = vec![0xff; FRAME];
+        frame[..STAMP].copy_from_slice(&minute.to_le_bytes());
+        for (name, sample) in samples {
+            let Some(place) = self.place(name, minute)? else { continue };
+            self.written[place] = minute;
+            let at = STAMP + place * SAMPLE;
+            frame[at..at + 4].copy_from_slice(&sample.cpu.unwrap_or(NONE).to_le_bytes());
+            frame[at + 4..at + 8].copy_from_slice(&sample.memory_kib.unwrap_or(NONE).to_le_bytes());
+        }
+        self.file.write_all_at(&frame, frame_at(minute))
+    }
+
+    /// The place of an instance; a new one gets one that is free, or whose instance was not there for a day.
+    fn place(&mut self, name: &str, minute: u64) -> io::Result<Option<usize>> {
+        if let Some(place) = self.places.get(name) {
+            return Ok(Some(*place));
+        }
+        let Some(length) = u8::try_from(name.len()).ok().filter(|length| usize::from(*length) < NAME) else {
+            return Ok(None);
+        };
+        let is_old = |written: &u64| written + DAY < minute;
+        let free = self.owners.iter().position(Option::is_none);
+        let Some(place) = free.or_else(|| self.written.iter().position(is_old)) else { return Ok(None) };
+        if let Some(former) = self.owners[place].replace(name.to_owned()) {
+            self.places.remove(&former);
+        }
+        let mut entry = vec![0; NAME];
+        entry[0] = length;
+        entry[1..=name.len()].copy_from_slice(name.as_bytes());
+        self.file.write_all_at(&entry, offset(TABLE + place * NAME))?;
+        self.places.insert(name.to_owned(), place);
+        Ok(Some(place))
+    }
+
+    /// What is known of an instance in so many minutes until `now`, a day at most; the oldest first.
+    pub(crate) fn read(&self, name: &str, now: u64, minutes: u64) -> io::Result<Vec<Point>> {
+        let Some(place) = self.places.get(name) else { return Ok(Vec::new()) };
+        let mut points = Vec::new();
+        for minute in now.saturating_sub(minutes.clamp(1, DAY) - 1)..=now {
+            let (mut stamp, mut sample) = ([0; STAMP], [0; SAMPLE]);
+            self.file.read_exact_at(&mut stamp, frame_at(minute))?;
+            // A frame that was never written is all zeroes.
+            if minute == 0 || u64::from_le_bytes(stamp) != minute {
+                continue;
+            }
+            self.file.read_exact_at(&mut sample, frame_at(minute) + offset(STAMP + place * SAMPLE))?;
+            let [c0, c1, c2, c3, m0, m1, m2, m3] = sample;
+            let known = |bytes| Some(u32::from_le_bytes(bytes)).filter(|number| *number != NONE);
+            let (cpu, memory) = (known([c0, c1, c2, c3]), known([m0, m1, m2, m3]));
+            if cpu.is_some() || memory.is_some() {
+                let cpu_percent = cpu.map(|tenths| f64::from(tenths) / 10.0);
+                points.push(Point {
+                    minute,
+                    cpu_percent,
+                    memory_bytes: memory.map(|kib| u64::from(kib) << 10),
+                });
+            }
+        }
+        Ok(points)
+    }
+
+    /// The instances that it has something of.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.places.keys().map(String::as_str)
+    }
+}
+
+fn offset(bytes: usize) -> u64 {
+    u64::try_from(bytes).expect("the file is small")
+}
+
+fn frame_at(minute: u64) -> u64 {
+    offset(FRAMES) + (minute % DAY) * offset(FRAME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(memory_kib: u32) -> BTreeMap<String, Sample> {
+        [("shop/web.1".to_owned(), Sample { cpu: Some(15), memory_kib: Some(memory_kib) })].into()
+    }
+
+    fn memory(history: &History, now: u64) -> Vec<(u64, Option<u64>)> {
+        let points = history.read("shop/web.1", now, DAY).expect("it can be read");
+        points.iter().map(|point| (point.minute, point.memory_bytes)).collect()
+    }
+
+    #[test]
+    fn a_day_is_kept_across_an_end_and_no_more() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("usage");
+        let mut history = History::open(&path).expect("a file");
+        let size = path.metadata().expect("it is there").len();
+        for minute in [1000, 1001, 1003] {
+            history.write(minute, &sample(8)).expect("written");
+        }
+        assert!(History::open(&path).is_err(), "another one keeps it");
+        drop(history);
+        let history = History::open(&path).expect("the same file");
+        assert_eq!(memory(&history, 1003), [1000, 1001, 1003].map(|minute| (minute, Some(8192))));
+        assert_eq!(history.read("shop/web.1", 1003, DAY).expect("read")[0].cpu_percent, Some(1.5));
+        // A day later the first is gone, and the next takes its frame.
+        let mut history = history;
+        history.write(1000 + DAY, &sample(9)).expect("written");
+        let wanted = [(1001, Some(8192)), (1003, Some(8192)), (1000 + DAY, Some(9216))];
+        assert_eq!(memory(&history, 1000 + DAY), wanted);
+        assert_eq!(memory(&history, 1), []);
+        assert_eq!(history.read("other/web.1", 1003, DAY).expect("read"), []);
+        assert_eq!(path.metadata().expect("it is there").len(), size);
+    }
+
+    #[test]
+    fn what_is_no_history_is_begun_anew() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("usage");
+        for bytes in [&b""[..], b"x", &[0xff; 4096], HEADER] {
+            std::fs::write(&path, bytes).expect("a file");
+            let mut history = History::open(&path).expect("a file");
+            assert_eq!(memory(&history, 5), []);
+            history.write(5, &sample(1)).expect("written");
+            assert_eq!(memory(&history, 5), [(5, Some(1024))]);
+        }
+    }
+
+    #[test]
+    fn a_place_is_given_again_after_a_day_and_not_before() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut history = History::open(&directory.path().join("usage")).expect("a file");
+        let one = Sample { cpu: None, memory_kib: Some(1) };
+        let all: BTreeMap<String, Sample> =
+            (0..INSTANCES).map(|number| (format!("app{number}/web.1"), one)).collect();
+        history.write(10_000, &all).expect("written");
+        history.write(10_001, &sample(1)).expect("written");
+        assert_eq!(memory(&history, 10_001), [], "there is no room");
+        history.write(10_001 + DAY, &sample(1)).expect("written");
+        assert_eq!(memory(&history, 10_001 + DAY), [(10_001 + DAY, Some(1024))]);
+        assert_eq!(history.names().count(), INSTANCES);
+    }
+}

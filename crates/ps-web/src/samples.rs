@@ -1,0 +1,46 @@
+//! The samples of the last day, for all who write and read them.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result};
+use ps_apps::World;
+use ps_cli::say;
+
+use crate::history::History;
+use crate::{listen, slope};
+
+/// The samples of the last day.
+#[derive(Debug)]
+pub(crate) struct Samples(Mutex<History>);
+
+impl Samples {
+    /// `None`, which is said: another ps-web keeps them, or there is no room.
+    pub(crate) fn open(world: &World) -> Option<Self> {
+        let path = listen::directory(world).map(|directory| directory.join("usage"));
+        let opened: Result<History> =
+            path.and_then(|path| History::open(&path).with_context(|| format!("open {}", path.display())));
+        match opened {
+            Ok(history) => Some(Self(Mutex::new(history))),
+            Err(error) => {
+                say::warning(&format!("what instances use is not kept: {error:#}"));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn history(&self) -> MutexGuard<'_, History> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The instances whose memory grows, with the bytes of an hour.
+    pub(crate) fn growing(&self, now: u64) -> io::Result<Vec<(String, u64)>> {
+        let names: Vec<String> = self.history().names().map(str::to_owned).collect();
+        let mut growing = Vec::new();
+        for name in names {
+            let points = self.history().read(&name, now, slope::MINUTES)?;
+            growing.extend(slope::steady(&points, now).map(|bytes| (name, bytes)));
+        }
+        Ok(growing)
+    }
+}
