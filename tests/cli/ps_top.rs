@@ -11,8 +11,12 @@ mod program;
 mod deeds;
 #[path = "ps_top/ends.rs"]
 mod ends;
+#[path = "ps_top/many.rs"]
+mod many;
 #[path = "ps_top/pane.rs"]
 mod pane;
+#[path = "ps_top/picture.rs"]
+mod picture;
 #[path = "ps_top/plain.rs"]
 mod plain;
 #[path = "ps_top/seen.rs"]
