@@ -170,9 +170,8 @@ fn deploy(
     let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
-    let (asked, canary) = at_address(session, app, args, &name, || {
-        release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)
-    })?;
+    let assembled = || release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json);
+    let (asked, canary) = at_address(session, app, args, &name, assembled)?;
     // A deploy that will be refused, or could not be recorded, is refused before any hook is called.
     let planned = counts.apply(world, app)?;
     world.next_release(app)?;
@@ -185,8 +184,7 @@ fn deploy(
         replace_environment(session, app, file)?;
     }
     let ran: Result<_> = (|| {
-        let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
-        let release = address::give(release, &asked);
+        let release = address::give(assembled()?, &asked);
         remark(world, &name, args, (procfile.as_ref(), &app_json), &release)?;
         session.step(&format!("Deploying {app} via the {name} scheduler..."))?;
         session.trigger(lock, "pre-start", &[app.as_str()])?;
