@@ -45,6 +45,8 @@ mod run;
 mod schema;
 #[path = "ps_lifecycle/services.rs"]
 mod services;
+#[path = "ps_lifecycle/swarm.rs"]
+mod swarm;
 #[path = "ps_lifecycle/tags.rs"]
 mod tags;
 #[path = "ps_lifecycle/tasks.rs"]

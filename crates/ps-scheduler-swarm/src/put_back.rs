@@ -10,9 +10,12 @@ use serde_json::Value;
 use crate::follow::Follower;
 use crate::label;
 use crate::manager::{AFTER_GRACE, LOOK, Manager, scaled};
-use crate::service::{self, Service};
+use crate::service::{self, Service, UpdateState};
 use crate::standing::Move;
 use crate::swarm_task::{Phase, SwarmTask};
+
+/// How many looks in a row must show what was before.
+const SETTLED: u32 = 4;
 
 /// Puts these changes back; the sentences say what is not as it was. It goes on also if the verb was cancelled.
 pub(crate) async fn all(
@@ -66,6 +69,8 @@ async fn whole(
     let (process_type, app) = (&moved.service.process_type, manager.app);
     let revision = service::revision(&old["TaskTemplate"]);
     let wanted = old["Mode"]["Replicated"]["Replicas"].as_u64().unwrap_or(0);
+    let nodes = manager.nodes().await?;
+    let mut looks = 0;
     loop {
         let seen = manager.look().await?;
         let is_old = |task: &&SwarmTask| task.is_current() && task.revision.as_deref() == revision;
@@ -74,8 +79,17 @@ async fn whole(
         let running: Vec<&SwarmTask> = running.collect();
         // A task that failed may have got a successor just before, which the swarm takes away again.
         let current = tasks.iter().filter(|task| task.is_current()).count() as u64;
-        let is_whole = running.len() as u64 >= wanted && current == wanted;
-        if !is_whole && Instant::now() < until {
+        let is_over = |task: &&SwarmTask| task.phase.is_over() || task.is_wanted() || !nodes.is_up(task);
+        let service = seen.services.iter().find(|service| service.id == moved.service.id);
+        let state = service.and_then(|service| service.update.as_ref()).map(|update| update.state);
+        let is_busy = matches!(state, Some(UpdateState::Updating | UpdateState::RollbackStarted));
+        let is_whole = running.len() as u64 >= wanted
+            && current == wanted
+            && tasks.iter().copied().all(|task| is_over(&task))
+            && !is_busy;
+        // It has been so for a while: the swarm may not have seen every end yet.
+        looks = if is_whole { looks + 1 } else { 0 };
+        if looks < SETTLED && Instant::now() < until {
             tokio::time::sleep(LOOK).await;
             continue;
         }

@@ -1,0 +1,113 @@
+//! An app on a swarm, by the same words as elsewhere.
+
+use std::fs;
+
+use swarm_cluster::{Cluster, IMAGE};
+
+use crate::home::{Home, slot};
+use crate::program::{Ran, run};
+
+/// A home whose programs ask the engine of the first node.
+struct Place<'a> {
+    home: &'a Home,
+    host: String,
+}
+
+impl Place<'_> {
+    fn run(&self, words: &[&str]) -> Ran {
+        let mut command = self.home.command(words);
+        command.env("DOCKER_HOST", &self.host);
+        run(command)
+    }
+
+    fn does(&self, words: &[&str]) -> String {
+        let ran = self.run(words);
+        assert_eq!(ran.status, Some(0), "{words:?}: {ran:?}");
+        ran.stdout
+    }
+
+    /// `web.1 running` for each instance of `shop`.
+    fn rows(&self) -> Vec<String> {
+        let ran = self.run(&["ps-lifecycle", "status", "shop", "--json"]);
+        ran.rows()
+            .iter()
+            .map(|row| format!("{} {}", slot(row), row["state"].as_str().unwrap_or_default()))
+            .collect()
+    }
+}
+
+#[test]
+fn an_app_is_deployed_to_a_swarm_scaled_restarted_rolled_back_stopped_and_destroyed() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    let home = Home::new();
+    let place = Place { home: &home, host: format!("unix://{}", cluster.socket(1).display()) };
+    cluster.image("formation-test/second:1", &format!("FROM {IMAGE}\nLABEL second=1\n"));
+    cluster.image(
+        "formation-test/bad:1",
+        &format!("FROM {IMAGE}\nCMD [\"sh\", \"-c\", \"echo no database; exit 3\"]\n"),
+    );
+
+    let deploy = |image: &str| {
+        place.run(&["ps-lifecycle", "deploy", "shop", "--image", image, "--scheduler", "swarm"])
+    };
+    place.does(&[
+        "ps-lifecycle",
+        "deploy",
+        "shop",
+        "--image",
+        IMAGE,
+        "--scheduler",
+        "swarm",
+        "--scale",
+        "web=2",
+    ]);
+    assert_eq!(place.rows(), ["web.1 running", "web.2 running"]);
+    let dry = place.does(&["ps-scale", "shop", "web=1", "--dry-run"]);
+    assert!(dry.contains("web.1            either   its scheduler chooses 1 of 2 to stop"), "{dry}");
+    place.does(&["ps-scale", "shop", "web=3"]);
+    assert_eq!(place.rows().len(), 3);
+    assert_eq!(place.does(&["ps-report", "shop", "--running"]).trim(), "true");
+
+    let bad = deploy("formation-test/bad:1");
+    bad.is_refused(1, &["of shop ended with exit status 3; the last it wrote:"]);
+    assert!(bad.stderr.contains("\n    no database\n"), "{bad:?}");
+    assert_eq!(place.rows(), ["web.1 running", "web.2 running", "web.3 running"]);
+    assert_eq!(deploy("formation-test/second:1").status, Some(0));
+    let images = || {
+        cluster.docker(
+            1,
+            &["service", "inspect", "--format", "{{.Spec.TaskTemplate.ContainerSpec.Image}}", "shop_web"],
+        )
+    };
+    let second = images();
+    place.does(&["ps-lifecycle", "rollback", "shop"]);
+    assert_ne!(images(), second, "the earlier release runs again");
+    place.does(&["ps-lifecycle", "restart", "shop", "web"]);
+    place
+        .run(&["ps-lifecycle", "restart", "shop", "web.2"])
+        .is_refused(1, &["replaces all instances of a type together"]);
+
+    place.does(&["ps-lifecycle", "stop", "shop"]);
+    assert_eq!(place.rows(), ["web.1 stopped", "web.2 stopped", "web.3 stopped"]);
+    place.does(&["ps-lifecycle", "start", "shop"]);
+    assert_eq!(place.rows(), ["web.1 running", "web.2 running", "web.3 running"]);
+    place.does(&["ps-lifecycle", "destroy", "shop"]);
+    assert_eq!(cluster.docker(1, &["service", "ls", "-q"]), "");
+    fs::remove_dir_all(home.path("lib/config/scheduler-swarm")).expect("the id of the world");
+}
+
+#[test]
+fn what_a_swarm_cannot_do_is_refused_and_without_one_a_line_says_what_to_do() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    let home = Home::new();
+    let place = Place { home: &home, host: format!("unix://{}", cluster.socket(1).display()) };
+    let source = home.source("shop", "web: sleep 600\n");
+    let directory = place.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scheduler", "swarm"]);
+    directory.is_refused(1, &["says how it becomes an image"]);
+    let deploy = ["ps-lifecycle", "deploy", "shop", "--image", IMAGE, "--scheduler", "swarm"];
+    place
+        .run(&[&deploy[..], &["--listen", "5000"]].concat())
+        .is_refused(1, &["an address is for apps that run natively"]);
+    cluster.docker(1, &["swarm", "leave", "--force"]);
+    place.run(&deploy).is_refused(1, &["no manager of a swarm: run docker swarm init here"]);
+}
