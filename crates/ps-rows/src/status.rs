@@ -85,6 +85,12 @@ pub struct StatusRow {
     pub release: Option<u64>,
     /// Which part it plays in its slot, a word of [`ps_rollout::Role`]: while it is being replaced a slot has two rows.
     pub role: Option<&'static str>,
+    /// The machine of a swarm that it runs on. This field and the next one are there only on a swarm, and not in CSV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// The id of its task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
     /// Where its process runs. This field and the next one are there only where they differ from each other, and not in CSV.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
@@ -128,6 +134,8 @@ impl StatusRow {
             run: instance.run,
             release: instance.release,
             role: instance.role.map(Role::as_str),
+            node: instance.node,
+            task: instance.task,
             // Where both are the same, the app runs where it was deployed from: nothing is to be said.
             directory: instance
                 .directory

@@ -85,6 +85,8 @@ fn known(state: State, exit: Exit) -> Instance {
             lacking: Some("cpu-max 0.5 does not hold: no cgroup can be made here".to_owned()),
         }),
         directory: Some("/srv/releases/7".into()),
+        node: Some("one".into()),
+        task: Some("x1".into()),
         typed_directory: Some("/srv/current".into()),
         next: Some(Timestamp::UNIX_EPOCH),
         note: Some("its port was taken".to_owned()),

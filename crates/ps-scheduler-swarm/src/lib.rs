@@ -11,6 +11,7 @@ mod health;
 mod instances;
 mod judge;
 mod label;
+mod logs;
 mod manager;
 mod put_back;
 mod service;
@@ -94,11 +95,8 @@ impl Scheduler for Swarm {
         status::inspect(self, app)
     }
 
-    fn logs(&self, _: &LogRequest, _: &mut dyn LogSink) -> Result<(), Error> {
-        Err(Error::Unsupported {
-            scheduler: self.name().to_owned(),
-            what: "read logs yet: use docker service logs",
-        })
+    fn logs(&self, request: &LogRequest, sink: &mut dyn LogSink) -> Result<(), Error> {
+        logs::logs(self, request, sink)
     }
 
     /// Removes the tasks of deploys that nobody waits for any more. Of an app that is being deployed right now nothing is touched.

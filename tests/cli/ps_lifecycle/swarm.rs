@@ -62,6 +62,8 @@ fn an_app_is_deployed_to_a_swarm_scaled_restarted_rolled_back_stopped_and_destro
         "web=2",
     ]);
     assert_eq!(place.rows(), ["web.1 running", "web.2 running"]);
+    let rows = place.run(&["ps-lifecycle", "status", "shop", "--json"]).rows();
+    assert!(rows.iter().all(|row| row["node"].is_string() && row["task"].is_string()), "{rows:?}");
     let dry = place.does(&["ps-scale", "shop", "web=1", "--dry-run"]);
     assert!(dry.contains("web.1            either   its scheduler chooses 1 of 2 to stop"), "{dry}");
     place.does(&["ps-scale", "shop", "web=3"]);

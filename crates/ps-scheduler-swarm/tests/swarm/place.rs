@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use formation::{AppName, RestartPolicy, State};
+use formation::{AppName, RestartPolicy, State, Which};
 use ps_apps::World;
 use ps_engine::{Container, Engine};
 use ps_scheduler::{
-    AppStatus, Cancel, DeployOutcome, Error, Gate, Intent, Plan, Process, Progress, Release, Requester,
-    Scheduler, Source, StopOrder, Stopped, conformance,
+    AppStatus, Cancel, DeployOutcome, Error, Gate, Intent, LogLine, LogRequest, Plan, Process, Progress,
+    Release, Requester, Scheduler, Source, StopOrder, Stopped, conformance,
 };
 use ps_scheduler_swarm::Swarm;
 use swarm_cluster::Cluster;
@@ -116,7 +117,7 @@ impl Place {
     }
 
     pub(crate) fn stop(&self, which: &str, remove: bool) -> Result<Stopped, Error> {
-        let which = if which.is_empty() { formation::Which::All } else { which.parse().expect("a type") };
+        let which = if which.is_empty() { Which::All } else { which.parse().expect("a type") };
         let order = StopOrder { app: self.app.clone(), which, grace: GRACE, remove };
         let mut tell = |_| ();
         self.swarm.stop(&order, &mut Requester { tell: &mut tell, cancel: &Cancel::default(), lock: None })
@@ -129,6 +130,19 @@ impl Place {
     /// The rows of a status: `web.1 running`.
     pub(crate) fn rows(&self) -> Vec<String> {
         self.status().instances.iter().map(|row| format!("{} {}", row.slot, row.state.as_str())).collect()
+    }
+
+    /// What these instances have written: `web.1 a line`.
+    pub(crate) fn log(&self, which: Which) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut sink = |line: &LogLine| {
+            assert!(line.at.is_some(), "each line has its time: {line:?}");
+            lines.push(format!("{} {}", line.slot, String::from_utf8_lossy(&line.bytes)));
+            ControlFlow::Continue(())
+        };
+        let request = LogRequest::last(self.app.clone(), which, None);
+        self.swarm.logs(&request, &mut sink).expect("reads the logs");
+        lines
     }
 
     /// The containers of the app's instances that run, in the order of the slots.

@@ -24,10 +24,10 @@ fn an_app_is_deployed_scaled_stopped_started_and_removed() {
     let one = &place.status().instances[0];
     assert_eq!((one.node.is_some(), one.task.is_some(), one.release), (true, true, Some(1)));
     // A value is what it is, whatever a swarm takes for a template.
-    let log = cluster.docker(1, &["service", "logs", "--raw", "shop_web"]);
-    for slot in ["web.1", "web.2"] {
-        assert!(log.contains(&format!("it is {slot}: {{{{.Node.Hostname}}}} {{{{ $x")), "{log}");
-    }
+    let expected =
+        ["web.1", "web.2"].map(|slot| format!("{slot} it is {slot}: {{{{.Node.Hostname}}}} {{{{ $x"));
+    assert_eq!(place.log(Which::All), expected);
+    assert_eq!(place.log("web.2".parse().expect("an instance")), expected[1..]);
 
     let before = place.containers();
     let scale = |count: &str| {
