@@ -280,7 +280,7 @@ impl Deploy<'_> {
     }
 
     fn proof(&self, process_type: &ProcessType) -> Proof {
-        Proof::of(&self.plan.release, process_type, &self.rules(process_type), true)
+        Proof::of(&self.plan.release, process_type, &self.rules(process_type))
     }
 
     fn specified(&self, process_type: &ProcessType, count: u16) -> (Value, Proof) {

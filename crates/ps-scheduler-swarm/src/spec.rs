@@ -42,10 +42,10 @@ pub(crate) struct Proof {
 }
 
 impl Proof {
-    /// That of a type by the rules of its plan. `has_shell`: whether its image can run a healthcheck.
-    pub(crate) fn of(release: &Release, process_type: &ProcessType, rules: &Rules, has_shell: bool) -> Self {
-        let health = health::of(release, process_type, rules).filter(|_| has_shell);
-        Self { rules: UpdateRules::of(rules, health.as_ref(), false), health }
+    /// That of a type by the rules of its plan.
+    pub(crate) fn of(release: &Release, process_type: &ProcessType, rules: &Rules) -> Self {
+        let health = health::of(release, process_type, rules);
+        Self { rules: UpdateRules::of(rules, health.as_ref()), health }
     }
 }
 

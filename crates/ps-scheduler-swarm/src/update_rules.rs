@@ -17,7 +17,7 @@ const OF_A_BATCH: Duration = Duration::from_secs(15);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct UpdateRules {
     /// Whether the new one is there before the old one ends.
-    pub(crate) is_start_first: bool,
+    is_start_first: bool,
     /// How many at a time; 0 is all of them.
     parallelism: u16,
     /// How long a task that runs is watched: if it fails within this time, the update has failed.
@@ -27,10 +27,10 @@ pub(crate) struct UpdateRules {
 }
 
 impl UpdateRules {
-    /// The rules of a type that has this healthcheck. `has_fixed_port`: of two tasks on one node the second one could not have its port.
-    pub(crate) fn of(rules: &Rules, health: Option<&Health>, has_fixed_port: bool) -> Self {
+    /// The rules of a type that has this healthcheck.
+    pub(crate) fn of(rules: &Rules, health: Option<&Health>) -> Self {
         let is_start_first = match rules.strategy {
-            Strategy::Overlap | Strategy::OneByOne => !has_fixed_port,
+            Strategy::Overlap | Strategy::OneByOne => true,
             Strategy::StopFirst => false,
         };
         let watched = match health {
@@ -88,36 +88,34 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn overlap_starts_first_in_both_directions_and_a_fixed_port_never_does() {
-        let overlap = UpdateRules::of(&rules(), None, false);
+    fn overlap_starts_first_in_both_directions() {
+        let overlap = UpdateRules::of(&rules(), None);
         for config in [overlap.update(), overlap.rollback()] {
             assert_eq!(config["Order"], "start-first");
         }
         assert_eq!(overlap.update()["FailureAction"], "rollback");
-        let fixed = UpdateRules::of(&rules(), None, true);
-        assert_eq!((fixed.update()["Order"].clone(), fixed.is_start_first), (json!("stop-first"), false));
         let stop_first = Rules { strategy: Strategy::StopFirst, ..rules() };
-        assert_eq!(UpdateRules::of(&stop_first, None, false).rollback()["Order"], "stop-first");
+        assert_eq!(UpdateRules::of(&stop_first, None).rollback()["Order"], "stop-first");
     }
 
     #[test]
     fn a_release_is_watched_for_as_long_as_it_could_still_turn_out_to_be_bad() {
         // Without a healthcheck only time shows it.
-        let without = UpdateRules::of(&rules(), None, false);
+        let without = UpdateRules::of(&rules(), None);
         assert_eq!(without.update()["Monitor"], json!(nanos(10 * SECOND)));
         let health = crate::health::of(&release("web"), &"web".parse().expect("a type"), &rules());
-        let once = UpdateRules::of(&rules(), health.as_ref(), false);
+        let once = UpdateRules::of(&rules(), health.as_ref());
         assert_eq!(once.update()["Monitor"], json!(nanos(LEAST)));
         let health =
             health.map(|health| Health { goes_on: true, interval: 5 * SECOND, retries: 3, ..health });
-        let goes_on = UpdateRules::of(&rules(), health.as_ref(), false);
+        let goes_on = UpdateRules::of(&rules(), health.as_ref());
         assert_eq!(goes_on.update()["Monitor"], json!(nanos(20 * SECOND)));
     }
 
     #[test]
     fn each_batch_has_its_time() {
         let rules = Rules { max_parallel: NonZeroU16::MIN, deadline: 30 * SECOND, ..rules() };
-        let one_at_a_time = UpdateRules::of(&rules, None, false);
+        let one_at_a_time = UpdateRules::of(&rules, None);
         let of = |tasks| one_at_a_time.deadline(tasks, 5 * SECOND);
         assert_eq!((of(1), of(3)), (70 * SECOND, 190 * SECOND));
         assert_eq!(of(0), of(1));

@@ -44,7 +44,7 @@ fn identity() -> Identity<'static> {
 
 fn spec(release: &Release) -> Value {
     let process_type = &release.processes[0].process_type;
-    let proof = Proof::of(release, process_type, &rules(), true);
+    let proof = Proof::of(release, process_type, &rules());
     service(release, process_type, 2, identity(), &proof)
 }
 
