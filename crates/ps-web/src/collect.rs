@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_millis(900);
 const NAMED: Duration = Duration::from_secs(3);
 /// How long a request waits for a look, at most.
 const REQUEST: Duration = Duration::from_secs(2);
+/// How long the page waits, where something is known: events bring it up to date.
+const PAGE: Duration = Duration::from_millis(50);
 
 /// What was found last, and how to have somebody look again.
 #[derive(Debug)]
@@ -74,13 +76,23 @@ impl Collector {
 
     /// What was found not more than about a second ago, or what is known where that takes too long.
     pub(crate) async fn fresh(&self) -> Arc<Snapshot> {
+        self.within(REQUEST).await
+    }
+
+    /// The same in a hurry: what is known may be a minute old, where looking takes long.
+    pub(crate) async fn for_a_page(&self) -> Arc<Snapshot> {
+        let is_known = self.found.borrow().taken.is_some();
+        self.within(if is_known { PAGE } else { REQUEST }).await
+    }
+
+    async fn within(&self, patience: Duration) -> Arc<Snapshot> {
         let mut found = self.found.subscribe();
         let known = found.borrow_and_update().clone();
         if known.taken.is_some_and(|taken| taken.elapsed() < PAUSE) {
             return known;
         }
         self.asked.notify_one();
-        let _ = time::timeout(REQUEST, found.changed()).await;
+        let _ = time::timeout(patience, found.changed()).await;
         found.borrow().clone()
     }
 

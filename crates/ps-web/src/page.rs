@@ -17,7 +17,7 @@ const PAGE: &str = include_str!("../assets/page.html");
 /// Where somebody without a session shows the token.
 pub(crate) const LOGIN: &str = include_str!("../assets/login.html");
 /// Where in the page its parts go.
-const PARTS: [&str; 4] = ["{{id}}", "{{writes}}", "{{silent}}", "{{apps}}"];
+const PARTS: [&str; 5] = ["{{id}}", "{{writes}}", "{{at}}", "{{silent}}", "{{apps}}"];
 
 pub(crate) async fn style() -> Response {
     file("text/css; charset=utf-8", include_str!("../assets/page.css"))
@@ -37,10 +37,11 @@ fn file(kind: &'static str, text: &'static str) -> Response {
 }
 
 pub(crate) async fn page(State(server): State<Arc<Server>>) -> Html<String> {
-    let snapshot = server.collector.fresh().await;
+    let snapshot = server.collector.for_a_page().await;
     let id = server.ring.id(snapshot.number);
     let writes = if server.guard.allows_writes { "yes" } else { "no" };
-    Html(filled(&[&id, writes, &silent(&snapshot), &apps(&snapshot)]))
+    let at = snapshot.at.strftime("%H:%M:%S UTC").to_string();
+    Html(filled(&[&id, writes, &at, &silent(&snapshot), &apps(&snapshot)]))
 }
 
 /// The page with its parts. What stands in a part is not looked at for places of others.
@@ -170,7 +171,7 @@ mod tests {
             silent: vec![Silence { apps: vec![SCRIPT.to_owned()], reason: SCRIPT.to_owned() }],
             ..Snapshot::empty()
         };
-        let page = filled(&["1", "no", &silent(&snapshot), &apps(&snapshot)]);
+        let page = filled(&["1", "no", "14:03:07 UTC", &silent(&snapshot), &apps(&snapshot)]);
         let own = PAGE.matches("<script").count();
         assert_eq!((page.matches("<script").count(), page.contains("alert(\"")), (own, false));
         assert_eq!(page.matches("{{apps}}").count(), 6, "what is filled in is not filled again");
