@@ -23,6 +23,8 @@ mod address_options;
 mod after;
 #[path = "ps_lifecycle/all.rs"]
 mod all;
+#[path = "ps_lifecycle/apply.rs"]
+mod apply;
 #[path = "ps_lifecycle/balance_user.rs"]
 mod balance_user;
 #[path = "ps_lifecycle/boot.rs"]

@@ -30,6 +30,12 @@ pub(crate) fn parse(text: &str) -> Result<Option<Value<'_>>, Error> {
     })
 }
 
+/// The same as data.
+pub(crate) fn value(text: &str) -> Result<Option<serde_json::Value>, Error> {
+    parse(text)?;
+    Ok(jsonc_parser::parse_to_serde_value(text, &OPTIONS).ok().flatten())
+}
+
 /// Where the members of the object begin that the text is; `None` if it is none.
 pub(crate) fn beginning_of_object(text: &str) -> Result<Option<usize>, Error> {
     let object = parse(text)?.filter(|value| matches!(value, Value::Object(_)));

@@ -11,6 +11,7 @@ mod healthcheck;
 mod keys;
 mod node;
 mod of_type;
+mod of_types;
 mod remark;
 mod scripts;
 
@@ -25,6 +26,7 @@ pub use checks_file::with_checks_file;
 pub use cron::CronTask;
 pub use error::Error;
 pub use healthcheck::{HealthCheck, Kind};
+pub use of_types::with_types_of;
 pub use remark::Remark;
 pub use scripts::Script;
 

@@ -39,6 +39,15 @@ impl AppName {
         let name: Self = word.parse()?;
         if word.contains('_') { Err(InvalidAppName::BadCharacter(word.to_owned())) } else { Ok(name) }
     }
+
+    /// A name for a new app that is like a word which may have other characters: `My_Shop` gives `my-shop`. `None` if no letter and no
+    /// digit is in it.
+    pub fn like(word: &str) -> Option<Self> {
+        let legal =
+            |c: char| if c.is_ascii_alphanumeric() || c == '.' { c.to_ascii_lowercase() } else { '-' };
+        let text: String = word.chars().map(legal).take(60).collect();
+        Self::for_new_app(text.trim_matches(['-', '.'])).ok()
+    }
 }
 
 impl FromStr for AppName {
@@ -89,5 +98,8 @@ mod tests {
         assert!("old_app".parse::<AppName>().is_ok());
         assert!(AppName::for_new_app("old_app").is_err());
         assert!(AppName::for_new_app("node-js.app2").is_ok());
+        let like = |word| AppName::like(word).map(|name| name.to_string());
+        assert_eq!(like("My_Shop é").as_deref(), Some("my-shop"));
+        assert_eq!((like("-._"), like("")), (None, None));
     }
 }

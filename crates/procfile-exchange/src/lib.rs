@@ -5,6 +5,8 @@
 pub mod compose;
 pub mod export;
 pub mod import;
+mod near;
+pub mod pm2;
 
 /// The example of the README is a test.
 #[cfg(doctest)]

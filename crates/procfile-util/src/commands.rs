@@ -111,7 +111,12 @@ static IMPORT: [Flag; 10] = [
     text("file", 0, "", "the configuration; - is standard input (without it, the usual file of the format)"),
     switch("force", 0, "replace existing files"),
     text("formation", 0, "DOKKU_SCALE", "path of the formation to write"),
-    text("from", 0, "", "compose, pm2, supervisord or systemd; required unless FILE has a usual name"),
+    text(
+        "from",
+        0,
+        "",
+        "compose, pm2, process-compose, supervisord or systemd; required unless FILE has a usual name",
+    ),
     text("procfile", b'P', "Procfile", "path of the Procfile to write"),
     switch("stdout", b's', "print the Procfile, and write no file"),
     NO_COLOR,

@@ -32,7 +32,7 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     let name = Path::new(&path).file_name().filter(|_| path != "-").unwrap_or(OsStr::new("app"));
     let files = |named: &str| beside(&path, named);
     let (name, app) = (&name.to_string_lossy(), &given.word("app"));
-    let around = Surroundings { name, app, files: Some(&files), enter_directories: true };
+    let around = Surroundings { name, app, files: Some(&files), enter_directories: true, whole: None };
     let imported = manager.read_in(&around, &bytes);
     let imported = imported.map_err(|why| anyhow!("{shown} {why}"))?;
     imported.notes.iter().for_each(|note| talk::say(&format!("not carried over: {note}")));
@@ -60,8 +60,9 @@ fn manager(given: &Given) -> Result<Manager> {
         return Ok(manager);
     }
     let from = edit::required(given, "from")?;
-    Manager::of(&from)
-        .ok_or_else(|| anyhow!("invalid --from: {from:?}: use compose, pm2, supervisord or systemd"))
+    Manager::of(&from).ok_or_else(|| {
+        anyhow!("invalid --from: {from:?}: use compose, pm2, process-compose, supervisord or systemd")
+    })
 }
 
 /// The file that is named, or the first existing file with a usual name of the manager.

@@ -30,7 +30,7 @@ pub(crate) const MAX_BYTES: u64 = 16 << 20;
 /// The record of a successful deploy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployed {
-    /// The kind of its source: `directory`, `command`, `docker-image`, `dockerfile`, `base-image` or `compose`.
+    /// The kind of its source: `directory`, `command`, `declaration`, `docker-image`, `dockerfile`, `base-image` or `compose`.
     pub kind: String,
     /// The source: a path, or an image.
     pub place: String,

@@ -37,7 +37,7 @@ pub struct KeptRelease {
     pub number: u64,
     /// When its deploy had succeeded (RFC 3339, UTC).
     pub at: Timestamp,
-    /// The kind of its source: `directory`, `command`, `docker-image`, `dockerfile`, `base-image` or `compose`.
+    /// The kind of its source: `directory`, `command`, `declaration`, `docker-image`, `dockerfile`, `base-image` or `compose`.
     pub kind: String,
     /// Where the source lies, as it was typed: a path, or an image.
     pub place: String,

@@ -4,6 +4,7 @@
 
 mod apps;
 mod content;
+mod declaration_record;
 mod deployed;
 mod earlier_environment;
 mod environment;
@@ -36,6 +37,7 @@ mod world;
 
 pub use apps::App;
 pub use content::{Bytes, Text};
+pub use declaration_record::DeclarationRecord;
 pub use deployed::Deployed;
 pub use error::Error;
 pub use formation_origin::{

@@ -2,6 +2,7 @@
 
 mod address;
 mod all;
+mod apply;
 mod canary;
 mod past;
 mod proxy;
@@ -15,18 +16,20 @@ mod telling;
 mod verb;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use boot_units::Init;
 use clap::{Parser, Subcommand, ValueEnum};
-use formation::{SignalName, Which};
+use formation::{ProcessType, SignalName, Which};
 use ps_apps::SnapshotName;
 use ps_cli::Format;
 
 use crate::source_args::SourceArgs;
 pub(crate) use address::AddressArgs;
 pub(crate) use all::{AllArgs, InvalidParallel};
+pub(crate) use apply::{ApplyArgs, DeclarationFormat};
 pub(crate) use canary::CanaryArgs;
 pub(crate) use past::{Past, PastArgs};
 pub(crate) use proxy::ProxyArgs;
@@ -103,6 +106,18 @@ pub(crate) struct DeployArgs {
     /// No option: the number of the kept release that a rollback deploys again.
     #[arg(skip)]
     pub(crate) restores: Option<u64>,
+    /// No option: what a declaration asks for.
+    #[arg(skip)]
+    pub(crate) declared: Option<Declared>,
+}
+
+/// What a declaration asks of a deploy.
+#[derive(Clone, Debug)]
+pub(crate) struct Declared {
+    /// The types whose instances are replaced; others are left alone.
+    pub(crate) changed: BTreeSet<ProcessType>,
+    /// The app's environment from now on, if it is another one.
+    pub(crate) environment: Option<Vec<u8>>,
 }
 
 #[derive(Debug, clap::Args)]

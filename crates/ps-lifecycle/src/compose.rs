@@ -84,7 +84,8 @@ fn make(
     Ok(session.with_requester(app, |requester| docker.build(app, &order, requester))?)
 }
 
-fn read(app: &AppName, directory: &Path, file: &str) -> Result<Composed> {
+/// Reads the file of a directory.
+pub(crate) fn read(app: &AppName, directory: &Path, file: &str) -> Result<Composed> {
     let path = directory.join(file);
     let place = || path.display().to_string();
     let bytes = durable::input(&path, MAX_BYTES).with_context(place)?;

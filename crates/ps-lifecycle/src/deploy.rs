@@ -1,12 +1,12 @@
 //! `deploy`: a new release. It is recorded when the scheduler commits it; if it fails, everything is as before.
 
+mod unrecorded;
+mod variables;
+
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use app_json::AppJson;
-use env_files::MAX_ENV_FILE_BYTES;
 use formation::{AppName, Formation};
 use procfile::Procfile;
 use ps_apps::{
@@ -27,6 +27,8 @@ use crate::{
     address, archive, canary, images, interrupted, journal, leave, plan, provision, release, scripts, watch,
 };
 
+use unrecorded::RunsOn;
+
 const VERB: &str = "deploy";
 
 pub(crate) fn run(session: &Session, args: &DeployArgs) -> Result<Outcome> {
@@ -39,27 +41,12 @@ pub(crate) fn run(session: &Session, args: &DeployArgs) -> Result<Outcome> {
 
 fn deploy_to(session: &Session, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
     let lock = session.lock(app)?;
-    let is_new = !session.world.is_app(app)?;
     let unpacked = args.source.archive.as_deref();
     let unpacked = unpacked.map(|archive| archive::take(session, app, archive)).transpose()?;
     let mut checkout =
         args.source.checkout(&session.world, app, args.scheduler.as_deref(), unpacked.as_ref())?;
-    let deployed = provide_images(session, app, args, &mut checkout).and_then(|()| {
-        if is_new {
-            session.world.create_app(app)?;
-            journal::of_new_app(&session.world, VERB, app);
-        } else {
-            session.world.join_app(app)?;
-        }
-        deploy(session, &lock, app, args, &checkout)
-    });
+    let deployed = anew(session, lock, app, args, (VERB, &mut checkout));
     let runs_on = matches!(&deployed, Err(error) if error.is::<RunsOn>());
-    if deployed.is_err() && is_new && !runs_on && !ps_dokku::is_deployed(&session.world, app)? {
-        // An app that was created for this deploy is removed with it, and the user hears of the failure. If only a hook
-        // failed after the deploy, the app is deployed and runs on.
-        let _ = session.world.destroy_app(app);
-        lock.retire();
-    }
     if let Some(unpacked) = unpacked.filter(|_| deployed.is_ok() || runs_on) {
         unpacked.keep();
     }
@@ -68,6 +55,33 @@ fn deploy_to(session: &Session, app: &AppName, args: &DeployArgs) -> Result<Outc
         images::tidy(session, app, &checkout);
     }
     deployed.map(|()| Outcome::Done)
+}
+
+/// Deploys what was checked out. An app that is not there is created for it, and removed with a deploy that fails.
+pub(crate) fn anew(
+    session: &Session,
+    lock: AppLock,
+    app: &AppName,
+    args: &DeployArgs,
+    (verb, checkout): (&str, &mut Checkout),
+) -> Result<()> {
+    let is_new = !session.world.is_app(app)?;
+    let deployed = provide_images(session, app, args, checkout).and_then(|()| {
+        if is_new {
+            session.world.create_app(app)?;
+            journal::of_new_app(&session.world, verb, app);
+        } else {
+            session.world.join_app(app)?;
+        }
+        deploy(session, &lock, app, args, checkout)
+    });
+    let runs_on = matches!(&deployed, Err(error) if error.is::<RunsOn>());
+    if deployed.is_err() && is_new && !runs_on && !ps_dokku::is_deployed(&session.world, app)? {
+        // The user hears of the failure. If only a hook failed after the deploy, the app is deployed and runs on.
+        let _ = session.world.destroy_app(app);
+        lock.retire();
+    }
+    deployed
 }
 
 /// Deploys the same source again. Takes the app's lock.
@@ -123,7 +137,7 @@ pub(crate) fn of_kept(session: &Session, lock: &AppLock, app: &AppName, kept: &K
 }
 
 /// The arguments of a deploy without options.
-fn of_nothing(app: &AppName) -> DeployArgs {
+pub(crate) fn of_nothing(app: &AppName) -> DeployArgs {
     DeployArgs {
         app: app.to_string(),
         source: SourceArgs::default(),
@@ -137,15 +151,35 @@ fn of_nothing(app: &AppName) -> DeployArgs {
         require: RequireArgs::default(),
         telling: TellingArgs::default(),
         restores: None,
+        declared: None,
+    }
+}
+
+impl DeployArgs {
+    fn intent(&self) -> Intent {
+        match &self.declared {
+            Some(declared) => Intent::DeployTypes(declared.changed.clone()),
+            None => Intent::Deploy,
+        }
     }
 }
 
 /// Makes the plan of a deploy, and does nothing of it.
 fn dry_run(world: &World, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
     let checkout = args.source.checkout(world, app, args.scheduler.as_deref(), None)?;
+    foresee(world, app, args, &checkout)
+}
+
+/// The same of what was checked out.
+pub(crate) fn foresee(
+    world: &World,
+    app: &AppName,
+    args: &DeployArgs,
+    checkout: &Checkout,
+) -> Result<Outcome> {
     let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
     let name = scheduler_name(world, app, args, &checkout.source)?;
-    let counts = Counts::read(&args.scale, &checkout, procfile.as_ref(), &app_json)?;
+    let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
     let (formation, _) = counts.apply(world, app)?;
     let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
     let release = address::give(release, &address::asked(world, app, (&args.address, None), &name)?);
@@ -156,7 +190,8 @@ fn dry_run(world: &World, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
     }
     let scheduler = ps_schedulers::named(world, &name);
     let scripts = Scripts::of(world, &release, &app_json, checkout.record.prepared.as_ref())?;
-    plan::show(scheduler.as_ref(), release, &wanted, scripts, args.json || args.telling.is_json())
+    let is_json = args.json || args.telling.is_json();
+    plan::show(scheduler.as_ref(), (release, &wanted, &args.intent()), scripts, is_json)
 }
 
 fn deploy(
@@ -178,11 +213,7 @@ fn deploy(
     release::say_all(&counts.hints(world, app, &planned.0)?);
     interrupted::put_back(session, app)?;
     let earlier = ps_dokku::is_deployed(world, app)?.then(|| world.scheduler_name(app)).transpose()?;
-    let mut provision = None;
-    if let Some(file) = &args.env_file {
-        provision = provision::for_deploy(session, app, &name);
-        replace_environment(session, app, file)?;
-    }
+    let mut provision = variables::replace(session, app, args, &name)?;
     let ran: Result<_> = (|| {
         let release = address::give(assembled()?, &asked);
         remark(world, &name, args, (procfile.as_ref(), &app_json), &release)?;
@@ -193,7 +224,7 @@ fn deploy(
         let wanted = release::runnable(&formation, &release);
         say_idle(app, &release, &wanted);
         let scheduler = ps_schedulers::named(world, &name);
-        let mut plan = Plan { canary, ..Plan::ask(scheduler.as_ref(), release, &wanted, &Intent::Deploy)? };
+        let mut plan = Plan { canary, ..Plan::ask(scheduler.as_ref(), release, &wanted, &args.intent())? };
         // What is refused is refused before a root is started and before anything is written down.
         scheduler.judge(&plan)?;
         provision = provision.take().or_else(|| provision::for_deploy(session, app, &name));
@@ -210,11 +241,11 @@ fn deploy(
         Ok((scheduler, plan))
     })();
     if ran.is_err() && !world.is_unfinished(app) {
-        put_back_environment(world, app);
+        variables::put_back(world, app);
     }
     let (scheduler, plan) = ran?;
     if let Err(error) = world.record_intended(app) {
-        return Err(unrecorded(session, app, &name, earlier.is_none(), error));
+        return Err(unrecorded::of(session, app, &name, earlier.is_none(), error));
     }
     leave::earlier(session, earlier, &name, &plan.release)?;
     conclude(session, lock, scheduler.as_ref(), (&name, &plan, &app_json))
@@ -311,43 +342,6 @@ fn idle(app: &AppName, release: &Release) -> String {
     format!("no instance of {app} is wanted{}", way_out.unwrap_or_default())
 }
 
-/// After a deploy that cannot be recorded: the instances of a first deploy are ended, because no verb would know of them.
-/// For an app that was deployed before, the next verb finishes what was begun.
-fn unrecorded(
-    session: &Session,
-    app: &AppName,
-    scheduler: &SchedulerName,
-    is_first: bool,
-    error: ps_apps::Error,
-) -> anyhow::Error {
-    let world = &session.world;
-    let error = anyhow::Error::from(error).context(format!("write down the deploy of {app}"));
-    let is_gone =
-        is_first && world.abandon_record(app).is_ok() && leave::scheduler(session, app, scheduler).is_ok();
-    if is_gone {
-        return error;
-    }
-    error.context(RunsOn { app: app.clone(), is_known: world.is_unfinished(app) })
-}
-
-/// Replaces the app's environment by the variables of a file. It may be a pipe, or `-` for standard input; Ctrl-C ends waiting for
-/// either.
-fn replace_environment(session: &Session, app: &AppName, file: &Path) -> Result<()> {
-    let bytes = durable::argument(file, MAX_ENV_FILE_BYTES, &|| session.check().is_err());
-    session.check()?;
-    let bytes = bytes.with_context(|| file.display().to_string())?;
-    Ok(ps_release::replace_environment(&session.world, app, file, &bytes)?)
-}
-
-/// Restores the environment after a failed deploy. If that fails too, a warning says so; the deploy's own error is the one
-/// that the user gets.
-fn put_back_environment(world: &World, app: &AppName) {
-    if let Err(error) = world.put_back_environment(app) {
-        let error = anyhow::Error::from(error);
-        say::warning(&format!("the environment of {app} could not be put back: {error:#}"));
-    }
-}
-
 fn scheduler_name(world: &World, app: &AppName, args: &DeployArgs, source: &Source) -> Result<SchedulerName> {
     let is_chosen = world.chosen_scheduler(Scope::App(app))?.is_some()
         || world.chosen_scheduler(Scope::Global)?.is_some();
@@ -408,27 +402,5 @@ fn image(world: &World, name: &SchedulerName, source: &Source) -> Result<Option<
             Ok(DockerLocal::new(world).image_id(image)?)
         }
         _ => Ok(None),
-    }
-}
-
-/// The deploy failed after the new instances were up, and they still are.
-#[derive(Debug)]
-struct RunsOn {
-    app: AppName,
-    /// Whether the deploy has been recorded.
-    is_known: bool,
-}
-
-impl fmt::Display for RunsOn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let app = &self.app;
-        if self.is_known {
-            write!(f, "the new release of {app} runs, and the next verb finishes writing it down")
-        } else {
-            write!(
-                f,
-                "the new release of {app} runs, but is not written down: deploy again, or ps-lifecycle destroy {app}"
-            )
-        }
     }
 }

@@ -2,6 +2,7 @@
 //! what to do, and a scheduler carries it out. Each verb has a file of its name.
 
 mod address;
+mod apply;
 mod archive;
 mod args;
 mod ask;
@@ -100,6 +101,7 @@ fn carry_out(session: &Session, args: &Args) -> Result<Outcome> {
     }
     match &args.verb {
         Verb::Deploy(args) => deploy::run(session, args),
+        Verb::Apply(args) => apply::run(session, args),
         Verb::Converge(args) if args.dry_run => plan::print(session, args),
         Verb::Converge(args) => converge::run(session, args),
         Verb::Start(args) => start::run(session, args),

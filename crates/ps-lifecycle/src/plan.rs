@@ -31,15 +31,14 @@ pub(crate) fn print(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
 /// [`Outcome::No`] if something is unknown.
 pub(crate) fn show(
     scheduler: &dyn Scheduler,
-    release: Release,
-    wanted: &Formation,
+    (release, wanted, intent): (Release, &Formation, &Intent),
     scripts: Scripts,
     is_json: bool,
 ) -> Result<Outcome> {
     let status = scheduler.status_of(&release.app)?;
     warn_of_unknown(&status);
     let usual = scheduler.usual_strategy();
-    let plan = Plan::new(release, wanted, &status.instances, &Intent::Deploy, usual);
+    let plan = Plan::new(release, wanted, &status.instances, intent, usual);
     let Scripts { predeploy, first, postdeploy } = scripts;
     let before: Vec<Task> = predeploy.into_iter().chain(plan.tasks.clone()).chain(first).collect();
     write_tasks(&before, is_json)?;

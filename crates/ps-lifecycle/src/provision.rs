@@ -44,7 +44,7 @@ pub(crate) fn for_change(
         Intent::Start(which) => Some(which),
         Intent::Converge(_) => None,
         // These do not change what is recorded of the app, or leave word when they do.
-        Intent::Deploy | Intent::Restart(_) => return None,
+        Intent::Deploy | Intent::DeployTypes(_) | Intent::Restart(_) => return None,
     };
     let world = &session.world;
     let would_start_one = scheduler == SchedulerName::Native && !world.inside_dokku();

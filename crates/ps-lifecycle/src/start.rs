@@ -46,7 +46,7 @@ pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()>
             stop::refuse_unknown(session, app, which)?;
             "Restarting"
         }
-        Intent::Converge(_) | Intent::Deploy => "Starting",
+        Intent::Converge(_) | Intent::Deploy | Intent::DeployTypes(_) => "Starting",
     };
     session.step(&format!("{doing} {}", app.name))?;
     session.trigger(&lock, "pre-start", &[app.name.as_str()])?;

@@ -243,6 +243,7 @@ impl Verb {
         };
         match self {
             Self::Deploy(args) if !args.dry_run => of("deploy", Some(&args.app), args.telling),
+            Self::Apply(args) if !args.only_looks() => of("apply", args.app.as_deref(), args.telling),
             Self::Converge(args) if !args.dry_run => Some(Telling {
                 verb: args.part_of.as_deref().unwrap_or("converge"),
                 is_part: args.part_of.is_some(),

@@ -2,9 +2,8 @@
 //! evaluates; here only literals are read, and nothing is evaluated.
 
 use anyhow::{Result, bail};
+use procfile_exchange::pm2::as_text;
 use serde_json::Value;
-
-use crate::declaration::as_text;
 
 /// The arguments that a value says.
 pub(crate) fn of(value: &Value) -> Result<Vec<String>> {

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::declaration::as_text;
+use procfile_exchange::pm2::as_text;
+
 use crate::row::Row;
 use crate::table::{mode, size, uptime};
 

@@ -168,14 +168,10 @@ impl Book {
 
     /// A name for an app of ours that none has, made from pm2's.
     pub(crate) fn name_for(&self, world: &World, name: &str) -> Result<AppName> {
-        let legal =
-            |c: char| if c.is_ascii_alphanumeric() || c == '.' { c.to_ascii_lowercase() } else { '-' };
-        let text: String = name.chars().map(legal).take(60).collect();
-        let text = text.trim_matches(['-', '.']);
-        let text = if text.is_empty() { "app" } else { text };
+        let text = AppName::like(name).map_or_else(|| "app".to_owned(), |name| name.to_string());
         let is_free = |word: &String| !self.apps.iter().any(|app| app.ours == *word);
         let numbered = (2..).map(|number| format!("{text}-{number}"));
-        let word = std::iter::once(text.to_owned()).chain(numbered).filter(is_free);
+        let word = std::iter::once(text.clone()).chain(numbered).filter(is_free);
         // The names of our own parts are reserved; those with a number are not.
         let mut names = word.filter_map(|word| AppName::for_new_app(&word).ok());
         names.find(|name| world.refuse_reserved(name).is_ok()).context("there are too many apps of that name")

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use procfile_exchange::pm2::{self, Declaration, KILL_TIMEOUT, as_text};
 use serde_json::{Map, Value, json};
 
 use crate::arguments;
 use crate::book::{Account, App};
 use crate::count;
-use crate::declaration::{Declaration, as_text};
 use crate::interpreter::{self, Interpreter};
 use crate::options;
 use crate::session::{self, OF_PM2, Session, absolute};
-use crate::settings::{self, KILL_TIMEOUT};
+use crate::settings;
 use crate::sharing;
 
 /// Keys that are shown by another name, or by what pm2 makes of them.
@@ -52,8 +52,16 @@ pub(crate) struct Declared {
 
 /// Judges a declaration. Paths are those of the session's directory, and its variables come on top of the caller's.
 pub(crate) fn judge(session: &Session, declared: &Declaration) -> Result<Declared> {
-    declared.remark();
+    remark(declared);
     judge_with(session, declared, session::variables())
+}
+
+/// Warns of keys that nobody knows, with the one that was probably meant.
+fn remark(declared: &Declaration) {
+    for (key, nearest) in declared.unknown() {
+        let hint = nearest.map_or_else(String::new, |name| format!(", is {name} meant?"));
+        crate::say::warning(format_args!("{key} is kept and has no effect{hint}"));
+    }
 }
 
 /// The same, with other variables below those of the declaration.
@@ -84,7 +92,7 @@ pub(crate) fn judge_with(
         env.insert("PORT".to_owned(), as_text(port));
     }
     let files = Files::of(session, declared, &name)?;
-    let schedule = declared.text("cron_restart")?.map(|pattern| settings::schedule(&pattern)).transpose()?;
+    let schedule = declared.text("cron_restart")?.map(|pattern| pm2::schedule(&pattern)).transpose()?;
     let settings = settings::of(declared, listen.is_some(), sharing.as_ref())?;
     let app = App {
         ours: String::new(),
@@ -153,7 +161,7 @@ struct Files {
 
 impl Files {
     fn of(session: &Session, declared: &Declaration, name: &str) -> Result<Self> {
-        let file = |key: &str, usual: PathBuf| -> Result<PathBuf> {
+        let file = |key: &'static str, usual: PathBuf| -> Result<PathBuf> {
             Ok(declared.text(key)?.map_or(usual, |file| session.path(Path::new(&file))))
         };
         let logs = session.home.logs();

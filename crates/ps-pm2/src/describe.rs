@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anyhow::{Context, Result, bail};
+use procfile_exchange::pm2::as_text;
 use ps_cli::exit::Outcome;
 
 use crate::book::Book;
-use crate::declaration::as_text;
 use crate::row::{self, Row};
 use crate::say;
 use crate::session::Session;

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use os_process::ProcessId;
+use procfile_exchange::pm2::Declaration;
 use ps_cli::exit::Outcome;
 use serde::Deserialize;
 
 use crate::book::Book;
-use crate::declaration::Declaration;
 use crate::fleet;
 use crate::interpreter;
 use crate::resurrect::{self, Group};

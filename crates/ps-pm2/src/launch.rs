@@ -92,7 +92,7 @@ fn variables(app: &App, instance: &Instance) -> Vec<(String, OsString)> {
     set("pm_pid_path", app.pid.clone().into());
     if let Some(port) = &app.port {
         let own = env::var_os("PORT").filter(|_| app.has_address);
-        set("PORT", own.unwrap_or_else(|| crate::declaration::as_text(port).into()));
+        set("PORT", own.unwrap_or_else(|| procfile_exchange::pm2::as_text(port).into()));
     }
     for name in PASSED {
         if let Some(value) = env::var_os(name) {

@@ -7,7 +7,6 @@ mod blocks;
 mod book;
 mod boot;
 mod count;
-mod declaration;
 mod declared;
 mod delete;
 mod describe;

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use procfile_exchange::import::pm2_apps;
+use procfile_exchange::pm2::{self, Declaration};
 
-use crate::declaration::{self, Declaration};
 use crate::session::Session;
 
 const MAX_BYTES: u64 = 16 << 20;
@@ -23,8 +23,6 @@ const USUAL: [&str; 7] = [
     "process.json",
     "process.yml",
 ];
-/// What node prints of a module.
-const PRINT: &str = "process.stdout.write(JSON.stringify(require(process.argv[1])))";
 
 /// Whether a word of the command line is a file that declares apps.
 pub(crate) fn declares(word: &str) -> bool {
@@ -62,11 +60,11 @@ pub(crate) fn declarations(session: &Session, word: &str) -> Result<Vec<Declarat
 
 /// What is plain JSON needs no other reader, which would say less of what is wrong with it.
 fn read(bytes: &[u8]) -> Result<Vec<Declaration>> {
-    match declaration::parse(bytes) {
+    match pm2::parse(bytes) {
         Ok(read) => Ok(read.0),
         Err(plain) => {
             let apps = std::str::from_utf8(bytes).ok().and_then(|text| pm2_apps(text).ok());
-            apps.map(|apps| apps.into_iter().map(Declaration).collect()).ok_or_else(|| plain.into())
+            apps.ok_or_else(|| plain.into())
         }
     }
 }
@@ -81,7 +79,7 @@ fn ask_node(session: &Session, word: &str) -> Result<Vec<u8>> {
     }
     let path = session.path(Path::new(word));
     let mut node = Command::new("node");
-    node.args(["-e", PRINT]).arg(&path).stdin(Stdio::null()).stderr(Stdio::inherit());
+    node.args(["-e", pm2::PRINT_MODULE]).arg(&path).stdin(Stdio::null()).stderr(Stdio::inherit());
     let said = node.output().context("run node: install it, or write the declaration as JSON")?;
     if !said.status.success() {
         bail!("node could not run {word}: {}", said.status);

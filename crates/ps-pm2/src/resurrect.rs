@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use durable::ReadError;
+use procfile_exchange::pm2::{self, Declaration, OF_INSTANCE};
 use ps_cli::exit::Outcome;
 use serde_json::Value;
 
 use crate::book::Book;
-use crate::declaration::{self, Declaration, OF_INSTANCE};
 use crate::declared::{self, Declared};
 use crate::dump::FILE;
 use crate::fleet;
@@ -38,7 +38,7 @@ fn read(session: &Session) -> Result<Vec<Declaration>> {
         Err(ReadError::Missing) => bail!("{} is not there: ps-pm2 dump writes it", path.display()),
         Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
     };
-    let read = declaration::parse(&bytes);
+    let read = pm2::parse(&bytes);
     Ok(read.with_context(|| format!("{} is damaged: nothing was started, dump again", path.display()))?.0)
 }
 

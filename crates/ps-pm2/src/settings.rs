@@ -1,23 +1,13 @@
 //! What a declaration asks of the supervisor, in the words of app.json (docs/settings.md).
 
-use anyhow::{Context, Result, bail};
-use serde_json::{Map, Value, json};
+use anyhow::Result;
+use procfile_exchange::pm2::{self, Declaration, KILL_TIMEOUT};
+use serde_json::{Map, Value};
 
 use crate::book::Sharing;
-use crate::declaration::{Declaration, as_text};
 
-/// pm2's rule: the fifteenth end that comes within a second of its start, while an app is new, is its last.
-const RESTARTS: u64 = 15;
-const NEW: u64 = 15_000;
-const MIN_UPTIME: u64 = 1_000;
-/// Milliseconds from SIGTERM to SIGKILL where nothing is said.
-pub(crate) const KILL_TIMEOUT: u64 = 5_000;
 /// Seconds for what ps-node does after the last connection of its process.
 const GOODBYE: u64 = 2;
-/// The longest delay of `exp_backoff_restart_delay`, as in pm2.
-const LONGEST_DELAY: u64 = 15_000;
-/// What an app.json may say at most about starts.
-const MOST_STARTS: u64 = 50;
 
 /// The settings of the one process type of an app.
 pub(crate) fn of(
@@ -25,7 +15,7 @@ pub(crate) fn of(
     has_address: bool,
     sharing: Option<&Sharing>,
 ) -> Result<Map<String, Value>> {
-    let mut settings = Map::new();
+    let mut settings = pm2::settings(declared)?;
     let mut set = |name: &str, value: Value| drop(settings.insert(name.to_owned(), value));
     if let Some(sharing) = sharing {
         // ps-node says when its process is ready, and ends it.
@@ -37,160 +27,5 @@ pub(crate) fn of(
         let kill = declared.number("kill_timeout")?.unwrap_or(KILL_TIMEOUT);
         set("stop_timeout_seconds", kill.div_ceil(1000).into());
     }
-    if let Some(time) = declared.number("listen_timeout")? {
-        set("start_timeout_seconds", time.div_ceil(1000).max(1).into());
-    }
-    if let Some(size) = declared.get("max_memory_restart") {
-        set("memory_restart", memory(&as_text(size))?.into());
-    }
-    settings.extend(restarting(declared)?);
-    settings.extend(watching(declared));
     Ok(settings)
-}
-
-fn restarting(declared: &Declaration) -> Result<Map<String, Value>> {
-    let millis = |number: u64| json!(format!("{number}ms"));
-    let Some(codes) = stop_exit_codes(declared)? else { return bounded(declared, millis) };
-    let mut settings = bounded(declared, millis)?;
-    if settings.get("restart_policy") != Some(&json!("no")) {
-        settings.insert("restart_policy".to_owned(), "on-failure".into());
-        settings.insert("success_exit_codes".to_owned(), codes.into());
-    }
-    Ok(settings)
-}
-
-fn bounded(declared: &Declaration, millis: impl Fn(u64) -> Value) -> Result<Map<String, Value>> {
-    let mut settings = Map::new();
-    let mut set = |name: &str, value: Value| drop(settings.insert(name.to_owned(), value));
-    if declared.flag("autorestart")? == Some(false) {
-        set("restart_policy", "no".into());
-        return Ok(settings);
-    }
-    set("restart_policy", "always".into());
-    if let Some(first) = declared.number("exp_backoff_restart_delay")? {
-        set("restart_delay", millis(first.min(LONGEST_DELAY)));
-        set("restart_delay_max", millis(LONGEST_DELAY));
-        return Ok(settings);
-    }
-    let delay = declared.number("restart_delay")?.unwrap_or(0);
-    set("restart_delay", millis(delay));
-    set("restart_delay_max", millis(delay));
-    // A life that is stable is followed by the next one at once; a delay that was asked for comes after each.
-    let stable = if delay > 0 { 365 * 86_400_000 } else { uptime(declared)?.unwrap_or(MIN_UPTIME) };
-    set("stable_after", millis(stable));
-    let starts = declared.number("max_restarts")?.unwrap_or(RESTARTS).saturating_sub(1);
-    if starts == 0 {
-        bail!("max_restarts: 2 or more is wanted, or autorestart false");
-    }
-    let starts = starts.min(MOST_STARTS);
-    let within = (NEW + starts * delay * 12 / 10).div_ceil(1000);
-    set("start_limit", format!("{starts}/{within}s").into());
-    Ok(settings)
-}
-
-/// `min_uptime` is a number of milliseconds, or as `5s`, `2m`, `1h`.
-fn uptime(declared: &Declaration) -> Result<Option<u64>> {
-    let Some(value) = declared.get("min_uptime") else { return Ok(None) };
-    let text = as_text(value);
-    let units = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("", 1)];
-    let read = units.iter().find_map(|(unit, millis)| {
-        let number: u64 = text.trim().strip_suffix(unit)?.parse().ok()?;
-        number.checked_mul(*millis)
-    });
-    read.map(Some).with_context(|| format!("min_uptime: milliseconds are wanted, or 5s, 2m, 1h, not {value}"))
-}
-
-fn stop_exit_codes(declared: &Declaration) -> Result<Option<String>> {
-    let codes = match declared.get("stop_exit_codes") {
-        None => return Ok(None),
-        Some(Value::Array(codes)) => codes.iter().map(as_text).collect::<Vec<_>>().join(","),
-        Some(code) => as_text(code),
-    };
-    let is_code = |code: &str| code.trim().parse::<u8>().is_ok();
-    if !codes.split(',').all(is_code) {
-        bail!("stop_exit_codes: numbers from 0 to 255 are wanted, not {codes}");
-    }
-    Ok(Some(codes))
-}
-
-/// `300M`, `1.5G`, `1024K`, or bytes.
-fn memory(text: &str) -> Result<String> {
-    let lower = text.trim().to_ascii_lowercase();
-    let is_size = lower.trim_end_matches(['k', 'm', 'g', 'b']).parse::<f64>().is_ok();
-    if !is_size {
-        bail!("max_memory_restart: a size such as 300M is wanted, not {text:?}");
-    }
-    Ok(lower)
-}
-
-fn watching(declared: &Declaration) -> Map<String, Value> {
-    let mut settings = Map::new();
-    let names = |value: &Value| match value {
-        Value::Array(names) => names.iter().map(as_text).collect::<Vec<_>>().join(","),
-        other => as_text(other),
-    };
-    let paths = match declared.get("watch") {
-        None | Some(Value::Bool(false)) => return settings,
-        Some(Value::Bool(true)) => ".".to_owned(),
-        Some(paths) => names(paths),
-    };
-    settings.insert("watch_paths".to_owned(), paths.into());
-    if let Some(ignored) = declared.get("ignore_watch") {
-        settings.insert("watch_ignore".to_owned(), names(ignored).into());
-    }
-    settings
-}
-
-/// The five fields of a schedule; pm2's sixth, seconds, comes first and is left away where it says 0 or every one.
-pub(crate) fn schedule(pattern: &str) -> Result<String> {
-    let fields: Vec<&str> = pattern.split_whitespace().collect();
-    match fields[..] {
-        [_, _, _, _, _] => Ok(pattern.to_owned()),
-        [_, minute, hour, day, month, weekday] => Ok([minute, hour, day, month, weekday].join(" ")),
-        _ => bail!("Cron pattern is not valid !"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(json: &str) -> Map<String, Value> {
-        let declared = crate::declaration::parse(json.as_bytes()).expect("JSON");
-        of(&declared.0[0], false, None).expect("settings")
-    }
-
-    #[test]
-    fn without_a_word_an_app_is_given_up_at_its_fifteenth_early_end() {
-        let said = settings("{}");
-        assert_eq!(said["start_limit"], "14/15s");
-        assert_eq!((&said["restart_policy"], &said["restart_delay"]), (&json!("always"), &json!("0ms")));
-        assert_eq!(said["stop_timeout_seconds"], 5);
-    }
-
-    #[test]
-    fn each_word_has_one_of_ours() {
-        let said = settings(
-            r#"{"killTimeout":1600,"max_memory_restart":"300M","watch":["a","b"],"ignore_watch":"c"}"#,
-        );
-        assert_eq!((&said["stop_timeout_seconds"], &said["memory_restart"]), (&json!(2), &json!("300m")));
-        assert_eq!((&said["watch_paths"], &said["watch_ignore"]), (&json!("a,b"), &json!("c")));
-        let said = settings(r#"{"autorestart":false,"stop_exit_codes":[0]}"#);
-        assert_eq!(said["restart_policy"], "no");
-        let said = settings(r#"{"stop_exit_codes":[0,3],"max_restarts":"5","min_uptime":"2s"}"#);
-        assert_eq!(
-            (&said["restart_policy"], &said["success_exit_codes"]),
-            (&json!("on-failure"), &json!("0,3"))
-        );
-        assert_eq!((&said["start_limit"], &said["stable_after"]), (&json!("4/15s"), &json!("2000ms")));
-        let said = settings(r#"{"restart_delay":1000}"#);
-        assert_eq!((&said["restart_delay"], &said["start_limit"]), (&json!("1000ms"), &json!("14/32s")));
-    }
-
-    #[test]
-    fn six_fields_become_five() {
-        assert_eq!(schedule("0 0 * * * *").expect("a schedule"), "0 * * * *");
-        assert_eq!(schedule("*/5 * * * *").expect("a schedule"), "*/5 * * * *");
-        assert!(schedule("nonsense here").is_err());
-    }
 }

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use formation::{SignalName, Which};
 use os_process::ProcessId;
+use procfile_exchange::pm2::Declaration;
 use ps_scheduler::{Scheduler, SignalOrder};
 use rustix::process::Signal;
 
 use crate::book::{App, Instance, Sharing, process_type};
-use crate::declaration::Declaration;
 use crate::home::Home;
 use crate::options;
 use crate::say;

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use procfile_exchange::pm2::{Declaration, as_text};
 use ps_cli::exit::Outcome;
 use serde_json::{Value, json};
 
 use crate::book::Book;
-use crate::declaration::{Declaration, as_text};
 use crate::declared::{self, Declared, basename};
 use crate::row::{self, Status};
 use crate::say;

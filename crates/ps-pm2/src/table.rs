@@ -78,7 +78,7 @@ fn cells(row: &Row<'_>) -> [String; 10] {
         mode(row).to_owned(),
         row.pid.to_string(),
         row.status.as_str().to_owned(),
-        row.app.port.as_ref().map_or_else(String::new, crate::declaration::as_text),
+        row.app.port.as_ref().map_or_else(String::new, procfile_exchange::pm2::as_text),
         row.restarts.to_string(),
         uptime(row),
         size(row.memory),

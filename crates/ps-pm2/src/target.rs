@@ -33,7 +33,7 @@ pub(crate) fn parse(session: &Session, book: &Book, word: &str) -> Result<Target
     }
     if load::declares(word) {
         let declared = load::declarations(session, word)?;
-        let name = |declaration: &crate::declaration::Declaration| -> Result<String> {
+        let name = |declaration: &procfile_exchange::pm2::Declaration| -> Result<String> {
             let script =
                 || declaration.text("script").map(|script| script.map(|script| basename(Path::new(&script))));
             Ok(declaration.text("name")?.map_or_else(script, |name| Ok(Some(name)))?.unwrap_or_default())

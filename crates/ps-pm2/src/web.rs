@@ -12,12 +12,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+use procfile_exchange::pm2::Declaration;
 use ps_cli::exit::Outcome;
 use ps_rows::machine;
 use serde_json::json;
 
 use crate::book::Book;
-use crate::declaration::Declaration;
 use crate::declared;
 use crate::fleet;
 use crate::home::Home;

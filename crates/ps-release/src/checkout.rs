@@ -98,6 +98,24 @@ impl Checkout {
         })
     }
 
+    /// A directory in which the processes of a declaration run: these are its Procfile and its app.json, whatever lies there.
+    pub fn of_declaration(
+        directory: &Path,
+        procfile: Vec<u8>,
+        app_json: Option<Vec<u8>>,
+    ) -> Result<Self, Error> {
+        let typed = typed(directory)?;
+        match typed.canonicalize() {
+            Ok(directory) if directory.is_dir() => {}
+            Ok(_) => return Err(Error::NotADirectory { path: typed }),
+            Err(source) => return Err(Error::NoDirectory { path: typed, source }),
+        }
+        let place = typed.to_string_lossy().into_owned();
+        let (kind, record) = (Kind::Declaration, SourceRecord::default());
+        let source = kind.source(&place, &record);
+        Ok(Self { kind, place, source, record, procfile: Some(procfile), app_json, dokku_scale: None })
+    }
+
     /// An image. Its files are not read here: only the engine can look into it.
     pub fn of_image(image: &str) -> Result<Self, Error> {
         if image.is_empty() || image.contains(char::is_whitespace) {
@@ -123,6 +141,11 @@ impl Checkout {
         let record = world.source_record(app)?;
         if kind == Kind::Image {
             return Self::of_image(&place);
+        }
+        if kind == Kind::Declaration {
+            let procfile = state_file::read(&world.procfile_path(app), true)?.unwrap_or_default();
+            let app_json = state_file::read(&world.app_json_path(app), true)?;
+            return Self::of_declaration(directory, procfile, app_json);
         }
         if kind != Kind::Command {
             let again = Tree {
@@ -201,7 +224,7 @@ impl Checkout {
             return ImageOf::Name(image);
         }
         match self.kind {
-            Kind::Directory | Kind::Command => ImageOf::Nothing,
+            Kind::Directory | Kind::Command | Kind::Declaration => ImageOf::Nothing,
             Kind::Image => match &self.source {
                 Source::Image(image) => ImageOf::Name(image),
                 Source::Directory(_) | Source::Services(_) => ImageOf::Nothing,
@@ -301,7 +324,7 @@ fn procfile(kind: Kind, directory: &Path, tree: &Tree<'_>) -> Result<Option<Vec<
         return one_command(command).map(Some);
     }
     let is_needed = match kind {
-        Kind::Directory | Kind::Command | Kind::BaseImage => true,
+        Kind::Directory | Kind::Command | Kind::Declaration | Kind::BaseImage => true,
         Kind::Dockerfile => tree.procfile_is_named,
         // The services say what runs.
         Kind::Image | Kind::Compose => return Ok(None),

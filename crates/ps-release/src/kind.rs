@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Directory,
     /// A directory whose Procfile, if it has one, was not used: a command was given.
     Command,
+    /// A directory in which the processes of a declaration run, which stands in for its Procfile and its app.json.
+    Declaration,
     /// An image.
     Image,
     /// A directory of which an image is built as its Dockerfile says.
@@ -24,13 +26,21 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 6] =
-        [Self::Directory, Self::Command, Self::Image, Self::Dockerfile, Self::BaseImage, Self::Compose];
+    const ALL: [Self; 7] = [
+        Self::Directory,
+        Self::Command,
+        Self::Declaration,
+        Self::Image,
+        Self::Dockerfile,
+        Self::BaseImage,
+        Self::Compose,
+    ];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Directory => "directory",
             Self::Command => "command",
+            Self::Declaration => "declaration",
             Self::Image => "docker-image",
             Self::Dockerfile => "dockerfile",
             Self::BaseImage => "base-image",
@@ -45,7 +55,7 @@ impl Kind {
     /// Whether it runs natively, in a directory.
     pub(crate) fn is_native(self) -> bool {
         match self {
-            Self::Directory | Self::Command => true,
+            Self::Directory | Self::Command | Self::Declaration => true,
             Self::Image | Self::Dockerfile | Self::BaseImage | Self::Compose => false,
         }
     }
@@ -54,7 +64,7 @@ impl Kind {
     pub(crate) fn source(self, place: &str, record: &SourceRecord) -> Source {
         let image = || record.prepared.clone().or_else(|| record.image.clone());
         match self {
-            Self::Directory | Self::Command => Source::Directory(PathBuf::from(place)),
+            Self::Directory | Self::Command | Self::Declaration => Source::Directory(PathBuf::from(place)),
             Self::Image => Source::Image(image().unwrap_or_else(|| place.to_owned())),
             Self::Dockerfile | Self::BaseImage => Source::Image(image().unwrap_or_default()),
             Self::Compose => Source::Services(record.services.clone()),

@@ -7,7 +7,9 @@ use type_settings::{Checking, Whole};
 /// The checks of a type. An app keeps the rules of the version that deployed it until its next deploy. By those of a version
 /// without checks an instance is ready once its process lives.
 pub(crate) fn health(plan: &Plan, process: &Process, earlier: Option<&Spec>) -> Option<Health> {
-    let before = earlier.filter(|_| !plan.is_deploy).and_then(|spec| spec.process(&process.process_type));
+    let before = earlier
+        .filter(|_| !plan.is_deploy || plan.keeps(&process.process_type))
+        .and_then(|spec| spec.process(&process.process_type));
     let knows_nothing = |before: &ProcessSpec| before.health.is_none();
     (!before.is_some_and(knows_nothing)).then(|| Health {
         ready: ready(process, before),

@@ -39,7 +39,7 @@ pub(crate) struct Judge<'a> {
 }
 
 /// The slots that get a new process: those that the plan starts or replaces, and, if the revision changes, also the running
-/// ones that the plan keeps. Instances that have finished or were given up stay as they are.
+/// ones of types that have changed. Instances that have finished or were given up stay as they are.
 pub(crate) fn starting(plan: &Plan, spec: &Spec, earlier: Option<&Spec>, present: &[Instance]) -> Vec<Slot> {
     let is_new = earlier.is_some_and(|earlier| earlier.revision != spec.revision);
     let is_filled = |slot: &&Slot| {
@@ -50,7 +50,8 @@ pub(crate) fn starting(plan: &Plan, spec: &Spec, earlier: Option<&Spec>, present
     };
     // A run by schedule runs on: the next one is of the new revision.
     let is_service = |slot: &&Slot| !spec.is_scheduled(&slot.process_type);
-    let kept = plan.slots(Change::Keep).filter(|_| is_new).filter(is_service).filter(is_filled);
+    let is_changed = |slot: &&Slot| is_new && !plan.keeps(&slot.process_type);
+    let kept = plan.slots(Change::Keep).filter(is_changed).filter(is_service).filter(is_filled);
     plan.slots(Change::Start).chain(plan.slots(Change::Replace)).chain(kept).cloned().collect()
 }
 

@@ -27,11 +27,14 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
             what: "run an image: choose docker-local",
         });
     };
-    let processes = processes(plan, earlier)?;
+    let mut processes = processes(plan, earlier)?;
     // If the earlier spec was lost, the running instances still have its revision.
     let last = earlier.map_or_else(|| service.last_revision(), |spec| spec.revision);
     let is_another = earlier.is_some_and(|spec| !is_same_release(spec, directory, &processes));
     let revision = last + u64::from(plan.is_deploy || last == 0 || is_another);
+    for process in &mut processes {
+        process.since = since(plan, process, earlier, revision);
+    }
     let chosen = chosen_base(service)?;
     let before = earlier.filter(|spec| !spec.is_of_address());
     let resolved = directory.canonicalize().unwrap_or_else(|_| directory.clone());
@@ -58,6 +61,17 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
         processes,
         stopped: stopped(plan),
     })
+}
+
+/// The revision since which a type is as it is: that of the earlier spec, if it has not changed since.
+fn since(plan: &Plan, process: &ProcessSpec, earlier: Option<&Spec>, revision: u64) -> Option<u64> {
+    let earlier = earlier?;
+    let before = earlier.processes.iter().find(|before| before.process_type == process.process_type)?;
+    let is_same = || before.process_type.parse().is_ok_and(|process_type| plan.keeps(&process_type));
+    if earlier.revision == revision {
+        return before.since;
+    }
+    is_same().then(|| before.since.unwrap_or(earlier.revision))
 }
 
 /// Whether the supervisor already runs the release of a plan with the current settings.
@@ -162,7 +176,7 @@ fn processes(plan: &Plan, earlier: Option<&Spec>) -> Result<Vec<ProcessSpec>, Er
         let health = health(plan, process, earlier);
         let settings = process.settings.clone();
         let process_type = name.to_owned();
-        processes.push(ProcessSpec { process_type, command, quantity, settings, health });
+        processes.push(ProcessSpec { process_type, command, quantity, settings, health, since: None });
     }
     Ok(processes)
 }

@@ -47,6 +47,8 @@ pub enum Intent {
     Start(Which),
     /// A new release: every wanted instance is replaced.
     Deploy,
+    /// A new release that differs from the one before in these types alone: their instances are replaced, and others converged.
+    DeployTypes(BTreeSet<ProcessType>),
     /// Replace some instances by the same release; others are converged.
     Restart(Which),
 }
@@ -75,6 +77,9 @@ pub struct Plan {
     pub rules: BTreeMap<ProcessType, Rules>,
     /// Whether this is a new release.
     pub is_deploy: bool,
+    /// The types in which a new release differs from the one before; instances of any other type that are kept stay the very same
+    /// processes. `None`: it is a new release for all of them, or none.
+    pub changed: Option<BTreeSet<ProcessType>>,
     /// What runs to its end before any new instance starts, in this order.
     pub tasks: Vec<Task>,
     /// What the deploy is called in the scheduler's [witness](crate::Scheduler::witness) from the commit on, if somebody looks for
@@ -103,9 +108,13 @@ impl Plan {
         let wanted = release.with_tasks(wanted);
         let steps = steps(&wanted, present, intent, &is_scheduled);
         let rules = rules_of(&release, &steps, usual);
-        let is_deploy = *intent == Intent::Deploy;
+        let changed = match intent {
+            Intent::DeployTypes(types) => Some(types.clone()),
+            Intent::Converge(_) | Intent::Start(_) | Intent::Restart(_) | Intent::Deploy => None,
+        };
+        let is_deploy = *intent == Intent::Deploy || changed.is_some();
         let tasks = if is_deploy { Task::of_release(&release).into_iter().collect() } else { Vec::new() };
-        Self { release, wanted, steps, rules, is_deploy, tasks, deploy: None, canary: None }
+        Self { release, wanted, steps, rules, is_deploy, changed, tasks, deploy: None, canary: None }
     }
 
     /// Only the steps, for showing them.
@@ -128,6 +137,11 @@ impl Plan {
     pub fn only_fills(&self) -> bool {
         let touches_nothing = |step: &Step| matches!(step.change, Change::Keep | Change::Start);
         !self.is_deploy && self.steps.iter().all(touches_nothing)
+    }
+
+    /// Whether instances of this type stay the very same processes even though the release is a new one.
+    pub fn keeps(&self, process_type: &ProcessType) -> bool {
+        self.changed.as_ref().is_some_and(|changed| !changed.contains(process_type))
     }
 
     /// Whether nothing is to be done.
@@ -244,11 +258,17 @@ fn decide(
     let is_filled = present.is_some_and(is_filled);
     let is_meant = match intent {
         Intent::Converge(which) | Intent::Start(which) | Intent::Restart(which) => which.includes(slot),
-        Intent::Deploy => true,
+        Intent::Deploy | Intent::DeployTypes(_) => true,
     };
-    let is_replaced = is_meant && matches!(intent, Intent::Deploy | Intent::Restart(_));
+    let is_changed = match intent {
+        Intent::DeployTypes(types) => types.contains(&slot.process_type),
+        Intent::Converge(_) | Intent::Start(_) | Intent::Restart(_) | Intent::Deploy => true,
+    };
+    let is_replaced = is_meant
+        && is_changed
+        && matches!(intent, Intent::Deploy | Intent::DeployTypes(_) | Intent::Restart(_));
     let over = present.and_then(|instance| instance.over);
-    let is_asked_for = is_meant && !matches!(intent, Intent::Converge(_));
+    let is_asked_for = is_meant && is_changed && !matches!(intent, Intent::Converge(_));
     match (is_wanted, is_filled, present.is_some()) {
         (false, true, true) => Some((Change::Stop, "not in the formation")),
         // Its remains are removed: a status file, or a container that has ended.
@@ -270,6 +290,7 @@ fn decide(
 fn replace_reason(intent: &Intent) -> &'static str {
     match intent {
         Intent::Deploy => "new release",
+        Intent::DeployTypes(_) => "it has changed",
         Intent::Restart(_) | Intent::Start(_) | Intent::Converge(_) => "restart asked for",
     }
 }
@@ -386,6 +407,20 @@ pub(crate) mod tests {
     fn a_new_release_replaces_everything() {
         let present = [("web.1", UP)];
         assert_eq!(plan(&["web=2"], &present, &Intent::Deploy), ["replace web.1", "start web.2"]);
+    }
+
+    #[test]
+    fn a_release_that_differs_in_one_type_keeps_the_others() {
+        let types = BTreeSet::from(["worker".parse().expect("legal")]);
+        let intent = Intent::DeployTypes(types);
+        let present = [("web.1", UP), ("worker.1", UP), ("old.1", UP), ("job.1", State::Crashed)];
+        assert_eq!(
+            plan(&["web=2", "worker=1", "job=1"], &present, &intent),
+            ["start job.1", "stop old.1", "keep web.1", "start web.2", "replace worker.1"]
+        );
+        let finished = [over("job.1", State::Stopped, Over::Finished)];
+        let steps = Plan::steps(&formation(&["job=1"]), &finished, &intent);
+        assert_eq!(steps[0].change, Change::Keep, "what has finished is not woken by a change elsewhere");
     }
 
     fn over(slot: &str, state: State, over: Over) -> Instance {

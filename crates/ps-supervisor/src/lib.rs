@@ -54,6 +54,7 @@ mod seat;
 mod seat_table;
 mod server;
 mod signals;
+mod since;
 mod socket;
 mod spawn;
 mod spec;

@@ -44,7 +44,7 @@ const FORMAT: u32 = 2;
 pub struct Spec {
     /// The app's name, for messages.
     pub app: String,
-    /// Grows with each deploy. Instances of an older revision are replaced.
+    /// Grows with each deploy. Instances of an older revision are replaced, unless their type is the same [since](ProcessSpec::since).
     pub revision: u64,
     /// Which deploy it comes from, in the words of whoever wrote that down elsewhere and looks here whether it was committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,6 +109,10 @@ pub struct ProcessSpec {
     /// its process lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
+    /// The revision since which the type is as it is, so that instances of that one and later ones are not replaced. `None`: the
+    /// revision of the spec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
 }
 
 impl Spec {

@@ -286,7 +286,9 @@ impl Supervisor {
                     continue;
                 }
                 // Also a seat in backoff: the failures of the earlier revision do not count against the new one.
-                (true, None) if seat.revision() != self.means.spec.revision => Event::Restart,
+                (true, None) if !self.means.spec.is_of_now(&seat.slot().process_type, seat.revision()) => {
+                    Event::Restart
+                }
                 (true, None) => Event::Want,
             };
             seat.leave_schedule();

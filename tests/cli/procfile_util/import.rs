@@ -86,7 +86,7 @@ fn what_is_missing_is_named() {
     let world = World::new();
     for (args, word) in [
         (&["import"][..], "--from is required"),
-        (&["import", "--from", "x"], "compose, pm2, supervisord or systemd"),
+        (&["import", "--from", "x"], "compose, pm2, process-compose, supervisord or systemd"),
         (&["import", "--from", "compose"], "docker-compose.yml"),
         (&["import", "--from", "systemd"], "name a unit"),
         (&["import", "--from", "pm2", "no.json"], "open no.json: no such file"),

@@ -315,3 +315,53 @@ services:
     assert!(again[0] != done[0] && again[1] != done[1], "a deploy runs them anew");
     home.does(&["ps-lifecycle", "destroy", &app]);
 }
+
+/// `apply` of a Compose file: what has not changed keeps its container.
+#[test]
+fn a_file_that_is_applied_again_touches_only_the_services_that_have_changed() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::as_installed(), name("applied"));
+    let file = |command: &str, more: &str| {
+        let text = format!(
+            "services:\n  web:\n    image: {IMAGE}\n    command: {command}\n    stop_grace_period: 1s\n  worker:\n    \
+             image: {IMAGE}\n    command: sleep 1000\n    stop_grace_period: 1s\n    scale: 2\n{more}"
+        );
+        home.write("src/compose.yaml", &text).to_str().expect("text").to_owned()
+    };
+    let ids = || -> BTreeMap<String, String> {
+        let of = |(slot, one): (String, Value)| (slot, one["Id"].as_str().expect("an id").to_owned());
+        by_slot(&home, &app).into_iter().map(of).collect()
+    };
+    let path = file("sleep 1000", "");
+    let apply = |more: &[&str]| home.run(&[&["ps-lifecycle", "apply", &path, "--app", &app], more].concat());
+    let first = apply(&[]);
+    assert_eq!(first.status, Some(0), "{first:?}");
+    let before = ids();
+    assert_eq!(before.keys().collect::<Vec<_>>(), ["web.1", "worker.1", "worker.2"]);
+    let again = apply(&[]);
+    assert!(again.status == Some(0) && again.stderr.contains("is as declared"), "{again:?}");
+    assert_eq!(ids(), before, "nothing was touched");
+    file("sleep 1001", "");
+    let shown = apply(&["--diff"]);
+    assert!(shown.status == Some(1) && shown.stdout.contains("~ web: container: Cmd"), "{shown:?}");
+    assert_eq!(apply(&[]).status, Some(0));
+    let now = ids();
+    assert!(now["web.1"] != before["web.1"] && now["worker.1"] == before["worker.1"], "{before:?} {now:?}");
+    file("sleep 1001", "    privileged: true\n    privilegd: true\n");
+    let strict = apply(&["--strict"]);
+    assert!(strict.status == Some(1) && strict.stderr.contains("did you mean privileged?"), "{strict:?}");
+    home.write(
+        "src/compose.yaml",
+        &format!(
+            "services:\n  web:\n    image: {IMAGE}\n    command: sleep 1001\n    stop_grace_period: 1s\n"
+        ),
+    );
+    let kept = apply(&[]);
+    assert!(kept.status == Some(1) && kept.stderr.contains("--prune ends it"), "{kept:?}");
+    assert_eq!(ids(), now);
+    assert_eq!(apply(&["--prune"]).status, Some(0));
+    assert_eq!(ids().into_iter().collect::<Vec<_>>(), [("web.1".to_owned(), now["web.1"].clone())]);
+    home.does(&["ps-lifecycle", "destroy", &app]);
+}

@@ -13,9 +13,10 @@ use super::process::Process;
 use super::sh;
 
 /// All sources, with their names.
-pub const MANAGERS: [(&str, Manager); 4] = [
+pub const MANAGERS: [(&str, Manager); 5] = [
     ("compose", Manager::Compose),
     ("pm2", Manager::Pm2),
+    ("process-compose", Manager::ProcessCompose),
     ("supervisord", Manager::Supervisord),
     ("systemd", Manager::Systemd),
 ];
@@ -94,7 +95,8 @@ fn enters_directories(manager: Manager, plain: &Imported, text: &[u8]) {
     if !["cwd", "dir", "Dir"].iter().any(|word| text.windows(3).any(|window| window == word.as_bytes())) {
         return;
     }
-    let around = Surroundings { name: "web.service", app: "", files: None, enter_directories: true };
+    let around =
+        Surroundings { name: "web.service", app: "", files: None, enter_directories: true, whole: None };
     let entered = manager.read_in(&around, text).expect("what can be imported can enter directories");
     holds(&entered);
     if plain.procfile.is_empty() {

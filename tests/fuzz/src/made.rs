@@ -64,6 +64,7 @@ impl Made {
         let text = match manager {
             Manager::Compose => compose(style, &argv, &environment, count),
             Manager::Pm2 => pm2(style, &argv, &environment, count),
+            Manager::ProcessCompose => process_compose(style, &argv, &environment, count),
             Manager::Supervisord => supervisord(style, &argv, &environment, count),
             Manager::Systemd => systemd(style, &argv, &environment),
         };
@@ -111,6 +112,24 @@ fn scalar(style: Style, text: &str) -> String {
 
 fn json(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+/// All of it as JSON, with the variables as a map or as a list.
+fn process_compose(style: Style, argv: &[String], environment: &[(String, String)], count: u64) -> String {
+    let doubled = |text: &str| text.replace('$', "$$");
+    let words: Vec<String> = argv.iter().map(|word| doubled(word)).collect();
+    let variables = if style.has(0) {
+        let pairs: serde_json::Map<_, _> =
+            environment.iter().map(|(name, value)| (name.clone(), doubled(value).into())).collect();
+        serde_json::Value::from(pairs)
+    } else {
+        environment.iter().map(|(name, value)| format!("{name}={}", doubled(value))).collect()
+    };
+    let directory = style.directory();
+    let web = serde_json::json!({
+        "entrypoint": words, "environment": variables, "replicas": count, "working_dir": directory,
+    });
+    serde_json::json!({ "processes": { "web": web } }).to_string()
 }
 
 fn compose(style: Style, argv: &[String], environment: &[(String, String)], count: u64) -> String {

@@ -16,6 +16,7 @@ pub fn read(manager: Manager, text: &str) -> Option<Vec<Process>> {
     match manager {
         Manager::Compose => compose(&json(text)?),
         Manager::Pm2 => pm2(&json(text)?),
+        Manager::ProcessCompose => process_compose(&json(text)?),
         Manager::Supervisord => supervisord(text),
         Manager::Systemd => units::read(text),
     }
@@ -43,6 +44,20 @@ fn compose(document: &Value) -> Option<Vec<Process>> {
         Some(Process { name: name.clone(), argv: argv(), script: None, environment, count })
     };
     services.iter().map(process).collect()
+}
+
+/// What the entrypoint of a process is; one that has a command is not understood, for that is a line of a shell.
+fn process_compose(document: &Value) -> Option<Vec<Process>> {
+    let processes = document.get("processes")?.as_object()?;
+    let process = |(name, process): (&String, &Value)| {
+        process.as_object()?;
+        let argv = compose_words(process.get("entrypoint")).filter(|words| !words.is_empty());
+        let is_disabled = process.get("disabled").is_some() || process.get("is_disabled").is_some();
+        let count = process.get("replicas").map_or(Some(1), Value::as_u64).filter(|_| !is_disabled);
+        let environment = compose_environment(process.get("environment"));
+        Some(Process { name: name.clone(), argv, script: None, environment, count })
+    };
+    processes.iter().map(process).collect()
 }
 
 fn compose_words(value: Option<&Value>) -> Option<Vec<String>> {

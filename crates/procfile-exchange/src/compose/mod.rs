@@ -12,12 +12,14 @@ mod mounts;
 mod ports;
 mod service;
 mod sizes;
+mod unknown;
 
 use std::collections::BTreeSet;
 
 use crate::import::node::Node;
 use crate::import::yaml::{self, Octal};
-use crate::import::{ImportError, MAX_IMPORT_BYTES};
+use crate::import::{ImportError, MAX_IMPORT_BYTES, UnknownKey};
+use crate::near::nearest;
 
 pub use model::{Around, Build, ComposeError, Composed, Service};
 
@@ -70,7 +72,11 @@ pub fn read(bytes: &[u8], around: &Around<'_>) -> Result<Composed, ComposeError>
     if services.len() > MAX_SERVICES {
         return Err(ComposeError::at("services", format!("{MAX_SERVICES} services are the most")));
     }
-    let mut composed = Composed { services: Vec::new(), notes };
+    let unknown = unknown
+        .iter()
+        .map(|key| UnknownKey { place: (*key).to_owned(), meant: nearest(key, KNOWN.into_iter()) });
+    let unknown = unknown.collect();
+    let mut composed = Composed { services: Vec::new(), notes, unknown };
     for (name, fields) in services {
         if is_for_a_profile(fields) {
             composed.notes.push(format!("services.{name}: left out: only a profile starts it"));
@@ -78,6 +84,7 @@ pub fn read(bytes: &[u8], around: &Around<'_>) -> Result<Composed, ComposeError>
         }
         let reader = service::Reader { name, fields, document: &document, around };
         let (service, notes) = reader.read()?;
+        composed.unknown.extend(reader.unknown());
         composed.services.push(service);
         composed.notes.extend(notes);
     }
@@ -97,6 +104,12 @@ pub fn read(bytes: &[u8], around: &Around<'_>) -> Result<Composed, ComposeError>
         return Err(ImportError::Syntax("Compose file", "it has no service to run".to_owned()).into());
     }
     Ok(composed)
+}
+
+/// The name that a Compose file gives to what it describes, if it gives one and is a Compose file.
+pub fn name(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes.get(..MAX_IMPORT_BYTES).unwrap_or(bytes)).ok()?;
+    yaml::read(text, Octal::Legacy, "Compose file").ok()?.get("name")?.scalar()
 }
 
 fn is_for_a_profile(fields: &Node) -> bool {

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use formation::ProcessType;
 use serde_json::Value;
 
-use crate::import::ImportError;
+use crate::import::{ImportError, UnknownKey};
 
 /// What lies around the file.
 pub struct Around<'a> {
@@ -27,6 +27,8 @@ pub struct Composed {
     pub services: Vec<Service>,
     /// A line for each thing that is not carried over.
     pub notes: Vec<String>,
+    /// Keys that nobody knows; each is in a note as well.
+    pub unknown: Vec<UnknownKey>,
 }
 
 /// One service.

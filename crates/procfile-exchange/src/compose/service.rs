@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use super::model::{Around, Build, ComposeError, Service};
 use super::mounts::Mounts;
 use super::ports::Ports;
-use super::{environment, fields, health, sizes};
+use super::{environment, fields, health, sizes, unknown};
+use crate::import::UnknownKey;
 use crate::import::node::Node;
 
 /// The setting that names the types which others wait for.
@@ -358,6 +359,11 @@ impl Reader<'_> {
         text.parse()
             .map(Some)
             .map_err(|_| ComposeError::at(place, format!("{text:?} is no number of replicas")))
+    }
+
+    /// The keys that nobody knows.
+    pub(crate) fn unknown(&self) -> Vec<UnknownKey> {
+        unknown::of(self.name, self.fields, &[&KNOWN, &QUIET])
     }
 
     /// The keys that are not read, by name.

@@ -104,6 +104,17 @@ pub(crate) fn entering(directory: &str, line: &str) -> Option<String> {
     (line.len() + MAX_NAME_BYTES + 2 <= MAX_LINE_BYTES && survives(&line)).then_some(line)
 }
 
+/// A line that runs `line` with these variables, each of which has the value of another one.
+pub(crate) fn with_variables(variables: &[(&str, &str)], line: &str) -> String {
+    let set: Vec<String> =
+        variables.iter().map(|(name, stored)| format!("{name}=\"${{{stored}}}\"")).collect();
+    match (set.is_empty(), is_simple_command(line)) {
+        (true, _) => line.to_owned(),
+        (false, true) => format!("env {} {line}", set.join(" ")),
+        (false, false) => format!("export {}; {line}", set.join(" ")),
+    }
+}
+
 /// Whether the Procfile's grammar reads a command as it stands.
 fn survives(line: &str) -> bool {
     let text = format!("x: {line}");

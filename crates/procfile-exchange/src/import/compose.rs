@@ -7,7 +7,7 @@ use procfile::EnvFile;
 use crate::import::command::{Command, Word};
 use crate::import::directory;
 use crate::import::error::ImportError;
-use crate::import::found::{Found, Instance};
+use crate::import::found::{Asked, Found, Instance};
 use crate::import::gather::Gathering;
 use crate::import::node::Node;
 use crate::import::surroundings::ReadFile;
@@ -72,6 +72,7 @@ fn read_service(gathering: &mut Gathering, files: Option<ReadFile<'_>>, name: &s
         environment: variables,
         directory,
         instance: Instance::Alone,
+        asked: Asked::default(),
     });
 }
 
@@ -127,7 +128,7 @@ fn split(text: &Node) -> Result<Vec<Word>, &'static str> {
 }
 
 /// Takes the references out of a text: `$$` is a dollar sign, `$X`, `${X}` and `${X:-default}` are variables.
-fn interpolated(text: &str) -> Result<Vec<Atom>, &'static str> {
+pub(crate) fn interpolated(text: &str) -> Result<Vec<Atom>, &'static str> {
     let (mut atoms, mut rest) = (Vec::new(), text);
     while let Some(at) = rest.find('$') {
         atoms.extend(words::plain(&rest[..at]));

@@ -8,6 +8,15 @@ pub(crate) fn plain(path: &str) -> String {
     format!("{}{}", if path.starts_with('/') { "/" } else { "" }, parts.join("/"))
 }
 
+/// A path that may be relative, seen from a directory. A path in somebody's home, or one with a variable, stays as it is.
+pub(crate) fn from(directory: &str, path: &str) -> String {
+    match path {
+        "" => directory.to_owned(),
+        path if path.starts_with(['/', '~', '$', '%']) => path.to_owned(),
+        path => format!("{directory}/{path}"),
+    }
+}
+
 /// Whether a path that was made plain names no directory of its own: `.`, which is empty then, and `/`.
 pub(crate) fn is_here(path: &str) -> bool {
     matches!(path, "" | "/")

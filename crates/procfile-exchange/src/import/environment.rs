@@ -13,9 +13,25 @@ pub(crate) const OWN: [&str; 4] = ["PORT", "PS", "HONCHO_PROCESS_NAME", "NODE_AP
 pub(crate) struct Environment {
     names: Vec<String>,
     values: BTreeMap<String, Vec<(String, String)>>,
+    /// Whether a variable that has several values is kept under a name for each of them.
+    sets_apart: bool,
+}
+
+/// A variable that has another value for one process than for others.
+pub(crate) struct SetApart {
+    /// The process.
+    pub(crate) owner: String,
+    pub(crate) name: String,
+    /// The name under which its value stands in the env file.
+    pub(crate) stored: String,
 }
 
 impl Environment {
+    /// No variables yet. `sets_apart`: one that has several values is kept under a name for each, and not left out.
+    pub(crate) fn new(sets_apart: bool) -> Self {
+        Self { sets_apart, ..Self::default() }
+    }
+
     /// Sets a variable of a process; the owner `""` stands for all processes.
     pub(crate) fn set(&mut self, owner: &str, name: &str, value: &str) {
         if !self.values.contains_key(name) {
@@ -31,9 +47,15 @@ impl Environment {
         }
     }
 
-    /// The text of the env file. `note` is called for each variable that is left out, with its owner and the reason.
-    pub(crate) fn file(&self, processes: usize, mut note: impl FnMut(&str, String)) -> Vec<u8> {
+    /// The text of the env file, and the variables that are kept apart. `note` is called for each variable that is left out, with its
+    /// owner and the reason.
+    pub(crate) fn file(
+        &self,
+        processes: usize,
+        mut note: impl FnMut(&str, String),
+    ) -> (Vec<u8>, Vec<SetApart>) {
         let mut file = String::new();
+        let mut apart = Vec::new();
         for name in &self.names {
             let mut owners: Vec<&str> = Vec::new();
             let mut values: Vec<&str> = Vec::new();
@@ -46,6 +68,10 @@ impl Environment {
             let what = format!("variable {}", shown(name));
             if OWN.contains(&name.as_str()) {
                 note("", format!("{what} is left out: each instance gets its own"));
+                continue;
+            }
+            if self.sets_apart && values.len() > 1 && is_for_a_shell(name) {
+                self.set_apart(name, &mut file, &mut apart, &mut note);
                 continue;
             }
             let [value] = values[..] else {
@@ -73,8 +99,48 @@ impl Environment {
                 );
             }
         }
-        file.into_bytes()
+        (file.into_bytes(), apart)
     }
+
+    /// Keeps each value of a variable: that of all processes under its own name, and that of one process beside it.
+    fn set_apart(
+        &self,
+        name: &str,
+        file: &mut String,
+        apart: &mut Vec<SetApart>,
+        note: &mut impl FnMut(&str, String),
+    ) {
+        let mut last: BTreeMap<&str, &str> = BTreeMap::new();
+        last.extend(self.values[name].iter().map(|(owner, value)| (owner.as_str(), value.as_str())));
+        for (owner, value) in last {
+            let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+            let of_owner = || format!("{name}__{}", owner.chars().map(plain).collect::<String>());
+            let mut stored = if owner.is_empty() { name.to_owned() } else { of_owner() };
+            while !owner.is_empty() && (self.values.contains_key(&stored) || is_taken(apart, &stored)) {
+                stored.push('_');
+            }
+            match line(&stored, value) {
+                Some(line) => file.push_str(&line),
+                None => {
+                    note(owner, format!("variable {} is left out: an env file cannot hold it", shown(name)));
+                }
+            }
+            if !owner.is_empty() {
+                apart.push(SetApart { owner: owner.to_owned(), name: name.to_owned(), stored });
+            }
+        }
+    }
+}
+
+fn is_taken(apart: &[SetApart], stored: &str) -> bool {
+    apart.iter().any(|one| one.stored == stored)
+}
+
+/// Whether a shell can set it.
+fn is_for_a_shell(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 fn shown(name: &str) -> String {
@@ -126,7 +192,7 @@ mod tests {
         }
         environment.set("web", "A", "outer");
         let mut left_out = Vec::new();
-        let file = environment.file(1, |_, what| left_out.push(what));
+        let (file, _) = environment.file(1, |_, what| left_out.push(what));
         let read = EnvFile::parse(&file).expect("legal");
         for (at, value) in values.iter().enumerate() {
             let kept = read.get(&format!("A{at}"));
@@ -144,7 +210,7 @@ mod tests {
         environment.set("web", "B C", "x");
         environment.set("", "D", "x");
         let mut notes = Vec::new();
-        assert_eq!(environment.file(2, |_, what| notes.push(what)), b"D=x\n");
+        assert_eq!(environment.file(2, |_, what| notes.push(what)).0, b"D=x\n");
         assert_eq!(notes.len(), 3, "{notes:?}");
     }
 
@@ -158,7 +224,7 @@ mod tests {
             environment.set("", name, "x");
         }
         let mut left_out = Vec::new();
-        let file = environment.file(1, |_, what| left_out.push(what));
+        let (file, _) = environment.file(1, |_, what| left_out.push(what));
         let read = EnvFile::parse(&file).expect("legal");
         let names: Vec<&str> = read.iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["MY-KEY", "a.b", "A[0]", "1A", "é", "export"]);

@@ -1,5 +1,7 @@
 //! A process that a reader found in a configuration, in the words that all readers share.
 
+use serde_json::{Map, Value};
+
 use crate::import::command::Command;
 
 /// A process that was found.
@@ -15,6 +17,39 @@ pub(crate) struct Found {
     pub(crate) directory: Option<String>,
     /// Whether it is all of its process type, or one of several instances.
     pub(crate) instance: Instance,
+    /// What is read of it only where the configuration is to be applied as a whole.
+    pub(crate) asked: Asked,
+}
+
+impl Found {
+    /// A variable PORT with a port in it becomes what it means: the port of the first instance.
+    pub(crate) fn take_port(&mut self) {
+        let is_port = |(name, value): &(String, String)| name == "PORT" && value.parse::<u16>().is_ok();
+        if let Some(at) = self.environment.iter().position(is_port) {
+            let (_, port) = self.environment.remove(at);
+            self.asked.set("port", port.parse::<u16>().ok());
+        }
+    }
+}
+
+/// What a configuration asks for a process beside its command, its variables and its directory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    /// The count that the configuration names, in the words of `ps-scale`.
+    pub(crate) count: Option<String>,
+    /// Settings, by their keys in app.json.
+    pub(crate) settings: Map<String, Value>,
+    /// Health checks, as in app.json.
+    pub(crate) checks: Vec<Value>,
+    /// The processes that it waits for, by their names in the configuration, each with what it waits for: `ready`.
+    pub(crate) after: Vec<(String, &'static str)>,
+}
+
+impl Asked {
+    /// Sets what can be set for a process type.
+    pub(crate) fn set(&mut self, key: &str, value: impl Into<Value>) {
+        self.settings.insert(key.to_owned(), value.into());
+    }
 }
 
 /// How a process that was found belongs to a process type. Managers that know no counts have one entry for each instance.

@@ -1,19 +1,22 @@
 //! Makes a Procfile of the processes that a reader found: names become legal process types, commands become lines, and the variables
 //! one env file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use formation::{Formation, MAX_NAME_BYTES, MAX_QUANTITY, ProcessType, Quantity};
 use procfile::{MAX_LINE_BYTES, Procfile};
+use serde_json::Value;
 
-use crate::import::command::entering;
+use crate::import::command::{entering, with_variables};
 use crate::import::directory;
-use crate::import::environment::Environment;
+use crate::import::environment::{Environment, SetApart};
 use crate::import::error::ImportError;
-use crate::import::found::{Found, Instance};
-use crate::import::imported::Imported;
+use crate::import::found::{Asked, Found, Instance};
+use crate::import::imported::{Imported, UnknownKey, Whole};
 use crate::import::instances;
+use crate::import::surroundings::Surroundings;
+use crate::near::nearest;
 
 /// The most process types that are imported.
 const MAX_IMPORTED: usize = 1000;
@@ -29,6 +32,7 @@ struct Kept {
     directory: Option<String>,
     count: u64,
     instance: bool,
+    asked: Asked,
 }
 
 /// What was found so far.
@@ -39,6 +43,11 @@ pub(crate) struct Gathering {
     /// The app. It is cut off the beginning of names, with the dash behind it.
     app: String,
     enter_directories: bool,
+    /// The directory of the file, if the configuration is to be applied as a whole.
+    whole: Option<String>,
+    unknown: Vec<UnknownKey>,
+    /// The name that the configuration has for all of it.
+    pub(crate) name: Option<String>,
     kept: Vec<Kept>,
     taken: BTreeSet<String>,
     environment: Environment,
@@ -53,9 +62,42 @@ pub(crate) struct Gathering {
 type Place = (usize, bool);
 
 impl Gathering {
-    /// A gathering without processes. `app` and a dash are cut off names.
-    pub(crate) fn of(app: &str, enter_directories: bool) -> Self {
-        Self { app: app.to_owned(), enter_directories, ..Self::default() }
+    /// A gathering without processes.
+    pub(crate) fn of(around: &Surroundings<'_>) -> Self {
+        Self {
+            app: around.app.to_owned(),
+            enter_directories: around.enter_directories || around.whole.is_some(),
+            whole: around.whole.map(str::to_owned),
+            environment: Environment::new(around.whole.is_some()),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the configuration is to be applied as a whole, so that settings have a place.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.whole.is_some()
+    }
+
+    /// Lists the keys of a place that are none of these.
+    pub(crate) fn list_unknown<'a>(
+        &mut self,
+        place: &str,
+        keys: impl Iterator<Item = &'a str>,
+        known: &[&'static str],
+    ) {
+        for key in keys.filter(|key| !known.contains(key)) {
+            let place = if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") };
+            self.list(&place, nearest(key, known.iter().copied()));
+        }
+    }
+
+    /// Lists a key that nobody knows.
+    pub(crate) fn list(&mut self, place: &str, meant: Option<&'static str>) {
+        let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+        if self.unknown.len() < MAX_NOTES {
+            let place = place.chars().take(MAX_NOTE_CHARS).map(plain).collect();
+            self.unknown.push(UnknownKey { place, meant });
+        }
     }
 
     /// Notes something that could not be carried over; `of` names the process, and is empty for the whole configuration.
@@ -75,7 +117,8 @@ impl Gathering {
         let mut seen = BTreeSet::new();
         let names: Vec<&str> = settings.into_iter().filter(|name| seen.insert(*name)).collect();
         if !names.is_empty() {
-            self.note(of, format_args!("no place in a Procfile for {}", names.join(", ")));
+            let what = if self.is_whole() { "not carried over:" } else { "no place in a Procfile for" };
+            self.note(of, format_args!("{what} {}", names.join(", ")));
         }
     }
 
@@ -99,7 +142,10 @@ impl Gathering {
     }
 
     /// Keeps a process, or notes why not.
-    fn keep(&mut self, found: Found) {
+    fn keep(&mut self, mut found: Found) {
+        if self.is_whole() {
+            found.take_port();
+        }
         let line = match found.command.line() {
             Ok(line) if line.len() + MAX_NAME_BYTES + 2 <= MAX_LINE_BYTES => line,
             Ok(_) => return self.note(&found.name, "left out: the command is over 1 MiB"),
@@ -126,8 +172,9 @@ impl Gathering {
             self.note(&found.name, format_args!("is called {process_type} in the Procfile"));
         }
         self.environment.set_all(process_type.as_str(), &found.environment);
-        let Found { name, count, directory, .. } = found;
-        self.kept.push(Kept { process_type, name, line, directory, count, instance: is_one_of_several });
+        let Found { name, count, directory, asked, .. } = found;
+        let instance = is_one_of_several;
+        self.kept.push(Kept { process_type, name, line, directory, count, instance, asked });
     }
 
     /// A legal name that no other process type has: `-` stands for each character that is not legal, and a number is added if the
@@ -183,23 +230,78 @@ impl Gathering {
             }
             formation.set(process_type, quantity);
         }
-        self.enter();
         let environment = std::mem::take(&mut self.environment);
-        let env_file = environment.file(self.kept.len(), |of, what| self.note(of, what));
+        let (env_file, apart) = environment.file(self.kept.len(), |of, what| self.note(of, what));
+        self.set_apart(&apart);
+        let directory = self.enter();
+        let whole = self.take_whole(directory);
         let procfile = self.procfile()?;
         let mut notes: Vec<String> = self.notes.into_iter().map(|(_, note)| note).collect();
         if self.unsaid > 0 {
             notes.push(format!("… and {} more", self.unsaid));
         }
-        Ok(Imported { procfile, formation, env_file, notes })
+        Ok(Imported { procfile, formation, env_file, notes, whole })
     }
 
-    /// Puts a `cd` before each command that starts in another directory than the app's.
-    fn enter(&mut self) {
-        let directories: Vec<Option<String>> = self.kept.iter().map(|kept| kept.directory.clone()).collect();
-        let home = directory::home(directories.iter().flatten());
+    /// Gives each process the variables of which others have another value.
+    fn set_apart(&mut self, apart: &[SetApart]) {
+        for kept in &mut self.kept {
+            let own = apart.iter().filter(|one| one.owner == kept.process_type.as_str());
+            let own: Vec<(&str, &str)> = own.map(|one| (one.name.as_str(), one.stored.as_str())).collect();
+            kept.line = with_variables(&own, &kept.line);
+        }
+    }
+
+    /// What else the configuration says, where it is to be applied as a whole.
+    fn take_whole(&mut self, directory: String) -> Whole {
+        if !self.is_whole() {
+            return Whole::default();
+        }
+        let (name, unknown) = (self.name.take(), std::mem::take(&mut self.unknown));
+        let mut whole = Whole { name, directory, unknown, ..Whole::default() };
+        let types: BTreeMap<String, String> =
+            self.kept.iter().map(|kept| (kept.name.clone(), kept.process_type.to_string())).collect();
+        let mut absent = Vec::new();
+        for kept in &mut self.kept {
+            let name = kept.process_type.to_string();
+            let Asked { count, mut settings, checks, after } = std::mem::take(&mut kept.asked);
+            let mut awaited = Vec::new();
+            for (other, milestone) in after {
+                match types.get(&other) {
+                    Some(other) => awaited.push(Value::from(format!("{other}:{milestone}"))),
+                    None => absent.push((kept.name.clone(), other)),
+                }
+            }
+            if !awaited.is_empty() {
+                settings.insert("after".to_owned(), awaited.into());
+            }
+            let count = if kept.instance { Some(kept.count.to_string()) } else { count };
+            whole.counts.extend(count.map(|count| (name.clone(), count)));
+            whole.checks.insert(name.clone(), checks);
+            whole.settings.insert(name, settings);
+        }
+        for (name, other) in absent {
+            self.note(&name, format_args!("it does not wait for {other}, which is not run"));
+        }
+        whole
+    }
+
+    /// Puts a `cd` before each command that starts in another directory than the app's, which is returned where the configuration is
+    /// to be applied as a whole.
+    fn enter(&mut self) -> String {
+        let start = |kept: &Kept| match (&self.whole, &kept.directory) {
+            (None, directory) => directory.clone(),
+            (Some(beside), directory) => {
+                Some(directory::plain(&directory::from(beside, directory.as_deref().unwrap_or_default())))
+            }
+        };
+        let directories: Vec<Option<String>> = self.kept.iter().map(start).collect();
+        let home = directory::home(directories.iter().flatten()).or_else(|| self.whole.clone());
+        // Without a word, a command starts in the app's directory.
+        let app = home.clone().filter(|_| self.is_whole());
         for (at, start) in directories.iter().enumerate() {
-            let Some(start) = start.as_deref().filter(|start| !directory::is_here(start)) else { continue };
+            let is_elsewhere = |start: &&str| !directory::is_here(start) && Some(*start) != app.as_deref();
+            let Some(start) = start.as_deref().filter(is_elsewhere) else { continue };
             let below = directory::below(home.as_deref(), start).filter(|_| self.enter_directories);
             let kept = &mut self.kept[at];
             let entered = below.and_then(|below| entering(&below, &kept.line).map(|line| (below, line)));
@@ -211,7 +313,7 @@ impl Gathering {
                 }
                 Some((below, line)) => {
                     kept.line = line;
-                    if below.starts_with('/') {
+                    if below.starts_with('/') && self.whole.is_none() {
                         self.note(
                             &name,
                             format_args!("its command begins with cd {below}, which must be there"),
@@ -220,6 +322,7 @@ impl Gathering {
                 }
             }
         }
+        home.unwrap_or_default()
     }
 
     fn procfile(&self) -> Result<Vec<u8>, ImportError> {

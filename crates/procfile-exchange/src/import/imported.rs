@@ -1,9 +1,13 @@
 //! The result of an import.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use formation::Formation;
+use serde_json::{Map, Value};
 
 /// The result of an import.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub struct Imported {
     /// The Procfile; empty if no process type was found.
     pub procfile: Vec<u8>,
@@ -13,11 +17,70 @@ pub struct Imported {
     pub env_file: Vec<u8>,
     /// A line for each thing that the Procfile and the env file cannot hold, without control characters and without values of variables.
     pub notes: Vec<String>,
+    /// What else is known where the configuration is to be applied as a whole.
+    pub whole: Whole,
 }
 
-impl std::fmt::Debug for Imported {
+/// What a configuration says beside commands, counts and variables. Empty unless it is to be applied as a whole.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Whole {
+    /// The name that the configuration gives to what it describes, if it gives one.
+    pub name: Option<String>,
+    /// The directory that the commands start in, by its whole path.
+    pub directory: String,
+    /// The counts that the configuration names, by type, in the words of `ps-scale`: a number, `max`, `-1` or `50%`.
+    pub counts: BTreeMap<String, String>,
+    /// What is set for each type, in the words of app.json's `formation`.
+    pub settings: BTreeMap<String, Map<String, Value>>,
+    /// The checks of each type, in the words of app.json's `healthchecks`.
+    pub checks: BTreeMap<String, Vec<Value>>,
+    /// Keys that nobody knows, in their order.
+    pub unknown: Vec<UnknownKey>,
+}
+
+/// A key that nobody knows. Displays as one line that begins with its place: `program:web.autostrt is not known: did you mean autostart?`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownKey {
+    /// Its place in the file.
+    pub place: String,
+    /// The key that was probably meant.
+    pub meant: Option<&'static str>,
+}
+
+impl fmt::Display for UnknownKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.meant {
+            Some(meant) => write!(f, "{} is not known: did you mean {meant}?", self.place),
+            None => write!(f, "{} is not known, and not heeded", self.place),
+        }
+    }
+}
+
+impl Whole {
+    /// Settings and checks as an app.json; `None` if there are none.
+    pub fn app_json(&self) -> Option<Vec<u8>> {
+        let mut document = Map::new();
+        let mut put = |key: &str, value: Map<String, Value>| {
+            if !value.is_empty() {
+                document.insert(key.to_owned(), value.into());
+            }
+        };
+        let settings = self.settings.iter().filter(|(_, settings)| !settings.is_empty());
+        put("formation", settings.map(|(name, settings)| (name.clone(), settings.clone().into())).collect());
+        let checks = self.checks.iter().filter(|(_, checks)| !checks.is_empty());
+        put("healthchecks", checks.map(|(name, checks)| (name.clone(), checks.clone().into())).collect());
+        if document.is_empty() {
+            return None;
+        }
+        let mut json = serde_json::to_vec_pretty(&document).expect("it is plain data");
+        json.push(b'\n');
+        Some(json)
+    }
+}
+
+impl fmt::Debug for Imported {
     /// The env file is left out, because it may hold secrets.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let procfile = String::from_utf8_lossy(&self.procfile);
         f.debug_struct("Imported")
             .field("procfile", &procfile)

@@ -14,8 +14,11 @@ mod instances;
 pub(crate) mod node;
 mod pm2;
 mod pm2_apps;
+mod pm2_asked;
 mod pm2_dump;
 mod pm2_setting;
+mod pm2_values;
+mod process_compose;
 mod supervisord;
 mod surroundings;
 mod systemd;
@@ -28,8 +31,8 @@ pub(crate) mod yaml;
 use crate::import::gather::Gathering;
 
 pub use error::{ImportError, MAX_IMPORT_BYTES};
-pub use imported::Imported;
-pub use pm2_apps::{Pm2App, pm2_apps};
+pub use imported::{Imported, UnknownKey, Whole};
+pub use pm2_apps::pm2_apps;
 pub use surroundings::{ReadFile, Surroundings};
 
 /// The process manager whose configuration is read.
@@ -40,6 +43,8 @@ pub enum Manager {
     /// pm2: its process file, in YAML, JSON, or JSON with comments and keys without quotes, as pm2 reads it; or the processes that
     /// `pm2 save` wrote to `dump.pm2`.
     Pm2,
+    /// process-compose's configuration.
+    ProcessCompose,
     /// supervisord's configuration.
     Supervisord,
     /// systemd: one unit, or several, each behind a line that names its file.
@@ -52,6 +57,7 @@ impl Manager {
         match name {
             "compose" => Some(Self::Compose),
             "pm2" => Some(Self::Pm2),
+            "process-compose" => Some(Self::ProcessCompose),
             "supervisord" => Some(Self::Supervisord),
             "systemd" => Some(Self::Systemd),
             _ => None,
@@ -60,7 +66,7 @@ impl Manager {
 
     /// The manager whose file has this name; `None` if the name does not tell.
     pub fn of_file(name: &str) -> Option<Self> {
-        let by_name = [Self::Compose, Self::Pm2, Self::Supervisord];
+        let by_name = [Self::Compose, Self::Pm2, Self::ProcessCompose, Self::Supervisord];
         let of_name = |manager: &Self| {
             let names = manager.usual_names().iter();
             names.map(|usual| usual.rsplit('/').next().unwrap_or(usual)).any(|usual| usual == name)
@@ -76,6 +82,7 @@ impl Manager {
         match self {
             Self::Compose => &["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"],
             Self::Pm2 => &["ecosystem.json", "pm2.json", "process.json", "processes.json", "dump.pm2"],
+            Self::ProcessCompose => &["process-compose.yaml", "process-compose.yml"],
             Self::Supervisord => &["supervisord.conf", "etc/supervisord.conf"],
             Self::Systemd => &[],
         }
@@ -95,7 +102,7 @@ impl Manager {
     /// # Ok::<(), procfile_exchange::import::ImportError>(())
     /// ```
     pub fn read(self, name: &str, app: &str, bytes: &[u8]) -> Result<Imported, ImportError> {
-        self.read_in(&Surroundings { name, app, files: None, enter_directories: false }, bytes)
+        self.read_in(&Surroundings { name, app, files: None, enter_directories: false, whole: None }, bytes)
     }
 
     /// Reads a configuration with what is around it, so that files that it names can be read and commands can enter directories.
@@ -104,7 +111,7 @@ impl Manager {
     /// use procfile_exchange::import::{Manager, Surroundings};
     ///
     /// let text = br#"{"apps": [{"name": "mail", "script": "bin/mail", "cwd": "workers", "interpreter": "none"}]}"#;
-    /// let around = Surroundings { name: "pm2.json", app: "", files: None, enter_directories: true };
+    /// let around = Surroundings { name: "pm2.json", app: "", files: None, enter_directories: true, whole: None };
     /// assert_eq!(Manager::Pm2.read_in(&around, text)?.procfile, b"mail: cd workers && bin/mail\n");
     /// # Ok::<(), procfile_exchange::import::ImportError>(())
     /// ```
@@ -117,10 +124,13 @@ impl Manager {
         if text.contains('\0') {
             return Err(ImportError::NotText);
         }
-        let mut gathering = Gathering::of(around.app, around.enter_directories);
+        let mut gathering = Gathering::of(around);
         match self {
             Self::Compose => compose::read(&mut gathering, around.files, without_header(text))?,
             Self::Pm2 => pm2::read(&mut gathering, without_header(text))?,
+            Self::ProcessCompose => {
+                process_compose::read(&mut gathering, around.files, without_header(text))?;
+            }
             Self::Supervisord => supervisord::read(&mut gathering, without_header(text))?,
             Self::Systemd => systemd::read(&mut gathering, around.name, text)?,
         }

@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 use crate::import::command::Command;
 use crate::import::directory;
 use crate::import::error::ImportError;
-use crate::import::found::{Found, Instance};
+use crate::import::found::{Asked, Found, Instance};
 use crate::import::gather::Gathering;
 use crate::import::node::Node;
 use crate::import::pm2_setting::{arguments, note_cluster, stem};
 use crate::import::yaml::{self, Octal};
-use crate::import::{pm2_dump, words};
+use crate::import::{pm2_asked, pm2_dump, words};
 
 /// What is read here, and what says nothing about how a process runs.
 const KNOWN: &[&str] = &[
@@ -54,7 +54,7 @@ pub(crate) fn read(gathering: &mut Gathering, text: &str) -> Result<(), ImportEr
         _ => return Err(ImportError::Syntax("process file of pm2", "there are no apps in it".to_owned())),
     };
     for (at, app) in apps.iter().enumerate() {
-        read_app(gathering, at, app);
+        read_app(gathering, at, app)?;
     }
     Ok(())
 }
@@ -79,22 +79,32 @@ pub(crate) fn document(text: &str) -> Result<Node, ImportError> {
     }
 }
 
-fn read_app(gathering: &mut Gathering, at: usize, app: &Node) {
+fn read_app(gathering: &mut Gathering, at: usize, app: &Node) -> Result<(), ImportError> {
     let text = |key: &str| app.get(key).and_then(Node::scalar).filter(|text| !text.is_empty());
     let Some(script) = text("script") else {
         let name = text("name").unwrap_or_else(|| format!("app {}", at + 1));
-        return gathering.note(&name, "left out: it has no script");
+        gathering.note(&name, "left out: it has no script");
+        return Ok(());
     };
     let name = text("name").unwrap_or_else(|| stem(&script).to_owned());
     let command = match command(gathering, &name, app, &script) {
         Ok(command) => command,
-        Err(why) => return gathering.note(&name, format_args!("left out: {why}")),
+        Err(why) => {
+            gathering.note(&name, format_args!("left out: {why}"));
+            return Ok(());
+        }
     };
-    let count = count(gathering, &name, app);
     let environment = environment(gathering, &name, app.get("env"));
-    note_rest(gathering, &name, app);
+    let (count, asked) = if gathering.is_whole() {
+        note_cluster(gathering, &name, app);
+        (1, pm2_asked::of(gathering, &name, app)?)
+    } else {
+        note_rest(gathering, &name, app);
+        (count(gathering, &name, app), Asked::default())
+    };
     let directory = text("cwd").map(|path| directory::plain(&path));
-    gathering.add(Found { name, command, count, environment, directory, instance: Instance::Alone });
+    gathering.add(Found { name, command, count, environment, directory, instance: Instance::Alone, asked });
+    Ok(())
 }
 
 fn command(gathering: &mut Gathering, name: &str, app: &Node, script: &str) -> Result<Command, &'static str> {

@@ -1,20 +1,17 @@
 //! The apps of a process file of pm2 as they stand there, for whoever runs them: nothing is understood, and nothing left out.
 
-use serde_json::Value;
-
 use crate::import::error::ImportError;
 use crate::import::node::Node;
 use crate::import::pm2;
-
-/// One app: its keys in their order, with their values.
-pub type Pm2App = Vec<(String, Value)>;
+use crate::import::pm2_values::declaration;
+use crate::pm2::Declaration;
 
 /// The apps of a process file in YAML, JSON, or JSON with comments and keys without quotes: those below `apps`, those of a list, or
 /// the one that the file is.
 ///
 /// # Errors
 /// It is none of these, or JavaScript, which is a program.
-pub fn pm2_apps(text: &str) -> Result<Vec<Pm2App>, ImportError> {
+pub fn pm2_apps(text: &str) -> Result<Vec<Declaration>, ImportError> {
     let document = pm2::document(text)?;
     let apps = document.get("apps").or_else(|| document.get("pm2")).unwrap_or(&document);
     let apps = match apps {
@@ -22,25 +19,16 @@ pub fn pm2_apps(text: &str) -> Result<Vec<Pm2App>, ImportError> {
         one => std::slice::from_ref(one),
     };
     let keys = |app: &Node| match app {
-        Node::Map(entries) => Ok(entries.iter().map(|(key, node)| (key.clone(), value(node))).collect()),
+        Node::Map(entries) => Ok(declaration(entries)),
         _ => Err(ImportError::Syntax("process file of pm2", "an app is to be an object".to_owned())),
     };
     apps.iter().map(keys).collect()
 }
 
-fn value(node: &Node) -> Value {
-    match node {
-        Node::Nothing => Value::Null,
-        Node::Truth(truth) => Value::Bool(*truth),
-        Node::Number(text) => text.parse().map_or_else(|_| text.clone().into(), Value::Number),
-        Node::Text(text) => text.clone().into(),
-        Node::List(nodes) => nodes.iter().map(value).collect(),
-        Node::Map(entries) => entries.iter().map(|(key, node)| (key.clone(), value(node))).collect(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
@@ -49,9 +37,9 @@ mod tests {
             "apps:\n  - script: a.js\n    name: api\n    instances: 2\n    watch: false\n    args: [x, 1]\n";
         let json = "{apps: [{script: 'a.js', \"name\": \"api\", instances: 2, watch: false, args: ['x', 1], /* all */}]}";
         let apps = pm2_apps(yaml).expect("YAML");
-        let keys: Vec<&str> = apps[0].iter().map(|(key, _)| key.as_str()).collect();
+        let keys: Vec<&str> = apps[0].0.iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(keys, ["script", "name", "instances", "watch", "args"]);
-        assert_eq!(apps[0][2].1, Value::from(2));
+        assert_eq!(apps[0].0[2].1, Value::from(2));
         assert_eq!(pm2_apps(json).expect("JSON"), apps);
         assert!(pm2_apps("module.exports = {}").is_err() && pm2_apps("[1]").is_err());
     }

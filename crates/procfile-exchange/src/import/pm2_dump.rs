@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use procfile::is_simple_command;
 
 use crate::import::command::{Command, Word};
-use crate::import::found::{Found, Instance};
+use crate::import::found::{Asked, Found, Instance};
 use crate::import::gather::Gathering;
 use crate::import::node::Node;
 use crate::import::pm2_setting::{arguments, note_cluster, stem};
@@ -174,6 +174,7 @@ fn read_process(
         environment: environment(process, session),
         directory: start.map(|path| directory::plain(&path)),
         instance: Instance::OneOf,
+        asked: Asked::default(),
     });
 }
 

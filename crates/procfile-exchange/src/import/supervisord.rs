@@ -1,6 +1,9 @@
 //! supervisord's configuration: each program becomes a process type. `%(program_name)s` and other values that the file itself gives
 //! are replaced here. `%(ENV_X)s` becomes the shell's `$X`.
 
+mod asked;
+mod section;
+
 use std::collections::BTreeMap;
 
 use crate::import::command::{Command, Word};
@@ -9,6 +12,7 @@ use crate::import::error::ImportError;
 use crate::import::found::{Found, Instance};
 use crate::import::gather::Gathering;
 use crate::import::words::{self, Atom};
+use section::Section;
 
 /// What is read here, and what says nothing about how a process runs.
 const KNOWN: &[&str] =
@@ -20,19 +24,6 @@ struct Group<'a> {
     name: &'a str,
     /// Whether the names of all programs in the group end in a number, as in files of foreman, honcho and `procfile-util export`.
     numbered: bool,
-}
-
-struct Section<'a> {
-    kind: &'a str,
-    name: &'a str,
-    settings: Vec<(String, String)>,
-}
-
-impl Section<'_> {
-    /// The last value of a key.
-    fn get(&self, key: &str) -> Option<&str> {
-        self.settings.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
-    }
 }
 
 /// Reads a configuration.
@@ -137,11 +128,19 @@ fn program(gathering: &mut Gathering, section: &Section<'_>, group: Option<Group
     };
     let autostart = section.get("autostart").unwrap_or("true").to_lowercase();
     let started = !["false", "no", "off", "0"].contains(&autostart.as_str());
-    if !started {
+    if !started && !gathering.is_whole() {
         gathering.note(shown, "is not started by itself: 0 is written");
     }
-    let rest = section.settings.iter().map(|(key, _)| key.as_str());
-    gathering.note_settings(shown, rest.filter(|key| !KNOWN.contains(key) && *key != "directory"));
+    let mut asked = asked::of(gathering, section);
+    if !started {
+        asked.count = Some("0".to_owned());
+    }
+    let has_place = |key: &&str| {
+        KNOWN.contains(key) || *key == "directory" || (gathering.is_whole() && asked::SETTINGS.contains(key))
+    };
+    let rest: Vec<&str> =
+        section.settings.iter().map(|(key, _)| key.as_str()).filter(|key| !has_place(key)).collect();
+    gathering.note_settings(shown, rest);
     gathering.add(Found {
         instance: if numprocs == 1 { instance } else { Instance::Alone },
         name,
@@ -149,6 +148,7 @@ fn program(gathering: &mut Gathering, section: &Section<'_>, group: Option<Group
         count: if started { numprocs } else { 0 },
         environment,
         directory: section.get("directory").map(directory::plain),
+        asked,
     });
 }
 

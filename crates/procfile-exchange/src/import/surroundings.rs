@@ -14,4 +14,8 @@ pub struct Surroundings<'a> {
     pub files: Option<ReadFile<'a>>,
     /// Whether a command that starts in a directory of its own gets a `cd` in front. If not, there is a note.
     pub enter_directories: bool,
+    /// Where the configuration is to be applied as a whole: the directory of the file, by its whole path, in which relative ones
+    /// begin. Then what can be set for a process type is read too, variables that differ between processes are kept apart, and
+    /// keys that nobody knows are listed. `None`: there is a note for all that has no place in a Procfile.
+    pub whole: Option<&'a str>,
 }

@@ -5,7 +5,7 @@ use crate::export::held::{path_loader, released};
 use crate::import::command::{self, Command, Piece, Word};
 use crate::import::directory;
 use crate::import::error::ImportError;
-use crate::import::found::Found;
+use crate::import::found::{Asked, Found};
 use crate::import::gather::Gathering;
 use crate::import::unit::{self, Unit};
 use crate::import::unit_family::{Family, Member, Writer};
@@ -54,7 +54,15 @@ fn service(gathering: &mut Gathering, family: &Family<'_>, stem: &str, unit: &Un
         unit.all("WorkingDirectory").last().map(|path| directory::plain(path.trim_start_matches('-')));
     let rest = unit.keys();
     gathering.note_settings(stem, rest.filter(|key| !KNOWN.contains(key)));
-    gathering.add(Found { name, command, count: 1, environment, directory: start, instance });
+    gathering.add(Found {
+        name,
+        command,
+        count: 1,
+        environment,
+        directory: start,
+        instance,
+        asked: Asked::default(),
+    });
 }
 
 /// The command of a unit that foreman or honcho wrote: without the login shell, and without the `exec -a` by which foreman names the

@@ -4,10 +4,10 @@
 use clap::Subcommand;
 
 use super::{
-    AppsArgs, BootArgs, ConvergeArgs, DeployArgs, DestroyArgs, DoctorArgs, EnterArgs, EventsArgs, FinishArgs,
-    InspectArgs, LogsArgs, MendArgs, ProcessesArgs, ProxyArgs, ReleasesArgs, RestartArgs, RestoreArgs,
-    RetireArgs, RollbackArgs, RunArgs, SignalArgs, SnapshotArgs, StatusArgs, TagArgs, TagsArgs, TargetArgs,
-    WatchArgs,
+    ApplyArgs, AppsArgs, BootArgs, ConvergeArgs, DeployArgs, DestroyArgs, DoctorArgs, EnterArgs, EventsArgs,
+    FinishArgs, InspectArgs, LogsArgs, MendArgs, ProcessesArgs, ProxyArgs, ReleasesArgs, RestartArgs,
+    RestoreArgs, RetireArgs, RollbackArgs, RunArgs, SignalArgs, SnapshotArgs, StatusArgs, TagArgs, TagsArgs,
+    TargetArgs, WatchArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -28,6 +28,22 @@ pub(crate) enum Verb {
     ///   ps-lifecycle deploy jobs --dir ~/src/jobs --base python:3.13-slim
     #[command(verbatim_doc_comment)]
     Deploy(Box<DeployArgs>),
+    /// Has an app be as a declaration says: a file of pm2, process-compose, supervisord or Compose, or a Procfile with its app.json
+    ///
+    /// Only what has changed is touched: applied twice, the second time starts and restarts nothing.
+    /// A type whose count the file does not name keeps the one that it has. What the file does not name
+    /// any more stays, unless --prune says otherwise.
+    ///
+    /// Examples:
+    ///   ps-lifecycle apply process-compose.yaml
+    ///   ps-lifecycle apply supervisord.conf --app shop --diff
+    ///   ps-lifecycle apply ecosystem.json --prune --dry-run
+    ///   ps-lifecycle apply compose.yaml --strict
+    ///   ps-lifecycle apply Procfile --only worker
+    ///
+    /// Exit status of --diff: 0 it is as declared, 1 it differs, 2 and above: an error.
+    #[command(verbatim_doc_comment)]
+    Apply(Box<ApplyArgs>),
     /// Makes the instances match the formation: starts missing ones, stops surplus ones, touches no others
     Converge(ConvergeArgs),
     /// Starts the wanted instances that do not run; running ones are left alone

@@ -39,11 +39,14 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
         Verb::Inspect(args) => inspect::run(session, args),
         Verb::Converge(args) if args.dry_run => return None,
         Verb::Deploy(args) if args.source.tag.is_some() => tags::deploy(session, args),
-        Verb::Deploy(_) | Verb::Converge(_) | Verb::Destroy(_) | Verb::Snapshot(_) | Verb::Finish(_) => {
-            Err(Refusal::failed(
-                "inside Dokku, apps are deployed and destroyed by its own commands: git push, ps:scale, apps:destroy",
-            ))
-        }
+        Verb::Deploy(_)
+        | Verb::Apply(_)
+        | Verb::Converge(_)
+        | Verb::Destroy(_)
+        | Verb::Snapshot(_)
+        | Verb::Finish(_) => Err(Refusal::failed(
+            "inside Dokku, apps are deployed and destroyed by its own commands: git push, ps:scale, apps:destroy",
+        )),
         Verb::Rollback(_) | Verb::Releases(_) => Err(Refusal::failed(
             "inside Dokku no releases are kept: an image of before is deployed by its tag, with tags:deploy",
         )),

@@ -46,6 +46,7 @@ pub fn of_strategies() -> Vec<Promise> {
         Box::new(stop_first_never_has_two_and_is_back_after_a_failure),
         Box::new(a_scale_after_a_failed_deploy_fills_what_is_wanted),
         Box::new(a_start_of_which_one_type_fails_leaves_the_others_up),
+        Box::new(a_release_that_differs_in_one_type_keeps_the_instances_of_others),
     ]
 }
 
@@ -107,6 +108,23 @@ pub(crate) fn a_type_that_fails_leaves_the_others_alone(harness: &dyn Harness, s
     let failed = suite.place.deploy(&with_long_gate(plan));
     assert!(matches!(failed, Err(Error::DeployFailed { .. })), "worker.1 does not come up: {failed:?}");
     suite.is_as(&before);
+}
+
+/// A release that differs in one type replaces the instances of that type, and of others the very same ones run on. Converging
+/// afterwards replaces nothing either.
+pub(crate) fn a_release_that_differs_in_one_type_keeps_the_instances_of_others(harness: &dyn Harness) {
+    let suite = Suite::begin(harness, Strategy::OneByOne);
+    suite.is_up(&["web=1", "worker=1"]);
+    let wanted = &["web=1", "worker=1"];
+    let before = suite.place.identities();
+    let worker = "worker".parse().expect("a legal process type");
+    suite.does(&harness.good(), wanted, &Intent::DeployTypes([worker].into()));
+    suite.eventually("both run", || suite.place.status().running() == Running::True);
+    let after = suite.place.identities();
+    assert_eq!((after.len(), &after[0]), (2, &before[0]), "web has not changed");
+    assert_ne!(after[1], before[1], "worker has changed");
+    suite.does(&harness.good(), wanted, &Intent::Converge(Which::All));
+    assert_eq!(suite.place.identities(), after, "converging touches nothing");
 }
 
 /// A deploy that is cancelled before its gate changes nothing.

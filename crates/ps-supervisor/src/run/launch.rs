@@ -41,7 +41,8 @@ impl Run {
         write: &mut dyn FnMut(&Status, &mut Means),
     ) -> Result<Process, Obstacle> {
         self.outputs.drain();
-        let has_finished = self.status.revision == spec.revision && (self.status.done || self.status.job);
+        let is_of_now = spec.is_of_now(&self.status.slot.process_type, self.status.revision);
+        let has_finished = is_of_now && (self.status.done || self.status.job);
         self.status.revision = spec.revision;
         self.status.start_settings = spec.settings(&self.status.slot.process_type).map(StartSettings::of);
         let is_beside = self.status.role != Some(Role::Current);

@@ -51,10 +51,9 @@ impl Supervisor {
 
     fn unmet(&self, Wait { process_type, milestone }: &Wait) -> Option<String> {
         let wanted = self.means.spec.wanted_of(process_type);
-        let revision = self.means.spec.revision;
         let has_reached = |seat: &Seat| {
-            let is_of_it = *milestone != Milestone::Done || seat.revision() == revision;
-            is_of_it && seat.has_reached(*milestone)
+            let is_of_now = self.means.spec.is_of_now(process_type, seat.revision());
+            (*milestone != Milestone::Done || is_of_now) && seat.has_reached(*milestone)
         };
         let missing: Vec<&Slot> =
             wanted.iter().filter(|slot| !self.seats.get(slot).is_some_and(has_reached)).collect();

@@ -1,12 +1,16 @@
-//! What a file says of one app: its keys in their order, in pm2's spelling or in that of today, and numbers also as strings.
+//! What a process file of pm2 says of one app: its keys in their order, in pm2's spelling or in that of today, and numbers also as
+//! strings; and what that asks of the supervisor, in the words of app.json.
+
+mod settings;
 
 use std::fmt;
 
-use anyhow::{Context, Result, bail};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::say;
+use crate::near::nearest;
+
+pub use settings::{KILL_TIMEOUT, schedule, settings};
 
 /// Each key that is understood, with its other names. camelCase is understood of each.
 const KEYS: &[(&str, &[&str])] = &[
@@ -67,7 +71,7 @@ const WITHOUT_EFFECT: &[&str] = &[
 ];
 
 /// What differs between the instances of one app, in what pm2 says of them.
-pub(crate) const OF_INSTANCE: [&str; 13] = [
+pub const OF_INSTANCE: [&str; 13] = [
     "pm_id",
     "restart_time",
     "unstable_restarts",
@@ -83,17 +87,36 @@ pub(crate) const OF_INSTANCE: [&str; 13] = [
     "NODE_APP_INSTANCE",
 ];
 
+/// What node runs, with `-e` and the path of the module behind it, to print what a declaration in JavaScript says.
+pub const PRINT_MODULE: &str = "process.stdout.write(JSON.stringify(require(process.argv[1])))";
+
+/// A value that makes no sense, with its key and what is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {what}")]
+pub struct InvalidValue {
+    /// The key, in pm2's spelling.
+    pub key: &'static str,
+    /// What is wanted, and what is there.
+    pub what: String,
+}
+
+impl InvalidValue {
+    pub(crate) fn new(key: &'static str, what: impl Into<String>) -> Self {
+        Self { key, what: what.into() }
+    }
+}
+
 /// The keys of one object, in their order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Declaration(pub(crate) Vec<(String, Value)>);
+pub struct Declaration(pub Vec<(String, Value)>);
 
 /// One object or a list of them; an ecosystem file has the list below `apps`.
 #[derive(Debug)]
-pub(crate) struct Declarations(pub(crate) Vec<Declaration>);
+pub struct Declarations(pub Vec<Declaration>);
 
 impl Declaration {
     /// What is said of a key, by any of its names.
-    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
+    pub fn get(&self, key: &str) -> Option<&Value> {
         let others = KEYS.iter().find(|(name, _)| *name == key).map_or(&[][..], |(_, others)| *others);
         let is_it = |name: &str| {
             let name = snake(name);
@@ -103,67 +126,74 @@ impl Declaration {
     }
 
     /// The same as text.
-    pub(crate) fn text(&self, key: &str) -> Result<Option<String>> {
+    ///
+    /// # Errors
+    /// It is neither a string nor a number.
+    pub fn text(&self, key: &'static str) -> Result<Option<String>, InvalidValue> {
         match self.get(key) {
             None => Ok(None),
             Some(value @ (Value::String(_) | Value::Number(_))) => Ok(Some(as_text(value))),
-            Some(other) => bail!("{key}: a string is wanted, not {other}"),
+            Some(other) => Err(InvalidValue::new(key, format!("a string is wanted, not {other}"))),
         }
     }
 
     /// The same as a whole number, also of a string that is one.
-    pub(crate) fn number(&self, key: &str) -> Result<Option<u64>> {
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn number(&self, key: &'static str) -> Result<Option<u64>, InvalidValue> {
         let Some(value) = self.get(key) else { return Ok(None) };
         let number = as_text(value).trim().parse();
-        number.map(Some).with_context(|| format!("{key}: a whole number is wanted, not {value}"))
+        let wanted = |_| InvalidValue::new(key, format!("a whole number is wanted, not {value}"));
+        number.map(Some).map_err(wanted)
     }
 
     /// The same as yes or no.
-    pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>> {
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn flag(&self, key: &'static str) -> Result<Option<bool>, InvalidValue> {
         match self.get(key) {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
             Some(Value::String(text)) if text == "true" || text == "false" => Ok(Some(text == "true")),
-            Some(other) => bail!("{key}: true or false is wanted, not {other}"),
+            Some(other) => Err(InvalidValue::new(key, format!("true or false is wanted, not {other}"))),
         }
     }
 
     /// Sets a key, in its place if it is there.
-    pub(crate) fn set(&mut self, key: &str, value: Value) {
+    pub fn set(&mut self, key: &str, value: Value) {
         match self.0.iter_mut().find(|(name, _)| snake(name) == key) {
             Some((_, there)) => *there = value,
             None => self.0.push((key.to_owned(), value)),
         }
     }
 
-    /// Warns of keys that nobody knows, with the one that was probably meant.
-    pub(crate) fn remark(&self) {
+    /// The keys that nobody knows, each with the one that was probably meant.
+    pub fn unknown(&self) -> Vec<(&str, Option<&'static str>)> {
         let names = || KEYS.iter().flat_map(|(name, others)| std::iter::once(name).chain(others.iter()));
+        let mut unknown = Vec::new();
         for (key, _) in &self.0 {
             let word = snake(key);
-            let is_known = names().any(|name| *name == word);
-            if is_known
+            let is_known = names().any(|name| *name == word)
                 || WITHOUT_EFFECT.contains(&word.as_str())
                 || OF_INSTANCE.contains(&word.as_str())
-                || word.starts_with("env_")
-            {
-                continue;
+                || word.starts_with("env_");
+            if !is_known {
+                unknown.push((key.as_str(), nearest(&word, names().copied())));
             }
-            let nearest = names().max_by(|a, b| strsim::jaro(a, &word).total_cmp(&strsim::jaro(b, &word)));
-            let hint = nearest.filter(|name| strsim::jaro(name, &word) > 0.8);
-            let hint = hint.map_or_else(String::new, |name| format!(", is {name} meant?"));
-            say::warning(format_args!("{key} is kept and has no effect{hint}"));
         }
+        unknown
     }
 }
 
 /// A string as it is, and anything else as JSON writes it.
-pub(crate) fn as_text(value: &Value) -> String {
+pub fn as_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// `execMode` is `exec_mode`.
-fn snake(key: &str) -> String {
+pub(crate) fn snake(key: &str) -> String {
     let mut word = String::new();
     for c in key.chars() {
         if c.is_ascii_uppercase() {
@@ -199,7 +229,10 @@ impl<'de> Deserialize<'de> for Declaration {
 }
 
 /// Reads JSON, whatever encloses the list.
-pub(crate) fn parse(json: &[u8]) -> Result<Declarations, serde_json::Error> {
+///
+/// # Errors
+/// It is no JSON, or none that describes apps.
+pub fn parse(json: &[u8]) -> Result<Declarations, serde_json::Error> {
     #[derive(serde::Deserialize)]
     struct Ecosystem {
         apps: Vec<Declaration>,

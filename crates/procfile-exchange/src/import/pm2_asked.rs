@@ -1,0 +1,85 @@
+//! What an app of pm2 asks for beside its script, in the words of app.json.
+
+use crate::import::error::ImportError;
+use crate::import::found::Asked;
+use crate::import::gather::Gathering;
+use crate::import::node::Node;
+use crate::import::pm2_values::declaration;
+use crate::pm2::{self, Declaration, KILL_TIMEOUT};
+
+/// Keys that become settings, or that have a place in a Procfile.
+const HAS_A_PLACE: &[&str] = &[
+    "name",
+    "script",
+    "args",
+    "instances",
+    "exec_mode",
+    "exec_interpreter",
+    "interpreter",
+    "node_args",
+    "interpreter_args",
+    "cwd",
+    "env",
+    "port",
+    "min_uptime",
+    "max_restarts",
+    "max_memory_restart",
+    "autorestart",
+    "restart_delay",
+    "exp_backoff_restart_delay",
+    "stop_exit_codes",
+    "kill_timeout",
+    "listen_timeout",
+    "watch",
+    "ignore_watch",
+    "uid",
+    "user",
+    "gid",
+];
+
+/// Reads what one app asks for, where that has a place.
+///
+/// # Errors
+/// A value makes no sense.
+pub(crate) fn of(gathering: &mut Gathering, name: &str, app: &Node) -> Result<Asked, ImportError> {
+    let Node::Map(entries) = app else { return Ok(Asked::default()) };
+    let declared = declaration(entries);
+    for (key, meant) in declared.unknown() {
+        gathering.list(&format!("{name}.{key}"), meant);
+    }
+    note_rest(gathering, name, &declared);
+    asked(&declared).map_err(|why| ImportError::Syntax("process file of pm2", format!("{name}: {why}")))
+}
+
+fn asked(declared: &Declaration) -> Result<Asked, pm2::InvalidValue> {
+    let count = declared.get("instances").map(pm2::as_text);
+    // In a file, no instance at all means as many as there are CPUs.
+    let count = count.map(|word| if word == "0" { "max".to_owned() } else { word });
+    let mut asked = Asked { count, settings: pm2::settings(declared)?, ..Asked::default() };
+    asked.set("ready", "alive");
+    let kill = declared.number("kill_timeout")?.unwrap_or(KILL_TIMEOUT);
+    asked.set("stop_timeout_seconds", kill.div_ceil(1000));
+    for (theirs, ours) in [("uid", "user"), ("gid", "group")] {
+        if let Some(value) = declared.text(theirs)? {
+            asked.set(ours, value);
+        }
+    }
+    if let Some(port) = declared.get("port") {
+        let text = pm2::as_text(port);
+        asked.set("port", text.trim().parse::<u16>().map_or_else(|_| port.clone(), Into::into));
+    }
+    Ok(asked)
+}
+
+fn note_rest(gathering: &mut Gathering, name: &str, declared: &Declaration) {
+    let unknown: Vec<&str> = declared.unknown().into_iter().map(|(key, _)| key).collect();
+    let is_empty = |value: &serde_json::Value| {
+        value.is_null() || *value == serde_json::json!(false) || *value == serde_json::json!("")
+    };
+    let rest = declared.0.iter().filter(|(key, value)| {
+        !is_empty(value)
+            && !unknown.contains(&key.as_str())
+            && !HAS_A_PLACE.contains(&pm2::snake(key).as_str())
+    });
+    gathering.note_settings(name, rest.map(|(key, _)| key.as_str()));
+}

@@ -1,0 +1,193 @@
+//! What a declaration asks of the supervisor, in the words of app.json (docs/settings.md).
+
+use serde_json::{Map, Value, json};
+
+use super::{Declaration, InvalidValue, as_text};
+
+/// pm2's rule: the fifteenth end that comes within a second of its start, while an app is new, is its last.
+const RESTARTS: u64 = 15;
+const NEW: u64 = 15_000;
+const MIN_UPTIME: u64 = 1_000;
+/// Milliseconds from SIGTERM to SIGKILL where nothing is said.
+pub const KILL_TIMEOUT: u64 = 5_000;
+/// The longest delay of `exp_backoff_restart_delay`, as in pm2.
+const LONGEST_DELAY: u64 = 15_000;
+/// What an app.json may say at most about starts.
+const MOST_STARTS: u64 = 50;
+
+/// When and how often an app is started again, what it may use, and what is watched. How its instances become ready and end is for whoever
+/// runs them to say.
+///
+/// # Errors
+/// A value makes no sense.
+pub fn settings(declared: &Declaration) -> Result<Map<String, Value>, InvalidValue> {
+    let mut settings = Map::new();
+    let mut set = |name: &str, value: Value| drop(settings.insert(name.to_owned(), value));
+    if let Some(time) = declared.number("listen_timeout")? {
+        set("start_timeout_seconds", time.div_ceil(1000).max(1).into());
+    }
+    if let Some(size) = declared.get("max_memory_restart") {
+        set("memory_restart", memory(&as_text(size))?.into());
+    }
+    settings.extend(restarting(declared)?);
+    settings.extend(watching(declared));
+    Ok(settings)
+}
+
+fn restarting(declared: &Declaration) -> Result<Map<String, Value>, InvalidValue> {
+    let millis = |number: u64| json!(format!("{number}ms"));
+    let Some(codes) = stop_exit_codes(declared)? else { return bounded(declared, millis) };
+    let mut settings = bounded(declared, millis)?;
+    if settings.get("restart_policy") != Some(&json!("no")) {
+        settings.insert("restart_policy".to_owned(), "on-failure".into());
+        settings.insert("success_exit_codes".to_owned(), codes.into());
+    }
+    Ok(settings)
+}
+
+fn bounded(
+    declared: &Declaration,
+    millis: impl Fn(u64) -> Value,
+) -> Result<Map<String, Value>, InvalidValue> {
+    let mut settings = Map::new();
+    let mut set = |name: &str, value: Value| drop(settings.insert(name.to_owned(), value));
+    if declared.flag("autorestart")? == Some(false) {
+        set("restart_policy", "no".into());
+        return Ok(settings);
+    }
+    set("restart_policy", "always".into());
+    if let Some(first) = declared.number("exp_backoff_restart_delay")? {
+        set("restart_delay", millis(first.min(LONGEST_DELAY)));
+        set("restart_delay_max", millis(LONGEST_DELAY));
+        return Ok(settings);
+    }
+    let delay = declared.number("restart_delay")?.unwrap_or(0);
+    set("restart_delay", millis(delay));
+    set("restart_delay_max", millis(delay));
+    // A life that is stable is followed by the next one at once; a delay that was asked for comes after each.
+    let stable = if delay > 0 { 365 * 86_400_000 } else { uptime(declared)?.unwrap_or(MIN_UPTIME) };
+    set("stable_after", millis(stable));
+    let starts = declared.number("max_restarts")?.unwrap_or(RESTARTS).saturating_sub(1);
+    if starts == 0 {
+        return Err(InvalidValue::new("max_restarts", "2 or more is wanted, or autorestart false"));
+    }
+    let starts = starts.min(MOST_STARTS);
+    let within = (NEW + starts * delay * 12 / 10).div_ceil(1000);
+    set("start_limit", format!("{starts}/{within}s").into());
+    Ok(settings)
+}
+
+/// `min_uptime` is a number of milliseconds, or as `5s`, `2m`, `1h`.
+fn uptime(declared: &Declaration) -> Result<Option<u64>, InvalidValue> {
+    let Some(value) = declared.get("min_uptime") else { return Ok(None) };
+    let text = as_text(value);
+    let units = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("", 1)];
+    let read = units.iter().find_map(|(unit, millis)| {
+        let number: u64 = text.trim().strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(*millis)
+    });
+    let wanted =
+        || InvalidValue::new("min_uptime", format!("milliseconds are wanted, or 5s, 2m, 1h, not {value}"));
+    read.map(Some).ok_or_else(wanted)
+}
+
+fn stop_exit_codes(declared: &Declaration) -> Result<Option<String>, InvalidValue> {
+    let codes = match declared.get("stop_exit_codes") {
+        None => return Ok(None),
+        Some(Value::Array(codes)) => codes.iter().map(as_text).collect::<Vec<_>>().join(","),
+        Some(code) => as_text(code),
+    };
+    let is_code = |code: &str| code.trim().parse::<u8>().is_ok();
+    if !codes.split(',').all(is_code) {
+        let what = format!("numbers from 0 to 255 are wanted, not {codes}");
+        return Err(InvalidValue::new("stop_exit_codes", what));
+    }
+    Ok(Some(codes))
+}
+
+/// `300M`, `1.5G`, `1024K`, or bytes.
+fn memory(text: &str) -> Result<String, InvalidValue> {
+    let lower = text.trim().to_ascii_lowercase();
+    let is_size = lower.trim_end_matches(['k', 'm', 'g', 'b']).parse::<f64>().is_ok();
+    if !is_size {
+        let what = format!("a size such as 300M is wanted, not {text:?}");
+        return Err(InvalidValue::new("max_memory_restart", what));
+    }
+    Ok(lower)
+}
+
+fn watching(declared: &Declaration) -> Map<String, Value> {
+    let mut settings = Map::new();
+    let names = |value: &Value| match value {
+        Value::Array(names) => names.iter().map(as_text).collect::<Vec<_>>().join(","),
+        other => as_text(other),
+    };
+    let paths = match declared.get("watch") {
+        None | Some(Value::Bool(false)) => return settings,
+        Some(Value::Bool(true)) => ".".to_owned(),
+        Some(paths) => names(paths),
+    };
+    settings.insert("watch_paths".to_owned(), paths.into());
+    if let Some(ignored) = declared.get("ignore_watch") {
+        settings.insert("watch_ignore".to_owned(), names(ignored).into());
+    }
+    settings
+}
+
+/// A schedule that is none, in pm2's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Cron pattern is not valid !")]
+pub struct InvalidSchedule;
+
+/// The five fields of a schedule; pm2's sixth, seconds, comes first and is left away where it says 0 or every one.
+///
+/// # Errors
+/// It has neither five fields nor six.
+pub fn schedule(pattern: &str) -> Result<String, InvalidSchedule> {
+    let fields: Vec<&str> = pattern.split_whitespace().collect();
+    match fields[..] {
+        [_, _, _, _, _] => Ok(pattern.to_owned()),
+        [_, minute, hour, day, month, weekday] => Ok([minute, hour, day, month, weekday].join(" ")),
+        _ => Err(InvalidSchedule),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(json: &str) -> Map<String, Value> {
+        let declared = crate::pm2::parse(json.as_bytes()).expect("JSON");
+        settings(&declared.0[0]).expect("settings")
+    }
+
+    #[test]
+    fn without_a_word_an_app_is_given_up_at_its_fifteenth_early_end() {
+        let of = said("{}");
+        assert_eq!(of["start_limit"], "14/15s");
+        assert_eq!((&of["restart_policy"], &of["restart_delay"]), (&json!("always"), &json!("0ms")));
+    }
+
+    #[test]
+    fn each_word_has_one_of_ours() {
+        let of = said(
+            r#"{"listenTimeout":1600,"max_memory_restart":"300M","watch":["a","b"],"ignore_watch":"c"}"#,
+        );
+        assert_eq!((&of["start_timeout_seconds"], &of["memory_restart"]), (&json!(2), &json!("300m")));
+        assert_eq!((&of["watch_paths"], &of["watch_ignore"]), (&json!("a,b"), &json!("c")));
+        let of = said(r#"{"autorestart":false,"stop_exit_codes":[0]}"#);
+        assert_eq!(of["restart_policy"], "no");
+        let of = said(r#"{"stop_exit_codes":[0,3],"max_restarts":"5","min_uptime":"2s"}"#);
+        assert_eq!((&of["restart_policy"], &of["success_exit_codes"]), (&json!("on-failure"), &json!("0,3")));
+        assert_eq!((&of["start_limit"], &of["stable_after"]), (&json!("4/15s"), &json!("2000ms")));
+        let of = said(r#"{"restart_delay":1000}"#);
+        assert_eq!((&of["restart_delay"], &of["start_limit"]), (&json!("1000ms"), &json!("14/32s")));
+    }
+
+    #[test]
+    fn six_fields_become_five() {
+        assert_eq!(schedule("0 0 * * * *").expect("a schedule"), "0 * * * *");
+        assert_eq!(schedule("*/5 * * * *").expect("a schedule"), "*/5 * * * *");
+        assert!(schedule("nonsense here").is_err());
+    }
+}

@@ -1,0 +1,71 @@
+//! `data/formation/<app>/declaration.json`: which process types of an app a declaration has made (`ps-lifecycle apply`), so that a
+//! later version of it may end those and no others.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use durable::{Directory, ReadError};
+use formation::AppName;
+use serde::{Deserialize, Serialize};
+
+use crate::scope::Scope;
+use crate::{Error, World};
+
+const FILE: &str = "declaration.json";
+/// The number of this format. A program that changes the meaning of a field raises it.
+const FORMAT: u32 = 1;
+const MAX_BYTES: u64 = 4 << 20;
+
+/// What declarations have made of an app.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeclarationRecord {
+    /// The number of its format.
+    pub format: u32,
+    /// The process types, each with the declaration that made it: a path, or `-` for standard input.
+    pub types: BTreeMap<String, String>,
+    /// What each service of a Compose file is run from, as the file names it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<String, String>,
+}
+
+impl Default for DeclarationRecord {
+    fn default() -> Self {
+        Self { format: FORMAT, types: BTreeMap::new(), images: BTreeMap::new() }
+    }
+}
+
+impl World {
+    /// What declarations have made of an app; empty if none has.
+    pub fn declaration_record(&self, app: &AppName) -> Result<DeclarationRecord, Error> {
+        let path = self.declaration_path(app);
+        let corrupt = |reason: String| Error::Corrupt {
+            path: path.clone(),
+            line: None,
+            reason: format!("{reason}: remove the file, and apply the declaration once more"),
+        };
+        let bytes = match durable::state(&path, MAX_BYTES) {
+            Ok(bytes) => bytes,
+            Err(ReadError::Missing) => return Ok(DeclarationRecord::default()),
+            Err(ReadError::Io(error)) => return Err(Error::io("read", &path, error)),
+            Err(error) => return Err(corrupt(error.to_string())),
+        };
+        let record: DeclarationRecord =
+            serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
+        if record.format > FORMAT {
+            return Err(corrupt(format!("format {} is of a later version", record.format)));
+        }
+        Ok(record)
+    }
+
+    /// Writes down what declarations have made of an app; the caller holds the app's lock.
+    pub fn keep_declaration(&self, app: &AppName, record: &DeclarationRecord) -> Result<(), Error> {
+        let directory = Directory::open(self.lib(), &self.kept_dir(app))?;
+        let mut json = serde_json::to_vec(record).expect("a record is plain data");
+        json.push(b'\n');
+        Ok(directory.write(FILE, &json, self.access(Scope::App(app)))?)
+    }
+
+    fn declaration_path(&self, app: &AppName) -> PathBuf {
+        self.kept_dir(app).join(FILE)
+    }
+}

@@ -1,0 +1,157 @@
+//! `apply`: has an app be as a declaration says. The file of another process manager, or a Procfile with its app.json, becomes a release
+//! and counts; what differs from the app as it is decides what is touched. If anything fails, everything is as before.
+
+mod declaration;
+mod difference;
+mod files;
+mod format;
+mod merged;
+
+use anyhow::{Context, Result, bail};
+use formation::AppName;
+use ps_apps::{DeclarationRecord, StoredFormation};
+use ps_cli::exit::{Outcome, Refusal};
+use ps_release::{Checkout, Counts};
+use ps_scheduler::Intent;
+
+use self::declaration::{Declaration, Form};
+use self::difference::Difference;
+use crate::args::{ApplyArgs, DeployArgs};
+use crate::session::Session;
+use crate::{converge, deploy, elsewhere, images};
+
+const VERB: &str = "apply";
+
+/// What is to become of an app, judged and compared with what is.
+struct Prepared {
+    checkout: Checkout,
+    difference: Difference,
+    /// What declarations have made of it afterwards.
+    record: DeclarationRecord,
+    args: DeployArgs,
+}
+
+pub(crate) fn run(session: &Session, args: &ApplyArgs) -> Result<Outcome> {
+    let done = carry_out(session, args);
+    match done {
+        // 1 says that something differs.
+        Err(error) if args.diff => Err(Refusal::usage(format!("{error:#}"))),
+        done => done,
+    }
+}
+
+fn carry_out(session: &Session, args: &ApplyArgs) -> Result<Outcome> {
+    let declaration = Declaration::read(session, args)?;
+    declaration.remark(args.strict)?;
+    if args.print {
+        declaration.print()?;
+        return Ok(Outcome::Done);
+    }
+    let app = &declaration.app;
+    if session.world.is_app(app)? {
+        elsewhere::refuse(&session.world, app, VERB)?;
+    }
+    if !args.only_looks() {
+        return session.of_app(VERB, app, || apply(session, &declaration, args));
+    }
+    let prepared = prepare(session, &declaration, args)?;
+    if args.diff {
+        prepared.difference.print()?;
+        return Ok(if prepared.difference.is_none() { Outcome::Done } else { Outcome::No });
+    }
+    let args = DeployArgs { json: args.json || args.telling.is_json(), ..prepared.args };
+    deploy::foresee(&session.world, app, &args, &prepared.checkout)
+}
+
+fn apply(session: &Session, declaration: &Declaration, args: &ApplyArgs) -> Result<Outcome> {
+    let (world, app) = (&session.world, &declaration.app);
+    let lock = session.lock(app)?;
+    let mut prepared = prepare(session, declaration, args)?;
+    if let Form::Compose(_) = declaration.form {
+        // Only what the images are can tell whether a service has changed.
+        images::provide(session, app, &mut prepared.checkout, ps_scheduler_docker::Pull::Missing)?;
+        prepared.difference.settle_images(world, app, &prepared.checkout)?;
+        prepared.args.declared = Some(prepared.difference.declared());
+    }
+    for line in prepared.difference.lines() {
+        session.detail(line)?;
+    }
+    let Prepared { mut checkout, difference, record, args } = prepared;
+    if difference.touches_release() {
+        deploy::anew(session, lock, app, &args, (VERB, &mut checkout))?;
+        return keep(session, app, &record);
+    }
+    let done = if difference.is_none() {
+        session.fact(&format!("{app} is as declared"))
+    } else {
+        scale(session, app, (&args, &checkout))
+    };
+    let done = done.and_then(|()| converged(session, app));
+    images::tidy(session, app, &checkout);
+    done?;
+    keep(session, app, &record)
+}
+
+/// Nothing but counts has changed: no release is made for that.
+fn scale(session: &Session, app: &AppName, (args, checkout): (&DeployArgs, &Checkout)) -> Result<()> {
+    let world = &session.world;
+    let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
+    let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
+    let (formation, origin) = counts.apply(world, app)?;
+    let origin = origin.map_or_else(|| world.formation_origin(app), Ok)?;
+    let write = |_: &StoredFormation| Ok::<_, ps_apps::Error>(formation);
+    world.update_formation_from(app, origin, write)?;
+    Ok(())
+}
+
+/// Starts what is missing and stops what is too much, unless the app was stopped as a whole.
+fn converged(session: &Session, app: &AppName) -> Result<()> {
+    let app = session.world.app(app.as_str())?;
+    if !session.world.is_restored(&app.name)? {
+        return session
+            .fact(&format!("{0} is stopped: ps-lifecycle start {0} starts it as declared", app.name));
+    }
+    converge::carry_out(session, &app, &Intent::Converge(formation::Which::All))
+}
+
+fn keep(session: &Session, app: &AppName, record: &DeclarationRecord) -> Result<Outcome> {
+    if session.world.declaration_record(app)? != *record {
+        let kept = session.world.keep_declaration(app, record);
+        kept.with_context(|| format!("write down what {app} was declared as; it runs as declared"))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Judges the declaration, and compares it with the app as it is.
+fn prepare(session: &Session, declaration: &Declaration, args: &ApplyArgs) -> Result<Prepared> {
+    let (world, app) = (&session.world, &declaration.app);
+    let known =
+        if world.is_app(app)? { world.declaration_record(app)? } else { DeclarationRecord::default() };
+    let mut deploy = deploy::of_nothing(app);
+    let (checkout, merged) = match &declaration.form {
+        Form::Files(files) => {
+            let merged = merged::with_what_stays(world, app, files, (&known, declaration, args))?;
+            deploy.scheduler = Some("native".to_owned());
+            (merged.files.checkout()?, merged)
+        }
+        Form::Compose(composed) => {
+            if !args.only.is_empty() {
+                bail!("--only: the services of a Compose file are deployed together, leave it away");
+            }
+            deploy.source = composed.source();
+            deploy.scheduler = Some("docker-local".to_owned());
+            let merged = merged::services(world, app, composed, (&known, declaration, args))?;
+            (deploy.source.checkout(world, app, deploy.scheduler.as_deref(), None)?, merged)
+        }
+    };
+    if merged.types.is_empty() {
+        bail!("{} declares nothing: ps-lifecycle destroy {app} ends the app", declaration.id);
+    }
+    deploy.scale = merged.counts(world, app)?;
+    let environment = declaration.environment(world, app)?;
+    let difference = Difference::find(world, app, (&checkout, &deploy, &merged), (environment, &known))?;
+    deploy.declared = Some(difference.declared());
+    merged::say_what_stays(app, &merged, (&known, declaration));
+    let record = merged.record(known, declaration);
+    Ok(Prepared { checkout, difference, record, args: deploy })
+}

@@ -1,0 +1,323 @@
+//! A declaration that was read: which app it is about, and what it comes to.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, anyhow, bail};
+use formation::AppName;
+use procfile_exchange::compose::Composed;
+use procfile_exchange::import::{Imported, MAX_IMPORT_BYTES, Manager, Surroundings};
+use procfile_exchange::{compose, pm2};
+use ps_apps::World;
+use ps_cli::say;
+use ps_release::{Checkout, Tree};
+
+use super::files::Files;
+use super::format;
+use crate::args::{ApplyArgs, DeclarationFormat as Format};
+use crate::session::Session;
+use crate::source_args::SourceArgs;
+use crate::sources;
+
+/// The name of a declaration that comes on standard input.
+const STDIN: &str = "-";
+
+/// A declaration.
+#[derive(Debug)]
+pub(super) struct Declaration {
+    /// Its path with links resolved, or `-`.
+    pub(super) id: String,
+    pub(super) app: AppName,
+    pub(super) form: Form,
+    /// A line for each thing that is not carried over.
+    notes: Vec<String>,
+    /// A line for each key that nobody knows.
+    unknown: Vec<String>,
+}
+
+/// What a declaration comes to.
+#[derive(Debug)]
+pub(super) enum Form {
+    /// Processes that run natively.
+    Files(Files),
+    /// Services that run in containers.
+    Compose(Composition),
+}
+
+/// A Compose file.
+#[derive(Debug)]
+pub(super) struct Composition {
+    directory: PathBuf,
+    file: String,
+    pub(super) composed: Composed,
+}
+
+impl Composition {
+    /// The same as the source of a deploy.
+    pub(super) fn source(&self) -> SourceArgs {
+        let (dir, compose) = (Some(self.directory.clone()), Some(self.file.clone()));
+        SourceArgs { dir, compose, ..SourceArgs::default() }
+    }
+}
+
+/// A file and where it lies.
+struct Source {
+    /// As it was named.
+    shown: String,
+    id: String,
+    /// The name of the file; `-` on standard input.
+    name: String,
+    directory: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Declaration {
+    /// Reads the file that the arguments name.
+    pub(super) fn read(session: &Session, args: &ApplyArgs) -> Result<Self> {
+        let source = Source::read(session, args)?;
+        if source.bytes.iter().all(u8::is_ascii_whitespace) {
+            bail!("{} is empty: it is to say what runs", source.shown);
+        }
+        let format = args.from.map_or_else(|| format::of(&source.shown, &source.bytes), Ok)?;
+        match format {
+            Format::Procfile => source.procfile(session, args),
+            Format::Compose => source.compose(args),
+            Format::Pm2 => source.imported(args, Manager::Pm2),
+            Format::ProcessCompose => source.imported(args, Manager::ProcessCompose),
+            Format::Supervisord => source.imported(args, Manager::Supervisord),
+        }
+    }
+
+    /// Says what is not carried over, and refuses keys that nobody knows if that is asked for.
+    pub(super) fn remark(&self, is_strict: bool) -> Result<()> {
+        for line in self.notes.iter().chain(&self.unknown) {
+            say::warning(&format!("{}: {line}", self.id));
+        }
+        match self.unknown.len() {
+            0 => Ok(()),
+            _ if !is_strict => Ok(()),
+            1 => bail!("{}: a key is not known, and --strict takes none: see above", self.id),
+            some => bail!("{}: {some} keys are not known, and --strict takes none: see above", self.id),
+        }
+    }
+
+    /// Prints what it comes to.
+    pub(super) fn print(&self) -> Result<()> {
+        let composition = match &self.form {
+            Form::Files(files) => return files.print(),
+            Form::Compose(composition) => composition,
+        };
+        let mut out = io::stdout().lock();
+        for service in &composition.composed.services {
+            let row = serde_json::json!({
+                "process_type": service.process_type.as_str(),
+                "image": service.image,
+                "build": service.build.as_ref().map(|build| &build.directory),
+                "replicas": service.replicas,
+                "settings": service.settings,
+                "port": service.port,
+                "container": service.container,
+            });
+            writeln!(out, "{row}")?;
+        }
+        Ok(out.flush()?)
+    }
+}
+
+impl Source {
+    fn read(session: &Session, args: &ApplyArgs) -> Result<Self> {
+        let shown = args.file.display().to_string();
+        let is_stdin = args.file.as_os_str() == STDIN;
+        let is_program = !is_stdin && format::is_program(&shown);
+        if is_program && !args.allow_js {
+            bail!("{shown} is a program: --allow-js has node run it and say what it declares");
+        }
+        let limit = MAX_IMPORT_BYTES as u64;
+        let read = if is_program {
+            ask_node(&args.file)
+        } else {
+            Ok(durable::argument(&args.file, limit, &|| session.check().is_err())?)
+        };
+        session.check()?;
+        let bytes = read.with_context(|| shown.clone())?;
+        let (path, id) = if is_stdin {
+            let here = std::env::current_dir().context("find the working directory")?;
+            (here.join(STDIN), STDIN.to_owned())
+        } else {
+            let path = args.file.canonicalize().with_context(|| shown.clone())?;
+            let id = path.to_str().with_context(|| format!("{shown}: the path is not UTF-8"))?.to_owned();
+            (path, id)
+        };
+        let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { shown, id, name, directory, bytes })
+    }
+
+    /// The app: as the arguments say, or the file, or else the name of its directory.
+    fn app(&self, args: &ApplyArgs, named: Option<&str>) -> Result<AppName> {
+        if let Some(word) = &args.app {
+            return Ok(word.parse().map_err(ps_apps::Error::from)?);
+        }
+        let directory = self.directory.file_name().and_then(|name| name.to_str());
+        let of_directory = directory.filter(|_| self.id != STDIN);
+        let name = named.and_then(AppName::like).or_else(|| of_directory.and_then(AppName::like));
+        name.with_context(|| format!("{}: nothing says which app it is about: --app does", self.shown))
+    }
+
+    /// A Procfile, and the app.json beside it.
+    fn procfile(self, session: &Session, args: &ApplyArgs) -> Result<Declaration> {
+        let app = self.app(args, None)?;
+        let app_json = sources::app_json_path(&session.world, &app)?;
+        let files = if self.id == STDIN {
+            Files { directory: self.directory, procfile: self.bytes, ..Files::default() }
+        } else {
+            let tree = Tree {
+                procfile: &self.name,
+                procfile_is_named: true,
+                app_json: &app_json,
+                in_containers: Some(false),
+                ..Tree::default()
+            };
+            let read = Checkout::of_directory(&self.directory, &tree)?;
+            Files {
+                directory: self.directory,
+                procfile: read.procfile.unwrap_or_default(),
+                app_json: read.app_json,
+                dokku_scale: read.dokku_scale,
+                ..Files::default()
+            }
+        };
+        let parsed = files.checkout()?;
+        parsed.parsed()?;
+        let remarks = parsed.parsed_app_json()?;
+        let is_unknown = |remark: &&app_json::Remark| matches!(remark, app_json::Remark::Unknown { .. });
+        let unknown =
+            remarks.remarks().iter().filter(is_unknown).map(|remark| format!("{app_json}: {remark}"));
+        let unknown = unknown.collect();
+        Ok(Declaration { id: self.id, app, form: Form::Files(files), notes: Vec::new(), unknown })
+    }
+
+    /// The configuration of another manager.
+    fn imported(self, args: &ApplyArgs, manager: Manager) -> Result<Declaration> {
+        let Some(directory) = self.directory.to_str() else {
+            bail!("{}: the path is not UTF-8", self.directory.display());
+        };
+        let file = |named: &str| {
+            let path = self.directory.join(named);
+            durable::input(&path, MAX_IMPORT_BYTES as u64).map_err(|error| error.to_string())
+        };
+        let around = Surroundings {
+            name: &self.name,
+            app: args.app.as_deref().unwrap_or_default(),
+            files: Some(&file),
+            enter_directories: true,
+            whole: Some(directory),
+        };
+        let imported = manager.read_in(&around, &self.bytes);
+        let Imported { procfile, env_file, notes, whole, .. } =
+            imported.map_err(|why| anyhow!("{} {why}", self.shown))?;
+        if procfile.is_empty() {
+            release_notes(&self.shown, &notes);
+            bail!("{} declares no process that can be run", self.shown);
+        }
+        let app = self.app(args, whole.name.as_deref())?;
+        let files = Files {
+            directory: PathBuf::from(&whole.directory),
+            procfile,
+            app_json: whole.app_json(),
+            dokku_scale: None,
+            environment: Some(env_file),
+            counts: whole.counts.clone(),
+            starts_one: true,
+        };
+        let unknown = whole.unknown.iter().map(ToString::to_string).collect();
+        Ok(Declaration { id: self.id, app, form: Form::Files(files), notes, unknown })
+    }
+
+    /// A Compose file. It is read again when it is deployed, so it has to lie somewhere.
+    fn compose(self, args: &ApplyArgs) -> Result<Declaration> {
+        if self.id == STDIN {
+            bail!("a Compose file names others beside it: write it into a file and name that");
+        }
+        let app = self.app(args, compose::name(&self.bytes).as_deref())?;
+        let composed = crate::compose::read(&app, &self.directory, &self.name)?;
+        let unknown: Vec<String> = composed.unknown.iter().map(ToString::to_string).collect();
+        let form = Form::Compose(Composition { directory: self.directory, file: self.name, composed });
+        // What is not carried over is said when the images are provided.
+        Ok(Declaration { id: self.id, app, form, notes: Vec::new(), unknown })
+    }
+}
+
+fn release_notes(shown: &str, notes: &[String]) {
+    for note in notes {
+        say::warning(&format!("{shown}: {note}"));
+    }
+}
+
+/// What a module of node says.
+fn ask_node(path: &Path) -> Result<Vec<u8>> {
+    let path = path.canonicalize()?;
+    let mut node = Command::new("node");
+    node.args(["-e", pm2::PRINT_MODULE]).arg(&path).stdin(Stdio::null()).stderr(Stdio::inherit());
+    let said = node.output().context("run node: install it, or write the declaration as JSON")?;
+    if !said.status.success() {
+        bail!("node could not run it: {}", said.status);
+    }
+    Ok(said.stdout)
+}
+
+/// The variables of an app that a declaration has set lie between these lines of its env file; what stands outside is others'.
+const BEGIN: &str = "# what apply has declared begins here";
+const END: &str = "# what apply has declared ends here";
+
+/// What the variables of an app are to become.
+#[derive(Debug)]
+pub(super) struct Environment {
+    pub(super) bytes: Vec<u8>,
+    /// The names of those that differ.
+    pub(super) differing: Vec<String>,
+}
+
+impl Declaration {
+    /// The app's variables with those that are declared, if these are others than now.
+    pub(super) fn environment(&self, world: &World, app: &AppName) -> Result<Option<Environment>> {
+        let Form::Files(Files { environment: Some(declared), .. }) = &self.form else { return Ok(None) };
+        let path = world.env_path(app);
+        let now = ps_apps::state_file::read(&path, true)?.unwrap_or_default();
+        let mut bytes = without_declared(&now);
+        if !declared.is_empty() {
+            let block = [BEGIN.as_bytes(), b"\n", declared, END.as_bytes(), b"\n"].concat();
+            bytes.extend(block);
+        }
+        let parse =
+            |bytes: &[u8]| procfile::EnvFile::parse(bytes).with_context(|| path.display().to_string());
+        let (before, after) = (parse(&now)?, parse(&bytes)?);
+        let names: std::collections::BTreeSet<&[u8]> =
+            before.iter_bytes().chain(after.iter_bytes()).map(|(name, _)| name).collect();
+        let is_other = |name: &&&[u8]| before.get_bytes(name) != after.get_bytes(name);
+        let differing: Vec<String> =
+            names.iter().filter(is_other).map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        Ok((!differing.is_empty()).then_some(Environment { bytes, differing }))
+    }
+}
+
+/// An env file without what a declaration has put there.
+fn without_declared(file: &[u8]) -> Vec<u8> {
+    let mut is_declared = false;
+    let mut others = Vec::new();
+    for line in file.split_inclusive(|byte| *byte == b'\n') {
+        let text = line.trim_ascii_end();
+        if text == BEGIN.as_bytes() {
+            is_declared = true;
+        } else if text == END.as_bytes() {
+            is_declared = false;
+        } else if !is_declared {
+            others.extend_from_slice(line);
+        }
+    }
+    if !others.is_empty() && !others.ends_with(b"\n") {
+        others.push(b'\n');
+    }
+    others
+}

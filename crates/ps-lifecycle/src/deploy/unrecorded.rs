@@ -1,0 +1,50 @@
+//! A deploy whose instances are up, and which could not be written down.
+
+use std::fmt;
+
+use formation::AppName;
+use ps_apps::SchedulerName;
+
+use crate::leave;
+use crate::session::Session;
+
+/// After a deploy that cannot be recorded: the instances of a first deploy are ended, because no verb would know of them.
+/// For an app that was deployed before, the next verb finishes what was begun.
+pub(super) fn of(
+    session: &Session,
+    app: &AppName,
+    scheduler: &SchedulerName,
+    is_first: bool,
+    error: ps_apps::Error,
+) -> anyhow::Error {
+    let world = &session.world;
+    let error = anyhow::Error::from(error).context(format!("write down the deploy of {app}"));
+    let is_gone =
+        is_first && world.abandon_record(app).is_ok() && leave::scheduler(session, app, scheduler).is_ok();
+    if is_gone {
+        return error;
+    }
+    error.context(RunsOn { app: app.clone(), is_known: world.is_unfinished(app) })
+}
+
+/// The deploy failed after the new instances were up, and they still are.
+#[derive(Debug)]
+pub(super) struct RunsOn {
+    app: AppName,
+    /// Whether the deploy has been recorded.
+    is_known: bool,
+}
+
+impl fmt::Display for RunsOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let app = &self.app;
+        if self.is_known {
+            write!(f, "the new release of {app} runs, and the next verb finishes writing it down")
+        } else {
+            write!(
+                f,
+                "the new release of {app} runs, but is not written down: deploy again, or ps-lifecycle destroy {app}"
+            )
+        }
+    }
+}
