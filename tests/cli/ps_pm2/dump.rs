@@ -55,3 +55,64 @@ fn a_dump_that_is_missing_or_damaged_is_refused_and_a_script_that_is_gone_is_nam
     assert!(ran.status == 1 && ran.stderr.contains("--force"), "{ran:?}");
     assert_eq!(fs::read(home.pm2("dump.pm2")).expect("a dump"), whole, "it is kept");
 }
+
+/// `.pm2` on a file system of its own, which is taken away when this is dropped.
+struct Small(std::path::PathBuf);
+
+impl Small {
+    fn of(home: &Home) -> Option<Self> {
+        let place = home.pm2("");
+        fs::create_dir(&place).expect("a directory");
+        let mount = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
+            .arg(&place)
+            .status();
+        mount.is_ok_and(|status| status.success()).then_some(Self(place))
+    }
+
+    /// Takes all the room that is left.
+    fn fill(&self) {
+        for size in [4096, 1] {
+            let block = vec![b'x'; size];
+            let mut file =
+                fs::OpenOptions::new().create(true).append(true).open(self.0.join("filler")).expect("a file");
+            while std::io::Write::write_all(&mut file, &block).is_ok() {}
+        }
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_named_and_what_runs_and_what_was_dumped_stay() {
+    let home = Home::new();
+    let Some(disk) = Small::of(&home) else {
+        return skipped::skip("no file system can be mounted here");
+    };
+    home.done(&["start", "say.sh"]);
+    home.done(&["dump"]);
+    let pid = home.pid(0);
+    disk.fill();
+    let refused = home.say(&["start", "tick.js"]);
+    assert_eq!(refused.status, 1, "{} {}", refused.stdout, refused.stderr);
+    assert_eq!(refused.stderr.matches("PM2 [ERROR]").count(), 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("No space left"), "{}", refused.stderr);
+    assert_eq!((home.pid(0), home.list().len()), (pid, 1), "what runs is left alone");
+    // What was refused may have made the room of one small file.
+    disk.fill();
+    let dumped = home.say(&["dump"]);
+    let errors = dumped.stderr.matches("PM2 [ERROR]").count();
+    assert_eq!(errors, usize::from(dumped.status != 0), "{}", dumped.stderr);
+    let dump: Vec<Value> =
+        serde_json::from_slice(&fs::read(home.pm2("dump.pm2")).expect("it is there")).expect("it is whole");
+    assert_eq!(dump.len(), 1);
+    fs::remove_file(home.pm2("filler")).expect("it is ours");
+    home.done(&["start", "tick.js"]);
+    home.done(&["dump"]);
+    assert_eq!(home.list().len(), 2);
+    home.done(&["kill"]);
+}
