@@ -43,11 +43,15 @@ pub(crate) fn asked(
         properties.insert(TLS.to_owned(), reached.listen.to_string());
         reached.frontend.tls = reached.listen.as_slice().to_vec();
     }
+    if matches!(scheduler, SchedulerName::Swarm | SchedulerName::External(_)) && !reached.listen.is_empty() {
+        bail!(
+            "{app} has the address {}, which is for apps that run natively or in docker-local, and not by {scheduler}: \
+             --listen none goes without",
+            reached.listen
+        );
+    }
     if properties.is_empty() && !args.is_all_tls() {
         return Ok(Asked { properties, reached });
-    }
-    if matches!(scheduler, SchedulerName::Swarm | SchedulerName::External(_)) && !reached.listen.is_empty() {
-        bail!("an address is for apps that run natively or in docker-local, and {scheduler} does neither");
     }
     let is_option = |name: &String| name != LISTEN && name != TLS;
     let needs_one = args.is_all_tls() || properties.keys().any(is_option);

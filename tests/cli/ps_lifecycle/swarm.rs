@@ -109,7 +109,7 @@ fn what_a_swarm_cannot_do_is_refused_and_without_one_a_line_says_what_to_do() {
     let deploy = ["ps-lifecycle", "deploy", "shop", "--image", IMAGE, "--scheduler", "swarm"];
     place
         .run(&[&deploy[..], &["--listen", "5000"]].concat())
-        .is_refused(1, &["an address is for apps that run natively"]);
+        .is_refused(1, &["which is for apps that run natively or in docker-local"]);
     cluster.docker(1, &["swarm", "leave", "--force"]);
     place.run(&deploy).is_refused(1, &["no manager of a swarm: run docker swarm init here"]);
 }

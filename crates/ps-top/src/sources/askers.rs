@@ -118,7 +118,7 @@ impl Asker {
             if !questions.waiting.is_empty() {
                 let apps = match name {
                     SchedulerName::Native => questions.waiting.pop_first().into_iter().collect(),
-                    SchedulerName::DockerLocal | SchedulerName::External(_) => {
+                    SchedulerName::DockerLocal | SchedulerName::Swarm | SchedulerName::External(_) => {
                         let waiting = std::mem::take(&mut questions.waiting);
                         questions.known.extend(waiting.iter().cloned());
                         waiting.into_iter().collect()
@@ -145,7 +145,7 @@ impl Asker {
 fn pause(name: &SchedulerName) -> Option<Duration> {
     match name {
         SchedulerName::Native => None,
-        SchedulerName::DockerLocal => Some(Duration::from_secs(2)),
+        SchedulerName::DockerLocal | SchedulerName::Swarm => Some(Duration::from_secs(2)),
         SchedulerName::External(_) => Some(Duration::from_secs(10)),
     }
 }
