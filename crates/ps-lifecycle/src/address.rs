@@ -12,6 +12,7 @@ use ps_apps::{AUTO, LISTEN, SchedulerName, TLS, World};
 use ps_cli::exit::Refusal;
 use ps_release::{Release, address};
 use ps_service::Service;
+use type_settings::Ready;
 
 use crate::args::AddressArgs;
 use crate::session::Session;
@@ -100,22 +101,26 @@ pub(crate) fn by_default(
         Some(port) => (port, Vec::new()),
         None => Service::of(world, app, None).choose_port()?,
     };
-    for reason in held {
-        session.detail(&format!("{app} is not reached at {reason}"))?;
+    if let Some(first) = held.first() {
+        let others = held.len() - 1;
+        let more = if others > 0 { format!(" (and {others} others are held)") } else { String::new() };
+        session.detail(&format!("{app} is not reached at {first}{more}"))?;
     }
     Ok(Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string()))
 }
 
-/// Whether clients can be led to what a release runs: it has the type `web`, which is always there and listens where it is told to, not at a
-/// `port` of its own.
+/// Whether clients can be led to what a release runs: it has the type `web`, which is always there, and whose gate shows that it listens where it
+/// is told to. One with a `port` of its own does not, and nobody knows of one that is `ready` without listening.
 fn has_clients(release: &Release) -> bool {
-    let settings = match release.processes.iter().find(|process| process.process_type.as_str() == FIRST_TYPE)
-    {
+    let web = release.processes.iter().find(|process| process.process_type.as_str() == FIRST_TYPE);
+    let settings = match web {
         Some(web) => &web.settings,
         None if release.are_all_types => return false,
         None => &release.others,
     };
-    settings.port.is_none() && settings.schedule.is_none()
+    let is_asked = web.is_some_and(|web| !web.checks.startup.is_empty());
+    let listens = is_asked || settings.ready.is_none_or(|ready| ready == Ready::Listening);
+    listens && settings.port.is_none() && settings.schedule.is_none()
 }
 
 /// Refuses an address for TLS without a certificate that can be shown.

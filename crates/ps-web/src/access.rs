@@ -61,7 +61,8 @@ impl Access {
     /// Whether these are the headers of somebody who has the token, or a session.
     pub(crate) fn is_granted(&self, headers: &HeaderMap) -> bool {
         let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let shown = authorization.and_then(|value| value.strip_prefix("Bearer "));
+        let shown = authorization.and_then(|value| value.split_once(' '));
+        let shown = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer")).map(|(_, shown)| shown);
         if shown.is_some_and(|shown| self.is_token(shown)) {
             return true;
         }
@@ -127,7 +128,9 @@ mod tests {
     #[test]
     fn only_the_whole_token_is_one() {
         let access = access();
-        assert!(access.is_granted(&with(AUTHORIZATION, &format!("Bearer {TOKEN}"))));
+        for scheme in ["Bearer", "bearer"] {
+            assert!(access.is_granted(&with(AUTHORIZATION, &format!("{scheme} {TOKEN}"))), "{scheme}");
+        }
         for shown in [
             "",
             "Bearer ",

@@ -3,20 +3,21 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use formation::Which;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::failed::{Failed, failed};
 use crate::server::Server;
+use crate::sister;
 use crate::snapshot::Snapshot;
 
 /// How many lines or events are told where nobody says how many, and at most.
-const USUAL: u16 = 100;
-const MOST: u16 = 1000;
+const USUAL: u64 = 100;
+const MOST: u64 = 1000;
 
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
@@ -24,20 +25,27 @@ pub(crate) struct Wanted {
 }
 
 /// The rows of `ps-lifecycle status --json`.
-pub(crate) async fn status(State(server): State<Arc<Server>>, Query(wanted): Query<Wanted>) -> Response {
+pub(crate) async fn status(
+    State(server): State<Arc<Server>>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Response, Failed> {
+    let Query(wanted) = wanted?;
     let snapshot = server.collector.fresh().await;
     let Snapshot { at, ref silent, number, .. } = *snapshot;
     let is_wanted = |app: &str| wanted.app.as_ref().is_none_or(|wanted| wanted == app);
     let rows: Vec<_> = snapshot.rows().filter(|row| is_wanted(&row.app)).collect();
     let id = server.ring.id(number);
-    Json(json!({"at": format!("{at:.3}"), "id": id, "silent": silent, "rows": rows})).into_response()
+    Ok(Json(json!({"at": format!("{at:.3}"), "id": id, "silent": silent, "rows": rows})).into_response())
 }
 
 #[derive(Deserialize)]
 pub(crate) struct Many {
-    n: Option<u16>,
+    n: Option<u64>,
     process: Option<String>,
 }
+
+/// The query, or why it is none.
+type Asked = Result<Query<Many>, QueryRejection>;
 
 /// The words of a sister program about an app.
 struct Words {
@@ -48,10 +56,11 @@ struct Words {
 
 impl Words {
     /// What is no name here is refused before any program sees it.
-    fn of(server: &Server, app: &str, many: &Many) -> Result<Self, Failed> {
+    fn of(server: &Server, app: &str, many: Asked) -> Result<Self, Failed> {
+        let Query(many) = many?;
         let app = server.app(app)?;
-        let process = many.process.clone();
-        if process.as_ref().is_some_and(|which| which.parse::<Which>().is_err()) {
+        let process = many.process;
+        if process.as_ref().is_some_and(|which| sister::named(which).is_none()) {
             return Err(failed(
                 StatusCode::BAD_REQUEST,
                 "process: a type or an instance is wanted: web, web.1",
@@ -64,9 +73,9 @@ impl Words {
 pub(crate) async fn logs(
     State(server): State<Arc<Server>>,
     Path(app): Path<String>,
-    Query(many): Query<Many>,
+    many: Asked,
 ) -> Result<Response, Failed> {
-    let Words { app, process, count } = Words::of(&server, &app, &many)?;
+    let Words { app, process, count } = Words::of(&server, &app, many)?;
     let words = [&[app.as_str()], process.as_deref().as_slice(), &["-n", &count, "--json"]].concat();
     server.rows("ps-logs", &words).await
 }
@@ -74,18 +83,18 @@ pub(crate) async fn logs(
 pub(crate) async fn journal(
     State(server): State<Arc<Server>>,
     Path(app): Path<String>,
-    Query(many): Query<Many>,
+    many: Asked,
 ) -> Result<Response, Failed> {
-    let Words { app, count, .. } = Words::of(&server, &app, &many)?;
+    let Words { app, count, .. } = Words::of(&server, &app, many)?;
     server.rows("ps-lifecycle", &["events", &app, "-n", &count, "--json"]).await
 }
 
 pub(crate) async fn explain(
     State(server): State<Arc<Server>>,
     Path(app): Path<String>,
-    Query(many): Query<Many>,
+    many: Asked,
 ) -> Result<Response, Failed> {
-    let Words { app, process, .. } = Words::of(&server, &app, &many)?;
+    let Words { app, process, .. } = Words::of(&server, &app, many)?;
     let words = [&[app.as_str()], process.as_deref().as_slice(), &["--json"]].concat();
     server.rows("ps-explain", &words).await
 }

@@ -1,6 +1,7 @@
 //! Why there is no answer.
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use ps_cli::exit;
@@ -16,6 +17,13 @@ pub(crate) struct Failed {
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
         (self.status, Json(json!({"error": self.why}))).into_response()
+    }
+}
+
+/// A query that is not understood.
+impl From<QueryRejection> for Failed {
+    fn from(rejection: QueryRejection) -> Self {
+        failed(StatusCode::BAD_REQUEST, rejection.body_text())
     }
 }
 

@@ -11,6 +11,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde::Serialize;
 
 /// How many instances there is room for. Those beyond are not kept.
@@ -63,7 +64,10 @@ impl History {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         // Two programs would give the same place to two instances.
-        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
+            Errno::WOULDBLOCK => io::Error::other("another ps-web keeps it"),
+            error => error.into(),
+        })?;
         let mut header = [0; HEADER.len()];
         let size = u64::try_from(FRAMES).unwrap_or(u64::MAX) + DAY * u64::try_from(FRAME).unwrap_or(u64::MAX);
         if file.read_exact_at(&mut header, 0).is_err() || header != *HEADER || file.metadata()?.len() != size

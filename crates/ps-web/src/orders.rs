@@ -9,7 +9,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use formation::{ProcessType, Quantity, Which};
+use formation::{Quantity, Which};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -52,7 +52,7 @@ async fn verb(
 ) -> Result<Response, Failed> {
     let Json(Meant { process }) = meant.map_err(|error| rejected(&error))?;
     let app = server.app(app)?;
-    if process.as_ref().is_some_and(|which| which.parse::<Which>().is_err()) {
+    if process.as_ref().is_some_and(|which| sister::named(which).is_none()) {
         return Err(refused("process: a type or an instance is wanted: web, web.1"));
     }
     let words = [verb.to_owned(), app].into_iter().chain(process).collect();
@@ -73,7 +73,9 @@ pub(crate) async fn scale(
     }
     let mut words = vec![app];
     for (name, count) in wanted {
-        let name: ProcessType = name.parse().map_err(|_| refused("a name is that of no process type"))?;
+        let Some(Which::Type(name)) = sister::named(&name) else {
+            return Err(refused("a name is that of no process type"));
+        };
         let count: Quantity = count.to_string().parse().map_err(|_| refused("a count is too large"))?;
         words.push(format!("{name}={count}"));
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -117,8 +118,9 @@ pub(crate) struct Of {
 pub(crate) async fn usage(
     State(server): State<Arc<Server>>,
     Path(app): Path<String>,
-    Query(Of { process }): Query<Of>,
+    of: Result<Query<Of>, QueryRejection>,
 ) -> Result<Response, Failed> {
+    let Query(Of { process }) = of?;
     let app = server.app(&app)?;
     let slot: Slot = process
         .parse()

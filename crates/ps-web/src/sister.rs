@@ -3,12 +3,19 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use formation::Which;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::time::timeout;
 
 /// How much of what it writes is taken in, in bytes.
 const MOST: u64 = 4 << 20;
+
+/// What a client says that an order or a question is about: `web`, `web.1`. `None`: it is no such name, or one that a program would take for
+/// an option.
+pub(crate) fn named(word: &str) -> Option<Which> {
+    word.parse().ok().filter(|_| !word.starts_with('-'))
+}
 
 /// How it ended, and what it wrote.
 #[derive(Debug)]

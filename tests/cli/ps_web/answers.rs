@@ -66,11 +66,17 @@ fn output_journal_and_explanation_are_those_of_their_programs() {
     for (path, status) in [
         ("/api/apps/other/logs", 404),
         ("/api/apps/shop/logs?process=..", 400),
+        // It would go on for ever, were it taken for an option.
+        ("/api/apps/shop/logs?process=-f", 400),
         ("/api/apps/shop/logs?n=-1", 400),
         ("/api/apps/shop/logs?n=x", 400),
+        ("/api/apps/shop/usage", 400),
     ] {
-        assert_eq!(served.asks("GET", path, &[], "").status, status, "{path}");
+        let answer = served.asks("GET", path, &[], "");
+        assert_eq!(answer.status, status, "{path}");
+        assert!(answer.json()["error"].is_string(), "{path}: {answer:?}");
     }
+    assert_eq!(served.asks("GET", "/api/apps/shop/logs?n=99999", &[], "").status, 200);
 }
 
 #[test]

@@ -53,6 +53,9 @@ fn what_is_no_order_changes_nothing() {
     let served = Served::socket(&home, &["--allow-writes"]);
     for (path, lines, body, status) in [
         ("/api/apps/shop/restart", &[JSON][..], r#"{"process":"--all"}"#, 400),
+        // A type may be called so; here it would be taken for an option.
+        ("/api/apps/shop/stop", &[JSON], r#"{"process":"--quiet"}"#, 400),
+        ("/api/apps/shop/scale", &[JSON], r#"{"--wait":1,"web":2}"#, 400),
         ("/api/apps/shop/restart", &[JSON], r#"{"proces":"web.1"}"#, 400),
         ("/api/apps/shop/restart", &[JSON], "", 400),
         ("/api/apps/other/restart", &[JSON], "{}", 404),

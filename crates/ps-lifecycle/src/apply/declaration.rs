@@ -137,7 +137,7 @@ impl Source {
         let read = if is_program {
             ask_node(&args.file)
         } else {
-            Ok(durable::argument(&args.file, limit, &|| session.check().is_err())?)
+            durable::argument(&args.file, limit, &|| session.check().is_err()).map_err(anyhow::Error::from)
         };
         session.check()?;
         let bytes = read.with_context(|| shown.clone())?;
