@@ -289,7 +289,7 @@ fn remark(
     release: &Release,
 ) -> Result<()> {
     let is_command = args.source.is_command();
-    let odd = remarks::of_deploy(world, &release.app, procfile, app_json, release, is_command)?;
+    let odd = remarks::of_deploy(world, &release.app, procfile, app_json, (release, scheduler), is_command)?;
     release::say_all(&odd);
     watch::remind(world, scheduler, release)
 }

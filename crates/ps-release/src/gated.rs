@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use formation::{ProcessType, RestartPolicy};
 use ps_rollout::Strategy;
-use type_settings::Checking;
+use type_settings::{Checking, Publish};
 
 use crate::{Check, Release};
 
@@ -33,13 +33,21 @@ impl Release {
         if asked && !is_checked && !may_end { self.gate.uptime } else { Duration::ZERO }
     }
 
+    /// The port that each instance of a type has for itself on its node of a swarm, if it is set: two of them cannot be on one node.
+    pub fn node_port(&self, process_type: &ProcessType) -> Option<u16> {
+        let settings = self.settings(process_type);
+        let is_published = settings.publish == Some(Publish::Host) && !self.source.is_native();
+        settings.port.filter(|_| is_published).and_then(|port| u16::try_from(port.get()).ok())
+    }
+
     /// In which order old and new instances of a type follow each other, if the app says so. Without checks nothing would show
-    /// that a new one is better than none.
+    /// that a new one is better than none. Where each needs the same port of a node, one goes before the next one comes.
     pub fn strategy(&self, process_type: &ProcessType) -> Option<Strategy> {
         let own = self.process(process_type).and_then(|process| process.strategy);
         let is_disabled = self.checking(process_type) == Checking::Disabled;
         let of_address = || self.has_address(process_type).then_some(Strategy::Overlap);
-        own.or(is_disabled.then_some(Strategy::StopFirst)).or_else(of_address)
+        let of_port = || self.node_port(process_type).map(|_| Strategy::OneByOne);
+        own.or(is_disabled.then_some(Strategy::StopFirst)).or_else(of_address).or_else(of_port)
     }
 }
 
@@ -104,6 +112,24 @@ mod tests {
         let disabled = release(Gate { disabled: Types::read("web"), ..Gate::default() });
         assert_eq!(disabled.strategy(&process_type("web")), Some(Strategy::StopFirst));
         assert_eq!(disabled.strategy(&process_type("worker")), None);
+    }
+
+    #[test]
+    fn what_needs_a_port_of_its_node_for_itself_is_replaced_one_by_one_unless_somebody_says_otherwise() {
+        let of = |settings: &[(&str, &str)], strategy| {
+            let mut release = release(Gate::default());
+            release.processes[0].strategy = strategy;
+            for (name, value) in settings {
+                let setting = type_settings::Setting::named(name).expect("a setting");
+                assert!(setting.take(value, &mut release.processes[0].settings), "{name}");
+            }
+            (release.node_port(&process_type("web")), release.strategy(&process_type("web")))
+        };
+        let fixed = [("publish", "host"), ("port", "8080")];
+        assert_eq!(of(&fixed, None), (Some(8080), Some(Strategy::OneByOne)));
+        assert_eq!(of(&fixed, Some(Strategy::Overlap)), (Some(8080), Some(Strategy::Overlap)));
+        assert_eq!(of(&fixed[..1], None), (None, None));
+        assert_eq!(of(&[("publish", "ingress"), fixed[1]], None), (None, None));
     }
 
     #[test]

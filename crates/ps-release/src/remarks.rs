@@ -7,7 +7,7 @@ use std::fs;
 use app_json::{AppJson, Script};
 use formation::{AppName, FIRST_TYPE, Formation, ProcessType};
 use procfile::Procfile;
-use ps_apps::{DOKKU_SCALE, Scope, World, nearby};
+use ps_apps::{DOKKU_SCALE, SchedulerName, Scope, World, nearby};
 use type_settings::{Setting, TypeSettings};
 
 use crate::checks_file::CHECKS;
@@ -29,7 +29,7 @@ pub fn of_deploy(
     app: &AppName,
     procfile: Option<&Procfile>,
     app_json: &AppJson,
-    release: &Release,
+    (release, scheduler): (&Release, &SchedulerName),
     is_command: bool,
 ) -> Result<Vec<String>, Error> {
     let are_tasks_run = assembly::is_run_here(world, &release.source);
@@ -43,7 +43,7 @@ pub fn of_deploy(
             format!("{name} is not run: it has a schedule, and no schedule of a Compose file's service is followed")
         }));
     }
-    lines.extend(of_settings(release));
+    lines.extend(of_settings(release, *scheduler == SchedulerName::Swarm));
     if is_command && world.ps_property(app, START_CMD)?.is_some() {
         lines.push(format!("{START_CMD} runs in place of --command: ps-set {app} {START_CMD} clears it"));
     }
@@ -139,8 +139,9 @@ fn of_directory(source: &Source, app_json: &AppJson) -> Vec<String> {
     misnamed.chain(checks).chain(dangling).collect()
 }
 
-/// Settings that are set and have no effect: in docker-local those that it does not follow, natively those that only an engine can do.
-fn of_settings(release: &Release) -> Vec<String> {
+/// Settings that are set and have no effect: in docker-local and on a swarm those that it does not follow, natively those that only an
+/// engine can do.
+fn of_settings(release: &Release, is_on_swarm: bool) -> Vec<String> {
     let is_native = release.source.is_native();
     // What runs by a schedule, and the tasks of a deploy, have a time in which they must end, and instances have none.
     let unheeded = |settings: &TypeSettings, ends: bool| -> Vec<&'static str> {
@@ -148,9 +149,8 @@ fn of_settings(release: &Release) -> Vec<String> {
             if is_native {
                 return !setting.is_only_for_containers;
             }
-            setting.is_for_containers
-                || setting.name.starts_with("schedule")
-                || ends && setting.name == RUN_TIMEOUT
+            let is_for_it = if is_on_swarm { setting.is_for_swarm } else { setting.is_for_containers };
+            is_for_it || setting.name.starts_with("schedule") || ends && setting.name == RUN_TIMEOUT
         };
         let all = Setting::all().iter().filter(|setting| !is_heeded(setting));
         all.filter(|setting| setting.text(settings).is_some()).map(|setting| setting.name).collect()
@@ -162,10 +162,10 @@ fn of_settings(release: &Release) -> Vec<String> {
         own.map(|name| format!("{}.{name}", process.process_type)).collect::<Vec<_>>()
     });
     let of_all = of_all.iter().map(|name| (*name).to_owned());
-    let why = if is_native {
-        "has no effect natively: only a container can have it"
-    } else {
-        "is not heeded in docker-local"
+    let why = match (is_native, is_on_swarm) {
+        (true, _) => "has no effect natively: only a container can have it",
+        (false, true) => "is not heeded on a swarm",
+        (false, false) => "is not heeded in docker-local",
     };
     of_all.chain(of_types).map(|name| format!("{name} {why}")).collect()
 }

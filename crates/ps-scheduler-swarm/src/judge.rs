@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use formation::ProcessType;
+use formation::{ProcessType, Quantity};
 use ps_engine::Engine;
-use ps_scheduler::{Change, Error, Plan, Release, Source};
+use ps_scheduler::{Change, Error, Plan, Source};
 use serde_json::Value;
 
 use crate::failed::{backend, of_swarm};
+use crate::service::Service;
 use crate::swarm::Swarm;
-use crate::{changes, spec};
+use crate::{changes, label, placement, published, spec};
 
 /// Refuses a plan that cannot be carried out as it is.
 pub(crate) fn judge(swarm: &Swarm, plan: &Plan) -> Result<(), Error> {
@@ -21,7 +22,10 @@ pub(crate) fn judge(swarm: &Swarm, plan: &Plan) -> Result<(), Error> {
         .or_else(|| types.iter().find_map(|process_type| spec::refusal(release, process_type)));
     let reason = match reason {
         Some(reason) => Some(reason),
-        None => of_the_swarm(swarm.engine()?, release, &types)?,
+        None => match of_the_swarm(swarm.engine()?, plan, &types)? {
+            Some(reason) => Some(reason),
+            None => of_its_services(swarm, plan, &types)?,
+        },
     };
     let context = format!("deploy {}", release.app);
     reason.map_or(Ok(()), |reason| Err(backend(&context, reason)))
@@ -43,21 +47,28 @@ fn of_release(plan: &Plan) -> Option<String> {
     plan.canary.map(|_| "a canary is for apps that run natively".to_owned())
 }
 
-/// What only a manager knows: that it is one, and which networks there are.
+/// What only a manager knows: that it is one, how its nodes are, and which networks there are.
 fn of_the_swarm(
     engine: &Engine,
-    release: &Release,
+    plan: &Plan,
     types: &BTreeSet<&ProcessType>,
 ) -> Result<Option<String>, Error> {
+    let release = &plan.release;
+    let asked = format!("ask the swarm about {}", release.app);
+    let nodes = engine.run(engine.nodes()).map_err(|fault| of_swarm(&fault, &asked))?;
+    let of_type = |process_type: &&ProcessType| {
+        let wanted = plan.wanted.get(process_type.as_str()).map_or(0, Quantity::get);
+        placement::refusal(release, process_type, wanted, &nodes)
+    };
+    if let Some(reason) = types.iter().find_map(of_type) {
+        return Ok(Some(reason));
+    }
     let mut networks: BTreeMap<&str, &ProcessType> = BTreeMap::new();
     for process_type in types {
         let named = release.settings(process_type).networks.iter().flat_map(type_settings::Networks::iter);
         networks.extend(named.map(|network| (network, *process_type)));
     }
-    let asked = format!("ask the swarm about {}", release.app);
     if networks.is_empty() {
-        // The nodes are a short list that only a manager has.
-        engine.run(engine.nodes()).map_err(|fault| of_swarm(&fault, &asked))?;
         return Ok(None);
     }
     let list =
@@ -72,4 +83,28 @@ fn of_the_swarm(
             "{process_type}.networks has {name}, and the swarm has no such network: docker network create --driver overlay {name}"
         )
     }))
+}
+
+/// What of the services that the app has stands in the way.
+fn of_its_services(
+    swarm: &Swarm,
+    plan: &Plan,
+    types: &BTreeSet<&ProcessType>,
+) -> Result<Option<String>, Error> {
+    let app = &plan.release.app;
+    let is_chosen = |process_type: &ProcessType| {
+        plan.is_deploy && published::is_chosen_by_nodes(&plan.release, process_type)
+    };
+    if !types.iter().any(|process_type| is_chosen(process_type)) {
+        return Ok(None);
+    }
+    let Some(world) = swarm.known_id()? else { return Ok(None) };
+    let labels = label::filter(&world, Some(app));
+    let filter: Vec<(&str, &str)> = labels.iter().map(|label| ("label", label.as_str())).collect();
+    let engine = swarm.engine()?;
+    let list = engine.run(engine.swarm_services(&filter, false));
+    let list = list.map_err(|fault| of_swarm(&fault, &format!("list the services of {app}")))?;
+    let services = Service::read_all(&list);
+    let mut chosen = services.iter().filter(|service| is_chosen(&service.process_type));
+    Ok(chosen.find_map(published::refusal_to_choose))
 }

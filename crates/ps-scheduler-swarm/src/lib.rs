@@ -13,6 +13,8 @@ mod judge;
 mod label;
 mod logs;
 mod manager;
+mod placement;
+mod published;
 mod put_back;
 mod service;
 mod spec;

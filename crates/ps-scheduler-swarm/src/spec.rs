@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 use type_settings::{Cpus, Size, Switch, TypeSettings, Whole};
 
 use crate::health::{self, Health, nanos};
-use crate::label;
+use crate::published::Published;
 use crate::update_rules::UpdateRules;
+use crate::{label, placement, published};
 
 /// What an engine takes for a thousandth of a CPU.
 const NANOS: u64 = 1_000_000;
@@ -45,7 +46,8 @@ impl Proof {
     /// That of a type by the rules of its plan.
     pub(crate) fn of(release: &Release, process_type: &ProcessType, rules: &Rules) -> Self {
         let health = health::of(release, process_type, rules);
-        Self { rules: UpdateRules::of(rules, health.as_ref()), health }
+        let is_one_a_node = release.node_port(process_type).is_some();
+        Self { rules: UpdateRules::of(rules, health.as_ref(), is_one_a_node), health }
     }
 }
 
@@ -66,7 +68,7 @@ pub(crate) fn service(
         "Mode": { "Replicated": { "Replicas": replicas } },
         "UpdateConfig": proof.rules.update(),
         "RollbackConfig": proof.rules.rollback(),
-        "EndpointSpec": { "Mode": "dnsrr" },
+        "EndpointSpec": published::endpoint(Published::of(release, process_type)),
     })
 }
 
@@ -89,6 +91,7 @@ pub(crate) fn of_task(release: &Release, task: &Task, world: &str) -> Value {
             "Resources": resources(release.settings(process_type)),
             "RestartPolicy": restart_policy(RestartPolicy::No),
             "Networks": networks(release, process_type, false),
+            "Placement": placement::placement(release.settings(process_type)),
         },
         "Mode": { "Replicated": { "Replicas": 1 } },
         "EndpointSpec": { "Mode": "dnsrr" },
@@ -115,7 +118,7 @@ fn template(release: &Release, process_type: &ProcessType, identity: Identity<'_
         "Resources": resources(settings),
         "RestartPolicy": restart_policy(policy),
         "Networks": networks(release, process_type, true),
-        "Placement": {},
+        "Placement": placement::placement(settings),
         "ForceUpdate": 0,
     })
 }
@@ -284,6 +287,7 @@ pub(crate) fn refusal(release: &Release, process_type: &ProcessType) -> Option<S
     command
         .and_then(|command| in_container::refusal(release, &variables, command, process_type))
         .or_else(|| health::refusal(release, process_type))
+        .or_else(|| published::refusal(release, process_type))
 }
 
 #[cfg(test)]

@@ -27,10 +27,12 @@ pub(crate) struct UpdateRules {
 }
 
 impl UpdateRules {
-    /// The rules of a type that has this healthcheck.
-    pub(crate) fn of(rules: &Rules, health: Option<&Health>) -> Self {
+    /// The rules of a type that has this healthcheck. `is_one_a_node`: two of its instances cannot be on one node. One by one the old
+    /// one then ends first; who asks for an overlap has more nodes than instances.
+    pub(crate) fn of(rules: &Rules, health: Option<&Health>, is_one_a_node: bool) -> Self {
         let is_start_first = match rules.strategy {
-            Strategy::Overlap | Strategy::OneByOne => true,
+            Strategy::Overlap => true,
+            Strategy::OneByOne => !is_one_a_node,
             Strategy::StopFirst => false,
         };
         let watched = match health {
@@ -89,33 +91,45 @@ mod tests {
 
     #[test]
     fn overlap_starts_first_in_both_directions() {
-        let overlap = UpdateRules::of(&rules(), None);
+        let overlap = UpdateRules::of(&rules(), None, false);
         for config in [overlap.update(), overlap.rollback()] {
             assert_eq!(config["Order"], "start-first");
         }
         assert_eq!(overlap.update()["FailureAction"], "rollback");
         let stop_first = Rules { strategy: Strategy::StopFirst, ..rules() };
-        assert_eq!(UpdateRules::of(&stop_first, None).rollback()["Order"], "stop-first");
+        assert_eq!(UpdateRules::of(&stop_first, None, false).rollback()["Order"], "stop-first");
+    }
+
+    #[test]
+    fn of_two_that_cannot_be_on_one_node_the_old_one_ends_first_unless_they_are_to_overlap() {
+        let order = |strategy, is_one_a_node| {
+            let rules = UpdateRules::of(&Rules { strategy, ..rules() }, None, is_one_a_node);
+            assert_eq!(rules.update()["Order"], rules.rollback()["Order"]);
+            rules.update()["Order"].clone()
+        };
+        assert_eq!(order(Strategy::OneByOne, true), "stop-first");
+        assert_eq!(order(Strategy::OneByOne, false), "start-first");
+        assert_eq!(order(Strategy::Overlap, true), "start-first");
     }
 
     #[test]
     fn a_release_is_watched_for_as_long_as_it_could_still_turn_out_to_be_bad() {
         // Without a healthcheck only time shows it.
-        let without = UpdateRules::of(&rules(), None);
+        let without = UpdateRules::of(&rules(), None, false);
         assert_eq!(without.update()["Monitor"], json!(nanos(10 * SECOND)));
         let health = crate::health::of(&release("web"), &"web".parse().expect("a type"), &rules());
-        let once = UpdateRules::of(&rules(), health.as_ref());
+        let once = UpdateRules::of(&rules(), health.as_ref(), false);
         assert_eq!(once.update()["Monitor"], json!(nanos(LEAST)));
         let health =
             health.map(|health| Health { goes_on: true, interval: 5 * SECOND, retries: 3, ..health });
-        let goes_on = UpdateRules::of(&rules(), health.as_ref());
+        let goes_on = UpdateRules::of(&rules(), health.as_ref(), false);
         assert_eq!(goes_on.update()["Monitor"], json!(nanos(20 * SECOND)));
     }
 
     #[test]
     fn each_batch_has_its_time() {
         let rules = Rules { max_parallel: NonZeroU16::MIN, deadline: 30 * SECOND, ..rules() };
-        let one_at_a_time = UpdateRules::of(&rules, None);
+        let one_at_a_time = UpdateRules::of(&rules, None, false);
         let of = |tasks| one_at_a_time.deadline(tasks, 5 * SECOND);
         assert_eq!((of(1), of(3)), (70 * SECOND, 190 * SECOND));
         assert_eq!(of(0), of(1));

@@ -171,8 +171,27 @@ impl Plan {
             let rules = self.rules.get(process_type).filter(|_| is_brought_up).map(ForeseenRules::of);
             let process = self.release.process(process_type).filter(|_| step.change != Change::Stop);
             let schedule = process.and_then(|process| process.settings.schedule.as_ref());
-            Foreseen { rules, schedule: schedule.map(ToString::to_string), ..of_step(step) }
+            let row = Foreseen { rules, schedule: schedule.map(ToString::to_string), ..of_step(step) };
+            match self.port_to_wait_for(step) {
+                Some(port) => Foreseen {
+                    reason: format!(
+                        "{}; starts when an earlier instance has left port {port} of its node",
+                        row.reason
+                    )
+                    .into(),
+                    ..row
+                },
+                None => row,
+            }
         })
+    }
+
+    /// The port of a node without which an instance that is replaced one by one cannot begin.
+    fn port_to_wait_for(&self, step: &Step) -> Option<u16> {
+        let process_type = &step.slot.process_type;
+        let strategy = self.rules.get(process_type)?.strategy;
+        let is_after = step.change == Change::Replace && strategy == Strategy::OneByOne;
+        self.release.node_port(process_type).filter(|_| is_after)
     }
 }
 

@@ -12,10 +12,10 @@ pub use order::{Disorder, Order};
 pub use settings::TypeSettings;
 pub use table::{LONGEST_VALUE, Setting, Shape};
 pub use value::{
-    Account, After, Age, Awaited, Checking, CommandLine, Cpus, EngineOption, EngineOptions, Exits, ExtraHost,
-    ExtraHosts, IoPriority, Label, Labels, Limit, Missed, Mount, Mounts, NamedLimit, Networks, Overlap,
-    Paths, Patterns, Ready, Size, Span, StartLimit, StopTree, Switch, Ulimits, Umask, WhenFull, Whole,
-    listed,
+    Account, After, Age, Awaited, Checking, CommandLine, Constraint, Constraints, Cpus, EngineOption,
+    EngineOptions, Exits, ExtraHost, ExtraHosts, IoPriority, Label, Labels, Limit, Missed, Mount, Mounts,
+    NamedLimit, Networks, Overlap, Paths, Patterns, Publish, Ready, Size, Span, Spread, StartLimit, StopTree,
+    Switch, Ulimits, Umask, WhenFull, Whole, listed,
 };
 
 /// The example of the README is a test.

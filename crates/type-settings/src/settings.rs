@@ -4,9 +4,9 @@ use formation::{RestartPolicy, SignalName};
 use timetable::{Schedule, ZoneName};
 
 use crate::value::{
-    Account, After, Age, Checking, CommandLine, Cpus, EngineOptions, Exits, ExtraHosts, IoPriority, Labels,
-    Limit, Missed, Mounts, Networks, Overlap, Paths, Patterns, Ready, Size, Span, StartLimit, StopTree,
-    Switch, Ulimits, Umask, WhenFull, Whole,
+    Account, After, Age, Checking, CommandLine, Constraints, Cpus, EngineOptions, Exits, ExtraHosts,
+    IoPriority, Labels, Limit, Missed, Mounts, Networks, Overlap, Paths, Patterns, Publish, Ready, Size,
+    Span, Spread, StartLimit, StopTree, Switch, Ulimits, Umask, WhenFull, Whole,
 };
 
 /// The settings of one process type; `None`: not set.
@@ -16,6 +16,8 @@ pub struct TypeSettings {
     pub after: Option<After>,
     /// Whether its checks are made.
     pub checks: Option<Checking>,
+    /// What a node of a swarm must be like to run an instance.
+    pub constraints: Option<Constraints>,
     /// How many CPUs all of its processes have together.
     pub cpu_max: Option<Cpus>,
     /// What its engine does for it beside all this.
@@ -62,6 +64,8 @@ pub struct TypeSettings {
     pub port: Option<Whole<1, 65_535>>,
     /// Whether it has directories for temporary files of its own.
     pub private_tmp: Option<Switch>,
+    /// Where its instances are reached from outside of a swarm.
+    pub publish: Option<Publish>,
     /// What makes an instance ready, beside its startup checks.
     pub ready: Option<Ready>,
     /// The signal that makes an instance read its configuration again.
@@ -84,6 +88,8 @@ pub struct TypeSettings {
     pub schedule_overlap: Option<Overlap>,
     /// By the clocks of which zone its schedule goes.
     pub schedule_zone: Option<ZoneName>,
+    /// By which labels of nodes its instances are spread over a swarm.
+    pub spread: Option<Spread>,
     /// After how long an instance counts as stable, so that its earlier deaths are forgotten.
     pub stable_after: Option<Span>,
     /// How often it may be started again within a while.

@@ -4,7 +4,7 @@
 use timetable::Schedule;
 
 use crate::settings::TypeSettings;
-use crate::value::{EngineOptions, ExtraHosts, Labels, Mounts, Networks, Ulimits};
+use crate::value::{Constraints, EngineOptions, ExtraHosts, Labels, Mounts, Networks, Spread, Ulimits};
 
 /// The longest value, in bytes: a property is one line that people read, and so does Dokku.
 pub const LONGEST_VALUE: usize = 32 * 1024;
@@ -42,6 +42,8 @@ pub struct Setting {
     pub is_local: bool,
     /// Whether docker-local heeds it.
     pub is_for_containers: bool,
+    /// Whether a swarm heeds it. One that it has no word for, and that is not to be lost silently, is refused there.
+    pub is_for_swarm: bool,
     /// Whether only an engine can do it. Native apps heed all others.
     pub is_only_for_containers: bool,
     /// Whether a native instance keeps the value that it was started with. A value of any other setting holds as soon as the
@@ -65,6 +67,7 @@ const PLAIN: Setting = Setting {
     shape: Shape::Word,
     is_local: false,
     is_for_containers: false,
+    is_for_swarm: false,
     is_only_for_containers: false,
     holds_from_start: false,
     take: |_, _| false,
@@ -96,13 +99,21 @@ macro_rules! elements {
         Setting {
             explain: |text| text.parse::<$kind>().err(),
             is_for_containers: true,
+            is_for_swarm: true,
             is_only_for_containers: true,
             ..row!($($row)*)
         }
     };
 }
 
-/// The same where each element has a name, by which it takes the place of one in a value that lies under it.
+/// A row of which only a swarm can do something.
+macro_rules! of_nodes {
+    ($($row:tt)*) => {
+        Setting { is_for_swarm: true, is_only_for_containers: true, ..row!($($row)*) }
+    };
+}
+
+/// A row of elements where each has a name, by which it takes the place of one in a value that lies under it.
 macro_rules! named_elements {
     ($kind:ident, $($row:tt)*) => {
         Setting {
@@ -120,11 +131,18 @@ pub(crate) const TABLE: &[Setting] = &[
     row!("checks", checks, default: Some("asked"),
         rule: "asked, skipped or disabled",
         meaning: "whether the type's checks are made: skipped leaves out its startup checks, disabled all of them, and an instance that is replaced ends before the new one starts",
-        is_for_containers: true, holds_from_start: true),
+        is_for_containers: true, is_for_swarm: true, holds_from_start: true),
+    Setting {
+        explain: |text| text.parse::<Constraints>().err(),
+        ..of_nodes!("constraints", constraints, default: None,
+            rule: "what nodes must be, with commas between, such as node.role==worker,node.labels.disk==ssd; != is must not be",
+            meaning: "the nodes of a swarm on which instances may run",
+            shape: Shape::Elements)
+    },
     row!("cpu-max", cpu_max, default: None,
         rule: "a number of CPUs such as 0.5 or 2, 0.01 to 1024, or 50% of one",
         meaning: "how much of the CPUs all processes of an instance have together",
-        is_for_containers: true, holds_from_start: true),
+        is_for_containers: true, is_for_swarm: true, holds_from_start: true),
     elements!(EngineOptions, "engine-options", engine_options, default: None,
         rule: "options with commas between them, such as cap-add=NET_ADMIN,shm-size=64m",
         meaning: "what the engine does for a container beside all this; not every option of the engine can be set",
@@ -140,7 +158,7 @@ pub(crate) const TABLE: &[Setting] = &[
     row!("init", init, default: None,
         rule: "yes or no",
         meaning: "whether the engine's init is the first process of a container, and reaps what ends; without a word yes, for services of a Compose file no",
-        is_for_containers: true, is_only_for_containers: true),
+        is_for_containers: true, is_for_swarm: true, is_only_for_containers: true),
     row!("io-priority", io_priority, default: None,
         rule: "idle, best-effort:<0 to 7> or realtime:<0 to 7>",
         meaning: "how soon reads and writes of instances are served beside those of others: 0 is first of its class",
@@ -152,11 +170,11 @@ pub(crate) const TABLE: &[Setting] = &[
     row!("limit-core", limit_core, default: None,
         rule: "a whole number of bytes, or unlimited",
         meaning: "how large a core dump may become (soft and hard limit)",
-        is_for_containers: true, holds_from_start: true),
+        is_for_containers: true, is_for_swarm: true, holds_from_start: true),
     row!("limit-nofile", limit_nofile, default: None,
         rule: "a whole number, or unlimited",
         meaning: "how many files a process may have open (soft and hard limit)",
-        is_for_containers: true, holds_from_start: true),
+        is_for_containers: true, is_for_swarm: true, holds_from_start: true),
     row!("log-max-age", log_max_age, default: Some("90d"),
         rule: "a whole number with m, h or d for minutes, hours or days",
         meaning: "how old a piece of a log may become before it is removed; a piece is written to for a tenth of that"),
@@ -172,7 +190,7 @@ pub(crate) const TABLE: &[Setting] = &[
     row!("memory-max", memory_max, default: None,
         rule: "a size such as 64m, 64MiB or 1.5g",
         meaning: "how much memory, swap included, all processes of an instance have together; beyond it the kernel kills",
-        is_for_containers: true, holds_from_start: true),
+        is_for_containers: true, is_for_swarm: true, holds_from_start: true),
     row!("memory-restart", memory_restart, default: None,
         rule: "a size such as 64m, 64MiB or 1.5g",
         meaning: "how much memory an instance may use before another one takes its place, as in a restart",
@@ -200,15 +218,18 @@ pub(crate) const TABLE: &[Setting] = &[
     row!("pids-max", pids_max, default: None,
         rule: "a whole number, 1 to 4194304",
         meaning: "how many processes and threads an instance may have at a time; beyond it no more can be started",
-        is_for_containers: true, holds_from_start: true),
+        is_for_containers: true, is_for_swarm: true, holds_from_start: true),
     row!("port", port, default: None,
         rule: "a whole number, 1 to 65535",
-        meaning: "PORT of the type's first instance; the second one gets the next number",
-        is_local: true, holds_from_start: true),
+        meaning: "PORT of the type's first instance; the second one gets the next number. On a swarm with publish the port at which nodes are asked",
+        is_local: true, is_for_swarm: true, holds_from_start: true),
     row!("private-tmp", private_tmp, default: Some("no"),
         rule: "yes or no",
         meaning: "whether an instance has an empty /tmp and /var/tmp of its own, in memory, gone when it ends",
         holds_from_start: true),
+    of_nodes!("publish", publish, default: Some("none"),
+        rule: "host, ingress or none",
+        meaning: "where clients outside of a swarm reach instances: each at a port of its node, or all of them at one port of every node; the port is that of port, else one that the swarm chooses"),
     row!("ready", ready, default: None,
         rule: "listening, notify or alive",
         meaning: "what makes an instance ready beside its startup checks: that one of its processes listens on its port (web without startup checks, where nobody set it), that it says READY=1, or that it has lived for a second (any other type)",
@@ -228,7 +249,7 @@ pub(crate) const TABLE: &[Setting] = &[
     row!("restart-policy", restart_policy, default: Some("on-failure:10"),
         rule: "no, always, unless-stopped, on-failure or on-failure:<retries>",
         meaning: "whether an instance that ends by itself is started again",
-        is_for_containers: true),
+        is_for_containers: true, is_for_swarm: true),
     row!("run-timeout", run_timeout, default: None,
         rule: "a length of time such as 100ms, 5s or 1m",
         meaning: "how long one run may take; then it is ended as in a stop, and has failed",
@@ -249,6 +270,13 @@ pub(crate) const TABLE: &[Setting] = &[
     row!("schedule-zone", schedule_zone, default: None,
         rule: "the name of a time zone such as Europe/Berlin or UTC",
         meaning: "by whose clocks the schedule goes; without one by those of the machine"),
+    Setting {
+        explain: |text| text.parse::<Spread>().err(),
+        ..of_nodes!("spread", spread, default: None,
+            rule: "labels of nodes with commas between them, such as node.labels.zone",
+            meaning: "instances are spread evenly over the values that nodes of a swarm have for the first label, then within each of them for the next one",
+            shape: Shape::Elements)
+    },
     row!("stable-after", stable_after, default: Some("10s"),
         rule: "a length of time such as 100ms, 5s or 1m",
         meaning: "how long an instance must live so that it is started again at once when it ends, and earlier ends are forgotten"),
@@ -265,11 +293,11 @@ pub(crate) const TABLE: &[Setting] = &[
     row!("stop-signal", stop_signal, default: Some("SIGTERM"),
         rule: "a signal: SIGQUIT, QUIT or 3",
         meaning: "the signal that asks an instance to end",
-        is_for_containers: true),
+        is_for_containers: true, is_for_swarm: true),
     row!("stop-timeout-seconds", stop_timeout_seconds, default: Some("30"),
         rule: "whole seconds, 0 to 86400",
         meaning: "how long an instance is given to end before it is killed",
-        is_for_containers: true),
+        is_for_containers: true, is_for_swarm: true),
     row!("stop-tree", stop_tree, default: Some("whole"),
         rule: "whole or main",
         meaning: "who gets the stop signal: every process of an instance, or its main process alone; processes that are left when the time is up are killed"),

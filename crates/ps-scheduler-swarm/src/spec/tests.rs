@@ -48,7 +48,7 @@ fn spec(release: &Release) -> Value {
     service(release, process_type, 2, identity(), &proof)
 }
 
-fn set(release: &mut Release, name: &str, value: &str) {
+pub(crate) fn set(release: &mut Release, name: &str, value: &str) {
     let setting = Setting::named(name).expect("a setting");
     assert!(setting.take(value, &mut release.processes[0].settings), "{name} {value}");
 }

@@ -4,5 +4,6 @@ mod conformance;
 mod deaths;
 mod losses;
 mod place;
+mod reached;
 mod releases;
 mod truth;

@@ -29,16 +29,14 @@ fn the_page_prints_the_table() {
     let rows = TABLE.iter().map(|setting| {
         let Setting { name, key, rule, meaning, .. } = setting;
         let default = setting.default.map(|text| format!("`{text}`")).unwrap_or_default();
-        let containers = match (setting.is_for_containers, setting.is_only_for_containers) {
-            (_, true) => "only",
-            (true, false) => "yes",
-            (false, false) => "",
-        };
+        let yes = |holds: bool| if holds { "yes" } else { "" };
+        let native = yes(!setting.is_only_for_containers);
+        let (docker, swarm) = (yes(setting.is_for_containers), yes(setting.is_for_swarm));
         let rule = rule.replace('<', "\\<");
-        format!("| `{name}` | `{key}` | {rule} | {default} | {meaning} | {containers} |\n")
+        format!("| `{name}` | `{key}` | {rule} | {default} | {meaning} | {native} | {docker} | {swarm} |\n")
     });
     let page = include_str!("../../../../docs/settings.md");
-    let head = "| setting | in app.json | value | default | what it is | docker-local |\n|---|---|---|---|---|---|\n";
+    let head = "| setting | in app.json | value | default | what it is | native | docker-local | swarm |\n|---|---|---|---|---|---|---|---|\n";
     let table = format!("{head}{}\n", rows.collect::<String>());
     assert!(page.contains(&table), "docs/settings.md should contain:\n{table}");
 }
@@ -171,6 +169,28 @@ fn values_that_make_no_sense_are_refused_and_the_others_read_back_as_written() {
             ],
         ),
         ("init", &["yes", "no"], &["1", "tini", ""]),
+        ("publish", &["host", "ingress", "none"], &["Host", "8080", "host:80", ""]),
+        (
+            "constraints",
+            &["node.role==worker", "node.labels.disk==ssd,node.hostname!=a-1", "engine.labels.os==a b"],
+            &[
+                "",
+                "node.role",
+                "node.role=worker",
+                "node.role==boss",
+                "node.colour==red",
+                "node.labels.==x",
+                "node.id==",
+                "node.id==a==b",
+                "node.id==a!=b",
+                "node.hostname==ä",
+            ],
+        ),
+        (
+            "spread",
+            &["node.labels.zone", "node.labels.zone,engine.labels.x"],
+            &["", "zone", "node.id", "node.labels."],
+        ),
         ("success-exit-codes", &["0", "3,75,SIGTERM"], &["256", "-1", "SIGNOPE", "SIG", ",", ""]),
     ];
     for (name, good, bad) in rows {
@@ -211,6 +231,13 @@ fn what_is_wrong_with_an_element_is_said_with_what_is_allowed() {
         ("ulimits", "files=9", &["\"files\" is no ulimit", "nofile"]),
         ("networks", "host", &["\"host\"", "docker network ls"]),
         ("labels", "com.dokku.app-name=x", &["com.dokku.app-name", "cannot be set"]),
+        (
+            "constraints",
+            "node.colour==red",
+            &["a node has no \"node.colour\"", "node.role", "node.labels.disk"],
+        ),
+        ("constraints", "node.role==boss", &["manager or worker"]),
+        ("spread", "zone", &["\"zone\" is no label", "node.labels.zone"]),
         ("extra-hosts", "db", &["\"db\" has no address", "10.0.0.7"]),
     ] {
         let said = Setting::named(name).and_then(|setting| setting.fault(text)).expect("it is refused");
