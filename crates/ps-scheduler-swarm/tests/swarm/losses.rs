@@ -11,9 +11,12 @@ use ps_engine::Engine;
 use ps_scheduler::{Cancel, Error, Intent, Plan, Requester, Scheduler};
 use swarm_cluster::Cluster;
 
+use crate::load::{self, Balancer, Load};
 use crate::place::Place;
 
 const NODES: u8 = 3;
+/// Instances that clients reach; one of them has its node for itself, and a node is left for it if one is lost.
+const SERVING: u16 = 2;
 /// A verb has its deadline, and each question of it the time that a swarm needs to choose a leader; only what hangs takes longer than this.
 const VERB: Duration = Duration::from_secs(240);
 /// What a swarm needs to notice that a node is gone, to replace what ran there, and to take a node back, with much to spare.
@@ -58,10 +61,19 @@ struct Nodes {
 }
 
 impl Nodes {
-    fn of(cluster: &Cluster) -> Self {
+    /// The one that is asked has an instance that clients reach, so that one is left whatever is lost.
+    fn of(cluster: &Cluster, place: &Place) -> Self {
         let leader = eventually("the nodes have a leader", || leader(cluster), |leader| *leader > 0);
-        let after = |node: u8| node % NODES + 1;
-        Self { leader, asked: after(leader), other: after(after(leader)) }
+        let rows = place.status().instances;
+        let serves = |node: &u8| {
+            let name = format!("node{node}");
+            let serving = rows.iter().filter(|row| row.slot.process_type.as_str() == load::TYPE);
+            serving.filter_map(|row| row.node.as_deref()).any(|node| node == name)
+        };
+        let followers = (1..=NODES).filter(|node| *node != leader);
+        let asked = followers.clone().find(serves).expect("two instances are not both with the leader");
+        let other = followers.clone().find(|node| *node != asked).expect("there are two");
+        Self { leader, asked, other }
     }
 }
 
@@ -140,7 +152,9 @@ impl Verb {
             Self::Scale => Intent::Converge(Which::All),
             Self::Restart => Intent::Restart(Which::All),
         };
-        place.plan(place.release(&command(release)), &[&format!("web={wanted}")], &intent)
+        let mut release = place.release(&command(release));
+        load::add_server(&mut release, "");
+        place.plan(release, &[&format!("web={wanted}"), &format!("{}={SERVING}", load::TYPE)], &intent)
     }
 }
 
@@ -183,22 +197,22 @@ fn everywhere(cluster: &Cluster) -> usize {
     (1..=NODES).map(on).sum()
 }
 
-fn one_round(cluster: &Cluster, place: &mut Place, loss: Loss, verb: Verb, release: usize) {
+fn one_round(cluster: &Cluster, place: &mut Place, load: &Load, (loss, verb): (Loss, Verb), release: usize) {
     let what = format!("{loss:?} during {verb:?}");
-    let nodes = Nodes::of(cluster);
+    let nodes = Nodes::of(cluster, place);
     place.ask(&cluster.socket(nodes.asked));
-    let there = u16::try_from(running(place).expect("answers")).expect("a few");
+    let there = u16::try_from(running(place).expect("answers")).expect("a few") - SERVING;
     let (before, wanted) = (place.containers(), verb.wanted(there));
     let plan = verb.plan(place, release, wanted);
     let mut lost = Instant::now();
     let (result, took) = meanwhile(place, &plan, || {
-        loss.happens(cluster, &nodes);
+        load.loses(|| loss.happens(cluster, &nodes));
         lost = Instant::now();
     });
     assert!(took < VERB, "{what}: it came back after {took:?}");
     let mut again = None;
     if loss.leaves_a_quorum() {
-        let least = usize::from(if result.is_ok() { wanted } else { there.min(wanted) });
+        let least = usize::from(SERVING + if result.is_ok() { wanted } else { there.min(wanted) });
         eventually(&what, || running(place), |running| running.is_some_and(|running| running >= least));
         again = Some(lost.elapsed());
     } else {
@@ -218,11 +232,11 @@ fn one_round(cluster: &Cluster, place: &mut Place, loss: Loss, verb: Verb, relea
         .carry_out(&verb.plan(place, release, wanted))
         .0
         .unwrap_or_else(|error| panic!("{what}: the same verb again: {error}"));
-    assert_eq!(running(place), Some(usize::from(wanted)), "{what}");
+    assert_eq!(running(place), Some(usize::from(wanted + SERVING)), "{what}");
     eventually(
         &format!("{what}: as many containers as are wanted"),
         || everywhere(cluster),
-        |count| *count == usize::from(wanted),
+        |count| *count == usize::from(wanted + SERVING),
     );
     let said = result.map_or_else(
         |error| format!("{error}").lines().next().unwrap_or_default().to_owned(),
@@ -231,8 +245,14 @@ fn one_round(cluster: &Cluster, place: &mut Place, loss: Loss, verb: Verb, relea
     let again = again.map_or_else(String::new, |again| {
         format!("; all of them ran {:.1} s after the loss", again.as_secs_f64())
     });
+    let (asked, under_way, failed) = load.outcome();
     // Past the capture of the harness: what a round took is what a reader wants to know.
-    let _ = writeln!(io::stderr().lock(), "{what}: back after {:.1} s: {said}{again}", took.as_secs_f64());
+    let _ = writeln!(
+        io::stderr().lock(),
+        "{what}: back after {:.1} s: {said}{again}; so far {asked} requests, of which {under_way} were under way at a loss and failed",
+        took.as_secs_f64()
+    );
+    assert!(failed.is_empty(), "{what}: {} requests failed beside those: {failed:?}", failed.len());
 }
 
 /// What a plain run tries, and of a long one each loss with each verb, as often as makes 21 rounds of it.
@@ -250,11 +270,21 @@ fn whatever_becomes_of_a_node_while_a_verb_is_under_way_the_verb_tells_the_truth
  {
     let Some(cluster) = Cluster::up(NODES) else { return };
     let mut place = Place::new(&cluster);
-    place.deploy(&command(0), &["web=3"]).0.expect("it comes up");
-    let mut release = 0;
-    for (loss, verb) in rounds() {
-        release += usize::from(matches!(verb, Verb::Deploy));
-        one_round(&cluster, &mut place, loss, verb, release);
-    }
+    place.carry_out(&Verb::Deploy.plan(&place, 0, 3)).0.expect("it comes up");
+    let _balancer = Balancer::before(&cluster, NODES);
+    let ((), load) = Load::during(&cluster, |load| {
+        let mut release = 0;
+        for round in rounds() {
+            release += usize::from(matches!(round.1, Verb::Deploy));
+            one_round(&cluster, &mut place, load, round, release);
+        }
+    });
+    // By now those have failed, too, that nobody answered for long.
+    let (asked, _, failed) = load.outcome();
+    assert!(
+        failed.is_empty(),
+        "of {asked} requests {} failed beside those under way: {failed:?}",
+        failed.len()
+    );
     place.stop("", true).expect("is removed");
 }

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod deaths;
+mod load;
 mod losses;
 mod place;
 mod reached;
