@@ -202,3 +202,46 @@ fn of_properties(world: &World, app: &AppName, release: &Release) -> Result<Vec<
     }
     Ok(lines)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Gate;
+
+    #[test]
+    fn what_is_set_and_has_no_effect_is_named_for_the_scheduler_that_the_app_has() {
+        let of = |source: Source, is_on_swarm| {
+            let mut web = Process::new("web".parse().expect("a type"), None);
+            for (name, value) in
+                [("publish", "host"), ("port", "8080"), ("memory-max", "64m"), ("after", "db")]
+            {
+                let setting = Setting::named(name).expect("a setting");
+                assert!(setting.take(value, &mut web.settings), "{name}");
+            }
+            let release = Release {
+                app: "shop".parse().expect("a name"),
+                source,
+                are_all_types: false,
+                processes: vec![web],
+                others: TypeSettings::default(),
+                env: Vec::new(),
+                restart_policy: formation::RestartPolicy::default(),
+                stop_timeout: Duration::from_secs(1),
+                gate: Gate::default(),
+                listen: formation::Addresses::default(),
+                frontend: balance::Frontend::default(),
+            };
+            of_settings(&release, is_on_swarm)
+        };
+        let image = || Source::Image("shop:1".to_owned());
+        assert_eq!(of(image(), true), ["web.after is not heeded on a swarm"]);
+        assert_eq!(
+            of(image(), false),
+            ["web.port is not heeded in docker-local", "web.publish is not heeded in docker-local"]
+        );
+        let native = of(Source::Directory("/srv/shop".into()), false);
+        assert_eq!(native, ["web.publish has no effect natively: only a container can have it"]);
+    }
+}

@@ -336,4 +336,22 @@ mod tests {
             ["start job.1", "replace web.1", "stop web.2", "keep worker.1", "keep worker.2"]
         );
     }
+
+    #[test]
+    fn an_instance_that_needs_the_port_of_the_one_before_says_so_unless_it_is_to_overlap() {
+        let there = status(&[("web.1", State::Running)]);
+        let reasons = |strategy: Option<Strategy>| -> Vec<String> {
+            let mut web = crate::Process::new("web".parse().expect("a type"), None);
+            web.settings.publish = Some(type_settings::Publish::Host);
+            web.settings.port = "8080".parse().ok();
+            web.strategy = strategy;
+            let release = crate::Release { processes: vec![web], ..plan::tests::release() };
+            let wanted = formation(&["web=2"]);
+            let plan = Plan::new(release, &wanted, &there.instances, &Intent::Deploy, Strategy::Overlap);
+            plan.foreseen(&there).into_iter().map(|row| row.reason.into_owned()).collect()
+        };
+        let waits = "new release; starts when an earlier instance has left port 8080 of its node";
+        assert_eq!(reasons(None)[0], waits);
+        assert!(reasons(None)[1] != waits && reasons(Some(Strategy::Overlap)).iter().all(|why| why != waits));
+    }
 }

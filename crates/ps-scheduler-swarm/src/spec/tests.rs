@@ -113,6 +113,9 @@ fn what_is_set_for_a_type_becomes_a_part_of_its_service() {
         ("labels", "team=shop"),
         ("networks", "back"),
         ("init", "no"),
+        ("publish", "host"),
+        ("port", "8080"),
+        ("constraints", "node.role==worker"),
         ("limit-nofile", "1024"),
         ("stop-signal", "SIGQUIT"),
         ("stop-timeout-seconds", "70"),
@@ -121,8 +124,14 @@ fn what_is_set_for_a_type_becomes_a_part_of_its_service() {
         set(&mut release, name, value);
     }
     assert_eq!(refusal(&release, &release.processes[0].process_type), None);
-    let template = spec(&release)["TaskTemplate"].clone();
+    let spec = spec(&release);
+    assert_eq!(spec["EndpointSpec"]["Ports"][0]["PublishedPort"], 8080);
+    let template = spec["TaskTemplate"].clone();
     let container = &template["ContainerSpec"];
+    assert_eq!(template["Placement"], json!({"Constraints": ["node.role==worker"]}));
+    let task = of_task(&release, &Task::new("web", "true", ps_scheduler::Effect::NothingChanges), "w");
+    assert_eq!(task["TaskTemplate"]["Placement"], template["Placement"]);
+    assert_eq!(task["EndpointSpec"], json!({"Mode": "dnsrr"}), "nobody asks a task");
     assert_eq!(
         template["Resources"],
         json!({
