@@ -125,14 +125,14 @@ impl Loss {
     }
 }
 
-fn eventually<T>(what: &str, mut see: impl FnMut() -> T, is_so: impl Fn(&T) -> bool) -> T {
+fn eventually<T: std::fmt::Debug>(what: &str, mut see: impl FnMut() -> T, is_so: impl Fn(&T) -> bool) -> T {
     let end = Instant::now() + RECOVERY;
     loop {
         let seen = see();
         if is_so(&seen) {
             return seen;
         }
-        assert!(Instant::now() < end, "{what}: not within {} s", RECOVERY.as_secs());
+        assert!(Instant::now() < end, "{what}: not within {} s, but {seen:?}", RECOVERY.as_secs());
         thread::sleep(Duration::from_millis(50));
     }
 }
