@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-const PROGRAMS: [&str; 13] = [
+const PROGRAMS: [&str; 14] = [
     "ps-balance",
     "ps-explain",
     "ps-inspect-sanitize",
     "ps-lifecycle",
     "ps-logs",
     "ps-node",
+    "ps-notify",
     "ps-pm2",
     "ps-report",
     "ps-scale",

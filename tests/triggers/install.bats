@@ -8,7 +8,7 @@ setup_file() {
   # Without what only a debugger reads: a copy for each test is dear.
   mkdir "$BATS_FILE_TMPDIR/bin"
   local program
-  for program in procfile-util ps-explain ps-inspect-sanitize ps-lifecycle ps-logs ps-report ps-scale ps-set ps-supervise; do
+  for program in procfile-util ps-explain ps-inspect-sanitize ps-lifecycle ps-logs ps-notify ps-report ps-scale ps-set ps-supervise; do
     strip -o "$BATS_FILE_TMPDIR/bin/$program" "$FORMATION_BIN/$program"
   done
   export FORMATION_BIN=$BATS_FILE_TMPDIR/bin
@@ -116,12 +116,12 @@ timeless() { local place; for place in "$@"; do picture "$place" | sed -E 's/^([
 @test "a check looks at every link, every mode and the plugin that is kept aside" {
   install_plugin
   local program
-  for program in procfile-util ps-explain ps-inspect-sanitize ps-lifecycle ps-logs ps-report ps-scale ps-set ps-supervise; do
+  for program in procfile-util ps-explain ps-inspect-sanitize ps-lifecycle ps-logs ps-notify ps-report ps-scale ps-set ps-supervise; do
     rm "$ROOT/usr/local/bin/$program"
   done
   install_plugin --check
   [[ $status == 1 ]]
-  for program in procfile-util ps-explain ps-inspect-sanitize ps-lifecycle ps-logs ps-report ps-scale ps-set ps-supervise; do
+  for program in procfile-util ps-explain ps-inspect-sanitize ps-lifecycle ps-logs ps-notify ps-report ps-scale ps-set ps-supervise; do
     [[ $output == *"/usr/local/bin/$program does not lead to the plugin"* ]] || { echo "$program: $output"; false; }
   done
   echo "the tool of another package" >"$ROOT/usr/local/bin/procfile-util.new"
@@ -311,7 +311,7 @@ can_deploy() {
 @test "a hook that does not answer brings the core plugin back" {
   local broken=$BATS_TEST_TMPDIR/bin
   mkdir "$broken"
-  cp "$FORMATION_BIN"/{procfile-util,ps-explain,ps-inspect-sanitize,ps-lifecycle,ps-logs,ps-report,ps-set,ps-supervise} "$broken"
+  cp "$FORMATION_BIN"/{procfile-util,ps-explain,ps-inspect-sanitize,ps-lifecycle,ps-logs,ps-notify,ps-report,ps-set,ps-supervise} "$broken"
   # shellcheck disable=SC2016  # The script's own.
   printf '#!/bin/sh\n[ "$1" = --version ] || exit 126\n' >"$broken/ps-scale"
   chmod 755 "$broken/ps-scale"

@@ -49,7 +49,7 @@ pub use lib_roots::OtherRoot;
 pub use lock::{AppLock, LOCK_VARIABLE};
 pub use orphans::Orphans;
 pub use property::StoredProperties;
-pub use ps_property::{AUTO, HOST_COMMANDS, InvalidValue, LISTEN, PsProperty, TLS};
+pub use ps_property::{AUTO, HOST_COMMANDS, InvalidValue, LISTEN, PsProperty, TLS, WEBHOOK};
 pub use scaling::{AskedCount, RefusedScaling, Scaling};
 pub use scheduler_name::SchedulerName;
 pub use scope::Scope;

@@ -38,6 +38,8 @@ enum Kind {
     Port,
     Seconds,
     Setting(&'static Setting),
+    /// An address that alerts are sent to.
+    Webhook,
 }
 
 /// A value that the property does not accept. Displays as a phrase that names both and the accepted values.
@@ -62,8 +64,12 @@ pub const LISTEN: &str = "listen";
 pub const AUTO: &str = "auto";
 /// Those of the addresses where the app is reached whose clients speak TLS.
 pub const TLS: &str = "tls";
+/// Where alerts are sent to. Its value is a secret.
+pub const WEBHOOK: &str = "webhook";
+/// Stands for a value that is a secret.
+const HIDDEN: &str = "[redacted]";
 /// Properties that Dokku does not know, beside [`OPTIONS`].
-const OURS: [&str; 4] = [HOST_COMMANDS, LISTEN, PORT, TLS];
+const OURS: [&str; 5] = [HOST_COMMANDS, LISTEN, PORT, TLS, WEBHOOK];
 
 const TABLE: &[PsProperty] = &[
     PsProperty { name: "dockerfile-start-cmd", is_global: false, default: None, kind: Kind::Command },
@@ -82,6 +88,7 @@ const TABLE: &[PsProperty] = &[
     PsProperty { name: "start-cmd", is_global: false, default: None, kind: Kind::Command },
     PsProperty { name: "stop-timeout-seconds", is_global: true, default: Some("30"), kind: Kind::Seconds },
     PsProperty { name: TLS, is_global: false, default: None, kind: Kind::Addresses },
+    PsProperty { name: WEBHOOK, is_global: true, default: None, kind: Kind::Webhook },
 ];
 
 /// All tables, sorted by name.
@@ -130,9 +137,19 @@ impl PsProperty {
         matches!(self.kind, Kind::Setting(setting) if setting.is_local)
     }
 
+    /// Whether its value is a secret, which nobody is shown.
+    pub fn is_secret(&self) -> bool {
+        matches!(self.kind, Kind::Webhook)
+    }
+
+    /// What is shown of a value.
+    pub fn shown<'a>(&self, value: &'a str) -> &'a str {
+        if self.is_secret() { HIDDEN } else { value }
+    }
+
     /// Whether it is listed even if it is not set.
     pub fn is_always_listed(&self) -> bool {
-        !matches!(self.kind, Kind::Setting(_)) && !self.is_of_address()
+        !matches!(self.kind, Kind::Setting(_) | Kind::Webhook) && !self.is_of_address()
     }
 
     /// The properties that Dokku knows.
@@ -167,7 +184,7 @@ impl PsProperty {
         } else {
             self.kind.broken_rule(value).map(str::to_owned)
         };
-        rule.map_or(Ok(()), |rule| Err(InvalidValue::new(self.name.to_owned(), value, rule)))
+        rule.map_or(Ok(()), |rule| Err(InvalidValue::new(self.name.to_owned(), self.shown(value), rule)))
     }
 }
 
@@ -195,6 +212,7 @@ impl Kind {
                 value.bytes().all(|b| b.is_ascii_digit()) && value.parse().is_ok_and(|port: u16| port > 0),
                 "use a whole number, 1 to 65535",
             ),
+            Self::Webhook => (is_web_address(value), "use an address such as https://example.org/hook"),
             Self::Path => (
                 !value.trim_matches('/').is_empty() && !value.split('/').any(|part| part == ".."),
                 "use a path inside the app's source, without ..",
@@ -202,6 +220,14 @@ impl Kind {
         };
         (!holds).then_some(rule)
     }
+}
+
+/// `http://` or `https://`, a host, and no blank; no user and password, which would not be sent.
+fn is_web_address(value: &str) -> bool {
+    let rest = ["https://", "http://"].iter().find_map(|scheme| value.strip_prefix(scheme));
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+    let is_plain = value.bytes().all(|byte| byte.is_ascii_graphic());
+    is_plain && !host.is_empty() && !host.starts_with(':') && !host.contains('@')
 }
 
 #[cfg(test)]
@@ -237,6 +263,19 @@ mod tests {
                 &["Procfile", ".dokku/Procfile", "/deep/Procfile", "a..b"],
                 &["../../etc/passwd", "a/../../b", "/", ".."],
             ),
+            (
+                "webhook",
+                &["https://example.org/hook?x=1", "http://[::1]:8080", "http://localhost"],
+                &[
+                    "example.org",
+                    "ftp://example.org",
+                    "https://",
+                    "https:///x",
+                    "http://:80",
+                    "http://u:p@h/",
+                    "http://a b",
+                ],
+            ),
             ("start-cmd", &["node --harmony server.js", "-x", "a  b"], &["two\nlines"]),
         ];
         for (name, good, bad) in rows {
@@ -248,6 +287,17 @@ mod tests {
                 assert!(property.check(value).is_err(), "{name} {value}");
             }
         }
+    }
+
+    #[test]
+    fn a_secret_is_not_quoted_where_it_is_refused() {
+        let webhook = PsProperty::named(WEBHOOK).expect("a property of the table");
+        let refused = webhook.check("https://u:secret@example.org").expect_err("it has a password");
+        assert!(!refused.to_string().contains("secret"), "{refused}");
+        assert_eq!(
+            (webhook.shown("https://x"), PsProperty::named(PORT).map(|port| port.shown("1"))),
+            (HIDDEN, Some("1"))
+        );
     }
 
     #[test]

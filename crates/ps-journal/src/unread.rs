@@ -33,6 +33,17 @@ impl<'a> Unread<'a> {
         Self { world, app, last: None, unreadable: 0, state: None }
     }
 
+    /// The journal of an app, which was read up to this entry before.
+    #[must_use]
+    pub fn behind(self, last: Option<Entry>) -> Self {
+        Self { last, ..self }
+    }
+
+    /// The last entry that was read.
+    pub fn last(&self) -> Option<&Entry> {
+        self.last.as_ref()
+    }
+
     /// The app.
     pub fn app(&self) -> &'a AppName {
         self.app

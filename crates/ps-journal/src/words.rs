@@ -35,7 +35,10 @@ impl Display for Event {
                 error.as_ref().map_or(Ok(()), |error| write!(f, ": {error}"))
             }
             Self::Happened { origin, slots, run, what, .. } => {
-                write!(f, "{origin}: {}", slots.join(" "))?;
+                f.write_str(origin)?;
+                if !slots.is_empty() {
+                    write!(f, ": {}", slots.join(" "))?;
+                }
                 run.map_or(Ok(()), |run| write!(f, "@{run}"))?;
                 write!(f, ": {what}")
             }

@@ -2,6 +2,7 @@
 //! cannot be written, the verb goes on.
 
 use std::env;
+use std::thread;
 
 use anyhow::Result;
 use balance::Receipt;
@@ -19,7 +20,28 @@ pub(crate) fn of_verb<T>(
     app: &AppName,
     deed: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
-    Journal::of(world, app).tell(verb, &words(), say::warning, deed)
+    let ended = Journal::of(world, app).tell(verb, &words(), say::warning, deed);
+    if ps_alerts::is_told_of_verb(verb) {
+        tell(world, app);
+    }
+    ended
+}
+
+/// Something happened to a slot that nobody asked for; `origin` is one word for what it came from.
+pub(crate) fn happened(world: &World, app: &AppName, origin: &str, slot: &Slot, what: &str) {
+    Journal::of(world, app).happened(origin, std::slice::from_ref(slot), None, what, true, say::warning);
+    tell(world, app);
+}
+
+/// Has those told who are to hear of what is new in the journal. They are not waited for.
+fn tell(world: &World, app: &AppName) {
+    let told = ps_alerts::summons(world, app).map(|mut command| command.spawn());
+    match told {
+        // A verb that goes on for long would keep what is left of it.
+        Some(Ok(mut child)) => drop(thread::spawn(move || child.wait())),
+        Some(Err(error)) => say::warning(&format!("nobody is told of what was done: run ps-notify: {error}")),
+        None => (),
+    }
 }
 
 /// The event of a verb that has just made the app, which had no journal when the verb began.

@@ -10,7 +10,6 @@ use anyhow::{Context, Result, bail};
 use ps_apps::{SchedulerName, World};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
-use ps_journal::Journal;
 use ps_release::{Process, Release, Source};
 use ps_scheduler_docker::{DockerLocal, News, Watcher};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -19,6 +18,7 @@ use type_settings::Checking;
 
 use self::deeds::Deeds;
 use crate::args::WatchArgs;
+use crate::journal;
 use crate::session::Session;
 
 const UNWATCHED: &str = "ps-lifecycle watch, which does not run: ps-lifecycle boot enable --watch has it run";
@@ -38,8 +38,7 @@ pub(crate) fn run(session: &Session, args: &WatchArgs) -> Result<Outcome> {
                 News::Say(line) => say::warning(&line),
                 News::Scheduled { app, slot, what } => {
                     say::warning(&format!("{} of {app}: {what}", slot.process_type));
-                    let journal = Journal::of(world, &app);
-                    journal.happened("schedule", &[slot], None, &what, true, say::warning);
+                    journal::happened(world, &app, "schedule", &slot, &what);
                 }
                 News::Do(deed) => {
                     // Nobody need read it.

@@ -16,10 +16,12 @@ Examples:
   ps-set --global stop-timeout-seconds 60      for every app without a value of its own
   ps-set box port 3000                         web.1 gets PORT=3000, web.2 gets 3001, the next type 3100
   ps-set box worker.stop-timeout-seconds 300   for one process type alone
+  ps-set box webhook - < address.txt           a secret, which no list of processes shows
   ps-set box                                   every setting with its value, and who set it
   ps-set --list box --json
 
-Properties: dockerfile-start-cmd, port, procfile-path, restart-policy, restore, skip-deploy, start-cmd, stop-timeout-seconds.
+Properties: dockerfile-start-cmd, port, procfile-path, restart-policy, restore, skip-deploy, start-cmd, stop-timeout-seconds,
+webhook.
 Of one process type too (<type>.<property>): port, restart-policy, stop-timeout-seconds.
 
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 20 no such app, 75 the app is being changed: try again.";
@@ -30,7 +32,7 @@ const FLAGS_WITH_VALUE: [&str; 2] = ["--format", "--wait"];
 const FLAGS_THAT_READ: [&str; 7] = ["--list", "--get", "--from-trigger", "--help", "-h", "--version", "-V"];
 
 /// Reads and changes the ps properties of an app, or the defaults for all apps.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(name = "ps-set", version = ps_cli::VERSION, after_help = EXAMPLES, override_usage = "\
 ps-set [--wait SECONDS] (<app>|--global) [<type>.]<property> [<value>…]
        ps-set <app>
@@ -86,6 +88,11 @@ impl Args {
         let mut args = Self::try_parse_from(front)?;
         args.value = join(value)?;
         Ok(args)
+    }
+
+    /// The same with another value.
+    pub(crate) fn with_value(self, value: String) -> Self {
+        Self { value, ..self }
     }
 
     pub(crate) fn format(&self) -> Format {

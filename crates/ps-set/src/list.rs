@@ -86,7 +86,8 @@ fn print_effective(world: &World, scope: Scope<'_>, property: &PsProperty) -> Re
     if let Some(invalid) = &nonsense {
         warn(owner(scope, &setting), property, invalid);
     }
-    print_value(if nonsense.is_none() { setting.value.as_deref() } else { property.default })
+    let value = if nonsense.is_none() { setting.value.as_deref() } else { property.default };
+    print_value(value.map(|value| property.shown(value)))
 }
 
 fn print_value(value: Option<&str>) -> Result<Outcome> {
@@ -144,7 +145,7 @@ impl Lister<'_> {
         self.printer.row(&Row {
             app: scope.as_str().to_owned(),
             property: property.name.to_owned(),
-            value: setting.value.clone(),
+            value: setting.value.as_deref().map(|value| property.shown(value).to_owned()),
             source: setting.origin.as_str(),
             default: property.default,
             is_nonsense: nonsense.is_some(),

@@ -1,5 +1,6 @@
 //! Setting and clearing one property.
 
+use std::io::{self, Read};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -16,11 +17,15 @@ const POLICY: &str = "restart-policy";
 const AFTER: &str = "after";
 const RESTORE: &str = "restore";
 const NONE: &str = "none";
+const STDIN: &str = "-";
+/// How many bytes are read of stdin: more than any value may have.
+const MOST: u64 = 1 << 16;
 
 pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
     refuse_policy_first(world, args)?;
     let target = Target::of(world, args)?;
     let property = target.row(world)?;
+    let args = &args.clone().with_value(value(property, &args.value)?);
     if !args.value.is_empty() {
         property.check(&args.value).map_err(|invalid| refusal(world, &invalid))?;
         refuse_without_effect(world, property, args)?;
@@ -29,6 +34,22 @@ pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
     }
     write(world, &target, property, args)?;
     Ok(Outcome::Done)
+}
+
+/// The value; `-` for one that is a secret says that it comes by stdin, because every user of the machine can read command lines.
+fn value(property: &PsProperty, given: &str) -> Result<String> {
+    if !property.is_secret() || given != STDIN {
+        return Ok(given.to_owned());
+    }
+    let mut text = String::new();
+    io::stdin()
+        .take(MOST)
+        .read_to_string(&mut text)
+        .with_context(|| format!("read {} from stdin", property.name))?;
+    match text.trim() {
+        "" => Err(Refusal::failed(format!("there is no {} on stdin", property.name))),
+        text => Ok(text.to_owned()),
+    }
 }
 
 /// Outside Dokku nothing is pushed, so that there is nothing that this property could keep from being deployed.
@@ -128,7 +149,10 @@ fn write(world: &World, target: &Target, property: &PsProperty, args: &Args) -> 
     let (text, written) = if args.value.is_empty() {
         (format!("Unsetting {name}"), world.unset_property("ps", scope, name))
     } else {
-        (format!("Setting {name} to {}", args.value), world.set_property("ps", scope, name, &args.value))
+        (
+            format!("Setting {name} to {}", property.shown(&args.value)),
+            world.set_property("ps", scope, name, &args.value),
+        )
     };
     written.with_context(|| format!("{} of {}", name, scope.as_str()))?;
     if !args.quiet {

@@ -1,6 +1,7 @@
 //! What a supervisor sees happen is written into the journal of its app. Where its service directory lies says which app that is.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use ps_apps::World;
@@ -11,19 +12,19 @@ use ps_supervisor::{Happening, Note};
 /// How long another writer of the journal is waited for: processes wait for their supervisor meanwhile.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Writes all of it down. A service directory of no installation has no journal.
-pub(crate) fn note(service: &Path, notes: Vec<Note>) {
+/// Writes all of it down. A service directory of no installation has no journal. The command tells those of it who are to hear.
+pub(crate) fn note(service: &Path, notes: Vec<Note>) -> Option<Command> {
     // data/scheduler-native/<app>, below the library of the installation.
-    let (Some(app), Some(lib)) =
-        (service.file_name().and_then(|name| name.to_str()), service.ancestors().nth(3))
-    else {
-        return;
-    };
-    let (Ok(app), Ok(world)) = (app.parse(), World::from_env()) else { return };
+    let (app, lib) = (service.file_name()?.to_str()?.parse().ok()?, service.ancestors().nth(3)?);
+    let world = World::from_env().ok()?;
     if world.lib() != lib && world.lib().canonicalize().ok().as_deref() != Some(lib) {
-        return;
+        return None;
     }
     let journal = Journal::of(&world, &app).waiting_at_most(PATIENCE);
+    let is_told = notes.iter().any(|note| match note {
+        Note::Life((_, life)) => ps_alerts::is_told_of_life(life),
+        Note::Happening(happening) => happening.is_failure,
+    });
     let mut lives = Vec::new();
     for note in notes {
         match note {
@@ -35,4 +36,5 @@ pub(crate) fn note(service: &Path, notes: Vec<Note>) {
         }
     }
     journal.instances(lives, say::warning);
+    is_told.then(|| ps_alerts::summons(&world, &app))?
 }

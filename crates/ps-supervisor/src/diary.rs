@@ -4,6 +4,7 @@
 mod thrift;
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use formation::{LifeEvent, LifeOfSlot, Slot};
@@ -59,8 +60,9 @@ impl Occasion {
     }
 }
 
-/// Writes down what happened to the app of a service directory, in this order.
-pub type Writer = fn(&Path, Vec<Note>);
+/// Writes down what happened to the app of a service directory, in this order. The command that it returns is to be run on account of that;
+/// nobody waits for it, and of several that come while one runs only the last is run.
+pub type Writer = fn(&Path, Vec<Note>) -> Option<Command>;
 
 /// What has happened and is not written down yet; nothing is kept where nobody writes.
 #[derive(Debug, Default)]
@@ -87,10 +89,9 @@ impl Diary {
         }
     }
 
-    /// Has everything written down.
-    pub(crate) fn write(&mut self, service: &Path) {
-        if let Some(writer) = self.writer.filter(|_| !self.waiting.is_empty()) {
-            writer(service, std::mem::take(&mut self.waiting));
-        }
+    /// Has everything written down; what is to be run on account of it.
+    pub(crate) fn write(&mut self, service: &Path) -> Option<Command> {
+        let writer = self.writer.filter(|_| !self.waiting.is_empty())?;
+        writer(service, std::mem::take(&mut self.waiting))
     }
 }

@@ -19,6 +19,7 @@ mod descriptors;
 mod diary;
 mod entry;
 mod environment;
+mod errand;
 mod error;
 mod first_format;
 mod groups;

@@ -47,7 +47,7 @@ pub(crate) struct Means {
     pub(crate) census: Census,
     /// Whether no earlier supervisor has left a process, while this one begins.
     pub(crate) is_clear: bool,
-    /// The main processes that live, once ends were looked for in this turn.
+    /// The main processes that live, and the program of an errand, once ends were looked for in this turn.
     pub(crate) mains: BTreeSet<u32>,
     /// What was started and is not in its cgroup yet.
     pub(crate) newcomers: Vec<Newcomer>,

@@ -42,6 +42,7 @@ use crate::clock::Clock;
 use crate::control::Message;
 use crate::descriptors::Descriptors;
 use crate::diary::Writer;
+use crate::errand::Errand;
 use crate::holder;
 use crate::means::Means;
 use crate::pace::Flow;
@@ -106,6 +107,7 @@ pub struct Supervisor {
     unseen: BTreeMap<Wakeup, Instant>,
     flow: Flow,
     tidier: Tidier,
+    errand: Errand,
     pub(crate) lock: File,
     /// The program that was asked whether it can replace this one.
     candidate: Option<Candidate>,
@@ -183,6 +185,7 @@ impl Supervisor {
             unseen: BTreeMap::new(),
             flow: Flow::default(),
             tidier: Tidier::default(),
+            errand: Errand::default(),
             lock,
             candidate: None,
         }))
@@ -343,7 +346,7 @@ impl Supervisor {
         self.count_mains();
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             let pid = pid.as_raw_nonzero().get().unsigned_abs();
-            if self.tidier.has_ended(pid) {
+            if self.tidier.has_ended(pid) || self.errand.has_ended(pid) {
                 continue;
             }
             if let Some(seat) = self.seats.values_mut().find(|seat| seat.has_main(pid)) {
@@ -358,7 +361,8 @@ impl Supervisor {
     /// Whoever else is a child of ours may have outlived its parent.
     fn count_mains(&mut self) {
         let runs = self.seats.values().flat_map(Seat::runs);
-        self.means.mains = runs.filter_map(|run| run.process().map(Process::pid)).collect();
+        self.means.mains =
+            runs.filter_map(|run| run.process().map(Process::pid)).chain(self.errand.pid()).collect();
     }
 
     #[inline(never)]
@@ -440,6 +444,6 @@ impl Supervisor {
         if has_gone {
             holder::remind(&self.service);
         }
-        self.means.diary.write(&self.service);
+        self.errand.ask(self.means.diary.write(&self.service));
     }
 }

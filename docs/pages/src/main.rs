@@ -27,7 +27,7 @@ fn main() -> Result<()> {
 }
 
 /// What the programs say of themselves, but for `procfile-util`.
-fn commands() -> [clap::Command; 13] {
+fn commands() -> [clap::Command; 14] {
     [
         ps_balance::command(),
         ps_explain::command(),
@@ -35,6 +35,7 @@ fn commands() -> [clap::Command; 13] {
         ps_lifecycle::command(),
         ps_logs::command(),
         ps_node::command(),
+        ps_notify::command(),
         ps_pm2::command(),
         ps_report::command(),
         ps_scale::command(),

@@ -33,13 +33,14 @@ const UPTIME: &str = "lib/config/checks/--global/default-wait";
 /// Path to content: what is stored. `None` is a directory, or a file that holds no bytes by nature.
 pub(crate) type State = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
-const PACKAGES: [&str; 15] = [
+const PACKAGES: [&str; 16] = [
     "procfile-util",
     "ps-balance",
     "ps-explain",
     "ps-lifecycle",
     "ps-logs",
     "ps-node",
+    "ps-notify",
     "ps-pm2",
     "ps-supervise",
     "ps-web",

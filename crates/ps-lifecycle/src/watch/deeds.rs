@@ -8,8 +8,9 @@ use anyhow::{Context, Result};
 use formation::{AppName, Slot};
 use ps_apps::World;
 use ps_cli::say;
-use ps_journal::Journal;
 use ps_scheduler_docker::{Deed, What};
+
+use crate::journal;
 
 /// How long what is to be done waits for somebody else who changes the app.
 const PATIENCE_SECONDS: &str = "600";
@@ -65,8 +66,7 @@ impl Deeds {
 
     fn begin(&mut self, deed: Deed, next: VecDeque<Deed>) {
         if let Some(slot) = slot(&deed) {
-            let journal = Journal::of(&self.world, &deed.app);
-            journal.happened("containers", std::slice::from_ref(slot), None, &deed.why, true, say::warning);
+            journal::happened(&self.world, &deed.app, "containers", slot, &deed.why);
         }
         let mut command = Command::new(&self.program);
         command.args(["--quiet", "--wait", PATIENCE_SECONDS, "mend", deed.app.as_str()]);

@@ -23,9 +23,10 @@ impl Supervisor {
                 run.tree().is_root(process, main)
             })
         };
-        let tidier = self.tidier.pid();
-        let is_stray =
-            |process: &Process| process.parent == own && !is_known(process) && Some(process.pid) != tidier;
+        let ours = [self.tidier.pid(), self.errand.pid()];
+        let is_stray = |process: &Process| {
+            process.parent == own && !is_known(process) && !ours.contains(&Some(process.pid))
+        };
         families(processes, is_stray).into_iter().collect()
     }
 

@@ -1,0 +1,172 @@
+//! An event as others are told of it: a name, a sentence, and the entry of the journal that it is (docs/alerts.md#events).
+
+use std::collections::BTreeMap;
+
+use formation::{AppName, EndCause, LifeEvent, LifeStep};
+use jiff::Timestamp;
+use ps_journal::{Entry, Event, Outcome};
+use serde::Serialize;
+
+/// The number of this format.
+const FORMAT: u32 = 1;
+/// What telling itself writes into the journal comes from this. Nobody is told of it.
+pub const ORIGIN: &str = "alerts";
+/// The verbs after which another release runs.
+const DEPLOYS: [&str; 3] = ["deploy", "rebuild", "rollback"];
+
+/// What a hook reads on stdin and the webhook is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Alert {
+    format: u32,
+    /// The same where the same alert is told once more.
+    id: String,
+    app: String,
+    /// The name of the event.
+    pub event: &'static str,
+    /// When it happened; of several, the last one.
+    at: Timestamp,
+    host: String,
+    /// One sentence for people.
+    pub text: String,
+    /// What it is about.
+    #[serde(flatten)]
+    body: Body,
+}
+
+/// What an alert is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Body {
+    /// One event.
+    One {
+        /// As it stands in the journal.
+        entry: Box<Entry>,
+    },
+    /// Several that came too fast to be told one by one.
+    More {
+        /// How many there were of each name.
+        events: BTreeMap<String, u64>,
+    },
+    /// Nothing: somebody tries whether alerts arrive.
+    Nothing {},
+}
+
+impl Alert {
+    /// The alert of an entry; `None`: nobody is told of it.
+    pub fn of(app: &AppName, entry: &Entry) -> Option<Self> {
+        let event = name(&entry.event)?;
+        let text = format!("{app}: {}", entry.event);
+        let id = format!("{}-{}", entry.act, entry.at.as_nanosecond());
+        let body = Body::One { entry: Box::new(entry.clone()) };
+        Some(Self { id, ..Self::new(app, event, entry.at, text, body) })
+    }
+
+    /// The alert of those that were not told one by one; `last` is the time of the last of them.
+    pub fn of_more(app: &AppName, events: &BTreeMap<String, u64>, last: Timestamp) -> Self {
+        let count: u64 = events.values().sum();
+        let listed: Vec<String> = events.iter().map(|(event, count)| format!("{count} {event}")).collect();
+        let text = format!("{app}: and {count} more: {}", listed.join(", "));
+        Self::new(app, "more", last, text, Body::More { events: events.clone() })
+    }
+
+    /// An alert of nothing, by which somebody tries whether alerts arrive.
+    pub fn of_trial(app: &AppName, now: Timestamp) -> Self {
+        Self::new(app, "test", now, format!("{app}: alerts arrive here"), Body::Nothing {})
+    }
+
+    /// When it happened.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    fn new(app: &AppName, event: &'static str, at: Timestamp, text: String, body: Body) -> Self {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let id = format!("{event}-{}", at.as_nanosecond());
+        Self { format: FORMAT, id, app: app.to_string(), event, at, host, text, body }
+    }
+}
+
+/// Whether the end of this verb is told.
+pub fn is_told_of_verb(verb: &str) -> bool {
+    DEPLOYS.contains(&verb)
+}
+
+/// Whether this step is told.
+pub fn is_told_of_life(life: &LifeEvent) -> bool {
+    of_life(life).is_some()
+}
+
+fn name(event: &Event) -> Option<&'static str> {
+    match event {
+        Event::Ended { verb, outcome, .. } if is_told_of_verb(verb) => match outcome {
+            Outcome::Done => Some("deploy-finished"),
+            Outcome::Failed => Some("deploy-failed"),
+            Outcome::Unknown => None,
+        },
+        Event::Happened { outcome: Outcome::Failed, origin, .. } if origin != ORIGIN => Some("incident"),
+        Event::Instance { life, .. } => of_life(life),
+        Event::Asked { .. }
+        | Event::Planned { .. }
+        | Event::Done { .. }
+        | Event::Receipt { .. }
+        | Event::Canary { .. }
+        | Event::Ended { .. }
+        | Event::Happened { .. }
+        | Event::Unknown => None,
+    }
+}
+
+fn of_life(life: &LifeEvent) -> Option<&'static str> {
+    match life.step {
+        LifeStep::Crashed => Some("process-crashed"),
+        LifeStep::CheckFailed | LifeStep::Unready => Some("process-unhealthy"),
+        LifeStep::Exit if is_unwanted(life) => Some("process-exited"),
+        LifeStep::Exit
+        | LifeStep::Start
+        | LifeStep::Refused
+        | LifeStep::Ready
+        | LifeStep::Backoff
+        | LifeStep::Done
+        | LifeStep::Unknown => None,
+    }
+}
+
+/// Whether a process ended as nobody wanted it: not by exit status 0, and nobody had told it to. A failed check was told already.
+fn is_unwanted(life: &LifeEvent) -> bool {
+    let is_success = life.exit.is_some_and(formation::Exit::is_success);
+    match life.cause {
+        Some(EndCause::Itself | EndCause::Memory | EndCause::Signal | EndCause::Unseen) => !is_success,
+        Some(EndCause::Asked | EndCause::Check | EndCause::Unknown) | None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use formation::Exit;
+
+    use super::*;
+
+    #[test]
+    fn an_end_is_told_that_nobody_asked_for_and_that_is_no_success() {
+        let ended = |exit, cause| {
+            let life =
+                LifeEvent { exit: Some(exit), cause: Some(cause), ..LifeEvent::new(LifeStep::Exit, 1) };
+            is_told_of_life(&life)
+        };
+        assert!(ended(Exit::Code(1), EndCause::Itself) && ended(Exit::Signal(9), EndCause::Signal));
+        assert!(ended(Exit::Signal(9), EndCause::Memory));
+        assert!(!ended(Exit::Code(0), EndCause::Itself) && !ended(Exit::Signal(15), EndCause::Asked));
+        assert!(!ended(Exit::Signal(9), EndCause::Check));
+        assert!(is_told_of_life(&LifeEvent::new(LifeStep::Crashed, 1)));
+        assert!(!is_told_of_life(&LifeEvent::new(LifeStep::Backoff, 1)));
+    }
+
+    #[test]
+    fn of_more_the_counts_are_told() {
+        let events = BTreeMap::from([("process-crashed".to_owned(), 2), ("process-exited".to_owned(), 35)]);
+        let alert = Alert::of_more(&"shop".parse().expect("a name"), &events, Timestamp::UNIX_EPOCH);
+        assert_eq!(alert.text, "shop: and 37 more: 2 process-crashed, 35 process-exited");
+        let json = serde_json::to_value(&alert).expect("plain data");
+        assert_eq!((&json["event"], &json["events"]["process-exited"]), (&"more".into(), &35.into()));
+    }
+}

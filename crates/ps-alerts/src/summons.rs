@@ -1,0 +1,25 @@
+//! How telling begins: `ps-notify` is run for the app, which reads its journal from where it was told of last.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use formation::AppName;
+use ps_apps::{LOCK_VARIABLE, World};
+
+use crate::audience::Audience;
+
+const PROGRAM: &str = "ps-notify";
+
+/// The command that tells of what is new in the app's journal; `None`: nobody is to hear of it, or the program is not installed. It reads and
+/// writes nothing of its caller's, and need not be waited for, only reaped.
+///
+/// Where it cannot be said whether anybody is to hear, it is run, and writes into the journal why.
+pub fn summons(world: &World, app: &AppName) -> Option<Command> {
+    if Audience::of(world, app).is_ok_and(|audience| audience.is_empty()) {
+        return None;
+    }
+    let mut command = Command::new(os_process::sister(PROGRAM)?);
+    command.arg(app.as_str()).env_remove(LOCK_VARIABLE).process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Some(command)
+}

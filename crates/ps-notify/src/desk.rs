@@ -1,0 +1,106 @@
+//! What is told, when: each alert by itself while there are few, and what comes too fast as one, once the minute is over.
+
+use std::thread;
+
+use anyhow::{Context, Result};
+use formation::AppName;
+use jiff::{SignedDuration, Timestamp};
+use ps_alerts::{Alert, ORIGIN};
+use ps_apps::World;
+use ps_journal::{Journal, Unread};
+
+use crate::courier::Courier;
+use crate::kept::Kept;
+use crate::quota::Quota;
+
+/// What happened longer ago is not told: somebody has set an address since, or the machine was off.
+const OLDEST: SignedDuration = SignedDuration::from_mins(10);
+
+/// What is to be told of an app.
+pub(crate) struct Desk<'a> {
+    world: &'a World,
+    app: &'a AppName,
+    courier: Courier<'a>,
+    unread: Unread<'a>,
+    quota: Quota,
+    kept: Kept,
+    /// Whether the journal has it already that somebody could not be told.
+    is_failure_said: bool,
+}
+
+impl<'a> Desk<'a> {
+    /// Goes on where the last run has ended.
+    pub(crate) fn open(world: &'a World, app: &'a AppName, courier: Courier<'a>) -> Self {
+        let kept = Kept::read(world, app);
+        let unread = Unread::of(world, app).behind(kept.last.clone());
+        let quota = Quota::of(kept.told.clone());
+        Self { world, app, courier, unread, quota, kept, is_failure_said: false }
+    }
+
+    /// Tells of everything that is new; the state of the journal that was read last.
+    pub(crate) fn work(mut self) -> Result<Option<(u64, u64)>> {
+        loop {
+            let state = Journal::of(self.world, self.app).state();
+            let news = self.unread.news().with_context(|| format!("read the journal of {}", self.app))?;
+            let is_nothing = news.entries.is_empty();
+            for entry in news.entries {
+                let now = Timestamp::now();
+                let alert = Alert::of(self.app, &entry).filter(|_| now.duration_since(entry.at) <= OLDEST);
+                self.kept.last = Some(entry);
+                if let Some(alert) = alert {
+                    self.take(&alert, now)?;
+                }
+            }
+            if self.kept.left_out.is_empty() {
+                self.keep()?;
+                if is_nothing {
+                    return Ok(state);
+                }
+            } else {
+                self.tell_of_more()?;
+            }
+        }
+    }
+
+    /// Tells one, or counts it for later.
+    fn take(&mut self, alert: &Alert, now: Timestamp) -> Result<()> {
+        if self.kept.left_out.is_empty() && self.quota.wait(now).is_zero() {
+            return self.tell(alert);
+        }
+        *self.kept.left_out.entry(alert.event.to_owned()).or_default() += 1;
+        self.kept.left_out_until = alert.at();
+        Ok(())
+    }
+
+    /// Tells what was counted, or waits until it may: what happens meanwhile is counted too.
+    fn tell_of_more(&mut self) -> Result<()> {
+        let wait = self.quota.wait(Timestamp::now());
+        if !wait.is_zero() {
+            self.keep()?;
+            thread::sleep(wait);
+            return Ok(());
+        }
+        let more = Alert::of_more(self.app, &self.kept.left_out, self.kept.left_out_until);
+        self.kept.left_out.clear();
+        self.tell(&more)
+    }
+
+    /// Tells one. The journal has the first failure of a run.
+    fn tell(&mut self, alert: &Alert) -> Result<()> {
+        self.quota.note(Timestamp::now());
+        for failure in self.courier.tell(alert) {
+            if !self.is_failure_said {
+                let what = format!("{} was not told: {failure}", alert.event);
+                Journal::of(self.world, self.app).happened(ORIGIN, &[], None, &what, true, |_| ());
+                self.is_failure_said = true;
+            }
+        }
+        self.keep()
+    }
+
+    /// What cannot be kept ends this run: otherwise the next one would tell all of it again, without knowing how much was told.
+    fn keep(&mut self) -> Result<()> {
+        self.kept.told = self.quota.told().to_vec();
+        self.kept.write(self.world, self.app)
+    }
+}

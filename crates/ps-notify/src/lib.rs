@@ -1,0 +1,54 @@
+//! Tells hooks and a webhook what is new in an app's journal, and ends (docs/alerts.md). Whoever writes an event that is told runs it and does
+//! not wait: that is the supervisor, or a verb. One tells of an app at a time, and not too much of it.
+//!
+//! It changes nothing of the app. The address of the webhook is a secret: it is read from its file, and is in no argument and no message.
+
+mod args;
+mod courier;
+mod desk;
+mod kept;
+mod quota;
+mod turn;
+mod webhook;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use jiff::Timestamp;
+use nix::sys::signal::SigSet;
+use ps_alerts::{Alert, Audience, TRIGGER};
+use ps_apps::World;
+use ps_cli::exit::{Outcome, Refusal};
+use ps_cli::say;
+
+use crate::args::Args;
+use crate::courier::Courier;
+
+/// The command line as clap knows it, for man pages and completions.
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
+/// Runs the program with the arguments and the environment of this process.
+pub fn run() -> Result<Outcome> {
+    let args = Args::try_parse()?;
+    // A supervisor blocks its signals, and so do the programs that it starts.
+    SigSet::all().thread_unblock().context("unblock signals")?;
+    let world = World::from_env()?;
+    let app = world.app(&args.app)?.name;
+    if !args.test {
+        turn::each(&world, &app)?;
+        return Ok(Outcome::Done);
+    }
+    let audience = Audience::of(&world, &app)?;
+    if audience.is_empty() {
+        return Err(Refusal::failed(format!(
+            "nobody is to hear of {app}: set an address (ps-set {app} webhook - < FILE), or give a plugin a hook {TRIGGER}"
+        )));
+    }
+    let failures = Courier::new(&world, &app, audience).tell(&Alert::of_trial(&app, Timestamp::now()));
+    if let Some(failure) = failures.first() {
+        return Err(Refusal::failed(failure.clone()));
+    }
+    say::fact(&format!("Those who are to hear of {app} were told"))?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,7 @@
+//! `ps-notify`: see `--help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ps_cli::exit::run("ps-notify", ps_notify::run)
+}

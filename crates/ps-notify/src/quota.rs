@@ -1,0 +1,69 @@
+//! How much is told in a while: an app that fails again and again must not bury whoever is told.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// How many alerts of an app are told in a [`WINDOW`].
+const MOST: usize = 10;
+const WINDOW: SignedDuration = SignedDuration::from_secs(60);
+
+/// When the last alerts were told, the oldest first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Quota(Vec<Timestamp>);
+
+impl Quota {
+    /// As it was kept.
+    pub(crate) fn of(told: Vec<Timestamp>) -> Self {
+        Self(told)
+    }
+
+    /// How long the next alert has to wait; zero: it may be told now.
+    pub(crate) fn wait(&mut self, now: Timestamp) -> Duration {
+        // What lies in the future was told before the clock was set back.
+        self.0.retain(|told| *told <= now && now.duration_since(*told) < WINDOW);
+        let Some(first) = self.0.len().checked_sub(MOST) else { return Duration::ZERO };
+        let left = WINDOW - now.duration_since(self.0[first]);
+        left.unsigned_abs()
+    }
+
+    /// An alert was told.
+    pub(crate) fn note(&mut self, now: Timestamp) {
+        self.0.push(now);
+    }
+
+    /// What is to be kept.
+    pub(crate) fn told(&self) -> &[Timestamp] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + second).expect("a time")
+    }
+
+    #[test]
+    fn ten_are_told_at_once_and_the_next_one_when_the_first_is_a_minute_old() {
+        let mut quota = Quota::default();
+        for number in 0..10 {
+            assert_eq!(quota.wait(second(number)), Duration::ZERO);
+            quota.note(second(number));
+        }
+        assert_eq!(quota.wait(second(9)), Duration::from_secs(51));
+        assert_eq!(quota.wait(second(59)), Duration::from_secs(1));
+        assert_eq!(quota.wait(second(60)), Duration::ZERO);
+        quota.note(second(60));
+        assert_eq!(quota.wait(second(60)), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_silences_nobody() {
+        let mut quota = Quota::default();
+        (0..10).for_each(|_| quota.note(second(5000)));
+        assert_eq!(quota.wait(second(0)), Duration::ZERO);
+    }
+}

@@ -1,0 +1,51 @@
+//! Whose turn it is: one process tells of an app at a time. Others leave at once, and what they were run for is told by the one at work: it looks
+//! at the journal once more after it has let go of the lock, which they found taken after they had written.
+
+use std::fs::File;
+use std::io::ErrorKind;
+
+use anyhow::{Context, Result};
+use formation::AppName;
+use ps_alerts::Audience;
+use ps_apps::World;
+use ps_journal::Journal;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::courier::Courier;
+use crate::desk::Desk;
+
+/// Tells of what is new until nothing is, or somebody else does so.
+pub(crate) fn each(world: &World, app: &AppName) -> Result<()> {
+    loop {
+        let Some(turn) = take(world, app)? else { return Ok(()) };
+        let journal = Journal::of(world, app);
+        let audience = match Audience::of(world, app) {
+            Ok(audience) => audience,
+            Err(error) => {
+                let what = format!("nobody is told: {error}");
+                journal.happened(ps_alerts::ORIGIN, &[], None, &what, true, |_| ());
+                return Err(error.into());
+            }
+        };
+        let seen = Desk::open(world, app, Courier::new(world, app, audience)).work()?;
+        drop(turn);
+        if journal.state() == seen {
+            return Ok(());
+        }
+    }
+}
+
+/// The lock of the app's directory of ours; `None`: somebody else has it, or nothing was ever written down of the app.
+fn take(world: &World, app: &AppName) -> Result<Option<File>> {
+    let path = world.kept_dir(app);
+    let directory = match File::open(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened.with_context(|| format!("open {}", path.display()))?,
+    };
+    match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(directory)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(errno) => Err(errno).with_context(|| format!("lock {}", path.display())),
+    }
+}

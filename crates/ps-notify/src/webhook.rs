@@ -1,0 +1,100 @@
+//! One POST of JSON to the webhook, tried again where that may help. No message has the address.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use ps_alerts::Webhook;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::{Agent, Error};
+
+/// How long a try may take, from the name of the host to the last byte of the answer's head.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// The pause before each try but the first.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+/// Sends to one address.
+pub(crate) struct Client {
+    agent: Agent,
+    webhook: Webhook,
+    /// Whether the last alert did not arrive: the next one is tried once, so that many do not take minutes.
+    is_failing: bool,
+}
+
+/// Why a try has failed.
+struct Failure {
+    reason: String,
+    /// Whether another try may succeed.
+    may_pass: bool,
+}
+
+impl Client {
+    /// For this address.
+    pub(crate) fn new(webhook: Webhook) -> Self {
+        let config = Agent::config_builder()
+            .timeout_global(Some(DEADLINE))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("ps-notify/", env!("CARGO_PKG_VERSION")));
+        let is_encrypted = webhook.address().starts_with("https:");
+        let config = if is_encrypted { config.tls_config(tls()) } else { config };
+        Self { agent: config.build().into(), webhook, is_failing: false }
+    }
+
+    /// Sends an alert; why it did not arrive, as one sentence.
+    pub(crate) fn send(&mut self, json: &str) -> Result<(), String> {
+        let mut pauses = PAUSES.iter().take(if self.is_failing { 0 } else { PAUSES.len() });
+        let mut tries = 1;
+        loop {
+            let failure = match self.post(json) {
+                Ok(()) => {
+                    self.is_failing = false;
+                    return Ok(());
+                }
+                Err(failure) => failure,
+            };
+            let Some(pause) = pauses.next().filter(|_| failure.may_pass) else {
+                self.is_failing = true;
+                let times = if tries == 1 { "once".to_owned() } else { format!("{tries} times") };
+                return Err(format!("the webhook, tried {times}: {}", failure.reason));
+            };
+            thread::sleep(*pause);
+            tries += 1;
+        }
+    }
+
+    fn post(&self, json: &str) -> Result<(), Failure> {
+        let request = self.agent.post(self.webhook.address()).header("content-type", "application/json");
+        let status =
+            request.send(json).map_err(|error| Failure { reason: reason(&error), may_pass: true })?.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let may_pass = status.is_server_error() || [408, 429].contains(&status.as_u16());
+        Err(Failure { reason: format!("it answered with status {}", status.as_u16()), may_pass })
+    }
+}
+
+/// Certificates are verified against those that the machine trusts.
+fn tls() -> TlsConfig {
+    let trusted = rustls_native_certs::load_native_certs().certs;
+    let roots: RootCerts =
+        trusted.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).into();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider).build()
+}
+
+/// In words of ours, because those of the libraries may have the address.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::Timeout(_) => format!("no answer within {} s", DEADLINE.as_secs()),
+        Error::HostNotFound => "the name of its host is not known".to_owned(),
+        Error::Io(error) if error.raw_os_error().is_some() => error.to_string(),
+        Error::Io(error) => error.kind().to_string(),
+        Error::ConnectionFailed => "there was no connection".to_owned(),
+        Error::Tls(_) | Error::Rustls(_) => "its certificate or its TLS is not accepted".to_owned(),
+        Error::Protocol(_) => "what it answers is not HTTP".to_owned(),
+        _ => "it cannot be sent there".to_owned(),
+    }
+}
