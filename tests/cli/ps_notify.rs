@@ -7,6 +7,9 @@ mod home;
 #[path = "ps_lifecycle/program.rs"]
 mod program;
 
+#[expect(dead_code, reason = "the tests of ps-balance have clients too")]
+#[path = "support/certificates.rs"]
+mod certificates;
 #[path = "ps_notify/hooks.rs"]
 mod hooks;
 #[path = "ps_notify/limits.rs"]

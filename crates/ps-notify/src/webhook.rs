@@ -13,6 +13,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// The pause before each try but the first.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 
+const UNTRUSTED: &str = "its certificate or its TLS is not accepted";
+
 /// Sends to one address.
 pub(crate) struct Client {
     agent: Agent,
@@ -91,9 +93,12 @@ fn reason(error: &Error) -> String {
         Error::Timeout(_) => format!("no answer within {} s", DEADLINE.as_secs()),
         Error::HostNotFound => "the name of its host is not known".to_owned(),
         Error::Io(error) if error.raw_os_error().is_some() => error.to_string(),
+        Error::Io(error) if matches!(error.get_ref(), Some(inner) if inner.is::<rustls::Error>()) => {
+            UNTRUSTED.to_owned()
+        }
         Error::Io(error) => error.kind().to_string(),
         Error::ConnectionFailed => "there was no connection".to_owned(),
-        Error::Tls(_) | Error::Rustls(_) => "its certificate or its TLS is not accepted".to_owned(),
+        Error::Tls(_) | Error::Rustls(_) => UNTRUSTED.to_owned(),
         Error::Protocol(_) => "what it answers is not HTTP".to_owned(),
         _ => "it cannot be sent there".to_owned(),
     }

@@ -1,8 +1,10 @@
-"""A webhook: writes each alert that it is sent as a line of `tries`, and answers as the words of `plan` say, one for each."""
+"""A webhook: writes each alert that it is sent as a line of `tries`, and answers as the words of the plan say, one for each.
+With a directory of a certificate it speaks TLS."""
 
 import http.server
 import json
 import os
+import ssl
 import sys
 import threading
 
@@ -30,6 +32,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 server.daemon_threads = True
+if len(sys.argv) > 3:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{sys.argv[3]}/server.crt", f"{sys.argv[3]}/server.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 with open(f"{PLACE}/port.new", "w") as port:
     port.write(str(server.server_port))
 os.rename(f"{PLACE}/port.new", f"{PLACE}/port")

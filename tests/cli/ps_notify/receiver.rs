@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::ops::Deref;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal};
@@ -18,19 +19,31 @@ pub(crate) const SECRET: &str = "/hook/T0pS3cret-0815";
 pub(crate) struct Receiver {
     place: TempDir,
     server: Child,
+    scheme: &'static str,
 }
 
 impl Receiver {
     /// One that answers with these statuses, and then with 200; `never` is no answer. `None`: there is no python3, which is a skip.
     pub(crate) fn start(plan: &str) -> Option<Self> {
+        Self::with(plan, &[])
+    }
+
+    /// The same, which speaks TLS with the certificate in this directory.
+    pub(crate) fn encrypted(certificate: &Path) -> Option<Self> {
+        Self::with("", &[certificate])
+    }
+
+    fn with(plan: &str, certificate: &[&Path]) -> Option<Self> {
         let place = TempDir::new().expect("a temporary directory");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cli/ps_notify/receiver.py");
-        let server = Command::new("python3").arg(script).arg(place.path()).arg(plan).spawn();
+        let server =
+            Command::new("python3").arg(script).arg(place.path()).arg(plan).args(certificate).spawn();
         let Ok(server) = server else {
             skipped::skip("python3 is not installed");
             return None;
         };
-        Some(Self { place, server })
+        let scheme = if certificate.is_empty() { "http" } else { "https" };
+        Some(Self { place, server, scheme })
     }
 
     /// Its address.
@@ -38,7 +51,7 @@ impl Receiver {
         let port = eventually("the server listens", || {
             fs::read_to_string(self.place.path().join("port")).map_err(|error| error.to_string())
         });
-        format!("http://127.0.0.1:{port}{SECRET}")
+        format!("{}://127.0.0.1:{port}{SECRET}", self.scheme)
     }
 
     /// What it was sent so far, every try.

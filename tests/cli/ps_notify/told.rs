@@ -2,7 +2,9 @@
 
 use std::fs;
 
+use crate::certificates::Made;
 use crate::home::eventually;
+use crate::program::run;
 use crate::receiver::{Place, Receiver, SECRET, deploy, failures, home_of, kill, set, tellers};
 
 #[test]
@@ -80,6 +82,23 @@ fn where_nobody_listens_it_is_tried_three_times_and_said_in_the_journal() {
     );
     let events = home.does(&["ps-lifecycle", "events", "shop"]);
     assert!(events.contains("alerts: deploy-finished was not told"), "{events}");
+}
+
+#[test]
+fn by_https_only_a_certificate_that_the_machine_trusts_is_accepted() {
+    let place = tempfile::tempdir().expect("a directory");
+    Made::of("127.0.0.1").put(place.path());
+    let Some(receiver) = Receiver::encrypted(place.path()) else { return };
+    let home = home_of(&receiver.address());
+    deploy(&home, "no");
+    let said = eventually("it is said", || failures(&home).pop().ok_or_else(|| "nothing".to_owned()));
+    assert!(said.ends_with("tried 3 times: its certificate or its TLS is not accepted"), "{said}");
+    assert!(receiver.tries().is_empty());
+    let mut command = home.command(&["ps-notify", "shop", "--test"]);
+    command.env("SSL_CERT_FILE", place.path().join("server.crt"));
+    let ran = run(command);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    receiver.takes("test");
 }
 
 #[test]
