@@ -68,7 +68,7 @@ fn a_full_disk_fails_a_first_deploy_whole_and_the_next_one_with_room_works() {
     let home = Home::new();
     let lib = home.path("lib");
     let lib = lib.to_str().expect("text");
-    if !is_done("mount", &["-t", "tmpfs", "-o", "size=96k", "tmpfs", lib]) {
+    if !is_done("mount", &["-t", "tmpfs", "-o", "size=160k", "tmpfs", lib]) {
         skipped::skip("no root: only root can mount a small disk");
         return;
     }
@@ -77,7 +77,7 @@ fn a_full_disk_fails_a_first_deploy_whole_and_the_next_one_with_room_works() {
     home.write("shop/app.json", ALIVE);
     let mut failed = 0;
     for free_pages in [0, 1, 2, 3, 4, 9, 13] {
-        fs::write(home.path("lib/filler"), vec![b'x'; (24 - free_pages) * 4096]).ok();
+        fs::write(home.path("lib/filler"), vec![b'x'; (40 - free_pages) * 4096]).ok();
         let ran = home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
         if ran.status == Some(0) {
             home.does(&["ps-lifecycle", "destroy", "shop"]);
