@@ -70,7 +70,8 @@ pub fn leave(lines: &[String]) {
 pub fn say(line: &str) -> io::Result<()> {
     let mut bottom = bottom();
     if bottom.lines.is_empty() {
-        return writeln!(io::stderr().lock(), "{line}");
+        // In one piece: others, such as a hook, may write to the same terminal.
+        return io::stderr().lock().write_all(format!("{line}\n").as_bytes());
     }
     let erased = bottom.erased();
     bottom.put(format!("{erased}{line}\n"));

@@ -310,7 +310,7 @@ fn a_root_that_cannot_be_is_named() {
     programs::build().expect("the programs build");
     let sandbox = Sandbox::new().expect("a sandbox");
     let lib = sandbox.world().join("lib");
-    fs::remove_dir(&lib).expect("removed");
+    fs::remove_dir_all(&lib).expect("removed");
     fs::write(&lib, "a file").expect("a file");
     assert_eq!(fs::create_dir_all(&lib).map_err(|error| error.kind()), Err(ErrorKind::AlreadyExists));
     let ran = run(&sandbox, "apps-on-disk create hello");
