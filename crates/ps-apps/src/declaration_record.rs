@@ -4,17 +4,22 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use durable::{Directory, ReadError};
+use durable::Directory;
 use formation::AppName;
 use serde::{Deserialize, Serialize};
 
+use crate::formatted::Formatted;
 use crate::scope::Scope;
 use crate::{Error, World};
 
 const FILE: &str = "declaration.json";
 /// The number of this format. A program that changes the meaning of a field raises it.
 const FORMAT: u32 = 1;
-const MAX_BYTES: u64 = 4 << 20;
+const RECORD: Formatted = Formatted {
+    format: FORMAT,
+    max_bytes: 4 << 20,
+    cure: "remove the file, and apply the declaration once more",
+};
 
 /// What declarations have made of an app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,24 +42,7 @@ impl Default for DeclarationRecord {
 impl World {
     /// What declarations have made of an app; empty if none has.
     pub fn declaration_record(&self, app: &AppName) -> Result<DeclarationRecord, Error> {
-        let path = self.declaration_path(app);
-        let corrupt = |reason: String| Error::Corrupt {
-            path: path.clone(),
-            line: None,
-            reason: format!("{reason}: remove the file, and apply the declaration once more"),
-        };
-        let bytes = match durable::state(&path, MAX_BYTES) {
-            Ok(bytes) => bytes,
-            Err(ReadError::Missing) => return Ok(DeclarationRecord::default()),
-            Err(ReadError::Io(error)) => return Err(Error::io("read", &path, error)),
-            Err(error) => return Err(corrupt(error.to_string())),
-        };
-        let record: DeclarationRecord =
-            serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
-        if record.format > FORMAT {
-            return Err(corrupt(format!("format {} is of a later version", record.format)));
-        }
-        Ok(record)
+        Ok(RECORD.read(&self.declaration_path(app))?.unwrap_or_default())
     }
 
     /// Writes down what declarations have made of an app; the caller holds the app's lock.

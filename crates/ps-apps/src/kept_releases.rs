@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::content::Text;
+use crate::formatted::Formatted;
 use crate::scope::Scope;
 use crate::{Error, SourceRecord, StoredEntry, World};
 
@@ -22,8 +23,12 @@ use crate::{Error, SourceRecord, StoredEntry, World};
 const KEPT_RELEASES: usize = 10;
 /// The number of this format. A program that changes the meaning of a field raises it.
 pub(crate) const FORMAT: u32 = 1;
-/// Two files of a mebibyte, each of their bytes at most six characters long.
-const MAX_BYTES: u64 = 16 << 20;
+const RECORD: Formatted = Formatted {
+    format: FORMAT,
+    // Two files of a mebibyte, each of their bytes at most six characters long.
+    max_bytes: 16 << 20,
+    cure: "remove the file, this release cannot come back",
+};
 const DIRECTORY: &str = "releases";
 /// A file with a higher number was not written by us. The limit makes sure that a number can be incremented.
 const HIGHEST_NUMBER: u64 = 1 << 53;
@@ -120,7 +125,8 @@ impl World {
         let to = Directory::open(self.lib(), &self.releases_dir(new))?;
         for number in numbers {
             let path = from.join(file_name(number));
-            let bytes = durable::state(&path, MAX_BYTES).map_err(|error| damaged(&path, &error))?;
+            let bytes =
+                durable::state(&path, RECORD.max_bytes).map_err(|error| RECORD.damaged(&path, &error))?;
             to.write(&file_name(number), &bytes, self.access(Scope::Global))?;
         }
         Ok(())
@@ -153,29 +159,10 @@ fn numbers(directory: &Path) -> Result<Vec<u64>, Error> {
 
 fn read(directory: &Path, number: u64) -> Result<KeptRelease, Error> {
     let path = directory.join(file_name(number));
-    let bytes = durable::state(&path, MAX_BYTES).map_err(|error| match error {
-        ReadError::Io(error) => Error::io("read", &path, error),
-        error => damaged(&path, &error),
-    })?;
-    // The format first: a later one need not have these fields.
-    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| damaged(&path, &error))?;
-    if let Some(format) = value["format"].as_u64().filter(|format| *format > FORMAT.into()) {
-        return Err(corrupt(
-            &path,
-            format!("format {format} is of a later version: deploy with that version"),
-        ));
-    }
-    let release: KeptRelease = serde_json::from_value(value).map_err(|error| damaged(&path, &error))?;
+    let release: KeptRelease =
+        RECORD.read(&path)?.ok_or_else(|| RECORD.damaged(&path, &ReadError::Missing))?;
     if release.number != number {
-        return Err(damaged(&path, &format!("it says that it is release {}", release.number)));
+        return Err(RECORD.damaged(&path, &format!("it says that it is release {}", release.number)));
     }
     Ok(release)
-}
-
-fn damaged(path: &Path, reason: &dyn std::fmt::Display) -> Error {
-    corrupt(path, format!("{reason}: remove the file, this release cannot come back"))
-}
-
-fn corrupt(path: &Path, reason: String) -> Error {
-    Error::Corrupt { path: path.to_owned(), line: None, reason }
 }

@@ -10,6 +10,7 @@ mod earlier_environment;
 mod environment;
 mod error;
 mod formation_origin;
+mod formatted;
 mod instance_files;
 mod intended;
 mod kept_releases;

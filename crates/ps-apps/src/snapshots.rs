@@ -7,19 +7,24 @@ use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use durable::{Access, Directory, ReadError};
+use durable::{Access, Directory};
 use formation::{AppName, Slot};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::content::Bytes;
+use crate::formatted::Formatted;
 use crate::{Deployed, Error, World, state_file};
 
 const DIRECTORY: &str = "formation-snapshots";
 const SUFFIX: &str = ".json";
 const FORMAT: u32 = 1;
-/// More than some hundred apps, each with two files of a mebibyte. For more apps, several snapshots are needed.
-const MAX_BYTES: u64 = 256 << 20;
+const RECORD: Formatted = Formatted {
+    format: FORMAT,
+    // More than some hundred apps, each with two files of a mebibyte. For more apps, several snapshots are needed.
+    max_bytes: 256 << 20,
+    cure: "save it again",
+};
 const MAX_NAME_BYTES: usize = 63;
 
 /// The name of a snapshot, which is part of a file's name.
@@ -132,20 +137,7 @@ impl World {
 
     /// A snapshot; `None` if there is none of that name.
     pub fn snapshot(&self, name: &SnapshotName) -> Result<Option<Snapshot>, Error> {
-        let path = self.snapshots_dir().join(format!("{name}{SUFFIX}"));
-        let corrupt = |reason: String| Error::Corrupt { path: path.clone(), line: None, reason };
-        let bytes = match durable::state(&path, MAX_BYTES) {
-            Ok(bytes) => bytes,
-            Err(ReadError::Missing) => return Ok(None),
-            Err(ReadError::Io(error)) => return Err(Error::io("read", &path, error)),
-            Err(error) => return Err(corrupt(error.to_string())),
-        };
-        let value: serde_json::Value =
-            serde_json::from_slice(&bytes).map_err(|error| corrupt(format!("{error}: save it again")))?;
-        if let Some(format) = value["format"].as_u64().filter(|format| *format > FORMAT.into()) {
-            return Err(corrupt(format!("format {format} is of a later version: use that version")));
-        }
-        serde_json::from_value(value).map(Some).map_err(|error| corrupt(format!("{error}: save it again")))
+        RECORD.read(&self.snapshots_dir().join(format!("{name}{SUFFIX}")))
     }
 
     /// Writes a snapshot, whole or not at all; one of that name is replaced.

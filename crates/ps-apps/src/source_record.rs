@@ -4,19 +4,24 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use durable::{Directory, ReadError};
+use durable::Directory;
 use formation::AppName;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::formatted::Formatted;
 use crate::scope::Scope;
 use crate::{Error, World};
 
 const FILE: &str = "source.json";
 /// The number of this format. A program that changes the meaning of a field raises it.
 const FORMAT: u32 = 1;
-/// Descriptions of a thousand services.
-const MAX_BYTES: u64 = 16 << 20;
+const RECORD: Formatted = Formatted {
+    format: FORMAT,
+    // Descriptions of a thousand services.
+    max_bytes: 16 << 20,
+    cure: "remove the file, and deploy the app once more",
+};
 
 /// Which images a release runs, and how they were made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,24 +108,7 @@ impl World {
     /// What was recorded of the source of the last deploy; empty for an app whose source needs no more than its place, and for one
     /// that an earlier version has deployed.
     pub fn source_record(&self, app: &AppName) -> Result<SourceRecord, Error> {
-        let path = self.source_path(app);
-        let corrupt = |reason: String| Error::Corrupt {
-            path: path.clone(),
-            line: None,
-            reason: format!("{reason}: remove the file, and deploy the app once more"),
-        };
-        let bytes = match durable::state(&path, MAX_BYTES) {
-            Ok(bytes) => bytes,
-            Err(ReadError::Missing) => return Ok(SourceRecord::default()),
-            Err(ReadError::Io(error)) => return Err(Error::io("read", &path, error)),
-            Err(error) => return Err(corrupt(error.to_string())),
-        };
-        // The format first: a later one need not have these fields.
-        let value: Value = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
-        if let Some(format) = value["format"].as_u64().filter(|format| *format > FORMAT.into()) {
-            return Err(corrupt(format!("format {format} is of a later version")));
-        }
-        serde_json::from_value(value).map_err(|error| corrupt(error.to_string()))
+        Ok(RECORD.read(&self.source_path(app))?.unwrap_or_default())
     }
 
     /// Writes down what is to be known of the source; an empty record removes the file.

@@ -11,7 +11,7 @@ use formation::{Formation, ProcessType, Slot, State, Which};
 use ps_rollout::{Rules, Strategy};
 use serde::{Deserialize, Serialize};
 
-use crate::{AppStatus, Change, Effect, Intent, Plan, Step, Task, plan};
+use crate::{AppStatus, Change, Effect, Intent, Plan, Step, Task, step};
 
 /// The action of a slot that is kept or stopped, which its scheduler decides.
 const EITHER: &str = "either";
@@ -237,7 +237,7 @@ fn of_steps(steps: &[Step], status: &AppStatus, row: impl Fn(&Step) -> Foreseen)
 
 /// The slots of which some are to stay and some are to go, where their scheduler chooses which, and what is said of each.
 fn chosen_by_others<'a>(steps: &'a [Step], status: &AppStatus) -> BTreeMap<&'a Slot, String> {
-    let of_scheduler = status.instances.iter().filter(|now| now.is_interchangeable && plan::is_filled(now));
+    let of_scheduler = status.instances.iter().filter(|now| now.is_interchangeable && step::is_filled(now));
     let of_scheduler: BTreeSet<&Slot> = of_scheduler.map(|now| &now.slot).collect();
     let mut types: BTreeMap<&ProcessType, Vec<&Step>> = BTreeMap::new();
     for step in steps.iter().filter(|step| of_scheduler.contains(&step.slot)) {
@@ -345,7 +345,7 @@ mod tests {
             web.settings.publish = Some(type_settings::Publish::Host);
             web.settings.port = "8080".parse().ok();
             web.strategy = strategy;
-            let release = crate::Release { processes: vec![web], ..plan::tests::release() };
+            let release = crate::Release { processes: vec![web], ..crate::plan::tests::release() };
             let wanted = formation(&["web=2"]);
             let plan = Plan::new(release, &wanted, &there.instances, &Intent::Deploy, Strategy::Overlap);
             plan.foreseen(&there).into_iter().map(|row| row.reason.into_owned()).collect()

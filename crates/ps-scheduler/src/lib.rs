@@ -20,6 +20,7 @@ mod rollout;
 mod rules;
 mod scheduler;
 mod signal;
+mod step;
 mod task;
 
 pub use drift::Drift;
@@ -32,13 +33,14 @@ pub use instance::{AppStatus, Instance, Limits, Over, Running};
 pub use one_off::{Command, Ended, Entry, OneOff, SHELL, Signals, Streams};
 pub use os_process::OsProcess;
 pub use output::{LogLine, LogRequest, LogSink, ReadUpTo};
-pub use plan::{Change, Intent, Plan, Step};
+pub use plan::Plan;
 pub use ps_release::address::Reached;
 pub use ps_release::{Checks, Gate, Process, Release, Source};
 pub use scheduler::{
     Cancel, DeployOutcome, Leftover, Moved, Progress, Requester, Scheduler, StopOrder, Stopped,
 };
 pub use signal::{SignalOrder, Signalled};
+pub use step::{Change, Intent, Step};
 pub use task::{Effect, LAST_LINES, Task};
 
 /// The example of the README is a test.

@@ -88,16 +88,23 @@ impl History {
         Ok(Self { file, places: named.collect(), owners, written: vec![0; INSTANCES] })
     }
 
-    /// Writes the samples of a minute.
+    /// Writes the samples of a minute. What one that kept them before has written of the same minute stays, where nothing newer is known.
     pub(crate) fn write(&mut self, minute: u64, samples: &BTreeMap<String, Sample>) -> io::Result<()> {
-        let mut frame = vec![0xff; FRAME];
-        frame[..STAMP].copy_from_slice(&minute.to_le_bytes());
+        let mut frame = vec![0; FRAME];
+        self.file.read_exact_at(&mut frame, frame_at(minute))?;
+        if frame[..STAMP] != minute.to_le_bytes() {
+            frame.fill(0xff);
+            frame[..STAMP].copy_from_slice(&minute.to_le_bytes());
+        }
         for (name, sample) in samples {
             let Some(place) = self.place(name, minute)? else { continue };
             self.written[place] = minute;
             let at = STAMP + place * SAMPLE;
-            frame[at..at + 4].copy_from_slice(&sample.cpu.unwrap_or(NONE).to_le_bytes());
-            frame[at + 4..at + 8].copy_from_slice(&sample.memory_kib.unwrap_or(NONE).to_le_bytes());
+            for (at, value) in [(at, sample.cpu), (at + 4, sample.memory_kib)] {
+                if let Some(value) = value {
+                    frame[at..at + 4].copy_from_slice(&value.to_le_bytes());
+                }
+            }
         }
         self.file.write_all_at(&frame, frame_at(minute))
     }
@@ -200,6 +207,20 @@ mod tests {
         assert_eq!(memory(&history, 1), []);
         assert_eq!(history.read("other/web.1", 1003, DAY).expect("read"), []);
         assert_eq!(path.metadata().expect("it is there").len(), size);
+    }
+
+    #[test]
+    fn what_was_known_of_a_minute_stays_for_an_instance_that_is_gone_when_another_one_goes_on_with_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("usage");
+        History::open(&path).expect("a file").write(7, &sample(8)).expect("written");
+        let mut history = History::open(&path).expect("the same file");
+        let other = [("blog/web.1".to_owned(), Sample { cpu: None, memory_kib: Some(1) })].into();
+        history.write(7, &other).expect("written");
+        assert_eq!(memory(&history, 7), [(7, Some(8192))]);
+        assert_eq!(history.read("blog/web.1", 7, DAY).expect("read")[0].cpu_percent, None);
+        history.write(7 + DAY, &other).expect("written");
+        assert_eq!(memory(&history, 7 + DAY), [], "the frame of another day is not gone on with");
     }
 
     #[test]
