@@ -156,7 +156,7 @@ pub(crate) struct FinishArgs {
     pub(crate) which: Option<Which>,
 }
 
-/// One app, or all of them.
+// One app, or all of them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AppsArgs {
     /// The app

@@ -96,7 +96,7 @@ pub(crate) enum Verb {
     },
 }
 
-/// The app's files and its environment.
+// The app's files and its environment.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AppArgs {
     /// The Procfile; commands run in its directory
@@ -116,7 +116,7 @@ pub(crate) struct AppArgs {
     pub(crate) port: Option<u16>,
 }
 
-/// Which processes run, and what happens when one ends.
+// Which processes run, and what happens when one ends.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
     /// How many of each type; a type that is not named does not run; all=N stands for every other type
@@ -148,7 +148,7 @@ pub(crate) struct RunArgs {
     pub(crate) stdin: Option<String>,
 }
 
-/// Which processes are restarted when files change.
+// Which processes are restarted when files change.
 #[derive(Debug, clap::Args)]
 pub(crate) struct WatchArgs {
     /// Restart every process when a file changes below the directory, or below one of these PATHS
@@ -161,7 +161,7 @@ pub(crate) struct WatchArgs {
     pub(crate) watch_ignore: Option<Patterns>,
 }
 
-/// The appearance of the output.
+// The appearance of the output.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, and the last of a pair wins")]
 pub(crate) struct ShowArgs {

@@ -67,3 +67,29 @@ fn directory(out: &Path, below: &str) -> Result<PathBuf> {
     fs::create_dir_all(&path).with_context(|| format!("create {}", path.display()))?;
     Ok(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clap::Command;
+
+    /// What is said of each command in the list of the command above it.
+    fn introductions(command: &Command) -> BTreeMap<String, String> {
+        let said = |command: &Command| command.get_about().map(ToString::to_string).unwrap_or_default();
+        let below = command.get_subcommands();
+        below.map(|command| (command.get_name().to_owned(), said(command))).collect()
+    }
+
+    /// clap adds the options of a command when it is asked for, and lets the documentation of a struct of options replace the command's own.
+    #[test]
+    fn the_page_of_a_command_begins_with_what_lists_say_of_it() {
+        for mut command in super::commands() {
+            let in_lists = introductions(&command);
+            command.build();
+            let mut on_pages = introductions(&command);
+            on_pages.remove("help");
+            assert_eq!(on_pages, in_lists, "{}", command.get_name());
+        }
+    }
+}

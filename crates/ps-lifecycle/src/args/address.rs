@@ -9,7 +9,7 @@ use formation::Addresses;
 use ps_apps::{LISTEN, TLS};
 use ps_cli::exit::Refusal;
 
-/// What a verb says of an app's address. What it does not say stays as it is.
+// What a verb says of an app's address. What it does not say stays as it is.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct AddressArgs {
     /// Where the app is reached from now on, whatever the ports of its instances are: 5000 is 127.0.0.1:5000, none is the ports of

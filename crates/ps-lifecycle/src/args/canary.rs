@@ -7,7 +7,7 @@ use ps_rollout::Canary;
 /// A comparison lasts as long at most.
 const LONGEST: u64 = 24 * 3600;
 
-/// The options of `deploy` about that.
+// The options of `deploy` about that.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct CanaryArgs {
     /// Lead this part of new connections to the new release first, as many to new instances of the earlier one, and compare: 5%,

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// The option `--require` of a verb that replaces instances.
+// The option `--require` of a verb that replaces instances.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct RequireArgs {
     /// zero-failed: exit status 1 if a connection to the app's address has failed while its instances were replaced

@@ -31,7 +31,7 @@ pub(crate) struct StatusArgs {
     pub(crate) table: TableArgs,
 }
 
-/// What the table shows, and how often.
+// What the table shows, and how often.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TableArgs {
     /// Only the names, an app and an instance a line: shop web.1
