@@ -262,10 +262,14 @@ pub(crate) fn reload(home: &Home, app: &App, turn: Turn) -> Result<BTreeSet<Slot
         return Ok(slots);
     }
     for rules in plan.rules.values_mut() {
-        rules.strategy = match turn {
-            Turn::NewFirst => Strategy::Overlap,
-            Turn::OldFirst => Strategy::StopFirst,
-        };
+        match turn {
+            Turn::NewFirst => {
+                rules.strategy = Strategy::Overlap;
+                // As many as the machine can start beside what runs.
+                rules.max_parallel = rules.max_trials();
+            }
+            Turn::OldFirst => rules.strategy = Strategy::StopFirst,
+        }
     }
     asking(|requester| native.deploy(&plan, requester))?;
     note_online(home, app, app.instances.iter().filter(|instance| slots.contains(&instance.slot())));

@@ -14,8 +14,7 @@ pub(crate) enum Errand {
     Settled,
     /// Nothing until the next event.
     Waits,
-    /// Nothing until its new run has lived for the minimum time. Clients reach that run already, so other slots need not
-    /// wait for it.
+    /// Nothing until its new run has lived for the minimum time. Its checks have succeeded, so other slots need not wait for it.
     Matures,
     Start(Revision),
     Admit(Which),
@@ -42,7 +41,7 @@ impl Seat {
 
     fn planned(&self, rules: &Rules, stage: Stage, comes_early: bool) -> Errand {
         match stage {
-            Stage::Proving => self.proving(rules.strategy, comes_early),
+            Stage::Proving => self.proving(rules, comes_early),
             Stage::StoppingFirst => self.stopping_first(rules.strategy),
             Stage::Moving => self.moving(rules),
             Stage::Admitting => self.admitting(),
@@ -81,7 +80,8 @@ impl Seat {
         self.retire(Which::New).or_else(|| self.retire(Which::Old)).unwrap_or(Errand::Settled)
     }
 
-    fn proving(&self, strategy: Strategy, comes_early: bool) -> Errand {
+    fn proving(&self, rules: &Rules, comes_early: bool) -> Errand {
+        let strategy = rules.strategy;
         if !self.is_rolled() || (strategy == Strategy::StopFirst && !comes_early) {
             return Errand::Settled;
         }
@@ -89,6 +89,8 @@ impl Seat {
         match new.life {
             Life::Ready | Life::Finished if self.is_trial(strategy) => Errand::Retire(Which::New),
             Life::Ready | Life::Finished | Life::Admitting | Life::Serving | Life::Gone => Errand::Settled,
+            // A trial goes on to occupy the machine; a run beside the old one stays in any case.
+            Life::Maturing if rules.is_checked && strategy == Strategy::Overlap => Errand::Matures,
             Life::Starting
             | Life::Probing
             | Life::Maturing

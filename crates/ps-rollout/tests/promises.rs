@@ -183,6 +183,19 @@ fn after_the_trials_a_run_whose_checks_hold_keeps_no_other_slot_waiting_but_the_
     assert_eq!(end, ["commit"]);
 }
 
+#[test]
+fn beside_the_old_run_a_new_one_whose_checks_hold_keeps_no_other_slot_waiting_but_the_old_ones_stay_until_all_have_lived()
+ {
+    let mut rollout = deploy_by(&[("web", Strategy::Overlap)], |rules| {
+        (rules.is_checked, rules.minimum_life) = (true, SECOND);
+    });
+    let mut begun = carry_out(&mut rollout, Event::Begin, |_| None);
+    begun.retain(|what| !what.starts_with("probe"));
+    assert_eq!(begun, ["start web.1@3 second", "start web.2@4 second"]);
+    let rest = carry_out_at(NOW + SECOND, &mut rollout, Event::Tick, |_| None);
+    assert!(rest.contains(&"end web.1@1".to_owned()) && rest.contains(&"end web.2@2".to_owned()), "{rest:?}");
+}
+
 /// Without checks a run is up when it has lived for the minimum, and so much is known of no other.
 #[test]
 fn after_the_trials_a_run_without_checks_keeps_the_next_slot_waiting_until_it_has_lived() {
