@@ -1,4 +1,4 @@
-//! How a formation is printed: as every program of the house prints, or as a file that older Dokkus wrote.
+//! Prints a formation as text, JSON or CSV, or as the file DOKKU_SCALE that older versions of Dokku wrote.
 
 use clap::ValueEnum;
 
