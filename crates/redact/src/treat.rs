@@ -1,4 +1,4 @@
-//! What each class of the show-list does with a string. The table in docs/programs/ps-inspect-sanitize.md#what-is-promised
+//! What each class of the show-list does with a string. The table in docs/programs/ps-inspect-sanitize.md#what-is-guaranteed
 //! says the same for users.
 
 use crate::command::{Line, Words};
