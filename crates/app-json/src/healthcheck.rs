@@ -1,5 +1,4 @@
-//! `healthchecks`: the checks that are made of an instance, at its start and afterwards, and remarks about those that
-//! are not made.
+//! `healthchecks`: the checks of an instance, at its start and afterwards, and remarks about checks that are not made.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! app.json as Dokku's decoder reads it: JSON with comments and trailing commas, keys in any case, null for "not
-//! set", and the last one of two equal keys counts. What that decoder refuses is refused here, with its place in the
-//! file. What nobody acts on becomes a remark, so that whoever deploys can print it. The crate reads no file, runs
-//! nothing and knows no app.
+//! Reads app.json as Dokku's decoder does: JSON with comments and trailing commas, keys in upper or lower case, null
+//! for "not set", and the last of two equal keys. What that decoder refuses is refused here, with its place in the
+//! file. Keys that have no effect become remarks, which a deploy prints. The crate reads no file, runs nothing and
+//! knows no app.
 
 mod checks_file;
 mod cron;

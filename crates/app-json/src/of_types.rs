@@ -1,4 +1,4 @@
-//! The parts of an app.json that are about single process types, moved from one file into another.
+//! Moves the parts of an app.json that are about single process types from one file into another.
 
 use std::collections::BTreeSet;
 

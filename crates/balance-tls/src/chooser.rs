@@ -1,4 +1,4 @@
-//! Which certificate a client is shown: the one for the name that it asks for, else the first.
+//! Chooses the certificate for a client: the one for the name that it asks for, else the first.
 
 use std::cmp::Reverse;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -1,4 +1,4 @@
-//! One source: what was found in its files last, and whether they have to be read again.
+//! One pair of certificate files: what was read from them last, and whether they must be read again.
 
 use std::time::SystemTime;
 

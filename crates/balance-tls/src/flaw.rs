@@ -1,4 +1,4 @@
-//! Why a certificate is not taken.
+//! Why a certificate is refused.
 
 use std::path::PathBuf;
 

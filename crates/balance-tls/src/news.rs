@@ -1,4 +1,4 @@
-//! What came of a look at the files.
+//! The results of looking at the certificate files: a certificate was read, or refused.
 
 use std::fmt;
 use std::path::PathBuf;

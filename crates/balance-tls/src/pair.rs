@@ -1,4 +1,5 @@
-//! A certificate with its key, as both files have it now: taken if it can be shown to clients, refused by name if not.
+//! A certificate with its key, as the two files have them now. If they cannot be shown to clients, the error says why
+//! and names the file.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Where a certificate lies.
+//! The paths of a certificate and its key.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! One backend of the table: where it is, what it is wanted for, and what is counted of it.
+//! One backend of the table: its address, its wanted state, and its counts.
 
 use std::net::SocketAddr;
 use std::time::Duration;

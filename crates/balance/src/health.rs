@@ -1,5 +1,5 @@
-//! Whether a backend is passed over because it refused a connection or did not answer. No checks are made here: the
-//! connections of clients are all that is learned from.
+//! Backends that are skipped for a while because they refused a connection or did not answer. No checks are made here:
+//! only the connections of clients are used as evidence.
 
 use std::time::Duration;
 

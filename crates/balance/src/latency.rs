@@ -1,4 +1,4 @@
-//! How long something took: counts in classes that grow with the time, so that a percentile is right to a quarter.
+//! A histogram of durations. Its classes grow with the duration, so a percentile is exact to a quarter.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Which instance a new connection goes to. A table of backends as a value: what is wanted comes in, choices and counts go
-//! out. Whoever uses it makes the connections and says what time it is.
+//! Chooses the instance for a new connection. The table of backends is a pure value: it takes the wanted backends, and
+//! returns choices and counts. The caller makes the connections and passes the time.
 
 mod backend;
 mod health;

@@ -1,5 +1,5 @@
-//! How the connections of an address are handed on: what a person chooses, as one value. It goes from the app's properties to its
-//! supervisor and from there to `ps-balance`, as words of its command line and as a message.
+//! The options of an address: how its connections are handed on. They are stored as properties of the app, and go
+//! through its supervisor to `ps-balance`, on its command line or in a message.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

@@ -1,4 +1,4 @@
-//! What a change of what runs has meant for clients.
+//! The receipt of a rollout: how it affected the clients of the app.
 
 use std::collections::BTreeMap;
 use std::fmt;

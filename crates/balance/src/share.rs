@@ -1,9 +1,9 @@
-//! Who gets the next connection: whoever has the fewest connections for its weight, and among equals by turns.
+//! Chooses the backend with the fewest connections in relation to its weight; equal backends take turns.
 //!
-//! The fair share of a backend is its part, by weight, of all connections including the new one. The backend that lacks the most
-//! whole connections to its fair share is chosen; where several lack equally many, turns in proportion to their weights decide. So
-//! with equal weights the backend with the fewest connections is chosen, and a backend with 5 % of the weights gets 5 % of the connections,
-//! whether there are two at a time or two thousand.
+//! The fair share of a backend is its part, by weight, of all connections including the new one. The backend that lacks
+//! the most whole connections to its fair share is chosen. If several lack equally many, they take turns in proportion
+//! to their weights. So with equal weights the backend with the fewest connections is chosen, and a backend with 5 % of
+//! the weights gets 5 % of the connections, whether there are two at a time or two thousand.
 
 use std::cmp::Reverse;
 

@@ -1,4 +1,4 @@
-//! What a backend is wanted for, and how that changes when a new list of backends arrives.
+//! The wanted state of a backend, and how it changes when a new list of backends arrives.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! What a supervisor and `ps-balance` say to each other: version 1. Each message is one JSON object on one line, with one key that
-//! names it. A field that a later version adds is ignored by this one; a request that it does not know is answered by `refused`.
+//! The messages between a supervisor and `ps-balance`, version 1. Each message is one JSON object on one line, with one
+//! key that names it. A field that a later version adds is ignored; an unknown request is answered by `refused`.
 
 use std::net::SocketAddr;
 

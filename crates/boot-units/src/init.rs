@@ -1,4 +1,4 @@
-//! The init systems that can be asked to bring apps back.
+//! The init systems for which files can be made.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! What an init system is to bring back.
+//! The installation whose apps are to be started at boot.
 
 use std::path::PathBuf;
 

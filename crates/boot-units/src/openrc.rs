@@ -1,4 +1,4 @@
-//! OpenRC: a service whose daemon is the root, which OpenRC's own supervisor starts again.
+//! OpenRC: a service whose daemon is the root process. OpenRC's own supervisor restarts it.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! One thing that lies somewhere.
+//! One file, link or directory that is to be installed, with its path.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Paths and names as the files of init systems write them.
+//! Quotes paths and names as the files of each init system require.
 
 use std::path::{Path, PathBuf};
 

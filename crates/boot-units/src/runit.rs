@@ -1,4 +1,5 @@
-//! runit: a service directory whose process is the root. The apps are restored beside it: it answers in a moment.
+//! runit: a service directory whose process is the root. The same script also restores the apps, in the background,
+//! because the root answers only a moment after its start.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! systemd: a service whose main process is the root, and that restores the apps once the root answers. Whoever ends the service
-//! ends the root alone: the apps run on, and the next root finds them.
+//! systemd: a service whose main process is the root, and which restores the apps once the root answers. Ending the
+//! service ends only the root: the apps keep running, and the next root finds them.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! System V init: a script that restores the apps. Nothing there starts a process again that died, so the root is left to the
-//! verbs: restoring starts one, and it stays as long as it keeps anything alive.
+//! System V init: a script that restores the apps. System V init does not restart a process that died, so the root is
+//! not part of the script: `restore` starts it, and it stays as long as it keeps anything alive.
 
 use std::path::PathBuf;
 

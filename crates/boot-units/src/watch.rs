@@ -1,4 +1,5 @@
-//! The watch of containers, as a service beside that of the apps: an init system keeps it running. System V init keeps nothing running.
+//! `ps-lifecycle watch`, which watches containers, as a second service beside that of the apps. System V init cannot
+//! keep it running, so there is none for it.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,6 @@
-//! One pattern of `.dockerignore`: that of a path, part by part. `*` and `?` stand for characters of one part, `[a-z]` for one of
-//! them, `**` for any number of parts, also none, and a backslash takes the meaning from what follows.
+//! One pattern of `.dockerignore`. It is matched against a path part by part: `*` and `?` stand for characters within
+//! one part, `[a-z]` for one character, `**` for any number of parts, also none, and a backslash removes the special
+//! meaning of the next character.
 
 /// A pattern without what stands for nothing in it: slashes around it, `.` and `..`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Directories that are made durably, and are owned like those they lie in.
+//! Creates directories durably, with the owner of the directory that contains them.
 
 use std::io;
 use std::os::fd::OwnedFd;

@@ -1,7 +1,7 @@
-//! Files that lie where a person put them: a Procfile, an app.json, a `.env`. They may be symlinks, and may lie on a file
-//! system whose server is gone; opening such a file never returns, so a thread of its own does it. There is no need for one
-//! where the way to the file stays on the file system of `/`: without that nothing works anyway, and what threads leave behind in
-//! the memory of a supervisor (24 KiB) stays there.
+//! Files that a person put somewhere: a Procfile, an app.json, a `.env`. They may be symlinks, and may be on a file
+//! system whose server is gone. Opening such a file may never return, so a separate thread does it. No thread is used
+//! if the path stays on the file system of `/`, because without that file system nothing works anyway, and because each
+//! thread would leave 24 KiB in the memory of a supervisor.
 
 use std::fs::File;
 use std::path::Path;

@@ -1,13 +1,14 @@
-//! Reads that end, and writes that are whole or did not happen.
+//! Reads that always end, and writes that happen completely or not at all.
 //!
-//! A file that is read may have been replaced by a FIFO, a device or a directory, be a gigabyte long, or lie on a file
-//! system that no longer answers; none of it may hang a program or fill its memory. Three readers, one for each kind of
-//! file: [`state`] for files of our own ([`OpenDirectory`], where many of them lie together), [`input`] for files that a person put
-//! into a directory, and [`argument`] for a file that a person named, where a pipe is welcome. Three writers: [`Directory`], for what
-//! must survive the machine, [`replace`], for what need not ([`refresh`], where another file says it too), and [`Records`], for what
-//! only grows.
+//! A file that is to be read may have been replaced by a FIFO, a device or a directory, may have a gigabyte, or may be
+//! on a file system that no longer answers. None of this may hang a program or fill its memory. There are three
+//! readers, one for each kind of file: [`state`] for files of our own ([`OpenDirectory`] if many of them are in one
+//! directory), [`input`] for files that a person put into a directory, and [`argument`] for a file that a person named,
+//! which may be a pipe. There are three writers: [`Directory`] for files that must survive a crash of the machine,
+//! [`replace`] for files that need not ([`refresh`] if another file has the same content), and [`Records`] for files
+//! that only grow.
 //!
-//! It refuses to know what stands in a file, and never repairs one.
+//! The crate does not interpret the content of a file, and never repairs one.
 
 mod access;
 mod argument;

@@ -1,8 +1,8 @@
-//! A directory of which much is read: it is opened once and listed once, and its files are opened below it. Reports read a few files of each
-//! of thousands of directories; for each file the kernel then looks up one name instead of a whole path, and need not be asked what kind
-//! of file it is, because the list has said so.
+//! A directory from which many files are read. It is opened once and listed once, and its files are opened relative to
+//! it. Reports read a few files of each of thousands of directories. For each file the kernel then looks up one name
+//! instead of a whole path, and the kind of the file is known from the list.
 //!
-//! The standard library's reader of directories panics where a directory cannot be closed; this one does not.
+//! The standard library's reader of directories panics if a directory cannot be closed; this one does not.
 
 use std::ffi::CStr;
 use std::fs::File;

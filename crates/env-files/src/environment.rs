@@ -1,5 +1,5 @@
-//! The variables of a process: what stands before the env files, the files, and what is set last. Bytes that are not
-//! UTF-8 are variables like any other. What no process could be given is refused here, by name, before one is started.
+//! The variables of a process: those before the env files, those of the files, and those that are set last. A value
+//! need not be UTF-8. A variable that no process could get is refused here by name, before a process is started.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

@@ -1,5 +1,5 @@
-//! Which files do not matter, whatever happens to them: logs, what version control and tools keep beside a program, and what the
-//! user names. A pattern is read much as in a `.gitignore`.
+//! Files whose changes are ignored: logs, the files of version control and of tools, and those that the user names. A
+//! pattern is read much as in a `.gitignore`.
 
 use std::path::Path;
 

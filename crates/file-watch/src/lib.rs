@@ -1,5 +1,5 @@
-//! Says which files below some directories have changed, through inotify. Nobody is woken while nothing changes. It refuses to
-//! know what is done about a change.
+//! Reports which files below some directories have changed, through inotify. It causes no wake-up while nothing
+//! changes. What is done about a change is left to the caller.
 
 mod ignored;
 mod watch;

@@ -1,5 +1,5 @@
-//! The words that everybody here shares: names of apps and process types, counts, slots, what an instance is doing, how far
-//! it has come and how it ended. Values only: nothing here reads a file, a clock or an argument.
+//! Types that all crates share: names of apps and process types, counts, slots, the state of an instance, how far it
+//! has come and how it ended. These are values only: nothing here reads a file, a clock or an argument.
 
 mod addresses;
 mod app_name;

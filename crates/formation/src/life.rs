@@ -1,4 +1,5 @@
-//! What happens in the life of an instance's process, as whoever runs it sees it: a line of the app's journal.
+//! The steps in the life of an instance's process, as its supervisor sees them. Each becomes a line of the app's
+//! journal.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How far an instance has come, for others that wait for it.
+//! How far an instance has come (started, ready or done), for types that wait for it.
 
 use serde::{Deserialize, Serialize};
 

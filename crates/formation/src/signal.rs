@@ -1,4 +1,5 @@
-//! The signals that a person may name: those of Linux that have a name. Real-time signals have none that holds everywhere.
+//! The signals that a person may name: those of Linux that have a name. Real-time signals have no names that are the
+//! same everywhere.
 
 use std::fmt;
 use std::str::FromStr;

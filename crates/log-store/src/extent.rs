@@ -1,5 +1,6 @@
-//! From where to where a run is read. The times beside its segments say which bytes came in a range of time. A segment of which no
-//! times are known began at the earliest when the one before it ended; so rather too much is read than too little.
+//! The part of a run that is read for a range of time. The times beside its segments say which bytes arrived in that
+//! range. If no times are known for a segment, it is assumed to begin when the one before it ended, so rather too much
+//! is read than too little.
 
 use std::fs;
 use std::io;

@@ -1,5 +1,5 @@
-//! When the lines of one segment came, while it may still be written to: the file with its times is read on from where it was
-//! read to, and only when somebody asks for the time of a line.
+//! The times at which the lines of one segment arrived, also while it is still written: the file of times is read
+//! further only when a time is asked for.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

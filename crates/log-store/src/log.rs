@@ -1,4 +1,4 @@
-//! The log of a capture: the segment that is written to, or, until that is made, which one it will be.
+//! The log of a capture: the segment that is written to or, before that is created, the one that will be.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -1,4 +1,4 @@
-//! Which lines of a series are wanted.
+//! Which lines of a series are selected.
 
 use std::time::SystemTime;
 

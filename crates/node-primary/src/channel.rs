@@ -1,4 +1,4 @@
-//! The channel to one worker: lines in both directions, some of them with a descriptor.
+//! The channel to one worker process: lines in both directions, some of them with a descriptor.
 
 use std::collections::VecDeque;
 use std::io;

@@ -1,8 +1,8 @@
-//! Who listens where, and which worker gets the next connection: a state machine without descriptors. Connections are values of any
-//! type `C`; the tests take numbers.
+//! Decides who listens where, and which worker gets the next connection. This is a state machine without descriptors:
+//! connections are values of any type `C`, and the tests use numbers.
 //!
-//! As in Node's own primary, a worker has one connection at a time that it has not answered for. A busy worker therefore gets fewer, and
-//! one that ends leaves one at most behind, which goes to another worker.
+//! As in Node's own primary, a worker has at most one connection that it has not acknowledged. A busy worker therefore
+//! gets fewer. If a worker ends, at most one unacknowledged connection is left, which goes to another worker.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;

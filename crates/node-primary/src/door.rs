@@ -1,4 +1,4 @@
-//! A socket as the event loop has it.
+//! A listening socket as the event loop sees it.
 
 use std::os::fd::OwnedFd;
 

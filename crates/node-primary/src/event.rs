@@ -1,4 +1,4 @@
-//! What the owner of a primary hears.
+//! The events that a primary reports to its owner.
 
 use std::io;
 use std::os::fd::OwnedFd;

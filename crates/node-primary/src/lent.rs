@@ -1,6 +1,6 @@
-//! Sockets that several primaries of one user share. Each primary that has a socket lends it to whoever asks: it listens at a Unix
-//! socket in a directory that all of them know, and a thread hands out copies of the descriptor. So a port belongs to no single one of
-//! them, and is free once the last of them has ended.
+//! Sockets that several primaries of one user share. Each primary that has a socket gives it to others on request: it
+//! listens at a Unix socket in a directory that all of them know, and a thread passes copies of the descriptor on. So
+//! no single primary owns a port, and the port is free once the last of them has ended.
 
 use std::fs::{self, DirBuilder};
 use std::io;

@@ -1,8 +1,9 @@
-//! The primary side of Node's cluster protocol. A Node program that was started with one end of a socketpair as `NODE_CHANNEL_FD` and a
-//! number as `NODE_UNIQUE_ID` does not listen by itself: it asks whoever has the other end, and is handed connections from there. So a program
-//! that calls `listen(8000)` runs in any number of processes without a change to it.
+//! The primary side of the protocol of Node's `cluster` module. A Node program that was started with one end of a
+//! socketpair as `NODE_CHANNEL_FD` and a number as `NODE_UNIQUE_ID` does not listen by itself: it asks the process at
+//! the other end, and gets connections from there. So a program that calls `listen(8000)` can run in any number of
+//! processes without a change to it.
 //!
-//! It starts no process, and refuses to know what the app's own messages mean.
+//! The crate starts no process, and does not interpret the app's own messages.
 
 mod channel;
 mod cluster;

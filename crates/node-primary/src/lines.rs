@@ -1,4 +1,4 @@
-//! Bytes as they come become lines of a bounded length.
+//! Splits bytes into lines of limited length.
 
 /// The longest line that is taken in. What Node says of its cluster has some hundred bytes; what is longer is a message of the app.
 pub const LONGEST: usize = 1 << 20;

@@ -1,4 +1,4 @@
-//! Where a worker asks to listen.
+//! The address at which a worker asks to listen.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The cluster with its descriptors: channels, sockets, and one epoll that has them all.
+//! The cluster with its descriptors: channels, sockets, and one epoll for all of them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;

@@ -1,4 +1,4 @@
-//! The sockets that are listened on.
+//! Listening sockets.
 
 use std::fs;
 use std::io;

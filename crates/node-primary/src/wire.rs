@@ -1,5 +1,6 @@
-//! The messages between Node's primary and its workers, as Node 4 to 26 speak them: one JSON value a line. What concerns the cluster
-//! is an object whose `cmd` begins with `NODE_`; everything else belongs to the app. docs/decisions/node-cluster.md has the protocol.
+//! The messages between Node's primary and its workers, as Node 4 to 26 send them: one JSON value a line. Messages of
+//! the cluster are objects whose `cmd` begins with `NODE_`; all others belong to the app.
+//! docs/decisions/node-cluster.md describes the protocol.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What is known of one worker.
+//! The primary's record of one worker.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,7 @@
-//! The cgroup of a unit of systemd that was given to us (`Delegate=yes`). In version 2 a group that gives controllers to the groups
-//! below it may hold no processes. systemd before version 254 puts the main process of a unit into the unit's own group, so it
-//! cannot start a unit again whose earlier processes live on below with controllers. Later ones put it into a group below.
+//! The cgroup of a systemd unit that was delegated to us (`Delegate=yes`). In version 2, a group whose subgroups have
+//! controllers may contain no processes. systemd before version 254 puts the main process of a unit into the unit's own
+//! group. So it cannot start a unit again while earlier processes live in subgroups with controllers. Later versions
+//! use a subgroup for the main process.
 
 use std::fs;
 use std::io;

@@ -1,14 +1,15 @@
-//! Brings processes that were just started into their cgroups, with whatever they have started meanwhile.
+//! Moves processes that were just started into their cgroups, with all children that they have started meanwhile.
 //!
-//! They are started first and enter afterwards, all that were started together at once, because entering takes 8 to 16 ms where nobody on
-//! the machine has entered a group a moment ago: the kernel waits until every CPU has seen that it will. No process has to wait for that.
-//! What one has started before it was in its group is found by descent: below the process, or, if its parent has ended, among our own
-//! children. The search is repeated until nothing is found, so that at its end everything is in the group: whatever starts something in
-//! the group stays there with it.
+//! They are started first and moved afterwards, all that were started together at once. Moving takes 8 to 16 ms if no
+//! other process of the machine has entered a group a moment ago, because the kernel waits until every CPU has noticed.
+//! No process has to wait for that. Children that a process has started before it was moved are found by descent: below
+//! the process or, if their parent has ended, among our own children. The search is repeated until it finds nothing.
+//! Then everything is in the group, because children of a process in the group are in the group too.
 //!
-//! Mostly they have started nothing yet, and the kernel says so. It gives away pids in a row, and tells which one it gave away last. Where
-//! the new processes have the pids up to that one, nobody on the machine has started anything else, and there is nothing to search for. No
-//! other process can have got one of these pids meanwhile, because we have not reaped them.
+//! Usually the processes have started no children yet, and the kernel shows that. It gives out pids in sequence, and
+//! says which one it gave out last. If the new processes have all pids up to that one, no other process was started on
+//! the machine, and there is nothing to search for. No other process can have got one of these pids meanwhile, because
+//! we have not reaped them.
 
 use std::collections::BTreeSet;
 use std::io;

@@ -1,4 +1,4 @@
-//! What a process keeps in its hands while it becomes another program: everything else that is open is closed, stdin is not.
+//! The descriptors that a process keeps when it executes another program: stdin, and no other.
 
 use std::fs::File;
 use std::io;

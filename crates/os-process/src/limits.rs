@@ -1,9 +1,11 @@
-//! Limits of memory, CPU time and numbers of processes that hold for a whole tree, kept by the kernel's controllers. In version 2 of
-//! cgroups they belong to the group that the tree lives in anyway; in version 1 each controller has a hierarchy of its own, and
-//! the tree gets a group in each one that it needs. Where a controller is not to be had it is said why not, and the others are used.
+//! Limits of memory, CPU time and number of processes for a whole tree, enforced by the kernel's controllers. In
+//! version 2 of cgroups they are set on the group in which the tree lives anyway. In version 1 each controller has a
+//! hierarchy of its own, and the tree gets a group in each one that it needs. If a controller is not available, the
+//! reason is returned, and the others are used.
 //!
-//! Version 2 gives controllers only to groups whose parent holds no processes itself. Where our groups lie below a group that was
-//! given to us, as a unit of systemd is, the supervisors that live in it therefore move into a leaf beside their trees first.
+//! Version 2 allows controllers only in groups whose parent contains no processes. If our groups are below a group that
+//! was delegated to us, such as that of a systemd unit, the supervisors in that group therefore move into a subgroup
+//! first.
 
 mod group;
 mod lack;

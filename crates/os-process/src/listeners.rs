@@ -1,5 +1,5 @@
-//! The TCP ports that somebody listens on, and the processes that do. `/proc/net/tcp*` lists the sockets, and one of the
-//! descriptors of a process is that socket. No connection is made, so no program notices the look.
+//! The TCP ports that are listened on, and the processes that listen. `/proc/net/tcp*` lists the sockets, and the
+//! descriptors of a process show which sockets it has. No connection is made, so no program notices the check.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

@@ -1,5 +1,5 @@
-//! Of which service directories processes live, read once for all of them: for somebody who starts many supervisors together, of which
-//! each would read all of /proc for the same answer.
+//! Finds out once which service directories have running processes. This serves a caller that starts many supervisors
+//! together, each of which would otherwise read all of /proc for the same answer.
 
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;

@@ -1,7 +1,7 @@
-//! The processes that outlived their parent and became children of this process, which the kernel does for a child subreaper
-//! (prctl(2), `PR_SET_CHILD_SUBREAPER`). As long as it is one, whatever its children have started stays below it. So a tree
-//! of which it reaped the main process is empty if it has no child but those that it knows to belong elsewhere. One list
-//! says that, whereas reading all of /proc takes milliseconds on a busy machine.
+//! Processes that outlived their parent and became children of this process, as the kernel does for a child subreaper
+//! (prctl(2), `PR_SET_CHILD_SUBREAPER`). While this process is a subreaper, everything that its children have started
+//! stays below it. So a tree whose main process it has reaped is empty if it has no children except those that belong
+//! elsewhere. One list shows that, whereas reading all of /proc takes milliseconds on a busy machine.
 
 use std::collections::BTreeSet;
 use std::process;

@@ -1,5 +1,5 @@
-//! Which process listens on a port: `/proc/net/tcp*` gives the inode of the socket, and a descriptor of the process leads
-//! to it. If that process may not be examined, its user is named, which the table gives.
+//! Finds the process that listens on a port: `/proc/net/tcp*` gives the inode of the socket, and a descriptor of the
+//! process refers to it. If the process may not be examined, its user is named, which the table gives.
 
 use std::fmt;
 use std::path::Path;

@@ -1,9 +1,10 @@
-//! A program that many processes execute at once, for as long as their apps run, is installed twice: for people, with all that it can do, and
-//! once more with nothing but what stays in memory. `bin/ps-supervise` becomes `libexec/formation/ps-supervise` where that is there: the same
-//! process with the same words. Nothing else about it differs, and where it is not installed nothing is missing.
+//! A program that many processes execute for as long as their apps run is installed twice: once with everything that
+//! people need, and once with only the part that stays in memory. `bin/ps-supervise` executes
+//! `libexec/formation/ps-supervise` in its place, with the same arguments, if that is installed. Otherwise it does the
+//! same work itself.
 //!
-//! Both are installed together, the one that stays last. Somebody who replaces `bin/` alone leaves an earlier version of the other, which is
-//! then the older file of the two: it is not used.
+//! Both are installed together, the smaller one last. If somebody replaces only `bin/`, the other program is of an
+//! earlier version, and older than `bin/` by its modification time: then it is not used.
 
 use std::env;
 use std::os::unix::process::CommandExt;

@@ -1,5 +1,5 @@
-//! Hands open descriptors from one process to another through a Unix socket, beside some bytes. It refuses to know what the
-//! descriptors are, and what the bytes say.
+//! Passes open descriptors from one process to another through a Unix socket, together with some bytes. It does not
+//! interpret either of them.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;

@@ -1,6 +1,7 @@
-//! Files of other process managers, made from a Procfile ([`export`]) and read into one ([`import`]). These formats have a
-//! crate of their own so that whoever runs a Procfile has no parser of YAML under it. Pure: bytes come in and values go out;
-//! where an import needs another file that a configuration names, its caller hands over the function that reads it.
+//! Exports a Procfile to files of other process managers ([`export`]) and imports such files ([`import`]). These
+//! formats have a crate of their own so that programs which run a Procfile contain no YAML parser. Pure: functions take
+//! bytes and return values; if an import needs another file that a configuration names, the caller passes a function
+//! that reads it.
 
 pub mod compose;
 pub mod export;

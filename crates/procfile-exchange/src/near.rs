@@ -1,4 +1,4 @@
-//! The word that was probably meant by one that nobody knows.
+//! Finds the known word that was probably meant by an unknown one.
 
 /// The nearest of these words; `None` if none is near.
 pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {

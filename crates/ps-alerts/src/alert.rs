@@ -1,4 +1,4 @@
-//! An event as others are told of it: a name, a sentence, and the entry of the journal that it is (docs/alerts.md#events).
+//! An alert: the name of an event, a sentence, and the entry of the journal that caused it (docs/alerts.md#events).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Who is to hear of an app's events: the webhook of the property, and the hooks of a trigger.
+//! The recipients of an app's alerts: the webhook of the property, and the hooks of a trigger.
 
 use std::fmt;
 

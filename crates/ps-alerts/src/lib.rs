@@ -1,5 +1,5 @@
-//! Which events of an app are told to people, in which words, who is to hear of them, and how that begins
-//! (docs/alerts.md). It tells nobody itself, and knows no connection.
+//! Decides which events of an app become alerts, how they are worded, and who receives them (docs/alerts.md). It
+//! delivers nothing itself.
 
 mod alert;
 mod audience;

@@ -1,4 +1,5 @@
-//! How telling begins: `ps-notify` is run for the app, which reads its journal from where it was told of last.
+//! The command that delivers alerts: `ps-notify` is run for the app, and reads its journal from the position up to
+//! which alerts were sent.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};

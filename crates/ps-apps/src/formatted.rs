@@ -1,4 +1,4 @@
-//! Our own records in JSON, which have the number of their format in them.
+//! Our own records in JSON, each of which contains the number of its format.
 
 use std::path::Path;
 

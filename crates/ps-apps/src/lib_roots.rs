@@ -1,8 +1,9 @@
-//! `$DOKKU_ROOT/<app>/.lib-roots`: which `DOKKU_LIB_ROOT`s have the app, where it is more than the one that made it; one path a line.
-//! Whoever destroys the app removes what it has, and the app's directory only if no other one has the app: without that directory the
-//! others would not know the app any more, and could not stop what runs.
+//! `$DOKKU_ROOT/<app>/.lib-roots`: the `DOKKU_LIB_ROOT`s that have the app, if there are others than the one that
+//! created it; one path a line. When an app is destroyed from one of them, its files there are removed, but the app's
+//! directory only if no other `DOKKU_LIB_ROOT` has the app. Without that directory the others would not know the app
+//! any more, and could not stop its processes.
 //!
-//! The one that made the app does not write itself down, so that the file is there for those alone who need it. It stands as `?`.
+//! The one that created the app is written as `?`, so that the file exists only for apps that need it.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! A directory of which much is read, and which need not be there.
+//! A directory from which many files are read, and which may be missing.
 
 use std::io;
 use std::path::Path;

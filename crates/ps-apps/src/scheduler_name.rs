@@ -1,5 +1,5 @@
-//! Which scheduler an app has, by name. Three of them are Formation's own; every other name belongs to a plugin of Dokku's, which
-//! answers the triggers `scheduler-…` for it.
+//! The name of an app's scheduler. Three schedulers are Formation's own; every other name belongs to a plugin of Dokku,
+//! which answers the triggers `scheduler-…` for it.
 
 use std::fmt;
 

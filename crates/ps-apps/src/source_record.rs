@@ -1,5 +1,5 @@
-//! `data/formation/<app>/source.json`: what is known of the source of the last deploy beside its kind and its place: which image
-//! runs, and how it was made. Every release that is kept has the same in it.
+//! `data/formation/<app>/source.json`: facts about the source of the last deploy in addition to its kind and its place:
+//! which image runs, and how it was made. Every kept release contains the same facts.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

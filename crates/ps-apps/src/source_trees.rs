@@ -1,5 +1,5 @@
-//! `data/formation/<app>/sources/<name>`: what an app was deployed from that has no place of its own, such as an archive. It stays as long as
-//! a release is kept that runs from it.
+//! `data/formation/<app>/sources/<name>`: sources of deploys that have no directory of their own, such as an unpacked
+//! archive. They stay as long as a kept release runs from them.
 
 use std::collections::BTreeSet;
 use std::fs;

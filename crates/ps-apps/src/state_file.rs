@@ -1,5 +1,5 @@
-//! Reads our files that other programs write as well, and less carefully: the whole file, at most [`MAX_BYTES`], never
-//! through a symbolic link at the last part of the path.
+//! Reads our files that other programs may write in place: the whole file, at most [`MAX_BYTES`], never through a
+//! symbolic link at the last part of the path.
 
 use std::path::Path;
 use std::thread;

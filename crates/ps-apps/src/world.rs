@@ -1,5 +1,5 @@
-//! The directories of apps. A program resolves a [`World`] once from its environment and passes it to every function; no
-//! other code asks for a root. A test makes a world of its own in a temporary directory.
+//! The directories of apps. A program determines a [`World`] once from its environment and passes it to every function;
+//! no other code asks for a root directory. A test makes a `World` of its own in a temporary directory.
 
 use std::env;
 use std::ffi::OsString;

@@ -1,4 +1,5 @@
-//! Accepting. Where no descriptor is left, it waits until one is free, and the clients wait in the queue of the kernel.
+//! Accepts connections. If no descriptor is left, it waits until one is free, and the clients wait in the kernel's
+//! queue.
 
 use std::io;
 use std::net::SocketAddr;

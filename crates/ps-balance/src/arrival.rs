@@ -1,5 +1,5 @@
-//! Who a client is. A proxy before us says so in front of everything else (the PROXY protocol, versions 1 and 2), and is believed
-//! only if its address is one of those that were named.
+//! Finds out a client's address. A proxy in front of us sends it before everything else (the PROXY protocol, versions 1
+//! and 2), and is trusted only if its own address is in one of the configured networks.
 
 use std::future::poll_fn;
 use std::io;

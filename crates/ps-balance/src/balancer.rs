@@ -1,4 +1,4 @@
-//! What all tasks share: the table of backends, the connections, and what is counted.
+//! The state that all tasks share: the table of backends, the connections, and the counts.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;

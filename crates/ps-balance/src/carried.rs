@@ -1,4 +1,4 @@
-//! What another program is told of a connection, to go on with it.
+//! The description of one connection for a new program that takes it over (an upgrade).
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! A connection's place in the counts: of the backend that was chosen for it, and among the connections of clients. Each is given
-//! back when its holder is dropped, however the connection ends.
+//! A connection's place in two counts: that of its backend, and that of client connections. Each is released when its
+//! holder is dropped, however the connection ends.
 
 use std::sync::Arc;
 use std::time::Duration;

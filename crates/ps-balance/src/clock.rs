@@ -1,5 +1,5 @@
-//! The time that everything here is measured by: since the machine was started, so that nobody can set it, and an executed
-//! program goes on with the times of the one before.
+//! The clock of this program: the time since boot. It cannot be set, and a program that is executed in our place
+//! continues with the same times.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who may give orders: the supervisor who has started it, and whoever connects to its control socket.
+//! Control connections: that of the supervisor which has started this program, and those to its control socket.
 
 use std::fs;
 use std::future::poll_fn;

@@ -1,4 +1,4 @@
-//! The socket of a client, whose bytes are counted, and which begins with what was read from it already.
+//! The socket of a client. It counts its bytes, and first returns the bytes that were already read from it.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! A connection is served byte for byte: it finds its backend, and is passed on to it.
+//! Serves a connection byte for byte: finds its backend, and passes bytes on.
 
 use std::future::poll_fn;
 use std::sync::{Arc, PoisonError};

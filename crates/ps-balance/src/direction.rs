@@ -1,6 +1,5 @@
-//! One direction of a connection: what one side sends, on its way to the other. Bytes are read and written at first, and spliced
-//! once they come faster than a buffer at a time. Between two polls all bytes that are on their way lie in `residue` or in the
-//! pipe, and nowhere else.
+//! One direction of a connection. Bytes are read and written at first, and spliced once they come in pieces larger than
+//! a buffer. Between two polls all bytes in transit are in `residue` or in the pipe, and nowhere else.
 
 use std::io;
 use std::pin::Pin;

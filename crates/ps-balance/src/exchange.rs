@@ -1,4 +1,5 @@
-//! Requests and their answers, each at one backend at a time. A connection of HTTP/1.1 has one after another, one of HTTP/2 has several at once.
+//! Requests and their answers, each at one backend at a time. A connection of HTTP/1.1 has one request after another,
+//! one of HTTP/2 several at once.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

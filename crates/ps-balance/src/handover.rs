@@ -1,5 +1,5 @@
-//! What a program that is replaced leaves to the next one: descriptors, and a description of what they are and what is on its way
-//! between them. The description lies in memory that has no name (memfd): a line of JSON, and the bytes that it speaks of.
+//! What a program that is replaced passes on to the next one: descriptors, and a description of them and of the bytes
+//! in transit. The description is in anonymous memory (memfd): a line of JSON, and the bytes that it refers to.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};

@@ -1,4 +1,5 @@
-//! The beginning of TLS. A client that says something else, or nothing, costs nobody else: it has a few seconds, and no backend hears of it.
+//! The TLS handshake. A client that does not speak TLS, or sends nothing, affects no other client: it has a few
+//! seconds, and reaches no backend.
 
 use std::sync::Arc;
 use std::time::Duration;

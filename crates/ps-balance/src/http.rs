@@ -1,5 +1,5 @@
-//! Connections of clients request by request. Both sides keep their connections; each request finds its backend for itself.
-//! hyper reads and writes what is HTTP.
+//! Serves connections of clients request by request. Connections are kept open on both sides, and each request finds
+//! its own backend. hyper reads and writes HTTP.
 
 mod answer;
 mod at_once;

@@ -1,4 +1,5 @@
-//! As whom it serves: whoever has bound a port below 1024 was root, and whoever talks to clients need not be.
+//! The user that the program runs as. It must start as root to bind a port below 1024, but need not be root to serve
+//! clients.
 
 use anyhow::{Context, Result};
 use os_process::Identity;

@@ -1,5 +1,5 @@
-//! The balancer of one address: connections of clients come in, and each is handed to a ready instance. It is one process with
-//! one thread. Which instance a connection goes to is decided by `balance::Table`.
+//! The load balancer of one address: it accepts connections of clients, and hands each to a ready instance. It is one
+//! process with one thread. `balance::Table` chooses the instance.
 
 mod accept;
 mod args;

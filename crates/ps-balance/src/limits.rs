@@ -1,5 +1,5 @@
-//! What ends because a time has passed: connections of a backend that is being drained, connections that are silent, the program
-//! itself. One task looks after all of them. While there is nothing to wait for, it has no timer.
+//! Ends whatever has reached its time limit: connections of a backend that is being drained, silent connections, the
+//! program itself. One task does this for all of them, and has no timer while there is nothing to wait for.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The sockets that it serves: bound here, or handed over by whoever has started it, as systemd hands them over: from descriptor 3
-//! on there are `LISTEN_FDS` of them, named by `LISTEN_FDNAMES` with colons between.
+//! The listening sockets: bound here, or inherited in the way of systemd: `LISTEN_FDS` of them from descriptor 3 on,
+//! with the names in `LISTEN_FDNAMES`, separated by colons.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

@@ -1,4 +1,5 @@
-//! How connections are handed on at this moment: the command line says it first, and a supervisor may say it anew while connections go on.
+//! The options by which connections are handed on at present. They come from the command line, and a supervisor may
+//! change them while connections go on.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -1,5 +1,6 @@
-//! Pipes through which the kernel moves bytes from one socket to another (splice(2)). A connection borrows one only while
-//! many bytes flow; an idle one owns none. Pipes are few: the kernel counts their pages for each user.
+//! Pipes through which the kernel moves bytes from one socket to another (splice(2)). A connection borrows one only
+//! while many bytes flow; an idle connection has none. Pipes are scarce, because the kernel limits their pages for each
+//! user.
 
 use std::io;
 use std::os::fd::OwnedFd;

@@ -1,5 +1,5 @@
-//! Other sockets to listen on, or another manner of handing on, while connections go on. Nothing that was accepted is disturbed:
-//! it goes on as it began.
+//! Changes the listening sockets and the options while connections go on. Accepted connections are not affected: they
+//! continue as they began.
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;

@@ -1,4 +1,4 @@
-//! What it is asked for, and the answers.
+//! The requests on the control socket, and their answers.
 
 use std::sync::Arc;
 

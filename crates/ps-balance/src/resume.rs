@@ -1,4 +1,4 @@
-//! Goes on where the program before has stopped.
+//! Takes over the connections and counts of the program that ran before in this process.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;

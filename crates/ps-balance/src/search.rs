@@ -1,5 +1,5 @@
-//! A connection, or a request, finds its backend: one that refuses or does not answer is passed over, and while none is ready it
-//! waits.
+//! Finds the backend for a connection or a request: one that refuses or does not answer is skipped, and while none is
+//! ready the connection waits.
 
 use std::io;
 use std::net::SocketAddr;

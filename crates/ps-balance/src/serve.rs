@@ -1,4 +1,4 @@
-//! The life of the program: sockets are opened, tasks begin, signals are waited for.
+//! The main loop of the program: opens sockets, starts tasks, waits for signals.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};

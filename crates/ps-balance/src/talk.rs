@@ -1,4 +1,4 @@
-//! Connections by which orders come and reports go: lines in both directions, whatever they say.
+//! The transport of control connections: lines in both directions, without interpretation.
 
 use std::collections::VecDeque;
 use std::io;

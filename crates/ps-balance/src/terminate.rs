@@ -1,4 +1,4 @@
-//! TLS is ended here, and what the client sends in it goes on to a backend byte for byte.
+//! Serves a TLS connection: decrypts the client's bytes and passes them on to a backend.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! What TLS is ended with: the certificates, and the configuration of sessions.
+//! The certificates and the configuration of TLS sessions.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};

@@ -1,8 +1,8 @@
-//! The program executes itself anew, or what has been installed in its place meanwhile. Sockets are objects of the kernel: they
-//! go on, with what is in them, in the program that follows.
+//! The program executes itself again, or the version that has been installed in its place meanwhile. Its sockets stay
+//! open across the exec, with the data in them.
 //!
-//! No descriptor can be taken over by its number without unsafe code. So they are queued in a pair of sockets, whose other end becomes
-//! stdin.
+//! A descriptor cannot be taken over by its number without unsafe code. So the descriptors are queued in a socket pair,
+//! whose other end becomes stdin.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::os::fd::AsFd;

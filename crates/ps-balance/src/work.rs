@@ -1,4 +1,4 @@
-//! The task that works on a connection or on one request, and how it is ended from outside.
+//! The task that serves one connection or one request, and how it is ended from outside.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};

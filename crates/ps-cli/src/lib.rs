@@ -1,5 +1,5 @@
-//! What a calling shell can observe of a program: its exit status, its last line on stderr, how its stdout is
-//! encoded. Nothing else belongs here: what a shell cannot see lives with the noun it is about.
+//! Everything that a calling shell can observe of every program: its exit status, its error message on stderr, the
+//! encoding of its stdout. Code whose effect a shell cannot observe belongs into another crate.
 
 pub mod exit;
 mod format;

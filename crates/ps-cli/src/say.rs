@@ -1,5 +1,5 @@
-//! Talk: lines for the person at the terminal. On our own all of it goes to stderr and stdout stays data; inside
-//! Dokku the prefixes and their streams are those of `docs/contract.md` (Dokku's own `log.go`).
+//! Messages for the person at the terminal. On our own all messages go to stderr, and stdout has only data. Inside
+//! Dokku the prefixes and streams are those of `docs/contract.md` (Dokku's own `log.go`).
 
 use std::io::{self, Write};
 

@@ -1,8 +1,8 @@
-//! The bottom of the terminal: lines that are rewritten in place while something is going on. Whatever is said meanwhile goes above
-//! them, so that no line is torn. A program has one terminal, so there is one bottom.
+//! The bottom of the terminal: lines that are rewritten in place while a verb runs. Other messages are printed above
+//! them, so that no line is broken. A program has one terminal, so there is one such area.
 //!
-//! The cursor rests at the beginning of the row below the last line, and is never hidden: a program that is killed leaves nothing to be
-//! put right.
+//! The cursor rests at the beginning of the row below the last line, and is never hidden: after a program was killed
+//! the terminal needs no repair.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};

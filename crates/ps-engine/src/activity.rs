@@ -1,4 +1,5 @@
-//! When something last happened: a deadline for the answer to a long request counts from the last piece of it that was sent.
+//! The time of the last activity. The deadline for the answer to a long request counts from the last piece that was
+//! sent.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,5 +1,6 @@
-//! The streams of a process in a container, both ways over one connection. What goes in arrives to the byte, and so does its end. What
-//! comes out bears a head of eight bytes for each piece, unless the process has a terminal: then there is one stream, as it is.
+//! The streams of a process in a container, both ways over one connection. Input arrives unchanged, and so does its
+//! end. Output has a header of eight bytes for each piece, unless the process has a terminal: then there is one stream
+//! without headers.
 
 use std::path::Path;
 use std::time::Duration;

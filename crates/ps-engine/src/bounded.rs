@@ -1,4 +1,5 @@
-//! A connection of which only so much is read: whatever listens on the socket cannot fill our memory within a deadline.
+//! A connection of which only a limited number of bytes is read, so that a faulty server on the socket cannot fill our
+//! memory within a deadline.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Building an image from a Dockerfile: the engine is sent a tar archive, carries the steps out, and tells of each.
+//! Builds an image from a Dockerfile: the engine gets a tar archive, carries out the steps, and reports each of them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;

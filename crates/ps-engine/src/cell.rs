@@ -1,4 +1,5 @@
-//! An engine that is found when it is needed: a verb that asks nobody needs none, and looks at no variable.
+//! An engine that is looked up only when it is needed: a verb that makes no call needs no engine, and reads no
+//! variable.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;

@@ -1,4 +1,4 @@
-//! How long calls to the engine may take.
+//! The deadlines of calls to the engine.
 
 use std::time::Duration;
 

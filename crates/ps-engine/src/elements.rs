@@ -1,4 +1,5 @@
-//! The elements of a long array, one at a time: a document takes many times the room of its text, and of each element little is wanted.
+//! Parses a long JSON array one element at a time. A parsed document takes many times the memory of its text, and only
+//! a few fields of each element are needed.
 
 use std::fmt;
 

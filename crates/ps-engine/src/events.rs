@@ -1,4 +1,4 @@
-//! What the engine tells of containers while somebody listens: one connection, on which it speaks when something happens.
+//! The engine's events about containers, on one connection that stays open.
 
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! A command beside the processes of a container, for checks: it is waited for, and the end of what it wrote is kept.
+//! Runs a command in a container beside its processes, for checks: waits for its end, and keeps the end of its output.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,6 @@
-//! Answers that come in pieces, for which no time can be named in advance: the longer a log, the longer it takes. So time is
-//! granted for what has come. A log that comes at the speed of a file is never cut; one byte a second soon is.
+//! Answers that come in pieces and can take any time, such as logs: the longer a log, the longer it takes. So time is
+//! granted for data that has arrived. A log that comes at the speed of a file is never cut off; one that comes at a
+//! byte a second soon is.
 
 use std::pin::Pin;
 use std::time::{Duration, Instant};

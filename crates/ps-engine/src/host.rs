@@ -1,4 +1,4 @@
-//! The socket on which the engine listens: that of `DOCKER_HOST`, or else the usual one.
+//! The socket on which the engine listens: that of `DOCKER_HOST`, or else the default one.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The images that the engine has: listing, naming and removing them.
+//! Lists, names and removes images of the engine.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Whom registries are told that we are: the credentials that `docker login` has written. They are never shown.
+//! The credentials for registries that `docker login` has written. They are never shown.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,5 @@
-//! Calls about a process that somebody talks to: the only one of a container, or another one in a container that runs.
+//! Calls about a process that somebody interacts with: the only process of a container, or an additional one in a
+//! running container.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Which part of a container's output is wanted.
+//! The selected part of a container's output.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! Pulling an image from a registry: the engine does it, and tells how far it has come.
+//! Pulls an image from a registry. The engine does that, and reports its progress.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

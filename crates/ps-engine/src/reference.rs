@@ -1,4 +1,4 @@
-//! The name of an image: which registry has it, and which of the images there is meant.
+//! The name of an image: its registry, and the image there.
 
 /// A name such as `shop`, `registry.example:5000/team/shop:7` or `shop@sha256:…`, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]

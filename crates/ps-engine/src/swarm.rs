@@ -1,8 +1,9 @@
-//! The engine's API of a swarm, as its managers answer it: JSON in, JSON out. An update replaces a whole specification, so what a type of
-//! ours would not know must not get lost on the way: a caller reads a document, changes what it means to change, and sends it back.
+//! The engine's API of a swarm, as its managers answer it: JSON in, JSON out. An update replaces a whole specification,
+//! so fields that our own types lack must not be lost. Therefore a caller reads the JSON document, changes some fields,
+//! and sends it back.
 //!
-//! Filters are pairs of the engine's own words: `("label", "com.example.app=shop")`. Pairs of one name are alternatives, but for labels, of
-//! which all have to match.
+//! Filters are pairs in the engine's terms: `("label", "com.example.app=shop")`. Several pairs of one name are
+//! alternatives, except for labels, all of which must match.
 
 mod call;
 mod fault;

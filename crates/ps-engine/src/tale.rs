@@ -1,5 +1,5 @@
-//! Long calls of which the engine tells as it goes on, a JSON object at a time: pulls and builds. Their answer is waited for piece
-//! by piece, so a deadline counts from the last piece.
+//! Long calls about whose progress the engine sends JSON objects: pulls and builds. The answer is read object by
+//! object, so a deadline counts from the last object.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! What BuildKit tells of a build: the engine hands its messages on as they are, protobuf in base64. Their fields, and the numbers of
-//! these, are those of `StatusResponse` in BuildKit's `control.proto`.
+//! BuildKit's progress messages about a build. The engine passes them on unchanged, as protobuf in base64. Their
+//! fields, with their numbers, are those of `StatusResponse` in BuildKit's `control.proto`.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! HTTP over the engine's unix socket: one connection for each request, which must be open within [`CONNECT`].
-//! bollard uses it; [`get`] bypasses bollard where the engine's JSON is needed with all its fields. Paths contain no
-//! API version, so every engine answers in its own version and nothing has to be negotiated.
+//! HTTP over the engine's unix socket: one connection for each request, which must be open within [`CONNECT`]. bollard
+//! uses it; [`get`] bypasses bollard where the engine's complete JSON is needed. Paths contain no API version, so every
+//! engine answers in its own version and nothing has to be negotiated.
 
 use std::io;
 use std::path::{Path, PathBuf};

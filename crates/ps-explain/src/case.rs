@@ -1,4 +1,4 @@
-//! What a rule judges.
+//! The input of a rule.
 
 use crate::facts::{Facts, Known};
 use crate::finding::Said;

@@ -1,4 +1,4 @@
-//! Collects the facts: what the scheduler, the journal, the logs, the files and the machine say.
+//! Collects the facts from the scheduler, the journal, the logs, the files and the machine.
 
 mod container;
 mod instances;

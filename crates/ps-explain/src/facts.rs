@@ -1,4 +1,5 @@
-//! What is known of an app when it is explained. Plain values: the rules are functions of these alone, and are tested without a machine.
+//! The facts about an app that is to be explained. They are plain values: the rules are functions of these alone, and
+//! are tested without a machine.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What was found out: a cause or a circumstance, with its evidence.
+//! A finding: a cause or a circumstance, with its evidence.
 
 use std::path::PathBuf;
 

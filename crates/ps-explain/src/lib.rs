@@ -1,6 +1,7 @@
-//! Says why an app is down, restarting, slow to come up, or not deployed. It only reads, and takes no lock.
+//! Says why an app is down, restarting, slow to start, or not deployed. It only reads, and takes no lock.
 //!
-//! Facts are collected first (`collect`), then judged by the rules (`rules`), which are functions of the facts alone, then said.
+//! First the facts are collected (`collect`). Then the rules (`rules`), which are functions of the facts alone, find
+//! the cause. Then the answer is printed.
 
 mod args;
 mod case;

@@ -1,5 +1,5 @@
-//! What programs write when something is wrong, in the words of the runtimes and of the C library. A table: the first row one of whose
-//! words stands in a line says what that line is a sign of.
+//! A table of error messages of common runtimes and of the C library. The first row with a pattern that occurs in a
+//! line gives the meaning of that line.
 
 /// A sign.
 pub(crate) struct Pattern {

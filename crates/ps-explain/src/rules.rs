@@ -1,5 +1,5 @@
-//! The rules: a table of causes, in which the first one that holds is the answer. Each rule is a function of facts. A rule that is not sure
-//! does not hold: what no rule explains is unknown.
+//! The rules: a table of causes. The first rule that applies gives the answer. Each rule is a function of the facts,
+//! and applies only if it is certain. If no rule applies, the cause is unknown.
 
 mod circumstances;
 mod signs;

@@ -1,4 +1,4 @@
-//! The answer: what is wrong, why, what else there is to know, and what to do.
+//! The answer: what is wrong, the cause, further facts, and what to do.
 
 use formation::State;
 use ps_rows::{EvidenceRow, ExplanationRow, ReasonRow};

@@ -1,4 +1,4 @@
-//! Times and signals in words.
+//! Times and signals as text.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -1,5 +1,5 @@
-//! What a process that holds other people's secrets must not leave behind: core dumps, a memory that others may read,
-//! and panic messages that quote what they choked on.
+//! Prevents that this process leaves secrets behind: core dumps, memory that other processes may read, and panic
+//! messages that quote their input.
 
 use std::io::Write;
 use std::panic;

@@ -1,5 +1,5 @@
-//! docker inspect JSON in, the same JSON without secrets out. This half reads, guards and writes; what may be shown is
-//! decided by the `redact` crate. On any error nothing at all is written to stdout.
+//! Reads docker inspect JSON and prints the same JSON without secrets. This crate reads, guards and writes; the crate
+//! `redact` decides what may be shown. On any error nothing is written to stdout.
 
 mod args;
 mod guard;

@@ -1,4 +1,4 @@
-//! What goes out: the document on stdout once all of it is decided, talk on stderr. A closed pipe is a polite goodbye.
+//! Writes the document to stdout after all of it was decided, and messages to stderr. A closed pipe counts as success.
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};

@@ -1,5 +1,5 @@
-//! The words of a command line, without secrets. Values of the environment are removed. A word is judged by what it looks
-//! like, not by the flag before it alone, because `DATABASE_URL=…` may be a part of a command as well as the value of a
+//! Removes secrets from the words of a command line. Values of the environment are removed. A word is judged by its own
+//! form, not only by the flag before it, because `DATABASE_URL=…` may be a part of a command as well as the value of a
 //! flag.
 
 /// Stands for a removed part.

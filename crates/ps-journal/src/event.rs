@@ -1,5 +1,5 @@
-//! The lines of a journal. Fields and events may be added, never renamed: a reader takes a word that it does not know for
-//! unknown, and goes on.
+//! The lines of a journal. Fields and events may be added, never renamed: a reader treats an unknown word as unknown,
+//! and continues.
 
 use balance::Receipt;
 use formation::{LifeEvent, Slot};

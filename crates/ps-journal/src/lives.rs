@@ -1,4 +1,4 @@
-//! What the lives of instances add up to: the state of each slot after the last entry.
+//! Sums up the lives of instances: the state of each slot after the last entry.
 
 use std::collections::{BTreeMap, BTreeSet};
 

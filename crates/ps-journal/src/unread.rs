@@ -1,4 +1,4 @@
-//! A journal that is read again and again, for what is new in it.
+//! Reads a journal repeatedly, and returns the new entries each time.
 
 use durable::ReadError;
 use formation::AppName;

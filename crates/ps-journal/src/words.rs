@@ -1,4 +1,4 @@
-//! What happened, as one line for people.
+//! Formats an event as one line for people.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;

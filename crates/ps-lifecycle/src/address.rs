@@ -1,4 +1,4 @@
-//! Where an app is reached, and how clients are taken in there: what a verb says of it, and what that comes to.
+//! The address of an app and its options: what a verb was given, and the values that result from it.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,5 +1,6 @@
-//! `apply`: has an app be as a declaration says. The file of another process manager, or a Procfile with its app.json, becomes a release
-//! and counts; what differs from the app as it is decides what is touched. If anything fails, everything is as before.
+//! `apply`: changes an app so that it matches a declaration, which is the file of another process manager, or a
+//! Procfile with its app.json. The declaration becomes a release and counts, and only what differs from the present app
+//! is touched. If anything fails, everything stays as before.
 
 mod declaration;
 mod difference;

@@ -1,4 +1,5 @@
-//! `deploy --archive`: the archive is unpacked into a directory of ours, from which the app is deployed like from any other.
+//! `deploy --archive`: unpacks the archive into a directory of the app's data, from which the app is deployed as from
+//! any other directory.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};

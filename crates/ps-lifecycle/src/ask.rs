@@ -1,4 +1,5 @@
-//! A check by https, asked for a supervisor, which has no TLS in it. Nobody else calls this: it is in no help.
+//! Makes a check by https for a supervisor, which contains no TLS. Only supervisors call this verb, so it is in no
+//! help.
 
 use std::io::{self, Write};
 use std::time::Instant;

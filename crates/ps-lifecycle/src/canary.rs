@@ -1,4 +1,4 @@
-//! `deploy --canary`: what it needs is looked for before anything is done.
+//! `deploy --canary`: checks its requirements before anything is done.
 
 use anyhow::Result;
 use formation::AppName;

@@ -1,4 +1,4 @@
-//! A Compose file as a source: read with what lies around it, and recorded with the images that its services have.
+//! A Compose file as a source: read with the files beside it, and recorded with the images of its services.
 
 use std::collections::BTreeMap;
 use std::path::Path;

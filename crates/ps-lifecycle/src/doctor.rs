@@ -1,4 +1,5 @@
-//! `doctor`: looks whether this machine gives what apps need, and says what to do where it does not. It changes nothing and starts nothing.
+//! `doctor`: checks whether this machine provides what apps need, and says what to do if it does not. It changes
+//! nothing and starts nothing.
 
 mod boot;
 mod bundle;

@@ -1,4 +1,4 @@
-//! Apps whose scheduler is a plugin of Dokku's: Formation tells how they are, and changes nothing of them.
+//! Apps whose scheduler belongs to a plugin of Dokku: Formation shows their status, and changes nothing of them.
 
 use anyhow::{Result, bail};
 use formation::AppName;

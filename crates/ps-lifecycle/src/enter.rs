@@ -1,4 +1,4 @@
-//! `enter`: a command, or a shell, where an instance runs.
+//! `enter`: runs a command, or a shell, where an instance runs.
 
 use std::io::{self, IsTerminal};
 

@@ -1,5 +1,5 @@
-//! `events`: what happened to an app, or to all, from their journals: who asked for what, what was planned and done, how it ended, and what
-//! happened that nobody asked for.
+//! `events`: shows the journal of an app, or of all apps: who asked for what, what was planned and done, how it ended,
+//! and what happened without a request.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::thread;

@@ -1,5 +1,5 @@
-//! `finish`: ends what a killed verb has left, so that an app runs as it is recorded. The root of the native apps runs this
-//! verb (`provision`). A user need not: every verb that changes an app does the same first.
+//! `finish`: completes the work of a killed verb, so that an app runs as it is recorded. The root of the native apps
+//! runs this verb (`provision`). A user need not, because every verb that changes an app does the same first.
 
 use anyhow::Result;
 use formation::{AppName, Which};

@@ -1,5 +1,5 @@
-//! Has the image of a deploy here before anything of the deploy begins: what cannot be pulled or built is refused while nothing has
-//! changed. Of an image the files are read that a directory would have.
+//! Gets the image of a deploy before the deploy begins: if it cannot be pulled or built, the deploy is refused before
+//! anything has changed. The files that a source directory would have are read from the image.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A deploy that was killed: what it left is put back before a verb begins with its own work.
+//! A deploy that was killed: its changes are put back before a verb begins its own work.
 
 use anyhow::Result;
 use formation::AppName;

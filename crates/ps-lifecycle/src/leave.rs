@@ -1,4 +1,5 @@
-//! An app moves from one scheduler to another: what the earlier one runs of it ends, once the other one has committed.
+//! Moves an app from one scheduler to another: its instances at the earlier scheduler end once the new one has
+//! committed.
 
 use anyhow::{Context, Result};
 use formation::{AppName, Which};

@@ -1,5 +1,5 @@
-//! `mend`: what `watch` has done about an app, under the app's lock as any other verb. Between what was seen and the lock somebody else
-//! may have changed the app: then nothing is done any more.
+//! `mend`: the work that `watch` has done for an app, under the app's lock like any other verb. If another program has
+//! changed the app since `watch` looked at it, nothing is done.
 
 use anyhow::{Result, bail};
 use formation::{Slot, Which};

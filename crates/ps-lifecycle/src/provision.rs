@@ -1,6 +1,6 @@
-//! What is done about an app if this program is killed in the middle of a verb. What is recorded of an app and what runs of it are
-//! changed one after the other; whoever is killed in between has no chance to make them agree. So a verb that changes both first
-//! leaves word with the root: if the verb dies, the root runs `ps-lifecycle finish`.
+//! Registers with the root what is to be done if this program is killed in the middle of a verb. A verb changes the
+//! records of an app and its running instances one after the other, so if it is killed in between, they disagree.
+//! Therefore it first registers a command with the root: if the verb dies, the root runs `ps-lifecycle finish`.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `proxy`: where an app is reached and how clients are taken in there, without a deploy.
+//! `proxy`: shows or changes the address of an app and its options, without a deploy.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! `releases`: what an app was deployed from before, and can be again.
+//! `releases`: lists the kept releases of an app, which can be deployed again.
 
 use std::io::{self, Write};
 

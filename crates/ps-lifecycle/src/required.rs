@@ -1,4 +1,4 @@
-//! `--require zero-failed`: whether clients noticed a rollout decides about the exit status.
+//! `--require zero-failed`: the exit status is 1 if connections of clients failed during a rollout.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

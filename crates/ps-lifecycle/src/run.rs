@@ -1,4 +1,4 @@
-//! `run`: a command runs once, beside the instances of an app and as none of them.
+//! `run`: runs a command once, beside the instances of an app. The command is not an instance.
 
 mod behind;
 

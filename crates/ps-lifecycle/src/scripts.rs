@@ -1,6 +1,6 @@
-//! The scripts of app.json that belong to a deploy. Those before the new instances run in the order of Dokku: `predeploy`, the process
-//! `release`, and in the first deploy of an app `scripts.postdeploy`. That one is written down before it runs, where Dokku writes it too,
-//! so that it never runs twice, whatever becomes of the deploy.
+//! The scripts of app.json that belong to a deploy. Before the new instances, they run in the order of Dokku:
+//! `predeploy`, the process `release`, and in the first deploy of an app `scripts.postdeploy`. The last one is recorded
+//! before it runs, at the place where Dokku records it too, so that it never runs twice, not even if the deploy fails.
 
 use anyhow::Result;
 use app_json::{AppJson, Script};

@@ -1,5 +1,5 @@
-//! What every verb needs: the world, how long to wait for a lock, whether it was cancelled by Ctrl-C, and how to report
-//! progress.
+//! What every verb needs: the directories of apps, how long to wait for a lock, whether it was cancelled by Ctrl-C, and
+//! how to report progress.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

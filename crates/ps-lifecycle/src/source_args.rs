@@ -1,4 +1,4 @@
-//! What a deploy is told of its source.
+//! The arguments of a deploy that name its source.
 
 use std::path::PathBuf;
 

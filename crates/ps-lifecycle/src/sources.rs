@@ -1,4 +1,4 @@
-//! From what a deploy is told of its source to the checkout of it.
+//! Makes a checkout from the arguments that name the source of a deploy.
 
 use std::collections::BTreeMap;
 use std::path::Path;

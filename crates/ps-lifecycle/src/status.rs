@@ -1,4 +1,4 @@
-//! `status`: where each app is reached, and one row per instance, of every app asked for. Each scheduler is asked once for all of its apps.
+//! `status`: the address of each app, and one row per instance. Each scheduler is asked once for all of its apps.
 
 mod column;
 mod host;

@@ -1,4 +1,5 @@
-//! `tag`, `tags` and `untag`: names for images of an app, by which they are deployed again. Inside Dokku the plugin `tags` calls them.
+//! `tag`, `tags` and `untag`: names for images of an app, by which they can be deployed again. Inside Dokku the plugin
+//! `tags` calls these verbs.
 
 mod table;
 

@@ -1,5 +1,5 @@
-//! Tells what a verb does, while it does it: in lines, in a line for each instance that is rewritten in place on a terminal, or in
-//! events for a program.
+//! Reports the progress of a verb: as lines, as a line for each instance that is rewritten in place on a terminal, or
+//! as events for a program.
 
 mod board;
 mod events;

@@ -1,5 +1,6 @@
-//! `watch`: stays in the foreground and sees to the containers of docker-local, which have no supervisor of their own. What has to be
-//! done about an app is done by another process of this program, `mend`: so the watch goes on meanwhile, and dies without harm.
+//! `watch`: stays in the foreground and watches the containers of docker-local, which have no supervisor of their own.
+//! Work on an app is done by another process of this program, `mend`. So `watch` continues meanwhile, and can be killed
+//! without harm.
 
 mod deeds;
 mod one;

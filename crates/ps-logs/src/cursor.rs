@@ -1,5 +1,5 @@
-//! The file that says up to where everything was printed. It is replaced as a whole each time something was printed, so whoever is
-//! killed leaves the one of before.
+//! The file that records the position up to which everything was printed. It is replaced as a whole each time something
+//! was printed, so a killed program leaves the previous one.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

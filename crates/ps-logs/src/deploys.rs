@@ -1,5 +1,5 @@
-//! From when to when a release was the present one. A release is kept when its deploy has succeeded; what its instances wrote while they
-//! came up belongs to it too, so it begins when its deploy was asked for.
+//! The time during which a release was the current one. A release is kept when its deploy has succeeded, but the output
+//! of its instances while they started belongs to it too. So its time begins when its deploy was requested.
 
 use std::time::SystemTime;
 

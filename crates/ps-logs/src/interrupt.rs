@@ -1,5 +1,5 @@
-//! SIGTERM, SIGINT and SIGHUP while a cursor is written: they end the program between two batches of lines, never between lines and the
-//! cursor that says that they were printed. While nothing is being printed they end it at once.
+//! SIGTERM, SIGINT and SIGHUP while a cursor is written: they end the program between two batches of lines, never
+//! between lines and the cursor that records them. While nothing is being printed they end it at once.
 
 use std::io::{self, Write};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Reads, searches and follows what instances wrote. It only reads, and takes no lock.
+//! Reads, searches and follows the logs of instances. It only reads, and takes no lock.
 
 mod args;
 mod cursor;

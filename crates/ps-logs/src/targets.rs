@@ -1,4 +1,4 @@
-//! Which apps and instances the words of the command line mean.
+//! The apps and instances that are selected by the command line.
 
 use anyhow::Result;
 use formation::{AppName, Which};

@@ -1,5 +1,5 @@
-//! Which processes there are, and what each is to do next: a state machine that is told what has happened and when, and says what is
-//! to be done. Nothing here is started or signalled.
+//! The processes, and what is to be done next with each: a state machine that is told events and times, and returns
+//! actions. It starts and signals nothing itself.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
-//! Runs a Node program in several processes, as Node's own module `cluster` would, without Node above them. Which process is started, told
-//! to leave or ended is decided by `crew`; who gets a connection by `node_primary`. With `--share` there is one process (`single`), and other
-//! programs of this name listen on the same ports.
+//! Runs a Node program in several processes, as Node's own module `cluster` does, but without a primary process that
+//! runs Node. `crew` decides which process is started, told to leave or ended; `node_primary` decides which process
+//! gets a connection. With `--share` there is one process (`single`), and other `ps-node` programs listen on the same
+//! ports.
 
 mod args;
 mod crew;

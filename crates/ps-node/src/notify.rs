@@ -1,4 +1,4 @@
-//! Tells whoever has started this program how it is doing (sd_notify(3)).
+//! Reports the state of this program to its caller (sd_notify(3)).
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};

@@ -1,4 +1,5 @@
-//! The file that each process loads before its program, so that clients that keep their connections leave in time.
+//! A file that each process loads before its program. With it, clients with persistent connections are asked to
+//! reconnect in time.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};

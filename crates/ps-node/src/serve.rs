@@ -1,4 +1,5 @@
-//! The event loop: what processes and signals say goes to the crew, and what the crew orders is done.
+//! The event loop: it passes events of processes and signals to the crew, and carries out the actions that the crew
+//! returns.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

@@ -1,4 +1,4 @@
-//! Signals as something that is read, and an end by one.
+//! Signals as a descriptor that is read, and ending this process by a signal.
 
 use std::io;
 

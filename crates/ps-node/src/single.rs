@@ -1,5 +1,5 @@
-//! One process, whose port other `ps-node`s listen on as well: the process of one slot of a supervisor. Whatever becomes of it becomes of
-//! `ps-node` too; who starts it again is somebody else's matter.
+//! One process whose port other `ps-node` programs listen on as well: the process of one slot of a supervisor. When the
+//! process ends, `ps-node` ends in the same way; the supervisor starts it again.
 
 use std::io;
 use std::path::Path;

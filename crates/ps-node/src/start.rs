@@ -1,5 +1,5 @@
-//! How a process of the program is started: with its end of the channel as a descriptor, no signal blocked, and in a process group of its
-//! own, so that Ctrl-C reaches ps-node alone.
+//! Starts a process of the program: with its end of the channel as a descriptor, with no signal blocked, and in a
+//! process group of its own, so that Ctrl-C reaches only ps-node.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;

@@ -1,4 +1,5 @@
-//! Brings an alert to the hooks and to the webhook. Each of them has a deadline, and what fails keeps nobody else from being told.
+//! Delivers an alert to the hooks and to the webhook. Each of them has a deadline, and a failure of one does not affect
+//! the others.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! What is told, when: each alert by itself while there are few, and what comes too fast as one, once the minute is over.
+//! Decides when alerts are sent: each one by itself while there are few, and further ones combined into one when the
+//! minute is over.
 
 use std::thread;
 

@@ -1,4 +1,4 @@
-//! What is remembered of an app from one run to the next: `data/formation/<app>/alerts.json`.
+//! `data/formation/<app>/alerts.json`: what is remembered of an app from one run to the next.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,9 @@
-//! Tells hooks and a webhook what is new in an app's journal, and ends (docs/alerts.md). Whoever writes an event that is told runs it and does
-//! not wait: that is the supervisor, or a verb. One tells of an app at a time, and not too much of it.
+//! Sends alerts about what is new in an app's journal to hooks and a webhook, and ends (docs/alerts.md). A supervisor
+//! or a verb that writes such an event starts this program and does not wait for it. Only one such program works for an
+//! app at a time, and the number of alerts is limited.
 //!
-//! It changes nothing of the app. The address of the webhook is a secret: it is read from its file, and is in no argument and no message.
+//! It changes nothing of the app. The address of the webhook is a secret: it is read from its file, and appears in no
+//! argument and no message.
 
 mod args;
 mod courier;

@@ -1,4 +1,4 @@
-//! How much is told in a while: an app that fails again and again must not bury whoever is told.
+//! Limits the number of alerts in a period, so that an app that fails again and again does not flood the recipients.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! Whose turn it is: one process tells of an app at a time. Others leave at once, and what they were run for is told by the one at work: it looks
-//! at the journal once more after it has let go of the lock, which they found taken after they had written.
+//! Ensures that only one process sends alerts about an app at a time. Others end at once. The working process sends
+//! their alerts too: it reads the journal once more after it has released the lock, and an entry was written before its
+//! writer found the lock taken.
 
 use std::fs::File;
 use std::io::ErrorKind;

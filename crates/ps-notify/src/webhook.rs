@@ -1,4 +1,4 @@
-//! One POST of JSON to the webhook, tried again where that may help. No message has the address.
+//! One POST of JSON to the webhook, repeated if that may help. No error message contains the address.
 
 use std::sync::Arc;
 use std::thread;

@@ -1,4 +1,4 @@
-//! How long ago, for people.
+//! Formats a duration for people.
 
 use jiff::Timestamp;
 

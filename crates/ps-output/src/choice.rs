@@ -1,4 +1,4 @@
-//! Which lines are wanted, by what stands in them.
+//! Selects lines by their content.
 
 use log_store::Skim;
 use ps_scheduler::LogLine;

@@ -1,6 +1,6 @@
-//! The output of several apps as one, in the order of time. Each app is read by a thread of its own, which waits while its lines are not
-//! taken; so no more is read ahead than a few lines of each, and an app whose scheduler does not answer delays only itself once the
-//! others are followed.
+//! Merges the logs of several apps in the order of time. Each app is read by a thread of its own, which waits until its
+//! lines are taken. So only a few lines of each app are read ahead, and an app whose scheduler does not answer delays
+//! only itself while the others are followed.
 
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};

@@ -1,4 +1,4 @@
-//! Whose line it is: what the prefix of a line says, and what its colour stands for.
+//! The app and instance that a line belongs to: the source of its prefix and its colour.
 
 use formation::{AppName, Slot, Stream};
 use ps_scheduler::LogLine;

@@ -1,4 +1,4 @@
-//! A moment as people write it: so long ago, a time with its zone, or a time of the zone of whoever writes it.
+//! A time as people write it: an age, a time with its zone, or a local time.
 
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};

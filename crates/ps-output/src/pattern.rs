@@ -1,4 +1,4 @@
-//! A regular expression that is searched for in lines: byte by byte, since a line need not be UTF-8, and in linear time.
+//! A regular expression that is searched for in lines: as bytes, since a line need not be UTF-8, and in linear time.
 
 use std::str::FromStr;
 

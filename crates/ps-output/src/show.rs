@@ -1,4 +1,4 @@
-//! Shows the lines that are wanted, as text, as JSON or as bytes.
+//! Prints the selected lines as text, as JSON or as bytes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, Write};

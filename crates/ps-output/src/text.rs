@@ -1,4 +1,4 @@
-//! Lines as text: with a prefix that says whose they are and when they came, in colours, and harmless for a terminal.
+//! Prints lines as text: with a prefix for instance and time, in colours, and with control characters made visible.
 
 use std::io::{self, Write};
 use std::time::SystemTime;

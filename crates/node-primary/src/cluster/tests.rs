@@ -1,4 +1,4 @@
-//! The state machine with numbers for connections.
+//! The state machine, with numbers in place of connections.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

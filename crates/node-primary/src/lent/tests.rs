@@ -1,4 +1,5 @@
-//! One process is both sides here; that several processes share a socket is tested with real ones (tests/cli/ps_node/shares.rs).
+//! In these tests one process is both sides. Sharing between several processes is tested with real ones
+//! (tests/cli/ps_node/shares.rs).
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! What workers say, and what they only seem to say.
+//! Messages of workers, and messages that only look like theirs.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

@@ -1,4 +1,4 @@
-//! Why a limit cannot be had.
+//! Why a limit cannot be enforced.
 
 use std::fmt;
 use std::path::PathBuf;

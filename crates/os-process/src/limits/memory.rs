@@ -1,5 +1,5 @@
-//! What the memory controller says of one tree, and being woken when it has something to say: version 2 by a file that can be waited
-//! for, version 1 by eventfds. Nobody is woken while nothing happens.
+//! The counters of the memory controller for one tree, and a wake-up when they change: version 2 has a file that can be
+//! waited for, version 1 has eventfds. There is no wake-up while nothing happens.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};

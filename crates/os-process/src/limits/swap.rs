@@ -1,4 +1,4 @@
-//! Swap: where the kernel keeps what it has taken from the memory of a process.
+//! Swap, to which the kernel moves memory of a process.
 
 use std::fs;
 

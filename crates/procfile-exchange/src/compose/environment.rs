@@ -1,4 +1,4 @@
-//! The variables of a service: those of its env files, and over them its own.
+//! The variables of a service: those of its env files, overridden by its own.
 
 use procfile::EnvFile;
 

@@ -1,4 +1,4 @@
-//! The healthcheck of a service, in the engine's words.
+//! Translates the healthcheck of a service into that of the engine's API.
 
 use serde_json::{Value, json};
 

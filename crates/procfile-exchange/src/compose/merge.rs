@@ -1,4 +1,4 @@
-//! `<<: *common`: the entries of another map, where the map has none of that name itself.
+//! `<<: *common` in YAML: adds the entries of another map, unless the map has an entry of the same name itself.
 
 use crate::import::node::Node;
 

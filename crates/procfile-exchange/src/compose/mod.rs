@@ -1,6 +1,6 @@
-//! Compose files as they are deployed: each service with its image or what it is built from, and what its containers are like, in the
-//! words in which an engine is asked to make one. What is not carried over is named. (An import makes a Procfile of such a file, see
-//! [`crate::import`].)
+//! Reads Compose files in order to deploy them: each service with its image or build, and the properties of its
+//! containers in the terms of the engine's API. Keys that are not used are returned by name. (To make a Procfile of a
+//! Compose file, see [`crate::import`].)
 
 mod environment;
 mod fields;

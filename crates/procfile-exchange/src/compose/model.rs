@@ -1,4 +1,4 @@
-//! What a Compose file comes to.
+//! The result of reading a Compose file.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

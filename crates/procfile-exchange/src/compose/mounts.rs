@@ -1,4 +1,4 @@
-//! What a service finds in its file system: volumes, directories of the host, memory, secrets and configs.
+//! The mounts of a service: volumes, directories of the host, memory, secrets and configs.
 
 use serde_json::{Map, Value, json};
 

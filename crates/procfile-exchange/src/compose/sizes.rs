@@ -1,4 +1,4 @@
-//! Spans of time and sizes, as Compose writes them: `1m30s`, `512m`.
+//! Durations and sizes, as Compose writes them: `1m30s`, `512m`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Keys of a service that are none of Compose's.
+//! Keys of a service that Compose does not have.
 
 use crate::import::UnknownKey;
 use crate::import::node::Node;

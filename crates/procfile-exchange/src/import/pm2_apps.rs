@@ -1,4 +1,4 @@
-//! The apps of a process file of pm2 as they stand there, for whoever runs them: nothing is understood, and nothing left out.
+//! The apps of a pm2 process file without interpretation: all keys of each app, for callers that run pm2 apps.
 
 use crate::import::error::ImportError;
 use crate::import::node::Node;

@@ -1,4 +1,4 @@
-//! What an app of pm2 asks for beside its script, in the words of app.json.
+//! Translates the settings of a pm2 app, other than its script, into keys of app.json.
 
 use crate::import::error::ImportError;
 use crate::import::found::Asked;

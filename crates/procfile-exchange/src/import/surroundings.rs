@@ -1,4 +1,4 @@
-//! What an import knows besides the text of a configuration.
+//! What an import knows in addition to the text of a configuration.
 
 /// Reads a file by the path that stands in a configuration. The error says why the file cannot be read.
 pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;

@@ -1,5 +1,5 @@
-//! What a process file of pm2 says of one app: its keys in their order, in pm2's spelling or in that of today, and numbers also as
-//! strings; and what that asks of the supervisor, in the words of app.json.
+//! One app of a pm2 process file: its keys in their order, in the old or the present spelling of pm2, with numbers also
+//! as strings; and the translation of its settings into keys of app.json.
 
 mod settings;
 

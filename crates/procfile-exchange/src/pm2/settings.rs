@@ -1,4 +1,4 @@
-//! What a declaration asks of the supervisor, in the words of app.json (docs/settings.md).
+//! Translates the settings of a declaration into keys of app.json (docs/settings.md).
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! What clients are told where no backend answers.
+//! Answers to clients if no backend answers.
 
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};

@@ -1,5 +1,5 @@
-//! HTTP/2: a connection has several requests at once. Each is carried out by a task of its own, so that one whose backend is to be left can
-//! be cut without the others.
+//! HTTP/2: a connection has several requests at once. Each runs in a task of its own, so that one request can be cut
+//! without the others when its backend is withdrawn.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};

@@ -1,4 +1,4 @@
-//! Bodies of answers: passed on as they come, without being collected.
+//! Bodies of answers, streamed without collecting them.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

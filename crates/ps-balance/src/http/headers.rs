@@ -1,4 +1,4 @@
-//! Header fields on their way. Those that are about one connection stay behind; those that say who the client is are ours.
+//! Header fields. Hop-by-hop fields are not passed on, and fields that name the client are replaced by ours.
 
 use std::net::{IpAddr, SocketAddr};
 

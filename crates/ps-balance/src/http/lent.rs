@@ -1,4 +1,4 @@
-//! A connection to a backend on loan.
+//! A connection to a backend, borrowed from the pool for one request.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The life of a connection of a client, whatever its version of HTTP.
+//! The life of a client's connection, for all versions of HTTP.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};

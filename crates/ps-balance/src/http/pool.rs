@@ -1,5 +1,5 @@
-//! Connections to backends that wait for the next request. One waits for a second at most: a backend ends a connection that is
-//! silent for longer (Node after five seconds, gunicorn after two), and a request that is sent at that moment would be lost.
+//! Idle connections to backends. One is kept for a second at most: a backend closes an idle connection after some time
+//! (Node after five seconds, gunicorn after two), and a request that is sent at that moment would be lost.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! Clients that do not speak TLS are sent to where it is spoken.
+//! Redirects clients without TLS to the address with TLS.
 
 use hyper::header::{HOST, HeaderValue, LOCATION};
 use hyper::{Request, Response, StatusCode};

@@ -1,5 +1,5 @@
-//! Bodies of requests: passed on as they come, without being collected. What a client sends behind a body (trailers) stays behind: some
-//! servers take it for fields of the head, which are looked at here and those are not.
+//! Bodies of requests, streamed without collecting them. Trailers, which a client sends after a body, are not passed
+//! on: some servers treat them as fields of the head, but only fields of the head are checked here.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The cookie that leads a client back to the backend that it was at.
+//! The cookie that sends a client to the same backend again.
 
 use hyper::HeaderMap;
 use hyper::header::{COOKIE, HeaderValue, SET_COOKIE};

@@ -1,4 +1,4 @@
-//! What a request is for: a host and a path. What could be understood in different ways goes no further.
+//! The host and path of a request. A request that could be understood in different ways is refused.
 
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::request::Parts;

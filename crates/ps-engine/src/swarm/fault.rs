@@ -1,4 +1,4 @@
-//! Why a call to a swarm failed: what the caller may do next depends on it.
+//! Why a call to a swarm failed. The kind of fault decides what the caller may do next.
 
 use crate::Fault;
 

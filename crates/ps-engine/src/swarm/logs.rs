@@ -1,4 +1,4 @@
-//! What one task wrote. The engine asks the task's node for it, and says nothing for ever where that node does not answer.
+//! The log of one task. The engine requests it from the task's node, and never answers if that node does not.
 
 use bollard::container::LogOutput;
 use futures_util::{Stream, StreamExt, TryStreamExt};

@@ -1,4 +1,4 @@
-//! What services refer to: secrets, configs and networks of a swarm.
+//! Objects that services refer to: secrets, configs and networks of a swarm.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What the engine says of containers beyond their status: kills for want of memory, errors at the start, images that are gone.
+//! Facts about containers that only the engine has: kills for lack of memory, errors at the start, missing images.
 
 use formation::{Exit, OutOfMemory, State};
 use jiff::Timestamp;

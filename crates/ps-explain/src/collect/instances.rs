@@ -1,4 +1,4 @@
-//! What is known of one instance: what its scheduler says of it now, and what the journal says of its last end.
+//! Facts about one instance: its present status, and its last end from the journal.
 
 use formation::{EndCause, LifeStep, State};
 use jiff::{SignedDuration, Timestamp};

@@ -1,4 +1,4 @@
-//! What all parts of the collection look at.
+//! What all parts of the collection share.
 
 use formation::AppName;
 use ps_apps::World;

@@ -1,4 +1,4 @@
-//! What the machine says: room on disks, files that were changed, who listens on a port.
+//! Facts about the machine: space on disks, changed files, the listener of a port.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What an instance wrote before it ended, or writes now, with where each line stands.
+//! The last output of an instance, with the file and the byte of each line.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};

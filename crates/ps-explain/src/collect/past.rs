@@ -1,4 +1,4 @@
-//! What the journal says: who asked for what, the lives of instances, and whether somebody set the clock.
+//! Facts from the journal: who asked for what, the lives of instances, and whether somebody set the clock.
 
 use std::collections::BTreeMap;
 

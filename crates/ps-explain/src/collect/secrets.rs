@@ -1,4 +1,4 @@
-//! What must not be shown: the values of the app's variables, and what looks like a credential.
+//! Removes what must not be shown: the values of the app's variables, and text that looks like a credential.
 
 use env_files::Environment;
 use formation::{AppName, Slot};

@@ -1,4 +1,4 @@
-//! The circumstances: what else there is to know beside the cause. All rules of the table that hold are said.
+//! The circumstances: facts that are added to the cause. All rules of this table that apply are printed.
 
 use formation::{EndCause, State};
 

@@ -1,4 +1,4 @@
-//! What an instance wrote, as a sign of a cause.
+//! Evidence for a cause in the output of an instance.
 
 use crate::case::Case;
 use crate::facts::{Facts, Line};

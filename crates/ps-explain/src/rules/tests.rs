@@ -1,4 +1,4 @@
-//! The rules on facts that are made by hand: what no rule is sure of stays unknown.
+//! The rules with facts made by hand. If no rule is certain, the cause stays unknown.
 
 use formation::OutOfMemory;
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! A declaration that was read: which app it is about, and what it comes to.
+//! A declaration after reading: its app, and its translation.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

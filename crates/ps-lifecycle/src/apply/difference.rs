@@ -1,5 +1,5 @@
-//! What differs between an app as it is and as it is declared, type by type. The difference is made of what both come to and not of
-//! their texts: a comment in a file changes nothing, and neither does the manager whose file it is.
+//! The difference between an app as it is and as it is declared, type by type. The translated values are compared, not
+//! the texts of files: a comment in a file changes nothing, and neither does the format of the file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};

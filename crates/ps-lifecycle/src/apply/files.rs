@@ -1,4 +1,5 @@
-//! What a declaration comes to that runs natively: a Procfile, an app.json, variables and counts, and where they run.
+//! The translation of a declaration that runs natively: a Procfile, an app.json, variables and counts, and the
+//! directory in which it runs.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! Whose declaration a file is: by its name, and where that does not tell, by what is in it.
+//! The format of a declaration: by the name of the file, else by its content.
 
 use std::path::Path;
 

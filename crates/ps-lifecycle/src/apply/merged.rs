@@ -1,4 +1,4 @@
-//! What an app is to have: what a declaration names, and what it does not name and may not end.
+//! What an app has after `apply`: the declared types, and those that are not declared but must not be ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Options that say where an app is reached, and how clients are taken in there.
+//! The options about an app's address, and about how its clients are served there.
 
 use std::collections::BTreeMap;
 

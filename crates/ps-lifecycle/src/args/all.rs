@@ -1,4 +1,4 @@
-//! What every verb has that can be done to all apps.
+//! Options of every verb that can be applied to all apps.
 
 use ps_cli::exit::Refusal;
 

@@ -1,4 +1,4 @@
-//! What of the past a verb shows, and whether it goes on with what comes.
+//! Options that select a part of the past, and whether to follow.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! Verbs about the releases that are kept of an app.
+//! The arguments of the verbs about kept releases.
 
 use super::{RequireArgs, TellingArgs};
 

@@ -1,4 +1,4 @@
-//! What a verb is to hold to.
+//! `--require`: a condition that decides the exit status.
 
 use clap::ValueEnum;
 

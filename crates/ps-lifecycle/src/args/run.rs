@@ -1,4 +1,4 @@
-//! Verbs that run a command once.
+//! The arguments of the verbs that run a command once.
 
 use formation::{ProcessType, Slot};
 use type_settings::Span;

@@ -1,4 +1,4 @@
-//! Verbs about the tags of an app's images.
+//! The arguments of the verbs about the tags of an app's images.
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TagArgs {

@@ -1,4 +1,4 @@
-//! One app, some of its instances, or all apps.
+//! The argument that selects one app, some of its instances, or all apps.
 
 use formation::Which;
 

@@ -1,4 +1,4 @@
-//! How a verb tells what it does.
+//! `--format`: how a verb reports its progress.
 
 use clap::ValueEnum;
 

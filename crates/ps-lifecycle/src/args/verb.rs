@@ -1,5 +1,5 @@
-//! The verbs. What each does is said here and not at its arguments: those are made when the verb is called, because to make
-//! all of them takes longer than most verbs.
+//! The verbs with their help texts. The arguments of a verb are built only when it is called, because building all of
+//! them takes longer than most verbs.
 
 use clap::Subcommand;
 

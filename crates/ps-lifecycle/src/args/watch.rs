@@ -1,4 +1,4 @@
-//! What `watch` is told, and the hidden `mend` that it calls.
+//! The arguments of `watch`, and of the hidden verb `mend` that it calls.
 
 use clap::ValueEnum;
 use formation::Slot;

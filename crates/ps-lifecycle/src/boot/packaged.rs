@@ -1,4 +1,5 @@
-//! The unit that a package brought. Where it says what `boot` would write, only the links that enable it are left to write.
+//! The unit file of an installed package. If it has the content that `boot` would write, only the links that enable it
+//! are written.
 
 use std::fs;
 use std::path::{Path, PathBuf};

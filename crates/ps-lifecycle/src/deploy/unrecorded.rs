@@ -1,4 +1,4 @@
-//! A deploy whose instances are up, and which could not be written down.
+//! The message about a deploy whose instances run, but which could not be recorded.
 
 use std::fmt;
 

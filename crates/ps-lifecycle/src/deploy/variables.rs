@@ -1,4 +1,5 @@
-//! The variables that a deploy brings: in place of the app's until the deploy is recorded, or they are put back.
+//! The variables of `--env-file`: they replace the app's variables until the deploy is recorded. If it fails, the
+//! earlier ones are put back.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Whether the apps come back after a reboot.
+//! Checks whether the apps start after a reboot.
 
 use ps_apps::World;
 use ps_rows::FindingRow;

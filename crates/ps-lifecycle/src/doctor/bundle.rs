@@ -1,4 +1,4 @@
-//! Everything that somebody who is to help would ask for, in one archive without secrets.
+//! `--bundle`: one archive, without secrets, of everything that somebody who helps would ask for.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;

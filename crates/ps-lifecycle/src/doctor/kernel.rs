@@ -1,4 +1,4 @@
-//! What the kernel offers, and how it is set.
+//! Checks the features and settings of the kernel.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! The two directories in which everything about apps lies.
+//! Checks the two directories that contain all data of apps.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

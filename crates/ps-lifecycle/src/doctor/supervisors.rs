@@ -1,4 +1,4 @@
-//! The programs that are installed, and those that run.
+//! Checks the installed programs, and those that run.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

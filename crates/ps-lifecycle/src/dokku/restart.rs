@@ -1,4 +1,4 @@
-//! `ps:restart`: the image that is deployed is deployed again, all of it or one process type.
+//! `ps:restart`: deploys the present image again, for all process types or one.
 
 use anyhow::Result;
 use formation::{AppName, Which};

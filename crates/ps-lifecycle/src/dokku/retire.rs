@@ -1,6 +1,6 @@
-//! `ps:retire`: removes what earlier deploys left behind, and one-off containers whose time is over. Only one such command
-//! works at a time. Without an app it asks for all apps in one call if none of them is being changed; otherwise for each app
-//! that is not.
+//! `ps:retire`: removes what earlier deploys left behind, and one-off containers whose time is over. Only one such
+//! command runs at a time. Without an app it calls the trigger once for all apps if none of them is being changed;
+//! otherwise once for each app that is not being changed.
 
 use anyhow::Result;
 use formation::AppName;

@@ -1,5 +1,5 @@
-//! `ps:stop`: has the app's scheduler stop it. Our hook for the trigger `post-stop` then writes down that the app was stopped on
-//! purpose, so that a restore leaves it alone.
+//! `ps:stop`: has the app's scheduler stop it. Our hook for the trigger `post-stop` then records that the app was
+//! stopped on purpose, so that a restore leaves it alone.
 
 use anyhow::Result;
 use ps_cli::exit::{Outcome, Refusal};

@@ -1,4 +1,4 @@
-//! What a verb came to for each of all apps: a table at the end, or an object a line.
+//! The results of a verb for all apps: a table at the end, or one JSON object a line.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

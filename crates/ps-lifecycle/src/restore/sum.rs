@@ -1,4 +1,4 @@
-//! The result of restoring all apps: a line for each, and what is missing.
+//! The result of restoring all apps: a line for each, and the missing instances.
 
 use std::collections::BTreeMap;
 use std::thread;

@@ -1,5 +1,5 @@
-//! A native one-off for which nobody waits: this program, started once more in a session of its own, waits for it. Once the one-off runs,
-//! it writes a byte to its stdin, which is a socket of whoever started it.
+//! A detached native one-off. This program is started once more, in a session of its own, and waits for the one-off.
+//! Once the one-off runs, the second process writes a byte to its stdin, which is a socket to the first one.
 
 use std::fs::File;
 use std::io::{self, Read, Write};

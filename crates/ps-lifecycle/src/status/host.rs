@@ -1,4 +1,4 @@
-//! What the machine as a whole has to do, in a line.
+//! The line about the machine as a whole: load, memory, disk.
 
 use std::fs;
 use std::path::Path;

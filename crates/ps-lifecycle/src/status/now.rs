@@ -1,4 +1,4 @@
-//! What the status is now, as the schedulers say.
+//! The present status, from the schedulers.
 
 use formation::AppName;
 use ps_apps::{App, SchedulerName};

@@ -1,4 +1,4 @@
-//! What the status was at some time, by the journals.
+//! The status at an earlier time, from the journals.
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;

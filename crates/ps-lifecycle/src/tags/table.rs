@@ -1,4 +1,4 @@
-//! The table of tags, as the engine's own command prints its images.
+//! The table of tags, in the format of `docker images`.
 
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,4 +1,5 @@
-//! What each instance of an app is doing while a verb changes it. What a scheduler tells comes in; what is new comes out.
+//! What each instance of an app is doing while a verb changes it. It takes the reports of a scheduler, and returns what
+//! is new.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,7 +1,8 @@
-//! Events on stdout, an object a line. A thread writes them, so that a reader who is slow, or who has gone, holds up nothing.
+//! Events on stdout, one JSON object a line. A thread writes them, so that a slow or absent reader does not delay the
+//! verb.
 //!
-//! Nothing else is to come between them. So stdout leads to stderr from the first event on, for this program and for the hooks that it
-//! calls, and the events alone go to what was stdout.
+//! Nothing else may be printed between them. So from the first event on, stdout of this program and of the hooks that
+//! it calls is redirected to stderr, and only the events go to the original stdout.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! A line for each instance that is changed, as it is at a moment.
+//! The line of each instance that is changed, at one moment.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What is being done: one process for each app at a time, and what comes next for it.
+//! The work in progress: one process for each app at a time, and the next work for the app.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! One watch per world. The kernel lets go of the lock when its holder dies.
+//! One `watch` per `DOKKU_LIB_ROOT`. The kernel releases the lock when its holder dies.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! The crew at times that the tests choose.
+//! The crew, at times that the tests choose.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What a process of process-compose asks for, in the words of app.json.
+//! Translates the settings of a process of process-compose into keys of app.json.
 
 use serde_json::{Map, Value, json};
 

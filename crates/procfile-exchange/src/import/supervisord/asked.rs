@@ -1,4 +1,4 @@
-//! What a program of supervisord asks for beside its command, in the words of app.json.
+//! Translates the settings of a supervisord program, other than its command, into keys of app.json.
 
 use super::section::Section;
 use crate::import::found::Asked;

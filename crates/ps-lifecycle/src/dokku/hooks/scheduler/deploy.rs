@@ -1,5 +1,6 @@
-//! `scheduler-deploy`: starts the app from the tree that was pushed; if nothing was pushed (`ps:restart`, `ps:scale`), starts what
-//! runs anew. The `release` process is not run here: Dokku has run it, in the image that it built.
+//! `scheduler-deploy`: starts the app from the tree that was pushed. If nothing was pushed (`ps:restart`, `ps:scale`),
+//! it restarts the running release. The `release` process is not run here: Dokku has run it, in the image that it
+//! built.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! An app that changes its scheduler: once the new scheduler runs it, what the old one ran is ended. Dokku itself leaves it
-//! running, and no command would find it any more.
+//! Ends the native instances of an app after another scheduler has deployed it. Dokku itself leaves them running, and
+//! no command would find them any more.
 
 use anyhow::Result;
 use formation::{AppName, Which};
