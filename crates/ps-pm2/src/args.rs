@@ -1,4 +1,4 @@
-//! The command line. As in pm2, options may stand anywhere, and all words after `--` are the app's.
+//! The command line. As in pm2, options may come in any place, and all arguments after `--` are passed to the app.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

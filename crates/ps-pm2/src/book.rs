@@ -1,5 +1,5 @@
-//! `apps.json`: which apps there are, which of ours each is, and the ids of their instances. It is replaced whole by verbs that
-//! hold the lock; anybody may read it.
+//! `apps.json`: the apps of pm2, the app of Formation that each one is, and the ids of their instances. It is replaced
+//! as a whole by verbs that hold the lock; everybody may read it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! `startup` and `unstartup`: the apps come back when the machine starts. What is written for the init system is what
-//! `ps-lifecycle boot` writes, for the world of these apps.
+//! `startup` and `unstartup`: set up the init system to start the apps at boot. The files are those of `ps-lifecycle
+//! boot`, for the directories of these apps.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! A declaration that was judged: everything that an app needs, before anything of it is made.
+//! A declaration after checking: everything that an app needs, before anything of it is created.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! `delete`: ends instances and forgets them.
+//! `delete`: ends instances and removes them from the list.
 
 use anyhow::Result;
 use ps_cli::exit::Outcome;

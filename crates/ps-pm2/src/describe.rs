@@ -1,4 +1,4 @@
-//! `describe`, `env`, `id` and `pid`: what is known of one app or instance.
+//! `describe`, `env`, `id` and `pid`: show one app or instance.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! `dump` and `save`: what there is, in the file that `resurrect` reads. `cleardump` empties it.
+//! `dump` and `save`: write the list of apps to the file that `resurrect` reads. `cleardump` empties it.
 
 use anyhow::{Context, Result, bail};
 use durable::{Access, Directory};

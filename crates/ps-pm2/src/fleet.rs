@@ -1,4 +1,4 @@
-//! What is done to apps and their instances, in the words of our own libraries.
+//! The operations on apps and their instances, through our own libraries.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! `flush`: empties logs, of all apps or of some. The apps write on at the beginning of their files.
+//! `flush`: empties logs, of all apps or of some. The apps continue at the beginning of their files.
 
 use std::fs::OpenOptions;
 use std::io;

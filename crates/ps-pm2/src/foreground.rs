@@ -1,4 +1,5 @@
-//! `start --no-daemon`: stays, shows what happens as it is written down, and ends the apps when it is told to end.
+//! `start --no-daemon`: stays in the foreground, prints the events of the apps, and ends the apps when it is told to
+//! end.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};

@@ -1,4 +1,4 @@
-//! `generate NAME`: a declaration to begin with, in the directory of the caller.
+//! `generate NAME`: writes a sample declaration into the working directory.
 
 use std::fs::OpenOptions;
 use std::io::{Read, Seek, Write};

@@ -1,4 +1,4 @@
-//! `PM2_HOME`: where scripts look for logs, pids and dumps, and below it the world of the apps.
+//! `PM2_HOME`: the directory in which scripts look for logs, pids and dumps. The data of the apps is below it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};

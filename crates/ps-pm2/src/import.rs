@@ -1,5 +1,6 @@
-//! `import`: takes over what a pm2 that runs has, app by app. An app is judged before anything is done to it; it is stopped there before it is
-//! started here, and started there again if that fails. So there are never two copies of it.
+//! `import`: takes over the apps of a running pm2, one by one. An app is checked before anything is done to it. It is
+//! stopped in pm2 before it is started here, and started in pm2 again if that fails. So two copies of it never run at
+//! the same time.
 
 use std::env;
 use std::os::unix::net::UnixStream;

@@ -1,4 +1,4 @@
-//! What runs a script: what was said, its extension, or what the file itself says.
+//! Chooses the program that runs a script: by an option, by the extension, or by the content of the file.
 
 use std::ffi::OsStr;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! `jlist`: one line of JSON. The keys of each `pm2_env` stand in the order that scripts know.
+//! `jlist`: one line of JSON. The keys of each `pm2_env` are in the order that scripts expect.
 
 use std::io::{self, Write};
 

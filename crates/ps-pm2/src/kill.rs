@@ -1,4 +1,4 @@
-//! `kill`: ends all apps and forgets them, as if none had been started. What was dumped is kept.
+//! `kill`: ends all apps and removes them from the list. The dump is kept.
 
 use anyhow::Result;
 use ps_cli::exit::Outcome;

@@ -1,5 +1,6 @@
-//! What an instance runs first: `ps-pm2 --launch HOME APP`. It becomes the app's own program, with the variables, the directory and
-//! the log files that the instance's id has. It forks nothing, so the process that the supervisor knows is the app's.
+//! The first step of an instance: `ps-pm2 --launch HOME APP`. It executes the app's own program in its place, with the
+//! variables, the directory and the log files of the instance's id. It forks nothing, so the process that the
+//! supervisor knows is the app's.
 
 use std::env;
 use std::ffi::{OsStr, OsString};

@@ -1,5 +1,5 @@
-//! pm2's words for the apps of a world of their own, below `PM2_HOME`: each pm2 app is an app of ours, and what it says is done
-//! by the same libraries as everywhere. It supervises nothing itself.
+//! The commands of pm2, for apps stored below `PM2_HOME`. Each app of pm2 is an app of Formation, and the commands are
+//! carried out by the same libraries as elsewhere. This crate supervises nothing itself.
 
 mod args;
 mod arguments;

@@ -1,4 +1,4 @@
-//! `list`, `jlist`, `prettylist`: what there is.
+//! `list`, `jlist`, `prettylist`: the list of apps.
 
 use anyhow::Result;
 use ps_cli::exit::Outcome;

@@ -1,5 +1,5 @@
-//! Files that declare apps, and stdin: JSON, JSON as JavaScript reads it, and YAML. An `ecosystem.config.js` is a program, so node is
-//! asked what it says only where the caller allows that.
+//! Reads files that declare apps, and stdin: JSON, JSON as JavaScript reads it, and YAML. An `ecosystem.config.js` is a
+//! program, which node runs only if the caller allows it.
 
 use std::ffi::OsStr;
 use std::io::{self, Read};

@@ -1,4 +1,4 @@
-//! `logs`: what instances write, line by line, for as long as somebody looks; and what they wrote last.
+//! `logs`: prints the last lines of the logs, and follows them until it is interrupted.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! `monit`: CPU and memory of what is online, drawn anew each second, for as long as somebody looks.
+//! `monit`: CPU and memory of the running apps, refreshed each second until it is interrupted.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};

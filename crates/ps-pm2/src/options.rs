@@ -1,5 +1,5 @@
-//! pm2's own options: variables of the caller, and those that `custom_options.sh` sets. The file is a script to pm2, which runs it; here it
-//! is read, and only lines that set one variable to one word count.
+//! pm2's own options: variables of the caller, and those in `custom_options.sh`. pm2 runs that file as a script. Here
+//! it is only read, and only lines that set one variable to one word have an effect.
 
 use crate::home::Home;
 

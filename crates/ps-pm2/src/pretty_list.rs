@@ -1,4 +1,5 @@
-//! `prettylist`: the same as `jlist`, as Node 0.10 shows objects. Scripts count words in it.
+//! `prettylist`: the same as `jlist`, in the format in which Node 0.10 prints objects, because scripts count words in
+//! it.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};

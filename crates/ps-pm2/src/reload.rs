@@ -1,5 +1,6 @@
-//! `reload` and `gracefulReload`: new instances prove themselves before the old ones end. An app that listens on a port of its own
-//! choice cannot have two at a time, so its old instances end first, which is said.
+//! `reload` and `gracefulReload`: the old instances end after the new ones are ready. Two instances of an app that
+//! listens on a port of its own choice cannot run at the same time, so its old instances end first, and a message says
+//! so.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! `reset`: restarts are counted from 0 again.
+//! `reset`: sets the counts of restarts to 0.
 
 use anyhow::Result;
 use formation::Which;

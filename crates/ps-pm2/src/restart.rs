@@ -1,4 +1,4 @@
-//! `restart`: ends instances and starts them anew; starts those that do not run.
+//! `restart`: ends instances and starts them again; starts those that do not run.
 
 use anyhow::Result;
 use ps_cli::exit::Outcome;

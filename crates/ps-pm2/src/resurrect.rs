@@ -1,5 +1,5 @@
-//! `resurrect`: brings back what was dumped, by us or by pm2. What runs already is left alone, and what was stopped comes back as
-//! stopped.
+//! `resurrect`: starts the apps of a dump, which this program or pm2 wrote. Running apps are left alone, and stopped
+//! ones stay stopped.
 
 use std::collections::BTreeMap;
 

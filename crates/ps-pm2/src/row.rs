@@ -1,4 +1,4 @@
-//! One instance and how it is doing: what every list shows.
+//! One instance and its state: the data that every list shows.
 
 use anyhow::Result;
 use formation::{AppName, State};

@@ -1,4 +1,5 @@
-//! What pm2 says, and how: facts with its name before them on stdout, errors on stderr. Colours are for terminals alone.
+//! Messages in the format of pm2: facts with its prefix on stdout, errors on stderr. Colours are used only on
+//! terminals.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};

@@ -1,4 +1,4 @@
-//! `sendSignal`: a signal to the main process of instances that run. One that does not run gets none.
+//! `sendSignal`: sends a signal to the main process of running instances. An instance that does not run gets none.
 
 use anyhow::{Context, Result, bail};
 use formation::{SignalName, Which};

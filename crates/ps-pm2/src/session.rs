@@ -1,4 +1,4 @@
-//! What every verb needs: the arguments, where things lie, and from where it was called.
+//! What every verb needs: the arguments, the directories, and the working directory of the caller.
 
 use std::collections::BTreeMap;
 use std::env;

@@ -1,4 +1,4 @@
-//! What a declaration asks of the supervisor, in the words of app.json (docs/settings.md).
+//! The supervisor's settings of a declaration, as keys of app.json (docs/settings.md).
 
 use anyhow::Result;
 use procfile_exchange::pm2::{self, Declaration, KILL_TIMEOUT};

@@ -1,4 +1,4 @@
-//! `start`: a script, a file that declares apps, stdin, or what there is already and does not run.
+//! `start`: starts a script, the apps of a file or of stdin, or a known app that does not run.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What a word of the command line means: an id, a name, a script, a file that declares apps, or all.
+//! The meaning of an argument: an id, a name, a script, a file that declares apps, or all.
 
 use std::path::Path;
 

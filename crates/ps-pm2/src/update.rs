@@ -1,4 +1,4 @@
-//! `update`: each supervisor becomes the program that is installed now. No app is restarted.
+//! `update`: upgrades each supervisor to the installed program. No app is restarted.
 
 use anyhow::Result;
 use ps_cli::exit::Outcome;

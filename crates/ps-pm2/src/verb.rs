@@ -1,4 +1,4 @@
-//! Which verb a word is, and what it does.
+//! Finds the verb of a word, and runs it.
 
 use anyhow::{Result, bail};
 use ps_cli::exit::Outcome;

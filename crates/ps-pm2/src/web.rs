@@ -1,5 +1,6 @@
-//! `web`: an app that tells what there is, by HTTP on this machine alone, without a token. It is read-only, shows no variable, and
-//! answers only those who ask for it by a name of this machine, so that no page of another site can read it.
+//! `web`: an app that serves the list of apps by HTTP, only on this machine and without a token. It is read-only and
+//! shows no variable. It answers only requests whose host name is this machine, so that no page of another site can
+//! read it.
 
 use std::ffi::OsString;
 use std::fs;

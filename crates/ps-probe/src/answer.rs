@@ -1,5 +1,5 @@
-//! An answer as it arrives in pieces: its first line, and where something must stand in its body, as much of that as it takes
-//! to find it. Nothing of the rest is kept.
+//! An answer as it arrives in pieces: its first line and, if the body must contain some text, only as much of the body
+//! as is needed to find it.
 
 use crate::status_line::StatusLine;
 

@@ -1,4 +1,4 @@
-//! What carries the bytes between a probe and whoever it asks: a connection, or a session of TLS over one.
+//! The transport of a probe: a TCP connection, or TLS over one.
 
 use std::os::fd::BorrowedFd;
 

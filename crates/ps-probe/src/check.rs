@@ -1,4 +1,4 @@
-//! A check and what it asks. It names no instance, so the same check is used for each instance of a type.
+//! A check. It names no instance, so the same check is used for each instance of a type.
 
 use std::fmt;
 use std::time::Duration;

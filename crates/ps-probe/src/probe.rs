@@ -1,4 +1,5 @@
-//! One try of a GET. Three steps, each of which may have to wait for the other side: connect, send the request, read the answer.
+//! One attempt of a GET. It has three steps, each of which may have to wait for the server: connect, send the request,
+//! read the answer.
 
 use std::io;
 use std::net::SocketAddr;

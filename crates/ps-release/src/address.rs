@@ -1,4 +1,5 @@
-//! Where an app is reached and how clients are taken in there, by its properties. Inside Dokku that is for its proxies.
+//! The address of an app and its options, from its properties. Inside Dokku there are none, because Dokku's proxies
+//! serve the clients.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! The Procfile and the app.json of a deploy inside Dokku: those of the deploy that is running, or else those of the
-//! last one.
+//! The Procfile and the app.json of a deploy inside Dokku: those of the deploy in progress, or else those of the last
+//! one.
 
 use app_json::AppJson;
 use formation::AppName;

@@ -1,4 +1,4 @@
-//! Where an app's program comes from, and what lies there: a directory, an image, or one command.
+//! The source of an app and its files: a directory, an image, or a single command.
 
 mod kept;
 

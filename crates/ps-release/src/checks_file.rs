@@ -1,4 +1,4 @@
-//! The file `CHECKS` of a source, which counts where app.json has no checks.
+//! The file `CHECKS` of a source, which is used if app.json has no checks.
 
 use crate::Error;
 

@@ -1,4 +1,4 @@
-//! Which files are taken from an image, where its processes start: those that a directory would have.
+//! Reads from the working directory of an image those files that a source directory would have.
 
 use ps_apps::DOKKU_SCALE;
 

@@ -1,5 +1,5 @@
-//! What the properties of Dokku's plugin `checks` say of an app in containers: of which types no startup checks are asked, which of
-//! them end before they are started anew, and how long an instance without startup checks must live.
+//! The properties of Dokku's plugin `checks` for an app in containers: which types have no startup checks, which types
+//! end before their new instances start, and how long an instance without startup checks must live.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What new instances of a release must pass: the checks that are asked of them, or the time that they must live.
+//! The conditions that new instances of a release must fulfil: their checks, or a minimum life.
 
 use std::time::Duration;
 

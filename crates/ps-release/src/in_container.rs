@@ -1,4 +1,4 @@
-//! What a container of a release runs and is given, whichever engine runs it. Pure.
+//! The command and the variables of a container of a release, for every engine. Pure.
 
 use std::cell::Cell;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The kinds of sources, in the words in which they are recorded.
+//! The kinds of sources, with the names under which they are recorded.
 
 use std::path::PathBuf;
 

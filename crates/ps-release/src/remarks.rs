@@ -1,6 +1,6 @@
-//! Remarks about what the files and properties of an app ask for and a deploy does not do. Each is one line, printed
-//! before the deploy changes anything. Inside Dokku, Dokku's plugins handle most of these keys and properties, so
-//! there the remarks are only about the checks of native apps.
+//! Remarks about settings in the files and properties of an app that a deploy ignores. Each is one line, printed before
+//! the deploy changes anything. Inside Dokku, Dokku's plugins handle most of these keys and properties, so there the
+//! remarks are only about the checks of native apps.
 
 use std::fs;
 

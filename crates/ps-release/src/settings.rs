@@ -1,5 +1,5 @@
-//! What the settings of an app's types come to: properties, the app.json of the last deploy, and its Compose file. What that deploy
-//! passed over has no effect.
+//! The effective settings of an app's types, from properties, the app.json of the last deploy, and its Compose file.
+//! Settings that the deploy ignored have no effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,5 @@
-//! What a directory is deployed as: natively, or as an image that is made of it. Whoever deploys says so, or what lies there does.
+//! Decides how a directory is deployed: natively, or as an image that is built from it. The options of the deploy
+//! decide, or else the files in the directory.
 
 use std::collections::BTreeMap;
 use std::path::Path;

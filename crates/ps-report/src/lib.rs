@@ -1,5 +1,5 @@
-//! What every app is and how it is doing, from files and from one question to each scheduler. The program only reads:
-//! it takes no lock and repairs nothing.
+//! Reports the properties of every app and whether it is running, from files and from one question to each scheduler.
+//! The program only reads: it takes no lock and repairs nothing.
 
 mod args;
 mod csv;

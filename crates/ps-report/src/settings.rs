@@ -1,6 +1,6 @@
-//! The report `--settings`: the effective settings of each process type, who set them, and where what runs has another value. It reads
-//! only files, and only those of the apps that it reports on; of apps in containers the engine is asked how they run. Nothing is changed, and
-//! nothing is started.
+//! The report `--settings`: the effective settings of each process type, where they were set, and where a running
+//! instance has another value. It reads only files, and only those of the apps that it reports on; for apps in
+//! containers it asks the engine. It changes nothing, and starts nothing.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};

@@ -1,5 +1,5 @@
-//! A canary: for a while a new revision gets a small part of the clients, and is compared with instances of the old one that are as
-//! young and get as many. Pure: what was counted comes in, and a verdict goes out.
+//! A canary: for a while a small part of the clients is sent to a new revision, which is compared with instances of the
+//! old one that are as young and get as many clients. Pure: it takes counts and returns a verdict.
 
 use std::fmt;
 use std::time::Duration;

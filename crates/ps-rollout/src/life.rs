@@ -1,4 +1,4 @@
-//! The life of one run in a rollout: a total, pure table, life x happening -> life + deed, printed in docs/rollout.md and
+//! The life of one run in a rollout: a total, pure table, life x event -> life + action, printed in docs/rollout.md and
 //! compared with it by a test. Timers and numbers are handled elsewhere.
 
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
-//! The engine: events in, actions out. It decides by the tables of `life` and `stage` alone, and knows neither clock nor
-//! files.
+//! The state machine: it takes events and returns actions. It decides by the tables of `life` and `stage` alone, and
+//! uses neither clocks nor files.
 
 use std::time::Duration;
 

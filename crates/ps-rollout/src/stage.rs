@@ -1,5 +1,5 @@
-//! A rollout as a whole: a total, pure table, stage x signal -> stage, printed in docs/rollout.md and held against it by
-//! a test.
+//! A rollout as a whole: a total, pure table, stage x signal -> stage, printed in docs/rollout.md and compared with it
+//! by a test.
 
 use serde::{Deserialize, Serialize};
 

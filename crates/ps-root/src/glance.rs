@@ -1,9 +1,10 @@
-//! What lived on the machine a moment ago. Apps are often started together, after a reboot all of them, and each supervisor would read
-//! all of /proc to learn what an earlier one left of its app: for a thousand apps that is most of the time that their start takes. The root
-//! looks once for all of them.
+//! A snapshot of the processes of the machine for many supervisors. Apps are often started together, after a reboot all
+//! of them. Each supervisor would read all of /proc to learn what an earlier one left of its app, which would be most
+//! of the time that a thousand apps take to start. So the root reads /proc once for all of them.
 //!
-//! It says only that nothing was there. Nothing can have come since then, because processes of an app are started by its supervisor alone:
-//! there was none when the root looked, and as soon as one ends the root forgets what it saw.
+//! The snapshot only says that an app had no processes. That stays true, because only the supervisor of an app starts
+//! its processes: there was none when the root looked, and as soon as a supervisor ends, the root discards the
+//! snapshot.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,9 +1,10 @@
-//! The holder: a process that has the outputs of all apps open for reading, and reads nothing. What a process has written stays in its FIFO
-//! until a supervisor comes to write it down, whoever of the others was killed: the supervisor, the root, or both at once. It has copies of the
-//! sockets that apps are reached at as well, so that connections wait for the next supervisor instead of being refused.
+//! The holder: a process that keeps the outputs of all apps open for reading, and reads nothing. So the output of a
+//! process stays in its FIFO until a supervisor writes it to the log, whichever other process was killed: the
+//! supervisor, the root, or both. It also has copies of the sockets of the apps' addresses, so that connections wait
+//! for the next supervisor and are not refused.
 //!
-//! It does as little as it can, so that nothing ends it but a signal. A FIFO that was removed is let go of, and once it holds nothing and no
-//! root is connected, it ends.
+//! It does as little as possible, so that only a signal ends it. A FIFO that was removed is closed. When it holds
+//! nothing and no root is connected, it exits.
 
 use std::collections::BTreeMap;
 use std::fs::File;

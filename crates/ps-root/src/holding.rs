@@ -1,4 +1,4 @@
-//! What a root does about the holder: it starts one where none lives, and is connected to it for as long as both live.
+//! The root's side of the holder: it starts one if none runs, and stays connected to it.
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};

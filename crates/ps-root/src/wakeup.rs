@@ -1,4 +1,4 @@
-//! What wakes a root's event loop, by where it comes from.
+//! The kinds of events that wake a root's event loop.
 
 use formation::AppName;
 

@@ -1,4 +1,4 @@
-//! Errors of the crate csv as what they are: a reader that went away is a broken pipe, which the programs know.
+//! Translates errors of the crate csv: a reader that went away becomes a broken pipe, which the programs handle.
 
 use std::io;
 

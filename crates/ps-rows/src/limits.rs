@@ -1,4 +1,4 @@
-//! What an instance may use of the machine, as a script reads it.
+//! The limits of an instance, as a script reads them.
 
 use ps_scheduler::Limits;
 use serde::Serialize;

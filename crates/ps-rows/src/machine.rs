@@ -1,4 +1,4 @@
-//! What pm2's web interface says of the machine, as Node's module `os` does.
+//! The facts about the machine in pm2's web interface, as Node's module `os` returns them.
 
 use std::collections::BTreeMap;
 use std::fs;

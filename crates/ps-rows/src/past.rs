@@ -1,4 +1,4 @@
-//! Instances as they were.
+//! Instances at an earlier time.
 
 use ps_journal::{Entry, lives_at};
 use ps_scheduler::Instance;

@@ -1,4 +1,4 @@
-//! The row of a verb that was done to all apps.
+//! The row of a verb for all apps.
 
 use serde::Serialize;
 

@@ -1,5 +1,5 @@
-//! Making instances match a formation that was just stored: through `ps-lifecycle converge` on our own, through Dokku's
-//! triggers inside Dokku. The one place of this program that has something started or stopped, or asked what would be.
+//! Makes the instances match a formation that was just stored: through `ps-lifecycle converge` on our own, through
+//! Dokku's triggers inside Dokku. Only this module of the program starts or stops anything, or asks for a plan.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;

@@ -1,4 +1,4 @@
-//! A change: understood and judged as a whole, stored under the app's lock, then carried out.
+//! A change of the formation: parsed and checked as a whole, stored under the app's lock, then carried out.
 
 use std::collections::BTreeSet;
 use std::env;

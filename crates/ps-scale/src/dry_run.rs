@@ -1,6 +1,6 @@
-//! What a change would do to each instance, and nothing of it is done. What runs is not judged from records: `ps-lifecycle` asks
-//! the app's scheduler and makes the very plan that `converge` makes. Inside Dokku a deploy of a type replaces all of
-//! its instances, and other types are left as they are. What nobody answered is `unknown`.
+//! Shows what a change would do to each instance, without doing it. The running instances are not taken from records:
+//! `ps-lifecycle` asks the app's scheduler and makes the same plan that `converge` makes. Inside Dokku a deploy of a
+//! type replaces all of its instances, and other types are not touched. If nobody answers, the row says `unknown`.
 
 use std::io::{self, Write};
 

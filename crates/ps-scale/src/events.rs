@@ -1,4 +1,5 @@
-//! `--format events`: `ps-lifecycle converge` writes what happens, and the last object, which says how it all ended, is ours.
+//! `--format events`: `ps-lifecycle converge` writes the events, and this program writes the last one with the exit
+//! status.
 
 use std::io;
 use std::time::Instant;

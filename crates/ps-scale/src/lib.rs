@@ -1,5 +1,5 @@
-//! Reads and changes formations: how many instances of each process type an app has. It stores what is wanted and has
-//! others make it so; it talks to no engine and to no supervisor.
+//! Reads and changes formations: how many instances of each process type an app has. It stores the wanted counts and
+//! calls other programs to start and stop instances; it talks to no engine and to no supervisor.
 
 mod act;
 mod args;

@@ -1,6 +1,7 @@
-//! The triggers of Dokku's that are about formations (docs/dokku.md#triggers). A hook is one exec of this program; an app that
-//! does not exist is no error here, because Dokku calls some of these before it exists and after it is gone. Hooks take no lock but
-//! that of the formation they write: who calls them, a deploy above all, may hold it and wait for them.
+//! Dokku's triggers about formations (docs/dokku.md#triggers). A hook is one exec of this program. If the app does not
+//! exist, that is not an error here, because Dokku calls some of these triggers before the app exists and after it is
+//! gone. Hooks take only the lock of the formation that they write, because their caller, such as a deploy, may hold
+//! the app's lock and wait for them.
 
 use std::io::{self, Write};
 

@@ -1,5 +1,6 @@
-//! The address of an app (docs/supervisor.md#the-address): its supervisor, which keeps no process, listens there and leads clients to the
-//! containers of `web`. It is told of them whenever they change. Where a proxy has a hook, that leads clients as well (`clients`).
+//! The address of an app (docs/supervisor.md#the-address). The app's supervisor, which keeps no process here, listens
+//! there and passes connections on to the containers of `web`. It is told of them whenever they change. If a proxy has
+//! a hook, the proxy is told as well (`clients`).
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;

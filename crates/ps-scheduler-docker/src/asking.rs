@@ -1,5 +1,5 @@
-//! One try of a check: what it asks of a container, and what it gets. Nothing here knows when a check is asked, nor what follows
-//! from the answer.
+//! One attempt of a check: the request to a container, and its result. When a check is made, and what follows from the
+//! result, is decided elsewhere.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! The description of a container that is none of the instances: it has the settings of a type, and its labels say that it is no instance,
-//! so that nothing takes it for one, when it is to be gone, and which program waits for it.
+//! The description of a container that is not an instance. It has the settings of a type. Its labels say that it is not
+//! an instance, when it must be removed, and which program waits for it.
 
 use std::collections::HashMap;
 use std::path::Path;

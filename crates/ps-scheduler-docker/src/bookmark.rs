@@ -1,4 +1,4 @@
-//! Up to when the output of containers was read, as words: the id of each, and the time of the last line.
+//! The position up to which the output of containers was read, as text: the id of each, and the time of the last line.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Builds the image of an app. What a build that fails has made is removed, so that it leaves no image behind; one that succeeds
-//! leaves its steps, from which the next build goes on.
+//! Builds the image of an app. Images of a failed build are removed; a successful build leaves its steps, which the
+//! next build reuses.
 
 use std::path::Path;
 use std::thread;

@@ -1,4 +1,4 @@
-//! What is known of a build, whichever of the engine's two builders tells of it.
+//! The state of a build, for both builders of the engine.
 
 use ps_engine::BuildNews;
 

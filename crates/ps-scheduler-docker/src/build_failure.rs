@@ -1,4 +1,4 @@
-//! Why a build failed: the step, what the engine says of it, what the step wrote last, and what to do.
+//! Why a build failed: the step, the engine's message, the last output of the step, and what to do.
 
 use build_context::PackError;
 use ps_engine::{Fault, Reference};

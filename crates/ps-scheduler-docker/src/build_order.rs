@@ -1,4 +1,4 @@
-//! What is built, and how.
+//! The parameters of a build.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! The startup checks of a new container, which are the gate of its rollout: one after the other, each as often as it may fail.
+//! The startup checks of a new container, which are the gate of its rollout. They are made one after the other, each as
+//! often as its `attempts` allow.
 
 use std::time::Duration;
 

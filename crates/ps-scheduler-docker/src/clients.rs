@@ -1,8 +1,9 @@
-//! Leading the clients of an app from its old containers to the new ones. Whoever does so has a hook for the trigger
-//! `proxy-build-config`, and reads the files IP and PORT; Dokku's proxies are such plugins. A container that was replaced lives on
-//! for a while after the hook has run (`wait-to-retire`), because some clients are still on their way to it.
+//! Switches the clients of an app from its old containers to the new ones. A proxy does that, by a hook for the trigger
+//! `proxy-build-config` that reads the files IP and PORT; Dokku's proxies are such plugins. An old container keeps
+//! running for a while after the hook (`wait-to-retire`), because some requests are still on their way to it.
 //!
-//! Clients of the app's own address (`address`) are led as well. There it is known when the last connection of a container has ended.
+//! Clients of the app's own address (`address`) are switched as well. There it is known when the last connection of a
+//! container has ended.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;

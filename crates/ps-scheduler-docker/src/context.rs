@@ -1,4 +1,4 @@
-//! The archive that an image is built from, packed by a thread while it is sent.
+//! The archive from which an image is built, packed by a thread while it is sent.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! One run by a schedule: a container that is no instance, named and labelled by the time that was due.
+//! One scheduled run: a container that is not an instance, with the scheduled time in its name and labels.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

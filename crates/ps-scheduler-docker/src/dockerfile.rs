@@ -1,5 +1,5 @@
-//! What a Dockerfile asks of the engine before it is built: images, a frontend, a builder. Whether its instructions make sense is not
-//! judged here; the engine says that.
+//! The parts of a Dockerfile that matter before the build: images, frontend, builder. The engine checks its
+//! instructions.
 
 /// Instructions that may have here-documents.
 const WITH_DOCUMENTS: [&str; 3] = ["run", "copy", "add"];

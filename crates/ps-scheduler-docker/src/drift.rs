@@ -1,5 +1,5 @@
-//! Where the containers that run have something else than they would be given today. Each is inspected once: the engine's list says
-//! nothing of limits.
+//! Differences between running containers and their present settings. Each container is inspected once, because the
+//! engine's list has no limits.
 
 use std::collections::BTreeSet;
 

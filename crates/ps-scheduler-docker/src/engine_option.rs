@@ -1,4 +1,4 @@
-//! Where the engine's options that may be set stand in the description of a container.
+//! The fields of a container's description for the allowed `engine-options`.
 
 use ps_engine::ContainerCreateBody;
 use serde_json::{Map, Value, json};

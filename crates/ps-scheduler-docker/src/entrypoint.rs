@@ -1,4 +1,4 @@
-//! A command behind the ENTRYPOINT of an image.
+//! A command for an image that has an ENTRYPOINT.
 
 use ps_engine::{ContainerCreateBody, Image};
 use ps_release::in_container;

@@ -1,6 +1,7 @@
-//! `logs -f`: what containers write while the app is changed. The engine tells of every container that is started. So one that a
-//! deploy brings is read from its first line on, beside the one that it replaces, one that the engine starts again is read on
-//! from where it was, and a run by a schedule is read when it begins. Nobody asks the engine for anything while nothing happens; the app's directory is looked at once a second.
+//! `logs -f`: follows the output of containers while the app is changed. The engine reports every container that is
+//! started. So a container of a deploy is read from its first line, together with the one that it replaces; a container
+//! that the engine restarts is read further; and a scheduled run is read when it begins. Nothing is polled, except that
+//! the app's directory is looked at once a second.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;

@@ -1,5 +1,6 @@
-//! What an app's image is, and what a file in it holds, without running anything from it. The container that is made for it belongs to the process
-//! that reads; one whose reader has died is removed by the next reader, and when the app is retired or destroyed.
+//! Reads files of an app's image without running anything in it. The container that is created for it belongs to the
+//! reading process. If that process has died, the container is removed by the next reader, and when the app is retired
+//! or destroyed.
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;

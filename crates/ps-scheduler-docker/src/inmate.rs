@@ -1,5 +1,5 @@
-//! A process that was started in a container beside its main one. The engine has no call that sends it a signal, so it gets it from us,
-//! where the engine's processes are those of this machine.
+//! A process that was started in a container beside its main process. The engine has no call that sends it a signal. If
+//! the processes of the engine are those of this machine, we send the signal ourselves.
 
 use std::fs;
 use std::io;

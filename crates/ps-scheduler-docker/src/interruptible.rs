@@ -1,4 +1,4 @@
-//! Calls of the engine that may take minutes, and end when the verb is cancelled.
+//! Calls to the engine that may take minutes, and end when the verb is cancelled.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! What the engine, or this machine, could not give the containers of a plan. It is refused before anything is touched: with stop-first
-//! what runs would end before the engine says no.
+//! Checks what the containers of a plan need from the engine and from this machine. A plan that cannot work is refused
+//! before anything is touched; with `stop-first` the old containers would otherwise have ended before the engine
+//! refuses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

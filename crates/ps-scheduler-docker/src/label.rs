@@ -1,8 +1,8 @@
-//! Names and labels of containers: those of Dokku, and our own. Ours say which world a container belongs to, since two
-//! worlds on one engine may have apps of the same name, and which run it is.
+//! Names and labels of containers: those of Dokku, and our own. Our labels say which `DOKKU_ROOT` a container belongs
+//! to, since two installations on one engine may have apps of the same name, and which run it is.
 //!
-//! A container from a time when runs had no numbers counts as run 0. A value that cannot be read, for example of a later
-//! version, is ignored.
+//! A container from a time when runs had no numbers counts as run 0. A value that cannot be read, for example of a
+//! later version, is ignored.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};

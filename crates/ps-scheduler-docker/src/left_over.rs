@@ -1,4 +1,4 @@
-//! Images that were built for an app and are not needed any more.
+//! Images that were built for an app and are no longer needed.
 
 use std::collections::BTreeSet;
 

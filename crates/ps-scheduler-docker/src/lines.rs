@@ -1,4 +1,4 @@
-//! Lines of output, put together from the frames in which the engine hands it out.
+//! Joins the frames in which the engine returns output into lines.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

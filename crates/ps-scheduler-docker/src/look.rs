@@ -1,4 +1,4 @@
-//! One look at the new containers of a rollout: which have ended since the last look, how, and their last output.
+//! Inspects the new containers of a rollout: which have ended since the last time, how, and their last output.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

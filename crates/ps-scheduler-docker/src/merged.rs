@@ -1,5 +1,5 @@
-//! What containers have written up to now, one after the other or together in the order of time. Of each container no more is read
-//! ahead than one frame of the engine.
+//! The output of containers up to now, one after the other or merged in the order of time. Of each container at most
+//! one frame of the engine is read ahead.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;

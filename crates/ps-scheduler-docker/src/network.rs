@@ -1,5 +1,5 @@
-//! The networks that containers are in: that of an app whose process types are the services of a Compose file, where each finds
-//! the others by their names, and those that are set for a type.
+//! The networks of containers: that of an app whose process types are the services of a Compose file, in which the
+//! services find each other by name, and those that are set for a type.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! The command of `onFailure`. It runs on this machine and not in a container, so it is run only where the operator allows that:
-//! app.json comes from whoever writes the app.
+//! The command of `onFailure`. It runs on this machine and not in a container. Since the author of the app writes
+//! app.json, it is run only if the operator allows it.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

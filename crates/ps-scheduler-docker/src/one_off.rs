@@ -1,4 +1,5 @@
-//! One-off containers. The engine removes one when it has ended. One whose program was killed, or whose time is over, is for `retire`.
+//! One-off containers. The engine removes one when it has ended. If the program that waits for it was killed, or its
+//! time is over, `retire` removes it.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

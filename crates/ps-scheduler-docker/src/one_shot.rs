@@ -1,4 +1,5 @@
-//! Types whose instances do something and are done: those that others wait for to be done, and those that nothing starts again.
+//! Types whose instances run once and end: those that other types wait for to be done, and those that are not
+//! restarted.
 
 use std::cell::OnceCell;
 

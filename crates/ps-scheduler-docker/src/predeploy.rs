@@ -1,6 +1,6 @@
-//! The task `predeploy` in a container: what it changes there is kept, as an image that is deployed. The container runs a shell that waits,
-//! and the task is another process in it. So the variables of the app are not written into the image, where they would stay after
-//! somebody has unset them.
+//! The task `predeploy` in a container. Its changes to the file system are kept as an image, which is then deployed.
+//! The container runs a shell that waits, and the task is another process in it. So the variables of the app do not
+//! become part of the image, where they would stay after they are unset.
 
 use std::collections::VecDeque;
 use std::pin::pin;

@@ -1,4 +1,4 @@
-//! Has the image of a deploy here: it is looked up, and pulled where it is missing or a newer one is asked for.
+//! Gets the image of a deploy: looks it up, and pulls it if it is missing or a newer one is requested.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

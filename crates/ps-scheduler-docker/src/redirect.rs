@@ -1,5 +1,5 @@
-//! Where the instances of an app are reached, written down anew: the engine gives a container another address when it starts it again,
-//! and clients are not led to one that is not ready.
+//! Records the present addresses of an app's instances: the engine gives a container another address when it restarts
+//! it, and an instance that is not ready has no recorded address.
 
 use formation::{AppName, Slot};
 use ps_apps::InstanceRecord;

@@ -1,4 +1,4 @@
-//! `retire`: removes containers that were replaced and have ended, and one-offs whose time is over or for which nobody waits any more. A
+//! `retire`: removes ended containers that were replaced, and one-offs whose time is over or whose program has died. A
 //! running instance is left to the next deploy.
 
 use std::collections::BTreeMap;

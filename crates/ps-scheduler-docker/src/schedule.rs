@@ -1,4 +1,5 @@
-//! What runs of an app by a schedule, and what is done at a look at the clock: which runs begin, which end, and what is said.
+//! The scheduled runs of an app, and what is done each time the clock is checked: which runs begin, which end, and
+//! which messages are printed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,5 +1,6 @@
-//! `data/scheduler-docker-local/<app>/schedule.json`: how far the schedules of an app have come, and what became of their last runs. The
-//! watch writes it before it starts a run, and goes on from it. A file of another version, or one that cannot be read, says nothing.
+//! `data/scheduler-docker-local/<app>/schedule.json`: the progress of an app's schedules, and the results of their last
+//! runs. `watch` writes it before it starts a run, and continues from it. A file of another version, or one that cannot
+//! be read, is ignored.
 
 use std::collections::BTreeMap;
 use std::path::Path;

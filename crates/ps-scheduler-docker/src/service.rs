@@ -1,4 +1,4 @@
-//! What a Compose file says of the containers of a service. It lies under what the release says, which comes over it.
+//! The container settings of a service in a Compose file. Settings of the release override them.
 
 use formation::Slot;
 use ps_engine::{Container, ContainerCreateBody};

@@ -1,4 +1,4 @@
-//! What is set for a process type, in the words in which the engine is asked to make a container.
+//! Translates the settings of a process type into the engine's description of a container.
 
 use std::collections::HashMap;
 

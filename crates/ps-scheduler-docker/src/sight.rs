@@ -1,5 +1,5 @@
-//! What a container has, in the words of the settings: the same for one that runs, as the engine describes it, and for one that would be
-//! made today. So both can be compared.
+//! The properties of a container in the terms of the settings, both for a running container, as the engine describes
+//! it, and for one that would be created now, so that the two can be compared.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! An empty image for an app that runs natively, because Dokku deploys nothing without an image.
+//! An empty image for a native app, because Dokku deploys nothing without an image.
 
 use formation::AppName;
 use ps_scheduler::Error;

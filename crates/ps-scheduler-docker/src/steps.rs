@@ -1,5 +1,5 @@
-//! What the classic builder of the engine writes while it builds an image, line by line: which step it is at, what that step wrote, and which images it has
-//! made on the way.
+//! Parses the output of the engine's classic builder, line by line: the present step, its output, and the images that
+//! it has made.
 
 /// How many of the last lines of a step are kept.
 const LAST_LINES: usize = 10;

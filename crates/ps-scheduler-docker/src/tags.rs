@@ -1,5 +1,5 @@
-//! The tags of an app's images: the names that they have in the app's repository, which inside Dokku is `dokku/<app>`. Elsewhere it is one
-//! that nobody else uses, so that an app of the same name in a Dokku of this machine keeps its images.
+//! The tags of an app's images: their names in the app's repository. Inside Dokku that is `dokku/<app>`. Elsewhere it
+//! is a repository that nobody else uses, so that an app of the same name in a Dokku on this machine keeps its images.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! A talk with a process in a container: our stdin goes in, what it writes comes out, signals are passed on, and the terminal there has
-//! the size of ours. It lasts until the process writes no more.
+//! Connects our terminal or pipes with a process in a container: passes on stdin, output and signals, and gives the
+//! terminal there the size of ours. It lasts until the process writes no more.
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};

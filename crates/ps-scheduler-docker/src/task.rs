@@ -1,5 +1,6 @@
-//! The tasks of a deploy, each in a container of the new image that is none of the instances. What it writes is passed on line by line.
-//! The engine removes the container when it has ended. One whose deploy was killed is ended by the next task of the app, or by `retire`.
+//! The tasks of a deploy, each in a container of the new image that is not an instance. Its output is passed on line by
+//! line. The engine removes the container when it has ended. If the deploy was killed, the next task of the app, or
+//! `retire`, ends it.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};

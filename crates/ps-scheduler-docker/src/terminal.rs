@@ -1,4 +1,4 @@
-//! Our terminal while somebody talks to a process in a container: what is typed goes there as it is, Ctrl-C included.
+//! Our terminal while somebody interacts with a process in a container: input is passed on unchanged, Ctrl-C included.
 
 use std::io::{self, Stdin};
 

@@ -1,5 +1,5 @@
-//! What BuildKit tells while it builds, as lines: `#2 [build 2/4] RUN make`, what the step writes as `#2 …`, and how it ended. Its
-//! steps run side by side, so each line has the number of its step.
+//! Formats BuildKit's progress messages as lines: `#2 [build 2/4] RUN make`, the output of the step as `#2 …`, and how
+//! it ended. Steps run at the same time, so each line has the number of its step.
 
 use std::collections::BTreeMap;
 use std::mem;

@@ -1,7 +1,7 @@
-//! What a watcher of containers sees: one connection to the engine's events, checks of type liveness and readiness that go on, and from
-//! both what has to be done, which the caller does. It looks at an app when the watch begins, when the engine is there again after it
-//! was away, and when something has happened to one of its containers; in between it sleeps. It changes no container and no record;
-//! what it writes is `watch.json`.
+//! Watches containers: one connection to the engine's events, and the checks of type liveness and readiness. It returns
+//! what must be done, and the caller does it. It examines an app when the watch begins, when the engine answers again,
+//! and when something has happened to one of its containers; in between it sleeps. It changes no container and no
+//! record; it only writes `watch.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::net::UnixStream as StdStream;

@@ -1,5 +1,5 @@
-//! `data/scheduler-docker-local/<app>/watch.json`: what `ps-lifecycle watch` has found and done about the containers of an app. A
-//! file of another version, or one that cannot be read, says nothing: what it would say is found again.
+//! `data/scheduler-docker-local/<app>/watch.json`: what `ps-lifecycle watch` has found and done about the containers of
+//! an app. A file of another version, or one that cannot be read, is ignored, because its content will be found again.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! One look at an app: what its containers are doing, against what is written down of them.
+//! Examines one app: compares the state of its containers with the records.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

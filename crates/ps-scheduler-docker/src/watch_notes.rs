@@ -1,4 +1,5 @@
-//! What a watch notes down of an app, in files of `data/scheduler-docker-local/<app>`. One that cannot be read says nothing.
+//! The files in `data/scheduler-docker-local/<app>` in which a watch keeps notes. A file that cannot be read counts as
+//! empty.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! A check of type liveness or readiness, which goes on for as long as its container runs.
+//! A check of type liveness or readiness, which is repeated for as long as its container runs.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
-//! What runs by a schedule, for as long as somebody watches: each run is a container that is no instance. That a time is due is written
-//! down before its container is made, and that it was seen to when the container runs. The container is named and labelled by its time. So
-//! a watch that is killed in between loses no run, and whoever follows it finds the container of a run that was begun, and begins no other.
+//! Scheduled runs while `watch` runs: each run is a container that is not an instance. The time is recorded as due
+//! before its container is created, and as handled when the container runs. The name and the labels of the container
+//! contain the time. So if the watch is killed in between, no run is lost: the next watch finds the container of a run
+//! that was begun, and does not start it again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

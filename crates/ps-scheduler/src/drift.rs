@@ -1,4 +1,4 @@
-//! Where a running instance has something else than it would be given today.
+//! Differences between a running instance and its present settings.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! A command that runs once, beside the instances of an app and as none of them; and a command in the place of an instance that runs.
+//! A command that runs once beside the instances of an app, without being one of them; and a command at the place of a
+//! running instance.
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What instances wrote: which lines are asked for, and how they are handed out.
+//! The output of instances: which lines are requested, and how they are returned.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! The tasks of a deploy: commands that run to their end, each once, before its instances start or when they run.
+//! The tasks of a deploy: commands that each run once, to their end, before its instances start or when they run.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! What whoever asked for a rollout is told of it.
+//! Reports the progress of a rollout to the requester.
 
 use formation::{Slot, State};
 use ps_rollout::{Event, Run};

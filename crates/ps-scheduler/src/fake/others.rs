@@ -1,6 +1,6 @@
-//! Other programs that use the fake scheduler while one of them carries a rollout out. That one alone touches the app meanwhile; the
-//! others ask it. Time is simulated, so it stands still while a program is about to ask: otherwise the rollout would be over
-//! before a real program could have said a word.
+//! Other programs that use the fake scheduler while one of them carries out a rollout. Only that one changes the app
+//! meanwhile; the others send it requests. Time is simulated, so it stands still while a program is about to send a
+//! request: otherwise the rollout would be over before a real program could do so.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
