@@ -1,5 +1,5 @@
-//! Starts instances and does not wait until they have proved themselves: for callers whose users look at what becomes of
-//! them on their own. What dies is the restart policy's business.
+//! Starts instances without waiting until they have passed their checks, for callers whose users follow that by
+//! themselves. If an instance dies, its restart policy decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;

@@ -1,5 +1,5 @@
-//! Where running instances have other settings than they would be given today. Files alone say so: what an instance was started with stands
-//! in its status, and what its supervisor goes by in the spec. Nobody is asked.
+//! Differences between running instances and their present settings. They are found from files alone: the settings that
+//! an instance was started with are in its status, and those that its supervisor applies in the spec.
 
 use formation::RestartPolicy;
 use ps_scheduler::{Drift, Error, Release};

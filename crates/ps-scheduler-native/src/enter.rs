@@ -1,5 +1,6 @@
-//! A command in the place of an instance: in its directory, with its variables and its user, and with its view of the file system where
-//! it has one of its own. It is a one-off, and none of the instance's processes: that can end and start again beside it.
+//! A command at the place of an instance: in its directory, with its variables and its user, and with its view of the
+//! file system if it has one of its own. The command is a one-off and not a process of the instance, which can end and
+//! start again meanwhile.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;

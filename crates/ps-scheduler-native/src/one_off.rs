@@ -1,6 +1,6 @@
-//! One-off processes. They are marked as those of a directory of their own, not of the app's service directory, so that no stop and no
-//! supervisor takes them for instances. The program that waits for one keeps its record locked: one whose program was killed is for
-//! `retire`.
+//! One-off processes. They are marked with a directory of their own, not with the app's service directory, so that no
+//! stop and no supervisor takes them for instances. The program that waits for a one-off keeps its record locked; if
+//! that program was killed, `retire` removes the one-off.
 
 mod process;
 mod records;

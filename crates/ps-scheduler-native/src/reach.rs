@@ -1,4 +1,4 @@
-//! Another address for an app that runs, without a rollout.
+//! Changes the address of a running app, without a rollout.
 
 use formation::FIRST_TYPE;
 use ps_scheduler::{Error, Moved, Release};

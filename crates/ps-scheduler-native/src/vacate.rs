@@ -1,4 +1,5 @@
-//! An app moves to another scheduler and keeps its address: what runs of it here ends, and its supervisor stays, with the address alone.
+//! Moves an app to another scheduler while it keeps its address: its processes here end, and its supervisor stays for
+//! the address alone.
 
 use std::collections::BTreeMap;
 use std::fs;

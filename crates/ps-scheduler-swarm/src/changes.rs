@@ -1,4 +1,4 @@
-//! What a plan comes to for the services of an app: one change for each type. Pure.
+//! The changes of an app's services that a plan requires: one for each type. Pure.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! `data/scheduler-swarm/<app>/committed.json`: which deploy of an app was committed last. It is written when the swarm runs the new
-//! release, and services that are of another deploy were left by a caller that died.
+//! `data/scheduler-swarm/<app>/committed.json`: the deploy of an app that was committed last. It is written when the
+//! swarm runs the new release. Services of any other deploy were left by a program that died.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! `deploy`: turns a plan into changes of services, follows them to the end, and puts back what failed. The swarm replaces tasks by itself;
-//! this waits until it is done, because a swarm calls a change accepted and says nothing of what becomes of it.
+//! `deploy`: turns a plan into changes of services, follows them to the end, and puts back what failed. The swarm
+//! replaces tasks by itself. It accepts a change at once and does not report its result, so this module waits for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};

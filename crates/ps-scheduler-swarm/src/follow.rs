@@ -1,4 +1,4 @@
-//! Follows changes of services to their end, and tells what each instance does meanwhile.
+//! Follows changes of services to their end, and reports what each instance does meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

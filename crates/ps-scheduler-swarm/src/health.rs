@@ -1,8 +1,10 @@
-//! The checks of app.json as the healthcheck of a container. It is the only gate that a swarm has: a task is not running, and nothing is
-//! replaced by it, before its healthcheck has succeeded once. So the minimum life of a type is a part of it, too.
+//! Translates the checks of app.json into the healthcheck of a container. The healthcheck is the only check that a
+//! swarm makes: a task does not count as running, and replaces no other task, before its healthcheck has succeeded
+//! once. So the minimum life of a type is a part of it, too.
 //!
-//! The healthcheck is a script for `/bin/sh`. Startup checks are asked until all of them have succeeded once, which a file in `/dev/shm`
-//! remembers; from then on only the liveness checks are asked, and a container that fails them is replaced.
+//! The healthcheck is a script for `/bin/sh`. The startup checks are made until all of them have succeeded once, which
+//! is recorded by a file in `/dev/shm`. From then on only the liveness checks are made, and a container that fails them
+//! is replaced.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -1,7 +1,8 @@
 //! The instances of an app, from its services, their tasks and the nodes. Pure.
 //!
-//! Only tasks count that the swarm wants to run: of a node that was lost its tasks are said to run until it is back. What ended and has no
-//! successor leaves its slot empty, and the last task of the slot says why.
+//! Only tasks that the swarm wants to run are counted, because the tasks of a lost node are reported as running until
+//! it is back. If a task has ended and has no successor, its slot is empty, and the last task of the slot gives the
+//! reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 

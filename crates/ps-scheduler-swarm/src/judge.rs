@@ -1,4 +1,5 @@
-//! What a swarm could not give the instances of a plan. It is refused before anything is changed.
+//! Checks whether the swarm can provide what the instances of a plan need. Otherwise the plan is refused before
+//! anything is changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! Names and labels of services and tasks. The labels decide which world, app and type a service belongs to; its name is for
-//! people and for the name server of the swarm.
+//! Names and labels of services and tasks. The labels decide which installation, app and type a service belongs to; its
+//! name is for people and for the name server of the swarm.
 
 use formation::{AppName, ProcessType};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
-//! swarm: the instances of apps as tasks of services on a Docker Swarm. Synchronous outside; inside, one thread and `ps-engine`. What a plan
-//! wants is asked of a manager and followed to its end. A change of which nobody knows whether it was made is looked up, and never taken
-//! for a success or a failure.
+//! swarm: the instances of apps are tasks of services on a Docker Swarm. The interface is synchronous; inside, there is
+//! one thread and `ps-engine`. The changes of a plan are sent to a manager and followed to their end. If the answer to
+//! a change is lost, the result is looked up, and is never assumed.
 
 mod changes;
 mod committed;

@@ -1,5 +1,6 @@
-//! `logs`: what the tasks of an app have written, one stream for each task: a swarm's own stream of a service comes out of order, and fails as a
-//! whole where one node is gone. A node that does not answer is named, and the others are read nevertheless.
+//! `logs`: the output of an app's tasks, one stream for each task. The swarm's own stream of a service is out of order,
+//! and fails as a whole if one node is gone. Here a node that does not answer is named, and the others are read
+//! nevertheless.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;

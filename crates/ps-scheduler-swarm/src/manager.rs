@@ -1,5 +1,6 @@
-//! What a verb asks of the swarm about one app. A manager that is looking for a leader answers nothing for up to twenty seconds, so an answer
-//! that did not come is asked for again for a while, and a change whose answer did not come is looked up before it is made again.
+//! The requests of a verb to the swarm about one app. While the managers choose a leader, they answer nothing for up to
+//! twenty seconds. So a request without an answer is repeated for a while, and a change without an answer is looked up
+//! before it is made again.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! On which nodes the instances of a type may run. Pure.
+//! The nodes on which the instances of a type may run. Pure.
 
 use formation::ProcessType;
 use ps_scheduler::Release;

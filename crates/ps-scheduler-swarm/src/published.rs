@@ -1,4 +1,4 @@
-//! At which ports of the nodes a type is reached. Pure.
+//! The ports of the nodes at which a type is reached. Pure.
 
 use formation::ProcessType;
 use ps_release::in_container;

@@ -1,4 +1,4 @@
-//! Puts services back to what they were before a change that failed, and says what is different nevertheless.
+//! Puts services back to their state before a failed change, and reports what is different nevertheless.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

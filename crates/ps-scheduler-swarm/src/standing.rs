@@ -1,4 +1,4 @@
-//! How far the swarm has come with one change of one service. Pure: what was seen, and what time has passed, decide.
+//! The progress of one change of one service. Pure: it is computed from the observed tasks and the elapsed time.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

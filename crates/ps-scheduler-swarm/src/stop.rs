@@ -1,4 +1,5 @@
-//! `stop`: takes the tasks of services away and waits until they have ended. The services stay, and remember how many there were.
+//! `stop`: removes the tasks of services and waits until they have ended. The services stay, and record how many tasks
+//! there were.
 
 use std::collections::BTreeSet;
 

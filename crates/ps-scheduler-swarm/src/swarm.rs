@@ -1,4 +1,4 @@
-//! The scheduler itself: which world it works in, and which engine it asks.
+//! The scheduler itself: the directories of its apps, and its engine.
 
 use std::path::PathBuf;
 

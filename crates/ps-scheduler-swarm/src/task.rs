@@ -1,5 +1,5 @@
-//! The tasks of a deploy, each as a service of one task that nothing starts again. A job of a swarm cannot be told to end, and its tasks would be
-//! started again if their node is lost: a migration must not run twice.
+//! The tasks of a deploy, each as a service of one task that is never restarted. A job of a swarm is not used, because
+//! it cannot be told to end, and its tasks are started again if their node is lost: a migration must not run twice.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;

@@ -1,5 +1,5 @@
-//! How a swarm is told to replace the tasks of a service, by the rules of a plan, and how long it is given for that. The swarm itself has no
-//! deadline: it would wait for ever for a task that never runs.
+//! The update settings of a service, from the rules of a plan, and the time limit for an update. The swarm itself has
+//! no limit: it would wait for ever for a task that never runs.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The id of a world, by which its services are told from those of other worlds. A path would not do: the managers of one swarm may
-//! each have a world at the same path.
+//! The id of an installation, which distinguishes its services from those of others. Its path is not enough, because
+//! two managers of one swarm may have their apps at the same path.
 
 use std::hash::{BuildHasher, RandomState};
 

@@ -1,5 +1,5 @@
-//! What the schedulers of many apps say: each scheduler is asked once for all of its apps where it can be, and an app about which
-//! nobody answers does not hide the others.
+//! The status of many apps: each scheduler is asked once for all of its apps if possible, and an app whose scheduler
+//! does not answer does not hide the others.
 
 use std::collections::BTreeMap;
 

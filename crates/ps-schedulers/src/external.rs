@@ -1,6 +1,6 @@
-//! Schedulers that are plugins of Dokku's. They are asked through triggers: each plugin of a scheduler answers
-//! `scheduler-app-status` with `<n> <true|false|mixed>`, whichever scheduler it is. That is all that they have in common, so
-//! nothing else is asked of them here, and nothing is started or stopped through them.
+//! Schedulers that belong to plugins of Dokku. They are asked through triggers: every such plugin answers
+//! `scheduler-app-status` with `<n> <true|false|mixed>`. They have nothing else in common, so no other question is
+//! asked here, and nothing is started or stopped through them.
 
 use std::sync::Mutex;
 use std::thread;

@@ -1,4 +1,5 @@
-//! Has the clients of an app's address led to instances that are no processes of its supervisor (docs/supervisor.md#the-address).
+//! Sends the clients of an app's address to instances that are not processes of its supervisor
+//! (docs/supervisor.md#the-address).
 
 use std::thread;
 use std::time::{Duration, Instant};

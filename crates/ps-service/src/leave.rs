@@ -1,4 +1,4 @@
-//! A supervisor that nobody needs any more ends, and what it leaves behind.
+//! Ends a supervisor that is no longer needed, and removes its files.
 
 use std::fs;
 use std::io;

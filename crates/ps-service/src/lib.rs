@@ -1,4 +1,4 @@
-//! The service directory of one app, for programs: what lies there, its supervisor, and the root above that.
+//! The service directory of one app, for programs: its files, its supervisor, and the root above the supervisor.
 
 pub mod earlier;
 mod lead;

@@ -1,5 +1,5 @@
-//! The ports at which the apps of a world are reached where nobody chose one: one table under one lock. It holds what deploys were promised,
-//! beside what the specs of apps have already.
+//! The default addresses of apps: one table, under one lock, of the ports that were chosen. It has those that deploys
+//! in progress have chosen, in addition to those in the specs of apps.
 
 use std::collections::BTreeMap;
 use std::fs;

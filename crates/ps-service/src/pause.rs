@@ -1,5 +1,5 @@
-//! The pauses of whoever waits for another process that does not say when it is ready: a root that is about to listen, a supervisor
-//! that is about to leave.
+//! Pauses between attempts to reach another process that does not report when it is ready: a root that is about to
+//! listen, a supervisor that is about to exit.
 
 use std::thread;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The address of an app (docs/address.md), as its supervisor has it and as it is to have it.
+//! The present address of an app (docs/address.md) in its supervisor, and the wanted one.
 
 use std::time::{Duration, Instant};
 

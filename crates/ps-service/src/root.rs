@@ -1,5 +1,5 @@
-//! The root of an installation, for verbs. It is started if there is none. If it cannot be started, a verb starts an app's
-//! supervisor itself, and nobody restarts that one when it dies.
+//! The root of an installation, for verbs. It is started if none runs. If it cannot be started, a verb starts an app's
+//! supervisor itself, which then is not restarted when it dies.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};

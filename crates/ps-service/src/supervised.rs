@@ -1,4 +1,4 @@
-//! Connects to an app's supervisor. If none lives, it is started, by the root if there is one.
+//! Connects to an app's supervisor. If none runs, it is started, by the root if there is one.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::process::Child;

@@ -1,5 +1,5 @@
-//! The command line of `ps-set`. Everything behind the property is its value, even if it looks like a flag, so the line is
-//! cut in two there before it is parsed. Nothing is read or changed here.
+//! The command line of `ps-set`. Everything after the property is its value, even if it looks like a flag, so the line
+//! is split there before it is parsed. Nothing is read or changed here.
 
 use std::ffi::OsString;
 

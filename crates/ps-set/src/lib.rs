@@ -1,5 +1,5 @@
-//! Reads and changes ps properties. A value is checked before it is written; what a property means to a running app is
-//! up to those who read it.
+//! Reads and changes ps properties. A value is checked before it is written; the programs that read a property apply it
+//! to running apps.
 
 mod args;
 mod list;

@@ -1,4 +1,4 @@
-//! Properties on stdout. A stored value that makes no sense is shown, with a warning that its default counts.
+//! Prints properties to stdout. An invalid stored value is shown, with a warning that the default is used.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};

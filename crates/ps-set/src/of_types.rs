@@ -1,4 +1,4 @@
-//! What the settings of process types come to.
+//! The effective settings of process types.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! What a supervisor sees happen is written into the journal of its app. Where its service directory lies says which app that is.
+//! Writes the events of a supervisor into the journal of its app. The path of the service directory says which app that
+//! is.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! What other programs start: what stays in memory for as long as an app runs, and what is done for that. It is all that the program has
-//! which is installed for this (`os_process::resident`).
+//! The modes of this program that other programs start: they stay in memory for as long as an app runs. The separately
+//! installed program has only these modes (`os_process::resident`).
 
 use std::env;
 use std::path::Path;

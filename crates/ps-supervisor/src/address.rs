@@ -1,9 +1,10 @@
-//! The address at which an app is reached, whatever its instances are: listening sockets that the supervisor holds, and
-//! `ps-balance`, which hands the connections of these sockets to the instances.
+//! The address of an app, which stays the same while its instances change: listening sockets that the supervisor holds,
+//! and `ps-balance`, which hands the connections of these sockets to the instances.
 //!
-//! The supervisor listens, and starts `ps-balance` at the first connection. From then on it looks at the sockets no more, tells `ps-balance`
-//! which instances there are, and is told when the last connection of one has ended. `ps-balance` leaves when it has had nothing to do for a
-//! while; then the supervisor looks at the sockets again. The sockets never close meanwhile, so no client is refused.
+//! The supervisor listens, and starts `ps-balance` at the first connection. From then on it no longer watches the
+//! sockets. It sends `ps-balance` the list of instances, and is told when the last connection of one has ended.
+//! `ps-balance` leaves when it has had no connection for a while; then the supervisor watches the sockets again. The
+//! sockets never close meanwhile, so no client is refused.
 
 mod asked;
 mod balance;

@@ -1,5 +1,6 @@
-//! For the root, which keeps the supervisors of all apps alive: whether an app whose supervisor died needs another one, and
-//! which main processes that supervisor left. The root sees how these end and writes it down for the next supervisor.
+//! For the root, which keeps the supervisors of all apps alive: whether an app whose supervisor died needs another one,
+//! and which main processes that supervisor left. The root sees how these processes end and records it for the next
+//! supervisor.
 
 use std::path::{Path, PathBuf};
 

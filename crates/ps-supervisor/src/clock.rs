@@ -1,4 +1,4 @@
-//! The clock of a supervisor: the schedules of its app, and what wakes it for them.
+//! The supervisor's use of the wall clock: the schedules of its app, and the timer that wakes it for them.
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;

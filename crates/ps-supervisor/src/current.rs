@@ -1,5 +1,5 @@
-//! What a seat has had last: a run, or nothing yet. A seat opens without a run where nothing is known of its slot, and the first run of
-//! a rollout takes it as it is. A run that never lived would leave a hole in the memory behind, for each instance of the app.
+//! The last run of a seat, or none yet. A seat starts without a run if nothing is known of its slot, and gets the first
+//! run of a rollout. A run that never lived would leave a hole in memory, for each instance of the app.
 
 use std::path::Path;
 use std::sync::Arc;

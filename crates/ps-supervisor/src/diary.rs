@@ -1,5 +1,5 @@
-//! What happened to an app without anybody asking for it, for whoever keeps a record of that. Who that is, and where the record
-//! lies, is not known here.
+//! Passes events of an app to whoever records them. This module does not know who that is, and where the record is
+//! stored.
 
 mod thrift;
 

@@ -1,5 +1,6 @@
-//! A program that is run because something was written down. It belongs to no instance, and its supervisor does not wait for it. One runs at a
-//! time: it finds out itself what is new, so that of all that come meanwhile one more is enough.
+//! A program that is run after an event was recorded. It belongs to no instance, and the supervisor does not wait for
+//! it. Only one runs at a time. Since it finds out itself what is new, one further run is enough for all events that
+//! happen meanwhile.
 
 use std::process::Command;
 

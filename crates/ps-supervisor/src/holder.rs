@@ -1,11 +1,13 @@
-//! What a supervisor says to the holder, a process that has the outputs of all apps of an installation open for reading and never
-//! reads. What was written to a FIFO is gone as soon as nobody has it open any more: without the holder that would be so wherever a
-//! process ends while its supervisor is dead.
+//! The supervisor's messages to the holder, a process that keeps the outputs of all apps of an installation open for
+//! reading and never reads. The content of a FIFO is lost as soon as no process has it open: without the holder, that
+//! would happen whenever a process ends while its supervisor is dead.
 //!
-//! Whoever has something to say connects, writes it and goes. Nobody waits for an answer, and a holder that hangs holds nobody up.
+//! A client connects, writes its message and closes the connection. No answer is waited for, so a hanging holder delays
+//! nobody.
 //!
-//! It also has a copy of each socket that an app's supervisor listens on for clients of the app. While the supervisor is dead, the kernel goes
-//! on taking connections in for whoever holds the socket; the next supervisor asks for the copies, which is the one question that is answered.
+//! The holder also has a copy of each socket on which a supervisor listens for clients. While the supervisor is dead,
+//! the kernel still queues connections for that socket. The next supervisor asks for the copies, which is the only
+//! request that is answered.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;

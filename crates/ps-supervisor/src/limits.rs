@@ -1,5 +1,6 @@
-//! What an instance may use of the machine, from what was set for its type to what holds, and what came of it: that the kernel killed
-//! for want of memory, and that it uses more than it should. For a type for which nothing is set nothing of this is there.
+//! The limits of an instance: from the settings of its type to the limits in force, and what was observed: that the
+//! kernel killed processes for lack of memory, or that the instance uses more than it should. For a type without
+//! limits, nothing of this exists.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

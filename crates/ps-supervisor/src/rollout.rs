@@ -1,9 +1,9 @@
-//! A rollout that a supervisor carries out. `ps-rollout` decides each step. The step is written to `rollout.json` before it
-//! is taken, so that if the supervisor is killed, the next one continues from there. How a step changes a slot is known
-//! elsewhere (`supervisor::rollout`).
+//! A rollout that a supervisor carries out. `ps-rollout` decides each step. The step is written to `rollout.json`
+//! before it is taken, so that if the supervisor is killed, the next one continues from there. How a step changes a
+//! slot is implemented in `supervisor::rollout`.
 //!
-//! The file is not synced. After a power loss no run of the app lives, and the spec, which is synced, says whether the app
-//! has the old or the new revision.
+//! The file is not synced. After a power failure no run of the app lives, and the spec, which is synced, says whether
+//! the app has the old or the new revision.
 
 mod comparison;
 mod report;

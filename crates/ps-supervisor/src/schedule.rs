@@ -1,5 +1,5 @@
-//! What the schedules of a spec come to: for each type the times at which it is due, and what is done where a time was missed or the
-//! run before still runs.
+//! The schedules of a spec: for each type its times, and what is done if a time was missed or the previous run is still
+//! running.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,6 +1,6 @@
-//! Which instances are as they would be if they were started now. A revision may differ from the one before in some types alone
-//! ([`crate::ProcessSpec::since`]): for example, if revision 8 differs from 7 in `worker`, `web` is as it is since 7, and instances of
-//! `web` that revision 7 has started are not replaced.
+//! Decides which instances need not be replaced because they would be the same if they were started now. A revision may
+//! differ from the one before only in some types ([`crate::ProcessSpec::since`]). For example, if revision 8 differs
+//! from 7 only in `worker`, instances of `web` that revision 7 has started are not replaced.
 
 use formation::ProcessType;
 

@@ -1,6 +1,6 @@
-//! A process is started as the standard library would start it, with one thing more: no signal is blocked in it, though those that
-//! nobody sends are blocked in the supervisor ([`crate::signals::shield`]). The supervisor does not lift that for a moment, as it
-//! does with other things that a process inherits: a signal that had come meanwhile would end it.
+//! Starts a process as the standard library does, but with no signal blocked in it, although some are blocked in the
+//! supervisor ([`crate::signals::shield`]). The supervisor does not unblock them for the moment of the fork, as it does
+//! with other inherited state: a signal that had arrived meanwhile would end it.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::io;

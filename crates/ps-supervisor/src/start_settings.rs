@@ -1,5 +1,5 @@
-//! What a run was started with of the settings of its type that hold from a start on, so that it can be told later where other values
-//! are set by now. Nothing is decided by it. In files it is an object from names to text.
+//! The settings with which a run was started, of those that take effect at a start, so that a later report can show
+//! which have changed since. No decision depends on them. In files they are an object from names to text.
 
 use std::collections::BTreeMap;
 

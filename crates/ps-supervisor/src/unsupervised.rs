@@ -1,5 +1,6 @@
-//! Ending what no supervisor keeps, where none can be started: the disk is full, its program or its spec is gone. As far as a spec says
-//! how each type ends (stop command, signal, whom it is for, grace period), it ends so here too.
+//! Ends the processes of an app if no supervisor can be started: the disk is full, its program or its spec is missing.
+//! Each type is ended as the spec says (stop command, signal, which processes get it, grace period), if there is a
+//! spec.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

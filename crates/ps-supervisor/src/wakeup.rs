@@ -1,4 +1,4 @@
-//! What wakes the event loop of a supervisor, by where it comes from.
+//! The kinds of events that wake the event loop of a supervisor.
 
 use formation::Slot;
 use ps_rollout::Run;

@@ -1,4 +1,4 @@
-//! Command lines: those that do what a key or a typed command asks for. They can be typed in a shell with the same result.
+//! The command lines that a key or a typed command runs. They can be typed in a shell with the same result.
 
 use std::fmt;
 

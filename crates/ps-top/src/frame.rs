@@ -1,4 +1,4 @@
-//! What the screen shows of the model. Nothing is known here that the model does not know, and nothing changes but where the list begins.
+//! Draws the model. It uses nothing but the model, and changes nothing except where the list begins.
 
 mod canvas;
 mod details;

@@ -1,7 +1,8 @@
-//! The screen: apps, their instances, what they write and what happens to them, live.
+//! Shows apps, their instances, logs and events live in a terminal.
 //!
-//! What happens is a message (`message`), which changes the model (`model`), which is drawn (`frame`); all three are functions of
-//! what they are given. Threads read (`sources`), one loop holds it together (`live`), and `plain` says the same in lines.
+//! An event is a message (`message`), which changes the model (`model`), which is drawn (`frame`); all three are pure
+//! functions. Threads read data (`sources`), one loop connects the parts (`live`), and `plain` prints the same as lines
+//! of text.
 
 mod args;
 mod command;

@@ -1,4 +1,5 @@
-//! The loop of the screen: waits for messages, hands them to the model, does what that asks for, and draws.
+//! The loop of the screen: waits for messages, passes them to the model, carries out the effects that the model
+//! returns, and draws.
 
 use std::io;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};

@@ -1,4 +1,5 @@
-//! What the screen is told, and what it asks for. Everything that the program does goes through these two.
+//! The messages that the model gets, and the effects that it requests. Everything that the program does goes through
+//! these two types.
 
 use formation::AppName;
 use jiff::Timestamp;

@@ -1,5 +1,5 @@
-//! What the screen knows, and what follows from what happens: a message changes the model, and effects are asked for. Nothing here reads
-//! a file, a clock or a terminal.
+//! The state of the screen. A message changes the model and returns effects. Nothing here reads a file, a clock or a
+//! terminal.
 
 pub(crate) mod deeds;
 pub(crate) mod fleet;

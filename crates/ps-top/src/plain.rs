@@ -1,5 +1,5 @@
-//! No screen: a line for each instance, and a line for each change that comes, in words. For screen readers, pipes and terminals that
-//! cannot do more.
+//! `--plain`: text in place of a screen, with a line for each instance and a line for each change. For screen readers,
+//! pipes and simple terminals.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! The terminal: taken, given back however the program ends, and drawn on.
+//! The terminal: it is taken over, drawn on, and restored however the program ends.
 
 use std::io::{self, Stdout, Write};
 use std::panic;

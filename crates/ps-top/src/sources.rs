@@ -1,5 +1,6 @@
-//! Where messages come from: threads that read, so that the screen never waits. One for each scheduler, so that one which does not answer
-//! holds up nobody else; nothing is asked again before something has changed, as far as the system tells of changes.
+//! The threads that read data and send messages, so that the screen never waits. There is one for each scheduler, so
+//! that a scheduler which does not answer does not delay the others. If the system reports changes, nothing is read
+//! again before it has changed.
 
 mod askers;
 mod changes;

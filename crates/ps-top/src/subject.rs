@@ -1,4 +1,4 @@
-//! What is chosen.
+//! The selection.
 
 use std::fmt;
 

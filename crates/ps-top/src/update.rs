@@ -1,4 +1,4 @@
-//! A message changes the model, and effects follow: the one place through which everything goes.
+//! Applies a message to the model, and returns the effects. Every change of the model goes through this function.
 
 use crate::keys;
 use crate::message::{Effect, Message};

@@ -1,5 +1,5 @@
-//! The token, and the sessions of browsers that have shown it. A browser gets a cookie for it, because it can send no header of ours
-//! along with a page.
+//! The token, and the sessions of browsers that have sent it. A browser gets a cookie in exchange, because it cannot
+//! send a header of ours when it loads a page.
 
 use std::collections::VecDeque;
 use std::fs::File;

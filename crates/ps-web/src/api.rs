@@ -1,4 +1,4 @@
-//! `/api/…`: the rows of the programs.
+//! `/api/…`: the rows of the other programs.
 
 use std::sync::Arc;
 

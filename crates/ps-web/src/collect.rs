@@ -1,5 +1,6 @@
-//! Asks the schedulers, off the path of requests: at most once a second, and only while somebody looks. Each scheduler is asked
-//! by itself, so that one that hangs keeps nobody from seeing the others; what it said last stays, and it is named.
+//! Asks the schedulers, independently of requests: at most once a second, and only while a client is connected. Each
+//! scheduler is asked separately, so that one that hangs does not affect the others; its last answer is kept, and it is
+//! named.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! `/events`: what changes, as server-sent events. A client that comes again says which event it saw last and gets what followed; one
-//! that is too slow, or was away for too long, gets `gap` and asks for everything once.
+//! `/events`: changes, as server-sent events. A client that connects again says which event it saw last, and gets those
+//! since then. A client that is too slow, or was away for too long, gets `gap` and requests the whole status once.
 
 use std::convert::Infallible;
 use std::sync::Arc;

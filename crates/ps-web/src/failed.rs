@@ -1,4 +1,4 @@
-//! Why there is no answer.
+//! Why a request has no answer.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;

@@ -1,6 +1,6 @@
-//! Judges each request before anything is done about it. A page of another site that a person looks at can have the person's browser
-//! send requests here, also by a name of its own that leads to this machine (DNS rebinding). So the name that is asked for has to be
-//! one of ours, then the site that asks has to be this one, then the token has to be shown.
+//! Checks each request before anything is done for it. A page of another site can have the browser of its visitor send
+//! requests here, also under a name of its own that resolves to this machine (DNS rebinding). So the requested host
+//! name must be one of ours, the origin must be this site, and the token must be valid.
 
 use std::net::IpAddr;
 

@@ -1,8 +1,9 @@
-//! What instances have used during the last 24 hours: a sample a minute of CPU and memory, in one file of fixed size that is written
-//! in place. Whatever has happened to the file, it is read as samples or as none.
+//! The CPU and memory use of instances during the last 24 hours: one sample a minute, in one file of fixed size that is
+//! written in place. Whatever has happened to the file, it is read as samples or as none.
 //!
-//! It begins with a table of the instances; then there is a frame for each minute of a day: the minute, by which a frame of an earlier
-//! day is told, and a sample of each instance at the place that the instance has in the table.
+//! The file begins with a table of the instances. Then there is a frame for each minute of a day: the number of the
+//! minute, which distinguishes it from an earlier day's frame, and a sample of each instance at the place that the
+//! instance has in the table.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};

@@ -1,7 +1,8 @@
-//! The page, the JSON of it, and metrics: what `ps-lifecycle status` knows, by HTTP.
+//! The web page of all apps, the same as JSON, and metrics, by HTTP.
 //!
-//! One task asks the schedulers (`collect`), at most once a second and only while somebody looks; requests are answered from what it
-//! found last. Whoever asks is judged first (`guard`). Orders, logs and explanations are those of the sister programs.
+//! One task asks the schedulers (`collect`), at most once a second and only while a client is connected. Requests are
+//! answered from its last result. Each request is checked first (`guard`). For changes, logs and explanations, other
+//! programs of the installation are run.
 
 mod access;
 mod api;

@@ -1,4 +1,4 @@
-//! The sockets that it serves: a Unix socket that its owner alone can use, an address, or what systemd hands over.
+//! The sockets: a Unix socket that only its owner can use, an address, or a socket from systemd.
 
 use std::fs::DirBuilder;
 use std::io;

@@ -1,7 +1,7 @@
-//! `/metrics`: OpenMetrics for who accepts it, and the text that Prometheus read before for everybody else.
+//! `/metrics`: OpenMetrics if the client accepts it, otherwise Prometheus' older text format.
 //!
-//! A label never has as many values as there are runs: no pid, no id of a container. Where a slot has two runs, while one takes the
-//! place of the other, the one that serves counts.
+//! No label has a value for each run: no pid, no id of a container. While a slot has two runs, because one replaces the
+//! other, the serving one is counted.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};

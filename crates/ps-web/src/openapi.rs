@@ -1,5 +1,5 @@
-//! `/api/openapi.json`: what can be asked here, for programs that read such descriptions. The rows are described by the schemas of
-//! the programs that print them.
+//! `/api/openapi.json`: the description of all requests. The rows are described by the schemas of the programs that
+//! print them.
 
 use axum::Json;
 use axum::http::StatusCode;

@@ -1,5 +1,5 @@
-//! The few orders: restart, stop and scale. Each is carried out by the program whose verb it is, which writes it to the app's journal
-//! with who asked, and goes on if the client leaves.
+//! The requests that change something: restart, stop and scale. Each is carried out by `ps-lifecycle` or `ps-scale`,
+//! which records the client in the app's journal, and continues if the client disconnects.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

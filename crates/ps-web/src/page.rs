@@ -1,4 +1,4 @@
-//! `/`: the page. It comes with everything in it, so that it is readable without its script, which then keeps it up to date.
+//! `/`: the page. It is sent complete, so that it can be read without JavaScript; its script then keeps it up to date.
 
 use std::fmt::Write;
 use std::sync::Arc;

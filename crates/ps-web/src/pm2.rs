@@ -1,4 +1,4 @@
-//! `/compat/pm2`: what pm2's web interface answers, for tools that read it. No variable of any app is in it.
+//! `/compat/pm2`: the JSON of pm2's web interface, for tools that read it. It contains no variable of any app.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The newest events, shared by all who read them: a reader has a place in it and no queue of its own, so that slow ones cost nothing.
-//! What a reader that is too slow has missed is not told later; it hears that there is a gap.
+//! The newest events, shared by all readers. A reader has a position in the list and no queue of its own, so slow
+//! readers cost nothing. A reader that is too slow misses events, and is told that there is a gap.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

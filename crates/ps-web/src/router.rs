@@ -1,4 +1,4 @@
-//! The paths, and what comes before and after each answer.
+//! The paths, and the steps before and after each answer.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Writes down once a minute what instances use, and tells of memory that grows steadily.
+//! Records once a minute what instances use, and warns of memory that grows steadily.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,4 +1,4 @@
-//! The samples of the last day, for all who write and read them.
+//! The samples of the last day, for all writers and readers.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};

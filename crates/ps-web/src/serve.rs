@@ -1,4 +1,4 @@
-//! The life of the program: one thread that waits for clients, and answers them.
+//! The main loop of the program: one thread that waits for clients and answers them.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! What requests are answered from.
+//! The state from which requests are answered.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

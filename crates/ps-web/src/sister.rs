@@ -1,4 +1,5 @@
-//! Runs another program of this installation. What it needs is asked of it as a person would, so it does what it does for a person.
+//! Runs another program of this installation with the same arguments that a person would use, so it does the same as
+//! for a person.
 
 use std::process::Stdio;
 use std::time::Duration;

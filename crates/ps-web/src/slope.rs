@@ -1,4 +1,4 @@
-//! Whether the memory of an instance grows steadily, as with a leak.
+//! Detects whether the memory of an instance grows steadily, as with a leak.
 
 use crate::history::Point;
 

@@ -1,4 +1,4 @@
-//! What is known of all apps at one moment.
+//! The state of all apps at one moment.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `--textfile`: the metrics as a file that node_exporter picks up, once, without a server.
+//! `--textfile`: writes the metrics once to a file for node_exporter, without a server.
 
 use std::fs::Permissions;
 use std::io::Write;

@@ -1,9 +1,9 @@
-//! Sanitizes what `docker inspect` prints, so that it can be shown to strangers.
+//! Removes secrets from the output of `docker inspect`, so that it can be shown to strangers.
 //!
 //! A show-list, not a hide-list: a string is shown only if its place in the document is on the list
-//! (`src/show_list.txt`), it has the shape that is permitted there, and it survives a scan for credentials. Everything
-//! else becomes a placeholder, and what was masked in one place is masked in every other. Pure: no files, no clock, no
-//! environment; linear in the input, in time and memory.
+//! (`src/show_list.txt`), it has the shape that is permitted there, and a scan finds no credential in it. Everything
+//! else becomes a placeholder, and a value that was masked in one place is masked in all others. Pure: no files, no
+//! clock, no environment; linear in the input, in time and memory.
 
 mod client;
 mod collect;

@@ -1,5 +1,5 @@
-//! The scan that every shown value must survive: the rules of `rules.rs`, then whether it looks random or hides text,
-//! in the text itself and in every decoded view of it. Linear in the text; patterns are compiled when first needed.
+//! The scan that every shown value must pass: the rules of `rules.rs`, then whether it looks random or hides text, in
+//! the text itself and in every decoded view of it. Linear in the text; patterns are compiled when first needed.
 
 use std::sync::{LazyLock, OnceLock};
 

@@ -1,9 +1,9 @@
-//! How far one schedule has come, and what is to be done at a moment. It is told the time whenever somebody looks at the clock, and
-//! takes it as it is: the clock may have been set since, in whichever direction.
+//! The progress of one schedule, and what is to be done at a moment. It is given the time whenever the clock is
+//! checked, and does not assume that the clock was not set in between, in either direction.
 //!
-//! For example, a schedule for 03:00 is looked at 3 s after three: it is run. It is looked at an hour later, because the machine slept:
-//! that time was missed. Then the clock is put back by a day: what was run for 03:00 is not run for it again, and the next time
-//! is the one after.
+//! For example, a schedule is due at 03:00. If it is checked at 3 s after three, it is run. If it is checked an hour
+//! later, because the machine slept, that time was missed. If the clock is then put back by a day, 03:00 is not run a
+//! second time, and the next time is the one after.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Why a text is no schedule.
+//! Why a text is not a valid schedule.
 
 /// What is wrong with a schedule, as a fragment that names the field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! The five fields, each of which names some of the values that it can have.
+//! The five fields, each of which selects some of its possible values.
 
 use crate::InvalidSchedule;
 

@@ -1,4 +1,4 @@
-//! When something is due. Values and rules alone: whoever asks says what time it is and which time zone holds.
+//! Schedules: when something is due. Values and rules only: the caller passes the time and the time zone.
 
 mod course;
 mod error;

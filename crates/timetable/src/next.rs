@@ -1,9 +1,9 @@
-//! Which time of a schedule comes next. Between two changes of the clock the time that it shows goes on evenly, so the next time is
-//! looked for from change to change.
+//! Computes the next time of a schedule. Between two changes of the clock the displayed time advances evenly, so the
+//! next time is searched from change to change.
 //!
-//! A schedule that names its hours is about times of the day: one that the clock passes over is due when the clock is put
-//! forward, and one that it shows twice is due the first time. A schedule whose hours begin with `*` is about intervals: it goes by
-//! what the clock shows, so that what is passed over is not due, and what is shown twice is due twice.
+//! A schedule with fixed hours means times of the day: a time that the clock skips is due when the clock is put
+//! forward, and a time that it shows twice is due the first time. A schedule whose hours begin with `*` means
+//! intervals: it follows the displayed time, so a skipped time is not due, and a time that is shown twice is due twice.
 
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};

@@ -1,5 +1,6 @@
-//! Takes every certificate. An instance is asked by its address, its certificate is made for a name, and often by nobody that this
-//! machine trusts. What is found out is whether it answers, not who it is.
+//! Accepts every certificate. The check connects to an instance by its IP address. Its certificate is for a name, and
+//! often from an issuer that this machine does not trust. The check only asks whether the instance answers, not who it
+//! is.
 
 use rustls::DigitallySignedStruct;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};

@@ -1,4 +1,4 @@
-//! The words for what goes wrong before an answer can be given: who was asked, what it did, and what a person can do.
+//! The messages about errors before an answer: who was asked, what it did, and what a person can do.
 
 use std::io;
 use std::net::SocketAddr;

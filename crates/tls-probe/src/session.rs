@@ -1,4 +1,4 @@
-//! A session of TLS over a connection that never waits.
+//! A TLS session over a nonblocking connection.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, LazyLock};

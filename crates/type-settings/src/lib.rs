@@ -1,5 +1,6 @@
-//! What can be set for a process type. The table says it once: `ps-set`, app.json and the documentation take names, values,
-//! defaults and meanings from it, and the values of one type are one struct. Values only: nothing here reads a file or knows an app.
+//! The settings of a process type. They are defined once, in a table: `ps-set`, app.json and the documentation take
+//! names, values, defaults and meanings from it, and the values of one type are one struct. Values only: nothing here
+//! reads a file or knows an app.
 
 mod order;
 mod restarting;

@@ -1,4 +1,4 @@
-//! In which order the types of one app start and end, by the setting `after` of each of them.
+//! The order in which the types of one app start and end, from the setting `after` of each of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

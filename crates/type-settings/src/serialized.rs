@@ -1,4 +1,4 @@
-//! The settings of a type in a file: an object from names of the table to text. A reader passes over a name or a value that
+//! The settings of a type in a file: an object from names of the table to text. A reader ignores a name or a value that
 //! only a later version knows.
 
 use std::fmt;

@@ -1,5 +1,5 @@
-//! The kinds of values that no other crate has a word for. Each is parsed from the text that stands in a property or in
-//! app.json, and displays as text that is read back as the same value.
+//! The types of values that no other crate defines. Each is parsed from the text of a property or of app.json, and
+//! displays as text that is parsed to the same value.
 
 mod account;
 mod after;

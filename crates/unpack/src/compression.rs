@@ -1,4 +1,4 @@
-//! How an archive is compressed, told by its first bytes.
+//! The compression of an archive, recognised by its first bytes.
 
 use std::io::{self, Read};
 

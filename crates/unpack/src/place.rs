@@ -1,4 +1,4 @@
-//! Where an entry comes to lie: always below the directory, and never through a link.
+//! The path of an unpacked entry: always below the directory, and never through a link.
 
 use std::fs;
 use std::io;

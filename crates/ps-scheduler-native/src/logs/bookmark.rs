@@ -1,5 +1,6 @@
-//! Up to where logs were read, as words: `web.1 stdout 17` → `3 1234` is byte 1234 of the segment 3 of run 17. The name of the
-//! service directory's inode stands there too, since another app of the same name counts its runs from 1 again.
+//! The position up to which logs were read, as text: `web.1 stdout 17` → `3 1234` is byte 1234 of segment 3 of run 17.
+//! It also contains the inode of the service directory, since another app of the same name counts its runs from 1
+//! again.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The streams of all slots that are read, one after the other or together in the order of time.
+//! The streams of all slots that are read, one after the other or merged in the order of time.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};

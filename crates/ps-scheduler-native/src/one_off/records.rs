@@ -1,5 +1,5 @@
-//! Which one-offs an app has: a record each, a file that the program keeps locked which waits for it. The kernel unlocks it when that
-//! program dies.
+//! The one-offs of an app: one record each, a file that the waiting program keeps locked. The kernel releases the lock
+//! when that program dies.
 
 use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};

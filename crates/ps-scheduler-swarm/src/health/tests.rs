@@ -1,4 +1,4 @@
-//! What the scripts do is tried with the shell of this machine.
+//! The scripts are run by the shell of this machine.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};

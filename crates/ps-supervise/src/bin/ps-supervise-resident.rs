@@ -1,4 +1,4 @@
-//! What of `ps-supervise` stays in memory; installed as `libexec/formation/ps-supervise`.
+//! The part of `ps-supervise` that stays in memory; installed as `libexec/formation/ps-supervise`.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
-//! Lines of many writers on one screen. Pure: bytes come in with the number of their writer and go out in one stream, each
-//! line behind the prefix of its writer. No byte is changed or left out. Where a line is cut in two by another one, a
-//! newline is added and the rest goes on behind a prefix with `+`.
+//! Merges the lines of many writers into one stream. Pure: bytes come in with the number of their writer, and each line
+//! goes out after the prefix of its writer. No byte is changed or left out. If a line is interrupted by another one, a
+//! newline is added, and the rest follows after a prefix with `+`.
 
 use memchr::memchr;
 

@@ -1,6 +1,6 @@
-//! What makes the processes of a foreground ready, and how they are watched afterwards, so that it can be said of each: by the checks of
-//! app.json, its port, or its own word, as in a deploy. Nothing is ended because it is not ready in time: somebody may look at it in a
-//! debugger. What fails its liveness check is ended where its restart policy starts it again.
+//! Decides when the processes of a foreground are ready, and watches them afterwards, as in a deploy: by the checks of
+//! app.json, by the port, or by their own message. A process is not ended because it is not ready in time: somebody may
+//! be debugging it. If it fails a liveness check, it is ended only if its restart policy starts it again.
 
 use std::collections::BTreeMap;
 

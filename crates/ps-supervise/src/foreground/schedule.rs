@@ -1,4 +1,4 @@
-//! What is said of instances that run by a schedule.
+//! Messages about scheduled instances.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! What app.json sets for the types that run: in which order they start, which of them run once, their schedules, and how long a
-//! run may take. Which files are watched, the command line says.
+//! The settings of app.json for the types that run: the order in which they start, which of them run once, their
+//! schedules, and how long a run may take. The watched files come from the command line.
 
 use std::collections::BTreeSet;
 use std::path::Path;

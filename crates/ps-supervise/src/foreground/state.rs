@@ -1,6 +1,6 @@
-//! Where a foreground keeps what it must keep on disk: which processes run, never with which environment. It is a directory
-//! for us alone, in the user's runtime directory, and is gone when the foreground is. What a crash left there is
-//! cleaned up at the next start.
+//! The files that a foreground keeps on disk: which processes run, without their environment. They are in a directory
+//! in the user's runtime directory that only the user can read, which is removed at the end. The next start cleans up
+//! after a crash.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! What is said of instances that wait for other types.
+//! Messages about instances that wait for other types.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! What `ps-balance` says to somebody who is not its supervisor. Nothing is started for that, and nobody is disturbed by it.
+//! Asks `ps-balance` for its numbers as a client other than its supervisor. That starts nothing, and does not disturb
+//! the supervisor.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;

@@ -1,6 +1,6 @@
-//! The process `ps-balance` of an app: how it is started, found again by another supervisor, and talked to.
+//! The process `ps-balance` of an app: how it is started, found again by the next supervisor, and talked to.
 //!
-//! It is not killed with the supervisor: it goes on with what it was told, and the next supervisor connects to it.
+//! It does not end with the supervisor: it continues with its last list, and the next supervisor connects to it.
 
 use std::ffi::{CString, OsString};
 use std::fs::{self, File};

@@ -1,9 +1,10 @@
-//! Instances that are no processes of this supervisor, such as containers, and to which the clients of the app's address are led as well.
-//! Whoever keeps them says which there are, all of them each time ([`crate::Request::Lead`]): one that was named before and is not named
-//! any more gets no more connections, and keeps those that it has until they end or its time is up.
+//! Instances that are not processes of this supervisor, such as containers, but get clients of the app's address. Their
+//! scheduler sends the complete list of them each time ([`crate::Request::Lead`]). An instance that is missing from the
+//! new list gets no more connections, and keeps those that it has until they end or its time is over.
 //!
-//! What was said is in `led.json` before it is acted on, so that a supervisor that follows knows it. For example, `web.1` is replaced:
-//! the file names the new container in `backends` and the old one in `leaving`, until that one has no connection any more.
+//! The list is written to `led.json` before it is acted on, so that the next supervisor knows it. For example, `web.1`
+//! is replaced: the file has the new container in `backends` and the old one in `leaving`, until the old one has no
+//! connection left.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

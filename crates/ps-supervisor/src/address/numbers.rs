@@ -1,5 +1,5 @@
-//! The receipt of a rollout: how many connections went to the runs that were there before and to those that came in, and what became of
-//! them. Pure: it is told what `ps-balance` says.
+//! The receipt of a rollout: how many connections went to the earlier runs and to the new ones, and what became of
+//! them. Pure: it is given the reports of `ps-balance`.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! As whom `ps-balance` runs where the supervisor is root. Only the supervisor binds ports, so nobody who talks to clients need be root.
+//! The user that `ps-balance` runs as if the supervisor is root. Only the supervisor binds ports, so `ps-balance`,
+//! which talks to clients, need not be root.
 
 use std::ffi::OsString;
 use std::fs;

@@ -1,9 +1,9 @@
-//! Which instances `ps-balance` is told of, and what a rollout waits for: that one which comes in gets connections, and that the last
-//! connection of one which goes out has ended. Pure: times come in.
+//! The list of instances for `ps-balance`, and the events for which a rollout waits: that a new instance gets
+//! connections, and that the last connection of a leaving one has ended. Pure: times are passed in.
 //!
-//! For example, `web.1@17` comes in beside `web.1@16`. It is added to the table, which gets the number 8, and `Admitted` follows once
-//! `ps-balance` says that it goes by the table 8. Then `web.1@16` becomes `drain` in the table 9, and `Withdrawn` follows when
-//! `ps-balance` says that it is drained, or when its time is up.
+//! For example, `web.1@17` starts beside `web.1@16`. It is added to the list, which gets the number 8, and `Admitted`
+//! follows once `ps-balance` has confirmed list 8. Then `web.1@16` becomes `drain` in list 9, and `Withdrawn` follows
+//! when `ps-balance` reports that it is drained, or when its time is over.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! The class in which reads and writes are served. Only ionice(1) of util-linux and of busybox sets it here: the system call has no
-//! safe face in the libraries that we use.
+//! The priority class of reads and writes. It is set by ionice(1) of util-linux or busybox, because the libraries that
+//! we use have no safe function for the system call.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
-//! Directories for temporary files that nobody else sees: a mount namespace in which an empty file system in memory lies over each of
-//! them. It is gone with the last process that sees it, so nothing is left to be cleared away.
+//! Private directories for temporary files: a mount namespace in which an empty file system in memory is mounted over
+//! each of them. It disappears with the last process in the namespace, so nothing needs to be removed.
 //!
-//! Root makes such a namespace at once. Anybody else needs a namespace of users around it, in which only the own user and the own group
-//! are there: programs like sudo do not work in it.
+//! Root can make such a namespace directly. Any other user needs a user namespace around it, which has only this user
+//! and group: programs like sudo do not work in it.
 
 use std::fs;
 use std::io;

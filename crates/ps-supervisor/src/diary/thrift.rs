@@ -1,9 +1,11 @@
-//! How much is written down of the lives of instances. An instance that ends each second, or three hundred that are started
-//! at once, must not push out of the journal what people have asked for: it holds several thousand lines.
+//! Limits how many events in the lives of instances are recorded. An instance that ends each second, or three hundred
+//! that are started at once, must not push the entries of people out of the journal, which holds several thousand
+//! lines.
 //!
-//! Each slot may have [`OF_SLOT`] lines at once and one more every quarter of an hour, all together [`OF_ALL`] and one more every four
-//! minutes: at most 360 lines a day in the long run. What is left out is counted in the slot's next line. That an instance was given up
-//! is always written down, because nothing follows it by itself.
+//! Each slot may have [`OF_SLOT`] lines at once and one more every quarter of an hour, all slots together [`OF_ALL`]
+//! and one more every four minutes: at most 360 lines a day in the long run. The number of omitted lines is given in
+//! the slot's next line. That an instance was given up is always recorded, because no further event follows it by
+//! itself.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The run that is checked, what it takes to check it, and the words about a port on which it does not listen.
+//! The run that is checked, what is needed to check it, and the message about a port on which it does not listen.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,6 +1,7 @@
-//! A GET by https. A session of TLS takes as much memory as a whole supervisor may have, so another program makes the GET, for
-//! a moment: it is given a question, and answers by its exit status and, in words, on stdout. It is started, limited and killed as a check by a
-//! command is, but as the supervisor's own user and without anything of the app's.
+//! A GET by https. A TLS session needs as much memory as a whole supervisor may have, so another program makes the GET
+//! and ends. It gets the request as arguments, and answers by its exit status and by text on stdout. It is started,
+//! limited and killed like a check by a command, but runs as the supervisor's own user and without the app's
+//! environment.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;

@@ -1,10 +1,10 @@
-//! `ports` in the root's directory: for each port that an app keeps a link of that name, whose target is the name of the app. With it a
-//! start learns who has a port by one call. Without it each start would read `ports.json` of every app: a million files where a thousand
-//! apps are restored.
+//! `ports` in the root's directory: a symbolic link for each port that an app keeps, named after the port, whose target
+//! is the name of the app. With it a start finds out by one call who has a port. Without it each start would read
+//! `ports.json` of every app: a million reads when a thousand apps are restored.
 //!
-//! `ports.json` decides, and a link only says where to look: one whose app does not keep the port is out of date and is replaced. Where
-//! there is no index, it is made from the files of all apps, once. Where it cannot be used, for example because there is no root, those
-//! files are read at each start.
+//! `ports.json` is authoritative, and a link only says where to look: if the app of a link does not keep the port, the
+//! link is out of date and is replaced. If there is no index, it is built from the files of all apps, once. If it
+//! cannot be used, for example because there is no root, those files are read at each start.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;

@@ -1,8 +1,8 @@
-//! Ports that a person chose, reserved before the first run of a rollout starts. An instance leaves its port when it is ended, so a
-//! rollout that found the next one taken only then would leave it without any.
+//! Ports that a person chose, reserved before the first run of a rollout starts. An instance gives up its port when it
+//! is ended, so if the new port were found to be in use only then, the instance would have none.
 //!
-//! For example, two apps were given the port 7000 and are restarted at once. The supervisor that comes first writes it down for its slot;
-//! the other one sees that and refuses the restart, and its instance runs on, on the port that it has.
+//! For example, two apps were given the port 7000 and are restarted at the same time. The first supervisor records the
+//! port for its slot. The other one sees that and refuses the restart, and its instance keeps running on its old port.
 
 use std::path::Path;
 

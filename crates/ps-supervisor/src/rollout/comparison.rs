@@ -1,9 +1,10 @@
-//! A canary in a rollout. Some of the new runs, the canaries, and as many new runs of the old revision, the control, are let in with a
-//! small share. That they are ready is kept from `ps-rollout` until they have been compared, so that nothing else of the rollout is
-//! begun before. Pure: what is ready, what was counted and the time come in.
+//! A canary in a rollout. Some of the new runs, the canaries, and the same number of new runs of the old revision, the
+//! control, get a small share of the clients. `ps-rollout` is not told that they are ready until they have been
+//! compared, so that the rollout does not go on before that. Pure: it is given the ready runs, the counts and the time.
 //!
-//! For example, `web.1@17` is the canary of `web=2`, and `web.3@19` its control. Both are ready, and get 5 % of the connections each. Two
-//! minutes later none has failed more often: `web.3` is left out, the rollout hears that `web.1@17` is ready, and goes on.
+//! For example, `web.1@17` is the canary of `web=2`, and `web.3@19` its control. When both are ready, each gets 5 % of
+//! the connections. Two minutes later the canary has not failed more often: `web.3` is removed, the rollout is told
+//! that `web.1@17` is ready, and goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! When the tree of a run whose main process has ended is empty.
+//! Finds out when the process tree of a run is empty after its main process has ended.
 
 use os_process::has_orphans;
 

@@ -1,4 +1,4 @@
-//! What it takes to start the process of a run: logs, FIFOs, a port, variables, limits.
+//! Prepares everything for starting the process of a run: logs, FIFOs, a port, variables, limits.
 
 use formation::LifeStep;
 use os_process::Newcomer;

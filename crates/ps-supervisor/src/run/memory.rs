@@ -1,4 +1,4 @@
-//! What a run uses of the memory, where its type has a limit of it or is to be replaced beyond some use of it.
+//! The memory use of a run whose type has a limit, or is to be replaced above some use.
 
 use std::os::fd::BorrowedFd;
 use std::time::Instant;

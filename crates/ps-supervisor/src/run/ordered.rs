@@ -1,4 +1,4 @@
-//! What is ordered of a run: to end, to end sooner, a signal.
+//! The orders to a run: to end, to end sooner, to get a signal.
 
 use os_process::Census;
 use rustix::process::Signal;

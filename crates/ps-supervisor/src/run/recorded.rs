@@ -1,4 +1,4 @@
-//! What is written down of the life of a run.
+//! The entries about the life of a run for the journal.
 
 use std::time::Duration;
 

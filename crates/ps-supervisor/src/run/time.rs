@@ -1,4 +1,4 @@
-//! How long a run may take.
+//! The time limit of a run.
 
 use std::time::Instant;
 

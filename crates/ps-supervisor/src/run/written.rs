@@ -1,4 +1,4 @@
-//! Writes the status of a run into its own directory and its slot's, and hands it to clients.
+//! Writes the status of a run into its own directory and its slot's, and sends it to clients.
 
 use std::io;
 use std::path::Path;

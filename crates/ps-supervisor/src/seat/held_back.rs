@@ -1,4 +1,4 @@
-//! What a seat has to do with types that wait for each other.
+//! The part of a seat that concerns types which wait for each other.
 
 use formation::Milestone;
 

@@ -1,4 +1,4 @@
-//! What the restart policy has decided, for whoever keeps a record.
+//! The entries about decisions of the restart policy for the journal.
 
 use formation::{LifeEvent, LifeStep};
 

@@ -1,4 +1,4 @@
-//! A seat that is filled by the clock.
+//! A seat of a type with a schedule.
 
 use formation::Exit;
 use jiff::Timestamp;

@@ -1,5 +1,5 @@
-//! The address of the app, in the event loop: when it is listened on, when `ps-balance` is started, which instances it is told of, and
-//! what of that a rollout waits for.
+//! The address of the app, in the event loop: when it is listened on, when `ps-balance` is started, which list of
+//! instances it gets, and the events for which a rollout waits.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,5 +1,5 @@
-//! A canary, in the event loop: its runs are let in, what `ps-balance` has counted of them is asked for, and they are drained before they
-//! end.
+//! A canary, in the event loop: sends clients to its runs, asks `ps-balance` for their counts, and drains them before
+//! they end.
 
 use std::time::Instant;
 

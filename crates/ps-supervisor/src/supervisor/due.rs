@@ -1,4 +1,4 @@
-//! When the next thing is due that nothing from outside announces.
+//! The time of the next thing to do that no event announces.
 
 use std::time::{Duration, Instant};
 

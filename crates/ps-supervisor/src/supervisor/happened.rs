@@ -1,4 +1,4 @@
-//! What happens without anybody asking for it, and to whom it is told.
+//! Events that no person asked for, and who is told of them.
 
 use super::Supervisor;
 use crate::attachment::Change;

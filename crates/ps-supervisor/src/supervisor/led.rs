@@ -1,4 +1,4 @@
-//! Clients are led to instances that somebody else keeps, and whoever has asked for that hears when it is so.
+//! Sends clients to instances of another scheduler, and answers the request when that has been done.
 
 use std::time::Instant;
 

@@ -1,5 +1,4 @@
-//! Instances that use more memory than they should: another one takes the place of each, as in a restart. Nobody is woken for that while
-//! they use less.
+//! Replaces instances that use more memory than they should, as in a restart. There is no wake-up while they use less.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! How the supervisor of a service directory begins.
+//! How the supervisor of a service directory starts.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! What is due by the clock. There is a timer only where a type has a schedule: it wakes the supervisor at the next time, and
-//! when somebody sets the clock.
+//! Scheduled runs in the event loop. There is a timer only if a type has a schedule: it wakes the supervisor at the
+//! next time, and when somebody sets the clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;

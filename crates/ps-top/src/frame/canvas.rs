@@ -1,4 +1,5 @@
-//! What is drawn on: text at a place, in a tone. A tone is a colour only where there are colours; that which it says stands there in words too.
+//! The drawing area: text at a position, in a tone. A tone is shown by a colour if there are colours; everything that
+//! it means is also shown in words.
 
 use formation::State;
 use ratatui::buffer::Buffer;

@@ -1,4 +1,5 @@
-//! What there is to know of the chosen app or instance: what is going on, what it is, how it ended before, and what `ps-explain` says.
+//! The details of the selected app or instance: the verb in progress, its status, how it ended before, and the answer
+//! of `ps-explain`.
 
 use ps_rows::StatusRow;
 

@@ -1,4 +1,4 @@
-//! The last line: what is being typed, what was done, or which keys there are.
+//! The last line: the text that is being typed, the result of the last command, or the keys.
 
 use jiff::Timestamp;
 use ratatui::layout::Rect;

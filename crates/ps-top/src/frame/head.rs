@@ -1,4 +1,4 @@
-//! The first line: how all are, and what is not known.
+//! The first line: a summary of all apps, and what is unknown.
 
 use formation::State;
 use ratatui::layout::Rect;

@@ -1,4 +1,4 @@
-//! How things are drawn.
+//! Colours, symbols and widths.
 
 use jiff::tz::TimeZone;
 

@@ -1,4 +1,4 @@
-//! What stands below the list: output, events, what a program says that was started here, or a question.
+//! The pane below the list: logs, events, the output of a started program, or a question.
 
 use ratatui::layout::Rect;
 

@@ -1,4 +1,5 @@
-//! Frames of a model that is made here, as text, compared with recorded ones in `recorded/`. `FORMATION_RECORD=1` writes them anew.
+//! Frames of a model that is made by the tests, as text, compared with recorded ones in `recorded/`.
+//! `FORMATION_RECORD=1` writes them again.
 
 use std::fs;
 use std::path::Path;

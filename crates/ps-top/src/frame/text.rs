@@ -1,4 +1,4 @@
-//! Text for the screen: harmless, wrapped, and small pictures of numbers.
+//! Text for the screen, wrapped and with control characters made visible, and small charts of numbers.
 
 use std::collections::VecDeque;
 

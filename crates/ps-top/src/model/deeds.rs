@@ -1,4 +1,4 @@
-//! Programs that were started from here: what they say, and how they ended.
+//! Programs that were started from here, with their output and their result.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! The apps, their instances, and what their processes have used lately.
+//! The apps, their instances, and the recent CPU and memory use of their processes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 

@@ -1,4 +1,5 @@
-//! The list: a line for each app and, below it, one for each of its instances; which of them are shown, and which is chosen.
+//! The list: a line for each app and, below it, one for each of its instances; which of them are shown, and which is
+//! selected.
 
 use formation::{AppName, Slot};
 use ps_rows::StatusRow;

@@ -1,5 +1,5 @@
-//! What the chosen instances wrote: the last lines, those from before it was looked at included. A line is cut, and the oldest lines go,
-//! so that what is kept fits into a few mebibytes whatever is written.
+//! The last lines of output of the selected instances, including those from before they were selected. Long lines are
+//! cut, and the oldest lines are removed, so that at most a few mebibytes are kept.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! What happened to the chosen app, and what is going on.
+//! The events of the selected app, and the verb in progress.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! Schedulers are asked, each by a thread of its own.
+//! One thread for each scheduler, which asks for the status of its apps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::SyncSender;

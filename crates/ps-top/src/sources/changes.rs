@@ -1,4 +1,4 @@
-//! Which apps are there, and which of them have changed: the system tells of files that are written.
+//! Finds out which apps exist, and which of them have changed: the system reports files that are written.
 
 use std::collections::{BTreeSet, HashMap};
 use std::mem::MaybeUninit;

@@ -1,4 +1,4 @@
-//! What the chosen instances write, read by `ps-logs`: whatever that waits for, the screen does not.
+//! The output of the selected instances, read by a `ps-logs` process, so that the screen does not wait for it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};

@@ -1,4 +1,4 @@
-//! The journal of the app that is chosen.
+//! The journal of the selected app.
 
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel};
 use std::sync::{Arc, Mutex, PoisonError};

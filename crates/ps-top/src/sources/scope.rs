@@ -1,4 +1,4 @@
-//! Which apps are looked at.
+//! Which apps are shown.
 
 use formation::AppName;
 

@@ -1,4 +1,4 @@
-//! Signals as messages: the terminal is put right before the program ends or stops.
+//! Signals as messages: the terminal is restored before the program ends or stops.
 
 use std::io;
 use std::sync::mpsc::SyncSender;

@@ -1,4 +1,4 @@
-//! Other programs are run: what they say is theirs to decide.
+//! Runs other programs of the installation, and passes on their output.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{self, Stdio};

@@ -1,4 +1,4 @@
-//! What processes use, from one look to the next.
+//! The CPU and memory use of processes between two measurements.
 
 use std::collections::HashMap;
 use std::time::Instant;

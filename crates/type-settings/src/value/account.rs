@@ -1,4 +1,4 @@
-//! Users and groups, as people name them.
+//! Users and groups, by name or number.
 
 use std::fmt;
 use std::str::FromStr;

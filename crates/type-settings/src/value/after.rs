@@ -1,4 +1,4 @@
-//! What a type waits for before it starts.
+//! The types that a type waits for before it starts.
 
 use std::fmt;
 use std::str::FromStr;

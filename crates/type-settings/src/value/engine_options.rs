@@ -1,4 +1,4 @@
-//! What an engine can do for a container and no other setting is about: a list of what is allowed, by name.
+//! Options of the engine for a container that have no setting of their own: a list of the allowed ones, by name.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! Ways in which a process may end.
+//! The ways in which a process may end.
 
 use std::fmt;
 use std::str::FromStr;

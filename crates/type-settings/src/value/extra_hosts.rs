@@ -1,4 +1,4 @@
-//! Names that a container knows beside those that a name server tells it.
+//! Host names that a container knows in addition to those of name servers.
 
 use std::fmt;
 use std::net::IpAddr;

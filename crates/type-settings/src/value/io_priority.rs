@@ -1,4 +1,4 @@
-//! How soon reads and writes are served.
+//! The priority of reads and writes.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Labels of a container, for those who read them: proxies, monitoring, people.
+//! Labels of a container, for proxies, monitoring and people.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! How much of something a process may have.
+//! A limit on a resource of a process.
 
 use std::fmt;
 use std::str::FromStr;

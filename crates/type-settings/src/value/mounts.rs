@@ -1,4 +1,4 @@
-//! What a container has in its file system that outlives it: directories and files of the host, and volumes of the engine.
+//! Files in a container that outlive it: directories and files of the host, and volumes of the engine.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! What a node of a swarm must be like, in the words of Docker's `--constraint` and `--placement-pref`.
+//! Conditions on the nodes of a swarm, in the terms of Docker's `--constraint` and `--placement-pref`.
 
 use std::fmt;
 use std::str::FromStr;

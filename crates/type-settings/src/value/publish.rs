@@ -1,4 +1,4 @@
-//! Where the instances of a type are reached from outside of a swarm.
+//! How the instances of a type are reached from outside of a swarm.
 
 use std::fmt;
 use std::str::FromStr;

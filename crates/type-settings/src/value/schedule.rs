@@ -1,4 +1,4 @@
-//! What a schedule says beside its times.
+//! The settings beside a schedule: missed and overlapping runs.
 
 use std::fmt;
 use std::str::FromStr;

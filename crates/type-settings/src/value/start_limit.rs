@@ -1,4 +1,4 @@
-//! How often an instance may be started again within a while.
+//! How often an instance may be started again within a period.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! What is on or off.
+//! A setting that is on or off.
 
 use std::fmt;
 use std::str::FromStr;

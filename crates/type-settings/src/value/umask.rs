@@ -1,4 +1,4 @@
-//! Permissions that new files do not get.
+//! The permissions that new files do not get.
 
 use std::fmt;
 use std::str::FromStr;
