@@ -17,22 +17,17 @@ use ps_cli::exit::Refusal;
 use crate::listen::Inherited;
 
 /// Hands the connections of one address to the ready instances of one app
-///
-/// Each connection goes to the backend with the fewest connections for its weight. A backend that refuses, or does not
-/// answer within 250 ms, is passed over, and the client does not notice while another one is ready. What client and
-/// backend send is passed on byte for byte, in both directions until each has ended its own.
-///
-/// With --http it hands on request by request: connections are kept on both sides, backends are told who the client is, and
-/// a page says so when nothing is ready.
-///
-/// With --tls-listen clients speak TLS, which is ended here: backends get what is in it. With --http that is https, by HTTP/2 or HTTP/1.1.
-/// Certificates are read again when their files change.
-///
-/// The supervisor of an app with an address starts it, hands it the listening sockets, and tells it the backends. It also stands
-/// alone, before any servers, with --listen and --backend. Listening sockets are also taken from whoever starts it as
-/// systemd hands them over (LISTEN_FDS, LISTEN_FDNAMES; clients of one that is called tls speak TLS).
-///
-/// SIGUSR2 has it execute itself anew, or what was installed in its place, without closing a connection.
+/// Each connection goes to the backend with the fewest connections in relation to its weight. A backend that refuses, or does not
+/// accept within 250 ms, is skipped, and the client does not notice as long as another one is ready. Bytes are passed on
+/// unchanged in both directions, until each side has ended its own.
+/// With --http it forwards single requests: connections are kept open on both sides, backends learn the client's address, and
+/// clients get an error page when no backend is ready.
+/// With --tls-listen clients speak TLS with ps-balance, and backends get the decrypted bytes. With --http that is
+/// https, by HTTP/2 or HTTP/1.1. Certificates are read again when their files change.
+/// The supervisor of an app with an address starts it, and passes on the listening sockets and the list of backends. It can also be used
+/// alone, in front of any servers, with --listen and --backend. Listening sockets can also be inherited in the way of
+/// systemd (LISTEN_FDS, LISTEN_FDNAMES; clients of a socket that is called tls speak TLS).
+/// On SIGUSR2 it executes the program that is installed at its path now, without closing a connection.
 ///
 /// SIGTERM ends it: it accepts no more, and ends with the last connection, or when the drain limit has passed. A second
 /// SIGTERM ends it at once.
@@ -46,19 +41,19 @@ use crate::listen::Inherited;
 #[derive(Debug, Parser)]
 #[command(name = "ps-balance", version = ps_cli::VERSION, verbatim_doc_comment)]
 pub(crate) struct Args {
-    /// Where it listens; a PORT alone is one of 127.0.0.1; may be given several times
+    /// Where it listens; a PORT alone means 127.0.0.1; can be repeated
     #[arg(long, value_name = "ADDRESS:PORT|PORT")]
     pub(crate) listen: Vec<Address>,
 
-    /// Where a server listens, and its part of the connections in proportion to the others [default weight: 100]
+    /// Where a server listens, and its share of the connections in proportion to the others [default weight: 100]
     #[arg(long, value_name = "ADDRESS:PORT[=WEIGHT]")]
     pub(crate) backend: Vec<Weighted>,
 
-    /// The same for clients that speak TLS, which is ended here; may be given several times
+    /// The same for clients that speak TLS; can be repeated
     #[arg(long, value_name = "ADDRESS:PORT|PORT")]
     pub(crate) tls_listen: Vec<Address>,
 
-    /// For TLS: a certificate in PEM, and behind it those that lead to its authority; may be given several times
+    /// For TLS: a certificate in PEM, followed by the intermediate certificates; can be repeated
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     tls_cert: Vec<PathBuf>,
 
@@ -66,11 +61,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     tls_key: Vec<PathBuf>,
 
-    /// For TLS: a directory with server.crt and server.key, such as Dokku's of an app; may be given several times
+    /// For TLS: a directory with server.crt and server.key, such as that of an app in Dokku; can be repeated
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     tls_dir: Vec<PathBuf>,
 
-    /// A Unix socket of this name takes orders of this user, such as other backends
+    /// A Unix socket for requests of this user, such as other backends
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) control: Option<PathBuf>,
 
@@ -78,7 +73,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS")]
     hold: Option<u32>,
 
-    /// How long connections go on once their backend is to be drained, or the program to end [default: 30]
+    /// How long open connections may continue after their backend was withdrawn, or the program was told to end
+    /// [default: 30]
     #[arg(long, value_name = "SECONDS")]
     drain_limit: Option<u32>,
 
@@ -86,19 +82,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS")]
     idle_limit: Option<u32>,
 
-    /// Hand on request by request: keep-alive on both sides, X-Forwarded-For and the like, a page when nothing is ready
+    /// Forward single requests: keep-alive on both sides, X-Forwarded-For and the like, an error page when no backend
+    /// is ready
     #[arg(long)]
     http: bool,
 
-    /// With --http: addresses, such as 10.0.0.0/8, whose X-Forwarded-* and Forwarded are believed
+    /// With --http: proxies, such as 10.0.0.0/8, whose X-Forwarded-* and Forwarded are trusted
     #[arg(long, value_name = "CIDR", value_parser = balance::network, requires = "http")]
     trust_proxy: Vec<IpNet>,
 
-    /// With --http: a cookie of this name leads a client back to the backend that it was at
+    /// With --http: a cookie of this name sends a client to the same backend again
     #[arg(long, value_name = "COOKIE", requires = "http")]
     sticky: Option<Cookie>,
 
-    /// With --http: send clients that do not speak TLS to the same place by https [default port: 443]
+    /// With --http: redirect clients without TLS to the same URL by https [default port: 443]
     #[arg(
         long,
         value_name = "PORT",
@@ -110,11 +107,11 @@ pub(crate) struct Args {
     )]
     redirect_https: Option<u16>,
 
-    /// Addresses, such as 10.0.0.0/8, whose connections begin with who the client is (the PROXY protocol, version 1 or 2)
+    /// Proxies, such as 10.0.0.0/8, whose connections begin with a PROXY protocol header (version 1 or 2)
     #[arg(long, value_name = "CIDR", value_parser = balance::network)]
     proxy_from: Vec<IpNet>,
 
-    /// Tell backends who the client is, before its first byte (the PROXY protocol)
+    /// Send backends a PROXY protocol header, which names the client
     #[arg(long, value_name = "VERSION", value_parser = proxy_version())]
     proxy_out: Option<ProxyVersion>,
 
@@ -122,7 +119,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     quiet: u32,
 
-    /// Serve as this user once it listens, a name or a number; without one as the user who starts it
+    /// Switch to this user once it listens; a name or a number [default: the user who starts it]
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,
 

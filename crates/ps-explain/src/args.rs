@@ -4,10 +4,9 @@ use clap::Parser;
 use formation::Which;
 use ps_output::Moment;
 
-/// Says why an app, or an instance of it, is down, restarting, slow to come up, or not deployed.
-///
-/// The likeliest cause comes first, each sentence with its evidence in brackets, and what to do last. Where nothing here tells why,
-/// it says so: "unknown" is better than a wrong answer. It only reads.
+/// Says why an app, or an instance of it, is down, restarting, slow to start, or not deployed.
+/// The answer begins with the most likely cause and ends with what to do. Each sentence has its evidence in brackets. Without evidence
+/// for a cause, the answer is "unknown". It only reads.
 #[derive(Debug, Parser)]
 #[command(name = "ps-explain", version = ps_cli::VERSION, override_usage = "ps-explain <app> [<type>[.<n>]] [OPTIONS]", after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -16,7 +15,7 @@ pub(crate) struct Args {
     /// A type or an instance of it: web, web.1
     #[arg(value_name = "TYPE[.N]")]
     pub(crate) which: Option<Which>,
-    /// As it was at this time, by the app's journal: 5m or -2h ago, 14:03, or 2026-11-26T14:00:00Z
+    /// The state at this time, from the app's journal: 5m or -2h ago, 14:03, or 2026-11-26T14:00:00Z
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) at: Option<Moment>,
     /// One JSON object

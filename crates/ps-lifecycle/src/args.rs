@@ -55,8 +55,7 @@ pub(crate) use watch::{MendArgs, Mending, WatchArgs};
 ///   ps-lifecycle restart shop web
 ///   ps-lifecycle logs shop web.1 -n 50 -f
 ///   ps-lifecycle inspect box | ps-inspect-sanitize
-///
-/// Exit status: 0 done, 1 failed, 2 wrong usage, 20 no such app, 75 somebody else changes the app,
+/// Exit status: 0 done, 1 failed, 2 wrong usage, 20 no such app, 75 another program is changing the app,
 /// 137 retire is running.
 #[derive(Debug, Parser)]
 #[command(name = "ps-lifecycle", version = ps_cli::VERSION, verbatim_doc_comment)]
@@ -298,7 +297,7 @@ pub(crate) struct BootArgs {
     /// systemd, systemd-user, openrc, runit or sysv [default: the one that runs this machine]
     #[arg(long, value_name = "INIT")]
     pub(crate) init: Option<Init>,
-    /// Also have it run ps-lifecycle watch --all, which sees to containers
+    /// Also have it run ps-lifecycle watch --all, which watches containers
     #[arg(long)]
     pub(crate) watch: bool,
     /// The user who runs the apps [default: their owner]

@@ -8,10 +8,10 @@ use ps_scheduler_docker::Pull;
 // The part of the command line of `deploy` that is about the source. No documentation: the help of the verb would show it in place of its own.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct SourceArgs {
-    /// Run from this directory: natively as its Procfile says, or in containers of an image that is made of it
+    /// Run from this directory: natively by its Procfile, or in containers of an image that is built from it
     #[arg(long, value_name = "DIR", conflicts_with = "image")]
     pub(crate) dir: Option<PathBuf>,
-    /// Run from this tar archive, also one that is compressed with gzip; -: that on standard input
+    /// Run from this tar archive, also one that is compressed with gzip; -: read it from standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "image", "dry_run"])]
     pub(crate) archive: Option<PathBuf>,
     /// Run this image; it is pulled if the engine does not have it
@@ -22,16 +22,16 @@ pub(crate) struct SourceArgs {
         "dir", "archive", "image", "base", "dockerfile", "compose", "build_arg", "command", "arguments",
     ])]
     pub(crate) tag: Option<String>,
-    /// Lay the directory over this image, and run its Procfile there
+    /// Add the directory to this image, and run its Procfile there
     #[arg(long, value_name = "REF", conflicts_with_all = ["image", "command", "dockerfile", "build_arg"])]
     pub(crate) base: Option<String>,
-    /// Build the image as this file of the directory says
+    /// Build the image by this Dockerfile of the directory
     #[arg(long, value_name = "FILE", conflicts_with_all = ["image", "command"])]
     pub(crate) dockerfile: Option<String>,
     /// Run the services of this Compose file of the directory
     #[arg(long, value_name = "FILE", conflicts_with_all = ["image", "command", "base", "dockerfile", "build_arg"])]
     pub(crate) compose: Option<String>,
-    /// The value of an argument of the build; without a value that of the environment; can be repeated
+    /// A build argument; without a value, that of the environment is used; can be repeated
     #[arg(long, value_name = "NAME[=VALUE]", conflicts_with_all = ["image", "command"])]
     pub(crate) build_arg: Vec<String>,
     /// When an image is pulled from its registry [default: missing]
@@ -43,7 +43,7 @@ pub(crate) struct SourceArgs {
     /// The program that runs the script which --command names
     #[arg(long, value_name = "PROGRAM", requires = "command")]
     pub(crate) interpreter: Option<String>,
-    /// Arguments of the command, each exactly as it is; without --command the first one is the program
+    /// Arguments of the command, passed on unchanged; without --command the first one is the program
     #[arg(last = true, value_name = "ARGUMENT", conflicts_with_all = ["image", "base", "dockerfile", "compose", "build_arg"])]
     pub(crate) arguments: Vec<String>,
 }

@@ -6,21 +6,20 @@ use clap::{Parser, ValueEnum};
 use formation::Stream;
 use ps_output::{Moment, Pattern};
 
-/// Reads, searches and follows what the instances of apps wrote.
-///
-/// Without an app, those of all apps are read. A last word that is no app is a type or an instance. The lines of several instances come
-/// in the order in which they were captured: their times are known to the second, or better where much is written at a time.
+/// Reads, searches and follows the logs of apps.
+/// Without an app, the logs of all apps are read. If the last argument is not an app, it is a type or an instance. The lines of several
+/// instances are printed in the order in which they were captured. Their times are exact to the second or better.
 #[derive(Debug, Parser)]
 #[command(name = "ps-logs", version = ps_cli::VERSION, override_usage = "ps-logs [<app>…] [<type>[.<n>]] [OPTIONS]", after_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Args {
-    /// Apps; the last word may be a type or an instance of theirs: web, web.1
+    /// Apps; the last argument may be a type or an instance of them: web, web.1
     #[arg(value_name = "APP|TYPE[.N]")]
     pub(crate) words: Vec<String>,
     /// Keep running, and print what is written from now on
     #[arg(short, long)]
     pub(crate) follow: bool,
-    /// The last N lines of each stream that are wanted [default: 100; all, where a range or a pattern says what is wanted]
+    /// The last N selected lines of each stream [default: 100; all, if a time or a pattern selects them]
     #[arg(short = 'n', long = "num", value_name = "N")]
     pub(crate) lines: Option<usize>,
     /// Only what was written since this time: 5m, 2h or 1d ago, 14:03, or 2026-11-26T14:00:00Z
@@ -29,13 +28,14 @@ pub(crate) struct Args {
     /// Only what was written until this time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) until: Option<Moment>,
-    /// Only lines that this regular expression is found in; can be repeated: one of them is enough
+    /// Only lines that match this regular expression; can be repeated: one match is enough
     #[arg(short, long, value_name = "RE")]
     pub(crate) grep: Vec<Pattern>,
-    /// No lines that this regular expression is found in; can be repeated
+    /// No lines that match this regular expression; can be repeated
     #[arg(long, value_name = "RE")]
     pub(crate) exclude: Vec<Pattern>,
-    /// On a terminal: highlight what this regular expression finds; can be repeated. What --grep finds is highlighted, too
+    /// On a terminal: highlight matches of this regular expression; can be repeated. Matches of --grep are highlighted,
+    /// too
     #[arg(long, value_name = "RE")]
     pub(crate) highlight: Vec<Pattern>,
     /// Only one of the streams
@@ -59,10 +59,10 @@ pub(crate) struct Args {
     /// The bytes as they were written: no prefix, no colour, and control characters reach the terminal
     #[arg(long, conflicts_with_all = ["no_prefix", "utc"])]
     pub(crate) raw: bool,
-    /// Write into this file up to where everything was printed
+    /// Record in this file the position up to which everything was printed
     #[arg(long, value_name = "FILE")]
     pub(crate) save_cursor: Option<PathBuf>,
-    /// Only what comes after that; everything, if there is no such file
+    /// Only lines after the position in this file; all lines, if the file does not exist
     #[arg(long, value_name = "FILE")]
     pub(crate) after_cursor: Option<PathBuf>,
 }

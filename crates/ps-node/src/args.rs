@@ -15,15 +15,14 @@ use ps_cli::exit::Refusal;
 /// Runs a Node program in several processes that share the ports it asks for
 ///
 /// The program needs no change: where it calls listen(8000), ps-node listens, and hands each connection to one of the processes, in turns.
-/// A process that dies is started again, and clients wait meanwhile. A program that is no Node program, or that starts Node behind something
-/// else (npm start), does not know of this, and listens by itself.
-///
-/// SIGHUP replaces the processes one by one: the next one listens before an old one is told to leave, and that one ends when its last
-/// connection has ended. No client notices. If the next one does not listen, the old ones go on.
+/// A process that dies is started again, and clients wait meanwhile. This does not work for a program that is not a Node program, or that
+/// starts Node indirectly (npm start): it listens by itself.
+/// SIGHUP replaces the processes one by one: a new one listens before an old one is told to leave, and the old one ends when its last
+/// connection has ended. No client notices. If the new one does not listen, the old ones keep running.
 ///
 /// SIGTERM and SIGINT end it in the same way; a second one ends it at once.
-///
-/// Each process has its number, from 0 on, as NODE_APP_INSTANCE. Whoever starts ps-node with NOTIFY_SOCKET is told READY=1 when all listen.
+/// Each process gets its number, from 0 on, as NODE_APP_INSTANCE. If NOTIFY_SOCKET is set, READY=1 is sent there when
+/// all listen.
 ///
 /// Examples:
 ///   ps-node server.js
@@ -36,39 +35,39 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "N|max")]
     instances: Option<Instances>,
 
-    /// What is bound in place of a port that the program asks for; may be given several times
+    /// The port to bind in place of one that the program asks for; can be repeated
     #[arg(short, long, value_name = "PORT=[ADDRESS:]PORT")]
     pub(crate) bind: Vec<Moved>,
 
-    /// How long a new process has until it listens
+    /// How long a new process may take until it listens
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     listen_limit: u32,
 
-    /// How long connections go on once their process was told to leave
+    /// How long open connections may continue after their process was told to leave
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     drain_limit: u32,
 
-    /// A new process gets connections only once its program has said process.send('ready')
+    /// A new process gets connections only after its program has called process.send('ready')
     #[arg(long)]
     pub(crate) wait_ready: bool,
 
-    /// The program is told 'shutdown' (process.on('message')) when its process is to leave
+    /// Send the program the message 'shutdown' (process.on('message')) when its process is to leave
     #[arg(long)]
     pub(crate) shutdown_message: bool,
 
-    /// One process, which shares its ports with every ps-node of this directory; its end is that of ps-node
+    /// Run one process, which shares its ports with every ps-node of this directory; ps-node ends with it
     #[arg(long, value_name = "DIRECTORY", conflicts_with = "instances")]
     pub(crate) share: Option<PathBuf>,
 
-    /// With --share: READY=1 is said once the process listens, and not already when it has lived for a second
+    /// With --share: send READY=1 only once the process listens, and not already after it has lived for a second
     #[arg(long, requires = "share")]
     pub(crate) must_listen: bool,
 
-    /// With --share: where the pid of the process is written
+    /// With --share: write the pid of the process into this file
     #[arg(long, value_name = "FILE", requires = "share")]
     pub(crate) pid_file: Option<PathBuf>,
 
-    /// The program; of a file that ends in .js, .mjs or .cjs, node is the program
+    /// The program; a file that ends in .js, .mjs or .cjs is run by node
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }

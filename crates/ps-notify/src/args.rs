@@ -2,16 +2,16 @@
 
 use clap::Parser;
 
-/// Tells hooks and a webhook what happened to an app, and ends.
-///
-/// The supervisor of an app and the verbs that deploy it run this by themselves. It tells of what came into the app's journal since it last did.
+/// Sends alerts about an app to its webhook and to hooks, and ends.
+/// The supervisor of an app, and the verbs that deploy it, run this by themselves. It sends alerts about the entries
+/// that were added to the app's journal since its last run.
 #[derive(Debug, Parser)]
 #[command(name = "ps-notify", version = ps_cli::VERSION, after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// The app
     #[arg(value_name = "APP")]
     pub(crate) app: String,
-    /// Tell nothing but that alerts arrive, at once, and say whether they do
+    /// Send a test alert at once, and say whether it arrived
     #[arg(long)]
     pub(crate) test: bool,
 }

@@ -40,7 +40,7 @@ Examples:
 
 Exit status: 0 done, 1 refused or failed.";
 
-/// pm2's words on top of Formation: keeps apps of any language alive, and knows them by name and id.
+/// Accepts the commands of pm2: keeps apps in any language alive, and knows them by name and id.
 #[derive(Debug, Default, Parser)]
 #[command(name = "ps-pm2", disable_version_flag = true, disable_help_subcommand = true)]
 #[command(override_usage = "ps-pm2 [OPTIONS] COMMAND [WHAT]... [-- ARGUMENT...]", after_help = COMMANDS)]
@@ -55,7 +55,7 @@ pub(crate) struct Args {
     #[arg(last = true, value_name = "ARGUMENT")]
     pub(crate) of_app: Vec<String>,
 
-    /// Print the version of pm2 whose words these are
+    /// Print the version of pm2 whose commands these are
     #[arg(short = 'V', long, short_alias = 'v', action = ArgAction::SetTrue)]
     pub(crate) version: bool,
 
@@ -131,7 +131,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) update_env: bool,
 
-    /// Have node say what an ecosystem.config.js declares, which runs it
+    /// Allow that node runs an ecosystem.config.js, which is a program
     #[arg(long)]
     pub(crate) allow_js: bool,
 

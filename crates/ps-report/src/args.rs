@@ -13,7 +13,7 @@ const OPTIONS: &[&str] =
 /// Dokku's own ps:report has no such option, so inside Dokku it is an info flag that does not exist.
 const SETTINGS: &str = "--settings";
 
-/// Shows what every app is and how it is doing.
+/// Shows the properties of every app, and whether it is running.
 ///
 /// Without an app it reports on all of them. With an info flag it prints only that value, one line for each app.
 #[derive(Debug, Parser)]
@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// The apps to report on; without names, all
     #[arg(value_name = "APP")]
     pub(crate) apps: Vec<String>,
-    /// Report the values that hold for every app without a value of its own
+    /// Report the values for every app that has no value of its own
     #[arg(long)]
     pub(crate) global: bool,
     /// text (or stdout), json (one object a line), jsonl (the same, always with the key "app") or csv
@@ -50,7 +50,7 @@ pub(crate) struct Args {
         value_parser = seconds
     )]
     pub(crate) watch: Option<Duration>,
-    /// In place of the report, print the settings of each process type and who set them
+    /// In place of the report, print the settings of each process type and where they were set
     #[arg(long)]
     pub(crate) settings: bool,
     /// Print no headers

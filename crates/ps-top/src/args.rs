@@ -2,20 +2,20 @@
 
 use clap::Parser;
 
-/// Shows apps, their instances, what they write and what happens to them, live, in a terminal.
-///
-/// It only reads, until a key asks for more; what would be done is shown then, with the command line that does the same, and asked for.
-/// The mouse stays the terminal's, so text can be selected.
+/// Shows apps, their instances, logs and events live in a terminal.
+/// It only reads, unless you press a key that changes something: then it shows the command line that it will run, and asks for confirmation.
+/// It does not capture the mouse, so text can be selected.
 #[derive(Debug, Parser)]
 #[command(name = "ps-top", version = ps_cli::VERSION, after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// These apps alone
     #[arg(value_name = "APP")]
     pub(crate) apps: Vec<String>,
-    /// No screen: a line for each instance, and one for each change that comes, in words. So it is where stdout is no terminal, or TERM is dumb
+    /// Print plain text: a line for each instance, and one for each change. The default if stdout is not a terminal, or
+    /// TERM is dumb
     #[arg(long)]
     pub(crate) plain: bool,
-    /// Draw with ASCII alone; so it is where the locale is not UTF-8
+    /// Draw with ASCII characters only; the default if the locale is not UTF-8
     #[arg(long)]
     pub(crate) ascii: bool,
 }

@@ -8,10 +8,9 @@ use balance_tls::Source;
 use clap::Parser;
 use ps_cli::exit::Refusal;
 
-/// Shows the apps of this machine on a page, and as JSON and metrics.
-///
-/// By default it serves a Unix socket that only its owner can use; from afar: ssh -L 8080:/path/of/socket machine, then
-/// http://localhost:8080. With --listen it serves an address, to whoever has the token. While nobody looks, no scheduler is asked but
+/// Serves a web page that shows the apps of this machine, and the same as JSON and metrics.
+/// By default it serves a Unix socket that only its owner can use; from another machine: ssh -L 8080:/path/of/socket machine, then
+/// http://localhost:8080. With --listen it serves an address, to clients that have the token. Without clients, schedulers are asked only
 /// once a minute, for the graphs.
 #[derive(Debug, Parser)]
 #[command(name = "ps-web", version = ps_cli::VERSION, after_help = AFTER_HELP)]
@@ -24,7 +23,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["socket", "textfile"])]
     pub(crate) listen: Option<SocketAddr>,
 
-    /// The file (0600) with the token that clients of an address have to show: 32 characters or more
+    /// The file (0600) with the token that clients of an address must send: 32 characters or more
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 
@@ -32,15 +31,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CERT,KEY", value_delimiter = ',', num_args = 1, conflicts_with = "insecure")]
     pub(crate) tls: Vec<PathBuf>,
 
-    /// Serve an address that other machines reach without TLS
+    /// Serve an address that other machines can reach without TLS
     #[arg(long)]
     pub(crate) insecure: bool,
 
-    /// A name under which it may be asked, beside localhost and the address; can be given several times
+    /// A host name that requests may use, beside localhost and the address; can be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Vec<String>,
 
-    /// Take orders: restart, stop and scale
+    /// Allow requests that restart, stop and scale apps
     #[arg(long)]
     pub(crate) allow_writes: bool,
 

@@ -12,36 +12,37 @@ use ps_cli::exit::Refusal;
 // What a verb says of an app's address. What it does not say stays as it is.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct AddressArgs {
-    /// Where the app is reached from now on, whatever the ports of its instances are: 5000 is 127.0.0.1:5000, none is the ports of
+    /// The address of the app from now on: 5000 is 127.0.0.1:5000; none: no address, clients use the ports of
     /// its instances
     #[arg(long, value_name = "ADDR", num_args = 1.., value_parser = str::parse::<Addresses>)]
     listen: Vec<Addresses>,
-    /// Addresses whose clients speak TLS, which is ended there; without one: all addresses of the app; none: no clients do. The
+    /// Addresses whose clients speak TLS; without a value: all addresses of the app; none: no TLS. The
     /// certificate is server.crt and server.key in the directory tls of the app
     #[arg(long, value_name = "ADDR", num_args = 0.., value_parser = str::parse::<Addresses>)]
     tls: Option<Vec<Addresses>>,
-    /// Hand on request by request: X-Forwarded-For and the like, a page when nothing is ready; --http=false: byte for byte
+    /// Forward single requests: X-Forwarded-For and the like, an error page when no instance is ready; --http=false:
+    /// pass on bytes
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = of("http"))]
     http: Option<String>,
-    /// With --http: networks, such as 10.0.0.0/8, whose X-Forwarded-* and Forwarded are believed, or none
+    /// With --http: proxies, such as 10.0.0.0/8, whose X-Forwarded-* and Forwarded are trusted, or none
     #[arg(long, value_name = "CIDR", num_args = 1.., value_parser = of("trust-proxy"))]
     trust_proxy: Vec<String>,
-    /// With --http: a cookie of this name leads a client back to the instance that it was at, or none
+    /// With --http: a cookie of this name sends a client to the same instance again, or none
     #[arg(long, value_name = "COOKIE", value_parser = of("sticky"))]
     sticky: Option<String>,
-    /// With --http and --tls: send clients that do not speak TLS to the same place by https [default port: 443], or none
+    /// With --http and --tls: redirect clients without TLS to the same URL by https [default port: 443], or none
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "443", value_parser = of("redirect-https"))]
     redirect_https: Option<String>,
-    /// Networks whose connections begin with who the client is (the PROXY protocol), or none
+    /// Proxies whose connections begin with a PROXY protocol header, which names the client, or none
     #[arg(long, value_name = "CIDR", num_args = 1.., value_parser = of("proxy-from"))]
     proxy_from: Vec<String>,
-    /// Tell instances who the client is, before its first byte (the PROXY protocol): v1, v2 or none
+    /// Send instances a PROXY protocol header, which names the client: v1, v2 or none
     #[arg(long, value_name = "VERSION", value_hint = ValueHint::Other, value_parser = of("proxy-out"))]
     proxy_out: Option<String>,
     /// How many seconds a connection waits when no instance is ready
     #[arg(long, value_name = "SECONDS", value_parser = of("hold"))]
     hold: Option<String>,
-    /// How many seconds connections go on once their instance is to go
+    /// How many seconds open connections may continue after their instance was told to leave
     #[arg(long, value_name = "SECONDS", value_parser = of("drain-limit"))]
     drain_limit: Option<String>,
     /// How many seconds a connection may be silent in both directions; 0: for ever

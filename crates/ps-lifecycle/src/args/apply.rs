@@ -10,25 +10,25 @@ use super::TellingArgs;
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct ApplyArgs {
-    /// The declaration; -: that on standard input
+    /// The declaration; -: read it from standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// The app [default: the name that the file gives, or that of its directory]
     #[arg(long, value_name = "NAME")]
     pub(crate) app: Option<String>,
-    /// Whose file it is [default: what its name, or else what is in it, says]
+    /// The format of the file [default: by its name, else by its content]
     #[arg(long, value_name = "MANAGER", value_enum)]
     pub(crate) from: Option<DeclarationFormat>,
     /// Only these types of the file; the others stay as they are
     #[arg(long, value_name = "TYPE,…", value_delimiter = ',')]
     pub(crate) only: Vec<ProcessType>,
-    /// End the types that this file has made and does not name any more; they are listed first
+    /// End the types that this file has created and does not name any more; they are listed first
     #[arg(long, conflicts_with = "only")]
     pub(crate) prune: bool,
-    /// Refuse a file with keys that nobody knows
+    /// Refuse a file with unknown keys
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Have node run a declaration that is written in JavaScript, and say what it declares
+    /// Allow that node runs a declaration that is written in JavaScript
     #[arg(long)]
     pub(crate) allow_js: bool,
     /// Print the declaration as Procfile, app.json, variables and counts; change nothing

@@ -10,15 +10,15 @@ const LONGEST: u64 = 24 * 3600;
 // The options of `deploy` about that.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct CanaryArgs {
-    /// Lead this part of new connections to the new release first, as many to new instances of the earlier one, and compare: 5%,
-    /// less than 50%. The new release takes over if it fails no more often; the earlier one stays otherwise, and where too
-    /// few clients come (exit status 1)
+    /// First send this share of new connections, such as 5%, to the new release, and an equal share to new instances of the earlier
+    /// one, and compare them; less than 50%. The new release takes over if it fails no more often. Otherwise, and if there are too
+    /// few connections, the earlier one stays (exit status 1)
     #[arg(long, value_name = "PERCENT", value_parser = share, requires = "lasts")]
     canary: Option<u16>,
     /// With --canary: for how long, such as 90s, 2m or 1h
     #[arg(long = "for", value_name = "TIME", value_parser = time, requires = "canary")]
     lasts: Option<Duration>,
-    /// With --canary, where the app's address hands on requests (HTTP): how much more often requests to the new release may fail, as 0.5%
+    /// With --canary, for an app with --http: how much more often requests to the new release may fail, such as 0.5%
     #[arg(long, value_name = "PERCENT", value_parser = percent, requires = "canary")]
     pub(crate) max_error_delta: Option<u16>,
 }

@@ -14,13 +14,13 @@ pub(crate) struct PastArgs {
     /// The last N lines of each stream, or events [default: 100; with --since or --until, all]
     #[arg(short = 'n', long = "num", value_name = "N")]
     lines: Option<usize>,
-    /// Only what is of this time or later: 5m, 2h or 1d ago, 14:03, or 2026-11-26T14:00:00Z
+    /// Only from this time on: 5m, 2h or 1d ago, 14:03, or 2026-11-26T14:00:00Z
     #[arg(long, value_name = "TIME")]
     since: Option<Moment>,
-    /// Only what is of this time or earlier
+    /// Only up to this time
     #[arg(long, value_name = "TIME")]
     until: Option<Moment>,
-    /// Keep running, and print what comes from now on
+    /// Keep running, and print new ones as they come
     #[arg(short, long)]
     pub(crate) follow: bool,
     /// One JSON object a line

@@ -10,7 +10,8 @@ pub(crate) struct ProxyArgs {
     pub(crate) app: String,
     #[command(flatten, next_help_heading = "The app's address")]
     pub(crate) address: AddressArgs,
-    /// How the rows are printed; JSON is one object a line. With options: printed once these are in force, as text not at all
+    /// How the rows are printed; JSON is one object a line. If options are given, rows are printed once these are in
+    /// force, but not as text
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     /// The same as --format json

@@ -6,7 +6,7 @@ use super::{RequireArgs, TellingArgs};
 pub(crate) struct RollbackArgs {
     /// The app
     pub(crate) app: String,
-    /// The number of the release; without it the one before the release that runs
+    /// The number of the release [default: the one before the running release]
     #[arg(long, value_name = "N")]
     pub(crate) to: Option<u64>,
     #[command(flatten)]

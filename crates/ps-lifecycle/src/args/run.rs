@@ -13,13 +13,13 @@ pub(crate) struct RunArgs {
     /// Run this command, each word exactly as it is
     #[arg(last = true, value_name = "CMD")]
     pub(crate) command: Vec<String>,
-    /// A variable over those of the app; can be repeated
+    /// A variable in addition to those of the app, or in place of one; can be repeated
     #[arg(short, long, value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) env: Vec<(String, String)>,
     /// Tell it to end after this long, 90s, 10m or 2h; SIGKILL follows after the grace period
     #[arg(long, value_name = "TIME", value_parser = span)]
     pub(crate) timeout: Option<Span>,
-    /// Do not wait for it; its name is printed. It reads nothing, and ends after a day at the latest
+    /// Do not wait for it; print its name. It has no input, and is ended after a day at the latest
     #[arg(short, long)]
     pub(crate) detach: bool,
     /// Give it pipes, although stdin is a terminal

@@ -18,7 +18,7 @@ pub(crate) struct StatusArgs {
     /// Only instances in these states: crashed,backoff
     #[arg(long = "state", value_name = "STATE", value_delimiter = ',', value_parser = state)]
     pub(crate) states: Vec<State>,
-    /// As it was at this time, by the journals of the apps: 5m or -2h ago, 14:03, or 2026-11-26T14:00:00Z
+    /// The status at this time, from the journals of the apps: 5m or -2h ago, 14:03, or 2026-11-26T14:00:00Z
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, conflicts_with = "watch")]
     pub(crate) at: Option<Moment>,
     /// How the rows are printed; JSON is one object a line

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 // The option `--format` of a verb that changes what runs. No documentation: the help of the verb would show it in place of its own.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct TellingArgs {
-    /// json: nothing but events on stdout, an object a line; the last one says how it ended
+    /// json: only events on stdout, one object a line; the last one says how the verb ended
     #[arg(
         long = "format",
         value_enum,

@@ -16,7 +16,7 @@ pub(crate) enum Verb {
     /// Runs a new release of an app, and creates the app if it does not exist
     ///
     /// The `release` process of the Procfile runs first, to its end; if it or any new instance fails,
-    /// what ran before is put back. Without a source, that of the last deploy is used again.
+    /// the earlier release stays. Without a source, that of the last deploy is used again.
     ///
     /// Examples:
     ///   ps-lifecycle deploy shop --dir ~/src/shop --env-file shop.env --scale web=2 worker=1
@@ -28,11 +28,11 @@ pub(crate) enum Verb {
     ///   ps-lifecycle deploy jobs --dir ~/src/jobs --base python:3.13-slim
     #[command(verbatim_doc_comment)]
     Deploy(Box<DeployArgs>),
-    /// Has an app be as a declaration says: a file of pm2, process-compose, supervisord or Compose, or a Procfile with its app.json
+    /// Changes an app so that it matches a declaration: a file of pm2, process-compose, supervisord or Compose, or a Procfile with its app.json
     ///
-    /// Only what has changed is touched: applied twice, the second time starts and restarts nothing.
-    /// A type whose count the file does not name keeps the one that it has. What the file does not name
-    /// any more stays, unless --prune says otherwise.
+    /// Only what differs is touched: applied twice, the second time starts and restarts nothing.
+    /// A type keeps its count if the file does not give one. A type that the file does not name
+    /// any more stays, unless --prune is given.
     ///
     /// Examples:
     ///   ps-lifecycle apply process-compose.yaml
@@ -41,7 +41,7 @@ pub(crate) enum Verb {
     ///   ps-lifecycle apply compose.yaml --strict
     ///   ps-lifecycle apply Procfile --only worker
     ///
-    /// Exit status of --diff: 0 it is as declared, 1 it differs, 2 and above: an error.
+    /// Exit status of --diff: 0 the app matches, 1 it differs, 2 and above: an error.
     #[command(verbatim_doc_comment)]
     Apply(Box<ApplyArgs>),
     /// Makes the instances match the formation: starts missing ones, stops surplus ones, touches no others
@@ -56,10 +56,10 @@ pub(crate) enum Verb {
     Rebuild(AppsArgs),
     /// Starts the apps that ran before a reboot; apps that were stopped by hand stay stopped
     Restore(RestoreArgs),
-    /// Deploys an earlier release again: the image that it had, or the directory that it ran in if that holds the same as then
+    /// Deploys an earlier release again: its image, or the directory that it ran in if that has the same content as then
     ///
-    /// It is a deploy like any other: what runs is replaced once the new instances have passed their
-    /// checks, and becomes the newest release. The environment and the properties are those of now,
+    /// It is a deploy like any other: running instances are replaced once the new ones have passed their
+    /// checks, and it becomes the newest release. Environment and properties are the present ones,
     /// and so are the counts of the types that the app has now.
     ///
     /// Examples:
@@ -68,7 +68,7 @@ pub(crate) enum Verb {
     ///   ps-lifecycle rollback shop --to 12
     #[command(verbatim_doc_comment)]
     Rollback(RollbackArgs),
-    /// The releases that are kept of an app, the newest first: one row each
+    /// Lists the kept releases of an app, the newest first: one row each
     Releases(ReleasesArgs),
     /// Gives a tag to the image that an app runs: dokku/<app>:<tag>, to be deployed again with deploy --tag
     ///
@@ -77,17 +77,17 @@ pub(crate) enum Verb {
     ///   ps-lifecycle deploy box --tag v1.2
     #[command(verbatim_doc_comment)]
     Tag(TagArgs),
-    /// The tags of an app's images: one row each
+    /// Lists the tags of an app's images: one row each
     Tags(TagsArgs),
-    /// Removes a tag from an app's image, and the image if that has no other name; latest and a tag that something needs stay
+    /// Removes a tag from an app's image, and the image if that has no other name; latest and a tag in use are refused
     Untag(TagArgs),
     /// Runs a command once, beside the app's instances: with its environment, in its image or its directory, as its user and within its limits
     ///
-    /// The command is that of a process type, or what stands behind --, or a shell where neither is
-    /// said. It has a terminal if stdin is one, and else three pipes: what goes in and out arrives to
-    /// the byte. The exit status is that of the command, 128 + n if signal n ended it, and 124 if its
-    /// time was over. It is no instance: status, ps-scale and stop do not know it. Nothing is left of
-    /// it once it has ended.
+    /// The command is that of a process type, or the one after --; without either it is a shell. It
+    /// has a terminal if stdin is one, and otherwise three pipes, which pass on every byte unchanged.
+    /// The exit status is that of the command, 128 + n if signal n ended it, and 124 if its
+    /// time was over. It is not an instance: status, ps-scale and stop do not show or touch it.
+    /// Nothing is left of it once it has ended.
     ///
     /// Examples:
     ///   ps-lifecycle run shop -- bin/migrate --all
@@ -116,7 +116,7 @@ pub(crate) enum Verb {
     ///   ps-lifecycle signal USR1 shop
     #[command(verbatim_doc_comment)]
     Signal(SignalArgs),
-    /// Changes where an app is reached and how clients are taken in there, at once; without options: shows what is set, and what is in force
+    /// Changes the address of an app and how clients are served there, at once; without options: shows what is set, and what is in force
     ///
     /// No instance is replaced and no connection closes. Only an app that gets its first address, or
     /// loses it, gets new instances of web, because they listen at other ports then.
@@ -147,9 +147,9 @@ pub(crate) enum Verb {
     Destroy(DestroyArgs),
     /// Shows the state of every instance, one row each
     Status(StatusArgs),
-    /// Shows what the processes of an app wrote
+    /// Shows the logs of an app
     Logs(LogsArgs),
-    /// Shows what happened to an app, or to all: who asked for what, how it ended, and what happened by itself
+    /// Shows the journal of an app, or of all apps: who asked for what, how it ended, and what happened by itself
     ///
     /// Examples:
     ///   ps-lifecycle events shop --since 14:03
@@ -161,10 +161,10 @@ pub(crate) enum Verb {
     Inspect(InspectArgs),
     /// Shows the processes of an app's instances, in containers or not, one row each
     Processes(ProcessesArgs),
-    /// Looks whether this machine gives what apps need, and says what to do where it does not
+    /// Checks whether this machine provides what apps need, and says what to do if it does not
     ///
-    /// One line for each thing that is looked at: pass, warn or fail, and below it the cure. Nothing is changed. The exit
-    /// status is 1 if something failed.
+    /// One line for each check: pass, warn or fail, and below it what to do. Nothing is changed. The exit
+    /// status is 1 if a check failed.
     ///
     /// Examples:
     ///   ps-lifecycle doctor
@@ -181,13 +181,13 @@ pub(crate) enum Verb {
     ///   ps-lifecycle boot check || ps-lifecycle boot enable
     #[command(verbatim_doc_comment)]
     Boot(BootArgs),
-    /// Sees to the containers of an app, or of all: stays in the foreground until it is told to end
+    /// Watches the containers of an app, or of all apps: stays in the foreground until it is told to end
     ///
-    /// It asks the liveness and readiness checks of app.json: a container that fails the first is
-    /// replaced, and clients are not led to one that fails the second until it is ready again. It
-    /// writes the addresses of containers anew where the engine has started them again, and starts an
-    /// instance anew that the engine has given up, three times at most for one release. What has a
-    /// schedule, such as the cron of app.json, it runs when it is due. One watch per machine and world
+    /// It makes the liveness and readiness checks of app.json: a container that fails a liveness check
+    /// is replaced, and clients are not sent to one that fails a readiness check until it is ready again.
+    /// It records the new addresses of containers that the engine has restarted, and starts an
+    /// instance again that the engine has given up, three times at most for one release. It runs types
+    /// with a schedule, such as the cron of app.json, when they are due. One watch per DOKKU_LIB_ROOT
     /// is enough; a second one says so and ends with status 75.
     ///
     /// Examples:
