@@ -13,6 +13,10 @@ mod cursor;
 mod lines;
 #[path = "ps_logs/terminal.rs"]
 mod terminal;
+#[path = "ps_logs/ticks.rs"]
+mod ticks;
+#[path = "ps_logs/upkeep.rs"]
+mod upkeep;
 
 /// The program ends with that status, prints nothing, and says this on stderr.
 fn refused(home: &home::Home, words: &[&str], status: i32, says: &str) {

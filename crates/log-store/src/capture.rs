@@ -19,7 +19,7 @@ use crate::last_lines::Place;
 use crate::limits::{Limits, WhenFull};
 use crate::log::Log;
 use crate::lost::{Lost, LostFile};
-use crate::prune::prune;
+use crate::prune::{prune, remove_files};
 use crate::series::{Segment, Series};
 use crate::target::Target;
 
@@ -168,6 +168,62 @@ impl Capture {
     pub fn prepare_for_loss(&mut self) {
         if self.limits.when_full == WhenFull::Drop {
             self.lost.prepare();
+        }
+    }
+
+    /// Moves what is there into the log, at most as much as the FIFO can hold: more can only come from a process that still
+    /// writes. What cannot be written stays in the FIFO.
+    pub fn drain(&mut self) {
+        let (mut taken, room) = (0, self.room as u64);
+        while taken <= room {
+            match self.move_bytes() {
+                Ok(moved) if moved.bytes > 0 || moved.has_rotated => taken += moved.bytes.max(1),
+                Ok(_) | Err(_) => break,
+            }
+        }
+    }
+
+    /// Goes on in a new segment, whatever the limits say. Returns the length of the one that is over, in bytes; 0: nothing
+    /// was written to it, and it is used on.
+    ///
+    /// # Errors
+    /// The new segment cannot be made, so the present one is used on.
+    pub(crate) fn rotate(&mut self) -> io::Result<u64> {
+        let Log::Open(target) = &mut self.log else { return Ok(0) };
+        target.find_end()?;
+        let bytes = target.end();
+        if bytes > 0 {
+            target.go_on_in_next()?;
+            // What cannot be removed now is tried again at the next rotation.
+            let _ = prune(&self.series, &self.limits);
+        }
+        Ok(bytes)
+    }
+
+    /// The same, and the segment that is over is removed. Where the new one cannot be made, because the disk is full, the
+    /// present one is emptied.
+    ///
+    /// # Errors
+    /// The log cannot be emptied either.
+    pub(crate) fn begin_anew(&mut self) -> io::Result<u64> {
+        let Log::Open(target) = &mut self.log else { return Ok(0) };
+        target.find_end()?;
+        let (over, bytes) = (target.segment(), target.end());
+        if bytes == 0 {
+            return Ok(0);
+        }
+        match target.go_on_in_next() {
+            Ok(()) => remove_files(&self.series, over)?,
+            Err(_) => target.empty()?,
+        }
+        Ok(bytes)
+    }
+
+    /// The segment that is written to, if it was made.
+    pub(crate) fn segment(&self) -> Option<Segment> {
+        match &self.log {
+            Log::Later { .. } => None,
+            Log::Open(target) => Some(target.segment()),
         }
     }
 

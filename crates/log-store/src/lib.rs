@@ -27,6 +27,7 @@ mod skim;
 mod tail;
 mod target;
 mod times;
+mod upkeep;
 
 pub use capture::{Capture, Moved};
 pub use error::Error;
@@ -40,6 +41,7 @@ pub use range::Range;
 pub use reader::Reader;
 pub use series::{Segment, Series};
 pub use skim::Skim;
+pub use upkeep::Upkeep;
 
 /// The example of the README is a test.
 #[cfg(doctest)]

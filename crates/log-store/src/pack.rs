@@ -43,13 +43,13 @@ pub fn tidy(series: &Series, limits: &Limits) -> io::Result<()> {
 }
 
 fn pack(series: &Series, segment: Segment) -> io::Result<()> {
-    let (path, packed) = (series.path(segment), series.packed_path(segment));
+    let (path, packed_path) = (series.path(segment), series.packed_path(segment));
     let Ok(plain) = durable::open(&path) else { return Ok(()) };
     if !lock(&plain)? || !durable::is_at(&plain, &path) {
         return Ok(());
     }
     let metadata = plain.metadata()?;
-    if let Ok(packed) = durable::open(&packed) {
+    if let Ok(packed) = durable::open(&packed_path) {
         // An earlier process was killed after it had compressed the segment and before it removed the original.
         let is_same = Packed::open(packed).is_ok_and(|packed| packed.len() == metadata.len());
         return if is_same { fs::remove_file(&path) } else { Ok(()) };
@@ -62,10 +62,14 @@ fn pack(series: &Series, segment: Segment) -> io::Result<()> {
     compress(&plain, metadata.len(), &mut file)?;
     file.set_times(FileTimes::new().set_modified(metadata.modified()?))?;
     file.sync_all()?;
-    fs::rename(&stage, &packed)?;
+    fs::rename(&stage, &packed_path)?;
     // The compressed file must be durable before the original is removed.
     File::open(series.directory())?.sync_all()?;
-    fs::remove_file(&path)
+    match fs::remove_file(&path) {
+        // The logs were emptied meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::remove_file(&packed_path),
+        removed => removed,
+    }
 }
 
 /// The name begins with a dot, so that a pattern such as `log/stdout*` does not match it.

@@ -32,12 +32,17 @@ pub(crate) fn prune(series: &Series, limits: &Limits) -> io::Result<()> {
         }
         !is_removed
     });
-    for run in segments.iter().map(|segment| segment.run) {
-        if !lying.iter().any(|it| it.segment.run == run) {
+    forget_losses(series, &segments, |run| lying.iter().any(|it| it.segment.run == run));
+    Ok(())
+}
+
+/// Removes the counts of lost bytes of runs that have no segment any more.
+pub(crate) fn forget_losses(series: &Series, earlier: &[Segment], is_left: impl Fn(u64) -> bool) {
+    for run in earlier.iter().map(|segment| segment.run) {
+        if !is_left(run) {
             let _ = fs::remove_file(series.lost_path(run));
         }
     }
-    Ok(())
 }
 
 impl Lying {
@@ -49,18 +54,24 @@ impl Lying {
     }
 }
 
-/// Removes a segment. Its own file goes last, because without that the other files would not be found again.
+/// Removes a segment, unless somebody writes to it or compresses it.
 fn remove(series: &Series, segment: Segment) -> bool {
-    let plain = series.path(segment);
-    if let Ok(file) = durable::open(&plain)
+    if let Ok(file) = durable::open(&series.path(segment))
         && !lock(&file).unwrap_or(false)
     {
         return false;
     }
+    remove_files(series, segment).is_ok()
+}
+
+/// Removes the files of a segment. Its own file goes last, because without that the other files would not be found again.
+pub(crate) fn remove_files(series: &Series, segment: Segment) -> io::Result<()> {
     let _ = fs::remove_file(series.times_path(segment));
-    let _ = fs::remove_file(series.packed_path(segment));
-    match fs::remove_file(&plain) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => false,
-        Ok(()) | Err(_) => true,
+    for path in [series.packed_path(segment), series.path(segment)] {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => (),
+        }
     }
+    Ok(())
 }

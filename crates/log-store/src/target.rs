@@ -115,12 +115,21 @@ impl Target {
     /// Begins the next segment if this one is full or its time is over; whether it did. If the next one cannot be made,
     /// this one is used on.
     pub(crate) fn rotate(&mut self, limits: &Limits) -> bool {
-        if !self.is_over(limits) {
-            return false;
-        }
-        let Ok(next) = Self::open(&self.series, self.segment.next()) else { return false };
-        *self = next;
-        true
+        self.is_over(limits) && self.go_on_in_next().is_ok()
+    }
+
+    /// Begins the next segment. If it cannot be made, this one is used on.
+    pub(crate) fn go_on_in_next(&mut self) -> io::Result<()> {
+        *self = Self::open(&self.series, self.segment.next())?;
+        Ok(())
+    }
+
+    /// Removes all bytes of the segment, which stays.
+    pub(crate) fn empty(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.end = 0;
+        self.forget_times();
+        Ok(())
     }
 
     fn forget_times(&mut self) {

@@ -65,17 +65,44 @@ pub(crate) struct Args {
     /// Only lines after the position in this file; all lines, if the file does not exist
     #[arg(long, value_name = "FILE")]
     pub(crate) after_cursor: Option<PathBuf>,
+    /// Print no lines: have the logs go on in new files, and say how many bytes were rotated
+    #[arg(long, conflicts_with_all = READING)]
+    pub(crate) rotate: bool,
+    /// Print no lines: remove what was written until now, and say how many bytes that were
+    #[arg(long, conflicts_with_all = READING, conflicts_with = "rotate")]
+    pub(crate) flush: bool,
 }
 
+/// The options that say which lines are printed, and how.
+const READING: [&str; 16] = [
+    "follow",
+    "lines",
+    "since",
+    "until",
+    "grep",
+    "exclude",
+    "highlight",
+    "stream",
+    "previous",
+    "deploy",
+    "utc",
+    "no_prefix",
+    "json",
+    "raw",
+    "save_cursor",
+    "after_cursor",
+];
+
 const AFTER_HELP: &str = "\
-Exit status: 0 done; 1 an app could not be read; 2 wrong usage; 20 no such app.
+Exit status: 0 done; 1 an app could not be read, or its logs not be rotated or emptied; 2 wrong usage; 20 no such app.
 
 Examples:
   ps-logs shop web -f
   ps-logs --since 14:03 --until 14:05 --grep 'timeout|refused'
   ps-logs shop web.1 --previous -n 50
   ps-logs shop --deploy current --stream err --json | jq -r .line
-  ps-logs shop --after-cursor shop.cursor --save-cursor shop.cursor";
+  ps-logs shop --after-cursor shop.cursor --save-cursor shop.cursor
+  ps-logs shop web --flush";
 
 /// One of the two streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,10 +1,12 @@
-//! Reads, searches and follows the logs of instances. It only reads, and takes no lock.
+//! Reads, searches and follows the logs of instances. It only reads, and takes no lock. Rotating and emptying logs is left to the process
+//! that writes them.
 
 mod args;
 mod cursor;
 mod deploys;
 mod interrupt;
 mod targets;
+mod upkeep;
 
 use std::io::{self, BufWriter, IsTerminal};
 use std::time::SystemTime;
@@ -39,7 +41,11 @@ pub fn command() -> clap::Command {
 pub fn run() -> Result<Outcome> {
     let args = Args::try_parse()?;
     let world = World::from_env()?;
+    let upkeep = upkeep::asked(&args)?;
     let targets = targets::of(&world, &args.words)?;
+    if let Some(upkeep) = upkeep {
+        return upkeep::run(&world, &targets, upkeep);
+    }
     let earlier = args.after_cursor.as_deref().map(Cursor::read).transpose()?;
     let choice = Choice::of(args.grep.clone(), args.exclude.clone());
     let requests =

@@ -200,6 +200,7 @@ impl<'a> Follower<'a> {
             | Message::Spec { .. }
             | Message::Rollout(_)
             | Message::Led { .. }
+            | Message::Logs { .. }
             | Message::Unwritten { .. }
             | Message::Unknown => (),
         }
@@ -297,6 +298,7 @@ impl<'a> Follower<'a> {
             | Message::Spec { .. }
             | Message::Rollout(_)
             | Message::Led { .. }
+            | Message::Logs { .. }
             | Message::Unwritten { .. }
             | Message::Unknown => return Vec::new(),
         };

@@ -22,6 +22,7 @@ mod specify;
 mod status;
 mod stop;
 mod task;
+mod upkeep;
 mod vacate;
 
 use std::collections::BTreeSet;
@@ -30,6 +31,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use formation::{AppName, Slot, Which};
+use log_store::Upkeep;
 use ps_apps::World;
 use ps_rollout::Strategy;
 use ps_scheduler::{
@@ -312,6 +314,10 @@ impl Scheduler for Native {
 
     fn logs(&self, request: &LogRequest, sink: &mut dyn LogSink) -> Result<(), Error> {
         logs::logs(&self.service(&request.app), request, sink)
+    }
+
+    fn keep_up_logs(&self, app: &AppName, which: &Which, upkeep: Upkeep) -> Result<u64, Error> {
+        upkeep::keep_up_logs(&self.service(app), which, upkeep)
     }
 
     fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error> {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use balance::Receipt;
 use formation::{AppName, Exit, Slot, State, Which};
+use log_store::Upkeep;
 use ps_rollout::{Fate, Finding, Strategy};
 
 use crate::output::{LogRequest, LogSink};
@@ -170,6 +171,16 @@ pub trait Scheduler {
 
     /// Passes lines of output to `sink` until there are no more, or `sink` breaks. While following there are no more once the app is gone.
     fn logs(&self, request: &LogRequest, sink: &mut dyn LogSink) -> Result<(), Error>;
+
+    /// Has the logs of these instances rotated or emptied, by whoever holds them. How many bytes of output that was about.
+    fn keep_up_logs(&self, app: &AppName, which: &Which, upkeep: Upkeep) -> Result<u64, Error> {
+        let _ = (app, which);
+        let what = match upkeep {
+            Upkeep::Rotate => "rotate logs: its engine keeps them, and rotates them by its own settings",
+            Upkeep::Flush => "empty logs: its engine keeps them, and has no such word",
+        };
+        Err(Error::Unsupported { scheduler: self.name().to_owned(), what })
+    }
 
     /// Removes what earlier deploys left behind, of one app or of all; returns what was removed.
     fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error>;

@@ -261,6 +261,7 @@ fn told_spec(client: &mut Client) -> Option<Spec> {
             | Message::Gone { .. }
             | Message::Rollout(_)
             | Message::Led { .. }
+            | Message::Logs { .. }
             | Message::Unwritten { .. }
             | Message::Unknown => (),
         }

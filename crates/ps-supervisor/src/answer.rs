@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Instant;
 
 use formation::Slot;
+use log_store::Upkeep;
 
 use crate::Error;
 use crate::attachment::Cause;
@@ -86,6 +87,8 @@ impl Supervisor {
                 let spec = Box::new(self.means.spec.clone());
                 self.server.say(id, &Message::Spec { spec });
             }
+            Request::RotateLogs { slots } => self.keep_up_logs(id, &slots, Upkeep::Rotate),
+            Request::FlushLogs { slots } => self.keep_up_logs(id, &slots, Upkeep::Flush),
             Request::Limit => self.limit_again(),
             Request::Hold => self.tell_holder_again(),
             Request::Roll { slots } => self.roll(slots)?,

@@ -88,6 +88,18 @@ pub enum Request {
         #[serde(default)]
         grace_seconds: Option<u64>,
     },
+    /// Have the logs of these instances go on in new files. [`Message::Logs`] comes before the reply. Supervisors older than this
+    /// request answer it with an error.
+    RotateLogs {
+        /// The slots, with or without a process.
+        slots: Vec<Slot>,
+    },
+    /// Remove what these instances wrote until now. [`Message::Logs`] comes before the reply. Supervisors older than this request
+    /// answer it with an error.
+    FlushLogs {
+        /// The slots, with or without a process.
+        slots: Vec<Slot>,
+    },
     /// Send the status of every instance now, and every change from now on.
     Watch,
     /// Send the spec: [`Message::Spec`] comes before the reply.
@@ -142,6 +154,13 @@ pub enum Message {
         refused: Option<String>,
         /// What it has meant for clients since the rollout began; `None`: nobody said that one began.
         receipt: Option<Receipt>,
+    },
+    /// Logs were rotated or emptied.
+    Logs {
+        /// How many bytes of output that was about.
+        bytes: u64,
+        /// For each slot of which not everything could be done, which one and why.
+        failed: Vec<String>,
     },
     /// Everything has ended, but that cannot be recorded yet. The supervisor does not exit until it can.
     Unwritten {

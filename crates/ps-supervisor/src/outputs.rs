@@ -248,15 +248,8 @@ impl Outputs {
     /// Moves the rest of the output into the logs, at most as much as a pipe can hold: more can only come from a process
     /// that still lives.
     pub(crate) fn drain(&mut self) {
-        for capture in self.output.as_mut().map(Output::captures).unwrap_or_default() {
-            let (mut taken, room) = (0, capture.room() as u64);
-            while taken <= room {
-                match capture.move_bytes() {
-                    Ok(moved) if moved.bytes > 0 || moved.has_rotated => taken += moved.bytes.max(1),
-                    Ok(_) | Err(_) => break,
-                }
-            }
-        }
+        let captures = self.output.as_mut().map(Output::captures).unwrap_or_default();
+        captures.iter_mut().for_each(Capture::drain);
     }
 
     /// Removes the files of the run, except its logs.

@@ -21,6 +21,7 @@ mod runs;
 mod schedule;
 mod strays;
 mod unseen;
+mod upkeep;
 mod watched;
 
 pub use open::{Begin, NOTHING_LIVES};
