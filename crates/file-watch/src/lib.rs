@@ -1,9 +1,11 @@
 //! Reports which files below some directories have changed, through inotify. It causes no wake-up while nothing
 //! changes. What is done about a change is left to the caller.
 
+mod growth;
 mod ignored;
 mod watch;
 
+pub use growth::{Grown, GrowthWatch};
 pub use ignored::Ignored;
 pub use watch::FileWatch;
 

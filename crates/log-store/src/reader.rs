@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::extent::{Extent, end_of};
 use crate::last_lines::Place;
@@ -166,6 +166,12 @@ impl Reader {
     /// The beginnings of lines whose ends are awaited, each once: for whoever shows what a process asks before it waits.
     pub fn begun(&mut self) -> Vec<Line> {
         self.runs.values_mut().filter_map(RunReader::begun).collect()
+    }
+
+    /// After how long [`Reader::next`] or [`Reader::begun`] may return something although nothing was written; `None`: never.
+    pub fn due(&self) -> Option<Duration> {
+        let last = self.runs.keys().next_back();
+        self.runs.iter().filter_map(|(number, run)| run.due(Some(number) != last)).min()
     }
 
     /// Up to where each run was read: where the first line begins that was not returned.

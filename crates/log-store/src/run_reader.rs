@@ -3,7 +3,7 @@
 
 use std::cmp::max;
 use std::io;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use memchr::{memchr, memrchr};
 
@@ -17,10 +17,10 @@ use crate::skim::Skim;
 
 /// The longest line that is returned whole, in bytes; a longer one is returned in pieces.
 const LONGEST: usize = 1 << 20;
-/// After how many looks without a byte a run counts as quiet.
-const QUIET_LOOKS: u32 = 10;
-/// After how many looks without a byte the beginning of a line is worth showing.
-const PAUSED_LOOKS: u32 = 2;
+/// After how long without a byte a run counts as quiet.
+const QUIET: Duration = Duration::from_secs(1);
+/// After how long without a byte the beginning of a line is worth showing.
+const PAUSED: Duration = Duration::from_millis(200);
 const BLOCK: usize = 1 << 16;
 
 /// The reading position in a run.
@@ -50,7 +50,8 @@ pub(crate) struct RunReader {
     dry_at: Option<SystemTime>,
     not_before: Option<SystemTime>,
     looked_at: SystemTime,
-    looks_without_bytes: u32,
+    /// When the last byte was read.
+    read_at: Instant,
 }
 
 impl RunReader {
@@ -76,7 +77,7 @@ impl RunReader {
             dry_at: None,
             not_before: None,
             looked_at: SystemTime::UNIX_EPOCH,
-            looks_without_bytes: 0,
+            read_at: Instant::now(),
         }
     }
 
@@ -90,7 +91,6 @@ impl RunReader {
     pub(crate) fn look(&mut self, now: SystemTime) {
         self.is_dry = false;
         self.looked_at = now;
-        self.looks_without_bytes = self.looks_without_bytes.saturating_add(1);
     }
 
     /// The next line without taking it; `None` if there is no complete one. `segments` are those that existed before this look: if one
@@ -142,7 +142,7 @@ impl RunReader {
 
     /// The beginning of a line whose end is awaited, if it was not returned yet.
     pub(crate) fn begun(&mut self) -> Option<Line> {
-        let is_due = self.looks_without_bytes >= PAUSED_LOOKS && self.pending.len() > self.shown;
+        let is_due = self.read_at.elapsed() >= PAUSED && self.pending.len() > self.shown;
         if !is_due || self.head.is_some() {
             return None;
         }
@@ -164,7 +164,16 @@ impl RunReader {
 
     /// Whether the run has written nothing for a while, so that an incomplete line may stay incomplete.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.looks_without_bytes >= QUIET_LOOKS
+        self.read_at.elapsed() >= QUIET
+    }
+
+    /// After how long an incomplete line is to be asked for again although no byte has come: its beginning is worth showing by then,
+    /// or (`ends`) it is not going to end. `None`: nothing changes by itself.
+    pub(crate) fn due(&self, ends: bool) -> Option<Duration> {
+        let left = |limit: Duration| limit.saturating_sub(self.read_at.elapsed());
+        let begun = (self.pending.len() > self.shown).then(|| left(PAUSED));
+        let ended = (ends && !self.pending.is_empty()).then(|| left(QUIET));
+        [begun, ended].into_iter().flatten().min()
     }
 
     fn read(&mut self) -> io::Result<usize> {
@@ -180,7 +189,7 @@ impl RunReader {
         let read = open.read(&mut self.block)?;
         self.block.truncate(read);
         if read > 0 {
-            (self.next, self.offset, self.looks_without_bytes) = (0, offset, 0);
+            (self.next, self.offset, self.read_at) = (0, offset, Instant::now());
             self.begins_here();
         }
         Ok(read)

@@ -2,13 +2,14 @@
 //! and what happened without a request.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
+use file_watch::{Grown, GrowthWatch};
 use formation::AppName;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use ps_apps::World;
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_journal::{Entry, Unread};
@@ -17,8 +18,8 @@ use ps_rows::JournalRow;
 use crate::args::{EventsArgs, Past};
 use crate::session::Session;
 
-/// How often a journal that is followed is looked at.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// How often journals that are followed are looked at while nothing is told of: some file systems do not tell of what is written.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// An event, and the app that it is about.
 type Told = (AppName, Entry);
@@ -30,22 +31,45 @@ pub(crate) fn run(session: &Session, args: &EventsArgs) -> Result<Outcome> {
         None => ps_triggers::visible(world, world.apps()?.into_iter().map(|app| app.name).collect())?,
     };
     let mut read: Vec<Unread<'_>> = apps.iter().map(|app| Unread::of(world, app)).collect();
-    let mut told = news(&mut read)?;
+    // They are watched before they are read: what is written in between is told of.
+    let mut watch = args.past.is_endless().then(GrowthWatch::new);
+    if let Some(watch) = &mut watch {
+        watch_all(world, &apps, watch);
+    }
+    let mut told = news(&mut read, &Grown::Anywhere)?;
     retain(&mut told, args)?;
     let mut out = BufWriter::new(io::stdout().lock());
     print(&mut out, &told, args)?;
-    while args.past.is_endless() {
-        thread::sleep(LOOK_AGAIN);
-        let told = news(&mut read)?;
+    let Some(watch) = &mut watch else { return Ok(Outcome::Done) };
+    let mut look_due = Instant::now() + LOOK_AGAIN;
+    loop {
+        let mut grown = watch.wait(LOOK_AGAIN);
+        if look_due <= Instant::now() || grown.has(&None) {
+            grown = Grown::Anywhere;
+            look_due = Instant::now() + LOOK_AGAIN;
+            watch_all(world, &apps, watch);
+        }
+        let told = news(&mut read, &grown)?;
         print(&mut out, &told, args)?;
     }
-    Ok(Outcome::Done)
+}
+
+/// Watches the directories in which the journals lie. `None` is where they are made.
+fn watch_all(world: &World, apps: &[AppName], watch: &mut GrowthWatch<Option<AppName>>) {
+    for app in apps {
+        let directory = world.kept_dir(app);
+        if !watch.watch_files(&directory, Some(app.clone()))
+            && let Some(parent) = directory.parent()
+        {
+            watch.watch_entries(parent, None);
+        }
+    }
 }
 
 /// What stands in the journals and was not read yet. Events of several journals are in the order of time; those of one keep theirs.
-fn news(journals: &mut [Unread<'_>]) -> Result<Vec<Told>> {
+fn news(journals: &mut [Unread<'_>], grown: &Grown<Option<AppName>>) -> Result<Vec<Told>> {
     let mut told = Vec::new();
-    for journal in journals {
+    for journal in journals.iter_mut().filter(|journal| grown.has(&Some(journal.app().clone()))) {
         let app = journal.app();
         let news = journal.news().with_context(|| format!("read the journal of {app}"))?;
         if let Some(unreadable) = news.unreadable {

@@ -4,32 +4,32 @@ mod bookmark;
 mod outputs;
 
 use std::os::unix::fs::MetadataExt;
-use std::thread;
 use std::time::{Duration, SystemTime};
 
+use file_watch::Grown;
 use ps_scheduler::{Error, LogRequest, LogSink};
 use ps_service::Service;
 use ps_supervisor::Status;
 
 use crate::logs::outputs::Outputs;
 
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
 pub(crate) fn logs(service: &Service, request: &LogRequest, sink: &mut dyn LogSink) -> Result<(), Error> {
     let mut known = None;
     let mut outputs = Outputs::of(service, request, identity(service));
+    let mut grown = Grown::Anywhere;
     loop {
         let now = identity(service);
         let is_gone = known.is_some() && now != known;
         let is_last_look = !request.follows(SystemTime::now()) || is_gone;
         known = now.or(known);
-        outputs.look()?;
+        outputs.look(if is_last_look { &Grown::Anywhere } else { &grown })?;
         let is_enough = outputs.hand_out(is_last_look, sink)?.is_break()
             || sink.caught_up(&outputs.read_up_to()).is_break();
         if is_last_look || is_enough {
             return Ok(());
         }
-        thread::sleep(LOOK_AGAIN);
+        let until = request.until.and_then(|until| until.duration_since(SystemTime::now()).ok());
+        grown = outputs.wait(until.unwrap_or(Duration::MAX));
     }
 }
 

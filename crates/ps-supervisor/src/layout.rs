@@ -61,7 +61,12 @@ pub(crate) fn run_names(service: &Path) -> Vec<RunName> {
     names
 }
 
+/// The directory of the logs, in that of a slot.
+pub fn logs(slot: &Path) -> PathBuf {
+    slot.join(LOGS)
+}
+
 /// The log of a stream, in the directory of a slot.
 pub fn log(slot: &Path, stream: Stream) -> Series {
-    Series::new(&slot.join(LOGS), stream.as_str())
+    Series::new(&logs(slot), stream.as_str())
 }

@@ -91,7 +91,7 @@ pub use health::{Health, Question, Ready, TOLD};
 pub use holder::{Copies, HOLDER, Order, ROOT, release_outputs};
 pub use inheritance::{Against, close_descriptors_on_exec, disown};
 pub use launch::{Failed as LaunchFailed, Launch, missing_interpreter};
-pub use layout::log;
+pub use layout::{log, logs};
 pub use limits::{InForce, Lacking, lacking as lacking_limits, lacking_controllers, remove_empty_groups};
 pub use lossless::encode as lossless_text;
 pub use marks::{MARKER, living_root, living_supervisors, mark};

@@ -3,8 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::ControlFlow;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
+use file_watch::{Grown, GrowthWatch};
 use formation::{Slot, Stream};
 use log_store::{Line, Place, Range, Reader, Series};
 use ps_scheduler::{Error, LogLine, LogRequest, LogSink, ReadUpTo};
@@ -13,6 +14,9 @@ use ps_service::{Service, backend};
 use super::bookmark;
 
 const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
+/// How often everything is looked at while nothing is told of: some file systems do not tell of what is written.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The streams that are read.
 pub(super) struct Outputs<'a> {
@@ -22,18 +26,63 @@ pub(super) struct Outputs<'a> {
     readers: BTreeMap<(Slot, Stream), Reader>,
     /// Whether the directory was looked at before: a stream that appears later is new.
     has_looked: bool,
+    /// What tells of new lines while they are followed.
+    watch: Option<GrowthWatch<Where>>,
+    /// When everything is looked at again, whether the system tells of something or not.
+    look_due: Instant,
+}
+
+/// What is watched.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Where {
+    /// The service directory: its slots.
+    Service,
+    /// The logs of a slot.
+    Logs(Slot),
 }
 
 impl<'a> Outputs<'a> {
     /// Those of a service that are asked for; `identity` is that of its directory.
     pub(super) fn of(service: &'a Service, request: &'a LogRequest, identity: Option<(u64, u64)>) -> Self {
-        Self { service, request, identity, readers: BTreeMap::new(), has_looked: false }
+        let watch = request.follow.then(GrowthWatch::new);
+        let readers = BTreeMap::new();
+        Self { service, request, identity, readers, has_looked: false, watch, look_due: Instant::now() }
     }
 
-    /// Looks what there is to read.
-    pub(super) fn look(&mut self) -> Result<(), Error> {
+    /// Waits until there may be more to read, and says where. `most`: how long at most.
+    pub(super) fn wait(&mut self, most: Duration) -> Grown<Where> {
+        let Some(watch) = &mut self.watch else { return Grown::Anywhere };
+        let due = self.readers.values().filter_map(Reader::due).min().unwrap_or(most);
+        watch.wait(most.min(due).min(LOOK_AGAIN).max(SHORTEST))
+    }
+
+    /// Looks what there is to read where something has changed; from time to time everywhere.
+    pub(super) fn look(&mut self, grown: &Grown<Where>) -> Result<(), Error> {
+        if grown.has(&Where::Service) || self.look_due <= Instant::now() {
+            return self.look_everywhere();
+        }
+        for ((slot, _), reader) in &mut self.readers {
+            if grown.has(&Where::Logs(slot.clone())) {
+                reader.look().map_err(|error| unread(slot, &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn look_everywhere(&mut self) -> Result<(), Error> {
+        self.look_due = Instant::now() + LOOK_AGAIN;
+        // It is watched before it is read: what is made in between is told of.
+        self.watch(|watch, service| {
+            watch.watch_entries(&service.directory, Where::Service);
+        });
         let slots = self.service.slots()?;
         for slot in slots.into_iter().filter(|slot| self.request.which.includes(slot)) {
+            self.watch(|watch, service| {
+                let directory = service.instance(&slot);
+                if !watch.watch_files(&ps_supervisor::logs(&directory), Where::Logs(slot.clone())) {
+                    watch.watch_entries(&directory, Where::Service);
+                }
+            });
             for stream in STREAMS.into_iter().filter(|it| self.request.stream.is_none_or(|one| one == *it)) {
                 let key = (slot.clone(), stream);
                 if !self.readers.contains_key(&key) {
@@ -74,6 +123,12 @@ impl<'a> Outputs<'a> {
     pub(super) fn read_up_to(&self) -> ReadUpTo {
         let streams = self.readers.iter().map(|((slot, stream), reader)| (slot, *stream, reader.places()));
         bookmark::written(self.identity, streams)
+    }
+
+    fn watch(&mut self, watch: impl FnOnce(&mut GrowthWatch<Where>, &Service)) {
+        if let Some(growth) = &mut self.watch {
+            watch(growth, self.service);
+        }
     }
 
     fn open(&self, slot: &Slot, stream: Stream) -> Result<Reader, Error> {

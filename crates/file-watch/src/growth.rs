@@ -1,0 +1,204 @@
+//! Wakes whoever follows files that others append to.
+
+use std::collections::{BTreeSet, HashMap};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use rustix::io::Errno;
+
+/// What is made, renamed or removed in a directory, and the directory itself.
+const ENTRIES: WatchFlags = WatchFlags::CREATE
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::MOVED_FROM)
+    .union(WatchFlags::MOVED_TO)
+    .union(WatchFlags::MOVE_SELF)
+    .union(WatchFlags::ONLYDIR);
+/// What comes within this time wakes once: a file that is written line by line tells of each line.
+const TOGETHER: Duration = Duration::from_millis(10);
+/// How often files are looked at that the system does not tell of.
+const LOOK: Duration = Duration::from_millis(200);
+const BUFFER: usize = 16 << 10;
+
+/// Directories of files that others append to. Each has a key; several may have the same.
+#[derive(Debug)]
+pub struct GrowthWatch<K> {
+    /// `None`: there is no inotify, or no instance of it is left.
+    inotify: Option<OwnedFd>,
+    keys: HashMap<i32, K>,
+    has_shortfall: bool,
+}
+
+/// Where something may have changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grown<K> {
+    /// In the directories of these keys.
+    In(BTreeSet<K>),
+    /// Anywhere: the system could not tell.
+    Anywhere,
+}
+
+impl<K: Clone + Ord> Grown<K> {
+    /// Whether the directories of a key are to be looked at.
+    pub fn has(&self, key: &K) -> bool {
+        match self {
+            Self::In(keys) => keys.contains(key),
+            Self::Anywhere => true,
+        }
+    }
+}
+
+impl<K: Clone + Ord> GrowthWatch<K> {
+    /// Nothing is watched yet.
+    pub fn new() -> Self {
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok();
+        Self { inotify, keys: HashMap::new(), has_shortfall: false }
+    }
+
+    /// Watches the files of a directory: those that grow, and those that are made, renamed or removed. Whether the directory is
+    /// there. One that is watched already stays so.
+    pub fn watch_files(&mut self, directory: &Path, key: K) -> bool {
+        self.watch(directory, ENTRIES | WatchFlags::MODIFY, key)
+    }
+
+    /// Watches what is made, renamed or removed in a directory, and not what is written to. Whether the directory is there.
+    pub fn watch_entries(&mut self, directory: &Path, key: K) -> bool {
+        self.watch(directory, ENTRIES, key)
+    }
+
+    fn watch(&mut self, directory: &Path, flags: WatchFlags, key: K) -> bool {
+        let Some(inotify) = &self.inotify else { return directory.is_dir() };
+        match inotify::add_watch(inotify, directory, flags) {
+            Ok(number) => {
+                self.keys.insert(number, key);
+                true
+            }
+            Err(Errno::NOENT | Errno::NOTDIR) => false,
+            Err(_) => {
+                self.has_shortfall = true;
+                directory.is_dir()
+            }
+        }
+    }
+
+    /// Waits until something has changed, `most` at most. Files whose names begin with a dot do not count. Where something cannot
+    /// be watched, because the system gives no more watches, this returns [`Grown::Anywhere`] five times a second.
+    pub fn wait(&mut self, most: Duration) -> Grown<K> {
+        let Some(inotify) = self.inotify.as_ref().filter(|_| !self.has_shortfall) else {
+            thread::sleep(most.min(LOOK));
+            return Grown::Anywhere;
+        };
+        let limit = Timespec::try_from(most).ok();
+        match poll(&mut [PollFd::new(inotify, PollFlags::IN)], limit.as_ref()) {
+            Ok(0) | Err(Errno::INTR) => return Grown::In(BTreeSet::new()),
+            Ok(_) => thread::sleep(TOGETHER),
+            Err(_) => {
+                self.has_shortfall = true;
+                return Grown::Anywhere;
+            }
+        }
+        self.read()
+    }
+
+    fn read(&mut self) -> Grown<K> {
+        let Some(inotify) = &self.inotify else { return Grown::Anywhere };
+        let mut buffer = [MaybeUninit::uninit(); BUFFER];
+        let mut reader = Reader::new(inotify.as_fd(), &mut buffer);
+        let (mut grown, mut missed) = (BTreeSet::new(), false);
+        while let Ok(event) = reader.next() {
+            let flags = event.events();
+            missed |= flags.contains(ReadFlags::QUEUE_OVERFLOW);
+            if event.file_name().is_some_and(|name| name.to_bytes().starts_with(b".")) {
+                continue;
+            }
+            grown.extend(self.keys.get(&event.wd()).cloned());
+            if flags.contains(ReadFlags::IGNORED) {
+                self.keys.remove(&event.wd());
+            }
+        }
+        if missed { Grown::Anywhere } else { Grown::In(grown) }
+    }
+}
+
+impl<K: Clone + Ord> Default for GrowthWatch<K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, OpenOptions};
+    use std::io::Write;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// Longer than any test waits for what comes.
+    const LONG: Duration = Duration::from_secs(60);
+    const NOW: Duration = Duration::ZERO;
+
+    fn place(name: &str) -> (tempfile::TempDir, PathBuf) {
+        let place = tempfile::tempdir().expect("a directory");
+        let directory = place.path().join(name);
+        fs::create_dir(&directory).expect("made");
+        (place, directory)
+    }
+
+    fn append(path: &Path) {
+        let mut file = OpenOptions::new().append(true).create(true).open(path).expect("it opens");
+        file.write_all(b"line\n").expect("written");
+    }
+
+    fn only(key: char) -> Grown<char> {
+        Grown::In([key].into())
+    }
+
+    #[test]
+    fn who_waits_is_told_where_a_file_has_grown_was_made_or_removed() {
+        let (place, one) = place("one");
+        let other = place.path().join("other");
+        let mut watch = GrowthWatch::new();
+        assert!(watch.watch_files(&one, '1') && !watch.watch_files(&other, '2'));
+        assert_eq!(watch.wait(NOW), Grown::In(BTreeSet::new()));
+        for _ in 0..3 {
+            append(&one.join("log"));
+            assert_eq!(watch.wait(LONG), only('1'));
+        }
+        append(&one.join(".hidden"));
+        assert_eq!(watch.wait(NOW), Grown::In(BTreeSet::new()));
+        fs::create_dir(&other).expect("made");
+        assert!(watch.watch_files(&other, '2'));
+        append(&other.join("log"));
+        append(&one.join("log"));
+        assert_eq!(watch.wait(LONG), Grown::In(['1', '2'].into()));
+        fs::remove_dir_all(&one).expect("removed");
+        assert_eq!(watch.wait(LONG), only('1'));
+        assert!(watch.keys.values().eq(['2'].iter()), "what is gone is not watched any more");
+    }
+
+    #[test]
+    fn entries_are_told_of_and_not_what_is_written_to_them() {
+        let (_place, one) = place("one");
+        append(&one.join("state"));
+        let mut watch = GrowthWatch::new();
+        assert!(watch.watch_entries(&one, '1'));
+        append(&one.join("state"));
+        assert_eq!(watch.wait(NOW), Grown::In(BTreeSet::new()));
+        append(&one.join("new"));
+        assert_eq!(watch.wait(LONG), only('1'));
+    }
+
+    #[test]
+    fn where_the_system_does_not_tell_everything_is_looked_at() {
+        let mut watch =
+            GrowthWatch { inotify: None, keys: HashMap::<i32, char>::new(), has_shortfall: false };
+        let (_place, one) = place("one");
+        assert!(watch.watch_files(&one, '1') && !watch.watch_files(&one.join("none"), '1'));
+        assert!(watch.wait(NOW) == Grown::Anywhere && Grown::Anywhere.has(&'7') && !only('1').has(&'7'));
+    }
+}
