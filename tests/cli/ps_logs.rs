@@ -9,6 +9,8 @@ mod program;
 
 #[path = "ps_logs/cursor.rs"]
 mod cursor;
+#[path = "ps_logs/follow.rs"]
+mod follow;
 #[path = "ps_logs/lines.rs"]
 mod lines;
 #[path = "ps_logs/terminal.rs"]
