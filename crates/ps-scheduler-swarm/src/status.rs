@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use formation::AppName;
+use futures_util::future::try_join3;
 use ps_engine::{Engine, SwarmFault};
 use ps_scheduler::{AppStatus, Error};
 use serde_json::Value;
@@ -44,19 +45,17 @@ pub(crate) fn status(swarm: &Swarm, apps: &[AppName]) -> Result<Vec<AppStatus>, 
     Ok(statuses)
 }
 
-/// Services, tasks and nodes; of a swarm without services only these.
+/// Services, tasks and nodes, asked for at the same time. None of the three is a part of another: a type without tasks is a service alone, and of its
+/// node a task says no more than its id.
 async fn lists(
     engine: &Engine,
     labels: &[String],
 ) -> Result<(Vec<Service>, Vec<SwarmTask>, Nodes), SwarmFault> {
     let filter: Vec<(&str, &str)> = labels.iter().map(|label| ("label", label.as_str())).collect();
-    let services: Vec<Service> =
-        engine.each_service(&filter, false, Service::outline).await?.into_iter().flatten().collect();
-    if services.is_empty() {
-        return Ok((services, Vec::new(), Nodes::default()));
-    }
-    let tasks = SwarmTask::in_order(engine.each_task(&filter, SwarmTask::dated).await?);
-    Ok((services, tasks, Nodes::read(&engine.nodes().await?)))
+    let services = engine.each_service(&filter, false, Service::outline);
+    let tasks = engine.each_task(&filter, SwarmTask::dated);
+    let (services, tasks, nodes) = try_join3(services, tasks, engine.nodes()).await?;
+    Ok((services.into_iter().flatten().collect(), SwarmTask::in_order(tasks), Nodes::read(&nodes)))
 }
 
 /// The manager's descriptions of the tasks that an app has now.

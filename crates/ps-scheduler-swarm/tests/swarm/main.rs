@@ -2,6 +2,7 @@
 
 mod conformance;
 mod deaths;
+mod followed;
 mod load;
 mod losses;
 mod place;
