@@ -1,0 +1,108 @@
+//! One fault: how it is made, and what a good answer must say.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::stage::Stage;
+
+/// Causes that claim nothing: the answer says what happened, and no more.
+const CLAIMS_NOTHING: [&str; 4] = ["unknown", "exit-status", "ends-by-itself", "exception"];
+/// What follows is a line of the app's. It is evidence, and no claim: a wrong answer may quote the right line.
+const QUOTES: &str = "as it wrote:";
+
+pub(crate) struct Fault {
+    /// What is wrong, in the words of somebody who has found out.
+    pub(crate) kind: &'static str,
+    pub(crate) name: &'static str,
+    /// Programs that must be on this machine.
+    needs: &'static [&'static str],
+    /// One of these must stand in the cause, or in the sentence that tells it. In lower case.
+    names: &'static [&'static str],
+    bring: Box<dyn Fn(&Stage) + Send + Sync>,
+}
+
+/// What came of it.
+pub(crate) enum Said {
+    Named(String),
+    Unknown(String),
+    Wrong(String),
+    /// It could not be made here.
+    Skipped,
+    /// It was not made, though it should have been: the harness is wrong.
+    NotMade(String),
+}
+
+pub(crate) fn fault(
+    kind: &'static str,
+    name: &'static str,
+    names: &'static [&'static str],
+    bring: impl Fn(&Stage) + Send + Sync + 'static,
+) -> Fault {
+    Fault { kind, name, needs: &[], names, bring: Box::new(bring) }
+}
+
+impl Fault {
+    pub(crate) fn needing(mut self, needs: &'static [&'static str]) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    pub(crate) fn explained(&self) -> Said {
+        if !self.needs.iter().all(|need| is_here(need)) {
+            skipped::skip(format_args!("{}, {}: needs {:?}", self.kind, self.name, self.needs));
+            return Said::Skipped;
+        }
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            let stage = Stage::new();
+            (self.bring)(&stage);
+            stage.explained()
+        }));
+        match made {
+            Ok(answer) => self.judge(&answer),
+            Err(why) => Said::NotMade(words_of(&*why)),
+        }
+    }
+
+    fn judge(&self, answer: &Value) -> Said {
+        let cause = answer["cause"].as_str().unwrap_or("unknown");
+        let says = answer["reasons"][0]["says"].as_str().unwrap_or_default();
+        let situation = answer["situation"].as_str().unwrap_or_default();
+        let own_words = says.split(QUOTES).next().unwrap_or_default();
+        let claim = format!("{} {own_words}", cause.replace('-', " ")).to_lowercase();
+        let told = format!("{cause}: {situation} | {says}");
+        if self.names.iter().any(|name| claim.contains(name)) {
+            Said::Named(told)
+        } else if CLAIMS_NOTHING.contains(&cause) {
+            Said::Unknown(told)
+        } else {
+            Said::Wrong(told)
+        }
+    }
+}
+
+/// What a panic said.
+fn words_of(why: &(dyn std::any::Any + Send)) -> String {
+    let text = why.downcast_ref::<String>().cloned();
+    text.or_else(|| why.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+}
+
+/// Whether a program is in its usual place, or what else a fault needs can be had.
+fn is_here(need: &str) -> bool {
+    let succeeds = |program: &str, words: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(words).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    match need {
+        "root" => rustix::process::geteuid().is_root(),
+        "engine" => succeeds("docker", &["image", "inspect", crate::containers::IMAGE]),
+        "cgroup" => {
+            let groups = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+            rustix::process::geteuid().is_root() && groups.contains(" cgroup")
+        }
+        path => Path::new(path).is_file(),
+    }
+}
