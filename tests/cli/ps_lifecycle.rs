@@ -138,3 +138,5 @@ mod upgrade;
 mod usage;
 #[path = "ps_lifecycle/watch.rs"]
 mod watch;
+#[path = "ps_lifecycle/worlds.rs"]
+mod worlds;

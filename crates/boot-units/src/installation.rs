@@ -11,6 +11,8 @@ pub struct Installation {
     pub lifecycle: PathBuf,
     /// The path of `ps-supervise`.
     pub supervise: PathBuf,
+    /// The name of the service, [`crate::USUAL`] or another one by [`crate::service_of`].
+    pub name: String,
     /// `DOKKU_ROOT`.
     pub root: PathBuf,
     /// `DOKKU_LIB_ROOT`.
@@ -26,6 +28,11 @@ pub struct Installation {
 }
 
 impl Installation {
+    /// The name of the service that watches containers.
+    pub fn name_of_watch(&self) -> String {
+        format!("{}-watch", self.name)
+    }
+
     /// A command line of a shell that runs a verb as whoever runs the apps.
     pub(crate) fn verb(&self, words: &str) -> Result<String, Unusable> {
         let verb = format!("{} {words}", quote::shell_path(&self.lifecycle)?);

@@ -2,6 +2,7 @@
 
 mod init;
 mod installation;
+mod name;
 mod openrc;
 mod piece;
 mod quote;
@@ -12,6 +13,7 @@ mod watch;
 
 pub use init::{Init, UnknownInit};
 pub use installation::Installation;
+pub use name::{USUAL, service_of};
 pub use piece::{Content, MARK, Piece};
 pub use quote::Unusable;
 

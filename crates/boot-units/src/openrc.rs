@@ -1,6 +1,6 @@
 //! OpenRC: a service whose daemon is the root process. OpenRC's own supervisor restarts it.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::installation::Installation;
 use crate::piece::{MARK, Piece};
@@ -23,7 +23,7 @@ pub(crate) fn pieces(installation: &Installation) -> Result<Vec<Piece>, Unusable
     lines.extend(user.as_deref());
     lines.extend(["respawn_delay=1", "respawn_max=0", "", "depend() {", "\tneed localmount", "\tuse net"]);
     lines.extend(["\tafter bootmisc", "}", "", "start_post() {", &restore, "\treturn 0", "}"]);
-    let script = PathBuf::from("/etc/init.d/formation");
-    let link = Piece::link("/etc/runlevels/default/formation", &script);
+    let script = Path::new("/etc/init.d").join(&installation.name);
+    let link = Piece::link(Path::new("/etc/runlevels/default").join(&installation.name), &script);
     Ok(vec![Piece::program(script, &lines), link])
 }

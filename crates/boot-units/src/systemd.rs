@@ -9,7 +9,6 @@ use crate::quote::{self, Unusable};
 
 /// The group into which systemd puts the root, from version 254 on; earlier versions warn of a key that they do not know.
 const SUBGROUP: &str = "formation-root";
-const UNIT: &str = "formation.service";
 pub(crate) const SYSTEM: &str = "/etc/systemd/system";
 
 /// Of the machine.
@@ -54,6 +53,7 @@ fn render(installation: &Installation, units: &Path, target: &str) -> Result<Vec
         "RestartSec=1",
     ]);
     lines.extend(["", "[Install]", &wanted]);
-    let wants = units.join(format!("{target}.wants"));
-    Ok(vec![Piece::file(units.join(UNIT), &lines), Piece::link(wants.join(UNIT), Path::new("..").join(UNIT))])
+    let (unit, wants) = (format!("{}.service", installation.name), units.join(format!("{target}.wants")));
+    let link = Piece::link(wants.join(&unit), Path::new("..").join(&unit));
+    Ok(vec![Piece::file(units.join(&unit), &lines), link])
 }

@@ -1,14 +1,12 @@
 //! `ps-lifecycle watch`, which watches containers, as a second service beside that of the apps. System V init cannot
 //! keep it running, so there is none for it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::installation::Installation;
 use crate::piece::{MARK, Piece};
 use crate::quote::{self, Unusable};
 use crate::{Init, systemd};
-
-const NAME: &str = "formation-watch";
 
 pub(crate) fn pieces(init: Init, installation: &Installation) -> Result<Vec<Piece>, Unusable> {
     match init {
@@ -34,13 +32,14 @@ fn of_systemd(installation: &Installation, units: &Path, target: &str) -> Result
     let start = format!("ExecStart={} watch --all", quote::unit_program(&installation.lifecycle)?);
     let user = installation.user.as_deref().map(|user| format!("User={}", quote::unit(user)));
     let wanted = format!("WantedBy={target}");
-    let mut lines = vec![MARK, "[Unit]", &description, "After=docker.service formation.service"];
+    let after = format!("After=docker.service {}.service", installation.name);
+    let mut lines = vec![MARK, "[Unit]", &description, &after];
     lines.extend(["StartLimitIntervalSec=0", "", "[Service]"]);
     lines.extend(user.as_deref());
     // What it has begun about an app is done all the same.
     lines.extend([&*root, &lib, &start, "KillMode=process", "Restart=always", "RestartSec=1"]);
     lines.extend(["", "[Install]", &wanted]);
-    let unit = format!("{NAME}.service");
+    let unit = format!("{}.service", installation.name_of_watch());
     let link = Piece::link(units.join(format!("{target}.wants")).join(&unit), Path::new("..").join(&unit));
     Ok(vec![Piece::file(units.join(&unit), &lines), link])
 }
@@ -56,9 +55,10 @@ fn of_openrc(installation: &Installation) -> Result<Vec<Piece>, Unusable> {
     lines.extend([&*command, "command_args='watch --all'"]);
     lines.extend(user.as_deref());
     lines.extend(["respawn_delay=1", "respawn_max=0", "", "depend() {", "\tneed localmount"]);
-    lines.extend(["\tafter docker formation", "}"]);
-    let script = Path::new("/etc/init.d").join(NAME);
-    let link = Piece::link(Path::new("/etc/runlevels/default").join(NAME), &script);
+    let (name, after) = (installation.name_of_watch(), format!("\tafter docker {}", installation.name));
+    lines.extend([&*after, "}"]);
+    let script = Path::new("/etc/init.d").join(&name);
+    let link = Piece::link(Path::new("/etc/runlevels/default").join(&name), &script);
     Ok(vec![Piece::program(script, &lines), link])
 }
 
@@ -70,8 +70,9 @@ fn of_runit(installation: &Installation) -> Result<Vec<Piece>, Unusable> {
     };
     let roots = format!("export DOKKU_ROOT={} DOKKU_LIB_ROOT={lib}", quote::shell_path(&installation.root)?);
     let watch = format!("exec {become_user}{} watch --all", quote::shell_path(&installation.lifecycle)?);
-    let directory = PathBuf::from("/etc/sv").join(NAME);
+    let name = installation.name_of_watch();
+    let directory = Path::new("/etc/sv").join(&name);
     let lines = ["#!/bin/sh", MARK, "exec 2>&1", &roots, &watch];
-    let link = Piece::link(installation.scanned.join(NAME), &directory);
+    let link = Piece::link(installation.scanned.join(&name), &directory);
     Ok(vec![Piece::program(directory.join("run"), &lines), link])
 }

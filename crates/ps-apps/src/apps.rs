@@ -115,7 +115,9 @@ impl World {
             let _ = remove_tree(&self.config_dir("ps", Scope::App(&name)));
             let _ = remove_tree(&data);
         }
-        made.map(|()| App { name })
+        made?;
+        self.note();
+        Ok(App { name })
     }
 
     /// Removes everything that is kept of an app: its directory first, because without it the app no longer exists, then
@@ -165,9 +167,19 @@ impl World {
     pub(crate) fn no_such_app(&self, name: &AppName) -> Error {
         let elsewhere = Path::new("/home/dokku").join(name.as_str());
         let is_dokkus = !self.inside_dokku() && self.root() != Path::new("/home/dokku") && elsewhere.is_dir();
-        let hint =
-            if is_dokkus { format!("; a Dokku here has it: dokku ps:report {name}") } else { String::new() };
+        let hint = if is_dokkus {
+            format!("; a Dokku here has it: dokku ps:report {name}")
+        } else {
+            self.elsewhere(name)
+        };
         Error::NoSuchApp { app: name.to_string(), searched: self.root().to_owned(), hint }
+    }
+
+    /// Which other world has an app, as a hint; nothing if none has it.
+    fn elsewhere(&self, name: &AppName) -> String {
+        let others = if self.inside_dokku() { Vec::new() } else { self.others() };
+        let has_it = others.iter().find(|world| world.is_app(name).unwrap_or(false));
+        has_it.map(|world| format!("; another world has it: --world {}", world.name())).unwrap_or_default()
     }
 
     /// Whether the app was deployed, as far as files say: `config/common/<app>/deployed` is `true`. If that file was never

@@ -50,6 +50,17 @@ pub enum Error {
         /// What is wrong, and the way to reset it.
         reason: String,
     },
+    /// The user has to act: the word names no world.
+    #[error(
+        "{word} is no world: name {}a directory with home and lib, or an empty one for a new world",
+        listed(known)
+    )]
+    NoWorld {
+        /// What was asked for.
+        word: String,
+        /// The worlds that are there.
+        known: Vec<String>,
+    },
     /// The operator has to act: there are neither roots nor a home directory to put them in.
     #[error("no place for apps: set DOKKU_ROOT and DOKKU_LIB_ROOT, or HOME")]
     NoRoots,
@@ -77,4 +88,8 @@ impl From<WriteError> for Error {
     fn from(WriteError { action, path, reason }: WriteError) -> Self {
         Self::Io { action, path, reason }
     }
+}
+
+fn listed(names: &[String]) -> String {
+    names.iter().flat_map(|name| [name, ", "]).collect()
 }

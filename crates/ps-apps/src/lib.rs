@@ -20,6 +20,7 @@ mod listing;
 mod lock;
 pub mod nearby;
 mod orphans;
+mod places;
 mod property;
 mod ps_clone;
 mod ps_data;
@@ -35,6 +36,7 @@ pub mod state_file;
 mod stored_formation;
 mod stored_settings;
 mod world;
+mod worlds;
 
 pub use apps::App;
 pub use content::{Bytes, Text};
@@ -60,6 +62,7 @@ pub use source_record::{ServiceRecord, SourceRecord};
 pub use stored_formation::{StoredEntry, StoredFormation};
 pub use stored_settings::{EffectiveSetting, OfSource, StoredSettings, heeded};
 pub use world::{World, inside_dokku, variable};
+pub use worlds::pm2_home;
 
 /// The example of the README is a test.
 #[cfg(doctest)]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use formation::AppName;
 
 use crate::Error;
+use crate::places;
 use crate::scope::Scope;
 
 /// The directory in `data/` for Formation's own files, and for the locks of all apps.
@@ -35,6 +36,7 @@ pub struct World {
     lib: PathBuf,
     plugins: PathBuf,
     inside_dokku: bool,
+    list: Option<PathBuf>,
 }
 
 impl World {
@@ -49,18 +51,28 @@ impl World {
         let (root, lib) = match (given("DOKKU_ROOT"), given("DOKKU_LIB_ROOT")) {
             (Some(root), Some(lib)) => (root, lib),
             (root, lib) => {
-                let base = default_base(variable)?;
+                let base = places::usual(variable)?;
                 (root.unwrap_or_else(|| base.join("home")), lib.unwrap_or_else(|| base.join("lib")))
             }
         };
         let plugins = given("PLUGIN_PATH").unwrap_or_else(|| lib.join("plugins"));
-        Ok(Self { root, lib, plugins, inside_dokku: is_dokkus(variable) })
+        Ok(Self { root, lib, plugins, inside_dokku: is_dokkus(variable), list: places::list(variable) })
     }
 
-    /// A world with these roots, outside Dokku.
+    /// A world with these roots, outside Dokku, which stands in no list.
     pub fn new(root: impl Into<PathBuf>, lib: impl Into<PathBuf>) -> Self {
         let lib = lib.into();
-        Self { root: root.into(), plugins: lib.join("plugins"), lib, inside_dokku: false }
+        Self { root: root.into(), plugins: lib.join("plugins"), lib, inside_dokku: false, list: None }
+    }
+
+    /// The same world, which is to stand in the list in that directory.
+    pub(crate) fn listed_in(self, list: Option<PathBuf>) -> Self {
+        Self { list, ..self }
+    }
+
+    /// The directory of the list that it is to stand in, if it is to stand in one.
+    pub(crate) fn list(&self) -> Option<&Path> {
+        self.list.as_deref()
     }
 
     /// `$DOKKU_ROOT`: one directory for each app.
@@ -120,15 +132,6 @@ impl World {
     pub fn app_json_path(&self, app: &AppName) -> PathBuf {
         self.data_dir("app-json", app).join("app.json")
     }
-}
-
-fn default_base(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<PathBuf, Error> {
-    if rustix::process::geteuid().is_root() {
-        return Ok(PathBuf::from("/var/lib/formation"));
-    }
-    let state = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-    Ok(state.or_else(home).ok_or(Error::NoRoots)?.join("formation"))
 }
 
 fn absolute(path: PathBuf) -> PathBuf {

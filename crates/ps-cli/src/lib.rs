@@ -5,6 +5,7 @@ pub mod exit;
 mod format;
 pub mod say;
 pub mod screen;
+pub mod worlds;
 
 pub use format::Format;
 

@@ -28,6 +28,7 @@ pub fn of_apps(error: &Error) -> Option<String> {
         Error::ReservedAppName { .. }
         | Error::Busy { .. }
         | Error::Corrupt { .. }
+        | Error::NoWorld { .. }
         | Error::NoRoots
         | Error::Io { .. } => None,
     }

@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use formation::Which;
+use ps_cli::worlds::{AllWorldsArg, WorldArg};
 use ps_output::Moment;
 
 /// Says why an app, or an instance of it, is down, restarting, slow to start, or not deployed.
@@ -21,6 +22,10 @@ pub(crate) struct Args {
     /// One JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) world: WorldArg,
+    #[command(flatten)]
+    pub(crate) worlds: AllWorldsArg,
 }
 
 const AFTER_HELP: &str = "\

@@ -20,8 +20,8 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use formation::Which;
 use jiff::Timestamp;
-use ps_apps::World;
 use ps_cli::exit::{Outcome, Refusal};
+use ps_cli::worlds::Shape;
 
 use crate::args::Args;
 use crate::collect::Question;
@@ -34,7 +34,11 @@ pub fn command() -> clap::Command {
 /// Runs the program with the arguments and the environment of this process.
 pub fn run() -> Result<Outcome> {
     let args = Args::try_parse()?;
-    let world = World::from_env()?;
+    if args.worlds.is_given() {
+        let shape = if args.json { Shape::Json } else { Shape::Parts };
+        return args.worlds.each(&args.world, shape, |world| Ok(world.app(&args.app).map(drop)?));
+    }
+    let world = args.world.open()?;
     let app = ps_triggers::visible_app::<anyhow::Error>(&world, &args.app)?;
     let now = SystemTime::now();
     let at = args.at.map(|moment| moment.seen_from(now));

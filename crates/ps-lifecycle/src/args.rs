@@ -25,6 +25,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use formation::{ProcessType, SignalName, Which};
 use ps_apps::SnapshotName;
 use ps_cli::Format;
+use ps_cli::worlds::{AllWorldsArg, WorldArg};
 
 use crate::source_args::SourceArgs;
 pub(crate) use address::AddressArgs;
@@ -70,6 +71,9 @@ pub(crate) struct Args {
     /// How many seconds to wait while another program changes the same app; 0: do not wait
     #[arg(long, global = true, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) wait: Duration,
+
+    #[command(flatten)]
+    pub(crate) world: WorldArg,
 }
 
 #[derive(Debug, clap::Args)]
@@ -261,6 +265,8 @@ pub(crate) struct LogsArgs {
     pub(crate) which: Option<Which>,
     #[command(flatten)]
     pub(crate) past: PastArgs,
+    #[command(flatten)]
+    pub(crate) worlds: AllWorldsArg,
 }
 
 #[derive(Debug, clap::Args)]
@@ -269,6 +275,8 @@ pub(crate) struct EventsArgs {
     pub(crate) app: Option<String>,
     #[command(flatten)]
     pub(crate) past: PastArgs,
+    #[command(flatten)]
+    pub(crate) worlds: AllWorldsArg,
 }
 
 #[derive(Debug, clap::Args)]
@@ -283,10 +291,19 @@ pub(crate) struct ProcessesArgs {
     pub(crate) app: String,
     /// How the rows are printed; JSON is one object a line
     #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: Format,
+    format: Format,
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
-    pub(crate) json: bool,
+    json: bool,
+    #[command(flatten)]
+    pub(crate) worlds: AllWorldsArg,
+}
+
+impl ProcessesArgs {
+    /// How the rows are printed.
+    pub(crate) fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -4,6 +4,7 @@
 mod here;
 mod init_system;
 mod lie;
+mod name;
 mod packaged;
 mod place;
 
@@ -11,7 +12,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use boot_units::{Content, Init, Piece, pieces};
+use boot_units::{Content, Init, Installation, Piece, pieces};
 use ps_apps::World;
 use ps_cli::exit::Outcome;
 use ps_cli::say;
@@ -29,13 +30,13 @@ pub(crate) fn run(session: &Session, args: &BootArgs) -> Result<Outcome> {
         say::step_aside(&format!("The init system here is {init}: {why}"));
         init
     };
-    let installation = here::installation(&session.world, init, args)?;
     let place = Place { root: args.root.clone() };
+    let installation = name::as_installed(&place, init, here::installation(&session.world, init, args)?);
     let pieces = packaged::without(&place, pieces(init, &installation)?);
     match args.what {
         BootVerb::Show => show(&pieces),
-        BootVerb::Enable => enable(session, init, &place, &pieces, args.watch),
-        BootVerb::Disable => disable(session, init, &place, &pieces),
+        BootVerb::Enable => enable(session, init, &place, &pieces, &installation),
+        BootVerb::Disable => disable(session, init, &place, &pieces, &installation),
         BootVerb::Check => check(&place, &pieces),
     }
 }
@@ -46,7 +47,10 @@ pub(crate) fn standing(world: &World) -> Result<(Init, Vec<String>)> {
     let differences = |watch: bool| -> Result<Vec<String>> {
         let args = BootArgs { what: BootVerb::Check, init: Some(init), watch, user: None, root: None };
         let place = Place { root: None };
-        let pieces = packaged::without(&place, pieces(init, &here::installation(world, init, &args)?)?);
+        let pieces = packaged::without(
+            &place,
+            pieces(init, &name::as_installed(&place, init, here::installation(world, init, &args)?))?,
+        );
         Ok(pieces.iter().flat_map(|piece| lie::differences(&place, piece)).collect())
     };
     let without = differences(false)?;
@@ -70,7 +74,13 @@ fn show(pieces: &[Piece]) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn enable(session: &Session, init: Init, place: &Place, pieces: &[Piece], watches: bool) -> Result<Outcome> {
+fn enable(
+    session: &Session,
+    init: Init,
+    place: &Place,
+    pieces: &[Piece],
+    installation: &Installation,
+) -> Result<Outcome> {
     // Files of somebody else in our places are found before anything is written.
     for piece in pieces {
         if let Some(why) = lie::is_foreign(place, piece) {
@@ -82,19 +92,25 @@ fn enable(session: &Session, init: Init, place: &Place, pieces: &[Piece], watche
         has_changed |= lie::put(place, piece)?;
     }
     if has_changed && place.is_here() {
-        init_system::enabled(init);
+        init_system::enabled(init, &installation.name);
     }
     let what = if has_changed { "come back" } else { "come back already" };
     session.fact(&format!("At boot the apps {what}, by {init}: {}", pieces[0].path.display()))?;
     if place.is_here() {
-        init_system::hints(init, watches).iter().try_for_each(|hint| session.detail(hint))?;
+        init_system::hints(init, installation).iter().try_for_each(|hint| session.detail(hint))?;
     }
     Ok(Outcome::Done)
 }
 
-fn disable(session: &Session, init: Init, place: &Place, pieces: &[Piece]) -> Result<Outcome> {
+fn disable(
+    session: &Session,
+    init: Init,
+    place: &Place,
+    pieces: &[Piece],
+    installation: &Installation,
+) -> Result<Outcome> {
     let is_there = |piece: &&Piece| lie::found(place, piece).is_some();
-    for service in ["formation-watch", "formation"] {
+    for service in [&installation.name_of_watch(), &installation.name] {
         let is_its = |piece: &&Piece| {
             piece.path.iter().any(|part| Path::new(part).file_stem() == Some(service.as_ref()))
         };
@@ -113,7 +129,7 @@ fn disable(session: &Session, init: Init, place: &Place, pieces: &[Piece]) -> Re
         has_changed = true;
     }
     if has_changed && place.is_here() {
-        init_system::disabled(init);
+        init_system::disabled(init, &installation.name);
     }
     let what = if has_changed { "no longer" } else { "not" };
     session.fact(&format!("At boot the apps do {what} come back by {init}; what runs, runs on"))?;

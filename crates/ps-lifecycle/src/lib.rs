@@ -54,6 +54,7 @@ mod tags;
 mod teller;
 mod watch;
 mod wish;
+mod worlds;
 
 use std::error::Error;
 
@@ -84,6 +85,9 @@ pub fn run() -> Result<Outcome> {
         return ask::answer(question);
     }
     let args = parse()?;
+    if let Some(done) = worlds::each(&args) {
+        return done;
+    }
     let session = Session::open(&args)?;
     let done = carry_out(&session, &args);
     session.teller.ends(&done, || session.check().is_err());

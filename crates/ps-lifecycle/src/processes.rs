@@ -24,7 +24,7 @@ pub(crate) fn run(session: &Session, args: &ProcessesArgs) -> Result<Outcome> {
     let rows: Vec<ProcessRow<'_>> =
         processes.iter().map(|process| ProcessRow::of(app.as_str(), process)).collect();
     let mut out = io::stdout().lock();
-    match if args.json { Format::Json } else { args.format } {
+    match args.format() {
         Format::Json => ps_rows::json_lines(&mut out, &rows)?,
         Format::Csv => ps_rows::processes_csv(&mut out, &rows)?,
         Format::Text => text(&mut out, &processes)?,

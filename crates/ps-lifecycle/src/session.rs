@@ -43,6 +43,7 @@ impl Session {
     /// Reads the environment. Verbs that change something catch Ctrl-C to clean up; other verbs simply
     /// end, or pass it on.
     pub(crate) fn open(args: &Args) -> Result<Self> {
+        let world = args.world.open()?;
         let reads = matches!(
             args.verb,
             Verb::Status(_)
@@ -60,7 +61,6 @@ impl Session {
         let quiet = args.quiet || say::quiet() || args.verb.prints_json();
         let teller = Arc::new(Teller::of(args, quiet)?);
         let quiet = quiet || teller.is_for_a_program();
-        let world = World::from_env()?;
         if !world.inside_dokku() {
             // Descriptors of our caller are not for hooks or apps. Plugins of Dokku pass some on to each other.
             ps_supervisor::close_descriptors_on_exec();

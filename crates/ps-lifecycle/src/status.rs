@@ -14,7 +14,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use ps_apps::App;
 use ps_cli::exit::Outcome;
-use ps_cli::{Format, say};
+use ps_cli::{Format, say, worlds};
 use ps_rows::StatusRow;
 use ps_scheduler::AppStatus;
 
@@ -39,6 +39,7 @@ pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
             // Buffered, so that all rows are written at once.
             let mut out = BufWriter::new(io::stdout().lock());
             write(&mut out, session, args, &found)?;
+            other_worlds(&mut out, session, args)?;
             out.flush()?;
             return Ok(if found.is_complete { Outcome::Done } else { Outcome::No });
         };
@@ -49,6 +50,23 @@ pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
         }
         show(&page, is_terminal)?;
         thread::sleep(pause);
+    }
+}
+
+/// Which worlds are not shown, for a person who asked for all apps: on a terminal below the table, else aside.
+fn other_worlds(out: &mut impl Write, session: &Session, args: &StatusArgs) -> io::Result<()> {
+    let is_for_people = args.apps.is_empty() && args.format() == Format::Text && !args.table.names;
+    if !is_for_people || args.worlds.knows_all() || session.is_quiet() {
+        return Ok(());
+    }
+    match worlds::not_shown(&session.world) {
+        Some(line) if io::stdout().is_terminal() => writeln!(out, "{line}"),
+        Some(line) => {
+            out.flush()?;
+            say::warning(&line);
+            Ok(())
+        }
+        None => Ok(()),
     }
 }
 

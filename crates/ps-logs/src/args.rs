@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use formation::Stream;
+use ps_cli::worlds::{AllWorldsArg, WorldArg};
 use ps_output::{Moment, Pattern};
 
 /// Reads, searches and follows the logs of apps.
@@ -71,6 +72,10 @@ pub(crate) struct Args {
     /// Print no lines: remove what was written until now, and say how many bytes that were
     #[arg(long, conflicts_with_all = READING, conflicts_with = "rotate")]
     pub(crate) flush: bool,
+    #[command(flatten)]
+    pub(crate) world: WorldArg,
+    #[command(flatten)]
+    pub(crate) worlds: AllWorldsArg,
 }
 
 /// The options that say which lines are printed, and how.

@@ -17,6 +17,7 @@ use formation::AppName;
 use ps_apps::World;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
+use ps_cli::worlds::Shape;
 use ps_output::{Choice, Look, Manner, Show, Times};
 use ps_scheduler::{LogRequest, ReadUpTo};
 
@@ -40,8 +41,11 @@ pub fn command() -> clap::Command {
 /// Runs the program with the arguments and the environment of this process.
 pub fn run() -> Result<Outcome> {
     let args = Args::try_parse()?;
-    let world = World::from_env()?;
     let upkeep = upkeep::asked(&args)?;
+    if args.worlds.is_given() {
+        return in_all_worlds(&args);
+    }
+    let world = args.world.open()?;
     let targets = targets::of(&world, &args.words)?;
     if let Some(upkeep) = upkeep {
         return upkeep::run(&world, &targets, upkeep);
@@ -74,6 +78,15 @@ pub fn run() -> Result<Outcome> {
     ps_output::gather(&world, requests, &mut show);
     let _ = show.finish();
     ended(show, &args, &targets)
+}
+
+/// In each world that has the apps.
+fn in_all_worlds(args: &Args) -> Result<Outcome> {
+    if args.save_cursor.is_some() || args.after_cursor.is_some() {
+        return Err(Refusal::usage("a cursor is of one world: leave --all-worlds away"));
+    }
+    let shape = if args.json { Shape::Json } else { Shape::Lines };
+    args.worlds.each(&args.world, shape, |world| targets::of(world, &args.words).map(drop))
 }
 
 /// What came of it.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
-use ps_apps::{World, variable};
+use ps_apps::World;
 use ps_scheduler_native::Native;
 use rustix::fs::FlockOperation;
 
@@ -28,12 +28,9 @@ pub(crate) struct Lock {
 impl Home {
     /// `PM2_HOME`, or `.pm2` in the user's home. What is not there of its directories is made, for their owner alone.
     pub(crate) fn open() -> Result<Self> {
-        let given = variable("PM2_HOME").map(PathBuf::from);
-        let usual = || variable("HOME").map(|home| PathBuf::from(home).join(".pm2"));
-        let directory = given
-            .or_else(usual)
+        let directory = ps_apps::pm2_home()
             .context("neither HOME nor PM2_HOME is set: set one, so that apps have a place")?;
-        let home = Self::at(&std::path::absolute(&directory).unwrap_or(directory));
+        let home = Self::at(&directory);
         for part in [home.own(), home.logs(), home.pids()] {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&part);
             made.with_context(|| format!("create {}", part.display()))?;
@@ -58,7 +55,7 @@ impl Home {
 
     /// The world of the apps.
     pub(crate) fn world(&self) -> World {
-        World::new(self.own().join("home"), self.own().join("lib"))
+        World::of_pm2(&self.directory)
     }
 
     /// Who runs the apps.

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
+use ps_cli::worlds::{AllWorldsArg, WorldArg};
 
 const OPTIONS: &[&str] =
     &["--columns", "--format", "--global", "--help", "--json", "--quiet", "--version", "--watch"];
-/// Dokku's own ps:report has no such option, so inside Dokku it is an info flag that does not exist.
+/// Dokku's own ps:report has no such options, so inside Dokku they are info flags that do not exist.
 const SETTINGS: &str = "--settings";
+const WORLD: &str = "--world";
+const ALL_WORLDS: &str = "--all-worlds";
 
 /// Shows the properties of every app, and whether it is running.
 ///
@@ -56,6 +59,10 @@ pub(crate) struct Args {
     /// Print no headers
     #[arg(long)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) world: WorldArg,
+    #[command(flatten)]
+    pub(crate) worlds: AllWorldsArg,
     /// The info flag whose value alone is wanted, if one was given.
     #[arg(skip)]
     pub(crate) info_flags: Vec<String>,
@@ -73,7 +80,8 @@ Examples:
   ps-report blog --running
   ps-report --json | jq -r 'select(.running != \"true\").app'
   ps-report --format csv --columns app,running,status
-  ps-report blog --settings";
+  ps-report blog --settings
+  ps-report --all-worlds --json";
 
 impl Args {
     /// Reads the arguments, of which the first is the program's name. The error for `--help`, `--version` and wrong
@@ -85,9 +93,13 @@ impl Args {
 
     /// The same arguments as they count inside Dokku.
     pub(crate) fn into_those_of_dokku(mut self) -> Self {
-        if std::mem::take(&mut self.settings) {
-            self.info_flags.push(SETTINGS.to_owned());
-        }
+        let flags = [
+            (SETTINGS, std::mem::take(&mut self.settings)),
+            (WORLD, std::mem::take(&mut self.world).is_given()),
+            (ALL_WORLDS, std::mem::take(&mut self.worlds).is_given()),
+        ];
+        self.info_flags
+            .extend(flags.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| (*name).to_owned()));
         self
     }
 }
@@ -101,14 +113,14 @@ fn split(words: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
     for word in words {
         let text = word.to_string_lossy();
         let name = text.split('=').next().unwrap_or_default();
-        let is_ours = OPTIONS.contains(&name) || text == SETTINGS;
+        let is_ours = OPTIONS.contains(&name) || text == SETTINGS || text == ALL_WORLDS || name == WORLD;
         let is_info = !is_value && !options_ended && text.starts_with("--") && !is_ours;
         options_ended |= !is_value && text == "--";
         if is_info && text != "--" {
             info_flags.push(text.into_owned());
             continue;
         }
-        is_value = !is_value && matches!(&*text, "--format" | "--columns");
+        is_value = !is_value && matches!(&*text, "--format" | "--columns" | WORLD);
         ours.push(word);
     }
     (ours, info_flags)

@@ -15,6 +15,7 @@ mod subjects;
 mod text;
 mod wanted;
 mod watch;
+mod worlds;
 
 use std::io::{self, BufWriter, Write};
 
@@ -35,16 +36,22 @@ pub fn command() -> clap::Command {
 /// Runs the program with the arguments and the environment of this process.
 pub fn run() -> Result<Outcome> {
     let args = Args::from_words(exit::arguments())?;
-    let world = World::from_env()?;
-    if args.settings && !world.inside_dokku() {
-        return settings::run(&world, &args);
+    if !ps_apps::inside_dokku() {
+        if args.worlds.is_given() {
+            return worlds::each(&args);
+        }
+        let world = args.world.open()?;
+        return if args.settings { settings::run(&world, &args) } else { report(&world, &args) };
     }
-    let args = args.into_those_of_dokku();
-    encoding::refuse_two_flags(&args)?;
-    let subjects = subjects::resolve(&world, &args)?;
-    let encoding = encoding::resolve(&world, &args, &subjects);
+    report(&World::from_env()?, &args.into_those_of_dokku())
+}
+
+fn report(world: &World, args: &Args) -> Result<Outcome> {
+    encoding::refuse_two_flags(args)?;
+    let subjects = subjects::resolve(world, args)?;
+    let encoding = encoding::resolve(world, args, &subjects);
     if subjects.is_empty() && (world.inside_dokku() || encoding.is_ok()) {
-        subjects::say_there_are_none(&world);
+        subjects::say_there_are_none(world);
         // Dokku checks the other arguments only if there is an app.
         if encoding.is_err() {
             return Ok(Outcome::Done);
@@ -52,8 +59,8 @@ pub fn run() -> Result<Outcome> {
     }
     let encoding = encoding?;
     match args.watch {
-        Some(every) => watch::run(&world, &args, &encoding, every),
-        None => once(&world, &subjects, &encoding, &mut BufWriter::new(io::stdout().lock())),
+        Some(every) => watch::run(world, args, &encoding, every),
+        None => once(world, &subjects, &encoding, &mut BufWriter::new(io::stdout().lock())),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line of `ps-scale`. Nothing is read or changed here.
 
 use clap::{Parser, ValueEnum};
+use ps_cli::worlds::WorldArg;
 
 use crate::format::Format;
 
@@ -66,6 +67,9 @@ pub(crate) struct Args {
     /// How long to wait while another program changes the app; 0: do not wait
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) wait: u64,
+
+    #[command(flatten)]
+    pub(crate) world: WorldArg,
 
     /// Answer a trigger of Dokku; its arguments follow (see the manual)
     #[arg(long, value_name = "TRIGGER", hide_short_help = true)]

@@ -26,7 +26,7 @@ pub fn command() -> clap::Command {
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
     let args = Args::try_parse_from(exit::arguments())?;
-    let world = World::from_env()?;
+    let world = args.world.open()?;
     if let Some(trigger) = &args.from_trigger {
         return trigger::answer(&world, trigger, &args);
     }

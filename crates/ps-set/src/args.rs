@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Parser;
 use ps_cli::Format;
 use ps_cli::exit::Refusal;
+use ps_cli::worlds::WorldArg;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,14 +28,14 @@ Of one process type too (<type>.<property>): port, restart-policy, stop-timeout-
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 20 no such app, 75 the app is being changed: try again.";
 
 /// Flags whose value is the next word.
-const FLAGS_WITH_VALUE: [&str; 2] = ["--format", "--wait"];
+const FLAGS_WITH_VALUE: [&str; 3] = ["--format", "--wait", "--world"];
 /// Flags with which nothing is set: every other word is then an app, a property or an argument.
 const FLAGS_THAT_READ: [&str; 7] = ["--list", "--get", "--from-trigger", "--help", "-h", "--version", "-V"];
 
 /// Reads and changes the ps properties of an app, or the defaults for all apps.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "ps-set", version = ps_cli::VERSION, after_help = EXAMPLES, override_usage = "\
-ps-set [--wait SECONDS] (<app>|--global) [<type>.]<property> [<value>…]
+ps-set [--wait SECONDS] [--world pm2|DIR] (<app>|--global) [<type>.]<property> [<value>…]
        ps-set <app>
        ps-set --list [--format text|json|csv] [--global] [<app>…]
        ps-set --get (<app>|--global) <property>")]
@@ -71,6 +72,9 @@ pub(crate) struct Args {
     /// How long to wait while another program changes the app; 0: do not wait
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) wait: u64,
+
+    #[command(flatten)]
+    pub(crate) world: WorldArg,
 
     /// Answer a trigger of Dokku; its arguments follow (see the manual)
     #[arg(long, value_name = "TRIGGER", hide_short_help = true)]

@@ -24,7 +24,7 @@ pub fn command() -> clap::Command {
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
     let args = Args::of(exit::arguments())?;
-    let world = World::from_env()?;
+    let world = args.world.open()?;
     if let Some(trigger) = &args.from_trigger {
         return list::answer(&world, trigger, &args);
     }

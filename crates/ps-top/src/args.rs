@@ -1,6 +1,7 @@
 //! The arguments of the command line.
 
 use clap::Parser;
+use ps_cli::worlds::WorldArg;
 
 /// Shows apps, their instances, logs and events live in a terminal.
 /// It only reads, unless you press a key that changes something: then it shows the command line that it will run, and asks for confirmation.
@@ -18,6 +19,8 @@ pub(crate) struct Args {
     /// Draw with ASCII characters only; the default if the locale is not UTF-8
     #[arg(long)]
     pub(crate) ascii: bool,
+    #[command(flatten)]
+    pub(crate) world: WorldArg,
 }
 
 const AFTER_HELP: &str = "\

@@ -22,7 +22,6 @@ use std::io::{self, IsTerminal};
 use anyhow::Result;
 use clap::Parser;
 use jiff::tz::TimeZone;
-use ps_apps::World;
 use ps_cli::exit::Outcome;
 
 use crate::args::Args;
@@ -37,7 +36,7 @@ pub fn command() -> clap::Command {
 /// Runs the program with the arguments and the environment of this process.
 pub fn run() -> Result<Outcome> {
     let args = Args::try_parse()?;
-    let world = World::from_env()?;
+    let world = args.world.open()?;
     let app = |word: &String| ps_triggers::visible_app::<anyhow::Error>(&world, word);
     let scope = match &args.apps[..] {
         [] => Scope::All,

@@ -14,12 +14,19 @@ use crate::home::{Home, programs};
 /// systemd takes its time to boot, more so where the machine is busy.
 const PATIENCE: Duration = Duration::from_secs(120);
 const INITS: [(&str, &str); 5] = [
-    ("systemd", "etc/systemd/system/formation.service"),
-    ("systemd-user", ".config/systemd/user/formation.service"),
-    ("openrc", "etc/init.d/formation"),
-    ("runit", "etc/sv/formation/run"),
-    ("sysv", "etc/init.d/formation"),
+    ("systemd", "etc/systemd/system/NAME.service"),
+    ("systemd-user", ".config/systemd/user/NAME.service"),
+    ("openrc", "etc/init.d/NAME"),
+    ("runit", "etc/sv/NAME/run"),
+    ("sysv", "etc/init.d/NAME"),
 ];
+
+/// The name of the service of a world that is not the usual one: it says where the world lies.
+fn service(home: &Home) -> String {
+    let path = home.path("").display().to_string();
+    let path = path.trim_matches('/').replace('_', "__").replace('-', "_-").replace('/', "-");
+    format!("formation-{path}")
+}
 
 /// All that lies below a directory: path to content, mode or target.
 fn files(base: &Path) -> BTreeMap<PathBuf, String> {
@@ -55,8 +62,9 @@ fn boot(home: &Home, what: &str, init: &str) -> crate::program::Ran {
 /// The file with the words of an init system, below the image.
 fn words(home: &Home, init: &str) -> PathBuf {
     let (_, path) = INITS.into_iter().find(|(name, _)| *name == init).expect("a known one");
+    let path = path.replace("NAME", &service(home));
     match init {
-        "systemd-user" => image(home).join(home.path(path).strip_prefix("/").expect("absolute")),
+        "systemd-user" => image(home).join(home.path(&path).strip_prefix("/").expect("absolute")),
         _ => image(home).join(path),
     }
 }
@@ -90,6 +98,41 @@ fn enable_can_be_done_twice_and_disable_leaves_nothing() {
 }
 
 #[test]
+fn two_worlds_have_a_service_each_and_one_that_was_made_under_the_name_of_all_keeps_it() {
+    let home = Home::new();
+    for (init, _) in INITS {
+        let image = image(&home);
+        let of_the_usual = |what: &str| {
+            let text = image.to_str().expect("text");
+            let mut command = home.command(&["ps-lifecycle", "boot", what, "--init", init, "--root", text]);
+            let base = match init {
+                "systemd-user" => home.path(".local/state/formation"),
+                _ => PathBuf::from("/var/lib/formation"),
+            };
+            command.env("DOKKU_ROOT", base.join("home")).env("DOKKU_LIB_ROOT", base.join("lib"));
+            crate::program::run(command)
+        };
+        assert_eq!(boot(&home, "enable", init).status, Some(0), "{init}");
+        let other = fs::read_to_string(words(&home, init)).expect("it was written");
+        assert_eq!(of_the_usual("enable").status, Some(0), "{init}");
+        let path = words(&home, init).display().to_string().replace(&service(&home), "formation");
+        let path = Path::new(&path);
+        assert!(fs::read_to_string(path).expect("it was written") != other, "{init}");
+        assert_eq!(fs::read_to_string(words(&home, init)).expect("it is there"), other, "{init}");
+        assert_eq!(of_the_usual("disable").status, Some(0), "{init}");
+        assert_eq!(boot(&home, "check", init).stdout, "", "{init}");
+        // As an earlier version left it.
+        assert_eq!(boot(&home, "disable", init).status, Some(0), "{init}");
+        fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        fs::write(path, &other).expect("written");
+        assert_eq!(boot(&home, "enable", init).status, Some(0), "{init}");
+        assert!(path.exists() && !words(&home, init).exists(), "{init}");
+        assert_eq!(boot(&home, "disable", init).status, Some(0), "{init}");
+        assert_eq!(files(&image), BTreeMap::new(), "{init}");
+    }
+}
+
+#[test]
 fn systemd_is_told_the_group_of_the_root_that_supervisors_look_beside_and_to_clear_the_unit_after_it() {
     let home = Home::new();
     for init in ["systemd", "systemd-user"] {
@@ -110,10 +153,10 @@ fn systemd_is_told_the_group_of_the_root_that_supervisors_look_beside_and_to_cle
 #[test]
 fn with_watch_a_service_sees_to_containers_too_and_disable_removes_both() {
     for (init, path) in [
-        ("systemd", "etc/systemd/system/formation-watch.service"),
-        ("systemd-user", ".config/systemd/user/formation-watch.service"),
-        ("openrc", "etc/init.d/formation-watch"),
-        ("runit", "etc/sv/formation-watch/run"),
+        ("systemd", "etc/systemd/system/NAME-watch.service"),
+        ("systemd-user", ".config/systemd/user/NAME-watch.service"),
+        ("openrc", "etc/init.d/NAME-watch"),
+        ("runit", "etc/sv/NAME-watch/run"),
     ] {
         let home = Home::new();
         let image = image(&home);
@@ -126,7 +169,8 @@ fn with_watch_a_service_sees_to_containers_too_and_disable_removes_both() {
         let watched =
             |what: &str| home.run(&["ps-lifecycle", "boot", what, "--watch", "--init", init, "--root", text]);
         assert_eq!(watched("enable").status, Some(0), "{init}");
-        let service = fs::read_to_string(base.join(path)).expect("it was written");
+        let service =
+            fs::read_to_string(base.join(path.replace("NAME", &service(&home)))).expect("it was written");
         for needed in ["watch", "--all", "DOKKU_LIB_ROOT=", home.path("lib").to_str().expect("text")] {
             assert!(service.contains(needed), "{init}: {needed} is not in {service}");
         }
@@ -190,10 +234,11 @@ fn a_link_to_which_another_number_was_given_is_the_same_link() {
     let home = Home::new();
     boot(&home, "enable", "sysv");
     let level = image(&home).join("etc/rc3.d");
-    fs::rename(level.join("S20formation"), level.join("S01formation")).expect("renamed");
+    let [ours, theirs] = ["S20", "S01"].map(|number| level.join(format!("{number}{}", service(&home))));
+    fs::rename(&ours, theirs).expect("renamed");
     assert_eq!(boot(&home, "check", "sysv").stdout, "");
     boot(&home, "enable", "sysv");
-    assert!(!level.join("S20formation").exists());
+    assert!(!ours.exists());
     boot(&home, "disable", "sysv");
     assert_eq!(files(&image(&home)), BTreeMap::new());
 }
@@ -265,7 +310,7 @@ fn the_scripts_are_scripts_of_a_shell_and_the_unit_is_one_of_systemd() {
     // Before version 254 it ignores this key, and says so.
     let is_newer = |line: &&str| line.contains("'DelegateSubgroup' in section");
     let about_ours: Vec<&str> =
-        said.lines().filter(|line| line.contains("formation.service") && !is_newer(line)).collect();
+        said.lines().filter(|line| line.contains(&service(&home)) && !is_newer(line)).collect();
     assert_eq!(about_ours, Vec::<&str>::new());
 }
 
@@ -273,14 +318,14 @@ fn the_scripts_are_scripts_of_a_shell_and_the_unit_is_one_of_systemd() {
 const AFTER_BOOT: &str = "cd @; mkdir -p out; export HOME=@ DOKKU_ROOT=@/home DOKKU_LIB_ROOT=@/lib PATH=@/bin:$PATH
 see() {
   until ps-lifecycle status --json >out/$1.json 2>out/$1.said; ! grep -q starting out/$1.json; do sleep 0.1; done
-  systemctl show -p MainPID --value formation.service >out/$1.root
+  systemctl show -p MainPID --value NAME.service >out/$1.root
 }
-until [ $(systemctl is-active formation.service) = active ]; do sleep 0.1; done
+until [ $(systemctl is-active NAME.service) = active ]; do sleep 0.1; done
 see booted
-systemctl restart formation.service; echo $? >out/restarted
+systemctl restart NAME.service; echo $? >out/restarted
 see restarted
-systemctl kill --kill-whom=main --signal=KILL formation.service
-until now=$(systemctl show -p MainPID --value formation.service) && [ $now != 0 ] && [ $now != $(cat out/restarted.root) ] && [ $(systemctl is-active formation.service) = active ]; do sleep 0.1; done
+systemctl kill --kill-whom=main --signal=KILL NAME.service
+until now=$(systemctl show -p MainPID --value NAME.service) && [ $now != 0 ] && [ $now != $(cat out/restarted.root) ] && [ $(systemctl is-active NAME.service) = active ]; do sleep 0.1; done
 see killed
 ps-lifecycle boot check --init systemd >out/check; echo $? >>out/check
 ps-lifecycle boot disable --init systemd 2>out/disable; echo $? >>out/disable
@@ -309,7 +354,7 @@ fn under_systemd_apps_come_back_at_boot_those_that_were_stopped_stay_so_and_a_re
     home.power_cut();
     let here = home.path("bin");
     let here = here.parent().expect("a directory").to_str().expect("text");
-    home.write("after.sh", &AFTER_BOOT.replace('@', here));
+    home.write("after.sh", &AFTER_BOOT.replace('@', here).replace("NAME", &service(&home)));
     home.write(
         "after.service",
         &format!("[Service]\nExecStart=/bin/sh {here}/after.sh\n[Install]\nWantedBy=multi-user.target\n"),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use formation::State;
 use ps_cli::Format;
+use ps_cli::worlds::AllWorldsArg;
 use ps_output::Moment;
 
 use crate::status::Column;
@@ -29,6 +30,8 @@ pub(crate) struct StatusArgs {
     json: bool,
     #[command(flatten)]
     pub(crate) table: TableArgs,
+    #[command(flatten)]
+    pub(crate) worlds: AllWorldsArg,
 }
 
 // What the table shows, and how often.

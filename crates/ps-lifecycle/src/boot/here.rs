@@ -49,6 +49,7 @@ pub(super) fn installation(world: &World, init: Init, args: &BootArgs) -> Result
     Ok(Installation {
         lifecycle,
         supervise,
+        name: name(world, init)?,
         root: world.root().to_owned(),
         lib: world.lib().to_owned(),
         watches: watches(init, args)?,
@@ -56,6 +57,16 @@ pub(super) fn installation(world: &World, init: Init, args: &BootArgs) -> Result
         config: config(init)?,
         scanned: scanned(args),
     })
+}
+
+/// The name of the service. The usual world of a machine is that of root, and of a user's systemd that of the user.
+fn name(world: &World, init: Init) -> Result<String> {
+    let state = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = state.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/state")));
+    let own = state.filter(|_| init == Init::SystemdUser).map(|state| state.join("formation"));
+    let base = world.base();
+    let is_usual = base == Path::new("/var/lib/formation") || own.is_some_and(|own| own == base);
+    Ok(if is_usual { boot_units::USUAL.to_owned() } else { boot_units::service_of(base)? })
 }
 
 /// Whether the containers are to be watched too. What is removed may have been written with it.

@@ -3,15 +3,15 @@
 
 use std::process::{Command, Stdio};
 
-use boot_units::Init;
+use boot_units::{Init, Installation};
 use ps_cli::say;
 
 /// Files were written.
-pub(super) fn enabled(init: Init) {
+pub(super) fn enabled(init: Init, name: &str) {
     match init {
         Init::Systemd => tell(&["systemctl", "daemon-reload"]),
         Init::SystemdUser => tell(&["systemctl", "--user", "daemon-reload"]),
-        Init::Sysv => tell_if_there(&["update-rc.d", "formation", "defaults"]),
+        Init::Sysv => tell_if_there(&["update-rc.d", name, "defaults"]),
         Init::Openrc | Init::Runit => (),
     }
 }
@@ -28,18 +28,18 @@ pub(super) fn before_disabled(init: Init, service: &str) {
 }
 
 /// Files were removed.
-pub(super) fn disabled(init: Init) {
+pub(super) fn disabled(init: Init, name: &str) {
     match init {
-        Init::Systemd | Init::SystemdUser => enabled(init),
-        Init::Sysv => tell_if_there(&["update-rc.d", "formation", "remove"]),
+        Init::Systemd | Init::SystemdUser => enabled(init, name),
+        Init::Sysv => tell_if_there(&["update-rc.d", name, "remove"]),
         Init::Openrc | Init::Runit => (),
     }
 }
 
 /// Hints for people after `enable`.
-pub(super) fn hints(init: Init, watches: bool) -> Vec<String> {
-    let services = ["formation", "formation-watch"];
-    let services = &services[..if watches { 2 } else { 1 }];
+pub(super) fn hints(init: Init, installation: &Installation) -> Vec<String> {
+    let services = [installation.name.clone(), installation.name_of_watch()];
+    let services = &services[..if installation.watches { 2 } else { 1 }];
     let begin = |service: &str| match init {
         Init::Systemd => Some(format!("systemctl start {service}")),
         Init::SystemdUser => Some(format!("systemctl --user start {service}")),

@@ -91,7 +91,9 @@ fn may_go(place: &Place, directory: &Path) -> bool {
 
 /// Whether it is the directory of a service of ours.
 fn is_service(directory: &Path) -> bool {
-    directory.ends_with("sv/formation") || directory.ends_with("sv/formation-watch")
+    let name = directory.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let is_ours = name == boot_units::USUAL || name.starts_with(&format!("{}-", boot_units::USUAL));
+    is_ours && directory.parent().is_some_and(|parent| parent.ends_with("sv"))
 }
 
 /// The differences between the installed piece and the wanted one, one per line.

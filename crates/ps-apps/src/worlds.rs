@@ -1,0 +1,201 @@
+//! Which worlds a user has: the usual one, that of pm2, and those that a list in the user's state directory names. Whoever makes the first
+//! app of a world outside Dokku adds it to the list; what has gone from the disk since is left out, and removed by the next addition.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+
+use crate::places;
+use crate::{Error, World, variable};
+
+/// The list: one world a line, its two roots with a tabulator between them.
+const FILE: &str = "worlds";
+const MAX_BYTES: u64 = 1 << 20;
+/// The word for the usual world.
+const USUAL: &str = "default";
+/// The word for the world of pm2's words.
+const PM2: &str = "pm2";
+
+impl World {
+    /// The world that programs work in where nothing is said, whatever `DOKKU_ROOT` and `DOKKU_LIB_ROOT` are.
+    ///
+    /// # Errors
+    /// [`Error::NoRoots`].
+    pub fn usual() -> Result<Self, Error> {
+        Ok(Self::below(&places::usual(&variable)?))
+    }
+
+    /// The world of the apps of a `PM2_HOME`.
+    pub fn of_pm2(home: &Path) -> Self {
+        Self::below(&home.join("formation")).listed_in(places::list(&variable))
+    }
+
+    /// The world that a word of the command line names: `default`, `pm2`, or a directory, which holds `home` and `lib`, or is a
+    /// `PM2_HOME`, or the `DOKKU_ROOT` of a world in the list, or is empty: then a new world begins there.
+    ///
+    /// # Errors
+    /// [`Error::NoWorld`], or the usual one is asked for and has no place.
+    pub fn named(word: &Path) -> Result<Self, Error> {
+        let world = match word.to_str() {
+            Some(USUAL) => return Self::usual(),
+            Some(PM2) => pm2_home().map(|home| Self::of_pm2(&home)).filter(Self::is_there),
+            _ => {
+                let place = std::path::absolute(word).unwrap_or_else(|_| word.to_owned());
+                let place: PathBuf = place.components().collect();
+                let below = [place.clone(), place.join("formation")].map(|base| Self::below(&base));
+                let listed = || known().into_iter().find(|world| world.root() == place);
+                let new = || is_empty(&place).then(|| Self::below(&place));
+                below.into_iter().find(Self::is_there).or_else(listed).or_else(new)
+            }
+        };
+        world.ok_or_else(|| Error::NoWorld {
+            word: word.display().to_string(),
+            known: known().iter().map(Self::name).collect(),
+        })
+    }
+
+    /// The other worlds of this user that are on disk: the usual one first, then that of pm2, then those of the list.
+    pub fn others(&self) -> Vec<Self> {
+        let mut others = known();
+        others.retain(|world| !world.is_same(self));
+        others
+    }
+
+    /// The word by which [`Self::named`] finds it.
+    pub fn name(&self) -> String {
+        let is = |base: Option<PathBuf>| base.is_some_and(|base| Self::below(&base).is_same(self));
+        if is(places::usual(&variable).ok()) {
+            return USUAL.to_owned();
+        }
+        if is(pm2_home().map(|home| home.join("formation"))) {
+            return PM2.to_owned();
+        }
+        let base = self.root().parent().filter(|base| Self::below(base).is_same(self));
+        base.unwrap_or(self.root()).display().to_string()
+    }
+
+    /// The directory with its roots as `home` and `lib`; `DOKKU_LIB_ROOT`, if they do not lie so.
+    pub fn base(&self) -> &Path {
+        let base = self.lib().parent().filter(|base| Self::below(base).is_same(self));
+        base.unwrap_or(self.lib())
+    }
+
+    /// Whether both have the same roots.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.root() == other.root() && self.lib() == other.lib()
+    }
+
+    fn below(base: &Path) -> Self {
+        Self::new(base.join("home"), base.join("lib"))
+    }
+
+    fn is_there(&self) -> bool {
+        self.root().is_dir() && self.lib().is_dir()
+    }
+
+    /// Adds it to the list, where it is to stand in one. An app that was made is there whether or not the list could be written.
+    pub(crate) fn note(&self) {
+        let is_usual = places::usual(&variable).is_ok_and(|base| Self::below(&base).is_same(self));
+        if let (Some(directory), Some(line), false) =
+            (self.list(), self.line(), is_usual || self.inside_dokku())
+        {
+            let _ = add(directory, &line);
+        }
+    }
+
+    /// Its line in the list; `None` if no line can hold its paths.
+    fn line(&self) -> Option<String> {
+        let text = |path: &Path| Some(path.to_str()?.to_owned()).filter(|path| !path.contains(['\t', '\n']));
+        Some(format!("{}\t{}", text(self.root())?, text(self.lib())?))
+    }
+}
+
+/// `PM2_HOME`, or `.pm2` in the user's home; `None` if neither is known.
+pub fn pm2_home() -> Option<PathBuf> {
+    places::pm2_home(&variable)
+}
+
+/// The worlds that are on disk, each once.
+fn known() -> Vec<World> {
+    let usual = places::usual(&variable).ok().map(|base| World::below(&base));
+    let pm2 = pm2_home().map(|home| World::of_pm2(&home));
+    let listed = places::list(&variable).map(|directory| listed(&directory)).unwrap_or_default();
+    let mut known: Vec<World> = Vec::new();
+    for world in usual.into_iter().chain(pm2).chain(listed) {
+        if world.is_there() && !known.iter().any(|there| there.is_same(&world)) {
+            known.push(world);
+        }
+    }
+    known
+}
+
+/// The worlds of the list. What cannot be read names none.
+fn listed(directory: &Path) -> Vec<World> {
+    let bytes = durable::state(&directory.join(FILE), MAX_BYTES).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let worlds = text.lines().filter_map(|line| line.split_once('\t'));
+    worlds.map(|(root, lib)| World::new(root, lib)).collect()
+}
+
+fn add(directory: &Path, line: &str) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let lock = File::open(directory)?;
+    rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))?;
+    let there = listed(directory).into_iter().filter(World::is_there);
+    let mut lines: Vec<String> = there.filter_map(|world| world.line()).collect();
+    if lines.iter().any(|there| there == line) {
+        return Ok(());
+    }
+    lines.push(line.to_owned());
+    durable::replace(directory, FILE, format!("{}\n", lines.join("\n")).as_bytes())
+}
+
+fn is_empty(directory: &Path) -> bool {
+    fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_names_each_world_once_and_forgets_what_has_gone_from_the_disk() {
+        let place = tempfile::tempdir().expect("a directory");
+        let world = |name: &str| {
+            let world = World::below(&place.path().join(name));
+            fs::create_dir_all(world.root()).and_then(|()| fs::create_dir_all(world.lib())).expect("roots");
+            world.listed_in(Some(place.path().join("state")))
+        };
+        let worlds = ["blue", "green"].map(world);
+        for world in worlds.iter().chain(&worlds) {
+            world.note();
+        }
+        let names =
+            || -> Vec<String> { listed(&place.path().join("state")).iter().map(World::name).collect() };
+        let name = |name: &str| place.path().join(name).display().to_string();
+        assert_eq!(names(), [name("blue"), name("green")]);
+        fs::remove_dir_all(place.path().join("blue")).expect("it is there");
+        world("red").note();
+        assert_eq!(names(), [name("green"), name("red")]);
+    }
+
+    #[test]
+    fn a_directory_names_the_world_in_it_or_that_of_a_pm2_home_or_a_new_one_and_nothing_else() {
+        let place = tempfile::tempdir().expect("a directory");
+        for path in ["w/home", "w/lib", "p/formation/home", "p/formation/lib", "new", "other/home"] {
+            fs::create_dir_all(place.path().join(path)).expect("a directory");
+        }
+        let root = |word: &str| World::named(&place.path().join(word)).map(|world| world.root().to_owned());
+        for (word, home) in
+            [("w", "w/home"), ("w/", "w/home"), ("p", "p/formation/home"), ("new", "new/home")]
+        {
+            assert_eq!(root(word).expect("a world"), place.path().join(home), "{word}");
+        }
+        for word in ["other", "absent"] {
+            assert!(matches!(root(word), Err(Error::NoWorld { .. })), "{word}");
+        }
+    }
+}
