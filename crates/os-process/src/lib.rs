@@ -51,7 +51,7 @@ pub use port_holder::{Holder, describe_port_holder, port_holder};
 pub use resident::{FRUGAL, become_resident, resident};
 pub use signal::{handles, send_signal, signal_process};
 pub use sister::{lasting_sister, names_a_version, sister};
-pub use stat::{Stat, children, has_open, name, pids};
+pub use stat::{Stat, children, has_open, name, open_files, pids};
 pub use sweep::{Manner, Strays, executing};
 pub use tree::{Processes, Tree};
 pub use unit::service_unit;

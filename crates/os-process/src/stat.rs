@@ -111,6 +111,12 @@ pub fn has_open(pid: u32, file: &Path) -> bool {
     descriptors.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|link| link == file)
 }
 
+/// How many descriptors a process has open; `None` if it has ended or we may not examine it.
+pub fn open_files(pid: u32) -> Option<u64> {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    u64::try_from(descriptors.count()).ok()
+}
+
 /// The name of a process, as the kernel shortens it; empty if there is none.
 pub fn name(pid: u32) -> String {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
@@ -120,6 +126,16 @@ pub fn name(pid: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_open_file_counts_and_a_process_that_is_not_there_has_none() {
+        let before = open_files(std::process::id()).expect("it is this process");
+        let files = [(); 100].map(|()| fs::File::open("/proc/self/stat").expect("a file"));
+        // Other tests of this process open and close a few.
+        assert!(open_files(std::process::id()).expect("it is this process") > before + 50);
+        drop(files);
+        assert_eq!(open_files(u32::MAX), None);
+    }
 
     #[test]
     fn a_name_with_blanks_and_parentheses_moves_no_field() {

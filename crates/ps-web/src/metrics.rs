@@ -80,6 +80,7 @@ struct Metrics {
     cpu: Family<OfInstance, Seconds>,
     memory: Family<OfMemory, Gauge>,
     last_exit: Family<OfInstance, Gauge>,
+    open_files: Family<OfInstance, Gauge>,
     connections: Family<OfInstance, Gauge>,
     desired: Family<OfType, Gauge>,
     running: Family<OfType, Gauge>,
@@ -138,7 +139,18 @@ pub(crate) fn written(snapshot: &Snapshot, desired: &Desired) -> Result<String, 
     }
     let mut out = String::new();
     text::encode(&mut out, &metrics.registry())?;
-    Ok(out)
+    Ok(in_order(&out))
+}
+
+/// The series of each metric in the order of their labels, so that two answers can be compared.
+fn in_order(openmetrics: &str) -> String {
+    let mut lines: Vec<&str> = openmetrics.lines().collect();
+    for series in lines.chunk_by_mut(|line, next| line.starts_with('#') == next.starts_with('#')) {
+        if series.iter().all(|line| !line.starts_with('#')) {
+            series.sort_unstable();
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 impl Metrics {
@@ -177,6 +189,10 @@ impl Metrics {
             };
             self.last_exit.get_or_create(&of).set(code.into());
         }
+        let open_files = row.pid.filter(|_| is_up).and_then(os_process::open_files);
+        if let Some(count) = open_files {
+            self.open_files.get_or_create(&of).set(signed(count));
+        }
         if let Some(connections) = row.connections {
             self.connections.get_or_create(&of).set(signed(connections));
         }
@@ -206,6 +222,7 @@ impl Metrics {
             "How it ended last: its status, or 128 and the signal",
             self.last_exit,
         );
+        registry.register("instance_open_fds", "Open descriptors of its main process", self.open_files);
         registry.register(
             "balance_current_connections",
             "Connections of the app's address that it has",

@@ -62,6 +62,7 @@ fn is_complete(samples: &[Value]) {
     assert!(number(of_web("instance_memory_bytes", &[("kind", "resident")])) > 4096.0);
     assert!(number(of_web("instance_start_time_seconds", &[])) > 1e9);
     assert!(number(of_web("instance_cpu_seconds_total", &[])) >= 0.0);
+    assert!(number(of_web("instance_open_fds", &[])) >= 3.0);
     let of_type = [("app", "shop"), ("process_type", "web")];
     assert_eq!(value(samples, "formation_app_instances_desired", &of_type), "2");
     assert_eq!(value(samples, "formation_app_instances_running", &of_type), "2");
@@ -77,6 +78,10 @@ fn the_metrics_are_understood_by_a_parser_that_is_not_ours() {
     assert!(answer.head.contains("content-type: application/openmetrics-text"), "{answer:?}");
     let Some(read) = samples("openmetrics", &answer.body) else { return };
     is_complete(&read);
+    let series = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| line.starts_with("formation_instance_state{")).map(str::to_owned).collect()
+    };
+    assert!(series(&answer.body).is_sorted() && series(&answer.body).len() > 2, "{}", answer.body);
     let plain = served.gets("/metrics");
     assert!(plain.head.contains("content-type: text/plain; version=0.0.4"), "{plain:?}");
     is_complete(&samples("text", &plain.body).expect("it is installed"));
