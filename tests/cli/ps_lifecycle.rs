@@ -93,6 +93,8 @@ mod rebuild;
 mod refusals;
 #[path = "ps_lifecycle/reload.rs"]
 mod reload;
+#[path = "ps_lifecycle/replay.rs"]
+mod replay;
 #[path = "ps_lifecycle/reset.rs"]
 mod reset;
 #[path = "ps_lifecycle/restart.rs"]

@@ -136,6 +136,8 @@ mod tests {
     use std::io::Write;
     use std::path::PathBuf;
 
+    use rustix::pipe::SpliceFlags;
+
     use super::*;
 
     /// Longer than any test waits for what comes.
@@ -179,6 +181,20 @@ mod tests {
         fs::remove_dir_all(&one).expect("removed");
         assert_eq!(watch.wait(LONG), only('1'));
         assert!(watch.keys.values().eq(['2'].iter()), "what is gone is not watched any more");
+    }
+
+    #[test]
+    fn who_waits_is_told_of_what_is_spliced_into_a_file_as_supervisors_do() {
+        let (_place, one) = place("one");
+        append(&one.join("log"));
+        let mut watch = GrowthWatch::new();
+        assert!(watch.watch_files(&one, '1'));
+        let (from, to) = rustix::pipe::pipe().expect("a pipe");
+        rustix::io::write(&to, b"line\n").expect("there is room");
+        let log = OpenOptions::new().write(true).open(one.join("log")).expect("it opens");
+        let spliced = rustix::pipe::splice(&from, None, &log, Some(&mut 5), 5, SpliceFlags::empty());
+        assert_eq!(spliced, Ok(5));
+        assert_eq!(watch.wait(LONG), only('1'));
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The events that a rollout is told, and the actions that it orders.
 
 use formation::Slot;
+use serde::{Deserialize, Serialize};
 
 use crate::{Lane, Revision, Run};
 
 /// An event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// The rollout is to begin.
     Begin,
@@ -85,7 +87,7 @@ pub enum Event {
 }
 
 /// A run that an executor found when it took over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
     /// The run.
     pub run: Run,
@@ -98,7 +100,8 @@ pub struct Observed {
 }
 
 /// The state of a run that was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Condition {
     /// It lives; whether its checks succeed is not known.
     Up,
@@ -110,7 +113,8 @@ pub enum Condition {
 
 /// An action for the executor. The executor records the rollout first, then takes the actions in order and reports their
 /// results. Taking an action twice does no harm, such as starting a run that lives or ending one that is gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Start a run; answer [`Event::Started`] or [`Event::StartRefused`].
     Start {

@@ -1,6 +1,7 @@
 //! Passes events of an app to whoever records them. This module does not know who that is, and where the record is
 //! stored.
 
+mod decisions;
 mod thrift;
 
 use std::path::Path;
@@ -9,6 +10,8 @@ use std::time::Instant;
 
 use formation::{LifeEvent, LifeOfSlot, Slot};
 
+pub(crate) use decisions::Decision;
+pub use decisions::{Otherwise, Replayed, recorded, replay};
 use thrift::Thrift;
 
 /// What is written down of an app.
@@ -70,6 +73,7 @@ pub(crate) struct Diary {
     pub(crate) writer: Option<Writer>,
     waiting: Vec<Note>,
     thrift: Thrift,
+    decided: Vec<Decision>,
 }
 
 impl Diary {
@@ -89,8 +93,18 @@ impl Diary {
         }
     }
 
+    /// Something was decided; `None`: to do nothing.
+    pub(crate) fn decide(&mut self, decision: impl FnOnce() -> Option<Decision>) {
+        if self.writer.is_some() {
+            self.decided.extend(decision());
+        }
+    }
+
     /// Has everything written down; what is to be run on account of it.
     pub(crate) fn write(&mut self, service: &Path) -> Option<Command> {
+        if !self.decided.is_empty() {
+            decisions::record(service, &std::mem::take(&mut self.decided));
+        }
         let writer = self.writer.filter(|_| !self.waiting.is_empty())?;
         writer(service, std::mem::take(&mut self.waiting))
     }

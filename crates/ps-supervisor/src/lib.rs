@@ -83,7 +83,7 @@ pub use client::{Client, Greeting};
 pub use command::{Invocation, judge};
 pub use confinement::Confinement;
 pub use control::{Message, PROTOCOL, Request};
-pub use diary::{Happening, Note, Occasion, Writer};
+pub use diary::{Happening, Note, Occasion, Otherwise, Replayed, Writer, recorded, replay};
 pub use environment::environment;
 pub use error::Error;
 pub use first_format::{Predecessor, finished, note_finished};

@@ -6,6 +6,7 @@
 //! the app has the old or the new revision.
 
 mod comparison;
+mod decided;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ use rustix::time::ClockId;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::diary::Decision;
 use crate::health::{Health, Ready};
 use crate::layout::MAX_FILE_BYTES;
 use crate::revision::{self, Next};
@@ -61,6 +63,8 @@ pub(crate) struct Carried {
     has_compared: bool,
     rollout: Rollout,
     heard: Vec<Event>,
+    /// What was decided and is not recorded yet.
+    decided: Vec<Decision>,
     failed: Vec<Status>,
     unwritten: Option<String>,
     /// The stage, and whether it was over, in the last report.
@@ -135,6 +139,7 @@ impl Carried {
             receipt,
             comparison,
             has_compared,
+            decided: vec![Decision::Rollout { rollout: Box::new(rollout.clone()) }],
             rollout,
             heard,
             failed,
@@ -209,7 +214,7 @@ impl Carried {
         let was_decided = self.is_decided();
         let mut actions: Vec<Action> = Vec::new();
         for event in std::mem::take(&mut self.heard) {
-            actions.extend(self.rollout.handle(event, now));
+            actions.extend(self.handle(event, next_number, now));
         }
         let has_compared = std::mem::take(&mut self.has_compared);
         if actions.is_empty() && was_decided == self.is_decided() && !has_compared {
@@ -219,7 +224,7 @@ impl Carried {
             && self.unwritten.is_none()
         {
             self.unwritten = Some(format!("write {}: {error}", service.join(ROLLOUT_FILE).display()));
-            actions.extend(self.rollout.handle(Event::Cancel, now));
+            actions.extend(self.handle(Event::Cancel, next_number, now));
         }
         actions
     }

@@ -26,6 +26,7 @@ use jiff::Timestamp;
 use os_process::Tree;
 use ps_rollout::{Lane, Role};
 
+use crate::diary::Decision;
 use crate::health::CommandTry;
 pub(crate) use crate::health::LEAST_LIFE;
 use crate::limits::Limited;
@@ -341,6 +342,7 @@ impl Run {
         let before = self.state;
         let (state, action) = before.after(event);
         self.state = state;
+        means.diary.decide(|| Decision::of_run(&self.status, before, event, (state, action)));
         let (main, now) = (self.process.as_ref().map(Process::pid), Instant::now());
         if action.looks_for_processes() {
             means.bring_inside();

@@ -2,8 +2,11 @@
 //! function, state x event -> state + action, printed in docs/supervisor.md and checked against it by a test. Whether
 //! another run follows is decided by `seat_table`.
 
+use serde::{Deserialize, Serialize};
+
 /// How far a run has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum RunState {
     /// Its directory, port and variables are being prepared; no process lives.
     Preparing,
@@ -26,7 +29,8 @@ pub(crate) enum RunState {
 }
 
 /// What can happen to a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum RunEvent {
     /// Its process was started.
     Spawned,
@@ -51,7 +55,8 @@ pub(crate) enum RunEvent {
 }
 
 /// What is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum RunAction {
     /// Nothing.
     Nothing,

@@ -21,13 +21,14 @@ use jiff::Timestamp;
 use ps_rollout::Lane;
 
 use crate::current::Current;
+use crate::diary::Decision;
 use crate::layout;
 use crate::means::Means;
 use crate::news::News;
 use crate::restart::{Death, Deaths};
 use crate::run::{Cause, Obstacle, Run, TRY_AGAIN, Terms};
 use crate::run_table::RunState;
-use crate::seat_table::{Action, AfterDeath, Beside, Event, Held};
+use crate::seat_table::{Action, AfterDeath, Beside, Event, Held, Seating};
 use crate::spec::Spec;
 use crate::state::Place;
 use crate::status::{STATUS_FILE, Status};
@@ -121,13 +122,14 @@ impl Seat {
         let mut waiting = VecDeque::from([event]);
         while let Some(event) = waiting.pop_front() {
             let (side, held) = (self.side, self.held);
-            let (next, aside) = side.after(event);
-            self.side = next;
-            waiting.extend(self.act_beside(aside, order, means));
-            if side.lets_through(event) {
-                let (next, action) = held.after(event);
-                self.held = next;
-                if next != Held::Off {
+            let seat = Seating { held, beside: side };
+            let then = seat.after(event);
+            means.diary.decide(|| Decision::of_seat(&self.slot, seat, event, then));
+            self.side = then.seat.beside;
+            waiting.extend(self.act_beside(then.aside, order, means));
+            if let Some(action) = then.action {
+                self.held = then.seat.held;
+                if self.held != Held::Off {
                     self.current.settled(&self.slot, &self.directory, means);
                 }
                 waiting.extend(self.act(action, event, means));

@@ -5,10 +5,13 @@
 
 mod beside;
 
+use serde::{Deserialize, Serialize};
+
 pub(crate) use beside::{Aside, Beside};
 
 /// The state of the run that fills the seat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Held {
     /// Empty: never started, or stopped.
     Off,
@@ -31,7 +34,8 @@ pub(crate) enum Held {
 }
 
 /// What follows once a run has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Then {
     /// The seat stays empty.
     Off,
@@ -48,7 +52,8 @@ pub(crate) enum Then {
 }
 
 /// The decision of the restart policy about a process that ended by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum AfterDeath {
     /// It is started again after a delay.
     Again,
@@ -61,7 +66,8 @@ pub(crate) enum AfterDeath {
 }
 
 /// An event of a seat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Event {
     /// The spec wants the seat filled. This describes what should be and is no order: every new supervisor and every change
     /// of the spec repeats it, so it starts nothing that has finished or was given up.
@@ -99,7 +105,8 @@ pub(crate) enum Event {
 }
 
 /// What is done about the run that fills the seat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Action {
     /// Nothing.
     Nothing,
@@ -113,6 +120,37 @@ pub(crate) enum Action {
     Delay,
     /// Tell the clients that nothing more is to be done.
     Tell,
+}
+
+/// Both parts of a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Seating {
+    /// What fills it.
+    pub(crate) held: Held,
+    /// What is beside that.
+    pub(crate) beside: Beside,
+}
+
+/// What an event makes of a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settled {
+    /// Both parts afterwards.
+    pub(crate) seat: Seating,
+    /// What is done about the run beside, before anything else.
+    pub(crate) aside: Aside,
+    /// What is done about the run that fills the seat; `None`: that part does not get the event.
+    pub(crate) action: Option<Action>,
+}
+
+impl Seating {
+    /// What an event makes of it.
+    #[must_use]
+    pub(crate) fn after(self, event: Event) -> Settled {
+        let (beside, aside) = self.beside.after(event);
+        let passed = self.beside.lets_through(event).then(|| self.held.after(event));
+        let (held, action) = passed.map_or((self.held, None), |(held, action)| (held, Some(action)));
+        Settled { seat: Self { held, beside }, aside, action }
+    }
 }
 
 impl Held {

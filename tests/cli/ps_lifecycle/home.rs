@@ -239,7 +239,7 @@ impl Home {
         self.status(app).iter().map(state).collect()
     }
 
-    /// What is stored in the two roots: no locks, no logs, nothing of the root of supervisors, no staged writes, no empty directories that all apps share,
+    /// What is stored in the two roots: no locks, no logs, no record of decisions, nothing of the root of supervisors, no staged writes, no empty directories that all apps share,
     /// and not the settings of all apps that [`Self::new`] makes.
     pub(crate) fn state(&self) -> State {
         let mut state = State::new();
@@ -399,8 +399,9 @@ fn collect(base: &Path, directory: &Path, state: &mut State) {
         // A run that failed has had its number.
         let is_numbers = name.starts_with("lib/data/scheduler-docker-local") && last == "rollout.json";
         let is_ours = [READY, LISTEN, UPTIME].iter().any(|ours| name == Path::new(ours));
-        if is_lock || is_numbers || is_ours || [".stage", "log", "supervisor.log", ".root"].contains(&&*last)
-        {
+        let is_left_out =
+            [".stage", "log", "supervisor.log", ".root", "decisions", "decisions.old"].contains(&&*last);
+        if is_lock || is_numbers || is_ours || is_left_out {
             continue;
         }
         if kind.is_dir() {

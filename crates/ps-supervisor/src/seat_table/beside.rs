@@ -1,9 +1,12 @@
 //! The second part of the seat table: the run beside the one that fills a seat, while a rollout replaces that.
 
+use serde::{Deserialize, Serialize};
+
 use super::Event;
 
 /// The run beside the one that fills the seat, during a replacement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Beside {
     /// There is none.
     Nobody,
@@ -14,7 +17,8 @@ pub(crate) enum Beside {
 }
 
 /// What is done about the run beside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Aside {
     /// Nothing.
     Nothing,

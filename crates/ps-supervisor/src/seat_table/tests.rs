@@ -50,13 +50,8 @@ fn seats() -> Vec<Whole> {
 
 /// What `Seat::handle` makes of the two parts.
 fn step((held, beside): Whole, event: Event) -> (Whole, Action, Aside) {
-    let (next, aside) = beside.after(event);
-    if beside.lets_through(event) {
-        let (held, action) = held.after(event);
-        ((held, next), action, aside)
-    } else {
-        ((held, next), Action::Nothing, aside)
-    }
+    let Settled { seat, aside, action } = Seating { held, beside }.after(event);
+    ((seat.held, seat.beside), action.unwrap_or(Action::Nothing), aside)
 }
 
 /// Everything that `events`, in any order, lead to.

@@ -114,6 +114,9 @@ impl Supervisor {
             let number = self.next_run_number();
             let Some(carried) = &mut self.rollout else { return };
             let actions = carried.decide(&self.service, number);
+            for decision in carried.take_decided() {
+                self.means.diary.decide(|| Some(decision));
+            }
             self.count_in();
             let Some(carried) = &mut self.rollout else { return };
             if let Some(report) = carried.take_news() {
