@@ -55,9 +55,10 @@ pub struct Deployed {
     /// The number of the kept release that is deployed again; `None`: it is a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restores: Option<u64>,
-    /// The properties of the app's address that the deploy sets, by their names; the others stay as they are.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub address: BTreeMap<String, String>,
+    /// The properties that the deploy sets, by their names; the others stay as they are. Their key is that of a time when only those of the
+    /// app's address were set.
+    #[serde(rename = "address", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, String>,
 }
 
 /// A record with the number of its release.
@@ -195,7 +196,7 @@ impl World {
         if self.can_scale(app)? != deployed.can_scale {
             self.set_property("ps", scope, "can-scale", &deployed.can_scale.to_string())?;
         }
-        for (name, value) in &deployed.address {
+        for (name, value) in &deployed.properties {
             self.set_property("ps", scope, name, value)?;
         }
         if numbered.restored {

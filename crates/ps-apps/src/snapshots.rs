@@ -116,7 +116,7 @@ impl World {
             can_scale: self.can_scale(app)?,
             image: None,
             restores: None,
-            address: BTreeMap::new(),
+            properties: BTreeMap::new(),
         }))
     }
 

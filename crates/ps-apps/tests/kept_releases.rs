@@ -51,7 +51,7 @@ fn release(place: &str, procfile: &[u8]) -> Deployed {
         can_scale: true,
         image: None,
         restores: None,
-        address: BTreeMap::new(),
+        properties: BTreeMap::new(),
     }
 }
 

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::io::Read;
 
-use bollard::models::ContainerCreateBody;
-
 use crate::{Engine, Fault, Image};
 
 /// The directory in which buildpacks put an app, whatever the image says.
@@ -14,9 +12,6 @@ const OF_HEROKUISH: &str = "/app";
 const MAX_BYTES: u64 = 1 << 20;
 /// The largest archive that is read, in bytes: the file, and the headers around it.
 const MAX_ARCHIVE: usize = 2 << 20;
-/// A command for the container, which is never started. The engine refuses to create a container without a command,
-/// and an image need not have one.
-const NEVER_RUN: &str = "/never-run";
 
 impl Engine {
     /// The contents of regular files of an image, in the order asked: of one over 1 MiB the first byte beyond it and no more; `None`
@@ -30,13 +25,7 @@ impl Engine {
         labels: HashMap<String, String>,
     ) -> Result<Vec<Option<Vec<u8>>>, Fault> {
         let place = base(&self.image(image).await?);
-        let body = ContainerCreateBody {
-            image: Some(image.to_owned()),
-            cmd: Some(vec![NEVER_RUN.to_owned()]),
-            labels: Some(labels),
-            ..ContainerCreateBody::default()
-        };
-        let id = self.create(name, body).await?;
+        let id = self.image_reader(image, name, labels).await?;
         let mut files = Vec::new();
         for path in paths {
             let path = if path.starts_with('/') {

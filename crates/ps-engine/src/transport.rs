@@ -42,6 +42,14 @@ pub(crate) async fn get(socket: &Path, path: &str) -> Result<Value, Error> {
     answer(socket, Request::get(path).body(bollard::body_full(Bytes::new()))?).await
 }
 
+/// The head of the answer to a request that asks for no more.
+pub(crate) async fn head(socket: &Path, path: &str) -> Result<Response<Incoming>, Error> {
+    let request = Request::head(path).body(bollard::body_full(Bytes::new()))?;
+    let response = send(socket.to_owned(), request).await?;
+    let status = response.status();
+    if status.is_success() { Ok(response) } else { Err(refusal(status, &Value::Null)) }
+}
+
 /// What `read` makes of each element of the array at `path`.
 pub(crate) async fn get_each<R>(
     socket: &Path,

@@ -26,6 +26,7 @@ use formation::{ProcessType, SignalName, Which};
 use ps_apps::SnapshotName;
 use ps_cli::Format;
 use ps_cli::worlds::{AllWorldsArg, WorldArg};
+use type_settings::Switch;
 
 use crate::source_args::SourceArgs;
 pub(crate) use address::AddressArgs;
@@ -92,6 +93,10 @@ pub(crate) struct DeployArgs {
     /// A dotenv file, which becomes the app's environment
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
+    /// On a swarm: the environment comes as a secret, from now on, and not in the specification of services; --env-as-secrets=no: in
+    /// the specification
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "yes", value_parser = switch)]
+    pub(crate) env_as_secrets: Option<Switch>,
     /// Change nothing; print what would happen to each instance
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -346,6 +351,10 @@ pub(crate) enum BootVerb {
     Show,
     /// Compare what is installed with what would be written; status 1 if they differ
     Check,
+}
+
+fn switch(word: &str) -> Result<Switch, &'static str> {
+    word.parse().map_err(|()| "use yes or no")
 }
 
 fn seconds(word: &str) -> Result<Duration, String> {

@@ -1,5 +1,6 @@
 //! `deploy`: a new release. It is recorded when the scheduler commits it; if it fails, everything is as before.
 
+mod secrets;
 mod unrecorded;
 mod variables;
 
@@ -145,6 +146,7 @@ pub(crate) fn of_nothing(app: &AppName) -> DeployArgs {
         scale: vec![],
         address: AddressArgs::default(),
         env_file: None,
+        env_as_secrets: None,
         dry_run: false,
         json: false,
         canary: CanaryArgs::default(),
@@ -183,6 +185,7 @@ pub(crate) fn foresee(
     let (formation, _) = counts.apply(world, app)?;
     let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
     let release = address::give(release, &address::asked(world, app, (&args.address, None), &name)?);
+    let release = secrets::give(world, release, args, &name)?;
     let wanted = release::runnable(&formation, &release);
     if ps_dokku::is_deployed(world, app)? && world.scheduler_name(app)? != name {
         let earlier = world.scheduler_name(app)?;
@@ -215,7 +218,7 @@ fn deploy(
     let earlier = ps_dokku::is_deployed(world, app)?.then(|| world.scheduler_name(app)).transpose()?;
     let mut provision = variables::replace(session, app, args, &name)?;
     let ran: Result<_> = (|| {
-        let release = address::give(assembled()?, &asked);
+        let release = secrets::give(world, address::give(assembled()?, &asked), args, &name)?;
         remark(world, &name, args, (procfile.as_ref(), &app_json), &release)?;
         session.step(&format!("Deploying {app} via the {name} scheduler..."))?;
         session.trigger(lock, "pre-start", &[app.as_str()])?;
@@ -235,7 +238,7 @@ fn deploy(
         let image = image(world, &name, &plan.release.source)?;
         let mut record = record(&name, checkout, formation.scale, source, counts.can_scale());
         (record.image, record.restores, record.source.prepared) = (image, args.restores, prepared);
-        record.address = asked.properties.clone();
+        record.properties = asked.properties.clone().into_iter().chain(secrets::property(args)).collect();
         plan.deploy = Some(intend(world, app, &record, scheduler.as_ref())?);
         roll_out(session, lock, scheduler.as_ref(), &plan)?;
         Ok((scheduler, plan))
@@ -391,7 +394,7 @@ fn record(
         can_scale,
         image: None,
         restores: None,
-        address: BTreeMap::new(),
+        properties: BTreeMap::new(),
     }
 }
 

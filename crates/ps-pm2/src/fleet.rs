@@ -80,7 +80,7 @@ fn deploy(home: &Home, app: &App, declared: &Declared, stopped: &[u16]) -> Resul
         can_scale: true,
         image: None,
         restores: None,
-        address: declared.listen.clone().map(|listen| (LISTEN.to_owned(), listen)).into_iter().collect(),
+        properties: declared.listen.clone().map(|listen| (LISTEN.to_owned(), listen)).into_iter().collect(),
     };
     let witness = native.witness(&name).context("the scheduler says nowhere what it has committed")?;
     plan.deploy = Some(world.intend_deploy(&name, &record, &witness)?);

@@ -3,11 +3,10 @@
 //! or destroyed.
 
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
 
 use formation::AppName;
 use ps_apps::World;
-use ps_engine::{Container, Engine, Fault};
+use ps_engine::{Engine, Fault, READER};
 use ps_scheduler::Error;
 
 use crate::docker_local::DockerLocal;
@@ -44,7 +43,7 @@ impl DockerLocal {
         let labels = [
             (label::ROOT, root.as_str()),
             (label::APP, app.as_str()),
-            (label::READER, &reader),
+            (READER, reader.as_str()),
             ("org.label-schema.vendor", "dokku"),
             ("dokku", ""),
         ];
@@ -67,18 +66,6 @@ pub(crate) async fn forget_dead_readers(
 ) -> Result<Vec<String>, Fault> {
     let root = format!("{}={}", label::ROOT, world.root().display());
     let of_app = app.map(|app| format!("{}={app}", label::APP));
-    let labels: Vec<String> = [root, label::READER.to_owned()].into_iter().chain(of_app).collect();
-    let listed = engine.list(&labels).await?;
-    let mut forgotten = Vec::new();
-    for container in listed.into_iter().filter(|container| !is_read(container)) {
-        engine.remove(&container.id).await?;
-        forgotten.push(container.name);
-    }
-    Ok(forgotten)
-}
-
-/// Whether its reader lives. Another process may have got the number of one that died; then a later reader finds it out.
-fn is_read(container: &Container) -> bool {
-    let reader = container.label(label::READER).and_then(|pid| pid.parse::<u32>().ok());
-    reader.is_some_and(|pid| Path::new("/proc").join(pid.to_string()).exists())
+    let labels: Vec<String> = [root].into_iter().chain(of_app).collect();
+    engine.forget_dead_readers(&labels).await
 }

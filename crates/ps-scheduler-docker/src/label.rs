@@ -40,8 +40,6 @@ pub(crate) const RELEASE: &str = "com.formation.release";
 /// `own` or `second`.
 pub(crate) const LANE: &str = "com.formation.lane";
 
-/// On a container from which a file is read, and that never starts: the process that reads.
-pub(crate) const READER: &str = "com.formation.reader";
 /// From the stop signal to SIGKILL, in seconds, where that was set for its type: the app's may have changed since it was made.
 pub(crate) const GRACE: &str = "com.formation.stop-timeout-seconds";
 

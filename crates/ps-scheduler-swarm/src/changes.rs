@@ -25,6 +25,16 @@ pub(crate) enum ServiceChange {
     Remove,
 }
 
+impl ServiceChange {
+    /// Whether it gives the service a specification made from the release.
+    pub(crate) fn is_specified(self) -> bool {
+        match self {
+            Self::Make(_) | Self::Replace(_) => true,
+            Self::Fill(_) | Self::Shrink(_) | Self::StayStopped(_) | Self::Remove => false,
+        }
+    }
+}
+
 /// How the slots of a type are meant.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use formation::{ProcessType, RestartPolicy, Slot};
 use ps_rollout::{Rules, Strategy};
-use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Requester, Source};
+use ps_scheduler::{Cancel, Change, DeployOutcome, Error, Plan, Progress, Requester, Source};
 use serde_json::Value;
 
 use crate::changes::{self, ServiceChange};
@@ -15,11 +15,12 @@ use crate::failed::backend;
 use crate::follow::Follower;
 use crate::manager::{AFTER_GRACE, Manager, Seen, scaled};
 use crate::put_back;
+use crate::sealed::{self, Seal};
 use crate::service::Service;
 use crate::spec::{self, Identity, Proof};
 use crate::standing::Move;
 use crate::swarm::Swarm;
-use crate::{committed, judge, task};
+use crate::{committed, judge, secret, task};
 
 /// One deploy that is under way.
 struct Deploy<'a> {
@@ -31,6 +32,8 @@ struct Deploy<'a> {
     /// What tells its tasks from those before.
     revision: String,
     release: u64,
+    /// What takes the environment of those types out of their specifications that are to have it so; `None`: of no type.
+    seal: Option<Seal>,
     follower: Follower,
     moves: Vec<Move>,
     /// When each type that stops first has begun to be without an instance.
@@ -62,10 +65,10 @@ pub(crate) fn deploy(
             (None, false) => committed.unwrap_or_else(|| revision.clone()),
         };
         let release = release_number(swarm, plan, &seen)?;
-        let follower = Follower::default();
+        let (follower, seal) = (Follower::default(), None);
         let (moves, silent_since) = (Vec::new(), BTreeMap::new());
         let mut deploy =
-            Deploy { manager, plan, seen, name, revision, release, follower, moves, silent_since };
+            Deploy { manager, plan, seen, name, revision, release, seal, follower, moves, silent_since };
         deploy.follower.know(&deploy.seen);
         let changes = changes::of(plan, &deploy.seen);
         deploy.remark(requester.tell).await?;
@@ -76,7 +79,9 @@ pub(crate) fn deploy(
         if plan.is_deploy {
             committed::write(swarm.world(), app, &deploy.name)?;
         }
-        deploy.wind_down(&changes, requester.tell).await
+        deploy.wind_down(&changes, requester.tell).await?;
+        deploy.tidy(requester.tell).await;
+        Ok(())
     });
     outcome.map(|()| done(plan))
 }
@@ -128,9 +133,10 @@ impl Deploy<'_> {
                 release.app
             )));
         }
-        if self.seen.services.is_empty() && !release.env.is_empty() {
+        let is_open = |process_type| !sealed::is_sealed(release, process_type);
+        if self.seen.services.is_empty() && !release.env.is_empty() && self.plan.rules.keys().any(is_open) {
             tell(Progress::Note(format!(
-                "warning: who may use a manager of the swarm can read the environment of {}",
+                "warning: who may use a manager of the swarm can read the environment of {}, unless it is deployed with --env-as-secrets",
                 release.app
             )));
         }
@@ -150,6 +156,8 @@ impl Deploy<'_> {
         changes: &BTreeMap<ProcessType, ServiceChange>,
         tell: &mut dyn FnMut(Progress),
     ) -> Result<(), Error> {
+        let specified = changes.iter().filter(|(_, change)| change.is_specified()).map(|(name, _)| name);
+        self.seal = Seal::of(&self.manager, &self.plan.release, specified).await?;
         let mut last = Vec::new();
         for (process_type, change) in changes {
             if matches!(change, ServiceChange::Replace(_)) && self.stops_first(process_type) {
@@ -291,7 +299,20 @@ impl Deploy<'_> {
             revision: &self.revision,
             release: self.release,
         };
-        (spec::service(&self.plan.release, process_type, count, identity, &proof), proof)
+        let release = &self.plan.release;
+        let mut spec = spec::service(release, process_type, count, identity, &proof);
+        if let Some(seal) = self.seal.as_ref().filter(|_| sealed::is_sealed(release, process_type)) {
+            seal.put_on(&mut spec["TaskTemplate"]["ContainerSpec"], process_type);
+        }
+        (spec, proof)
+    }
+
+    /// Removes the secret of an environment that nothing has any more. It may be left to the next verb: everything runs.
+    async fn tidy(&self, tell: &mut dyn FnMut(Progress)) {
+        let never = Cancel::default();
+        if let Err(error) = secret::collect(&Manager { cancel: &never, ..self.manager }).await {
+            tell(Progress::Note(format!("{error}: the next verb does it")));
+        }
     }
 
     /// What follows once the new release is proved: what is not wanted any more ends.
@@ -333,12 +354,17 @@ impl Deploy<'_> {
 
     /// Puts everything back, unless each slot stands for itself; the error with what is different from before.
     async fn undone(&mut self, error: Error, tell: &mut dyn FnMut(Progress)) -> Error {
+        if matches!(error, Error::Unreachable { .. }) {
+            return error;
+        }
         let is_alone = self.plan.only_fills() && !matches!(error, Error::Cancelled);
-        if is_alone || matches!(error, Error::Unreachable { .. }) {
+        if is_alone {
+            self.tidy(tell).await;
             return error;
         }
         let within = self.moves.iter().map(|moved| moved.within).max().unwrap_or_default();
         let back = put_back::all(&self.manager, &self.moves, within, &self.silent_since).await;
+        self.tidy(tell).await;
         let told = back.unwrap_or_else(|other| {
             vec![format!(
                 "and what was changed could not be put back: {other}; deploy again, which looks first"

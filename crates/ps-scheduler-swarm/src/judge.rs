@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::failed::{backend, of_swarm};
 use crate::service::Service;
 use crate::swarm::Swarm;
-use crate::{changes, label, placement, published, spec};
+use crate::{changes, label, placement, published, sealed, spec};
 
 /// Refuses a plan that cannot be carried out as it is.
 pub(crate) fn judge(swarm: &Swarm, plan: &Plan) -> Result<(), Error> {
@@ -25,7 +25,10 @@ pub(crate) fn judge(swarm: &Swarm, plan: &Plan) -> Result<(), Error> {
         Some(reason) => Some(reason),
         None => match of_the_swarm(swarm.engine()?, plan, &types)? {
             Some(reason) => Some(reason),
-            None => of_its_services(swarm, plan, &types)?,
+            None => match of_its_services(swarm, plan, &types)? {
+                Some(reason) => Some(reason),
+                None => of_secrets(swarm, plan, &types)?,
+            },
         },
     };
     let context = format!("deploy {}", release.app);
@@ -108,4 +111,11 @@ fn of_its_services(
     let services = Service::read_all(&list);
     let mut chosen = services.iter().filter(|service| is_chosen(&service.process_type));
     Ok(chosen.find_map(published::refusal_to_choose))
+}
+
+/// What keeps the environment of a type from being a secret. Of an image one look is enough.
+fn of_secrets(swarm: &Swarm, plan: &Plan, types: &BTreeSet<&ProcessType>) -> Result<Option<String>, Error> {
+    let release = &plan.release;
+    let mut sealed = types.iter().filter(|process_type| sealed::is_sealed(release, process_type));
+    sealed.next().map_or(Ok(None), |process_type| sealed::refusal(swarm, release, process_type))
 }

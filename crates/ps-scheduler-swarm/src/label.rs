@@ -9,6 +9,8 @@ pub(crate) const WORLD: &str = "com.formation.world";
 /// The app.
 pub(crate) const APP: &str = "com.dokku.app-name";
 pub(crate) const PROCESS_TYPE: &str = "com.dokku.process-type";
+/// On a container of this machine: the root of the world that it is of, as docker-local has it.
+pub(crate) const ROOT: &str = "com.formation.root";
 /// On a service: how many deploys the app had had, this one included.
 pub(crate) const RELEASE: &str = "com.formation.release";
 /// On a service: the deploy that its instances are of, in the words of the witness ([`crate::committed`]).

@@ -16,6 +16,8 @@ mod manager;
 mod placement;
 mod published;
 mod put_back;
+mod sealed;
+mod secret;
 mod service;
 mod spec;
 mod standing;
@@ -79,7 +81,8 @@ impl Scheduler for Swarm {
         let manager = Manager { engine, world: &world, app, cancel: requester.cancel };
         let told = engine.run(async {
             task::forget_all(&manager).await?;
-            put_back::interrupted(&manager, committed.as_deref()).await
+            let told = put_back::interrupted(&manager, committed.as_deref()).await?;
+            secret::collect(&manager).await.map(|()| told)
         });
         requester.tell_all(told?.into_iter().map(Progress::Note));
         Ok(())

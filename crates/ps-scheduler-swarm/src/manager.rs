@@ -16,7 +16,7 @@ use crate::service::{self, Service};
 use crate::swarm_task::SwarmTask;
 
 /// How long a swarm without a leader is waited for: as long as it needs to choose another one, and some.
-const PATIENCE: Duration = Duration::from_secs(45);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
 /// The pause before something is asked again.
 const AGAIN: Duration = Duration::from_millis(300);
 /// The pause between two looks at what a swarm does.
@@ -79,17 +79,23 @@ impl Manager<'_> {
         what: &str,
         ask: impl Fn() -> F,
     ) -> Result<T, Error> {
+        self.answered(ask).await?.map_err(|fault| failed::of_swarm(&fault, what))
+    }
+
+    /// The same with the fault that was the last one. The error is that of a verb that was cancelled meanwhile.
+    pub(crate) async fn answered<T, F: Future<Output = Result<T, SwarmFault>>>(
+        &self,
+        ask: impl Fn() -> F,
+    ) -> Result<Result<T, SwarmFault>, Error> {
         let until = Instant::now() + PATIENCE;
         loop {
-            let fault = match ask().await {
-                Ok(answer) => return Ok(answer),
-                Err(fault) => fault,
-            };
-            if !may_come_true(&fault) || Instant::now() >= until {
-                return Err(failed::of_swarm(&fault, what));
+            let answer = ask().await;
+            let may_come = answer.as_ref().is_err_and(may_come_true);
+            if !may_come || Instant::now() >= until {
+                return Ok(answer);
             }
             self.cancel.check()?;
-            tokio::time::sleep(AGAIN).await;
+            again().await;
         }
     }
 
@@ -108,7 +114,7 @@ impl Manager<'_> {
             match self.engine.update_service(id, service.version, &spec).await {
                 Ok(_) | Err(SwarmFault::OutOfSequence(_)) => {}
                 Err(fault) if may_come_true(&fault) && Instant::now() < until => {
-                    tokio::time::sleep(AGAIN).await;
+                    again().await;
                 }
                 Err(fault) => return Err(failed::of_swarm(&fault, &what)),
             }
@@ -132,7 +138,7 @@ impl Manager<'_> {
                     None => return Err(failed::of_swarm(&fault, &what)),
                 },
                 Err(fault) if may_come_true(&fault) && Instant::now() < until => {
-                    tokio::time::sleep(AGAIN).await;
+                    again().await;
                 }
                 Err(fault) => return Err(failed::of_swarm(&fault, &what)),
             }
@@ -146,8 +152,13 @@ impl Manager<'_> {
     }
 }
 
+/// Waits before something is asked again.
+pub(crate) async fn again() {
+    tokio::time::sleep(AGAIN).await;
+}
+
 /// Whether the same call may succeed later, or has succeeded.
-fn may_come_true(fault: &SwarmFault) -> bool {
+pub(crate) fn may_come_true(fault: &SwarmFault) -> bool {
     match fault {
         SwarmFault::Refused(_) | SwarmFault::NotManager(_) => false,
         SwarmFault::OutOfSequence(_) | SwarmFault::Unknown(_) | SwarmFault::NoQuorum(_) => true,

@@ -6,13 +6,12 @@ use std::collections::BTreeSet;
 use formation::{Exit, ProcessType, Slot, Which};
 use ps_scheduler::{Error, Progress, Requester, StopOrder, Stopped};
 
-use crate::committed;
 use crate::follow::Follower;
 use crate::manager::{AFTER_GRACE, Manager, Seen, scaled};
 use crate::service::Service;
 use crate::swarm::Swarm;
 use crate::swarm_task::SwarmTask;
-use crate::task;
+use crate::{committed, secret, task};
 
 /// Ends instances, and with `remove` everything of the app that is on the swarm.
 pub(crate) fn stop(
@@ -31,6 +30,7 @@ pub(crate) fn stop(
                 manager.remove(&service.id).await?;
             }
             task::forget_all(&manager).await?;
+            secret::collect(&manager).await?;
         }
         Ok(stopped)
     })?;

@@ -12,11 +12,11 @@ use ps_scheduler::{Cancel, Error, LAST_LINES, Progress, Release, Requester, Task
 use serde_json::{Value, json};
 
 use crate::failed::of_swarm;
-use crate::label;
 use crate::manager::{AFTER_GRACE, LOOK, Manager};
-use crate::spec;
+use crate::sealed::Seal;
 use crate::swarm::Swarm;
 use crate::swarm_task::{Phase, SwarmTask};
+use crate::{label, secret, spec};
 
 /// How the task of a deploy has ended.
 enum Over {
@@ -43,7 +43,9 @@ pub(crate) fn run(
         (requester.tell)(Progress::Note(format!("Running {}: {}", task.process_type, task.command)));
         let service = begin(&manager, release, task).await?;
         let over = attend(&manager, &service, (release, task), requester, &mut last).await;
-        forget_all(&Manager { cancel: &Cancel::default(), ..manager }).await?;
+        let manager = Manager { cancel: &Cancel::default(), ..manager };
+        forget_all(&manager).await?;
+        secret::collect(&manager).await?;
         over
     })?;
     match over {
@@ -58,9 +60,12 @@ pub(crate) fn run(
 /// Makes the service; its id.
 async fn begin(manager: &Manager<'_>, release: &Release, task: &Task) -> Result<String, Error> {
     let what = format!("run the {} of {}", task.process_type, manager.app);
-    let spec = spec::of_task(release, task, manager.world);
+    let mut spec = spec::of_task(release, task, manager.world);
+    let process_type = &task.process_type;
+    if let Some(seal) = Seal::of(manager, release, std::iter::once(process_type)).await? {
+        seal.put_on(&mut spec["TaskTemplate"]["ContainerSpec"], process_type);
+    }
     let name = name(manager.app, &spec);
-    let mut spec = spec;
     spec["Name"] = json!(name);
     // Whoever does not know whether it was made does not make another one.
     let made = manager.engine.create_service(&spec).await;

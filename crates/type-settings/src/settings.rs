@@ -22,6 +22,8 @@ pub struct TypeSettings {
     pub cpu_max: Option<Cpus>,
     /// What its engine does for it beside all this.
     pub engine_options: Option<EngineOptions>,
+    /// Whether its variables come as a secret of the swarm.
+    pub env_as_secrets: Option<Switch>,
     /// Names that it knows beside those of name servers.
     pub extra_hosts: Option<ExtraHosts>,
     /// The group that it runs as.

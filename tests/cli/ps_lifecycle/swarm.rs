@@ -113,3 +113,69 @@ fn what_a_swarm_cannot_do_is_refused_and_without_one_a_line_says_what_to_do() {
     cluster.docker(1, &["swarm", "leave", "--force"]);
     place.run(&deploy).is_refused(1, &["no manager of a swarm: run docker swarm init here"]);
 }
+
+#[test]
+fn an_environment_that_is_a_secret_stays_one_until_a_deploy_says_otherwise() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    let home = Home::new();
+    let place = Place { home: &home, host: format!("unix://{}", cluster.socket(1).display()) };
+    let environment = home.write("shop.env", "KEY='hunter2 it is'\nURL=http://u:hunter2@db\n");
+    let environment = environment.to_str().expect("text");
+    let deploy = [
+        "ps-lifecycle",
+        "deploy",
+        "shop",
+        "--image",
+        IMAGE,
+        "--scheduler",
+        "swarm",
+        "--env-file",
+        environment,
+    ];
+    let specified = || cluster.docker(1, &["service", "inspect", "shop_web"]);
+    home.write("home/shop/ENV", "");
+    home.does(&["ps-set", "shop", "start-cmd", "test \"${#KEY}\" = 13 && exec sleep 600"]);
+    place.does(&[&deploy[..], &["--env-as-secrets", "--scale", "web=1"]].concat());
+    assert_eq!(place.does(&["ps-set", "--get", "shop", "env-as-secrets"]).trim(), "yes");
+    let is_secret = || {
+        !specified().contains("hunter2") && cluster.docker(1, &["secret", "ls", "-q"]).lines().count() == 1
+    };
+    assert!(is_secret(), "{}", specified());
+    for words in [
+        &["ps-scale", "shop", "web=2"][..],
+        &["ps-lifecycle", "restart", "shop"],
+        &["ps-lifecycle", "rebuild", "shop"],
+        &["ps-lifecycle", "stop", "shop"],
+        &["ps-lifecycle", "start", "shop"],
+        &["ps-lifecycle", "rollback", "shop"],
+    ] {
+        place.does(words);
+        assert!(is_secret(), "{words:?}: {}", specified());
+    }
+    assert_eq!(place.rows(), ["web.1 running", "web.2 running"]);
+    for words in [
+        &["ps-lifecycle", "status", "shop", "--json"][..],
+        &["ps-lifecycle", "inspect", "shop"],
+        &["ps-lifecycle", "events", "shop", "--json"],
+        &["ps-report", "shop", "--json"],
+    ] {
+        assert!(!place.does(words).contains("hunter2"), "{words:?}");
+    }
+    let refused = place.run(&[
+        "ps-lifecycle",
+        "deploy",
+        "other",
+        "--image",
+        IMAGE,
+        "--scheduler",
+        "docker-local",
+        "--env-as-secrets",
+    ]);
+    refused.is_refused(2, &["--env-as-secrets is for apps on a swarm"]);
+    place.does(&["ps-lifecycle", "deploy", "shop", "--env-as-secrets=no"]);
+    assert!(specified().contains("hunter2") && cluster.docker(1, &["secret", "ls", "-q"]).is_empty());
+    place.does(&["ps-lifecycle", "deploy", "shop", "--env-as-secrets"]);
+    place.does(&["ps-lifecycle", "destroy", "shop"]);
+    assert_eq!(cluster.docker(1, &["secret", "ls", "-q"]), "");
+    fs::remove_dir_all(home.path("lib/config/scheduler-swarm")).expect("the id of the world");
+}

@@ -15,9 +15,12 @@ const ENGINE: &str = "SWARM_ENGINE";
 
 const SERVER: &str = "exec sleep 1000";
 
-/// A deploy with a task before it, so that every kind of call occurs.
+/// A deploy with a task before it, and with its environment as a secret, so that every kind of call occurs.
 fn deploy(place: &Place) -> Result<(), String> {
-    let mut plan = place.plan(place.release(SERVER), &["web=2"], &Intent::Deploy);
+    let mut release = place.release(SERVER);
+    let switch = "yes".parse().ok();
+    (release.processes[0].settings.env_as_secrets, release.others.env_as_secrets) = (switch, switch);
+    let mut plan = place.plan(release, &["web=2"], &Intent::Deploy);
     plan.tasks = vec![Task::new("release", "echo migrated", Effect::NothingChanges)];
     place.carry_out(&plan).0.map(drop).map_err(|error| error.to_string())
 }
@@ -59,6 +62,7 @@ fn a_deploy_that_dies_at_any_call_is_made_right_by_the_same_deploy_again() {
     let place = Place::new(&cluster);
     deploy(&place).expect("deploys");
     let wanted = kept(&place);
+    assert_eq!(wanted.len(), 2, "a service and a secret: {wanted:?}");
     let mut fatal = 1;
     // One more than there are calls, so that the last deploy is one that was not killed.
     while dies_at(&place, &cluster.socket(1), fatal) {
@@ -68,6 +72,8 @@ fn a_deploy_that_dies_at_any_call_is_made_right_by_the_same_deploy_again() {
         assert_eq!(place.rows(), ["web.1 running", "web.2 running"], "call {fatal}");
         assert_eq!(place.alive().len(), 2, "call {fatal}: containers that nobody wanted");
         assert_eq!(kept(&place), wanted, "call {fatal}: something is left");
+        let readers = place.engine.run(place.engine.list(&["com.formation.reader".to_owned()]));
+        assert!(readers.expect("a list").is_empty(), "call {fatal}: a container that never starts is left");
         fatal += 1;
         assert!(fatal < 100, "a deploy takes more than 100 calls");
     }

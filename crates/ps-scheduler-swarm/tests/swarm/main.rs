@@ -8,4 +8,5 @@ mod losses;
 mod place;
 mod reached;
 mod releases;
+mod secrets;
 mod truth;

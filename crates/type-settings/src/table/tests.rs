@@ -58,6 +58,7 @@ fn values_that_make_no_sense_are_refused_and_the_others_read_back_as_written() {
         ),
         ("memory-max", &["64m", "1g", "512k", "1000b"], &["0m", "64 m", "lots", "-1m", ""]),
         ("memory-restart", &["300m"], &["-1", "0k", ""]),
+        ("env-as-secrets", &["yes", "no"], &["1", "Yes", ""]),
         ("no-new-privileges", &["yes", "no"], &["1", "Yes", ""]),
         ("pids-max", &["1", "4194304"], &["0", "-1", "many", "4194305", ""]),
         ("private-tmp", &["yes", "no"], &["on", ""]),

@@ -1,0 +1,52 @@
+//! A container by which a process looks into an image. It never starts, and belongs to the process that looks; one whose process has died
+//! is for the next one to remove.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use bollard::models::ContainerCreateBody;
+
+use crate::{Container, Engine, Fault};
+
+/// The label of such a container: the pid of the process that looks.
+pub const READER: &str = "com.formation.reader";
+/// A command for it. The engine refuses to create a container without a command, and an image need not have one.
+const NEVER_RUN: &str = "/never-run";
+
+impl Engine {
+    /// Makes such a container, which is called `name` and has these labels, [`READER`] among them; its id.
+    pub(crate) async fn image_reader(
+        &self,
+        image: &str,
+        name: &str,
+        labels: HashMap<String, String>,
+    ) -> Result<String, Fault> {
+        let body = ContainerCreateBody {
+            image: Some(image.to_owned()),
+            cmd: Some(vec![NEVER_RUN.to_owned()]),
+            labels: Some(labels),
+            ..ContainerCreateBody::default()
+        };
+        self.create(name, body).await
+    }
+
+    /// Removes those of these labels (`name=value`) whose processes have died; their names.
+    ///
+    /// # Errors
+    /// The engine does not answer, or refuses.
+    pub async fn forget_dead_readers(&self, labels: &[String]) -> Result<Vec<String>, Fault> {
+        let labels: Vec<String> = labels.iter().cloned().chain([READER.to_owned()]).collect();
+        let mut forgotten = Vec::new();
+        for container in self.list(&labels).await?.into_iter().filter(|container| !is_read(container)) {
+            self.remove(&container.id).await?;
+            forgotten.push(container.name);
+        }
+        Ok(forgotten)
+    }
+}
+
+/// Whether its process lives. Another process may have got the number of one that died; then a later one finds it out.
+fn is_read(container: &Container) -> bool {
+    let reader = container.label(READER).and_then(|pid| pid.parse::<u32>().ok());
+    reader.is_some_and(|pid| Path::new("/proc").join(pid.to_string()).exists())
+}
