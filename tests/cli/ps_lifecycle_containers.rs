@@ -47,6 +47,8 @@ mod schema;
 mod services;
 #[path = "ps_lifecycle/swarm.rs"]
 mod swarm;
+#[path = "ps_lifecycle/swarm_address.rs"]
+mod swarm_address;
 #[path = "ps_lifecycle/tags.rs"]
 mod tags;
 #[path = "ps_lifecycle/tasks.rs"]

@@ -44,9 +44,9 @@ pub(crate) fn asked(
         properties.insert(TLS.to_owned(), reached.listen.to_string());
         reached.frontend.tls = reached.listen.as_slice().to_vec();
     }
-    if matches!(scheduler, SchedulerName::Swarm | SchedulerName::External(_)) && !reached.listen.is_empty() {
+    if matches!(scheduler, SchedulerName::External(_)) && !reached.listen.is_empty() {
         bail!(
-            "{app} has the address {}, which is for apps that run natively or in docker-local, and not by {scheduler}: \
+            "{app} has the address {}, which is for apps that run natively, in docker-local or on a swarm, and not by {scheduler}: \
              --listen none goes without",
             reached.listen
         );
@@ -73,7 +73,7 @@ pub(crate) fn asked(
 }
 
 /// The address of an app for which nobody has chosen one, where `listen` is `auto`, as it is unless something else is set: decided once, with
-/// the first deploy of an app that has the type `web`. Whoever holds a port that it would have had is named. An app that was deployed before keeps the ports of its instances, which is said.
+/// the first deploy of an app that has the type `web`; none on a swarm (docs/address.md#on-a-swarm). Whoever holds a port that it would have had is named. An app that was deployed before keeps the ports of its instances, which is said.
 ///
 /// # Errors
 /// No port can be chosen.

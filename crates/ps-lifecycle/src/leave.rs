@@ -7,6 +7,7 @@ use ps_apps::SchedulerName;
 use ps_cli::say;
 use ps_release::Release;
 use ps_scheduler_native::Native;
+use ps_scheduler_swarm::Swarm;
 
 use crate::session::Session;
 use crate::{release, stop};
@@ -19,7 +20,11 @@ pub(crate) fn earlier(
     release: &Release,
 ) -> Result<()> {
     let app = &release.app;
-    match earlier.filter(|earlier| earlier != name) {
+    let earlier = earlier.filter(|earlier| earlier != name);
+    if earlier.is_some() && *name == SchedulerName::Swarm && !release.listen.is_empty() {
+        take_clients(session, app).with_context(|| format!("{app} runs via {name}, but lead its clients"))?;
+    }
+    match earlier {
         None => Ok(()),
         Some(SchedulerName::External(earlier)) => {
             say::warning(&format!("what {earlier} runs of {app} goes on: it is Dokku's to stop"));
@@ -47,6 +52,13 @@ fn vacate(session: &Session, app: &AppName) -> Result<()> {
     stop::told(app, &stopped.unwrap_or_default())
 }
 
+/// Leads clients to what runs on the swarm by now, and waits until they have left what is about to end: the deploy may have been killed
+/// before it did so.
+fn take_clients(session: &Session, app: &AppName) -> Result<()> {
+    let swarm = Swarm::new(&session.world);
+    Ok(session.with_requester(app, |requester| swarm.take_clients(app, requester.cancel))?)
+}
+
 /// Ends what runs via the earlier scheduler of an app with an address, where the verb that has moved it was killed before it did so.
 pub(crate) fn what_was_not_left(session: &Session, app: &AppName) -> Result<()> {
     let world = &session.world;
@@ -54,9 +66,14 @@ pub(crate) fn what_was_not_left(session: &Session, app: &AppName) -> Result<()> 
         return Ok(());
     }
     let (name, native) = (world.scheduler_name(app)?, Native::new(world));
+    let is_on_swarm = || Swarm::new(world).has_committed(app);
     let other = match name {
-        SchedulerName::DockerLocal if native.has_processes(app) => SchedulerName::Native,
+        SchedulerName::DockerLocal | SchedulerName::Swarm if native.has_processes(app) => {
+            SchedulerName::Native
+        }
+        SchedulerName::DockerLocal | SchedulerName::Native if is_on_swarm()? => SchedulerName::Swarm,
         SchedulerName::Native if native.leads_elsewhere(app) => SchedulerName::DockerLocal,
+        SchedulerName::Swarm if !world.instance_files(app)?.slots.is_empty() => SchedulerName::DockerLocal,
         SchedulerName::DockerLocal
         | SchedulerName::Native
         | SchedulerName::Swarm

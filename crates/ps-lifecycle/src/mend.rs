@@ -3,10 +3,11 @@
 
 use anyhow::{Result, bail};
 use formation::{Slot, Which};
-use ps_apps::{App, AppLock};
+use ps_apps::{App, AppLock, SchedulerName};
 use ps_cli::exit::Outcome;
 use ps_scheduler::Intent;
 use ps_scheduler_docker::DockerLocal;
+use ps_scheduler_swarm::Swarm;
 
 use crate::args::{MendArgs, Mending};
 use crate::session::Session;
@@ -44,10 +45,20 @@ fn fill(session: &Session, app: &App, what: Mending, slot: &Slot, container: &st
 }
 
 fn redirect(session: &Session, app: &App) -> Result<()> {
-    let lock = session.lock(&app.name)?;
-    let docker = DockerLocal::new(&session.world);
-    if session.with_requester(&app.name, |requester| docker.redirect(&app.name, requester))? {
-        tell_proxies(session, &lock, app)?;
+    let (world, name) = (&session.world, &app.name);
+    let lock = session.lock(name)?;
+    match world.scheduler_name(name)? {
+        SchedulerName::Swarm if world.is_restored(name)? => {
+            let swarm = Swarm::new(world);
+            session.with_requester(name, |requester| swarm.redirect(name, requester.cancel))?;
+        }
+        SchedulerName::DockerLocal => {
+            let docker = DockerLocal::new(world);
+            if session.with_requester(name, |requester| docker.redirect(name, requester))? {
+                tell_proxies(session, &lock, app)?;
+            }
+        }
+        SchedulerName::Native | SchedulerName::Swarm | SchedulerName::External(_) => (),
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
-//! `watch`: stays in the foreground and watches the containers of docker-local, which have no supervisor of their own.
-//! Work on an app is done by another process of this program, `mend`. So `watch` continues meanwhile, and can be killed
-//! without harm.
+//! `watch`: stays in the foreground and watches the containers of docker-local, which have no supervisor of their own, and the tasks of apps on
+//! a swarm that have an address. Work on an app is done by another process of this program, `mend`. So `watch` continues meanwhile,
+//! and can be killed without harm.
 
 mod deeds;
 mod one;
+mod swarm;
 
 use std::os::unix::net::UnixStream;
 
@@ -29,12 +30,15 @@ pub(crate) fn run(session: &Session, args: &WatchArgs) -> Result<Outcome> {
     let only = args.app.as_deref().map(|name| world.app(name)).transpose()?.map(|app| app.name);
     let _one = one::lock(world)?;
     let docker = DockerLocal::new(world);
+    let (woken, waking) = woken_by_signals()?;
+    let on_swarm = swarm::begin(world, only.clone(), waking);
     let whose = only.as_ref().map_or_else(|| "all apps".to_owned(), ToString::to_string);
-    let mut watcher = Watcher::new(&docker, only, woken_by_signals()?, ps_supervisor::timetable)?;
+    let mut watcher = Watcher::new(&docker, only, woken, ps_supervisor::timetable)?;
     let mut deeds = Deeds::new(world)?;
     session.fact(&format!("Watching the containers of {whose}"))?;
     while session.check().is_ok() {
-        for news in watcher.wait() {
+        let of_containers = watcher.wait();
+        for news in of_containers.into_iter().chain(on_swarm.try_iter()) {
             match news {
                 News::Say(line) => say::warning(&line),
                 News::Scheduled { app, slot, what } => {
@@ -62,6 +66,9 @@ pub(crate) fn remind(world: &World, scheduler: &SchedulerName, release: &Release
         let is_asked = release.checking(&process.process_type) != Checking::Disabled;
         is_asked && !(process.checks.liveness.is_empty() && process.checks.readiness.is_empty())
     };
+    if *scheduler == SchedulerName::Swarm && !release.listen.is_empty() && !one::is_running(world) {
+        say::warning(&format!("clients are led to what the swarm starts anew between verbs by {UNWATCHED}"));
+    }
     if !is_for_watch(world, scheduler) {
         return Ok(());
     }
@@ -98,12 +105,13 @@ fn is_for_watch(world: &World, scheduler: &SchedulerName) -> bool {
     *scheduler == SchedulerName::DockerLocal && !world.inside_dokku()
 }
 
-/// Becomes readable when this program is told to end, or one that it has started has ended.
-fn woken_by_signals() -> Result<UnixStream> {
+/// The first becomes readable when this program is told to end, or one that it has started has ended, and when something is written to the
+/// second.
+fn woken_by_signals() -> Result<(UnixStream, UnixStream)> {
     let (woken, waking) = UnixStream::pair().context("watch for signals")?;
     for signal in [SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
         let waking = waking.try_clone().context("watch for signals")?;
         pipe::register(signal, waking).context("watch for signals")?;
     }
-    Ok(woken)
+    Ok((woken, waking))
 }

@@ -47,7 +47,7 @@ impl Release {
         let is_disabled = self.checking(process_type) == Checking::Disabled;
         let of_address = || self.has_address(process_type).then_some(Strategy::Overlap);
         let of_port = || self.node_port(process_type).map(|_| Strategy::OneByOne);
-        own.or(is_disabled.then_some(Strategy::StopFirst)).or_else(of_address).or_else(of_port)
+        own.or(is_disabled.then_some(Strategy::StopFirst)).or_else(of_port).or_else(of_address)
     }
 }
 
@@ -116,8 +116,9 @@ mod tests {
 
     #[test]
     fn what_needs_a_port_of_its_node_for_itself_is_replaced_one_by_one_unless_somebody_says_otherwise() {
-        let of = |settings: &[(&str, &str)], strategy| {
+        let reached = |listen: &str, settings: &[(&str, &str)], strategy| {
             let mut release = release(Gate::default());
+            release.listen = listen.parse().expect("an address, or none");
             release.processes[0].strategy = strategy;
             for (name, value) in settings {
                 let setting = type_settings::Setting::named(name).expect("a setting");
@@ -125,11 +126,14 @@ mod tests {
             }
             (release.node_port(&process_type("web")), release.strategy(&process_type("web")))
         };
+        let of = |settings: &[(&str, &str)], strategy| reached("none", settings, strategy);
         let fixed = [("publish", "host"), ("port", "8080")];
         assert_eq!(of(&fixed, None), (Some(8080), Some(Strategy::OneByOne)));
         assert_eq!(of(&fixed, Some(Strategy::Overlap)), (Some(8080), Some(Strategy::Overlap)));
         assert_eq!(of(&fixed[..1], None), (None, None));
         assert_eq!(of(&[("publish", "ingress"), fixed[1]], None), (None, None));
+        assert_eq!(reached("5000", &fixed, None), (Some(8080), Some(Strategy::OneByOne)));
+        assert_eq!(reached("5000", &fixed[..1], None), (None, Some(Strategy::Overlap)));
     }
 
     #[test]

@@ -7,14 +7,13 @@ use std::pin::Pin;
 use std::thread;
 use std::time::Duration;
 
-use formation::{Addresses, AppName, FIRST_TYPE, Slot};
+use formation::{AppName, FIRST_TYPE, Slot};
 use futures_util::FutureExt;
 use futures_util::future::Shared;
-use ps_apps::{InstanceFiles, World};
+use ps_apps::{InstanceFiles, SchedulerName, World};
 use ps_engine::Container;
-use ps_scheduler::{Error, Progress, Reached, Release, Requester};
-use ps_service::{Backend, Led, Service, backend as failed, earlier, reached_by};
-use ps_supervisor::Spec;
+use ps_scheduler::{Error, Progress, Release, Requester};
+use ps_service::{Backend, Led, Opened, Service, backend as failed};
 use tokio::sync::oneshot;
 
 use crate::app::App;
@@ -37,31 +36,10 @@ pub(crate) struct Address {
     service: Service,
 }
 
-/// One that was opened for a rollout.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    address: Address,
-    /// What its supervisor went by before; `None`: there was none.
-    before: Option<Spec>,
-}
-
 impl Address {
-    /// That of an app, if it has one. Inside Dokku proxies are Dokku's.
+    /// That of an app, if it has one.
     pub(crate) fn of(world: &World, name: &AppName) -> Option<Self> {
-        if world.inside_dokku() {
-            return None;
-        }
-        let service = Service::of(world, name, None);
-        let spec = service.spec_in_force()?;
-        (!spec.listen.is_empty()).then_some(Self { service })
-    }
-
-    /// Why the addresses of a release could not be listened on.
-    pub(crate) fn refusal(world: &World, release: &Release) -> Option<String> {
-        let service = Service::of(world, &release.app, None);
-        let before = service.spec_in_force();
-        let wanted = listening(&service, before.as_ref(), release.reached());
-        ps_supervisor::address_refusal(&wanted, before.as_ref(), &service.directory)
+        Service::with_address(world, name).map(|service| Self { service })
     }
 
     /// Before a rollout: listens where its release is to be reached, beside where the app is reached now, and has the containers that
@@ -72,26 +50,13 @@ impl Address {
         records: &InstanceFiles,
     ) -> Result<Option<Opened>, Error> {
         let service = Service::of(app.world, app.name, None);
-        let before = service.spec_in_force();
-        let Reached { listen: known, mut frontend } = before.as_ref().map(reached_by).unwrap_or_default();
-        let is_new = |address: &&SocketAddr| !known.as_slice().contains(address);
-        let new: Vec<SocketAddr> = release.listen.as_slice().iter().filter(is_new).copied().collect();
-        frontend.tls.extend(release.frontend.tls.iter().filter(|address| new.contains(address)));
-        let listen = known.as_slice().iter().chain(&new).copied().collect();
-        let all = Reached { listen, frontend };
-        if all.listen.is_empty() || app.world.inside_dokku() {
-            return Ok(None);
-        }
-        earlier::take_over(&service)?;
-        let opened = Opened { address: Self { service }, before };
-        let ran = opened.listen(all, !new.is_empty()).and_then(|()| {
-            let there = backends(app, records, &[])?;
-            opened.address.service.lead(&there, true).map(drop)
-        });
-        if ran.is_err() {
+        let Some(opened) = service.open(&release.reached())? else { return Ok(None) };
+        let there = backends(app, records, &[]);
+        let led = there.and_then(|there| opened.service.lead(&there, true).map(drop));
+        if led.is_err() {
             opened.put_back();
         }
-        ran.map(|()| Some(opened))
+        led.map(|()| Some(opened))
     }
 
     /// Begins to lead clients to these, and away from others, in a rollout. A supervisor that dies meanwhile is followed by another one.
@@ -132,83 +97,32 @@ impl Address {
         Ok(())
     }
 
-    /// Everything that was reached there has ended: nobody listens any more. One whose supervisor also keeps processes is left to the
-    /// scheduler of these.
+    /// Everything that was reached there has ended: nobody listens any more, unless another scheduler goes on with the address.
     pub(crate) fn close(&self, is_forgotten: bool) -> Result<(), Error> {
-        if self.is_shared() {
-            return Ok(());
-        }
-        self.service.end_idle();
-        if is_forgotten { self.service.forget() } else { Ok(()) }
+        if self.is_handed_over() { Ok(()) } else { self.service.close(is_forgotten) }
     }
 
     /// Whether its supervisor also keeps processes: the app moves from one scheduler to another.
     pub(crate) fn is_shared(&self) -> bool {
-        self.service.spec_in_force().is_some_and(|spec| !spec.is_of_address())
-    }
-}
-
-impl Opened {
-    /// Listens there and nowhere else.
-    fn listen(&self, reached: Reached, is_other: bool) -> Result<(), Error> {
-        let service = &self.address.service;
-        if is_other || self.before.is_none() {
-            service.make()?;
-            service.write_spec(&listening(service, self.before.as_ref(), reached))?;
-            service.apply()?;
-        }
-        Ok(())
+        self.service.is_shared()
     }
 
-    /// The rollout has succeeded: the app is reached where its release says, and nowhere else.
-    pub(crate) fn settle(self, release: &Release) -> Result<(), Error> {
-        if release.listen.is_empty() {
-            return self.address.close(true);
-        }
-        let wanted = release.reached();
-        let is_other = self.before.as_ref().is_some_and(|spec| reached_by(spec) != wanted);
-        self.listen(wanted, is_other)
+    /// Whether another scheduler leads its clients by now.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        self.service.is_handed_over(&SchedulerName::DockerLocal)
     }
-
-    /// The rollout has failed: the app is reached where it was before.
-    pub(crate) fn put_back(&self) {
-        let Some(before) = &self.before else {
-            // What cannot be removed is found by the next deploy.
-            let _ = self.address.close(true);
-            return;
-        };
-        let service = &self.address.service;
-        if service.spec_in_force().is_some_and(|spec| reached_by(&spec) != reached_by(before)) {
-            let _ = service.write_spec(before).and_then(|()| service.apply());
-        }
-    }
-}
-
-/// Where an app is reached, and how clients are taken in there.
-pub(crate) fn reached(world: &World, name: &AppName) -> Reached {
-    Service::of(world, name, None).reached()
-}
-
-/// Where an app is reached, by what its supervisor goes by: nobody is asked.
-pub(crate) fn listen(world: &World, name: &AppName) -> Addresses {
-    let read = || Spec::read(&Service::of(world, name, None).directory);
-    let spec = (!world.inside_dokku()).then(read).and_then(Result::ok);
-    spec.map(|spec| spec.listen.into_iter().collect()).unwrap_or_default()
-}
-
-/// What the supervisor goes by, for an app that is reached there.
-fn listening(service: &Service, before: Option<&Spec>, reached: Reached) -> Spec {
-    let new = || Spec::of_address(service.app.as_str(), &service.directory, Vec::new());
-    service.reached_at(before.cloned().unwrap_or_else(new), reached)
 }
 
 /// The containers of `web` that clients are to be led to: those that are recorded and run, or are about to be started again by the engine,
-/// without these.
+/// without these. Where no container is recorded yet, clients stay with what another scheduler has led them to, from which the app moves.
 pub(crate) fn backends(
     app: &App<'_>,
     records: &InstanceFiles,
     without: &[Slot],
 ) -> Result<Vec<Backend>, Error> {
+    if records.slots.is_empty() {
+        return Ok(Service::of(app.world, app.name, None).led());
+    }
     let listed = app.engine.run(app.listed(records))?;
     let watched = Watched::read(app.world, app.name);
     let is_meant = |slot: &Slot| slot.process_type.as_str() == FIRST_TYPE && !without.contains(slot);

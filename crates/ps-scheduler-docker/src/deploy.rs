@@ -9,8 +9,9 @@ use ps_apps::InstanceFiles;
 use ps_engine::Container;
 use ps_rollout::{Event, Outcome, Rollout, Run, Strategy};
 use ps_scheduler::{Change, DeployOutcome, Error, Moved, Plan, Progress, Release, Requester};
+use ps_service::{Opened, Service};
 
-use crate::address::{self, Address, Opened};
+use crate::address::{self, Address};
 use crate::app::{self, App};
 use crate::carry_out::Executor;
 use crate::containers::{Containers, Fresh};
@@ -105,7 +106,7 @@ pub(crate) fn end_interrupted(
 /// Has the app reached where this release says, and leads clients to its containers as they are.
 pub(crate) fn reach(docker: &DockerLocal, release: &Release) -> Result<Moved, Error> {
     let (world, name) = (docker.world(), &release.app);
-    if let Some(reason) = Address::refusal(world, release) {
+    if let Some(reason) = Service::of(world, name, None).refusal_to_listen(release.reached()) {
         return Err(Error::Backend { context: format!("have {name} reached"), reason });
     }
     let app = App { engine: docker.engine()?, world, name };
@@ -115,7 +116,7 @@ pub(crate) fn reach(docker: &DockerLocal, release: &Release) -> Result<Moved, Er
     if !address::backends(&app, &records, &[])?.is_empty()
         && let Some(opened) = Address::open(&app, release, &records)?
     {
-        opened.settle(release)?;
+        opened.settle(release.reached())?;
     }
     Ok(Moved::Done)
 }
@@ -139,7 +140,7 @@ impl App<'_> {
             return Ok(());
         }
         match Address::open(self, &plan.release, &app::records(self.world, self.name)?)? {
-            Some(opened) => opened.settle(&plan.release),
+            Some(opened) => opened.settle(plan.release.reached()),
             None => Ok(()),
         }
     }
@@ -202,7 +203,7 @@ impl App<'_> {
             return Ok(());
         };
         if outcome.is_some_and(|outcome| outcome.cause.is_none()) {
-            return opened.settle(&plan.release);
+            return opened.settle(plan.release.reached());
         }
         opened.put_back();
         Ok(())

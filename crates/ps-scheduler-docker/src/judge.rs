@@ -7,9 +7,9 @@ use std::path::Path;
 
 use formation::ProcessType;
 use ps_scheduler::{Change, Error, Plan, Release};
+use ps_service::Service;
 use type_settings::{Size, TypeSettings};
 
-use crate::address::Address;
 use crate::blueprint;
 use crate::docker_local::DockerLocal;
 use crate::failed::failed;
@@ -27,7 +27,8 @@ pub(crate) fn judge(docker: &DockerLocal, plan: &Plan) -> Result<(), Error> {
             Some(reason) => Some(reason),
             None => of_the_engine(docker, &plan.release, &types)?,
         };
-    let reason = reason.or_else(|| Address::refusal(docker.world(), &plan.release));
+    let service = Service::of(docker.world(), &plan.release.app, None);
+    let reason = reason.or_else(|| service.refusal_to_listen(plan.release.reached()));
     let alone = plan.canary.map(|_| "a canary is for apps that run natively".to_owned());
     let reason = reason.or(alone);
     let context = format!("deploy {}", plan.release.app);

@@ -83,6 +83,7 @@ use ps_scheduler::{
     AppStatus, DeployOutcome, Drift, Ended, Entry, Error, Leftover, LogRequest, LogSink, Moved, OneOff, Plan,
     Reached, Release, Requester, Scheduler, StopOrder, Stopped, Task,
 };
+use ps_service::Service;
 
 pub use build_order::{BuildOrder, Recipe};
 pub use docker_local::DockerLocal;
@@ -136,7 +137,7 @@ impl Scheduler for DockerLocal {
     }
 
     fn reached(&self, app: &AppName) -> Result<Reached, Error> {
-        Ok(address::reached(self.world(), app))
+        Ok(Service::of(self.world(), app, None).reached())
     }
 
     fn reach(&self, release: &Release) -> Result<Moved, Error> {

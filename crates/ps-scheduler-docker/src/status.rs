@@ -8,6 +8,7 @@ use ps_apps::{InstanceFiles, InstanceRecord, World};
 use ps_engine::Container;
 use ps_rollout::Role;
 use ps_scheduler::{AppStatus, Error, Instance, Over};
+use ps_service::Service;
 
 use crate::docker_local::DockerLocal;
 use crate::failed::failed;
@@ -15,7 +16,7 @@ use crate::one_shot::OneShots;
 use crate::rollout_file::RolloutFile;
 use crate::schedule_file::Schedules;
 use crate::watch_file::Watched;
-use crate::{address, app, label};
+use crate::{app, label};
 
 /// The statuses of these apps, in the order asked. If none of them has a record, the engine is not asked. A container belongs to
 /// the record that has its id; labels do not decide, because containers that Dokku made do not have ours. One without a record
@@ -74,7 +75,7 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[AppName]) -> Result<Vec<AppSt
         all
     };
     let statuses = apps.iter().zip(&records).zip(&schedules).map(|((app, records), schedules)| {
-        let listen = address::listen(world, app);
+        let listen = Service::of(world, app, None).listens();
         AppStatus { listen, ..AppStatus::of(app.clone(), instances(app, records, schedules)) }
     });
     Ok(statuses.collect())

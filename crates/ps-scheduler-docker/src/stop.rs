@@ -105,7 +105,8 @@ pub(crate) fn beside(
 }
 
 impl App<'_> {
-    /// Where the app's address stays, clients are led away from these slots before they end.
+    /// Where the app's address stays, clients are led away from these slots before they end. Another scheduler to which the app has moved
+    /// has done so already.
     fn lead_away(
         &self,
         records: &InstanceFiles,
@@ -113,7 +114,7 @@ impl App<'_> {
         slots: &[Slot],
         requester: &mut Requester<'_>,
     ) -> Result<(), Error> {
-        let address = Address::of(self.world, self.name);
+        let address = Address::of(self.world, self.name).filter(|address| !address.is_handed_over());
         match address.filter(|address| order.which != Which::All || address.is_shared()) {
             Some(address) => address.lead_now(self, address::backends(self, records, slots)?, requester),
             None => Ok(()),

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use formation::{ProcessType, RestartPolicy, Slot};
 use ps_rollout::{Rules, Strategy};
-use ps_scheduler::{Cancel, Change, DeployOutcome, Error, Plan, Progress, Requester, Source};
+use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Requester, Source};
 use serde_json::Value;
 
+use crate::address::Opening;
 use crate::changes::{self, ServiceChange};
 use crate::failed::backend;
 use crate::follow::Follower;
@@ -20,7 +21,7 @@ use crate::service::Service;
 use crate::spec::{self, Identity, Proof};
 use crate::standing::Move;
 use crate::swarm::Swarm;
-use crate::{committed, judge, secret, task};
+use crate::{committed, judge, published, secret, task};
 
 /// One deploy that is under way.
 struct Deploy<'a> {
@@ -54,7 +55,9 @@ pub(crate) fn deploy(
         task::run(swarm, &plan.release, planned, requester)?;
     }
     let engine = swarm.engine()?;
-    let manager = Manager { engine, world: &world, app, cancel: requester.cancel };
+    let opened = Opening::of(swarm, &plan.release)?;
+    let clients = opened.as_ref().map(|opened| &opened.clients);
+    let manager = Manager { engine, world: &world, app, cancel: requester.cancel, clients };
     let revision = unique();
     let outcome = engine.run(async {
         let seen = manager.look().await?;
@@ -79,10 +82,16 @@ pub(crate) fn deploy(
         if plan.is_deploy {
             committed::write(swarm.world(), app, &deploy.name)?;
         }
+        if let Some(clients) = clients {
+            clients.set_out();
+        }
         deploy.wind_down(&changes, requester.tell).await?;
         deploy.tidy(requester.tell).await;
         Ok(())
     });
+    if let Some(opened) = opened {
+        opened.conclude(outcome.as_ref().err(), &plan.release, requester)?;
+    }
     outcome.map(|()| done(plan))
 }
 
@@ -124,10 +133,7 @@ impl Deploy<'_> {
         }
         let release = &self.plan.release;
         let nodes = self.manager.nodes().await?.count();
-        if let Source::Image(image) = &release.source
-            && image.starts_with("sha256:")
-            && nodes > 1
-        {
+        if judge::is_here_alone(release) && nodes > 1 {
             tell(Progress::Note(format!(
                 "warning: no registry has the image of {}, so only those of the {nodes} nodes can run it that have it: push it, and deploy it by its name there",
                 release.app
@@ -141,6 +147,9 @@ impl Deploy<'_> {
             )));
         }
         for process_type in self.plan.rules.keys() {
+            if let Some(remark) = published::remark(release, process_type, self.seen.service(process_type)) {
+                tell(Progress::Note(remark));
+            }
             let health = self.proof(process_type).health;
             for remark in health.map(|health| health.remarks).unwrap_or_default() {
                 tell(Progress::Note(format!("warning: {remark}")));

@@ -5,6 +5,7 @@
 //! reason.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 
 use formation::{Slot, State};
 use ps_rollout::Role;
@@ -33,7 +34,7 @@ impl Nodes {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let node = Node {
                 name: text(&json["Description"]["Hostname"]),
-                address: text(&json["Status"]["Addr"]),
+                address: address(json),
                 is_up: json["Status"]["State"] == "ready",
             };
             Some((json["ID"].as_str()?.to_owned(), node))
@@ -55,9 +56,25 @@ impl Nodes {
         task.node.is_empty() || self.of(task).is_some_and(|node| node.is_up)
     }
 
+    /// Where the node of a task is reached; `None`: nobody knows.
+    pub(crate) fn address(&self, task: &SwarmTask) -> Option<IpAddr> {
+        self.of(task)?.address.parse().ok()
+    }
+
     /// What a node is called; its id if the manager does not know it.
     pub(crate) fn name(&self, task: &SwarmTask) -> String {
         self.of(task).map_or_else(|| task.node.clone(), |node| node.name.clone())
+    }
+}
+
+/// The address of a node. Some managers are described by 0.0.0.0, and say only among managers where they are.
+fn address(node: &Value) -> String {
+    let own = node["Status"]["Addr"].as_str().unwrap_or_default();
+    let is_told = own.parse().is_ok_and(|address: IpAddr| !address.is_unspecified());
+    let among_managers = node["ManagerStatus"]["Addr"].as_str().and_then(|address| address.parse().ok());
+    match among_managers {
+        Some(address) if !is_told => SocketAddr::ip(&address).to_string(),
+        _ => own.to_owned(),
     }
 }
 

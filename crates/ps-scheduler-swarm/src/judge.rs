@@ -4,26 +4,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use formation::{ProcessType, Quantity};
-use ps_engine::Engine;
-use ps_scheduler::{Change, Error, Plan, Source};
+use ps_scheduler::{Change, Error, Plan, Release, Source};
 use serde_json::Value;
 
 use crate::failed::{backend, of_swarm};
 use crate::service::Service;
 use crate::swarm::Swarm;
-use crate::{changes, label, placement, published, sealed, spec};
+use crate::{changes, committed, label, placement, published, sealed, spec};
 
 /// Refuses a plan that cannot be carried out as it is.
 pub(crate) fn judge(swarm: &Swarm, plan: &Plan) -> Result<(), Error> {
     let release = &plan.release;
     let fresh = plan.slots(Change::Start).chain(plan.slots(Change::Replace));
     let types: BTreeSet<&ProcessType> = fresh.map(|slot| &slot.process_type).collect();
+    let service = ps_service::Service::of(swarm.world(), &release.app, None);
     let reason = of_release(plan)
+        .or_else(|| service.refusal_to_listen(release.reached()))
         .or_else(|| changes::refusal(plan))
         .or_else(|| types.iter().find_map(|process_type| spec::refusal(release, process_type)));
     let reason = match reason {
         Some(reason) => Some(reason),
-        None => match of_the_swarm(swarm.engine()?, plan, &types)? {
+        None => match of_the_swarm(swarm, plan, &types)? {
             Some(reason) => Some(reason),
             None => match of_its_services(swarm, plan, &types)? {
                 Some(reason) => Some(reason),
@@ -42,22 +43,12 @@ fn of_release(plan: &Plan) -> Option<String> {
             "the services of a Compose file do not run on a swarm: pass --scheduler docker-local".to_owned(),
         );
     }
-    if !release.listen.is_empty() {
-        return Some(format!(
-            "an address of this machine is not led to a swarm: ps-lifecycle proxy {} --listen none takes it away",
-            release.app
-        ));
-    }
     plan.canary.map(|_| "a canary is for apps that run natively".to_owned())
 }
 
 /// What only a manager knows: that it is one, how its nodes are, and which networks there are.
-fn of_the_swarm(
-    engine: &Engine,
-    plan: &Plan,
-    types: &BTreeSet<&ProcessType>,
-) -> Result<Option<String>, Error> {
-    let release = &plan.release;
+fn of_the_swarm(swarm: &Swarm, plan: &Plan, types: &BTreeSet<&ProcessType>) -> Result<Option<String>, Error> {
+    let (engine, release) = (swarm.engine()?, &plan.release);
     let asked = format!("ask the swarm about {}", release.app);
     let nodes = engine.run(engine.nodes()).map_err(|fault| of_swarm(&fault, &asked))?;
     let of_type = |process_type: &&ProcessType| {
@@ -66,6 +57,14 @@ fn of_the_swarm(
     };
     if let Some(reason) = types.iter().find_map(of_type) {
         return Ok(Some(reason));
+    }
+    if is_moving(swarm, plan)? && is_here_alone(release) {
+        let info = engine.run(engine.swarm_info()).map_err(|fault| of_swarm(&fault, &asked))?;
+        let here = info["NodeID"].as_str().unwrap_or_default();
+        let without = |of_type: &&ProcessType| placement::without_image(release, of_type, here, &nodes);
+        if let Some(reason) = types.iter().find_map(without) {
+            return Ok(Some(reason));
+        }
     }
     let mut networks: BTreeMap<&str, &ProcessType> = BTreeMap::new();
     for process_type in types {
@@ -87,6 +86,22 @@ fn of_the_swarm(
             "{process_type}.networks has {name}, and the swarm has no such network: docker network create --driver overlay {name}"
         )
     }))
+}
+
+/// Whether what another scheduler runs of the app is to end once this has come up.
+fn is_moving(swarm: &Swarm, plan: &Plan) -> Result<bool, Error> {
+    let app = &plan.release.app;
+    let is_elsewhere = plan.is_deploy && committed::read(swarm.world(), app)?.is_none();
+    let is_deployed = || swarm.world().recorded_as_deployed(app);
+    let is_deployed = if is_elsewhere { is_deployed() } else { Ok(None) };
+    is_deployed
+        .map(|is| is == Some(true))
+        .map_err(|error| backend(&format!("read whether {app} was deployed"), error.to_string()))
+}
+
+/// Whether the image is one that no registry has.
+pub(crate) fn is_here_alone(release: &Release) -> bool {
+    matches!(&release.source, Source::Image(image) if image.starts_with("sha256:"))
 }
 
 /// What of the services that the app has stands in the way.

@@ -2,7 +2,10 @@
 //! one thread and `ps-engine`. The changes of a plan are sent to a manager and followed to their end. If the answer to
 //! a change is lost, the result is looked up, and is never assumed.
 
+mod address;
+mod backends;
 mod changes;
+mod clients;
 mod committed;
 mod deploy;
 mod failed;
@@ -27,6 +30,7 @@ mod swarm;
 mod swarm_task;
 mod task;
 mod update_rules;
+mod watch;
 mod world_id;
 
 use std::path::PathBuf;
@@ -34,13 +38,15 @@ use std::path::PathBuf;
 use formation::AppName;
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, Cancel, DeployOutcome, Error, Leftover, LogRequest, LogSink, Plan, Progress, Requester,
-    Scheduler, StopOrder, Stopped, Task,
+    AppStatus, Cancel, DeployOutcome, Error, Leftover, LogRequest, LogSink, Moved, Plan, Progress, Reached,
+    Release, Requester, Scheduler, StopOrder, Stopped, Task,
 };
+use ps_service::Service;
 
 use crate::manager::Manager;
 
 pub use swarm::Swarm;
+pub use watch::AddressWatch;
 
 impl Scheduler for Swarm {
     fn name(&self) -> &'static str {
@@ -78,7 +84,7 @@ impl Scheduler for Swarm {
         let Some(world) = self.known_id()? else { return Ok(()) };
         let committed = committed::read(self.world(), app)?;
         let engine = self.engine()?;
-        let manager = Manager { engine, world: &world, app, cancel: requester.cancel };
+        let manager = Manager { engine, world: &world, app, cancel: requester.cancel, clients: None };
         let told = engine.run(async {
             task::forget_all(&manager).await?;
             let told = put_back::interrupted(&manager, committed.as_deref()).await?;
@@ -86,6 +92,22 @@ impl Scheduler for Swarm {
         });
         requester.tell_all(told?.into_iter().map(Progress::Note));
         Ok(())
+    }
+
+    /// Where something of the app runs, it is reached at its address.
+    fn tend(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {
+        match plan.filled().next() {
+            Some(_) => address::reach(self, &plan.release, requester.cancel),
+            None => Ok(()),
+        }
+    }
+
+    fn reached(&self, app: &AppName) -> Result<Reached, Error> {
+        Ok(Service::of(self.world(), app, None).reached())
+    }
+
+    fn reach(&self, release: &Release) -> Result<Moved, Error> {
+        address::move_to(self, release)
     }
 
     fn stop(&self, order: &StopOrder, requester: &mut Requester<'_>) -> Result<Stopped, Error> {
@@ -108,7 +130,7 @@ impl Scheduler for Swarm {
     fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error> {
         let (Some(world), Some(app)) = (self.known_id()?, app) else { return Ok(Vec::new()) };
         let engine = self.engine()?;
-        let manager = Manager { engine, world: &world, app, cancel: &Cancel::default() };
+        let manager = Manager { engine, world: &world, app, cancel: &Cancel::default(), clients: None };
         engine.run(task::forget_all(&manager)).map(|()| Vec::new())
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn logs(swarm: &Swarm, request: &LogRequest, sink: &mut dyn LogSink) 
     let not_deployed = || Error::NotDeployed { app: app.clone() };
     let world = swarm.known_id()?.ok_or_else(not_deployed)?;
     let engine = swarm.engine()?;
-    let manager = Manager { engine, world: &world, app, cancel: &Cancel::default() };
+    let manager = Manager { engine, world: &world, app, cancel: &Cancel::default(), clients: None };
     engine.run(async {
         let mut reader = Reader::new(engine, request);
         let (seen, nodes) = (manager.look().await?, manager.nodes().await?);

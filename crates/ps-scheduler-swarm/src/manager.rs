@@ -9,11 +9,11 @@ use ps_engine::{Engine, SwarmFault};
 use ps_scheduler::{Cancel, Error};
 use serde_json::{Value, json};
 
-use crate::failed;
+use crate::clients::Clients;
 use crate::instances::Nodes;
-use crate::label;
 use crate::service::{self, Service};
 use crate::swarm_task::SwarmTask;
+use crate::{backends, failed, label};
 
 /// How long a swarm without a leader is waited for: as long as it needs to choose another one, and some.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
@@ -32,6 +32,8 @@ pub(crate) struct Manager<'a> {
     pub(crate) world: &'a str,
     pub(crate) app: &'a AppName,
     pub(crate) cancel: &'a Cancel,
+    /// The app's clients, where they are to be led along with what is seen.
+    pub(crate) clients: Option<&'a Clients>,
 }
 
 /// What there is of an app.
@@ -54,10 +56,16 @@ impl Seen {
 }
 
 impl Manager<'_> {
-    /// The services of the app and their tasks.
+    /// The services of the app and their tasks, to which clients are led.
     pub(crate) async fn look(&self) -> Result<Seen, Error> {
         let what = format!("look at {}", self.app);
-        self.patiently(&what, || self.look_once()).await
+        let seen = self.patiently(&what, || self.look_once()).await?;
+        if let Some(clients) = self.clients.filter(|clients| clients.go_along())
+            && let Ok(nodes) = self.engine.nodes().await
+        {
+            clients.follow(backends::of_app(&seen.services, &seen.tasks, &Nodes::read(&nodes)));
+        }
+        Ok(seen)
     }
 
     async fn look_once(&self) -> Result<Seen, SwarmFault> {

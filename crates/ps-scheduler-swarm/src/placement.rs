@@ -41,10 +41,7 @@ pub(crate) fn refusal(
             ));
         }
     }
-    let is_active =
-        |node: &&&Value| node["Spec"]["Availability"].as_str().is_none_or(|word| word == "active");
-    let fits = |node: &&&Value| constraints.iter().all(|constraint| holds(constraint, node));
-    let fitting = all.iter().filter(fits).filter(is_active).count();
+    let fitting = fitting(release, process_type, nodes).len();
     if fitting == 0 && !constraints.is_empty() {
         let all: Vec<String> = constraints.iter().map(ToString::to_string).collect();
         return Some(format!(
@@ -59,6 +56,34 @@ pub(crate) fn refusal(
             release.app
         )
     })
+}
+
+/// Why a type cannot run wherever the swarm may choose, if its image is on the node `here` alone; `None`: only that one may be chosen.
+pub(crate) fn without_image(
+    release: &Release,
+    process_type: &ProcessType,
+    here: &str,
+    nodes: &Value,
+) -> Option<String> {
+    let app = &release.app;
+    let name = |node: &Value| node["Description"]["Hostname"].as_str().unwrap_or_default().to_owned();
+    let fitting = fitting(release, process_type, nodes);
+    let other = fitting.into_iter().find(|node| node["ID"] != here)?;
+    let own = nodes.as_array().into_iter().flatten().find(|node| node["ID"] == here).map(name);
+    let own = own.unwrap_or_default();
+    Some(format!(
+        "no registry has the image of {app}, so the node {}, on which {process_type} may run, cannot have it: push it, and deploy it by its name there, or ps-set {app} {process_type}.constraints node.hostname=={own} keeps {process_type} here",
+        name(other)
+    ))
+}
+
+/// The nodes that may be chosen for a type: those that take tasks and are as its constraints say.
+fn fitting<'a>(release: &Release, process_type: &ProcessType, nodes: &'a Value) -> Vec<&'a Value> {
+    let is_active = |node: &&Value| node["Spec"]["Availability"].as_str().is_none_or(|word| word == "active");
+    let constraints = release.settings(process_type).constraints.iter().flat_map(Constraints::iter);
+    let constraints: Vec<&Constraint> = constraints.collect();
+    let fits = |node: &&Value| constraints.iter().all(|constraint| holds(constraint, node));
+    nodes.as_array().into_iter().flatten().filter(is_active).filter(fits).collect()
 }
 
 /// Whether a node is as a constraint says. What only the swarm can tell is taken for true.
@@ -102,6 +127,22 @@ mod tests {
             node("b", "worker", "hdd", "active"),
             node("c", "worker", "ssd", "drain"),
         ])
+    }
+
+    #[test]
+    fn an_image_that_one_node_has_alone_is_refused_where_another_may_be_chosen() {
+        let said = |settings: &[(&str, &str)]| {
+            let mut release = release("web");
+            for (name, value) in settings {
+                set(&mut release, name, value);
+            }
+            without_image(&release, &"web".parse().expect("a type"), "id-a", &nodes())
+        };
+        let refused = said(&[]).expect("b may be chosen");
+        assert!(refused.contains("the node b,") && refused.contains("node.hostname==a "), "{refused}");
+        for alone in ["node.hostname==a", "node.labels.disk==ssd"] {
+            assert_eq!(said(&[("constraints", alone)]), None, "{alone}");
+        }
     }
 
     fn said(settings: &[(&str, &str)], wanted: u16) -> Option<String> {

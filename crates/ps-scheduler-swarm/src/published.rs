@@ -23,22 +23,56 @@ impl Published {
     /// That of a type, if it is to have one. A type without a `PORT` is reached at its own port, whose number it knows by itself.
     pub(crate) fn of(release: &Release, process_type: &ProcessType) -> Option<Self> {
         let settings = release.settings(process_type);
-        let how = settings.publish.filter(|how| *how != Publish::None)?;
+        let how = how(release, process_type)?;
         let outside = settings.port.map(Whole::get).and_then(|port| u16::try_from(port).ok());
+        let outside = outside.filter(|_| settings.publish.is_some());
         let inside = in_container::port(process_type).or(outside)?;
         Some(Self { how, inside, outside })
     }
 }
 
+/// How a type is published. Clients of the app's address are led to ports of the nodes, so its type is published there if nothing was said.
+fn how(release: &Release, process_type: &ProcessType) -> Option<Publish> {
+    let usual = release.has_address(process_type).then_some(Publish::Host);
+    release.settings(process_type).publish.or(usual).filter(|how| *how != Publish::None)
+}
+
 /// Why a type cannot be published as it is set; `None` if it can.
 pub(crate) fn refusal(release: &Release, process_type: &ProcessType) -> Option<String> {
-    let how = release.settings(process_type).publish.filter(|how| *how != Publish::None)?;
+    let app = &release.app;
+    let said = release.settings(process_type).publish;
+    if let Some(other) = said.filter(|how| release.has_address(process_type) && *how != Publish::Host) {
+        return Some(format!(
+            "{process_type}.publish is {other}, and clients of the address of {app} are led to ports of the nodes: ps-set {app} {process_type}.publish host, or --listen none goes without an address"
+        ));
+    }
+    let how = how(release, process_type)?;
     Published::of(release, process_type).is_none().then(|| {
         format!(
-            "{process_type}.publish is {how}, and {process_type} is given no PORT: say at which port it listens, ps-set {} {process_type}.port 9000",
-            release.app
+            "{process_type}.publish is {how}, and {process_type} is given no PORT: say at which port it listens, ps-set {app} {process_type}.port 9000"
         )
     })
+}
+
+/// What a person should know of a type that gets ports of the nodes without having asked for them; `None`: it has them already, or was
+/// asked for.
+pub(crate) fn remark(
+    release: &Release,
+    process_type: &ProcessType,
+    there: Option<&Service>,
+) -> Option<String> {
+    let is_asked_for = release.settings(process_type).publish.is_some();
+    let is_new = release.has_address(process_type) && !is_asked_for && !there.is_some_and(has_ports);
+    is_new.then(|| {
+        format!(
+            "clients are led to {process_type} at a port that is published on each node that it runs on: whoever reaches these nodes reaches it there, too"
+        )
+    })
+}
+
+/// Whether a service is published.
+pub(crate) fn has_ports(service: &Service) -> bool {
+    service.spec["EndpointSpec"]["Ports"].as_array().is_some_and(|ports| !ports.is_empty())
 }
 
 /// Whether the swarm has to choose a port of the node for each instance of a type.
@@ -105,6 +139,26 @@ mod tests {
             let (release, published) = of("web", settings);
             assert_eq!(endpoint(published), json!({"Mode": "dnsrr"}), "{settings:?}");
             assert_eq!(refusal(&release, &"web".parse().expect("a type")), None);
+        }
+    }
+
+    #[test]
+    fn what_is_reached_at_an_address_has_a_port_of_each_node_and_is_refused_where_it_is_to_have_none() {
+        let reached = |settings: &[(&str, &str)]| {
+            let (mut release, _) = of("web", settings);
+            release.listen = "5000".parse().expect("an address");
+            let web = "web".parse().expect("a type");
+            (Published::of(&release, &web), refusal(&release, &web))
+        };
+        let chosen = Published { how: Publish::Host, inside: 5000, outside: None };
+        for settings in [&[][..], &[("port", "8080")], &[("publish", "host")]] {
+            assert_eq!(reached(settings), (Some(chosen), None), "{settings:?}");
+        }
+        let fixed = Published { outside: Some(8080), ..chosen };
+        assert_eq!(reached(&[("publish", "host"), ("port", "8080")]), (Some(fixed), None));
+        for other in ["none", "ingress"] {
+            let said = reached(&[("publish", other)]).1.expect("clients cannot be led there");
+            assert!(said.contains("ps-set shop web.publish host") && said.contains(other), "{said}");
         }
     }
 

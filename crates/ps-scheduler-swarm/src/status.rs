@@ -17,8 +17,9 @@ use crate::swarm_task::SwarmTask;
 
 /// The statuses of these apps, in the order asked. Where nothing was ever deployed to a swarm from here, nobody is asked.
 pub(crate) fn status(swarm: &Swarm, apps: &[AppName]) -> Result<Vec<AppStatus>, Error> {
-    let mut statuses: Vec<AppStatus> =
-        apps.iter().map(|app| AppStatus::of(app.clone(), Vec::new())).collect();
+    let listens = |app: &AppName| ps_service::Service::of(swarm.world(), app, None).listens();
+    let of = |app: &AppName| AppStatus { listen: listens(app), ..AppStatus::of(app.clone(), Vec::new()) };
+    let mut statuses: Vec<AppStatus> = apps.iter().map(of).collect();
     let Some(world) = swarm.known_id()? else { return Ok(statuses) };
     if apps.is_empty() {
         return Ok(statuses);

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use formation::{Exit, ProcessType, Slot, Which};
 use ps_scheduler::{Error, Progress, Requester, StopOrder, Stopped};
 
+use crate::clients::Clients;
+use crate::committed;
 use crate::follow::Follower;
 use crate::manager::{AFTER_GRACE, Manager, Seen, scaled};
 use crate::service::Service;
@@ -21,11 +23,17 @@ pub(crate) fn stop(
 ) -> Result<Stopped, Error> {
     let Some(world) = swarm.known_id()? else { return absent(order) };
     let engine = swarm.engine()?;
-    let manager = Manager { engine, world: &world, app: &order.app, cancel: requester.cancel };
+    let clients = Clients::here(swarm.world(), &order.app);
+    let is_all = order.which == Which::All;
+    if let Some(clients) = clients.as_ref().filter(|clients| is_all && clients.are_shared()) {
+        clients.leave(requester)?;
+    }
+    let led = clients.as_ref().filter(|_| !is_all);
+    let manager = Manager { engine, world: &world, app: &order.app, cancel: requester.cancel, clients: led };
     let stopped = engine.run(async {
         let seen = manager.look().await?;
         let stopped = ended(&manager, &seen, order, requester.tell).await?;
-        if order.remove && order.which == Which::All {
+        if order.remove && is_all {
             for service in &seen.services {
                 manager.remove(&service.id).await?;
             }
@@ -34,8 +42,11 @@ pub(crate) fn stop(
         }
         Ok(stopped)
     })?;
-    if order.remove && order.which == Which::All {
+    if order.remove && is_all {
         committed::forget(swarm.world(), &order.app)?;
+    }
+    if let Some(clients) = clients.filter(|_| is_all && stopped.remaining.is_empty()) {
+        clients.close(order.remove)?;
     }
     Ok(stopped)
 }

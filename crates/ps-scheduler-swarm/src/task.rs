@@ -35,7 +35,7 @@ pub(crate) fn run(
     let world = swarm.ensured_id()?;
     let engine = swarm.engine()?;
     let app = &release.app;
-    let manager = Manager { engine, world: &world, app, cancel: requester.cancel };
+    let manager = Manager { engine, world: &world, app, cancel: requester.cancel, clients: None };
     let mut last = VecDeque::new();
     let over = engine.run(async {
         forget_all(&manager).await?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use balance::Receipt;
 use ps_scheduler::Error;
-use ps_supervisor::{Backend, Message, Request};
+use ps_supervisor::{Backend, Client, Message, Request};
 
 use crate::service::{Service, backend};
 
@@ -30,31 +30,67 @@ impl Service {
     /// # Errors
     /// There is no supervisor, it does not listen for the app or cannot write that down, or `ps-balance` refuses it.
     pub fn lead(&self, backends: &[Backend], begins: bool) -> Result<Led, Error> {
-        let deadline = Instant::now() + PATIENCE;
+        until_answered(|deadline| {
+            let mut client = self.ask_to_lead(backends, begins, deadline)?;
+            self.await_led(&mut client, deadline)
+        })
+    }
+
+    /// The same, and waits for nobody who goes out: from now on new connections go to these instances alone.
+    ///
+    /// # Errors
+    /// There is no supervisor, it does not listen for the app, or cannot write that down.
+    pub fn redirect(&self, backends: &[Backend], begins: bool) -> Result<(), Error> {
+        until_answered(|deadline| self.ask_to_lead(backends, begins, deadline).map(drop))
+    }
+
+    /// The instances elsewhere to which clients are led now, as their supervisor was told in this boot.
+    pub fn led(&self) -> Vec<Backend> {
+        ps_supervisor::led(&self.directory)
+    }
+
+    /// Asks, and returns when the supervisor has written down what was asked.
+    fn ask_to_lead(&self, backends: &[Backend], begins: bool, deadline: Instant) -> Result<Client, Error> {
+        let mut client = self.supervised()?;
+        let asked = client.send(&Request::Lead { backends: backends.to_vec(), begins });
+        asked.map_err(|error| self.unreachable(&error.to_string()))?;
         loop {
-            match self.ask_to_lead(backends, begins, deadline) {
-                Err(Error::Unreachable { .. }) if Instant::now() < deadline => thread::sleep(AGAIN),
-                led => return led,
+            match self.heard(&mut client, deadline)? {
+                Message::Reply { error: Some(reason) } => return Err(self.unled(&reason)),
+                Message::Reply { error: None } => return Ok(client),
+                _ => (),
             }
         }
     }
 
-    fn ask_to_lead(&self, backends: &[Backend], begins: bool, deadline: Instant) -> Result<Led, Error> {
-        let died = |error: ps_supervisor::Error| self.unreachable(&error.to_string());
-        let fail = |reason: String| backend(format!("lead the clients of {}", self.app), &reason);
-        let mut client = self.supervised()?;
-        client.send(&Request::Lead { backends: backends.to_vec(), begins }).map_err(died)?;
+    fn await_led(&self, client: &mut Client, deadline: Instant) -> Result<Led, Error> {
         loop {
-            match client.next(deadline).map_err(died)? {
-                Some(Message::Reply { error: Some(reason) } | Message::Led { refused: Some(reason), .. }) => {
-                    return Err(fail(reason));
-                }
-                Some(Message::Led { receipt, .. }) => return Ok(Led { receipt }),
-                Some(_) => (),
-                None => {
-                    return Err(fail(format!("its supervisor has not said so in {} s", PATIENCE.as_secs())));
-                }
+            match self.heard(client, deadline)? {
+                Message::Led { refused: Some(reason), .. } => return Err(self.unled(&reason)),
+                Message::Led { receipt, .. } => return Ok(Led { receipt }),
+                _ => (),
             }
+        }
+    }
+
+    fn heard(&self, client: &mut Client, deadline: Instant) -> Result<Message, Error> {
+        let heard = client.next(deadline).map_err(|error| self.unreachable(&error.to_string()))?;
+        heard
+            .ok_or_else(|| self.unled(&format!("its supervisor has not said so in {} s", PATIENCE.as_secs())))
+    }
+
+    fn unled(&self, reason: &str) -> Error {
+        backend(format!("lead the clients of {}", self.app), &reason)
+    }
+}
+
+/// Asks until a supervisor has lived long enough to answer.
+fn until_answered<T>(ask: impl Fn(Instant) -> Result<T, Error>) -> Result<T, Error> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match ask(deadline) {
+            Err(Error::Unreachable { .. }) if Instant::now() < deadline => thread::sleep(AGAIN),
+            answered => return answered,
         }
     }
 }

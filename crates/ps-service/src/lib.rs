@@ -3,6 +3,7 @@
 pub mod earlier;
 mod lead;
 mod leave;
+mod opened;
 pub mod orphan;
 mod outward;
 mod pause;
@@ -12,6 +13,7 @@ mod service;
 mod supervised;
 
 pub use lead::Led;
+pub use opened::Opened;
 pub use ps_supervisor::Backend;
 pub use reach::reached_by;
 pub use service::{Listing, Service, backend, witness};

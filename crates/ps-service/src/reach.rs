@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use formation::Addresses;
 use ps_scheduler::{Error, Reached};
 use ps_supervisor::{Message, Request, Spec};
 
@@ -15,6 +16,13 @@ impl Service {
     pub fn reached(&self) -> Reached {
         let spec = if self.world.inside_dokku() { None } else { self.spec_in_force() };
         spec.as_ref().map(reached_by).unwrap_or_default()
+    }
+
+    /// Where the app is reached, by what lies in its directory: nobody is asked.
+    pub fn listens(&self) -> Addresses {
+        let read = || Spec::read(&self.directory);
+        let spec = (!self.world.inside_dokku()).then(read).and_then(Result::ok);
+        spec.map(|spec| spec.listen.into_iter().collect()).unwrap_or_default()
     }
 
     /// A spec with this address in place of its own.

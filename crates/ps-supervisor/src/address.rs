@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 pub use asked::{OpenConnections, open as open_connections};
 pub(crate) use balance::{Balance, Heard, Reached, Read};
-pub use led::{Backend, leads_elsewhere};
+pub use led::{Backend, leads_elsewhere, led};
 pub(crate) use led::{Led, is_kept as has_led};
 pub(crate) use numbers::Count;
 pub(crate) use runner::Runner;

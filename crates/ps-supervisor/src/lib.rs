@@ -74,7 +74,9 @@ mod unsupervised;
 mod wakeup;
 mod watched;
 
-pub use address::{Backend, OpenConnections, leads_elsewhere, open_connections, refusal as address_refusal};
+pub use address::{
+    Backend, OpenConnections, leads_elsewhere, led, open_connections, refusal as address_refusal,
+};
 pub use attachment::{Attachment, Cause, Change, Reaction, Waited};
 pub use bereft::{Bereft, bereft, misses_supervisor};
 pub use build::Build;

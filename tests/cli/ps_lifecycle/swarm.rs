@@ -1,6 +1,7 @@
 //! An app on a swarm, by the same words as elsewhere.
 
 use std::fs;
+use std::process::Command;
 
 use swarm_cluster::{Cluster, IMAGE};
 
@@ -8,19 +9,27 @@ use crate::home::{Home, slot};
 use crate::program::{Ran, run};
 
 /// A home whose programs ask the engine of the first node.
-struct Place<'a> {
+pub(crate) struct Place<'a> {
     home: &'a Home,
     host: String,
 }
 
-impl Place<'_> {
-    fn run(&self, words: &[&str]) -> Ran {
-        let mut command = self.home.command(words);
-        command.env("DOCKER_HOST", &self.host);
-        run(command)
+impl<'a> Place<'a> {
+    pub(crate) fn new(home: &'a Home, cluster: &Cluster) -> Self {
+        Self { home, host: format!("unix://{}", cluster.socket(1).display()) }
     }
 
-    fn does(&self, words: &[&str]) -> String {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.home.command(words);
+        command.env("DOCKER_HOST", &self.host);
+        command
+    }
+
+    pub(crate) fn run(&self, words: &[&str]) -> Ran {
+        run(self.command(words))
+    }
+
+    pub(crate) fn does(&self, words: &[&str]) -> String {
         let ran = self.run(words);
         assert_eq!(ran.status, Some(0), "{words:?}: {ran:?}");
         ran.stdout
@@ -40,7 +49,7 @@ impl Place<'_> {
 fn an_app_is_deployed_to_a_swarm_scaled_restarted_rolled_back_stopped_and_destroyed() {
     let Some(cluster) = Cluster::up(1) else { return };
     let home = Home::new();
-    let place = Place { home: &home, host: format!("unix://{}", cluster.socket(1).display()) };
+    let place = Place::new(&home, &cluster);
     cluster.image("formation-test/second:1", &format!("FROM {IMAGE}\nLABEL second=1\n"));
     cluster.image(
         "formation-test/bad:1",
@@ -102,14 +111,16 @@ fn an_app_is_deployed_to_a_swarm_scaled_restarted_rolled_back_stopped_and_destro
 fn what_a_swarm_cannot_do_is_refused_and_without_one_a_line_says_what_to_do() {
     let Some(cluster) = Cluster::up(1) else { return };
     let home = Home::new();
-    let place = Place { home: &home, host: format!("unix://{}", cluster.socket(1).display()) };
+    let place = Place::new(&home, &cluster);
     let source = home.source("shop", "web: sleep 600\n");
     let directory = place.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scheduler", "swarm"]);
     directory.is_refused(1, &["says how it becomes an image"]);
     let deploy = ["ps-lifecycle", "deploy", "shop", "--image", IMAGE, "--scheduler", "swarm"];
+    place.does(&["ps-set", "--global", "publish", "ingress"]);
     place
         .run(&[&deploy[..], &["--listen", "5000"]].concat())
-        .is_refused(1, &["which is for apps that run natively or in docker-local"]);
+        .is_refused(1, &["web.publish is ingress", "ps-set shop web.publish host"]);
+    place.does(&["ps-set", "--global", "publish", ""]);
     cluster.docker(1, &["swarm", "leave", "--force"]);
     place.run(&deploy).is_refused(1, &["no manager of a swarm: run docker swarm init here"]);
 }

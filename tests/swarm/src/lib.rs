@@ -108,7 +108,12 @@ impl Cluster {
 
     /// Runs something on a thread in the network that joins the nodes.
     pub fn inside<T: Send>(&self, act: impl FnOnce() -> T + Send) -> T {
-        switch::inside(NAME, act)
+        switch::inside(&format!("fswarm-{NAME}"), act)
+    }
+
+    /// Runs something on a thread in the network of a node, as programs of that machine would.
+    pub fn at<T: Send>(&self, node: u8, act: impl FnOnce() -> T + Send) -> T {
+        switch::inside(&format!("fswarm-{NAME}-{node}"), act)
     }
 
     fn on(verb: &str, node: u8) {

@@ -138,7 +138,12 @@ pub(crate) fn is_kept(service: &Path) -> bool {
 
 /// Whether clients are led to instances elsewhere now.
 pub fn leads_elsewhere(service: &Path) -> bool {
-    read(service).is_some_and(|written| !written.backends.is_empty())
+    !led(service).is_empty()
+}
+
+/// The instances elsewhere to which clients are led now.
+pub fn led(service: &Path) -> Vec<Backend> {
+    read(service).map(|written| written.backends).unwrap_or_default()
 }
 
 /// Nobody is led anywhere any more.
@@ -189,6 +194,7 @@ mod tests {
         let both = both.map(|(id, state)| (id.to_owned(), state));
         assert_eq!((ids(&led), ids(&Led::left(service.path()))), (both.to_vec(), both.to_vec()));
         assert!(is_kept(service.path()) && leads_elsewhere(service.path()));
+        assert_eq!(super::led(service.path()), [backend("b"), backend("c")]);
         let is_new = led.is_new().expect("counting began");
         assert_eq!(["a", "b", "c"].map(is_new), [false, false, true]);
         led.has_gone(service.path(), "a");
