@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use formation::{ProcessType, RestartPolicy, Slot};
 use ps_rollout::{Rules, Strategy};
-use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Requester, Source};
+use ps_scheduler::{Cancel, Change, DeployOutcome, Error, Plan, Progress, Requester};
 use serde_json::Value;
 
 use crate::address::Opening;

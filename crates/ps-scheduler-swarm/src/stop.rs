@@ -7,7 +7,6 @@ use formation::{Exit, ProcessType, Slot, Which};
 use ps_scheduler::{Error, Progress, Requester, StopOrder, Stopped};
 
 use crate::clients::Clients;
-use crate::committed;
 use crate::follow::Follower;
 use crate::manager::{AFTER_GRACE, Manager, Seen, scaled};
 use crate::service::Service;
