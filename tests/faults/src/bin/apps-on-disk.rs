@@ -86,7 +86,7 @@ fn record(world: &World, app: &App, release: &str, count: &str) -> Result<(), Er
         can_scale: false,
         image: None,
         restores: None,
-        address: BTreeMap::new(),
+        properties: BTreeMap::new(),
     };
     world.record_deploy(&app.name, &deployed)
 }
