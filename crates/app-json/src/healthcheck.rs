@@ -127,7 +127,7 @@ impl HealthCheck {
         &self.headers
     }
 
-    /// The port that is asked; `None`: the instance's `PORT`.
+    /// The port that is checked; `None`: the instance's `PORT`.
     pub fn port(&self) -> Option<u16> {
         u16::try_from(self.port).ok().filter(|port| *port > 0)
     }

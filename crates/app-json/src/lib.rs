@@ -47,7 +47,7 @@ pub struct AppJson {
 }
 
 impl AppJson {
-    /// Reads the bytes of a file. An empty file asks for nothing.
+    /// Reads the bytes of a file. An empty file is an empty app.json.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let text = procfile::text(bytes)?;
         let mut app_json = Self::default();
@@ -69,8 +69,8 @@ impl AppJson {
         Ok(app_json)
     }
 
-    /// The counts that the file asks for, sorted by type; empty if there are none. A name that no process type can
-    /// have, and a count below 0 or above 10,000, are refused here although Dokku's decoder takes them.
+    /// The counts in the file, sorted by type; empty if there are none. An invalid name of a process type, and a
+    /// count below 0 or above 10,000, are refused here although Dokku's decoder accepts them.
     pub fn formation(&self) -> Result<Vec<(ProcessType, Quantity)>, Error> {
         let entries = self.formation.iter().filter_map(|(name, of_type)| Some((name, of_type.quantity?)));
         entries.map(|(name, quantity)| of_type::judge(name, quantity)).collect()
@@ -141,7 +141,7 @@ impl AppJson {
         self.scripts.first()
     }
 
-    /// The checks of a process type that are made, each with its kind, which says when.
+    /// The checks of a process type, each with its kind, which says when it is made.
     pub fn checks(&self, process_type: &str) -> impl Iterator<Item = (Kind, &HealthCheck)> {
         let checks = self.healthchecks.get(process_type).into_iter().flatten();
         checks.filter_map(|check| Some((check.kind()?, check)))
@@ -165,8 +165,7 @@ impl AppJson {
         self.healthchecks.iter().filter(|(_, checks)| !checks.is_empty()).map(|(name, _)| name.as_str())
     }
 
-    /// Remarks about what the file contains and nobody acts on, and about what may surprise, in the order of the
-    /// file.
+    /// Remarks about keys that have no effect, and about values that may surprise, in the order of the file.
     pub fn remarks(&self) -> &[Remark] {
         &self.remarks
     }

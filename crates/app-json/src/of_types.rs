@@ -10,8 +10,8 @@ use crate::{Error, document};
 /// The keys below which each process type has a part of its own.
 const BY_TYPE: [&str; 2] = ["formation", "healthchecks"];
 
-/// An app.json that says of these types what another one says of them, and of everything else what it said; `None` if nothing is left to
-/// say. Comments are lost.
+/// An app.json with the values of another file for these types, and its own for everything else; `None` if nothing is left. Comments are
+/// lost.
 ///
 /// # Errors
 /// One of the two is no app.json.

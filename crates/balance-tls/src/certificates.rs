@@ -33,7 +33,7 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Reads them, and what there is to say of each. `clock` is the time of day.
+    /// Reads all certificates, and returns what there is to report about each. `clock` is the time of day.
     ///
     /// # Errors
     /// Not one of them can be shown: what is wrong with the first.
@@ -63,8 +63,8 @@ impl Certificates {
         Self { entries, chooser: Arc::default(), provider: Arc::new(ring::default_provider()) }
     }
 
-    /// Looks whether files have changed, and reads those again; what there is to say. Sessions that exist are not touched, the next ones get what
-    /// is new. It costs two calls to the system for each certificate, so a second between two looks is time enough.
+    /// Checks whether files have changed, reads those again, and returns what there is to report. Existing sessions are not affected; new ones
+    /// get the new certificate. Each certificate costs two system calls, so one check a second is enough.
     pub fn look(&mut self, clock: SystemTime) -> Vec<News> {
         let provider = &self.provider;
         let news: Vec<News> =
@@ -75,7 +75,7 @@ impl Certificates {
         news
     }
 
-    /// The configuration of sessions, which goes on to show what is valid by then.
+    /// The configuration of TLS sessions, which always uses the present certificates.
     ///
     /// # Errors
     /// The library for TLS refuses.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::flaw::Flaw;
 
-/// What came of a look at the files of one certificate. Displays as a line for people, without the reason of a reason.
+/// The result of checking the files of one certificate. Displays as one line for people, without its source error.
 #[derive(Debug)]
 pub enum News {
     /// It is shown from now on.

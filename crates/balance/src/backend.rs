@@ -10,7 +10,7 @@ use crate::latency::Latency;
 use crate::standing::{Order, Standing, Step};
 use crate::wire::{BackendNumbers, Drained, State, Wanted};
 
-/// One backend, as long as the table knows it. A number is never used again in a table.
+/// Identifies one backend in a table. A number is never used again in a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key(pub(crate) u64);
 

@@ -40,7 +40,7 @@ impl Latency {
         self.percentile(100)
     }
 
-    /// The time within which so many of a hundred were done, in microseconds; none if nothing was counted.
+    /// The time within which this percentage was done, in microseconds; `None` if nothing was counted.
     pub fn percentile(&self, percent: u64) -> Option<u64> {
         let all: u64 = self.counts.iter().map(|count| u64::from(*count)).sum();
         let wanted = (all * percent).div_ceil(100).max(1);

@@ -24,10 +24,10 @@ pub struct Options {
     /// With `http`: the port to which clients that do not speak TLS are sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirect_https: Option<u16>,
-    /// Networks whose connections begin with who the client is (the PROXY protocol).
+    /// Proxies whose connections begin with a PROXY protocol header, which names the client.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub proxy_from: Vec<IpNet>,
-    /// How backends are told who the client is.
+    /// The version of the PROXY protocol header that backends get, which names the client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy_out: Option<ProxyVersion>,
     /// How many seconds a connection waits for a backend when none is ready.
@@ -56,7 +56,7 @@ pub enum ProxyVersion {
 #[serde(try_from = "String", into = "String")]
 pub struct Cookie(String);
 
-/// A word that says nothing of how connections are handed on.
+/// An invalid option.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidOption {
     /// Neither a network nor an address.
@@ -91,7 +91,7 @@ pub struct Frontend {
 }
 
 impl Frontend {
-    /// Whether nobody has chosen anything.
+    /// Whether all options have their defaults.
     pub fn is_usual(&self) -> bool {
         *self == Self::default()
     }
@@ -109,7 +109,7 @@ pub const OPTIONS: [&str; 9] = [
     "sticky",
     "trust-proxy",
 ];
-/// Those of them that are heeded with `http` alone.
+/// The options that have an effect only with `http`.
 pub const OF_HTTP: [&str; 3] = ["redirect-https", "sticky", "trust-proxy"];
 /// The word for an option that is not used.
 const NONE: &str = "none";
@@ -117,8 +117,8 @@ const NONE: &str = "none";
 const MOST_SECONDS: u32 = 86_400;
 
 impl Options {
-    /// Sets one of [`OPTIONS`] by a word; of networks there may be several, with spaces or commas between. `none` is none of them. A name
-    /// that is none of an option changes nothing.
+    /// Sets one of [`OPTIONS`] from text. Several networks are separated by spaces or commas; `none` is an empty list. An unknown name
+    /// changes nothing.
     ///
     /// # Errors
     /// What the option does not accept. Nothing has changed then.
@@ -138,7 +138,7 @@ impl Options {
         Ok(())
     }
 
-    /// What one of [`OPTIONS`] is, in the word that [`Options::set`] takes; `None`: as usual.
+    /// The value of one of [`OPTIONS`], as text that [`Options::set`] accepts; `None`: the default.
     pub fn value(&self, name: &str) -> Option<String> {
         let listed = |all: &[IpNet]| {
             let words: Vec<String> = all.iter().map(IpNet::to_string).collect();
@@ -164,7 +164,7 @@ impl Options {
         *self == Self::default()
     }
 
-    /// The same, as words of the command line of `ps-balance`. What is only heeded with `--http` is left out without it.
+    /// The same, as arguments of `ps-balance`. Options that need `--http` are left out without it.
     pub fn words(&self) -> Vec<String> {
         let word = |name: &str, value: &dyn fmt::Display| format!("--{name}={value}");
         let each = |name, values: &[IpNet]| -> Vec<String> {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a rollout has meant for clients. Its fields stand in journals and events: some may be added, none is renamed.
+/// How a rollout affected clients. Its fields are part of journals and events: fields may be added, none is renamed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Receipt {
@@ -21,7 +21,7 @@ pub struct Receipt {
     pub drained: u64,
     /// By run: how many connections were open when its time to end them was up.
     pub cut: BTreeMap<String, u64>,
-    /// How long clients have waited; `None`: nobody has come.
+    /// How long clients have waited; `None`: there was no client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<Latencies>,
     /// Whether `ps-balance` was there from the beginning to the end: else what it had counted is missing, and its connections were lost.

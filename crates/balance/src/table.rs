@@ -15,7 +15,7 @@ use crate::wire::{BackendNumbers, Drained, Set};
 /// The heaviest weight of a backend.
 const HEAVIEST: u32 = 1_000_000;
 
-/// Why a list of backends is refused. Nothing of it is carried out.
+/// Why a list of backends is refused. Then nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSet {
     /// Two backends of the list have the same id.
@@ -34,7 +34,7 @@ pub enum InvalidSet {
 /// Where a new connection goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// The backend, for what is to be told about the connection.
+    /// The backend, to report what happens to the connection.
     pub key: Key,
     /// Where it listens.
     pub address: SocketAddr,
@@ -159,7 +159,8 @@ impl Table {
         }
     }
 
-    /// The chosen backend has refused the connection, or has not answered in time. The connection is no longer one of its own.
+    /// The chosen backend has refused the connection, or has not accepted it in time. The connection no longer belongs
+    /// to it.
     pub fn failed(&mut self, key: Key, now: Duration) -> Option<Drained> {
         let backend = self.backend(key)?;
         backend.health = backend.health.after(Event::Failed, now);
@@ -188,7 +189,7 @@ impl Table {
         self.backends.iter().filter_map(|backend| backend.cut_at).min()
     }
 
-    /// A backend that is drained from now on keeps its connections for so long, unless a list says otherwise.
+    /// From now on, a backend that is being drained keeps its connections for this long, unless a list says otherwise.
     pub fn drains_within(&mut self, drain_limit: Duration) {
         self.drain_limit = drain_limit;
     }
@@ -203,14 +204,14 @@ impl Table {
         self.backends.iter().map(Backend::numbers).collect()
     }
 
-    /// Forgets what was told of drained backends that are still in the list, so that the next list has it told again: whoever was
-    /// told may be gone.
+    /// Forgets which drained backends of the list were reported, so that the next list reports them again: the earlier receiver
+    /// may be gone.
     pub fn tell_again(&mut self) {
         self.backends.iter_mut().for_each(Backend::tell_again);
     }
 
-    /// Counts the open connections anew: `open` has the backend of each. For a table that another program goes on with: what it was
-    /// opening is lost. Returns which backends are drained now.
+    /// Sets the counts of open connections: `open` has the backend of each. For a table that another program takes over, because
+    /// connections that were being opened are lost. Returns the backends that are drained now.
     pub fn recount(&mut self, open: &[Key]) -> Vec<Drained> {
         for backend in &mut self.backends {
             backend.open = open.iter().filter(|key| **key == backend.key).count() as u64;

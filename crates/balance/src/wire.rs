@@ -11,7 +11,7 @@ use crate::options::Options;
 /// The version of these messages.
 pub const VERSION: u32 = 1;
 
-/// From a supervisor, or whoever connects to the control socket, to `ps-balance`.
+/// A request of a supervisor, or of a client of the control socket, to `ps-balance`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
@@ -47,7 +47,7 @@ pub struct Greeting {
 pub struct Set {
     /// A number that the answer repeats.
     pub revision: u64,
-    /// While it is not null, new connections are held until a list without it comes, for so many seconds at most.
+    /// While this is not null, new connections are held until a list without it comes, for that many seconds at most.
     #[serde(default)]
     pub pause_seconds: Option<u32>,
     /// How long a backend that is being drained keeps its connections, from this list on. Unchanged where it is absent.
@@ -57,10 +57,10 @@ pub struct Set {
     pub backends: Vec<Wanted>,
 }
 
-/// What a list says about one backend.
+/// One backend in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
-    /// Its name, which nobody else in the list has.
+    /// Its name, which is unique in the list.
     pub id: String,
     /// Where it listens.
     pub address: SocketAddr,
@@ -189,7 +189,7 @@ pub struct Drained {
     pub id: String,
     /// How many connections it had in all.
     pub connections: u64,
-    /// How many of them were open when it was withdrawn, and have ended by themselves since.
+    /// How many of them were open when it was withdrawn, and have since ended by themselves.
     #[serde(default)]
     pub drained: u64,
     /// How many of them were still open when the drain limit passed.
@@ -199,7 +199,7 @@ pub struct Drained {
     pub release: Option<u64>,
 }
 
-/// What was counted since the start. An upgrade does not begin anew.
+/// The counts since the start. They continue after an upgrade.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Numbers {
     /// Connections of clients.
@@ -242,8 +242,8 @@ pub struct BackendNumbers {
     /// Connections that it reset; in HTTP requests that it broke off, or answered with a status from 500 on.
     #[serde(default)]
     pub broken: u64,
-    /// Half of the connects took at most so many microseconds.
+    /// Half of the connects took at most that many microseconds.
     pub connect_p50_us: Option<u64>,
-    /// 99 of 100 connects took at most so many microseconds.
+    /// 99 of 100 connects took at most that many microseconds.
     pub connect_p99_us: Option<u64>,
 }

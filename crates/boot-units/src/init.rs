@@ -18,7 +18,7 @@ pub enum Init {
     Sysv,
 }
 
-/// A word that names none.
+/// The name of an unknown init system.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no init system that is known here: systemd, systemd-user, openrc, runit, sysv")]
 pub struct UnknownInit(String);

@@ -21,7 +21,7 @@ pub struct Installation {
     pub watches: bool,
     /// Who runs it; `None` is root, or the user whose systemd it is.
     pub user: Option<String>,
-    /// Where a user's own configuration lies (`~/.config`); for [`crate::Init::SystemdUser`] alone.
+    /// The directory of a user's configuration (`~/.config`); only for [`crate::Init::SystemdUser`].
     pub config: PathBuf,
     /// The directory whose services runit runs; for [`crate::Init::Runit`] alone.
     pub scanned: PathBuf,

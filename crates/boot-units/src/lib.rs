@@ -17,7 +17,7 @@ pub use name::{USUAL, service_of};
 pub use piece::{Content, MARK, Piece};
 pub use quote::Unusable;
 
-/// What an init system is given: the file with the words comes first, then the links that enable it.
+/// The files for an init system: first the unit or script, then the links that enable it.
 ///
 /// # Errors
 /// A path that cannot be written into such a file.

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// The first words of each file, after the line that names its interpreter: what bears them is ours to replace and to remove.
+/// The text at the beginning of each file, after the line that names its interpreter. A file that has it may be
+/// replaced and removed.
 pub const MARK: &str = "# Written by `ps-lifecycle boot enable`; `ps-lifecycle boot disable` removes it.";
 
 /// A file or a link, and where.
@@ -14,7 +15,7 @@ pub struct Piece {
     pub content: Content,
 }
 
-/// What lies there.
+/// What is at that path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// A file.

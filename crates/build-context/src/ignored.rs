@@ -14,8 +14,8 @@ struct Rule {
 }
 
 impl Ignored {
-    /// Reads the rules: a line each. A line that begins with `#` is a comment, blanks around a line mean nothing, and `!` makes an
-    /// exception of it.
+    /// Parses the rules, one a line. A line that begins with `#` is a comment, blanks around a line are ignored, and `!` makes a
+    /// rule an exception.
     pub fn parse(text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let rule = |line: &str| {

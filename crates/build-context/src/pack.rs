@@ -17,9 +17,9 @@ const MAX_DEPTH: usize = 256;
 pub struct Context {
     /// The directory.
     pub directory: PathBuf,
-    /// What of it is left out.
+    /// The files that are left out.
     pub ignored: Ignored,
-    /// Where its content lies in the archive, such as `tree/`; empty: at the root.
+    /// The path of its content in the archive, such as `tree/`; empty: at the root.
     pub below: String,
     /// Files that are packed whatever the rules say, by their paths in the directory.
     pub always: Vec<String>,

@@ -10,7 +10,7 @@ use rustix::io::{Errno, retry_on_intr};
 use crate::WriteError;
 use crate::access::{Access, chown};
 
-/// Creates a root and the directories above it where there is none yet.
+/// Creates a root directory and the directories above it, if they do not exist.
 pub fn create_root(root: &Path) -> Result<(), WriteError> {
     match std::fs::metadata(root) {
         Ok(_) => Ok(()),

@@ -35,8 +35,9 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens `path` for changes and waits for other writers of ours. Missing directories below `base` are created,
-    /// with the access of `base`; `base` itself must be there (what was destroyed is not made again).
+    /// Opens `path` for changes and waits for other writers of this project. Missing directories below `base` are
+    /// created, with the access of `base`; `base` itself must exist, so that a destroyed directory is not created
+    /// again.
     pub fn open(base: &Path, path: &Path) -> Result<Self, WriteError> {
         create_below(base, path)?;
         let fail = |source: Errno| WriteError::new("open", path, source);

@@ -37,7 +37,7 @@ pub enum ReadError {
     Io(io::Error),
 }
 
-/// Why something was not written; nothing of it was done. The reason is part of this message, so it is no `source`:
+/// Why something was not written; nothing was changed. The reason is part of this message, so it is no `source`:
 /// printing the whole chain would show it twice.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} {}: {reason}", path.display())]
@@ -46,7 +46,7 @@ pub struct WriteError {
     pub action: &'static str,
     /// To what.
     pub path: PathBuf,
-    /// What the system said.
+    /// The error of the system.
     pub reason: io::Error,
 }
 

@@ -27,7 +27,7 @@ pub fn input(path: &Path, max: u64) -> Result<Vec<u8>, ReadError> {
     within(DEADLINE, move || read(&place, max))
 }
 
-/// Whether a file that can be read as [`input`] lies at a path.
+/// Whether there is a file at a path that [`input`] can read.
 pub fn is_file(path: &Path) -> bool {
     let look = |path: &Path| Ok(std::fs::metadata(path)?.is_file());
     if is_near(path) {

@@ -74,7 +74,7 @@ impl OpenDirectory {
         if self.is_listed_as_file(name) { Ok(file) } else { crate::only_regular(file) }
     }
 
-    /// What the file system says of a name in it, without following a symlink.
+    /// The metadata of a name in it, without following a symlink.
     ///
     /// # Errors
     /// There is nothing of that name, or it cannot be looked at.

@@ -16,9 +16,9 @@ pub fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     put(&staged, &path)
 }
 
-/// As [`replace`], for a file that is written again and again and says what stands elsewhere as well: after a power failure it
-/// may be empty. ext4 has the bytes of a new file written to the disk before it takes the place of another one, which costs more than
-/// all the rest; where two files change places it does not.
+/// Like [`replace`], for a file that is written often and whose content is also stored elsewhere: after a power failure it may be
+/// empty. ext4 writes the bytes of a new file to the disk before it replaces another file, which costs more than everything else; it
+/// does not if two files are exchanged.
 pub fn refresh(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let (path, staged) = places(directory, name);
     stage(&staged, bytes)?;

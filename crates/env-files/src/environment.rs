@@ -50,7 +50,7 @@ impl Environment {
         self.variables.insert(name.into(), Variable { value: value.into(), from: None });
     }
 
-    /// Adds the variables of an env file that lies where a person or Dokku put it; one that is not there has none.
+    /// Adds the variables of an env file of a person or of Dokku; a missing file has none.
     ///
     /// # Errors
     /// The path, the line where there is one, and what is wrong.
@@ -118,7 +118,7 @@ impl Environment {
         Some((path, *line))
     }
 
-    /// A variable in words: its name, and file and line if it is from a file.
+    /// A variable for a message: its name, and file and line if it is from a file.
     pub fn place(&self, name: &OsStr) -> String {
         match self.place_of(name) {
             Some((path, line)) => format!("{}, line {line}: {}", path.display(), name.display()),

@@ -42,9 +42,9 @@ pub struct Ignored {
 }
 
 impl Ignored {
-    /// What never matters, and these patterns. One without a slash is the name of a file or directory anywhere; one with a slash
-    /// is a path from the top. Whatever lies below a directory that is ignored is ignored too. A pattern that makes no sense
-    /// matches nothing.
+    /// The files that are always ignored, and these patterns. A pattern without a slash is the name of a file or directory
+    /// anywhere; one with a slash is a path from the top. Everything below an ignored directory is ignored too. An invalid
+    /// pattern matches nothing.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
         let (mut names, mut paths) = (Vec::new(), Vec::new());
         for pattern in ALWAYS.into_iter().chain(patterns) {

@@ -65,8 +65,8 @@ impl FileWatch {
         self.shortfall.as_deref()
     }
 
-    /// The files that have changed since this was last asked, relative to the base, sorted; what is ignored is left out. `.`
-    /// stands for more than the system could tell of.
+    /// The files that have changed since the last call, relative to the base, sorted; ignored files are left out. `.` means
+    /// that there were more changes than the system could report.
     pub fn changes(&mut self) -> Vec<PathBuf> {
         let mut changed = BTreeSet::new();
         let (mut made, mut missed) = (Vec::new(), false);

@@ -13,7 +13,7 @@ const MOST: usize = 16;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Addresses(Vec<SocketAddr>);
 
-/// Words that are no addresses.
+/// Text that is not a valid list of addresses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{word:?} {rule}")]
 pub struct InvalidAddress {

@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppName(String);
 
-/// Why a word is no app name.
+/// Why a text is not an app name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAppName {
     /// The empty word.
@@ -40,8 +40,8 @@ impl AppName {
         if word.contains('_') { Err(InvalidAppName::BadCharacter(word.to_owned())) } else { Ok(name) }
     }
 
-    /// A name for a new app that is like a word which may have other characters: `My_Shop` gives `my-shop`. `None` if no letter and no
-    /// digit is in it.
+    /// A name for a new app that is similar to a text with other characters: `My_Shop` gives `my-shop`. `None` if it has no letter and
+    /// no digit.
     pub fn like(word: &str) -> Option<Self> {
         let legal =
             |c: char| if c.is_ascii_alphanumeric() || c == '.' { c.to_ascii_lowercase() } else { '-' };

@@ -12,7 +12,7 @@ pub const MAX_QUANTITY: u16 = 10_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Quantity(u16);
 
-/// Why a word is not a count.
+/// Why a text is not a count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidQuantity {
     /// Not a whole number.

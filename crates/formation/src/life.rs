@@ -39,7 +39,7 @@ pub struct LifeEvent {
 }
 
 impl LifeEvent {
-    /// A step of a run of which nothing more is to be said.
+    /// A step of a run without further details.
     pub fn new(step: LifeStep, run: u64) -> Self {
         Self {
             step,
@@ -128,7 +128,7 @@ pub enum LifeStep {
 }
 
 impl LifeStep {
-    /// The word in JSON.
+    /// The name in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Start => "start",

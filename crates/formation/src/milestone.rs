@@ -20,7 +20,7 @@ impl Milestone {
     /// Every milestone.
     pub const ALL: [Self; 3] = [Self::Started, Self::Ready, Self::Done];
 
-    /// The word in settings.
+    /// The name in settings.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Started => "started",
@@ -29,7 +29,7 @@ impl Milestone {
         }
     }
 
-    /// The words behind "waits for db".
+    /// The text after "waits for db".
     pub fn phrase(self) -> &'static str {
         match self {
             Self::Started => "to have started",

@@ -16,7 +16,7 @@ pub const FIRST_TYPE: &str = "web";
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessType(Arc<str>);
 
-/// Why a word is not a process type.
+/// Why a text is not a process type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidProcessType {
     /// The empty word.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// `no`, `always`, `unless-stopped`, `on-failure` or `on-failure:<n>`: Dokku's words for the same thing.
+/// `no`, `always`, `unless-stopped`, `on-failure` or `on-failure:<n>`, as in Dokku.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestartPolicy {
     /// It stays down.
@@ -18,7 +18,7 @@ pub enum RestartPolicy {
     OnFailure(Option<u32>),
 }
 
-/// A word that is no restart policy.
+/// Text that is not a restart policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no restart policy: use no, always, unless-stopped, on-failure or on-failure:<retries>")]
 pub struct InvalidRestartPolicy(pub String);

@@ -22,7 +22,7 @@ const MOST_SLIPS: usize = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SignalName(u8);
 
-/// A word that names no signal.
+/// Text that is not the name of a signal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{word:?} is no signal{hint}")]
 pub struct InvalidSignal {

@@ -16,7 +16,7 @@ pub struct Slot {
     pub index: u16,
 }
 
-/// Why a word is not a slot.
+/// Why a text is not a slot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a process: write <type> or <type>.<n> with n from 1, for example web.1")]
 pub struct InvalidSlot(pub String);

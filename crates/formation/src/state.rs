@@ -50,7 +50,7 @@ impl State {
         Self::Unknown,
     ];
 
-    /// The word in JSON and on the terminal.
+    /// The name in JSON and on the terminal.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -73,7 +73,7 @@ impl State {
         self.is_alive() || self == Self::Scheduled
     }
 
-    /// Whether a process or container is there and works, or is about to.
+    /// Whether a process or container exists and works, or is about to.
     pub fn is_alive(self) -> bool {
         matches!(self, Self::Starting | Self::Running | Self::Unready | Self::Unhealthy)
     }
@@ -148,7 +148,7 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// The word in JSON, and the name of its files.
+    /// The name in JSON, and of its files.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stdout => "stdout",

@@ -16,8 +16,7 @@ pub fn writing_end(path: &Path) -> io::Result<OwnedFd> {
     if is_fifo(&end) { Ok(end) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
-/// Whether somebody has a FIFO open for reading, so that what was written to it is still there; `None` where that cannot be told, because no
-/// FIFO is there.
+/// Whether a process has the FIFO open for reading, so that its content still exists; `None` if that is unknown, because there is no FIFO.
 pub fn is_held(path: &Path) -> Option<bool> {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     match rustix::fs::open(path, flags, Mode::empty()) {

@@ -7,11 +7,11 @@ use crate::last_lines::Place;
 /// A line that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The run whose segment it stands in.
+    /// The run that wrote the segment of this line.
     pub run: u64,
     /// Its bytes, without the line end.
     pub bytes: Vec<u8>,
-    /// When its first byte was captured: known to the second, or better where much is written at a time. `None` if nothing says so.
+    /// When its first byte was captured, exact to the second or better. `None` if that is unknown.
     pub at: Option<SystemTime>,
     /// Where the next line begins.
     pub end: Place,

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::last_lines::Place;
 
-/// Which lines of a series are wanted; by default all of them.
+/// Which lines of a series are selected; by default all of them.
 ///
 /// Times are known to the second, or better where much is written at a time. A line whose times are not known is taken to be
 /// wanted: rather too much is read than too little.
@@ -12,16 +12,16 @@ use crate::last_lines::Place;
 pub struct Range {
     /// Only what came at that time or later.
     pub since: Option<SystemTime>,
-    /// Only what had come by then.
+    /// Only lines that had arrived by then.
     pub until: Option<SystemTime>,
-    /// Only what stands before that place, such as the beginning of the present run.
+    /// Only lines before that place, such as the beginning of the present run.
     pub before: Option<Place>,
-    /// Only so many of the last lines of that.
+    /// Only that many of the last of these lines.
     pub last: Option<usize>,
 }
 
 impl Range {
-    /// So many of the last lines; `None`: all of them.
+    /// That many of the last lines; `None`: all of them.
     pub fn last(lines: Option<usize>) -> Self {
         Self { last: lines, ..Self::default() }
     }

@@ -22,7 +22,7 @@ use crate::tail;
 /// How many runs, the newest ones, are followed.
 const WATCHED: usize = 8;
 
-/// A series that is read, all of it or a range.
+/// Reads a series, all of it or a range.
 #[derive(Debug)]
 pub struct Reader {
     series: Series,
@@ -95,7 +95,7 @@ impl Reader {
         self
     }
 
-    /// Looks what there is to read now: what [`Reader::next`] returns until the next look.
+    /// Finds out what can be read now: [`Reader::next`] returns that until the next call.
     pub fn look(&mut self) -> io::Result<()> {
         let now = SystemTime::now();
         self.segments = self.series.segments()?;
@@ -120,8 +120,8 @@ impl Reader {
         Ok(())
     }
 
-    /// The next complete line of the first run that has one, or, if it is read by time, of all runs; with `whole`, incomplete last lines as well. `None`: there is none, until
-    /// the next look. A line whose time nobody knows comes as soon as it can.
+    /// The next complete line of the first run that has one or, if it is read by time, of all runs; with `whole`, incomplete last lines as well. `None`: there is none until
+    /// the next look. A line whose time is unknown is returned as early as possible.
     pub fn next(&mut self, whole: bool) -> io::Result<Option<Line>> {
         Ok(match self.earliest(whole)? {
             Some((_, number)) => self.runs.get_mut(&number).and_then(RunReader::take),
@@ -163,7 +163,8 @@ impl Reader {
         Ok(earliest)
     }
 
-    /// The beginnings of lines whose ends are awaited, each once: for whoever shows what a process asks before it waits.
+    /// The beginnings of lines that are not complete yet, each once, so that a caller can show a question of a process
+    /// that waits for an answer.
     pub fn begun(&mut self) -> Vec<Line> {
         self.runs.values_mut().filter_map(RunReader::begun).collect()
     }

@@ -12,7 +12,8 @@ pub struct Skim(Arc<Find>);
 type Find = dyn Fn(&[u8]) -> Option<usize> + Send + Sync;
 
 impl Skim {
-    /// One that asks `find` where in a block of whole lines the first one is that may be wanted.
+    /// A filter whose function `find` returns the position of the first line in a block of complete lines that may be
+    /// selected.
     pub fn new(find: impl Fn(&[u8]) -> Option<usize> + Send + Sync + 'static) -> Self {
         Self(Arc::new(find))
     }

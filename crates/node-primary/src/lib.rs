@@ -27,7 +27,8 @@ pub use primary::{Full, Primary, Sharing};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 pub use worker::{Id, Phase};
 
-/// A file for `node --require`: a worker that was told to leave asks clients that keep their connections to leave first.
+/// A file for `node --require`. With it, a worker that was told to leave asks clients with persistent connections to
+/// reconnect.
 pub const KEEP_ALIVE: &str = include_str!("keep-alive.js");
 
 /// The two ends of a channel: ours, and that of the worker. Both are closed on exec.

@@ -1,6 +1,7 @@
 //! Splits bytes into lines of limited length.
 
-/// The longest line that is taken in. What Node says of its cluster has some hundred bytes; what is longer is a message of the app.
+/// The longest line that is accepted. Node's own messages have a few hundred bytes; a longer line is a message of the
+/// app.
 pub const LONGEST: usize = 1 << 20;
 
 /// The beginning of a line whose end has not come yet.

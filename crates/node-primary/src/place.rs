@@ -30,7 +30,7 @@ pub struct Port {
     pub number: u16,
     /// An IPv6 address takes no IPv4.
     pub is_v6_only: bool,
-    /// Where nothing says which addresses are meant: those of IPv6 as well.
+    /// For an unspecified address: whether it includes IPv6.
     pub is_v6: bool,
     /// The how manieth free port of a worker; 0 where the port is a given one.
     pub index: u64,
@@ -53,7 +53,7 @@ impl Port {
 /// Where the connections of a port really come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// None: the address that the worker asks for.
+    /// `None`: the address that the worker asks for.
     pub address: Option<IpAddr>,
     /// The port.
     pub number: u16,

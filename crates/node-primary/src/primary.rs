@@ -78,14 +78,14 @@ impl Primary {
         Ok(Self { epoll, timer, cluster, channels, doors, next_door, moved, lenders, rests, events })
     }
 
-    /// From now on, workers that ask for TCP connections of this port get those of another address, and are told that it is the one that they
-    /// have asked for.
+    /// From now on, workers that ask for TCP connections at this port get those of another address, but are told that it is the one that they
+    /// asked for.
     pub fn move_port(&mut self, port: u16, to: Target) {
         self.moved.insert(port, to);
     }
 
-    /// From now on, sockets are shared with all primaries of this user that share in the same directory, which is made if it is not there. A
-    /// place that one of them listens on is listened on by all that ask for it, and connections go round. A free port (0) is each one's own.
+    /// From now on, sockets are shared with all primaries of this user that use the same directory, which is created if it does not exist.
+    /// If one of them listens on an address, all that ask for it do, and connections go to them in turn. A free port (0) is not shared.
     ///
     /// To be waited for with [`turn_within`](Self::turn_within): the kernel knows who waits there, and not who waits for the descriptor.
     ///
@@ -124,7 +124,7 @@ impl Primary {
         self.take_in();
     }
 
-    /// A worker gets no more connections, and is told to disconnect, which it does when those that it has have ended:
+    /// Tells a worker to disconnect. It gets no more connections, and disconnects when its present ones have ended:
     /// [`Event::Ended`].
     pub fn leave(&mut self, id: Id) {
         // Of those that share a socket, the kernel has woken this one alone for a connection that waits now.
@@ -134,7 +134,8 @@ impl Primary {
         self.take_in();
     }
 
-    /// A worker's process has ended. What it has still said is heard; a connection that it had not taken goes to another worker.
+    /// A worker's process has ended. Its last messages are still read; a connection that it had not accepted goes to
+    /// another worker.
     pub fn remove(&mut self, id: Id) -> Vec<Event> {
         self.hear(id);
         self.end(id);
@@ -162,7 +163,7 @@ impl Primary {
         self.carry_out(acts);
     }
 
-    /// What a worker does; none: there is no such worker.
+    /// What a worker is doing; `None`: there is no such worker.
     pub fn phase(&self, id: Id) -> Option<Phase> {
         self.cluster.worker(id).map(|worker| worker.phase)
     }

@@ -80,7 +80,7 @@ impl Census {
         Self { variable, service: None, known: Vec::new(), taken: None, turn: 0 }
     }
 
-    /// The same for somebody who asks for trees of one service directory alone. No marks of others are kept.
+    /// The same for a caller that asks only for trees of one service directory. Marks of others are not kept.
     pub fn of_service(variable: &'static str, service: &Path) -> Self {
         // As it stands in marks, whether the path ends with a slash or not.
         let marker = service.join("web.1").to_string_lossy().into_owned();
@@ -129,7 +129,7 @@ impl Census {
         Reader::new(self.variable, self.service.as_deref()).marks(pid)
     }
 
-    /// A new turn begins: the list is read anew when it is needed.
+    /// Begins a new turn: the list is read again when it is needed.
     pub fn begin_turn(&mut self) {
         if let Some(count) = self.taken.take() {
             self.known = count.processes;

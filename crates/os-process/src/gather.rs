@@ -31,8 +31,8 @@ pub struct Newcomer {
     pub main: u32,
 }
 
-/// Brings processes into their cgroups, in the order in which they were started. `known` are all children of ours that are the main process
-/// of a tree. Returns the pids of those that may not enter, or of which some may be outside because the kernel does not list children.
+/// Moves processes into their cgroups, in the order in which they were started. `known` are all our children that are the main process of a
+/// tree. Returns the pids of those that may not enter, or of which some children may be outside because the kernel does not list children.
 pub fn gather(newcomers: &[Newcomer], known: &BTreeSet<u32>, census: &Census) -> Vec<(u32, io::Error)> {
     let (mut failed, mut entered) = (Vec::new(), Vec::new());
     for newcomer in newcomers {
@@ -70,8 +70,8 @@ fn are_the_newest(newcomers: &[Newcomer]) -> bool {
         && newcomers.last().is_some_and(|last| is_newest(last.main))
 }
 
-/// Brings every process of these trees into its cgroup that an earlier supervisor did not come to bring there. With each tree comes its
-/// main process, which lives.
+/// Moves every process of these trees into its cgroup that an earlier supervisor had not moved yet. Each tree comes with its main
+/// process, which is alive.
 pub fn gather_left(left: &[(&Tree, u32)], census: &mut Census) {
     let mut inside = vec![BTreeSet::new(); left.len()];
     for _ in 0..PASSES {

@@ -49,7 +49,7 @@ pub struct Limits {
     pub cpu: Option<u32>,
     /// Processes and threads.
     pub pids: Option<u64>,
-    /// Whether it is to be known how much memory it uses, limited or not.
+    /// Whether its memory use is measured, limited or not.
     pub is_measured: bool,
 }
 
@@ -144,7 +144,8 @@ impl LimitRoot {
         !is_limited && swap::is_on()
     }
 
-    /// The groups of the tree of that name, which lives in `tree`, made ready with its limits; what of them could not be had, and why.
+    /// The groups of the tree with this name, which lives in `tree`, created with its limits; and the limits that could
+    /// not be set, with the reason.
     pub fn make(
         &self,
         tree: Option<&Cgroup>,
@@ -164,7 +165,7 @@ impl LimitRoot {
         (group, lacking)
     }
 
-    /// The groups that a tree of that name was given, as far as they are there.
+    /// The groups that a tree with this name was given, as far as they exist.
     pub fn left(&self, tree: Option<&Cgroup>, name: impl Display) -> LimitGroup {
         let mut group = LimitGroup::default();
         for controller in Controller::ALL {
@@ -180,8 +181,8 @@ impl LimitRoot {
         group
     }
 
-    /// The groups that a living tree of that name was given, with its limits written anew: whoever took the controllers from the
-    /// groups above it meanwhile took what was written along. That is so in version 2 alone.
+    /// The groups that a living tree with this name was given, with its limits written again: if the controllers were removed
+    /// from the groups above, the limits were lost too. That happens only in version 2.
     pub fn again(
         &self,
         tree: Option<&Cgroup>,

@@ -34,7 +34,7 @@ pub enum Listens {
 }
 
 impl Listeners {
-    /// The table is read anew at the next question.
+    /// Has the table read again at the next question.
     pub fn forget(&mut self) {
         self.0 = None;
     }

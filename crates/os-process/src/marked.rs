@@ -18,8 +18,8 @@ pub struct Marked {
 }
 
 impl Marked {
-    /// Reads the marks of all processes; `variable` is the environment variable that marks them. Somebody waits for it who has one
-    /// CPU at most to himself, so two threads read.
+    /// Reads the marks of all processes; `variable` is the environment variable that marks them. The caller waits for it and uses
+    /// at most one CPU, so two threads read.
     pub fn read(variable: &'static str) -> Self {
         let pids: Vec<u32> = pids().collect();
         let (first, second) = pids.split_at(pids.len() / 2);
@@ -42,8 +42,8 @@ impl Marked {
         found
     }
 
-    /// Whether a process of this service directory lived then, or had ended and was not reaped. No process is found that has got rid of both marks, as by any other
-    /// reader of marks.
+    /// Whether a process of this service directory was alive then, or had ended and was not reaped. As with any other reader of marks, a process that has got rid
+    /// of both marks is not found.
     pub fn has(&self, service: &Path) -> bool {
         self.services.contains(service) || self.tags.contains(&tag_of_service(&service.to_string_lossy()))
     }

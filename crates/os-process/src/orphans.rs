@@ -11,8 +11,8 @@ use crate::stat::{Stat, children};
 /// How often the list is read while children end.
 const TRIES: usize = 8;
 
-/// Whether this process has a living child beside those that are `known`; also true where that cannot be said. All children
-/// have to be those of its first thread.
+/// Whether this process has a living child other than those that are `known`; also true if that is unknown. All children
+/// must be those of its first thread.
 ///
 /// The list is exact although it is not read at one moment: only this process can remove a child from it, by reaping, and
 /// what a child leaves is added at its end. A child that has ended without being reaped may have left others after they

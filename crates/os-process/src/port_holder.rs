@@ -33,7 +33,7 @@ pub fn port_holder(port: u16) -> Option<Holder> {
     Some(Holder { pid, uid: listener.uid, name: pid.map(name).unwrap_or_default() })
 }
 
-/// The process that listens on a port, in words. A socket that is bound without listening cannot be traced.
+/// The process that listens on a port, as text. A socket that is bound without listening cannot be found.
 pub fn describe_port_holder(port: u16) -> String {
     port_holder(port).map_or_else(|| "something that does not listen".to_owned(), |holder| holder.to_string())
 }

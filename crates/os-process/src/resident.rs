@@ -20,8 +20,8 @@ pub const FRUGAL: (&str, &str) = (
     "glibc.malloc.trim_threshold=8192:glibc.malloc.top_pad=0:glibc.malloc.mmap_threshold=2048:glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1",
 );
 
-/// The file that is executed in the place of `program` where that is to stay: it lies in the same installation, and is `program` itself if
-/// there is no other.
+/// The file that is executed in the place of `program` if it stays in memory: the separate program of the same installation, or `program`
+/// itself if there is none.
 pub fn resident(program: &Path) -> PathBuf {
     installed(program).unwrap_or_else(|| program.to_owned())
 }

@@ -10,7 +10,7 @@ const LONGEST: usize = 1024;
 /// `PF_KTHREAD` of the kernel, which procps relies on too.
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
-/// What the kernel says of a process in one line.
+/// The kernel's line about a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
     /// Whether it has ended and was not reaped by its parent yet.

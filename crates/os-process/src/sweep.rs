@@ -27,11 +27,11 @@ const UNKILLABLE: Duration = Duration::from_secs(5);
 /// How the processes of one instance are ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner {
-    /// What asks them to end.
+    /// The signal that asks them to end.
     pub signal: Signal,
     /// How long they are given for that.
     pub grace: Duration,
-    /// The one that alone is asked, where it is only one; `None`: all of them.
+    /// The process that alone gets the signal; `None`: all of them.
     pub only: Option<u32>,
 }
 

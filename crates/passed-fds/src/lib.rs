@@ -22,8 +22,8 @@ pub struct Received {
     pub fds: Vec<OwnedFd>,
 }
 
-/// Sends some bytes, at least one, and at most [`MOST`] descriptors with the first of them. How many bytes were taken, which may be
-/// fewer; the descriptors have gone then.
+/// Sends some bytes, at least one, and at most [`MOST`] descriptors with the first of them. Returns how many bytes were sent, which
+/// may be fewer; the descriptors have then been sent.
 ///
 /// # Errors
 /// Nothing was sent: the other end is closed (no SIGPIPE is raised), or a nonblocking socket has no room.

@@ -12,7 +12,7 @@ use crate::problem::MAX_PROBLEMS;
 /// How much of a variable a message shows, in characters.
 const MAX_SHOWN: usize = 60;
 
-/// Something legal that its author probably did not mean, and where it stands.
+/// Something legal that its author probably did not mean, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     /// What it is.

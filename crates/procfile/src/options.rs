@@ -1,6 +1,6 @@
 //! How a Procfile is read: its delimiter, and whether names must be DNS labels.
 
-/// What stands between name and command: literal text, by default `:`.
+/// The delimiter between name and command: literal text, by default `:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delimiter(Vec<u8>);
 
@@ -37,7 +37,7 @@ impl Default for Delimiter {
 /// How a Procfile is read. The default is what Dokku does: the delimiter `:`, and names made of `[A-Za-z0-9_-]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParseOptions {
-    /// What stands between name and command.
+    /// The delimiter between name and command.
     pub delimiter: Delimiter,
     /// Whether a name must be a DNS label: lower-case letters, digits, and `-` in between.
     pub strict: bool,

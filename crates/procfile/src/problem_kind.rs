@@ -33,7 +33,7 @@ pub enum ProblemKind {
 }
 
 impl ProblemKind {
-    /// The problem as Dokku's tool words it, without the line.
+    /// The problem in the words of Dokku's tool, without the line.
     pub fn words(self) -> &'static str {
         match self {
             Self::InvalidLine => "invalid line in procfile",

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// The number of this format.
 const FORMAT: u32 = 1;
-/// What telling itself writes into the journal comes from this. Nobody is told of it.
+/// The origin of journal entries about alerts themselves. There is no alert about them.
 pub const ORIGIN: &str = "alerts";
 /// The verbs after which another release runs.
 const DEPLOYS: [&str; 3] = ["deploy", "rebuild", "rollback"];
@@ -52,7 +52,7 @@ pub enum Body {
 }
 
 impl Alert {
-    /// The alert of an entry; `None`: nobody is told of it.
+    /// The alert about an entry; `None`: there is none about it.
     pub fn of(app: &AppName, entry: &Entry) -> Option<Self> {
         let event = name(&entry.event)?;
         let text = format!("{app}: {}", entry.event);
@@ -61,7 +61,7 @@ impl Alert {
         Some(Self { id, ..Self::new(app, event, entry.at, text, body) })
     }
 
-    /// The alert of those that were not told one by one; `last` is the time of the last of them.
+    /// The alert that stands for those that were not sent one by one; `last` is the time of the last of them.
     pub fn of_more(app: &AppName, events: &BTreeMap<String, u64>, last: Timestamp) -> Self {
         let count: u64 = events.values().sum();
         let listed: Vec<String> = events.iter().map(|(event, count)| format!("{count} {event}")).collect();
@@ -69,7 +69,7 @@ impl Alert {
         Self::new(app, "more", last, text, Body::More { events: events.clone() })
     }
 
-    /// An alert of nothing, by which somebody tries whether alerts arrive.
+    /// A test alert.
     pub fn of_trial(app: &AppName, now: Timestamp) -> Self {
         Self::new(app, "test", now, format!("{app}: alerts arrive here"), Body::Nothing {})
     }
@@ -86,12 +86,12 @@ impl Alert {
     }
 }
 
-/// Whether the end of this verb is told.
+/// Whether there is an alert about the end of this verb.
 pub fn is_told_of_verb(verb: &str) -> bool {
     DEPLOYS.contains(&verb)
 }
 
-/// Whether this step is told.
+/// Whether there is an alert about this step.
 pub fn is_told_of_life(life: &LifeEvent) -> bool {
     of_life(life).is_some()
 }

@@ -9,7 +9,7 @@ use ps_triggers::Triggers;
 /// The trigger, which is called with the app and the name of the event.
 pub const TRIGGER: &str = "on-event";
 
-/// An address that is sent alerts. It is a secret: whoever knows it can send there too.
+/// The address to which alerts are sent. It is a secret, because everybody who knows it can send there too.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Webhook(String);
 
@@ -26,7 +26,7 @@ impl fmt::Debug for Webhook {
     }
 }
 
-/// Who is to hear of an app's events.
+/// The recipients of an app's alerts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audience {
     /// The webhook of the app, else that of all apps.
@@ -35,7 +35,7 @@ pub struct Audience {
     pub has_hooks: bool,
 }
 
-/// Why that is not known. None of it has the address.
+/// Why the recipients are unknown. No message contains the address.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The property cannot be read.
@@ -50,7 +50,7 @@ pub enum Error {
 }
 
 impl Audience {
-    /// Who is to hear of the events of this app.
+    /// The recipients of this app's alerts.
     pub fn of(world: &World, app: &AppName) -> Result<Self, Error> {
         let webhook = world.ps_property(app, WEBHOOK)?;
         if let Some(address) = &webhook {
@@ -60,7 +60,7 @@ impl Audience {
         Ok(Self { webhook: webhook.map(Webhook), has_hooks })
     }
 
-    /// Whether nobody is.
+    /// Whether there are no recipients.
     pub fn is_empty(&self) -> bool {
         self.webhook.is_none() && !self.has_hooks
     }

@@ -11,8 +11,8 @@ use crate::audience::Audience;
 
 const PROGRAM: &str = "ps-notify";
 
-/// The command that tells of what is new in the app's journal; `None`: nobody is to hear of it, or the program is not installed. It reads and
-/// writes nothing of its caller's, and need not be waited for, only reaped.
+/// The command that sends alerts about what is new in the app's journal; `None`: there are no recipients, or the program is not installed. It
+/// uses none of its caller's streams, and the caller need not wait for it, only reap it.
 ///
 /// Where it cannot be said whether anybody is to hear, it is run, and writes into the journal why.
 pub fn summons(world: &World, app: &AppName) -> Option<Command> {

@@ -65,7 +65,7 @@ impl World {
         if self.is_app(&name)? { Ok(App { name }) } else { Err(self.no_such_app(&name)) }
     }
 
-    /// Whether the app's directory is there; an error if that cannot be found out.
+    /// Whether the app's directory exists; an error if that cannot be found out.
     pub fn is_app(&self, name: &AppName) -> Result<bool, Error> {
         let path = self.app_dir(name);
         match fs::metadata(&path) {
@@ -120,9 +120,9 @@ impl World {
         Ok(App { name })
     }
 
-    /// Removes everything that is kept of an app: its directory first, because without it the app no longer exists, then
-    /// its data and its properties of every plugin. Missing files are no error. Where another `DOKKU_LIB_ROOT` has the app as well,
-    /// the directory stays, and that one is returned.
+    /// Removes all data of an app: its directory first, because without it the app no longer exists, then its data and its
+    /// properties of every plugin. Missing files are no error. If another `DOKKU_LIB_ROOT` has the app as well, the directory
+    /// stays, and that one is returned.
     pub fn destroy_app(&self, name: &AppName) -> Result<Option<OtherRoot>, Error> {
         let other = self.leave_app(name)?;
         if other.is_none() {

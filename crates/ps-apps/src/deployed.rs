@@ -34,7 +34,7 @@ pub struct Deployed {
     pub kind: String,
     /// The source: a path, or an image.
     pub place: String,
-    /// What else is known of the source: which image runs, and how it was made.
+    /// Further facts about the source: which image runs, and how it was made.
     #[serde(default, skip_serializing_if = "SourceRecord::is_empty")]
     pub source: SourceRecord,
     /// The Procfile; `None`: there is none, and that of an earlier deploy is removed.
@@ -43,13 +43,13 @@ pub struct Deployed {
     pub app_json: Option<Bytes>,
     /// The scheduler that runs it.
     pub scheduler: String,
-    /// The wanted counts. Types that are no longer wanted have ended, and are not in it.
+    /// The wanted counts. Types that are no longer wanted have ended, and are not included.
     pub scale: Vec<StoredEntry>,
-    /// Who asked for the counts, in [`FormationOrigin`]'s word.
+    /// Where the counts come from, as the name of a [`FormationOrigin`].
     pub scale_source: String,
     /// Whether the formation may be changed by hand.
     pub can_scale: bool,
-    /// The engine's id of the image; `None` for a directory, and where nobody has asked for it.
+    /// The engine's id of the image; `None` for a directory, and if the id was not looked up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// The number of the kept release that is deployed again; `None`: it is a new one.

@@ -27,7 +27,7 @@ pub enum FormationOrigin {
     Trigger,
 }
 
-/// A line of a DOKKU_SCALE file that is no `<type>=<count>`.
+/// A line of a DOKKU_SCALE file that is not `<type>=<count>`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDokkuScale {
     /// Not text.
@@ -55,7 +55,7 @@ pub struct OfferedCounts {
     pub dokku_scale: Vec<AskedCount>,
 }
 
-/// Refused counts, and who asked for them.
+/// Refused counts, and where they come from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {why}", by.as_str())]
 pub struct RefusedOffer {
@@ -66,8 +66,8 @@ pub struct RefusedOffer {
 }
 
 impl OfferedCounts {
-    /// The formation of a deploy, and who asked for it (`None`: it is the stored one). `rule` has the facts about the app;
-    /// its own counts are ignored.
+    /// The formation of a deploy, and where it comes from (`None`: it is the stored one). `rule` has the facts about the
+    /// app; its own counts are ignored.
     pub fn apply(
         &self,
         rule: Scaling<'_>,
@@ -96,7 +96,7 @@ impl OfferedCounts {
 }
 
 impl FormationOrigin {
-    /// The word in JSON, on the terminal and on disk.
+    /// The name in JSON, on the terminal and on disk.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Argument => "argument",
@@ -106,7 +106,7 @@ impl FormationOrigin {
         }
     }
 
-    /// The origin for this word; `None` for a word of a later version.
+    /// The origin with this name; `None` for a name of a later version.
     pub fn named(word: &str) -> Option<Self> {
         [Self::Argument, Self::AppJson, Self::DokkuScale, Self::Trigger]
             .into_iter()
@@ -137,7 +137,7 @@ impl World {
         Ok(stored.and_then(|word| FormationOrigin::named(&word)).unwrap_or_default())
     }
 
-    /// Changes the formation as [`World::update_formation`] does. Outside Dokku it also writes down who asked for the change.
+    /// Changes the formation as [`World::update_formation`] does. Outside Dokku it also records where the change comes from.
     /// After an error both are as before.
     pub fn update_formation_from<E: From<Error>>(
         &self,

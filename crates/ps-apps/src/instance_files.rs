@@ -28,7 +28,7 @@ const UNNUMBERED: &str = "web.1";
 /// The content of a file `CONTAINER.<type>.<n>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerFile {
-    /// Where it lies.
+    /// The path of the file.
     pub path: PathBuf,
     /// The instance that it names, for example `web.1`; not every name that Dokku would count is a legal slot.
     pub instance: String,
@@ -128,7 +128,7 @@ impl InstanceFiles {
         Ok(())
     }
 
-    /// Nobody is to be led to these slots any more: their files IP and PORT go. Their containers stay recorded.
+    /// Removes the files IP and PORT of these slots, so that no client is sent there. Their containers stay recorded.
     pub fn withdraw(&self, slots: &[Slot]) -> Result<(), Error> {
         if slots.is_empty() {
             return Ok(());

@@ -73,7 +73,7 @@ impl World {
         Some(claim.scheduler.as_str().into())
     }
 
-    /// Records the deploy, whose release runs; the caller holds the app's lock. After an error [`World::is_half_recorded`] says
+    /// Records the deploy whose release runs; the caller holds the app's lock. After an error [`World::is_half_recorded`] says
     /// whether it is recorded all the same.
     pub fn record_intended(&self, app: &AppName) -> Result<(), Error> {
         self.write_half(app)?;

@@ -44,9 +44,9 @@ pub struct KeptRelease {
     pub at: Timestamp,
     /// The kind of its source: `directory`, `command`, `declaration`, `docker-image`, `dockerfile`, `base-image` or `compose`.
     pub kind: String,
-    /// Where the source lies, as it was typed: a path, or an image.
+    /// The source as it was typed: a path, or an image.
     pub place: String,
-    /// Where that path led to, links resolved; `null` for an image, and for a path that is no text.
+    /// The directory to which that path led, links resolved; `null` for an image, and for a path that is not text.
     pub directory: Option<String>,
     /// The digest of what lay in that directory when its deploy had succeeded, `sha256:…`; not there for an image, for a directory that could
     /// not be read or is too large, and in releases that an earlier version kept.
@@ -57,10 +57,10 @@ pub struct KeptRelease {
     /// The engine's id of the image that ran; not there for a directory, and in releases that an earlier version kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// The number of the release that this one deployed again, if it came of a rollback.
+    /// The number of the release that this one deployed again, if it is the result of a rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restores: Option<u64>,
-    /// What else is known of the source.
+    /// Further facts about the source.
     #[serde(default, skip_serializing_if = "SourceRecord::is_empty")]
     pub source: SourceRecord,
     /// The scheduler that ran it.

@@ -19,7 +19,8 @@ const MAKER: &str = "?";
 const MAX_BYTES: u64 = 1 << 16;
 
 impl World {
-    /// Writes down that this `DOKKU_LIB_ROOT` is about to have the app as well, if somebody else has made it. Inside Dokku there is only one.
+    /// Records that this `DOKKU_LIB_ROOT` is about to have the app as well, if another one created it. Inside Dokku
+    /// there is only one.
     pub fn join_app(&self, app: &AppName) -> Result<(), Error> {
         if self.inside_dokku() || self.has_data_of(app, self.lib()) {
             return Ok(());

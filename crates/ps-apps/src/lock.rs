@@ -77,7 +77,7 @@ impl World {
         }
     }
 
-    /// What [`AppLock::token`] says, for a part of this program that knows only that the lock of `app` is held.
+    /// The same as [`AppLock::token`], for a part of this program that knows only that the lock of `app` is held.
     pub fn lock_token(&self, app: &AppName) -> (&'static str, OsString) {
         let path = self.lib().join("data").join("formation").join(format!("{app}.lock"));
         let token = callers_token(&path, app).unwrap_or_else(|| token_of(app));
@@ -116,7 +116,7 @@ impl World {
 }
 
 impl AppLock {
-    /// The variable and its value by which a program that this one calls is told that the lock is held for it.
+    /// The variable and its value that tell a called program that the lock is held for it.
     pub fn token(&self) -> (&'static str, OsString) {
         (LOCK_VARIABLE, OsString::from(&self.token))
     }

@@ -14,7 +14,7 @@ use crate::lock::{AppLock, LOCK_VARIABLE};
 
 const POLL: Duration = Duration::from_millis(100);
 
-/// Hooks that still run though the command that had started them was killed. Displays as what a person is told.
+/// Hooks that still run although the command that had started them was killed. Displays as a message for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphans {
     pids: Vec<u32>,
@@ -30,8 +30,8 @@ impl fmt::Display for Orphans {
 
 impl AppLock {
     /// The hooks of this app that earlier holders of its lock left running, after waiting at most `wait` for them to end.
-    /// `None` once none is left. Always `None` where the caller of this process holds the lock: its hooks still have somebody
-    /// who waits for them.
+    /// `None` once none is left. Always `None` if the caller of this process holds the lock, because that caller waits for
+    /// its hooks.
     pub fn orphans(&self, wait: Duration) -> Option<Orphans> {
         let deadline = Instant::now() + wait;
         loop {
@@ -46,8 +46,9 @@ impl AppLock {
         }
     }
 
-    /// Signals the hooks that this holder of the lock has started, and every process that these have started; says whether
-    /// there was one. Where the caller of this process holds the lock nobody is signalled, because the caller would be too.
+    /// Signals the hooks that this holder of the lock has started, and every process that these have started; returns
+    /// whether there was one. If the caller of this process holds the lock no process is signalled, because the caller
+    /// would be, too.
     pub fn signal_helpers(&self, signal: Signal) -> bool {
         if self.is_callers() {
             return false;

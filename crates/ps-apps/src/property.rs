@@ -19,8 +19,8 @@ impl World {
         state_file::read_text(&path, true)?.map(|text| value(&text, || path)).transpose()
     }
 
-    /// The properties that are stored of a scope, for whoever reads many: the directory is opened and listed once, and a property that
-    /// is not in the list costs nothing.
+    /// The stored properties of a scope, for a caller that reads many: the directory is opened and listed once, and a property that is
+    /// not in the list costs nothing.
     pub fn stored_properties(&self, plugin: &str, scope: Scope<'_>) -> Result<StoredProperties, Error> {
         let path = self.config_dir(plugin, scope);
         Ok(StoredProperties { directory: listing::open(&path)?, path })

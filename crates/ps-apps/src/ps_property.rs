@@ -122,7 +122,7 @@ impl PsProperty {
         Self { name, is_global: false, default: None, kind: Kind::AddressOption }
     }
 
-    /// Whether it says something of the app's address.
+    /// Whether it is an option of the app's address.
     pub fn is_of_address(&self) -> bool {
         matches!(self.kind, Kind::AddressOption | Kind::Addresses)
     }
@@ -137,7 +137,7 @@ impl PsProperty {
         matches!(self.kind, Kind::Setting(setting) if setting.is_local)
     }
 
-    /// Whether its value is a secret, which nobody is shown.
+    /// Whether its value is a secret, which is never shown.
     pub fn is_secret(&self) -> bool {
         matches!(self.kind, Kind::Webhook)
     }
@@ -152,7 +152,7 @@ impl PsProperty {
         !matches!(self.kind, Kind::Setting(_) | Kind::Webhook) && !self.is_of_address()
     }
 
-    /// The properties that Dokku knows.
+    /// The properties that Dokku has too.
     pub fn of_dokku() -> impl Iterator<Item = &'static Self> {
         TABLE.iter().filter(|property| !OURS.contains(&property.name))
     }
@@ -162,7 +162,7 @@ impl PsProperty {
         ALL.iter().find(|property| property.name == name)
     }
 
-    /// The present name of a property with an older spelling: Dokku's documentation said `stop-timeout` for years.
+    /// The present name of a property with an older spelling: Dokku's documentation used `stop-timeout` for years.
     pub fn modern_name(name: &str) -> Option<&'static str> {
         (name == "stop-timeout").then_some("stop-timeout-seconds")
     }

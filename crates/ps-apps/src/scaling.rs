@@ -16,8 +16,8 @@ const MAX_TYPES: usize = 10_000;
 /// How many letters may be wrong, missing or too many in a name before another one is no longer suggested for it.
 const MAX_SLIPS: usize = 2;
 
-/// One word `<type>=<count>`, `<type>+=<count>`, `<type>-=<count>` or `<type>=max`, taken apart. What it means depends on the
-/// types that the app has: `x-=1` takes one away from `x`, unless there is a type called `x-`; then it sets that to 1.
+/// One argument `<type>=<count>`, `<type>+=<count>`, `<type>-=<count>` or `<type>=max`, parsed. Its meaning depends on the
+/// types of the app: `x-=1` takes one away from `x`, unless there is a type called `x-`; then it sets that to 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AskedCount {
     name: String,
@@ -45,7 +45,7 @@ pub struct Scaling<'a> {
     pub replaces: bool,
     /// The types of the Procfile; `None` if the app has none.
     pub known: Option<&'a BTreeSet<ProcessType>>,
-    /// The Compose file whose services stand in for a Procfile, if one does.
+    /// The Compose file whose services are the process types, if there is no Procfile.
     pub compose: Option<&'a str>,
     /// The value of `max`: one instance per CPU.
     pub max: Quantity,
@@ -120,7 +120,7 @@ pub enum RefusedScaling {
 }
 
 impl AskedCount {
-    /// Takes a word apart. Blanks around name and count do not count.
+    /// Parses an argument. Blanks around name and count are ignored.
     pub fn parse(word: &str) -> Result<Self, RefusedScaling> {
         let Some((name, count)) = word.split_once('=') else {
             return Err(RefusedScaling::MissingCount(word.chars().take(80).collect()));

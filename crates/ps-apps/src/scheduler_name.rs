@@ -26,7 +26,7 @@ impl SchedulerName {
     const DOCKER_LOCAL: &str = "docker-local";
     const SWARM: &str = "swarm";
 
-    /// The word that is stored, printed and passed to triggers.
+    /// The name that is stored, printed and passed to triggers.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Native => Self::NATIVE,

@@ -37,7 +37,7 @@ impl Origin {
         matches!(self, Self::Type | Self::AppJson | Self::Compose)
     }
 
-    /// The word in JSON and on the terminal.
+    /// The name in JSON and on the terminal.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Type => "type",
@@ -59,7 +59,7 @@ pub struct Setting {
     pub origin: Origin,
 }
 
-/// What the stored property `can-scale` says ([`World::can_scale`]).
+/// The meaning of the stored property `can-scale` ([`World::can_scale`]).
 pub fn may_be_scaled(can_scale: Option<&str>) -> bool {
     can_scale.is_none_or(|value| value == "true")
 }
@@ -121,7 +121,7 @@ impl World {
         Ok(seconds.map_or(DEFAULT_STOP_TIMEOUT, Duration::from_secs))
     }
 
-    /// How long an instance that was replaced lives on once clients are led to its successor: the property `wait-to-retire` of
+    /// How long an old instance keeps running after clients are switched to its successor: the property `wait-to-retire` of
     /// `checks`, of the app, else of `--global`; an invalid stored value counts as the default, 60 s.
     pub fn wait_to_retire(&self, app: &AppName) -> Result<Duration, Error> {
         for scope in [Scope::App(app), Scope::Global] {

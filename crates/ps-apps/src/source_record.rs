@@ -31,7 +31,7 @@ pub struct SourceRecord {
     /// What runs, where a process type has no image of its own: `name@sha256:…`, or the id of an image, `sha256:…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// The image that the task `predeploy` of the deploy has made of it, which runs in its place.
+    /// The image that the task `predeploy` of the deploy has made from it, which runs in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prepared: Option<String>,
     /// The Dockerfile of the directory, where it was built from one.
@@ -46,7 +46,7 @@ pub struct SourceRecord {
     /// The name of the Compose file in the directory, where its services are the process types.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compose: Option<String>,
-    /// The name of the directory of ours into which an archive was unpacked, where that is the source.
+    /// The name of our directory into which an archive was unpacked, if that is the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<String>,
     /// The services of that file, by process type.
@@ -60,10 +60,10 @@ pub struct ServiceRecord {
     /// The image: `name@sha256:…`, or `sha256:…`.
     #[serde(default)]
     pub image: String,
-    /// What the file says of it that can be set for a type, by the names of the settings.
+    /// The settings of the type in the file, by their names.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
-    /// What the file says of its containers, in the words in which the engine is asked to make one.
+    /// The description of its containers in the file, in the terms of the engine's API.
     #[serde(default)]
     pub container: Value,
     /// How many instances the file wants.
@@ -91,7 +91,7 @@ impl Default for SourceRecord {
 }
 
 impl SourceRecord {
-    /// Whether it says nothing that kind and place of the source do not say.
+    /// Whether it has no facts beyond kind and place of the source.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -45,7 +45,7 @@ impl StoredEntry {
     }
 }
 
-/// The formation of an app as it lies on disk, in the order of its lines.
+/// The formation of an app as it is stored, in the order of its lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredFormation {
     /// The wanted counts.
@@ -159,8 +159,8 @@ impl World {
 }
 
 impl StoredProperties {
-    /// What [`StoredFormation::wanted`] says of [`World::formation`], of the properties of the plugin ps: the one file `scale` says all
-    /// of it, whatever the other one is at the same moment. For whoever reads very many.
+    /// The same as [`StoredFormation::wanted`] of [`World::formation`], from the properties of the plugin ps: the file `scale` alone
+    /// determines it, whatever the other file contains at the same moment. For a caller that reads very many.
     pub fn wanted_formation(&self) -> Result<Formation, Error> {
         let entries = self.text(SCALE)?.map(|text| parse(&self.path().join(SCALE), &text)).transpose()?;
         Ok(wanted(&entries.unwrap_or_default()))

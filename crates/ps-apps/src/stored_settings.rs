@@ -36,9 +36,9 @@ pub struct EffectiveSetting {
 /// What the files of an app's source set for one type, as valid text.
 #[derive(Clone, Debug, Default)]
 pub struct OfSource {
-    /// What app.json says.
+    /// The values in app.json.
     pub app_json: Vec<(&'static Setting, String)>,
-    /// What a Compose file says of the type's service.
+    /// The values in a Compose file for the type's service.
     pub compose: Vec<(&'static Setting, String)>,
 }
 
@@ -50,8 +50,8 @@ struct Property {
 }
 
 impl World {
-    /// The settings of process types that stand in properties. Inside Dokku these are what Dokku's own properties of the same
-    /// names say ([why](../../../docs/decisions/what-a-file-asks-for.md)).
+    /// The settings of process types in properties. Inside Dokku these are the values of Dokku's own properties of the same
+    /// names ([why](../../../docs/decisions/what-a-file-asks-for.md)).
     ///
     /// # Errors
     /// They cannot be read, or one is invalid. As before, an invalid value of a property that Dokku knows counts as unset.
@@ -108,8 +108,8 @@ impl World {
 }
 
 impl StoredSettings {
-    /// Every setting of a type, with its origin. Elements with names that a Compose file says are kept under those of any other
-    /// place, such as the volume of a database under a mount that a property adds.
+    /// Every setting of a type, with its origin. Elements with names in a Compose file are kept beside those of other origins,
+    /// such as the volume of a database beside a mount that a property adds.
     pub fn of_type(&self, process_type: &ProcessType, of_source: &OfSource) -> Vec<EffectiveSetting> {
         self.effective(Some(process_type.as_str()), of_source)
     }

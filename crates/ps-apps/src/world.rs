@@ -40,8 +40,9 @@ pub struct World {
 }
 
 impl World {
-    /// The world of this process: `DOKKU_ROOT` and `DOKKU_LIB_ROOT` if set; else `/var/lib/formation/{home,lib}`
-    /// for root and `${XDG_STATE_HOME:-~/.local/state}/formation/{home,lib}` for anybody else.
+    /// The directories of this process: `DOKKU_ROOT` and `DOKKU_LIB_ROOT` if set; else
+    /// `/var/lib/formation/{home,lib}` for root and `${XDG_STATE_HOME:-~/.local/state}/formation/{home,lib}` for
+    /// any other user.
     pub fn from_env() -> Result<Self, Error> {
         Self::from_variables(&variable)
     }
@@ -59,7 +60,7 @@ impl World {
         Ok(Self { root, lib, plugins, inside_dokku: is_dokkus(variable), list: places::list(variable) })
     }
 
-    /// A world with these roots, outside Dokku, which stands in no list.
+    /// A `World` with these directories, outside Dokku, which is in no list of worlds.
     pub fn new(root: impl Into<PathBuf>, lib: impl Into<PathBuf>) -> Self {
         let lib = lib.into();
         Self { root: root.into(), plugins: lib.join("plugins"), lib, inside_dokku: false, list: None }
@@ -115,7 +116,7 @@ impl World {
         self.lib.join("data").join(plugin).join(app.as_str())
     }
 
-    /// Formation's own files about an app, `data/formation/<app>`. The locks of all apps lie beside these directories. An
+    /// Formation's own files about an app, `data/formation/<app>`. The locks of all apps are beside these directories. An
     /// app whose name ends like a lock file has its directory under a name that no app can have.
     pub fn kept_dir(&self, app: &AppName) -> PathBuf {
         let directory = self.data_dir(KEPT, app);

@@ -34,7 +34,7 @@ pub enum Outcome {
     Status(u8),
 }
 
-/// An error whose exit status is not [`FAILED`], or whose text must be taken as it is.
+/// An error whose exit status is not [`FAILED`], or whose text must be printed unchanged.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Refusal {
@@ -45,19 +45,19 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Wrong usage: exit status 2 (1 inside Dokku, where Dokku's own words are used).
+    /// Wrong usage: exit status 2 (1 inside Dokku, with Dokku's own message).
     pub fn usage(message: impl Into<String>) -> anyhow::Error {
         Self { status: USAGE, message: message.into() }.into()
     }
 
-    /// Failed with Dokku's own words, which stand alone on the line.
+    /// Failed with Dokku's own message, which is printed alone on the line.
     pub fn failed(message: impl Into<String>) -> anyhow::Error {
         Self { status: FAILED, message: message.into() }.into()
     }
 }
 
-/// Runs a program and turns what came of it into an exit status and, if it failed, one line on stderr for each
-/// line of the message. A broken pipe is a polite goodbye: 0. A clap error prints as clap would print it.
+/// Runs a program and turns its result into an exit status and, if it failed, a message on stderr. A broken
+/// pipe counts as success: 0. A clap error is printed as clap does it.
 pub fn run(name: &str, program: impl FnOnce() -> anyhow::Result<Outcome>) -> ExitCode {
     let status = match program() {
         Ok(outcome) => of_outcome(outcome),

@@ -9,8 +9,8 @@ pub mod worlds;
 
 pub use format::Format;
 
-/// What `--version` prints behind a program's name: its version, and in brackets the commit that it was built from, where
-/// that is known: `1.2.0 (abc1234)`; of a debug build `1.2.0 (debug build)`.
+/// The text of `--version` after a program's name: its version, and in brackets the commit that it was built from, if
+/// that is known: `1.2.0 (abc1234)`; for a debug build `1.2.0 (debug build)`.
 pub const VERSION: &str = env!("FORMATION_VERSION");
 
 /// The example of the README is a test.

@@ -34,17 +34,17 @@ pub fn fact(text: &str) -> io::Result<()> {
     unless_quiet(&format!("=====> {text}"))
 }
 
-/// Seven blanks, then the text: detail under a step. Unwanted when quiet.
+/// Seven blanks, then the text: a detail of a step. Not printed when quiet.
 pub fn detail(text: &str) -> io::Result<()> {
     unless_quiet(&format!("       {text}"))
 }
 
-/// ` !     text` on stderr: something to know that is no failure.
+/// ` !     text` on stderr: a message that is not a failure.
 pub fn warning(text: &str) {
     failure_line(&format!(" !     {text}"));
 }
 
-/// The last word of a program that failed, on stderr: Dokku's prefix inside Dokku, the bare line elsewhere.
+/// The final error of a program, on stderr: with Dokku's prefix inside Dokku, without a prefix elsewhere.
 pub fn failure(text: &str) {
     if inside_dokku() { warning(text) } else { failure_line(text) }
 }

@@ -38,15 +38,15 @@ struct Size {
     columns: usize,
 }
 
-/// Whether stderr is a terminal where lines can be rewritten in place: not where `TERM` is `dumb` or missing, where `NO_COLOR` is set, or
-/// where there is no room.
+/// Whether stderr is a terminal in which lines can be rewritten in place: not if `TERM` is `dumb` or missing, if `NO_COLOR` is set, or if
+/// it is too small.
 pub fn is_fit() -> bool {
     let term = ps_apps::variable("TERM");
     let is_able = term.is_some_and(|term| term != "dumb") && ps_apps::variable("NO_COLOR").is_none();
     is_able && io::stderr().is_terminal() && size().is_some()
 }
 
-/// Has these lines at the bottom from now on, in place of those that are there.
+/// Shows these lines at the bottom from now on, in place of the present ones.
 pub fn show(lines: Vec<String>) {
     let mut bottom = bottom();
     if bottom.lines == lines && bottom.size == size() {
@@ -78,7 +78,7 @@ pub fn say(line: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Others have written below the lines, as a shell does when the program was stopped: they are drawn anew.
+/// Draws the lines again after others have written below them, as a shell does when the program was stopped.
 pub fn begin_anew() {
     let mut bottom = bottom();
     bottom.drawn.clear();

@@ -38,7 +38,7 @@ fn restore(value: &str) -> String {
     if value == "0" { "false" } else { "true" }.to_owned()
 }
 
-/// What a person is told while data is moved.
+/// A message while data is moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
     /// A step that begins.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-/// The word that stands for all apps.
+/// The argument that means all apps.
 pub const ALL: &str = "--all";
 
 /// One call of a trigger.
@@ -43,7 +43,7 @@ impl fmt::Display for Call {
     }
 }
 
-/// `ps:start`, before it is known whether the app runs.
+/// `ps:start`, before it was found out whether the app runs.
 pub fn before_start(app: &str) -> [Call; 1] {
     [Call::new("pre-start", &[app]).or("Failure in pre-start hook")]
 }

@@ -7,7 +7,7 @@ use ps_apps::{Error, RefusedScaling};
 /// A command that needs an app was given none.
 pub const NO_APP: &str = "Please specify an app to run the command on";
 
-/// A command for all apps, and there is no app.
+/// The message of a command for all apps if there is no app.
 pub const NO_APPS: &str = "You haven't deployed any applications yet";
 
 /// The app was created and never deployed.

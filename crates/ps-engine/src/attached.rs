@@ -47,7 +47,7 @@ struct Frames {
 }
 
 impl Input {
-    /// Writes all of it.
+    /// Writes all bytes.
     ///
     /// # Errors
     /// The process reads no more, or the engine is gone.

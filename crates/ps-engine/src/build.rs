@@ -46,7 +46,7 @@ pub enum Builder {
     BuildKit,
 }
 
-/// What the engine tells while it builds.
+/// A progress message of a build.
 #[derive(Clone, Copy, Debug)]
 pub enum BuildNews<'a> {
     /// The classic builder wrote this, which may end in the middle of a line.
@@ -74,8 +74,8 @@ impl Build {
 }
 
 impl Engine {
-    /// Builds an image from the archive that comes in these pieces; its id. `hear` gets what the engine tells, piece by piece.
-    /// A build whose future is dropped is ended by the engine.
+    /// Builds an image from the archive that comes in these pieces; returns its id. `hear` gets the progress messages of the
+    /// engine. If the future is dropped, the engine ends the build.
     pub async fn build(
         &self,
         build: &Build,

@@ -22,7 +22,7 @@ pub(crate) fn read(state: &str, status: &str) -> (State, Option<Exit>) {
     (state, exit)
 }
 
-/// How a process ended, from the exit status that the engine reports: 128 + n stands for signal n.
+/// How a process ended, from the exit status that the engine reports: 128 + n means signal n.
 pub fn exit_of(code: i64) -> Option<Exit> {
     let code = i32::try_from(code).ok()?;
     Some(if (129..=159).contains(&code) { Exit::Signal(code - 128) } else { Exit::Code(code) })

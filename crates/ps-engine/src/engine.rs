@@ -34,7 +34,7 @@ const REMOVE: &str = "remove a container";
 /// The most of a container's last lines that is kept for a message, in bytes.
 const MOST_OF_LAST_LINES: usize = 64 << 10;
 
-/// What an image says about what it is and where its files are.
+/// The properties of an image: its identity, and where its files are.
 pub struct Image {
     /// Its id, `sha256:…`.
     pub id: String,
@@ -50,7 +50,7 @@ pub struct Image {
     pub environment: Vec<String>,
     /// The working directory of its processes; empty means the root directory.
     pub directory: String,
-    /// The signal that asks its main process to end, in the word of whoever made it; `None`: SIGTERM.
+    /// The signal that asks its main process to end, as the author of the image wrote it; `None`: SIGTERM.
     pub stop_signal: Option<String>,
 }
 
@@ -77,7 +77,7 @@ pub struct Engine {
 pub struct Facts {
     /// Its version, such as `20.10.24`.
     pub version: String,
-    /// How it stands in a swarm, in the engine's words: `active`, `inactive`, `locked`, `pending`, `error`.
+    /// Its state in a swarm, in the engine's words: `active`, `inactive`, `locked`, `pending`, `error`.
     pub swarm: Option<String>,
 }
 
@@ -184,7 +184,7 @@ impl Engine {
         self.within("list processes", SHORT, transport::get(&self.socket, &path)).await
     }
 
-    /// What an image says about itself.
+    /// The properties of an image.
     pub async fn image(&self, name: &str) -> Result<Image, Fault> {
         let image = self.within("describe an image", SHORT, self.docker.inspect_image(name)).await?;
         let config = image.config.unwrap_or_default();
@@ -252,7 +252,7 @@ impl Engine {
         self.within("change a restart policy", SHORT, self.docker.update_container(id, update)).await
     }
 
-    /// The restart policy of a container; `None` if there is no such container, or if the policy is not known here.
+    /// The restart policy of a container; `None` if there is no such container, or if the policy is unknown here.
     pub async fn policy(&self, id: &str) -> Result<Option<RestartPolicy>, Fault> {
         match self.inspect(id).await {
             Ok(inspected) => Ok(terms::policy_of(&inspected["HostConfig"]["RestartPolicy"])),
@@ -290,7 +290,7 @@ impl Engine {
         }
     }
 
-    /// The fault of an engine that says it has removed a container, and still lists it.
+    /// The fault of an engine that reports a container as removed, and still lists it.
     pub fn has_not_removed(&self) -> Fault {
         let reason = "it says that it is removed, and still lists it".to_owned();
         Fault::Garbled { socket: self.socket.clone(), asked: REMOVE, reason }

@@ -55,7 +55,8 @@ impl Engine {
         happened.chain(stream::once(std::future::ready(Err(broke_off))))
     }
 
-    /// The id of each container with all of these labels that is started at that time or later, for as long as somebody listens.
+    /// The id of each container with all of these labels that is started at that time or later, for as long as the
+    /// stream is read.
     pub fn starts(
         &self,
         labels: &[String],

@@ -25,7 +25,7 @@ const KEPT: usize = 4096;
 /// Before each piece of output stand the number of its stream and its length.
 const HEAD: usize = 8;
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Executed {
     /// It ended, after it had written this.
@@ -40,7 +40,7 @@ pub enum Executed {
 }
 
 impl Engine {
-    /// Runs a command, words and not a line for a shell, with the environment of a running container.
+    /// Runs a command, given as a list of words and without a shell, with the environment of a running container.
     pub async fn execute(&self, id: &str, words: &[String], limit: Duration) -> Result<Executed, Fault> {
         let options = CreateExecOptions {
             attach_stdout: Some(true),

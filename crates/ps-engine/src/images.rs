@@ -23,7 +23,7 @@ const NAMELESS: &str = "<none>:<none>";
 pub struct ListedImage {
     /// Its id, `sha256:…`.
     pub id: String,
-    /// The names that it has, `repository:tag` each; none, if it has never been named or somebody has taken its name.
+    /// Its names, `repository:tag` each; empty if it was never named or its names were given to other images.
     pub names: Vec<String>,
     /// When it was made, counted from 1970.
     pub created: Duration,
@@ -53,7 +53,7 @@ impl Engine {
         Ok(listed.into_iter().map(row).collect())
     }
 
-    /// Makes an image of a container as it is now, with these instructions of a Dockerfile over it; its id.
+    /// Makes an image of a container in its present state, with these Dockerfile instructions applied; returns its id.
     pub async fn commit(&self, container: &str, instructions: &[String]) -> Result<String, Fault> {
         let options = CommitContainerOptionsBuilder::new().container(container).pause(false);
         let options = options.changes(&instructions.join("\n")).build();

@@ -25,7 +25,7 @@ impl fmt::Debug for Logins {
 }
 
 impl Logins {
-    /// Reads the file's text. An entry that makes no sense is left out; `Err` says why the whole file makes none.
+    /// Parses the file. An invalid entry is left out; `Err` says why the whole file is invalid.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let file: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         let entries = |key: &str| file[key].as_object().cloned().unwrap_or_default();

@@ -23,7 +23,7 @@ impl Moment {
         Self(format!("{:.9}", Timestamp::now()))
     }
 
-    /// One that was written down; `None` if it is none.
+    /// Parses a time that was written earlier; `None` if it is invalid.
     pub fn parse(word: &str) -> Option<Self> {
         let is_one = word.len() == LENGTH && word.parse::<Timestamp>().is_ok();
         is_one.then(|| Self(word.to_owned()))

@@ -14,7 +14,7 @@ const FORBIDDEN: u16 = 403;
 const HEAVY: Duration = Duration::from_secs(60);
 
 impl Engine {
-    /// Makes a network in which containers find each other by name. One that is there is success.
+    /// Creates a network in which containers find each other by name. An existing network is success.
     pub async fn make_network(&self, name: &str, labels: HashMap<String, String>) -> Result<(), Fault> {
         let looked = self.within("describe a network", SHORT, self.docker.inspect_network(name, None)).await;
         match looked {

@@ -56,8 +56,8 @@ impl Engine {
         attached.map_err(|error| Fault::of(self.socket(), "attach to a container", error))
     }
 
-    /// Has the engine tell when a container that removes itself is gone. It is asked before the container is started, which may be gone a
-    /// moment later.
+    /// Asks the engine to report when a container that removes itself is gone. Call this before the container is started, because it
+    /// may be gone a moment later.
     pub async fn await_removal(&self, id: &str) -> Result<Removal, Fault> {
         let path = format!("/containers/{id}/wait?condition=removed");
         let begun = transport::begin_post(self.socket(), &path);

@@ -21,11 +21,11 @@ const PATIENCE: Patience = Patience { first: Duration::from_secs(60), next: Dura
 pub struct Pulled {
     /// Layers that are here.
     pub layers: usize,
-    /// Layers that are known to belong to the image.
+    /// The number of known layers of the image.
     pub of_layers: usize,
     /// Bytes that have come over the network.
     pub bytes: u64,
-    /// Bytes that are known to be needed.
+    /// The number of bytes known to be needed.
     pub of_bytes: u64,
 }
 
@@ -38,7 +38,7 @@ struct Layer {
 }
 
 impl Engine {
-    /// Pulls one image. `hear` is told how far it has come, as often as the engine says something about a layer.
+    /// Pulls one image. `hear` gets the progress, each time the engine reports on a layer.
     pub async fn pull(
         &self,
         image: &Reference,

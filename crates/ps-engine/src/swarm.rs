@@ -23,8 +23,8 @@ const LIST_SERVICES: &str = "list services";
 const LIST_TASKS: &str = "list tasks";
 
 impl Engine {
-    /// How this engine stands in its swarm, as `Swarm` of `/info`: `LocalNodeState`, `NodeID`, `ControlAvailable`, and in `Error` what keeps
-    /// it from taking part. A worker answers this too, and a manager whose swarm has lost its quorum.
+    /// The state of this engine in its swarm, as `Swarm` of `/info`: `LocalNodeState`, `NodeID`, `ControlAvailable`, and in `Error` what
+    /// keeps it from taking part. A worker answers this too, and a manager whose swarm has lost its quorum.
     ///
     /// # Errors
     /// See [`SwarmFault`].

@@ -6,7 +6,7 @@ use bollard::models::{RestartPolicy as EnginePolicy, RestartPolicyNameEnum};
 use formation::RestartPolicy;
 use serde_json::Value;
 
-/// A restart policy in the engine's words.
+/// A restart policy in the engine's type.
 pub fn restart_policy(policy: RestartPolicy) -> EnginePolicy {
     let (name, retries) = match policy {
         RestartPolicy::No => (RestartPolicyNameEnum::NO, None),
@@ -17,7 +17,7 @@ pub fn restart_policy(policy: RestartPolicy) -> EnginePolicy {
     EnginePolicy { name: Some(name), maximum_retry_count: retries }
 }
 
-/// A restart policy from the engine's words; `None` if it is not known.
+/// A restart policy from the engine's description; `None` if it is unknown.
 pub fn policy_of(inspected: &Value) -> Option<RestartPolicy> {
     match inspected["Name"].as_str()? {
         "" | "no" => Some(RestartPolicy::No),

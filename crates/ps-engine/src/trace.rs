@@ -11,7 +11,7 @@ use serde_json::Value;
 /// The id of the objects of an answer that hold such a message.
 const ID: &str = "moby.buildkit.trace";
 
-/// What became known of a build since the last message.
+/// What is new about a build since the last message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     /// Steps as they are now.

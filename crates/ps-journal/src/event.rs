@@ -112,7 +112,8 @@ pub enum Event {
 pub struct Asker {
     /// The user that the program ran as.
     pub user: String,
-    /// The person behind that user: whoever asked ps-web, `SUDO_USER`, or the name of the SSH key that was used with Dokku.
+    /// The person behind that user: the client of ps-web, `SUDO_USER`, or the name of the SSH key that was used with
+    /// Dokku.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<String>,
 }

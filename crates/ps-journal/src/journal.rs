@@ -23,7 +23,7 @@ use crate::slots::grouped;
 /// The size at which the older half of a journal is removed: several thousand events.
 const MAX_BYTES: u64 = 1 << 20;
 const NAME: &str = "journal";
-/// The variable by which a program that runs a verb for somebody else says for whom: `alice by ps-web`.
+/// The variable by which a program that runs a verb on behalf of a person names that person: `alice by ps-web`.
 pub const ON_BEHALF_OF: &str = "FORMATION_ON_BEHALF_OF";
 
 /// Whether this process has already said that a journal cannot be written.
@@ -53,13 +53,14 @@ impl<'a> Journal<'a> {
         Self { world, app, records: Records::new(world.lib(), &path, MAX_BYTES) }
     }
 
-    /// The same, for a writer that others depend on: it waits at most so long for another writer, and what it has to say is lost then.
+    /// The same, for a writer that must not be delayed: it waits at most this long for another writer, and then loses
+    /// its entry.
     #[must_use]
     pub fn waiting_at_most(self, patience: Duration) -> Self {
         Self { records: self.records.waiting_at_most(patience), ..self }
     }
 
-    /// Runs `deed` as `verb` with these words, and writes an event at its beginning and its end.
+    /// Runs `deed` as `verb` with these arguments, and writes an event at its beginning and its end.
     pub fn tell<T, E: Display>(
         &self,
         verb: &str,
@@ -76,7 +77,7 @@ impl<'a> Journal<'a> {
         ended
     }
 
-    /// Writes that `verb` begins, with these words.
+    /// Writes that `verb` begins, with these arguments.
     pub fn asked(&self, verb: &str, arguments: &[String], loss: impl FnOnce(&str)) {
         let asker = asker();
         let event = Event::Asked { verb: verb.to_owned(), asker, arguments: redacted(arguments) };
@@ -98,7 +99,7 @@ impl<'a> Journal<'a> {
         self.note(Event::Receipt { receipt }, loss);
     }
 
-    /// Writes what a comparison has come to.
+    /// Writes the result of a comparison.
     pub fn canary(&self, verdict: Verdict, (canary, control): (Tally, Tally), loss: impl FnOnce(&str)) {
         self.note(Event::Canary { verdict, canary, control }, loss);
     }
@@ -112,7 +113,7 @@ impl<'a> Journal<'a> {
         self.note(Event::Ended { verb: verb.to_owned(), outcome, error, took_ms }, loss);
     }
 
-    /// Something happened to these slots that nobody asked for; `origin` is one word for what it came from.
+    /// Writes that something happened to these slots that no person asked for; `origin` is one word for its cause.
     pub fn happened(
         &self,
         origin: &str,
@@ -138,7 +139,7 @@ impl<'a> Journal<'a> {
         self.note_all(lives.into_iter().map(event), loss);
     }
 
-    /// The file's number and length, which change with each event; `None`: there is no file.
+    /// The file's inode and length, which change with each event; `None`: there is no file.
     pub fn state(&self) -> Option<(u64, u64)> {
         path(self.world, self.app).metadata().ok().map(|file| (file.ino(), file.len()))
     }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-/// `3 m`: the time from `since` to `now` in the one unit that says most, of s, m, h and d. What lies ahead is `0 s`.
+/// `3 m`: the time from `since` to `now` in the most suitable unit of s, m, h and d. A time in the future is `0 s`.
 pub fn age(since: Timestamp, now: Timestamp) -> String {
     let seconds = (now.as_second() - since.as_second()).max(0);
     let (number, unit) = match seconds {

@@ -5,7 +5,7 @@ use ps_scheduler::LogLine;
 
 use crate::pattern::Pattern;
 
-/// Which lines are wanted, by what stands in them.
+/// Selects lines by their content.
 #[derive(Clone, Debug, Default)]
 pub struct Choice {
     with: Vec<Pattern>,
@@ -29,7 +29,7 @@ impl Choice {
         (self.with.is_empty() || self.with.iter().any(is_in)) && !self.without.iter().any(is_in)
     }
 
-    /// Which lines a reader can leave out at once, without taking them apart; `None`: that cannot be said.
+    /// A filter that skips lines without taking them apart; `None`: there is none for this choice.
     pub fn skim(&self) -> Option<Skim> {
         if self.with.is_empty() || !self.with.iter().all(Pattern::is_for_blocks) {
             return None;

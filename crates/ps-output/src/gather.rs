@@ -38,7 +38,8 @@ enum News {
     Over,
 }
 
-/// Reads the output of these apps; those of one app in the order that its request says, those of several in the order of time.
+/// Reads the output of these apps: lines of one app in the order of its request, lines of several apps in the order of
+/// time.
 pub fn gather(world: &World, requests: Vec<LogRequest>, outputs: &mut dyn Outputs) {
     match <[LogRequest; 1]>::try_from(requests) {
         Ok([request]) => {

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use type_settings::Span;
 
-/// A moment, before it is known when now is.
+/// A time that may be relative to the present, which is not known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// So long ago: `5m`.

@@ -80,7 +80,7 @@ impl Last {
 }
 
 impl<'a> Show<'a> {
-    /// Writes to `out`; `noted` is told up to where everything has been written.
+    /// Writes to `out`; `noted` is called with the position up to which everything has been written.
     pub fn new(
         out: &'a mut dyn Write,
         manner: Manner,
@@ -90,8 +90,8 @@ impl<'a> Show<'a> {
         Self { out, manner, choice, last: None, noted, failure: None, failed: Vec::new() }
     }
 
-    /// Of the lines that are there, no more than so many of the last ones of each stream are written. They are known when all have
-    /// been read; with `is_followed`, all of one app.
+    /// Writes at most this many of the last lines of each stream that exist already. They are known when all lines have been read;
+    /// with `is_followed`, all of one app.
     #[must_use]
     pub fn only_last(mut self, count: Option<usize>, is_followed: bool) -> Self {
         let (over, lines) = (BTreeSet::new(), BTreeMap::new());

@@ -9,12 +9,12 @@ use ps_apps::{LISTEN, TLS, World};
 
 use crate::Error;
 
-/// Where an app is reached, and how clients are taken in there.
+/// The address of an app, and its options.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reached {
     /// What the property `listen` names, and what `tls` names beside it; empty: at the ports of the instances.
     pub listen: Addresses,
-    /// How clients are taken in.
+    /// The options of the address.
     pub frontend: Frontend,
 }
 

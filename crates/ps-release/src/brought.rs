@@ -8,7 +8,7 @@ use ps_apps::{World, state_file};
 
 use crate::Error;
 
-/// The Procfile. An app without one is refused, because nothing says what to run.
+/// The Procfile. An app without one is refused, because its commands are unknown.
 pub fn procfile(world: &World, app: &AppName) -> Result<Procfile, Error> {
     let Some(path) = world.current_procfile(app) else {
         return Err(Error::NothingToRun { app: app.to_string() });

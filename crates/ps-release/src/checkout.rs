@@ -25,7 +25,7 @@ pub struct Checkout {
     kind: Kind,
     /// Where it lies, as it was named: a path, or an image.
     place: String,
-    /// What is run: where the program lies. Of an image that was looked up, this very image for good.
+    /// The program: a directory or an image. An image that was looked up is identified by its id or digest.
     pub source: Source,
     /// What else is recorded of the source.
     pub record: SourceRecord,
@@ -68,7 +68,7 @@ pub enum ImageOf<'a> {
 }
 
 impl Checkout {
-    /// What lies in a directory.
+    /// The source in a directory, with its files.
     pub fn of_directory(directory: &Path, tree: &Tree<'_>) -> Result<Self, Error> {
         let typed = typed(directory)?;
         // The path is resolved once and all files are read from the result, even if a link in the path is changed
@@ -98,7 +98,8 @@ impl Checkout {
         })
     }
 
-    /// A directory in which the processes of a declaration run: these are its Procfile and its app.json, whatever lies there.
+    /// The source of a declaration: a directory in which its processes run, with this Procfile and app.json in place of
+    /// those in the directory.
     pub fn of_declaration(
         directory: &Path,
         procfile: Vec<u8>,
@@ -132,7 +133,7 @@ impl Checkout {
         })
     }
 
-    /// The source of the last deploy, read anew. What was said of its directory then is said again.
+    /// The source of the last deploy, read again, with the same options.
     pub fn again(world: &World, app: &AppName, tree: &Tree<'_>) -> Result<Self, Error> {
         let Some((kind, place)) = recorded_place(world, app)? else {
             return Err(Error::NeverDeployed { app: app.to_string() });
@@ -202,12 +203,13 @@ impl Checkout {
         AppJson::parse(self.app_json.as_deref().unwrap_or_default()).map_err(Error::BadAppJson)
     }
 
-    /// The kind of the source, in the word that is recorded, and the directory or image.
+    /// The recorded name of the kind of source, and the directory or image.
     pub fn place(&self) -> (&'static str, String) {
         (self.kind.as_str(), self.place.clone())
     }
 
-    /// The very image of the last deploy is meant, whatever its name means by now. A directory is read as it lies there.
+    /// Uses the same image as the last deploy, even if its name means another one now. A directory is read as it is
+    /// now.
     pub fn replay(&mut self, world: &World, app: &AppName) -> Result<(), Error> {
         if self.kind == Kind::Image
             && let Some(image) = world.source_record(app)?.image
@@ -248,7 +250,7 @@ impl Checkout {
         !services.is_empty() && services.values().all(|service| !service.image.is_empty())
     }
 
-    /// The services of its Compose file, each with its image where that is known.
+    /// The services of its Compose file, each with its image if that is known.
     pub fn take_services(&mut self, services: BTreeMap<String, ServiceRecord>) {
         self.source = Source::Services(services.clone());
         self.record.services = services;

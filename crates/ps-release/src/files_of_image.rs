@@ -16,7 +16,7 @@ pub struct FilesOfImage {
 }
 
 impl FilesOfImage {
-    /// With the Procfile where it was said to be, and app.json at this path.
+    /// With the configured path of the Procfile, and app.json at this path.
     pub fn new(procfile: Option<&str>, app_json: &str) -> Self {
         let is_named = procfile.is_some();
         Self { procfile: (procfile.unwrap_or(PROCFILE).to_owned(), is_named), app_json: app_json.to_owned() }
@@ -29,7 +29,7 @@ impl FilesOfImage {
 }
 
 impl Checkout {
-    /// Takes the files that an image has. One whose place somebody named must be there.
+    /// Takes the files of an image. A file whose path was configured must exist.
     pub fn take_files(&mut self, wanted: &FilesOfImage, files: Vec<Option<Vec<u8>>>) -> Result<(), Error> {
         let [procfile, app_json, dokku_scale, checks] =
             <[Option<Vec<u8>>; 4]>::try_from(files).unwrap_or_default();

@@ -9,7 +9,7 @@ use type_settings::{Checking, Publish};
 use crate::{Check, Release};
 
 impl Release {
-    /// Whether the checks of a type are made: what was set for it, else what Dokku's plugin `checks` says.
+    /// Whether the checks of a type are made: by its setting, else by Dokku's plugin `checks`.
     pub fn checking(&self, process_type: &ProcessType) -> Checking {
         self.settings(process_type).checks.unwrap_or_else(|| self.gate.checking(process_type))
     }
@@ -21,8 +21,8 @@ impl Release {
         process.map_or(&[], |process| &process.checks.startup)
     }
 
-    /// How long an instance of a type must live to pass the gate of its rollout, because nothing else is asked of it. What is to
-    /// end by itself is not told to live.
+    /// How long an instance of a type must live to pass the gate of its rollout, if it has no other check. A type that ends by
+    /// itself need not live that long.
     pub fn uptime(&self, process_type: &ProcessType) -> Duration {
         let settings = self.settings(process_type);
         let is_checked = !self.startup_checks(process_type).is_empty();
@@ -33,15 +33,16 @@ impl Release {
         if asked && !is_checked && !may_end { self.gate.uptime } else { Duration::ZERO }
     }
 
-    /// The port that each instance of a type has for itself on its node of a swarm, if it is set: two of them cannot be on one node.
+    /// The port that each instance of a type has on its node of a swarm, if it is set: two instances cannot be on one
+    /// node.
     pub fn node_port(&self, process_type: &ProcessType) -> Option<u16> {
         let settings = self.settings(process_type);
         let is_published = settings.publish == Some(Publish::Host) && !self.source.is_native();
         settings.port.filter(|_| is_published).and_then(|port| u16::try_from(port.get()).ok())
     }
 
-    /// In which order old and new instances of a type follow each other, if the app says so. Without checks nothing would show
-    /// that a new one is better than none. Where each needs the same port of a node, one goes before the next one comes.
+    /// The order in which old and new instances of a type are exchanged, if the app determines it. Without checks nothing
+    /// would show that a new instance works. If both need the same port of a node, the old one ends before the new one starts.
     pub fn strategy(&self, process_type: &ProcessType) -> Option<Strategy> {
         let own = self.process(process_type).and_then(|process| process.strategy);
         let is_disabled = self.checking(process_type) == Checking::Disabled;

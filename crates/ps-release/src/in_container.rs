@@ -9,7 +9,7 @@ use crate::Release;
 
 const WEB_PORT: u16 = 5000;
 
-/// The port an instance is told to listen on: 5000 for `web`, each in its own network; none for other types.
+/// The port that an instance is told to listen on: 5000 for `web`, each in its own network; `None` for other types.
 pub fn port(process_type: &ProcessType) -> Option<u16> {
     (process_type.as_str() == FIRST_TYPE).then_some(WEB_PORT)
 }
@@ -29,9 +29,9 @@ pub fn environment(release: &Release, slot: &Slot) -> Vec<String> {
     all
 }
 
-/// Why what is called `name` cannot be given its variables; `None` if it can. Some shells drop a variable whose name they could
-/// not have set, such as `MY-KEY`, and nobody knows which shell an image has. So with such a variable the command must be one that
-/// needs no shell.
+/// Why `name` cannot be given its variables; `None` if it can. Some shells drop a variable whose name is not valid in the shell,
+/// such as `MY-KEY`, and it is unknown which shell an image has. So with such a variable the command must be one that needs no
+/// shell.
 pub fn refusal(
     release: &Release,
     environment: &[String],
@@ -54,7 +54,7 @@ pub fn words(release: &Release, environment: &[String], command: &str) -> Vec<St
 }
 
 /// The words of a command for the ENTRYPOINT of an image; `None` if it needs a shell, or a variable that none of these
-/// environments has. Of equal names the first counts.
+/// environments has. Of equal names the first is used.
 ///
 /// An engine puts ENTRYPOINT before whatever it is given: of `ENTRYPOINT ["python"]` and `web: app.py $PORT` comes
 /// `python app.py 5000`. A command that needs a shell is given as `/bin/sh -c …`, which an ENTRYPOINT that executes its

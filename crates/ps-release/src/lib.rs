@@ -33,7 +33,7 @@ pub use ps_probe::{Ask, Check, Checks, Get, Scheme};
 pub use release::{COMING_UP, Process, Release, Source};
 pub use tree::Tree;
 
-/// The file that says how many instances there are and how they are checked.
+/// The file with the wanted counts and the checks.
 pub const APP_JSON: &str = "app.json";
 /// The property that holds the command of `web`, in place of the Procfile's.
 pub const START_CMD: &str = "start-cmd";

@@ -28,7 +28,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The image of a process type; `None` where there is none.
+    /// The image of a process type; `None` if there is none.
     pub fn image(&self, process_type: &ProcessType) -> Option<&str> {
         match self {
             Self::Directory(_) => None,
@@ -37,7 +37,7 @@ impl Source {
         }
     }
 
-    /// What a Compose file says of a process type.
+    /// The service of a process type in the Compose file.
     pub fn service(&self, process_type: &ProcessType) -> Option<&ServiceRecord> {
         match self {
             Self::Directory(_) | Self::Image(_) => None,
@@ -77,7 +77,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// A process type for which nothing but its command is known.
+    /// A process type without further settings.
     pub fn new(process_type: ProcessType, command: Option<String>) -> Self {
         let (checks, settings) = Default::default();
         Self { process_type, command, checks, strategy: None, max_parallel: None, settings, is_task: false }
@@ -108,11 +108,12 @@ pub struct Release {
     pub app: AppName,
     /// What the app is run from.
     pub source: Source,
-    /// The process types, in the order of the Procfile. Of an image without a Procfile those of which the app says something.
+    /// The process types, in the order of the Procfile. For an image without a Procfile, the types that have settings
+    /// or counts.
     pub processes: Vec<Process>,
     /// Whether these are all types that the app has. Of an image without a Procfile any other may run too.
     pub are_all_types: bool,
-    /// What was set for all types, and so for those of an image of which the app says nothing.
+    /// The settings for all types, which also apply to types of an image without settings of their own.
     pub others: TypeSettings,
     /// The app's environment (its ENV file), without `PORT`, `PS` and `DYNO`.
     pub env: Vec<(String, String)>,
@@ -120,11 +121,11 @@ pub struct Release {
     pub restart_policy: RestartPolicy,
     /// The time between SIGTERM and SIGKILL when an instance is stopped.
     pub stop_timeout: Duration,
-    /// What Dokku's plugin `checks` says of the types.
+    /// The properties of Dokku's plugin `checks` for the types.
     pub gate: Gate,
     /// Where the app is reached, whatever the ports of its instances are.
     pub listen: Addresses,
-    /// How clients are taken in there.
+    /// The options of the address.
     pub frontend: Frontend,
 }
 
@@ -139,7 +140,7 @@ impl Release {
         all
     }
 
-    /// Where the app is reached, and how clients are taken in there.
+    /// The address of the app, and its options.
     pub fn reached(&self) -> Reached {
         Reached { listen: self.listen.clone(), frontend: self.frontend.clone() }
     }
@@ -195,7 +196,7 @@ impl Release {
         self.settings(process_type).run_timeout.map_or(LONGEST_RUN, Span::get)
     }
 
-    /// What is said of a run that took longer.
+    /// The message about a run that took too long.
     pub fn overdue(&self, process_type: &ProcessType) -> String {
         let set = self.settings(process_type).run_timeout;
         set.map_or_else(|| "took longer than a day".to_owned(), |span| format!("took longer than {span}"))

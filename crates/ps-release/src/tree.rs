@@ -11,14 +11,14 @@ use crate::kind::Kind;
 const COMPOSE: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
 const DOCKERFILE: &str = "Dockerfile";
 
-/// What is said of a directory.
+/// How a directory is to be read.
 #[derive(Clone, Debug, Default)]
 pub struct Tree<'a> {
-    /// Where in it the Procfile lies.
+    /// The path of the Procfile in it.
     pub procfile: &'a str,
-    /// Whether somebody named that place; then the file must be there.
+    /// Whether that path was configured; then the file must exist.
     pub procfile_is_named: bool,
-    /// Where in it app.json lies.
+    /// The path of app.json in it.
     pub app_json: &'a str,
     /// A command in place of the Procfile.
     pub command: Option<&'a str>,
@@ -30,7 +30,7 @@ pub struct Tree<'a> {
     pub compose: Option<&'a str>,
     /// Values of the arguments of the build.
     pub build_args: BTreeMap<String, String>,
-    /// Whether containers are to run, where that is settled; `None`: what lies there says so.
+    /// Whether the app runs in containers, if that is decided; `None`: the files in the directory decide.
     pub in_containers: Option<bool>,
 }
 

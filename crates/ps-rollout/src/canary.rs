@@ -31,11 +31,11 @@ pub struct Canary {
 pub struct Tally {
     /// Connections, by HTTP requests, those that failed included.
     pub asked: u64,
-    /// Those of them that were refused or broken off, or by HTTP answered with a status from 500 on.
+    /// How many of them were refused or broken off, or by HTTP answered with a status of 500 or above.
     pub failed: u64,
 }
 
-/// What a comparison comes to.
+/// The result of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -74,7 +74,7 @@ impl Canary {
         (1..WHOLE / 2).contains(&hundredths)
     }
 
-    /// How many of `count` instances are canaries: so many that none gets more than it would get usually.
+    /// How many of `count` instances are canaries: as many as are needed so that none gets more connections than usual.
     pub fn instances(&self, count: u16) -> u16 {
         let wanted = (u32::from(count) * u32::from(self.share)).div_ceil(u32::from(WHOLE));
         u16::try_from(wanted).unwrap_or(count).clamp(1, count.max(1))
@@ -90,7 +90,7 @@ impl Canary {
         part(u32::from(WHOLE) - 2 * u32::from(self.share), count)
     }
 
-    /// The fewest connections that each side must have had: so many that one failure is no more than what is allowed.
+    /// The minimum of connections on each side: so many that one failure does not exceed the allowed share.
     pub fn fewest(&self) -> u64 {
         let one_in = |most| u64::from(WHOLE).div_ceil(most);
         Some(u64::from(self.most_worse))

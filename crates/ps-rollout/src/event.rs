@@ -112,7 +112,7 @@ pub enum Condition {
 }
 
 /// An action for the executor. The executor records the rollout first, then takes the actions in order and reports their
-/// results. Taking an action twice does no harm, such as starting a run that lives or ending one that is gone.
+/// results. An action may be taken twice without harm, such as starting a run that lives or ending one that is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {

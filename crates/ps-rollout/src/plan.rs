@@ -69,7 +69,7 @@ impl Strategy {
     /// Every strategy.
     pub const ALL: [Self; 3] = [Self::Overlap, Self::OneByOne, Self::StopFirst];
 
-    /// The word for it in files.
+    /// Its name in files.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Overlap => "overlap",

@@ -127,7 +127,7 @@ impl Rollout {
         self.stage.state()
     }
 
-    /// Whether clients are led to this run, as far as the rollout knows.
+    /// Whether clients are sent to this run, as far as the rollout knows.
     pub fn is_served(&self, run: &Run) -> bool {
         let members = self.seats.iter().flat_map(Seat::members);
         members.into_iter().any(|(_, member)| member.run == *run && member.life == Life::Serving)

@@ -70,7 +70,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The word in rows of status.
+    /// Its name in rows of status.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Current => "current",

@@ -46,7 +46,7 @@ pub(crate) enum Signal {
     Cancelled,
 }
 
-/// What a rollout is doing, for whoever looks on.
+/// The state of a rollout, for observers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// It has not begun.

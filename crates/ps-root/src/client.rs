@@ -33,7 +33,7 @@ pub struct Started {
 }
 
 impl Client {
-    /// Connects; [`Error::Silent`] if nobody listens.
+    /// Connects; [`Error::Silent`] if no root listens.
     pub fn connect(place: &Place) -> Result<Self, Error> {
         let connect = || -> io::Result<UnixStream> {
             let stream = ps_supervisor::connect(&place.own(), SOCKET)?;
@@ -62,7 +62,7 @@ impl Client {
         }
     }
 
-    /// Has the root keep the supervisor of an app alive, and start it if there is none.
+    /// Asks the root to keep the supervisor of an app alive, and to start it if it does not run.
     pub fn start(&mut self, app: &AppName) -> Result<Started, Error> {
         match self.ask(&Request::Start { app: app.to_string() })? {
             Message::Started { process, is_new } => Ok(Started { process, is_new }),

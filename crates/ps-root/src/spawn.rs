@@ -23,7 +23,7 @@ const LOG_FILE: &str = "supervisor.log";
 /// The variables that they get from our environment. Apps get theirs from the spec.
 const PASSED_ON: [&str; 5] = ["PATH", "HOME", "LANG", "DOKKU_ROOT", "DOKKU_LIB_ROOT"];
 
-/// What a supervisor is told at its start.
+/// The arguments of a supervisor at its start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Beginning {
     /// The soft limit of open files that its processes get, where that differs from ours.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const SOCKET: &str = "control";
 /// The longest line in either direction, in bytes.
 pub(crate) const MAX_LINE: usize = 1 << 13;
-/// The version of the protocol. It grows when an existing word changes its meaning.
+/// The version of the protocol. It grows when an existing message changes its meaning.
 pub const PROTOCOL: u32 = 1;
 
 /// The request of a client.

@@ -18,7 +18,7 @@ pub struct AddressRow<'a> {
     pub option: &'static str,
     /// The property; `None`: it is not set.
     pub set: Option<String>,
-    /// What the app's supervisor goes by; `None`: what is usual. Of `listen` and `tls`: nowhere.
+    /// The value that the app's supervisor uses; `None`: the default; for `listen` and `tls`: no address.
     pub in_force: Option<String>,
 }
 

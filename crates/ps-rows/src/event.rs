@@ -47,7 +47,7 @@ impl Phase {
         Self::Verb,
     ];
 
-    /// What can be said of it as its outcome; nothing where there is no outcome.
+    /// The possible outcomes; empty if there are none.
     pub fn outcomes(self) -> &'static [&'static str] {
         match self {
             Self::App => &["begun", "done", "failed", "cancelled"],
@@ -64,7 +64,7 @@ impl Phase {
     }
 }
 
-/// What a comparison has come to.
+/// The result of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct CanaryRow {
     /// Whether the new release takes over, or why not.
@@ -96,16 +96,16 @@ pub struct EventRow<'a> {
     pub app: Option<&'a str>,
     /// The instance, `web.1`.
     pub instance: Option<String>,
-    /// The number of the run of that instance, where it is known.
+    /// The number of the run of that instance, if it is known.
     pub run: Option<u64>,
-    /// What has come of it: one of [`Phase::outcomes`].
+    /// The outcome: one of [`Phase::outcomes`].
     pub outcome: Option<&'static str>,
     /// How long `start` or `stop` has taken for the instance, in milliseconds; otherwise the time since the verb began, with the app or as a
     /// whole.
     pub duration_ms: u64,
-    /// Why it came to that, or what is to be said; a text for people.
+    /// The reason for the outcome, or a message; a text for people.
     pub reason: Option<String>,
-    /// How many connections there were, and what became of them. Only in [`Phase::Receipt`].
+    /// The numbers of connections, and what became of them. Only in [`Phase::Receipt`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
     /// What was counted of both releases. Only in [`Phase::Canary`], once it is over.

@@ -33,7 +33,7 @@ impl fmt::Display for ExitRow {
     }
 }
 
-/// That the kernel has killed it, or a process of it, for want of memory.
+/// The kernel killed the instance, or a process of it, for lack of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct OutOfMemoryRow {
     /// The limit that was reached, in bytes; `None`: the memory of the machine ran out.

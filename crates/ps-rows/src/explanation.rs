@@ -3,22 +3,22 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// Why an app, or an instance of it, is as it is.
+/// An explanation of the state of an app, or of an instance of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ExplanationRow {
     /// The app.
     pub app: String,
     /// The instance that is worst off; null: the app as a whole is explained.
     pub instance: Option<String>,
-    /// What that is doing, in the words of `ps-lifecycle status`, or null.
+    /// Its state, in the words of `ps-lifecycle status`, or null.
     pub state: Option<&'static str>,
     /// The moment that is explained.
     pub at: Timestamp,
-    /// The cause, a word that stays the same: `healthy`, `unknown`, `out-of-memory`, …
+    /// The cause, one of a fixed set of words: `healthy`, `unknown`, `out-of-memory`, …
     pub cause: &'static str,
     /// What is wrong: a fragment for people.
     pub situation: String,
-    /// Why: the cause first, then what else there is to know.
+    /// The reasons: the cause first, then further facts.
     pub reasons: Vec<ReasonRow>,
     /// What to do, or null.
     pub cure: Option<String>,
@@ -27,7 +27,7 @@ pub struct ExplanationRow {
 /// A reason, and what it rests on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReasonRow {
-    /// A word that stays the same.
+    /// The cause, one of a fixed set of words.
     pub cause: &'static str,
     /// A sentence for people, without its full stop.
     pub says: String,

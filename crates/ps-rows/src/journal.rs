@@ -8,7 +8,7 @@ use serde::Serialize;
 pub struct JournalRow<'a> {
     /// The app.
     pub app: &'a str,
-    /// What stands in its journal.
+    /// The entry of the journal.
     #[serde(flatten)]
     pub entry: &'a Entry,
 }

@@ -34,7 +34,7 @@ pub use release::ReleaseRow;
 pub use status::{StatusRow, status_csv};
 pub use verb::VerbRow;
 
-/// Writes one object a line, and hands all of them on.
+/// Writes one object a line, and flushes them.
 pub fn json_lines(mut out: impl Write, rows: &[impl Serialize]) -> io::Result<()> {
     rows.iter().try_for_each(|row| json_line(&mut out, row))?;
     out.flush()

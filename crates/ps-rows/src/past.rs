@@ -3,7 +3,7 @@
 use ps_journal::{Entry, lives_at};
 use ps_scheduler::Instance;
 
-/// The instances of an app after these entries of its journal, by slot: what stands there is known of them, and nothing else.
+/// The instances of an app after these entries of its journal, by slot, with the facts that are in the journal.
 pub fn instances_after(entries: &[Entry]) -> Vec<Instance> {
     let instance = |(slot, lived): (_, ps_journal::Lived)| Instance {
         run: Some(lived.run),

@@ -20,7 +20,7 @@ pub struct ReleaseRow {
     pub kind: String,
     /// Where the source lay, as it was typed: a path, or an image.
     pub place: String,
-    /// Where that path led to.
+    /// The directory to which that path led.
     pub directory: Option<String>,
     /// The digest of what lay there.
     pub content: Option<String>,
@@ -30,7 +30,7 @@ pub struct ReleaseRow {
     pub scheduler: String,
     /// How many instances there were of each type.
     pub formation: BTreeMap<String, i64>,
-    /// The release that it deployed again, if it came of a rollback.
+    /// The release that it deployed again, if it is the result of a rollback.
     pub restores: Option<u64>,
 }
 

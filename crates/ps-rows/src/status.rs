@@ -32,7 +32,7 @@ const COLUMNS: [&str; 17] = [
     "role",
 ];
 
-/// One instance. What its scheduler cannot know is `null`.
+/// One instance. Values that its scheduler cannot know are `null`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StatusRow {
     /// The app.
@@ -41,7 +41,7 @@ pub struct StatusRow {
     pub process_type: String,
     /// The number of the instance, from 1.
     pub index: u16,
-    /// What the instance is doing, a word of [`formation::State`].
+    /// The state of the instance, a name of [`formation::State`].
     pub state: &'static str,
     /// Its main process.
     pub pid: Option<u32>,
@@ -51,8 +51,8 @@ pub struct StatusRow {
     pub address: Option<String>,
     /// Its `PORT`.
     pub port: Option<u16>,
-    /// Where clients reach the app, who are led to this instance and others: `["127.0.0.1:5000"]`. Only where the app has such an address,
-    /// and not in CSV, as the next field.
+    /// The address of the app, whose clients reach this instance and others: `["127.0.0.1:5000"]`. Only if the app has an address, and not
+    /// in CSV, like the next field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listen: Vec<String>,
     /// How many connections of that address it has. Only while connections are handed on there.
@@ -64,7 +64,7 @@ pub struct StatusRow {
     pub restarts: Option<u32>,
     /// CPU time used per wall time since it started, in percent of one CPU.
     pub cpu_percent: Option<f64>,
-    /// CPU time used since it started, in seconds. Only where it is known, and not in CSV.
+    /// CPU time used since it started, in seconds. Only if it is known, and not in CSV.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_seconds: Option<f64>,
     /// Resident memory, in bytes.
@@ -83,15 +83,16 @@ pub struct StatusRow {
     pub run: Option<u64>,
     /// The number of the release that it was started from.
     pub release: Option<u64>,
-    /// Which part it plays in its slot, a word of [`ps_rollout::Role`]: while it is being replaced a slot has two rows.
+    /// Its role in its slot, a name of [`ps_rollout::Role`]: while it is being replaced a slot has two rows.
     pub role: Option<&'static str>,
-    /// The machine of a swarm that it runs on. This field and the next one are there only on a swarm, and not in CSV.
+    /// The node of a swarm that it runs on. This field and the next one exist only on a swarm, and not in CSV.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
     /// The id of its task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
-    /// Where its process runs. This field and the next one are there only where they differ from each other, and not in CSV.
+    /// The directory in which its process runs. This field and the next one exist only if they differ from each other,
+    /// and not in CSV.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
     /// The path that was typed in the deploy.
@@ -100,7 +101,7 @@ pub struct StatusRow {
     /// When it is due next, if it runs by a schedule: RFC 3339, UTC. Only there, and not in CSV.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// What a person should know of its last start or end. Only where there is something to say, and not in CSV.
+    /// A message for people about its last start or end. Only if there is one, and not in CSV.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// The last lines that it wrote. Only where it was given up, or its last run by schedule failed, and not in CSV.
@@ -182,7 +183,7 @@ impl StatusRow {
     }
 }
 
-/// Writes a header, then a row for each instance; what is null in JSON is empty.
+/// Writes a header, then a row for each instance; values that are null in JSON are empty.
 pub fn status_csv(out: impl Write, rows: &[StatusRow]) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(COLUMNS).map_err(failure::of_csv)?;

@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const OURS: &str = "Dockerfile";
 
 impl DockerLocal {
-    /// Builds an image of an app and gives it a name of ours; its id.
+    /// Builds an image of an app and gives it a name; returns its id.
     pub fn build(
         &self,
         app: &AppName,

@@ -15,8 +15,8 @@ pub struct DockerLocal {
 }
 
 impl DockerLocal {
-    /// The apps of `world` on the engine that `DOCKER_HOST` names, else on `/var/run/docker.sock`. Nothing is asked
-    /// of the engine, or of the environment, before a verb needs it.
+    /// The apps of `world` on the engine that `DOCKER_HOST` names, else on `/var/run/docker.sock`. Neither the
+    /// engine nor the environment is used before a verb needs it.
     pub fn new(world: &World) -> Self {
         Self { world: world.clone(), engine: EngineCell::default() }
     }

@@ -11,9 +11,9 @@ use crate::failed::failed;
 use crate::label;
 
 impl DockerLocal {
-    /// Removes the images of ours of an app but those with these ids; the names of those that went. An image that something is run
-    /// from stays, and so does every name that somebody else has given to one. One without a name goes by its id: whoever made it died before
-    /// it was named.
+    /// Removes the images that were built for an app, except those with these ids; returns the names of the removed ones. An image that is in
+    /// use stays, and so does every name that somebody else has given to one. An image without a name is returned by its id: its deploy died
+    /// before it was named.
     pub fn forget_images(&self, app: &AppName, needed: &BTreeSet<String>) -> Result<Vec<String>, Error> {
         let engine = self.engine()?;
         let (name, value) = label::of_app(self.world().root(), app);

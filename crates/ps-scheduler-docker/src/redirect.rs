@@ -13,8 +13,8 @@ use crate::recover;
 use crate::watch_file::Watched;
 
 impl DockerLocal {
-    /// Writes the addresses of an app's containers down as they are, and has clients led there; whether what is written down has changed.
-    /// The caller holds the app's lock.
+    /// Records the present addresses of an app's containers, and has clients sent there; returns whether the record has changed. The
+    /// caller holds the app's lock.
     ///
     /// # Errors
     /// The engine does not answer, or the records cannot be read or written.

@@ -119,7 +119,7 @@ impl Scheduled {
 }
 
 impl DockerLocal {
-    /// Writes down what runs by a schedule of a release that was deployed, where nobody watches.
+    /// Records the schedules of a deployed release, if no `watch` runs.
     ///
     /// # Errors
     /// It cannot be written, or the formation cannot be read.

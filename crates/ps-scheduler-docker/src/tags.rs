@@ -47,7 +47,7 @@ impl DockerLocal {
         Ok(tags)
     }
 
-    /// Gives the tag to an image, or to the one that the app's containers run. The caller has made sure that there is one.
+    /// Gives the tag to an image, or to the image of the app's containers. The caller has made sure that there is one.
     pub fn tag(&self, app: &AppName, image: &str, tag: &str) -> Result<(), Error> {
         let engine = self.engine()?;
         let tagged = engine.run(engine.name_image(image, &self.repository(app), tag));
@@ -62,8 +62,8 @@ impl DockerLocal {
         Ok(recorded.max_by_key(|container| container.created).map(|container| container.image_id))
     }
 
-    /// Why a tag is not to be removed: it is what the next deploy goes by, or its image would be gone although something needs it. `kept` are
-    /// the images of releases that are kept, and `deployed` is the name by which the app was deployed.
+    /// Why a tag must not be removed: the next deploy uses it, or its image would be removed although it is needed. `kept` are the images of
+    /// kept releases, and `deployed` is the name by which the app was deployed.
     pub fn need_of(
         &self,
         app: &AppName,

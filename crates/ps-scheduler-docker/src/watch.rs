@@ -80,7 +80,7 @@ pub enum What {
 /// The id of a container.
 pub type Id = String;
 
-/// A watcher of the apps of one world.
+/// Watches the containers of the apps of one `World`.
 pub struct Watcher<'a> {
     pub(crate) docker: &'a DockerLocal,
     pub(crate) engine: &'a Engine,

@@ -55,7 +55,7 @@ pub struct Native {
 }
 
 impl Native {
-    /// The native scheduler of a world. Nothing is read or started yet.
+    /// The native scheduler of a `World`. Nothing is read or started yet.
     pub fn new(world: &World) -> Self {
         Self { world: world.clone(), supervise: None, measures_usage: true }
     }
@@ -100,8 +100,8 @@ impl Native {
         Ok(())
     }
 
-    /// From now on the root runs a command about an app if this program dies before the value that is returned is dropped. `None`:
-    /// there is no root, and none can be started.
+    /// From now on the root runs a command about an app if this program dies before the returned value is dropped. `None`: there
+    /// is no root, and none can be started.
     pub fn provide_for(&self, app: &AppName, will: &LastWill) -> Option<Provision> {
         root::provide_for(&self.service(app), will)
     }
@@ -116,8 +116,8 @@ impl Native {
         begun
     }
 
-    /// Ends the instances in these slots, which are filled, and starts them anew from the release that they have, all at once. Returns once
-    /// that has happened, and does not wait until they are up.
+    /// Ends the instances in these slots and starts them again from their release, all at once. Returns once they were started, and does
+    /// not wait until they are ready.
     pub fn replace(&self, app: &AppName, slots: &BTreeSet<Slot>) -> Result<(), Error> {
         let service = self.service(app);
         earlier::take_over(&service)?;
@@ -137,7 +137,8 @@ impl Native {
         root::lives(&self.service(app))
     }
 
-    /// The file for what a one-off writes that nobody waits for, made anew, and its path. It is gone with the one-off.
+    /// Creates the file for the output of a detached one-off, and returns it with its path. It is removed with the
+    /// one-off.
     pub fn open_log_of_one_off(&self, app: &AppName, name: &Slot) -> Result<(PathBuf, File), Error> {
         OneOffs::of(&self.service(app)).open_log(name)
     }
@@ -147,8 +148,8 @@ impl Native {
         root::provide_with_a_living_one(&self.service(app), will)
     }
 
-    /// Ends the instances of an app whose address goes on without them, because clients are led to instances elsewhere by now. Each keeps
-    /// its connections until they end, or its time is up. The supervisor stays, with the address alone.
+    /// Ends the instances of an app whose address goes on without them, because clients are sent to instances elsewhere by now. Each
+    /// keeps its connections until they end, or its time is over. The supervisor stays, for the address alone.
     ///
     /// # Errors
     /// An instance does not end, the supervisor cannot be asked, or waiting was cancelled.
@@ -165,13 +166,13 @@ impl Native {
         Ok(vacated)
     }
 
-    /// Whether the app has a spec that says what runs natively, and an address.
+    /// Whether the app has a spec with native processes, and an address.
     pub fn has_processes(&self, app: &AppName) -> bool {
         let spec = Spec::read(&self.service(app).directory);
         spec.is_ok_and(|spec| !spec.listen.is_empty() && !spec.processes.is_empty())
     }
 
-    /// Whether clients of the app's address are led to instances that do not run natively.
+    /// Whether clients of the app's address are sent to instances that do not run natively.
     pub fn leads_elsewhere(&self, app: &AppName) -> bool {
         ps_supervisor::leads_elsewhere(&self.service(app).directory)
     }

@@ -51,8 +51,8 @@ impl SourceTrees {
         self.note(deploy, "")
     }
 
-    /// Copies `tree`, which is not changed, and returns the copy's path. The copy is named `revision`, unless that is no
-    /// file name or taken.
+    /// Copies `tree`, which is not changed, and returns the path of the copy. The copy is named `revision`, unless that
+    /// is not a valid file name or is in use.
     pub fn keep(&self, tree: &Path, deploy: &str, revision: &str) -> Result<PathBuf, Error> {
         let name = self.free_name(revision)?;
         let staged = self.directory.join(COPY);

@@ -16,7 +16,7 @@ pub struct Swarm {
 }
 
 impl Swarm {
-    /// The apps of `world` on the swarm that the engine at `DOCKER_HOST`, else at `/var/run/docker.sock`, is a manager of. Nothing is asked
+    /// The apps of `world` on a swarm. The engine at `DOCKER_HOST`, else at `/var/run/docker.sock`, is one of its managers. It is not used
     /// before a verb needs it.
     pub fn new(world: &World) -> Self {
         Self { world: world.clone(), engine: EngineCell::default() }

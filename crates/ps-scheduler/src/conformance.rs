@@ -17,7 +17,7 @@ pub use harness::{Another, Harness};
 pub use place::{app, formation};
 pub use subject::Subject;
 
-/// Checks every promise in turn on one app, and leaves nothing of it behind.
+/// Checks every guarantee in turn on one app, and removes the app at the end.
 ///
 /// # Panics
 /// When a promise is broken.

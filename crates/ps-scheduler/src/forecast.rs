@@ -23,7 +23,8 @@ pub struct Foreseen {
     pub process_type: String,
     /// The index within the type, from 1.
     pub index: u16,
-    /// The word of a [`Change`], `either` (it is kept or stopped, which its scheduler decides), or `unknown`.
+    /// The name of a [`Change`], `either` (its scheduler decides whether the instance is kept or stopped), or
+    /// `unknown`.
     pub action: Cow<'static, str>,
     /// Why, for people: one short fragment.
     pub reason: Cow<'static, str>,

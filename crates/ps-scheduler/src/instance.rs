@@ -62,7 +62,7 @@ pub struct Instance {
     pub address: Option<String>,
     /// Its `PORT`.
     pub port: Option<u16>,
-    /// How many connections of the app's address it has; `None` where the app has no address, or nobody has come yet.
+    /// How many connections of the app's address it has; `None` if the app has no address, or had no client yet.
     pub connections: Option<u64>,
     /// Since when it has been in this state.
     pub since: Option<Timestamp>,
@@ -80,7 +80,7 @@ pub struct Instance {
     pub out_of_memory: Option<OutOfMemory>,
     /// What it may use of the machine, if something was set.
     pub limits: Option<Limits>,
-    /// Why it is at rest; `None` if it is not, or if the scheduler does not know.
+    /// Why it does not run; `None` if it runs, or if the scheduler does not know.
     pub over: Option<Over>,
     /// Where its process runs.
     pub directory: Option<PathBuf>,
@@ -95,7 +95,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// An instance of which only the state is known.
+    /// An instance with nothing known but its state.
     pub fn new(slot: Slot, state: State) -> Self {
         Self {
             slot,
@@ -158,7 +158,7 @@ pub enum Running {
 }
 
 impl Running {
-    /// The word for reports.
+    /// Its name in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::True => "true",
@@ -175,7 +175,7 @@ impl AppStatus {
         Self { app, instances, listen: Addresses::default(), troubles: Vec::new() }
     }
 
-    /// Whether clients of the app's address are led to this instance once it is ready.
+    /// Whether clients of the app's address are sent to this instance once it is ready.
     pub fn leads_to(&self, instance: &Instance) -> bool {
         !self.listen.is_empty() && instance.slot.process_type.as_str() == FIRST_TYPE
     }

@@ -20,7 +20,7 @@ pub struct OneOff<'a> {
     pub process_type: ProcessType,
     /// Variables that it gets over those of the app.
     pub env: Vec<(String, String)>,
-    /// After this long it is told to end.
+    /// The time after which it is told to end.
     pub timeout: Option<Duration>,
     /// From SIGTERM to SIGKILL.
     pub grace: Duration,
@@ -56,7 +56,7 @@ pub enum Streams<'a> {
     },
 }
 
-/// The signals that this program gets, for whoever waits for something else too.
+/// The signals that this program gets, for a caller that waits for other events too.
 #[derive(Clone, Copy)]
 pub struct Signals<'a> {
     /// A socket that becomes readable when one has come.

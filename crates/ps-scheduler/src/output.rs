@@ -56,7 +56,7 @@ impl LogRequest {
         }
     }
 
-    /// Whether new lines are handed out from `now` on: nobody waits for what comes after the end of the range.
+    /// Whether new lines are returned from `now` on: there are none after the end of the range.
     pub fn follows(&self, now: SystemTime) -> bool {
         self.follow && !self.is_previous && self.until.is_none_or(|until| until > now)
     }
@@ -67,22 +67,22 @@ impl LogRequest {
 pub struct LogLine {
     /// The slot that wrote it.
     pub slot: Slot,
-    /// The run of that slot that began the log in which it stands. A run that follows another one whose process ended by itself
-    /// goes on in its log. `None`: nobody knows.
+    /// The run that began the log of this line in that slot. A run that follows another one whose process ended by itself
+    /// continues its log. `None`: unknown.
     pub run: Option<u64>,
     /// The stream.
     pub stream: Stream,
-    /// When it was captured. `None`: nobody knows.
+    /// When it was captured. `None`: unknown.
     pub at: Option<SystemTime>,
     /// The bytes, as written.
     pub bytes: Vec<u8>,
-    /// How many of them were handed out before, as the beginning of a line.
+    /// How many of them were returned before, as the beginning of a line.
     pub shown: usize,
     /// Whether its end is still awaited.
     pub is_begun: bool,
 }
 
-/// Up to where the output of an app was read, in words of its scheduler.
+/// The position up to which the output of an app was read, in a form that its scheduler understands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadUpTo(pub BTreeMap<String, String>);
 

@@ -26,13 +26,13 @@ pub struct Plan {
     pub rules: BTreeMap<ProcessType, Rules>,
     /// Whether this is a new release.
     pub is_deploy: bool,
-    /// The types in which a new release differs from the one before; instances of any other type that are kept stay the very same
-    /// processes. `None`: it is a new release for all of them, or none.
+    /// The types in which a new release differs from the one before; kept instances of any other type stay the same processes.
+    /// `None`: it is a new release for all types, or for none.
     pub changed: Option<BTreeSet<ProcessType>>,
     /// What runs to its end before any new instance starts, in this order.
     pub tasks: Vec<Task>,
-    /// What the deploy is called in the scheduler's [witness](crate::Scheduler::witness) from the commit on, if somebody looks for
-    /// that.
+    /// The id of the deploy, which the scheduler's [witness](crate::Scheduler::witness) contains from the commit on, if the caller
+    /// looks for it.
     pub deploy: Option<String>,
     /// Whether, and how, the new release is compared with the earlier one at the app's address before it takes over.
     pub canary: Option<Canary>,
@@ -81,8 +81,8 @@ impl Plan {
         self.steps.iter().filter(move |step| step.change == change).map(|step| &step.slot)
     }
 
-    /// Whether it only fills empty slots from the release that runs already, as `start` and `restore` do. Then each slot
-    /// stands for itself: a worker that cannot reach its database does not keep the app's web processes down.
+    /// Whether it only fills empty slots from the running release, as `start` and `restore` do. Then each slot counts by
+    /// itself: a worker that cannot reach its database does not keep the app's web processes down.
     pub fn only_fills(&self) -> bool {
         let touches_nothing = |step: &Step| matches!(step.change, Change::Keep | Change::Start);
         !self.is_deploy && self.steps.iter().all(touches_nothing)

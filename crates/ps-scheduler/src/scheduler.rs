@@ -186,7 +186,7 @@ pub trait Scheduler {
     fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error>;
 }
 
-/// What has come of [`Scheduler::reach`].
+/// The result of [`Scheduler::reach`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {
     /// The app is reached as it is to be; one of which nothing runs will be, once something does.
@@ -204,8 +204,8 @@ pub enum Leftover {
     Awaited,
 }
 
-/// Whoever asked for a verb, as the verb sees it: it is told what happens, it may cancel the verb, and it may hold the app's
-/// lock meanwhile.
+/// The program that asked for a verb, from the verb's point of view: it is told what happens, it may cancel the verb, and it
+/// may hold the app's lock meanwhile.
 pub struct Requester<'a> {
     /// Called for each event when it happens.
     pub tell: &'a mut dyn FnMut(Progress),
@@ -323,7 +323,7 @@ pub struct StopOrder {
 /// The result of a stop. Each instance that was to end is in exactly one of the two lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stopped {
-    /// The instances that ended, and how (`None` if nobody could see it).
+    /// The instances that ended, and how (`None` if that is unknown).
     pub ended: Vec<(Slot, Option<Exit>)>,
     /// The instances that did not end, and why.
     pub remaining: Vec<(Slot, String)>,

@@ -6,7 +6,7 @@ use formation::{Formation, ProcessType, Slot, State, Which};
 
 use crate::{Instance, Over};
 
-/// What happens to one slot. [`ps_rollout::Change`] is the same with the run that is there.
+/// What happens to one slot. [`ps_rollout::Change`] is the same, together with the present run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
     /// The instance runs and is kept.
@@ -20,7 +20,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// The word that `--dry-run` prints for it.
+    /// Its name in the output of `--dry-run`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",

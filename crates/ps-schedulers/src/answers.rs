@@ -12,12 +12,12 @@ use ps_scheduler_swarm::Swarm;
 
 use crate::External;
 
-/// What is known of the instances of some apps, and what is not.
+/// The status of the instances of some apps, and the schedulers that did not answer.
 #[derive(Debug, Default)]
 pub struct Answers {
-    /// What each app's scheduler said, and which one that is.
+    /// The status of each app, with the name of its scheduler.
     pub statuses: BTreeMap<AppName, (SchedulerName, AppStatus)>,
-    /// The questions that nobody answered.
+    /// The questions without an answer.
     pub silent: Vec<Silent>,
 }
 

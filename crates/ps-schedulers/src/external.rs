@@ -21,7 +21,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// How many apps are asked about at the same time.
 const AT_ONCE: usize = 8;
 
-/// What a plugin says of an app.
+/// A plugin's answer about an app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
     /// How many instances there are; `None` if it did not say a number.
@@ -38,14 +38,14 @@ pub struct External {
 }
 
 impl External {
-    /// The scheduler that plugins call by this name. Nobody is asked before a verb needs it.
+    /// The scheduler with this name. Nothing is called before a verb needs it.
     pub fn new(world: &World, name: &str) -> Self {
         let triggers = Triggers::new(world).with_deadline(DEADLINE).with_captured_stderr();
         Self { world: world.clone(), name: name.to_owned(), triggers }
     }
 
-    /// What the plugin says of each app, in no order. Several apps are asked about at the same time, and one that the plugin
-    /// is silent about does not keep the others from being answered.
+    /// The plugin's answer about each app, in no order. Several apps are asked about at the same time, and an app without an
+    /// answer does not affect the others.
     pub fn counts(&self, apps: &[AppName]) -> Vec<(AppName, Result<Count, Error>)> {
         side_by_side(apps, |app| self.count(app))
     }
@@ -55,7 +55,7 @@ impl External {
         side_by_side(apps, |app| self.app(app))
     }
 
-    /// What the plugin says of one app.
+    /// The plugin's answer about one app.
     ///
     /// # Errors
     /// The plugin failed, did not answer in time, or said something else.

@@ -23,8 +23,8 @@ pub fn named(world: &World, name: &SchedulerName) -> Box<dyn Scheduler> {
     }
 }
 
-/// Every process of an app's instances, in the order of the slots; `None` where its scheduler cannot name them, because they run
-/// on other machines or nobody here knows where.
+/// Every process of an app's instances, in the order of the slots; `None` if its scheduler cannot list them, because they run on
+/// other machines or at an unknown place.
 ///
 /// # Errors
 /// The app's files cannot be read, or the engine does not answer.

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The pause before another supervisor is asked, where one has died.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// Clients are led as was asked for.
+/// The answer to a request that sends clients to instances elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Led {
     /// What it has meant for clients, since the rollout began; `None`: the supervisor that has counted from there on is gone.

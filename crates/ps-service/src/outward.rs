@@ -24,8 +24,8 @@ const TABLE: &str = "ports.json";
 const MOST_BYTES: u64 = 4 << 20;
 
 impl Service {
-    /// The port of 127.0.0.1 at which the app is to be reached, and why it is not an earlier one: who holds that. The app has it from now on, for as long as
-    /// it exists, whether its deploy succeeds or not.
+    /// The port of 127.0.0.1 for the app's address, and messages about earlier ports that are in use, with the processes that use them. The app keeps the
+    /// port for as long as it exists, whether its deploy succeeds or not.
     ///
     /// # Errors
     /// The table cannot be read or written, or every port is held.
@@ -60,8 +60,8 @@ impl Service {
         Ok((port, held))
     }
 
-    /// The first port of this app's instances, if nothing was decided about it: the thousand that was promised to it, or the first of which no
-    /// other app has anything; 0 if there is none.
+    /// The first port of this app's instances, if none was chosen: the thousand that is reserved for it, or the first thousand that no other
+    /// app uses; 0 if there is none.
     ///
     /// # Errors
     /// The table cannot be read.

@@ -12,7 +12,7 @@ use crate::service::{Service, backend};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Service {
-    /// Where the app is reached, by what its supervisor goes by; where none lives, by what the next one will go by.
+    /// The address of the app that its supervisor uses; if none runs, the one that the next supervisor will use.
     pub fn reached(&self) -> Reached {
         let spec = if self.world.inside_dokku() { None } else { self.spec_in_force() };
         spec.as_ref().map(reached_by).unwrap_or_default()

@@ -32,7 +32,7 @@ enum Trouble {
     Told,
 }
 
-/// Starts the root if there is none, and brings it to the installed build.
+/// Starts the root if none runs, and upgrades it to the installed build.
 pub fn ensure(service: &Service) {
     drop(reach(service));
 }
@@ -78,7 +78,7 @@ pub fn let_go(service: &Service) -> Option<Client> {
     client.let_go(&service.app).ok().map(|()| client)
 }
 
-/// Says why there is no root, unless that was said already.
+/// Tells the requester why there is no root, once.
 pub fn tell(requester: &mut Requester<'_>) {
     let mut trouble = TROUBLE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Trouble::Untold(reason) = &*trouble {

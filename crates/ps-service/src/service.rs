@@ -34,17 +34,17 @@ pub struct Service {
     pub app: AppName,
     /// The directory, which need not be there.
     pub directory: PathBuf,
-    /// Where the app lies.
+    /// The directories of apps.
     pub world: World,
     supervise: Option<PathBuf>,
 }
 
-/// What lies in a service directory, looked at once.
+/// The content of a service directory, listed once.
 #[derive(Debug, Default)]
 pub struct Listing {
     /// The slots that have a directory.
     pub slots: Vec<Slot>,
-    /// Whether a rollout is under way, or is over and nobody was told yet.
+    /// Whether a rollout is under way, or is over and its outcome was not reported yet.
     pub is_rolling: bool,
     /// Whether there is a spec of the first format.
     pub has_first_spec: bool,
@@ -75,7 +75,7 @@ impl Service {
         self.world.lib().join("data").join(PLUGIN)
     }
 
-    /// Where the certificate of the app's address lies.
+    /// The directory of the certificate for the app's address.
     pub fn certificates(&self) -> PathBuf {
         self.world.certificates(&self.app)
     }
@@ -90,7 +90,7 @@ impl Service {
         Ok(self.listing()?.slots)
     }
 
-    /// What lies there; nothing, if it is not there itself.
+    /// Its content; empty if the directory does not exist.
     pub fn listing(&self) -> Result<Listing, Error> {
         let opened = match OpenDirectory::open(&self.directory) {
             Ok(opened) => opened,
@@ -122,7 +122,7 @@ impl Service {
         }
     }
 
-    /// The command line of a verb for this app, as it is typed inside or outside of Dokku, for messages.
+    /// The command line of a verb for this app, as a person would type it inside or outside of Dokku, for messages.
     pub fn command(&self, verb: &str) -> String {
         let program = if self.world.inside_dokku() { "dokku ps:" } else { "ps-lifecycle " };
         format!("{program}{verb} {}", self.app)
@@ -134,8 +134,8 @@ impl Service {
         made.map(drop).map_err(|error| backend(format!("create {}", self.directory.display()), &error))
     }
 
-    /// The current spec: that of the living supervisor, unless a newer one was written; else the one in the file. `None` if
-    /// there is none that can be read; a damaged file does not stop a verb.
+    /// The current spec: that of the running supervisor, unless a newer one was written; else the one in the file. `None`
+    /// if none can be read; a damaged file does not stop a verb.
     pub fn spec_in_force(&self) -> Option<Spec> {
         let written = Spec::read(&self.directory).ok();
         let told = self.connect().and_then(|mut client| told_spec(&mut client));
@@ -164,7 +164,7 @@ impl Service {
         self.write(NEXT_FILE, &next.to_json())
     }
 
-    /// Removes a revision that the supervisor has not taken in.
+    /// Removes a revision that the supervisor has not accepted.
     pub fn withdraw_next(&self) {
         if !ps_supervisor::is_rolling(&self.directory) {
             // If the file stays, the next one replaces it.

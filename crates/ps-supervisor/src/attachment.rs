@@ -23,7 +23,7 @@ pub struct Attachment {
     pub ignores_hangup: bool,
 }
 
-/// A change that the foreground program is told of.
+/// A change that is reported to the foreground program.
 #[derive(Debug)]
 pub enum Change {
     /// The output of a slot can be read here, without blocking, from now on. The supervisor keeps a writing end open, so

@@ -40,9 +40,9 @@ pub fn bereft(service: &Path) -> Vec<Bereft> {
     found
 }
 
-/// Whether a supervisor died in this boot and has to be started again: according to the last status, something of the app
-/// ran or waited to be started again, or clients of its address were led to instances elsewhere. Apps that ran before a reboot are not
-/// counted, because `restore` brings those back.
+/// Whether a supervisor died in this boot and must be started again: according to the last status, something of the app ran or waited
+/// to be started again, or clients of its address were sent to instances elsewhere. Apps that ran before a reboot are not counted,
+/// because `restore` brings those back.
 pub fn misses_supervisor(service: &Path) -> bool {
     let has_kept =
         || layout::slots(service).any(|slot| runs(&service.join(slot.to_string())).iter().any(is_kept));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-/// The option that tells the new program to go on in the place of a supervisor; the service directory follows.
+/// The option with which the new program continues in the place of a supervisor; the service directory follows.
 pub const GOES_ON: &str = "--goes-on";
 /// The option that asks a program whether it could.
 pub const CAN_GO_ON: &str = "--can-go-on";

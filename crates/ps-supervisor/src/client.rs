@@ -30,7 +30,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects; [`Error::NotSupervised`] if nobody listens.
+    /// Connects; [`Error::NotSupervised`] if no supervisor listens.
     pub fn connect(service: &Path) -> Result<Self, Error> {
         let connect = || -> io::Result<UnixStream> {
             let stream = socket::connect(service, CONTROL_SOCKET)?;
@@ -58,8 +58,8 @@ impl Client {
         }
     }
 
-    /// Asks the supervisor to execute `program` in its own process. `None` once it has done so, else the reason why it goes
-    /// on as it is.
+    /// Asks the supervisor to execute `program` in its own process. `None` once it has done so, else the reason why it
+    /// stays as it is.
     pub fn reexec(mut self, program: &Path, deadline: Instant) -> Option<String> {
         if self.send(&Request::Reexec { program: program.to_owned() }).is_err() {
             return Some("it has left".to_owned());

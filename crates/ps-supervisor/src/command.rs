@@ -121,7 +121,7 @@ impl Invocation {
         }
     }
 
-    /// The `Command` for a process that nobody supervises and that stays in our own cgroup.
+    /// The `Command` for a process without supervision that stays in our own cgroup.
     pub fn plain_command(&self) -> Command {
         match self {
             Self::Words(words) => {

@@ -36,7 +36,7 @@ impl Confinement {
         Some(of_process).filter(|settings| !settings.is_empty()).map(Self)
     }
 
-    /// Below which directory a path lies that its process does not see.
+    /// If the process cannot see a path, the directory above it that is hidden.
     pub fn hides(&self, path: &Path) -> Option<&'static Path> {
         self.0.private_tmp.filter(|switch| switch.is_on()).and_then(|_| private_tmp::hides(path))
     }

@@ -18,8 +18,8 @@ pub(crate) const CONTROL_SOCKET: &str = "control";
 /// The longest line in either direction, in bytes.
 pub(crate) const MAX_LINE: usize = 1 << 20;
 
-/// The version of the protocol. It grows when an existing word changes its meaning. A new word alone does not change it,
-/// because a peer ignores words that it does not know.
+/// The version of the protocol. It grows when an existing message changes its meaning. A new message alone does not
+/// change it, because a peer ignores messages that it does not know.
 pub const PROTOCOL: u32 = 1;
 
 /// The request of a client. Each is answered by one [`Message::Reply`]. A request that the supervisor does not know,
@@ -112,7 +112,7 @@ pub enum Request {
     },
 }
 
-/// What the supervisor says.
+/// A message of the supervisor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Message {

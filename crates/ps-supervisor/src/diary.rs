@@ -38,7 +38,7 @@ pub struct Happening {
     pub is_failure: bool,
 }
 
-/// What gave rise to something that nobody asked for.
+/// The cause of something that no person asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occasion {
     /// A schedule.
@@ -52,7 +52,7 @@ pub enum Occasion {
 }
 
 impl Occasion {
-    /// One word for it.
+    /// Its name, one word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Schedule => "schedule",
@@ -63,8 +63,8 @@ impl Occasion {
     }
 }
 
-/// Writes down what happened to the app of a service directory, in this order. The command that it returns is to be run on account of that;
-/// nobody waits for it, and of several that come while one runs only the last is run.
+/// Records what happened to the app of a service directory, in this order. The returned command is to be run because of that. It is not
+/// waited for; of several that are returned while one runs, only the last is run.
 pub type Writer = fn(&Path, Vec<Note>) -> Option<Command>;
 
 /// What has happened and is not written down yet; nothing is kept where nobody writes.

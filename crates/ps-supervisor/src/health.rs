@@ -36,15 +36,15 @@ pub struct Health {
     /// The checks.
     #[serde(default)]
     pub checks: Checks,
-    /// Whether a check asks at its own port, if it has one. Versions that asked each at the instance's `PORT` wrote the ports down all the
-    /// same.
+    /// Whether a check uses its own port, if it has one. Earlier versions made each check at the instance's `PORT`, but recorded the ports
+    /// all the same.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asks_own_ports: bool,
     /// The longest pause between two messages `WATCHDOG=1` of the process; `None`: there is no watchdog.
     #[serde(default)]
     pub watchdog: Option<Duration>,
-    /// Whether an instance that does not become ready in time is only told of, and counts as ready, as one that nobody starts again and
-    /// whose liveness check fails: somebody may be looking at it in a debugger. No spec on disk says so.
+    /// Whether failures are only reported. An instance that does not become ready in time then counts as ready, and so does one with a
+    /// failed liveness check that is not started again: somebody may be debugging it. No spec on disk has this.
     #[serde(skip)]
     pub only_tells: bool,
 }

@@ -67,14 +67,14 @@ pub struct Copies {
 }
 
 impl Order {
-    /// The line that says it.
+    /// The message as a line.
     pub fn line(&self) -> Vec<u8> {
         line(self)
     }
 }
 
 impl Copies {
-    /// The line that says it.
+    /// The message as a line.
     pub fn line(&self) -> Vec<u8> {
         line(self)
     }
@@ -135,7 +135,8 @@ pub(crate) fn hold(service: &Path, runs: &[PathBuf]) {
     }
 }
 
-/// Has it let go of all outputs and sockets of an app: nothing of it lives, and no supervisor either that a root would see the end of.
+/// Tells the holder to close all outputs and sockets of an app, because nothing of the app runs, and neither does a
+/// supervisor whose end a root would see.
 pub fn release_outputs(service: &Path) {
     if let Some((services, app)) = place(service) {
         // Without a holder nothing is held.

@@ -19,7 +19,7 @@ const SETTLED: Duration = Duration::from_secs(1);
 pub(crate) const SAMPLE: Duration = Duration::from_secs(30);
 const OURS: &str = "ps-supervise";
 
-/// What of the limits of a run holds, as its status says it.
+/// The limits of a run that are in force, as its status shows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InForce {
     /// How much memory it has, in bytes.
@@ -116,7 +116,8 @@ pub struct Lacking {
     pub is_refused: bool,
 }
 
-/// Which limits of a type its supervisor could not keep. `supervisor` says which process it is, or is started by, and its user.
+/// The limits of a type that its supervisor could not enforce. `supervisor` returns the process that is the supervisor,
+/// or will start it, and its user.
 pub fn lacking(settings: &TypeSettings, supervisor: impl FnOnce() -> (Option<u32>, u32)) -> Option<Lacking> {
     let limits = wanted(settings)?;
     let (process, user) = supervisor();

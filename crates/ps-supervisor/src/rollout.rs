@@ -329,7 +329,7 @@ impl Carried {
     }
 }
 
-/// Whether a rollout of a service directory is in progress, or has ended without anybody having been told.
+/// Whether a rollout of a service directory is in progress, or has ended without its outcome having been reported.
 pub fn is_rolling(service: &Path) -> bool {
     service.join(ROLLOUT_FILE).exists()
 }

@@ -49,7 +49,8 @@ pub(crate) fn rules(spec: &Spec) -> (BTreeMap<String, Rule>, Vec<(String, String
     (rules, troubles)
 }
 
-/// When what has these settings is due, and what is wrong with its zone: then it goes by UTC. `None`: it has no schedule.
+/// The timetable of a type with these settings, and what is wrong with its zone: then UTC is used. `None`: it has no
+/// schedule.
 pub fn timetable(settings: &TypeSettings) -> Option<(Timetable, Option<String>)> {
     let schedule = settings.schedule.clone()?;
     let ((zone, zone_name), trouble) = match zone(settings.schedule_zone.as_ref()) {
@@ -61,7 +62,7 @@ pub fn timetable(settings: &TypeSettings) -> Option<(Timetable, Option<String>)>
     Some((Timetable { schedule, zone, zone_name }, trouble))
 }
 
-/// Whether this machine knows what the schedule of a type goes by.
+/// Whether this machine knows the time zone of a type's schedule.
 ///
 /// # Errors
 /// Why not, for people.

@@ -46,7 +46,7 @@ pub struct Spec {
     pub app: String,
     /// Grows with each deploy. Instances of an older revision are replaced, unless their type is the same [since](ProcessSpec::since).
     pub revision: u64,
-    /// Which deploy it comes from, in the words of whoever wrote that down elsewhere and looks here whether it was committed.
+    /// The id of the deploy that it comes from, by which the program that recorded the deploy recognises its commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deploy: Option<String>,
     /// The directory in which commands run, with all links resolved by the verb that wrote this spec.
@@ -79,10 +79,10 @@ pub struct Spec {
     /// Where the app is reached, whatever the ports of its instances are; empty: at the ports of its instances.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub listen: Vec<SocketAddr>,
-    /// How clients are taken in there.
+    /// The options of the address.
     #[serde(default, skip_serializing_if = "Frontend::is_usual")]
     pub frontend: Frontend,
-    /// Where the certificate lies for clients that speak TLS; empty: nowhere.
+    /// The directory of the certificate for clients that speak TLS; empty: none.
     #[serde(with = "lossless::path", default, skip_serializing_if = "lossless::path::is_empty")]
     pub certificates: PathBuf,
     /// The process types.
@@ -109,15 +109,15 @@ pub struct ProcessSpec {
     /// its process lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
-    /// The revision since which the type is as it is, so that instances of that one and later ones are not replaced. `None`: the
-    /// revision of the spec.
+    /// The revision since which the type is unchanged, so that instances of that one and later ones are not replaced. `None`:
+    /// the revision of the spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
 }
 
 impl Spec {
-    /// That of an app which is reached at these addresses and of which nothing runs here: clients are led to instances elsewhere
-    /// ([`crate::Request::Lead`]). `directory` is any that is there.
+    /// The spec of an app with these addresses and without processes here: clients are sent to instances elsewhere
+    /// ([`crate::Request::Lead`]). `directory` is any existing one.
     #[must_use]
     pub fn of_address(app: &str, directory: &Path, listen: Vec<SocketAddr>) -> Self {
         let (env, env_files, dokku_env_files, places, processes, stopped) = Default::default();
@@ -236,8 +236,8 @@ impl Spec {
         let _ = fs::remove_file(service.join(EARLIER_SPEC_FILE));
     }
 
-    /// Records durably which slots are stopped, without changing the spec. Only a spec of format 1, which knows no such
-    /// list, and one that cannot be read are written anew.
+    /// Records durably which slots are stopped, without changing the spec. Only a spec of format 1, which has no such
+    /// list, and one that cannot be read are written again.
     pub fn note_stopped(&self, service: &Path) -> Result<(), Error> {
         if Self::is_of_first_format(service) {
             return self.write(service);

@@ -117,8 +117,8 @@ impl Statuses {
         self.found.blocks > 0
     }
 
-    /// Whether the supervisor that wrote `state` lives and is at work. It sees each end of a process at once, so those that it says are
-    /// alive need not be looked at one by one.
+    /// Whether the supervisor that wrote `state` lives and is not stopped. It sees each end of a process at once, so the processes that
+    /// it reports as alive need not be checked one by one.
     #[must_use]
     pub fn are_kept_true(&self) -> bool {
         let supervisor = self.found.supervisor.as_ref().and_then(ProcessId::stat);

@@ -84,8 +84,8 @@ pub struct Status {
     /// Whether its process is a job: its end is final, even if nobody saw it.
     #[serde(default)]
     pub job: bool,
-    /// Whether the process of a job is about to be started. This is written before the start; whoever reads it does not know whether
-    /// there was one.
+    /// Whether the process of a job is about to be started. This is written before the start, so a reader does not know whether the
+    /// process was started.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub begins: bool,
     /// Whether its process ended by itself and only an explicit order starts it again.
@@ -104,7 +104,7 @@ pub struct Status {
     #[serde(default)]
     pub log_dropped: u64,
     /// How many bytes more may be missing, at most: the supervisor was killed while it dropped them, or the process ended while no supervisor
-    /// lived and nobody held its output.
+    /// lived and no holder kept its output.
     #[serde(default)]
     pub log_in_doubt: u64,
     /// Whether its log cannot be written because the disk is full, so that it blocks once its pipe is full.

@@ -129,7 +129,7 @@ impl Supervisor {
         self.means.spec.list_passed_over(&self.service)
     }
 
-    /// What happens without anybody asking for it is told to this writer.
+    /// Passes events that no person asked for to this writer.
     pub fn write_to(&mut self, writer: Writer) {
         self.means.diary.writer = Some(writer);
     }

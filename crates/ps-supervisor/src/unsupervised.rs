@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// What gives a command its user and its limits.
 const LAUNCHER: &str = "ps-supervise";
 
-/// The processes of a service directory, whoever supervises them.
+/// The processes of a service directory, whether a supervisor keeps them or not.
 #[derive(Debug)]
 pub struct Strays {
     service: PathBuf,
@@ -49,13 +49,13 @@ pub fn strays(service: &Path) -> Strays {
 }
 
 impl Strays {
-    /// Slot to pids of what lives now; `None`: of the service directory, and nothing says of which slot.
+    /// The pids of living processes by slot; `None`: they belong to the service directory, but their slot is unknown.
     pub fn find(&mut self) -> BTreeMap<Option<Slot>, Vec<u32>> {
         by_slot(self.strays.find())
     }
 
-    /// Ends what `is_meant` says, as its type says in `spec`: SIGTERM and SIGKILL after `grace` where nothing is known. What even SIGKILL does
-    /// not end is returned; what we may not signal is not waited for.
+    /// Ends the processes for which `is_meant` is true, as `spec` says for their type; if there is no spec, by SIGTERM, and SIGKILL after
+    /// `grace`. Returns those that survive SIGKILL; processes that we may not signal are not waited for.
     pub fn end(
         &mut self,
         spec: Option<&Spec>,

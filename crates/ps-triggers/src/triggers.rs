@@ -69,8 +69,8 @@ struct Ends {
 }
 
 impl Triggers {
-    /// Calls triggers of the plugins of this world: by plugn if we are inside Dokku and it is on `PATH`, or else by
-    /// running the hooks here.
+    /// Calls triggers of the plugins of this `World`: by plugn if we are inside Dokku and it is on `PATH`, or else
+    /// by running the hooks here.
     pub fn new(world: &World) -> Self {
         let plugn = world.inside_dokku().then(|| on_path("plugn")).flatten();
         let told =

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use crate::{entropy, scan};
 
-/// A line with the words masked that look like credentials: the rules for values, without the show-list, because text
-/// has no places. Words after a secret's name (`password: …`) go with it. A line that hits only as a whole is masked as
-/// a whole. It finds less than [`crate::sanitize`]: use it for text of your own, not for a container's.
+/// Masks the words of a line that look like credentials, by the rules for values. There is no show-list, because text
+/// has no places. Words after a secret's name (`password: …`) are masked too. A line that matches only as a whole is
+/// masked as a whole. This finds less than [`crate::sanitize`]: use it for text of your own, not for a container's.
 pub fn line(text: &str) -> Cow<'_, str> {
     if scan::by_rule(text).is_none() && !text.split_ascii_whitespace().any(entropy::looks_random) {
         return Cow::Borrowed(text);

@@ -71,7 +71,7 @@ impl Timetable {
 }
 
 impl Course {
-    /// The beginning: nothing of it has been run.
+    /// The start: nothing of it has been run.
     pub fn begin(timetable: &Timetable, now: Timestamp) -> Self {
         Self { of: timetable.name(), next: timetable.next(now), last: None, owed: None }
     }
@@ -87,7 +87,7 @@ impl Course {
         self.next
     }
 
-    /// Says what is to be done now. A run is owed until [`Course::settle`] says that it was seen to.
+    /// Returns what is to be done now. A run is owed until [`Course::settle`] is called for it.
     pub fn look(&mut self, timetable: &Timetable, now: Timestamp) -> Due {
         if now < FIRST_TIME {
             return Due::NotYet;
@@ -110,17 +110,17 @@ impl Course {
         self.owed = None;
     }
 
-    /// The time that is due and whose run nobody has seen to yet.
+    /// The time that is due and whose run was not handled yet.
     pub fn owed(&self) -> Option<Timestamp> {
         self.owed
     }
 
-    /// Goes on where somebody died: the run that was due, and was not begun, is due again.
+    /// Continues after the owner died: a run that was due, and was not begun, is due again.
     pub fn resume(&mut self) {
         self.next = self.owed.take().or(self.next);
     }
 
-    /// The time that was run last is one that was begun already: somebody else has seen to it.
+    /// Notes that the present time's run was begun already, by somebody else.
     pub fn pass(&mut self, timetable: &Timetable, now: Timestamp) {
         if let Some(due) = self.next.filter(|due| *due <= now) {
             self.last = Some(due);

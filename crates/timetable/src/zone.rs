@@ -6,12 +6,12 @@ use std::str::FromStr;
 /// No name of a zone is nearly as long.
 const MAX_BYTES: usize = 100;
 
-/// A name that may be one of a zone. Whether there is such a zone, only the machine knows.
+/// A text that may be the name of a zone. Whether the zone exists depends on the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZoneName(String);
 
 impl ZoneName {
-    /// As text: words with slashes between them, none of which leads out of a directory.
+    /// As text: parts with slashes between them, none of which leads out of a directory.
     pub fn as_str(&self) -> &str {
         &self.0
     }

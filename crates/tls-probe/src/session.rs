@@ -13,7 +13,7 @@ use rustls::{ClientConfig, ClientConnection, Error};
 use crate::anyone::Anyone;
 use crate::fault::{Fault, Opening};
 
-/// A session of TLS with whoever is asked.
+/// A TLS session with a server.
 #[derive(Debug)]
 pub struct Session {
     connection: Connection,
@@ -35,8 +35,8 @@ static CONFIG: LazyLock<Result<Arc<ClientConfig>, Error>> = LazyLock::new(|| {
 });
 
 impl Session {
-    /// A session over a connection that is being established. `host` is the name that the other side is told, by which it may choose
-    /// its certificate (SNI); an address is not told.
+    /// A session over a connection that is being established. `host` is the server name that is sent in the handshake (SNI), by
+    /// which the server may choose its certificate; an IP address is not sent.
     pub fn over(connection: Connection, host: Option<&str>) -> Self {
         let named = host.and_then(|host| ServerName::try_from(host.to_owned()).ok());
         let opening = Opening::new(connection.address(), named.is_some());

@@ -49,8 +49,8 @@ pub fn of(directory: &Path) -> Result<String, Error> {
     Ok("sha256:".chars().chain(digits).collect())
 }
 
-/// Something in a directory that was changed later than `time`, relative to it, the newest. A directory is changed if a name was added to
-/// it or removed. `None`: nothing that is there says so.
+/// The file or directory that was changed last, relative to the directory, if it was changed later than `time`. A directory is changed if
+/// a name was added to it or removed. `None`: none was changed later.
 pub fn changed_since(directory: &Path, time: SystemTime) -> Option<PathBuf> {
     let mut newest: Option<(SystemTime, PathBuf)> = None;
     let mut left = vec![directory.to_owned()];

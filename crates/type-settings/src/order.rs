@@ -78,7 +78,7 @@ impl Order {
         self.0.values().flatten().any(is_it)
     }
 
-    /// How many types start one after the other in the longest row of them; 1 where none waits.
+    /// The length of the longest chain of types that wait for each other; 1 if none waits.
     pub fn longest_row(&self) -> u32 {
         let rows = self.0.keys().map(|process_type| self.row(process_type, &mut Vec::new()));
         rows.max().unwrap_or(1)
@@ -95,8 +95,8 @@ impl Order {
         longest + 1
     }
 
-    /// Why one of the types could never start, if there is such a type. `known` are the types of the app (`None`: nobody knows
-    /// them all), and `policy` says what happens to an instance of a type that ends.
+    /// Why one of the types could never start, if there is such a type. `known` are the types of the app (`None`: not all are
+    /// known), and `policy` says what happens to an instance of a type that ends.
     pub fn disorder(
         &self,
         known: Option<&BTreeSet<ProcessType>>,

@@ -22,9 +22,9 @@ pub struct TypeSettings {
     pub cpu_max: Option<Cpus>,
     /// What its engine does for it beside all this.
     pub engine_options: Option<EngineOptions>,
-    /// Whether its variables come as a secret of the swarm.
+    /// Whether its variables are delivered as a secret of the swarm.
     pub env_as_secrets: Option<Switch>,
-    /// Names that it knows beside those of name servers.
+    /// Host names that it knows in addition to those of name servers.
     pub extra_hosts: Option<ExtraHosts>,
     /// The group that it runs as.
     pub group: Option<Account>,
@@ -84,7 +84,7 @@ pub struct TypeSettings {
     pub run_timeout: Option<Span>,
     /// When its instances run; without a schedule they always do.
     pub schedule: Option<Schedule>,
-    /// What happens to times that came while nobody could run anything.
+    /// What happens to times that came while nothing could be run.
     pub schedule_missed: Option<Missed>,
     /// What happens to a run that is due while the one before it still runs.
     pub schedule_overlap: Option<Overlap>,

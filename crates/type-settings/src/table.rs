@@ -42,7 +42,8 @@ pub struct Setting {
     pub is_local: bool,
     /// Whether docker-local heeds it.
     pub is_for_containers: bool,
-    /// Whether a swarm heeds it. One that it has no word for, and that is not to be lost silently, is refused there.
+    /// Whether a swarm supports it. A setting that a swarm does not support, and that must not be ignored silently, is
+    /// refused there.
     pub is_for_swarm: bool,
     /// Whether only an engine can do it. Native apps heed all others.
     pub is_only_for_containers: bool,
@@ -367,7 +368,7 @@ impl Setting {
         is_line && (self.take)(settings, text)
     }
 
-    /// What is wrong with a text that is none of its values, as a fragment for people.
+    /// Why a text is not one of its values, as a fragment for people.
     pub fn fault(&self, text: &str) -> Option<String> {
         (!self.accepts(text)).then(|| self.explained(text).unwrap_or_else(|| format!("use {}", self.rule)))
     }
@@ -377,8 +378,8 @@ impl Setting {
         (self.explain)(text)
     }
 
-    /// A value laid over another one that another file says, such as a Compose file: where its elements have names, those of the
-    /// other one that it does not have are kept. Of any other setting, and of a value that makes no sense, it is the whole value.
+    /// A value that overrides the value of another file, such as a Compose file. If its elements have names, elements of the
+    /// other value with other names are kept. For any other setting, and for an invalid value, it is the whole value.
     pub fn laid_over(&self, over: &str, under: &str) -> String {
         (self.lay)(over, under).unwrap_or_else(|| over.to_owned())
     }

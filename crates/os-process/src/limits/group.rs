@@ -55,7 +55,7 @@ impl LimitGroup {
         }
     }
 
-    /// What tells of its memory.
+    /// The counters of its memory.
     pub fn memory(&self) -> Option<&MemoryGroup> {
         self.memory.as_ref()
     }
@@ -70,7 +70,7 @@ impl LimitGroup {
         self.own.iter().map(|directory| directory.join(PROCESSES))
     }
 
-    /// Removes what is there for the limits alone, once the tree is empty.
+    /// Removes the groups that exist only for the limits, once the tree is empty.
     pub fn remove(&self) {
         for directory in &self.own {
             let _ = fs::remove_dir(directory);

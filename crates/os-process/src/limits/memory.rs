@@ -61,14 +61,15 @@ impl MemoryGroup {
         Some(number(&file, names[0])?.saturating_add(shared))
     }
 
-    /// Whether it holds more than so many bytes, what it keeps of files included.
+    /// Whether it uses more than this many bytes, including the cache of files.
     pub fn holds_more_than(&self, bytes: u64) -> bool {
         let file = if self.is_v2 { "memory.current" } else { "memory.usage_in_bytes" };
         let held = fs::read_to_string(self.path.join(file)).unwrap_or_default();
         held.trim().parse::<u64>().is_ok_and(|held| held > bytes)
     }
 
-    /// Has somebody woken when a process of it is killed, or, where `most` is given, when it uses more than these bytes.
+    /// Returns a watch that wakes its owner when a process of the group is killed or, if `most` is given, when the
+    /// group uses more than these bytes.
     pub fn watch(&self, most: Option<u64>) -> io::Result<MemoryWatch> {
         if self.is_v2 {
             self.tell_beyond(most)?;
@@ -83,8 +84,8 @@ impl MemoryGroup {
         Ok(MemoryWatch::Eventfds(fds))
     }
 
-    /// Whether it is told of use beyond so many bytes, or no more. Version 2 slows down whoever is beyond, so that is asked for
-    /// until it was told of once; version 1 tells each time.
+    /// Turns the wake-up for a use of more than this many bytes on or off. Version 2 slows down a group that is beyond the
+    /// limit, so it is turned on only until the first wake-up; version 1 wakes each time.
     pub fn tell_beyond(&self, most: Option<u64>) -> io::Result<()> {
         if !self.is_v2 {
             return Ok(());
@@ -112,7 +113,8 @@ impl MemoryWatch {
         }
     }
 
-    /// It was heard: the next event wakes anew. False if there will be none, because the group has lost its controller.
+    /// Acknowledges a wake-up, so that the next event wakes again. False if there will be none, because the group has
+    /// lost its controller.
     pub fn clear(&mut self) -> bool {
         match self {
             Self::Events(file) => {

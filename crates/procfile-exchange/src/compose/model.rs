@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::import::{ImportError, UnknownKey};
 
-/// What lies around the file.
+/// The surroundings of the file.
 pub struct Around<'a> {
     /// The directory of the file, by its whole path: relative paths begin there.
     pub directory: &'a str,
@@ -20,14 +20,14 @@ pub struct Around<'a> {
     pub file: &'a dyn Fn(&str) -> Result<Vec<u8>, String>,
 }
 
-/// What a Compose file comes to.
+/// The result of reading a Compose file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Composed {
     /// Its services, in their order.
     pub services: Vec<Service>,
     /// A line for each thing that is not carried over.
     pub notes: Vec<String>,
-    /// Keys that nobody knows; each is in a note as well.
+    /// Unknown keys; each is in a note as well.
     pub unknown: Vec<UnknownKey>,
 }
 
@@ -46,7 +46,8 @@ pub struct Service {
     pub settings: BTreeMap<String, String>,
     /// The port that it listens on, if the file names one.
     pub port: Option<u16>,
-    /// What its containers are like: the body of the engine's call that makes one, as far as the file says it.
+    /// The description of its containers: the body of the engine's call that creates one, as far as the file defines
+    /// it.
     pub container: Value,
 }
 

@@ -109,7 +109,7 @@ impl Format {
         }
     }
 
-    /// A line for each name that the format cannot hold, with the name that stands in its place.
+    /// A line for each name that the format cannot express, with the name that replaces it.
     pub fn renamed(self, job: &Job) -> Vec<String> {
         match self {
             Self::Kubernetes => kubernetes::notes(job),

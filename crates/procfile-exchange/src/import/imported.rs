@@ -17,28 +17,30 @@ pub struct Imported {
     pub env_file: Vec<u8>,
     /// A line for each thing that the Procfile and the env file cannot hold, without control characters and without values of variables.
     pub notes: Vec<String>,
-    /// What else is known where the configuration is to be applied as a whole.
+    /// Further facts for a caller that applies the configuration as a whole.
     pub whole: Whole,
 }
 
-/// What a configuration says beside commands, counts and variables. Empty unless it is to be applied as a whole.
+/// The content of a configuration other than commands, counts and variables. Empty unless the configuration is applied
+/// as a whole.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Whole {
     /// The name that the configuration gives to what it describes, if it gives one.
     pub name: Option<String>,
     /// The directory that the commands start in, by its whole path.
     pub directory: String,
-    /// The counts that the configuration names, by type, in the words of `ps-scale`: a number, `max`, `-1` or `50%`.
+    /// The counts in the configuration, by type, as `ps-scale` accepts them: a number, `max`, `-1` or `50%`.
     pub counts: BTreeMap<String, String>,
-    /// What is set for each type, in the words of app.json's `formation`.
+    /// The settings of each type, as keys of app.json's `formation`.
     pub settings: BTreeMap<String, Map<String, Value>>,
-    /// The checks of each type, in the words of app.json's `healthchecks`.
+    /// The checks of each type, as in app.json's `healthchecks`.
     pub checks: BTreeMap<String, Vec<Value>>,
-    /// Keys that nobody knows, in their order.
+    /// Unknown keys, in their order.
     pub unknown: Vec<UnknownKey>,
 }
 
-/// A key that nobody knows. Displays as one line that begins with its place: `program:web.autostrt is not known: did you mean autostart?`.
+/// An unknown key. Displays as one line that begins with its place: `program:web.autostrt is not known: did you mean
+/// autostart?`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownKey {
     /// Its place in the file.

@@ -1,6 +1,6 @@
 //! What an import knows in addition to the text of a configuration.
 
-/// Reads a file by the path that stands in a configuration. The error says why the file cannot be read.
+/// Reads a file by the path in a configuration. The error says why the file cannot be read.
 pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
 
 /// What is known about a configuration beside its text: its name, the app, and the files around it.
@@ -14,8 +14,8 @@ pub struct Surroundings<'a> {
     pub files: Option<ReadFile<'a>>,
     /// Whether a command that starts in a directory of its own gets a `cd` in front. If not, there is a note.
     pub enter_directories: bool,
-    /// Where the configuration is to be applied as a whole: the directory of the file, by its whole path, in which relative ones
-    /// begin. Then what can be set for a process type is read too, variables that differ between processes are kept apart, and
-    /// keys that nobody knows are listed. `None`: there is a note for all that has no place in a Procfile.
+    /// If the configuration is applied as a whole: the absolute path of the directory of the file, to which relative paths
+    /// refer. Then settings of process types are read too, variables that differ between processes are kept apart, and unknown
+    /// keys are listed. `None`: there is a note for everything that has no place in a Procfile.
     pub whole: Option<&'a str>,
 }

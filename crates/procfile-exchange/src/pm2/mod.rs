@@ -70,7 +70,7 @@ const WITHOUT_EFFECT: &[&str] = &[
     "filter_env",
 ];
 
-/// What differs between the instances of one app, in what pm2 says of them.
+/// The keys in pm2's lists that differ between the instances of one app.
 pub const OF_INSTANCE: [&str; 13] = [
     "pm_id",
     "restart_time",
@@ -87,7 +87,7 @@ pub const OF_INSTANCE: [&str; 13] = [
     "NODE_APP_INSTANCE",
 ];
 
-/// What node runs, with `-e` and the path of the module behind it, to print what a declaration in JavaScript says.
+/// A program for `node -e`, followed by the path of the module, that prints the declarations of a JavaScript file.
 pub const PRINT_MODULE: &str = "process.stdout.write(JSON.stringify(require(process.argv[1])))";
 
 /// A value that makes no sense, with its key and what is wanted.
@@ -96,7 +96,7 @@ pub const PRINT_MODULE: &str = "process.stdout.write(JSON.stringify(require(proc
 pub struct InvalidValue {
     /// The key, in pm2's spelling.
     pub key: &'static str,
-    /// What is wanted, and what is there.
+    /// What is expected, and what was found.
     pub what: String,
 }
 
@@ -115,7 +115,7 @@ pub struct Declaration(pub Vec<(String, Value)>);
 pub struct Declarations(pub Vec<Declaration>);
 
 impl Declaration {
-    /// What is said of a key, by any of its names.
+    /// The value of a key, by any of its names.
     pub fn get(&self, key: &str) -> Option<&Value> {
         let others = KEYS.iter().find(|(name, _)| *name == key).map_or(&[][..], |(_, others)| *others);
         let is_it = |name: &str| {
@@ -161,7 +161,7 @@ impl Declaration {
         }
     }
 
-    /// Sets a key, in its place if it is there.
+    /// Sets a key; an existing one keeps its place.
     pub fn set(&mut self, key: &str, value: Value) {
         match self.0.iter_mut().find(|(name, _)| snake(name) == key) {
             Some((_, there)) => *there = value,
@@ -169,7 +169,7 @@ impl Declaration {
         }
     }
 
-    /// The keys that nobody knows, each with the one that was probably meant.
+    /// The unknown keys, each with the one that was probably meant.
     pub fn unknown(&self) -> Vec<(&str, Option<&'static str>)> {
         let names = || KEYS.iter().flat_map(|(name, others)| std::iter::once(name).chain(others.iter()));
         let mut unknown = Vec::new();
@@ -187,7 +187,7 @@ impl Declaration {
     }
 }
 
-/// A string as it is, and anything else as JSON writes it.
+/// A string as it is, and any other value as JSON.
 pub fn as_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

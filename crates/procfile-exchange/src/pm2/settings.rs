@@ -8,15 +8,14 @@ use super::{Declaration, InvalidValue, as_text};
 const RESTARTS: u64 = 15;
 const NEW: u64 = 15_000;
 const MIN_UPTIME: u64 = 1_000;
-/// Milliseconds from SIGTERM to SIGKILL where nothing is said.
+/// The default of the milliseconds from SIGTERM to SIGKILL.
 pub const KILL_TIMEOUT: u64 = 5_000;
 /// The longest delay of `exp_backoff_restart_delay`, as in pm2.
 const LONGEST_DELAY: u64 = 15_000;
 /// What an app.json may say at most about starts.
 const MOST_STARTS: u64 = 50;
 
-/// When and how often an app is started again, what it may use, and what is watched. How its instances become ready and end is for whoever
-/// runs them to say.
+/// The settings about restarts, limits and watched files. How instances become ready and end is decided by the caller.
 ///
 /// # Errors
 /// A value makes no sense.
@@ -134,12 +133,12 @@ fn watching(declared: &Declaration) -> Map<String, Value> {
     settings
 }
 
-/// A schedule that is none, in pm2's words.
+/// An invalid schedule, with pm2's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Cron pattern is not valid !")]
 pub struct InvalidSchedule;
 
-/// The five fields of a schedule; pm2's sixth, seconds, comes first and is left away where it says 0 or every one.
+/// The five fields of a schedule. pm2's sixth field, seconds, comes first and is removed if it is 0 or `*`.
 ///
 /// # Errors
 /// It has neither five fields nor six.

@@ -7,7 +7,7 @@ use crate::swarm::call::{Call, query};
 use crate::{Engine, SwarmFault};
 
 impl Engine {
-    /// The secrets that a filter leaves, an array. Their data are never told.
+    /// The secrets that match a filter, an array. Their data are never included.
     ///
     /// # Errors
     /// See [`SwarmFault`].

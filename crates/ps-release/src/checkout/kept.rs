@@ -11,7 +11,7 @@ use super::{Checkout, Kind};
 use crate::Error;
 
 impl Checkout {
-    /// What a kept release was deployed from, with the files as they were then.
+    /// The source of a kept release, with its files as they were then.
     ///
     /// # Errors
     /// Its directory is gone, holds something else now, or nobody knows what it held.

@@ -17,7 +17,7 @@ pub fn app() -> AppName {
     "conformance".parse().expect("a legal name")
 }
 
-/// The formation that words such as `web=2` name, for tests.
+/// The formation of arguments such as `web=2`, for tests.
 ///
 /// # Panics
 /// A word is not of this form.

@@ -38,7 +38,8 @@ pub fn of_failures() -> Vec<Promise> {
     promises
 }
 
-/// Old and new instances follow each other as the strategy says; when only empty slots are filled, each stands for itself.
+/// The order of old and new instances is that of the strategy; if only empty slots are filled, each slot counts by
+/// itself.
 pub fn of_strategies() -> Vec<Promise> {
     vec![
         Box::new(overlap_has_both_for_a_moment_and_one_afterwards),
@@ -65,7 +66,8 @@ pub(super) fn with(strategy: Strategy, promise: fn(&dyn Harness, Strategy)) -> P
     Box::new(move |harness| promise(harness, strategy))
 }
 
-/// Tries promises, `at_a_time` side by side, because they mostly wait. Each gets a new world from `fresh`.
+/// Checks the guarantees, `at_a_time` of them at once, because they mostly wait. Each gets a new directory from
+/// `fresh`.
 ///
 /// # Panics
 /// A promise is broken.

@@ -26,7 +26,7 @@ pub struct OpenConnections {
     pub count: u64,
 }
 
-/// How many connections each run of an app has now; `None`: no `ps-balance` lives, so there is none.
+/// How many connections each run of an app has now; `None`: no `ps-balance` runs, so there are none.
 pub fn open(service: &Path) -> Option<Vec<OpenConnections>> {
     let of_run = |id: &str, count| {
         let RunName { slot, number } = id.parse().ok()?;

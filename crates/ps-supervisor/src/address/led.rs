@@ -136,7 +136,7 @@ pub(crate) fn is_kept(service: &Path) -> bool {
     read(service).is_some()
 }
 
-/// Whether clients are led to instances elsewhere now.
+/// Whether clients are sent to instances elsewhere now.
 pub fn leads_elsewhere(service: &Path) -> bool {
     !led(service).is_empty()
 }

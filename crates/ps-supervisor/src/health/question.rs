@@ -24,12 +24,12 @@ const VARIABLE: &str = "FORMATION_QUESTION";
 /// How much longer than the try may take the program may run, which has to be started and to say what it found.
 const LEEWAY: Duration = Duration::from_secs(2);
 
-/// What is asked, of whom, and how long that may take.
+/// A GET by https: the request, the address, and the time limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
-    /// What is asked.
+    /// The request.
     pub get: Get,
-    /// Who is asked.
+    /// The address of the server.
     pub address: SocketAddr,
     /// How long that may take.
     pub timeout: Duration,

@@ -14,7 +14,7 @@ pub struct After(Vec<Awaited>);
 pub struct Awaited {
     /// The other type.
     pub process_type: ProcessType,
-    /// How far its instances must have come, where that was said.
+    /// How far its instances must have come, if that was given.
     pub milestone: Option<Milestone>,
 }
 

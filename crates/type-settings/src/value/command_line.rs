@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A command line for `/bin/sh -c`: something stands in it.
+/// A command line for `/bin/sh -c`, which is not empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandLine(String);
 

@@ -10,7 +10,7 @@ use formation::{Exit, SignalName};
 pub struct Exits(Vec<Exit>);
 
 impl Exits {
-    /// Whether an end is one of them.
+    /// Whether an exit is one of them.
     pub fn include(&self, exit: Exit) -> bool {
         self.0.contains(&exit)
     }

@@ -24,7 +24,7 @@ pub struct Label {
 }
 
 impl Label {
-    /// Whether nobody else may set a label of this name.
+    /// Whether the name of a label is reserved for Formation or Dokku.
     pub fn is_ours(name: &str) -> bool {
         name == DOKKU || OURS.iter().any(|prefix| name.starts_with(prefix))
     }
