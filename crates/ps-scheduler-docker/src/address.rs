@@ -97,7 +97,8 @@ impl Address {
         Ok(())
     }
 
-    /// Everything that was reached there has ended: nobody listens any more, unless another scheduler goes on with the address.
+    /// Stops listening at the app's address, because every instance behind it has ended. If another scheduler has taken over the
+    /// address, nothing is done.
     pub(crate) fn close(&self, is_forgotten: bool) -> Result<(), Error> {
         if self.is_handed_over() { Ok(()) } else { self.service.close(is_forgotten) }
     }

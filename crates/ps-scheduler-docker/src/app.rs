@@ -20,20 +20,21 @@ pub(crate) const WAITING_AT_ONCE: usize = 64;
 pub(crate) struct App<'a> {
     /// The engine.
     pub(crate) engine: &'a Engine,
-    /// Where the app lies.
+    /// The installation that the app belongs to.
     pub(crate) world: &'a World,
     /// Its name.
     pub(crate) name: &'a AppName,
 }
 
 impl App<'_> {
-    /// The labels by which this world's instances of the app are found.
+    /// The labels by which the instances of the app in this installation are found.
     pub(crate) fn filters(&self) -> [String; 3] {
         let root = format!("{}={}", label::ROOT, self.world.root().display());
         [root, format!("{}={}", label::APP, self.name), label::DEPLOYED.to_owned()]
     }
 
-    /// This world's instances of the app, recorded or not, and recorded ones that Dokku made.
+    /// The instances of the app that this installation has made, recorded or not, and the recorded ones that Dokku has
+    /// made.
     pub(crate) async fn listed(&self, records: &InstanceFiles) -> Result<Vec<Container>, Error> {
         let root = self.world.root().display().to_string();
         let [_, app, deployed] = self.filters();
@@ -63,8 +64,8 @@ impl App<'_> {
     }
 
     /// Gives an instance that has passed its checks the name `<app>.<type>.<n>`. If that name is taken, for example by another
-    /// world on the same engine, the container's id is added to it. An engine that fails is asked once more, because no later verb
-    /// that finds nothing to do looks at names. Nothing depends on the name, so a second error is ignored.
+    /// installation on the same engine, the container's id is added to it. If the engine fails, it is asked once more, because
+    /// later verbs that find nothing to do do not check names. Nothing depends on the name, so a second error is ignored.
     pub(crate) async fn name_finally(&self, slot: &Slot, id: &str) {
         let name = label::name(self.name, slot);
         let again = match self.engine.rename(id, &name).await {

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use crate::app::App;
 use crate::label;
 
-/// The pause between two tries to connect to a port that nobody listens on yet.
+/// The pause between two attempts to connect to a port on which no process listens yet.
 const AGAIN: Duration = Duration::from_millis(100);
 /// How much of the output of a command is shown, in lines.
 const LAST_LINES: usize = 5;
@@ -104,7 +104,7 @@ async fn run(engine: &Engine, id: &str, words: &[String], limit: Duration) -> Re
     }
 }
 
-/// Whether it runs, and nobody had to start it again.
+/// Fails if the container does not run, or if the engine has restarted it.
 async fn lives(engine: &Engine, id: &str) -> Result<(), Miss> {
     let inspected = engine.inspect(id).await.map_err(|fault| Miss::of(&fault))?;
     match (&inspected["State"]["Running"], inspected["RestartCount"].as_u64()) {

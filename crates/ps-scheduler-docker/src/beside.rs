@@ -47,7 +47,8 @@ pub(crate) fn container(
     body
 }
 
-/// The networks of its type, in which nobody finds it as an instance. It is made in the first one, and has to join the others.
+/// The networks of its type, without the names by which instances are found. The container is created in the first
+/// network, and has to join the others.
 pub(crate) fn networks(root: &Path, release: &Release, process_type: &ProcessType) -> Vec<Joined> {
     let slot = Slot::new(process_type.clone(), 1);
     network::of_slot(root, release, &slot).into_iter().map(Joined::unnamed).collect()

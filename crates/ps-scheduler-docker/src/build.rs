@@ -26,7 +26,7 @@ const MAX_BYTES: u64 = 1 << 20;
 /// How long an engine that is busy may take to end the step that was cancelled, and the pause between two looks.
 const UNTIL_IT_ENDS: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
-/// The name of a Dockerfile of ours in the archive.
+/// The name, in the archive, of a Dockerfile that this crate generates.
 const OURS: &str = "Dockerfile";
 
 impl DockerLocal {

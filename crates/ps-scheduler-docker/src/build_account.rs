@@ -13,7 +13,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Takes what is told, and hands on whole lines.
+    /// Takes a piece of the engine's report, and passes on whole lines.
     pub(crate) fn hear(&mut self, news: BuildNews<'_>, tell: impl FnMut(&str)) {
         match news {
             BuildNews::Text(text) => self.steps.hear(text, tell),

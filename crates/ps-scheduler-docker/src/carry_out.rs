@@ -49,8 +49,8 @@ pub(crate) struct Executor<'a> {
     seen: BTreeSet<Run>,
     /// Runs whose startup checks are being asked.
     probes: BTreeMap<Run, AbortHandle>,
-    /// The time that the rollout sees. While new containers are watched it is the time of the last look, so that a run
-    /// never passes its gate with time in which nobody looked at it.
+    /// The time that the rollout sees. While new containers are observed, it is the time of the last observation, so
+    /// that a run never passes its gate by time in which it was not observed.
     time: Duration,
     /// The lowest number of a run of this rollout; the end of such a run is not announced to people.
     first_run: u64,
@@ -60,7 +60,7 @@ pub(crate) struct Executor<'a> {
     silence: Option<Fault>,
     /// Set once the rollout could not be recorded.
     unwritten: Option<ps_apps::Error>,
-    /// The app's clients; `None` if nobody leads any.
+    /// Directs clients to the app's instances; `None` if the app has neither an address nor a routing hook.
     clients: Option<Clients>,
 }
 
@@ -228,7 +228,7 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// Asks the startup checks of a run, as long as it is there to be asked.
+    /// Runs the startup checks of a run until they have a result or the run ends.
     fn probe(&mut self, run: Run) {
         let (probe, handle) = abortable(self.containers.probe(run.clone()));
         self.probes.insert(run, handle);
@@ -241,7 +241,8 @@ impl<'a> Executor<'a> {
         self.living.remove(run).is_some()
     }
 
-    /// What is new has no clients yet, and what ends before the commit does so whoever is led to it.
+    /// Takes clients away from a run. Before the commit there is nothing to do: a new run has no clients yet, and a run
+    /// that ends does so without regard to its clients.
     fn withdraw(&mut self, run: Run) {
         let is_committed = self.rollout().state() == State::Committed;
         match self.clients.as_mut().filter(|_| is_committed) {

@@ -15,7 +15,7 @@ use crate::on_failure;
 /// How long a `web` that has come up is given to be connected to, before it is said that it does not listen.
 const A_MOMENT: Duration = Duration::from_secs(1);
 
-/// What came of the checks of a container.
+/// The results of the checks of a container.
 #[derive(Default)]
 struct Came {
     /// What only warns, and what could not be done about a failure.
@@ -25,7 +25,8 @@ struct Came {
 }
 
 impl Containers<'_> {
-    /// Asks the startup checks of a new run. A container of the release of before is ready at once: there is none better.
+    /// Runs the startup checks of a new run. A container of the old release counts as ready at once, because nothing
+    /// could replace it.
     pub(crate) async fn probe(&self, run: Run) -> Done {
         let (fresh, id) = (self.fresh.as_ref(), self.ids.borrow().get(&run).cloned());
         let (Some(fresh), Some(id), false) = (fresh, id, self.is_put_back(&run)) else {
@@ -51,7 +52,8 @@ impl Containers<'_> {
         }
     }
 
-    /// Of a `web` without checks of its own, that nobody could connect to it: Dokku says it too, and nothing follows from it.
+    /// A warning that nothing listens on the port of a `web` without checks of its own. Dokku prints the same warning,
+    /// and the deploy goes on.
     async fn unconnected(&self, subject: &Subject, slot: &Slot) -> Option<String> {
         let port = subject.port?;
         let listening = check(Ask::Listen, A_MOMENT);

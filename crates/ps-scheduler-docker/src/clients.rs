@@ -58,7 +58,7 @@ struct Patience {
 pub(crate) type Departure = Pin<Box<dyn Future<Output = Done>>>;
 
 impl Clients {
-    /// `None`: nobody leads any.
+    /// `None` if the app has neither an address nor a routing hook.
     pub(crate) fn of(app: &App<'_>) -> Option<Self> {
         let (hook, address) = (Hook::of(app), Address::of(app.world, app.name));
         if hook.is_none() && address.is_none() {

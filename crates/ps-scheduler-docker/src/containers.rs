@@ -356,7 +356,7 @@ impl<'a> Containers<'a> {
         self.app.engine.set_policy(id, policy).await
     }
 
-    /// Whether a new run ended just before it got its restart policy, so that nobody would start it again.
+    /// Whether a new run ended just before it got its restart policy, so that the engine will not restart it.
     fn is_dead(&self, run: &Run, container: Option<&Container>) -> bool {
         container.is_none_or(|container| container.is_over && !self.may_finish(&run.slot, container))
     }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 /// How many pieces are packed ahead of the engine.
 const AHEAD: usize = 8;
 const PIECE_BYTES: usize = 64 << 10;
-/// Where a directory lies in the archive that is laid over an image.
+/// The directory in the archive whose content is laid over an image.
 pub(crate) const TREE: &str = "tree/";
 
 type Piece = Result<Bytes, io::Error>;

@@ -21,7 +21,8 @@ pub(crate) const LAST_LINES: usize = 10;
 /// The engine says in whole seconds when a container was made.
 const ROUNDING: Duration = Duration::from_secs(1);
 
-/// Makes and starts the container of a run. One that is there already and was started is left alone: somebody else has begun this run.
+/// Creates and starts the container of a run. If it already exists and was started, it is left alone, because another
+/// process has begun this run.
 pub(crate) async fn begin(
     engine: &Engine,
     root: &Path,

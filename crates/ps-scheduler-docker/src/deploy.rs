@@ -65,8 +65,8 @@ pub(crate) fn deploy(
     app.roll(plan, &file, recovered, requester)
 }
 
-/// For a plan without changes: finishes or undoes a rollout whose executor has died, removes what has ended and is nobody's, and has the
-/// app reached where its release says.
+/// Tidies up for a plan without changes: finishes or undoes a rollout whose executor has died, removes ended containers that do not
+/// belong to a slot, and makes sure that the app is reached at the addresses of its release.
 pub(crate) fn tend(docker: &DockerLocal, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {
     let app = App { engine: docker.engine()?, world: docker.world(), name: &plan.release.app };
     let file = recover::file(&app);

@@ -194,7 +194,7 @@ fn logical_lines(text: &str) -> Vec<(String, bool)> {
     all
 }
 
-/// Passes over the here-documents that the instruction begins. One without an end is none.
+/// Skips the here-documents that the instruction begins. One without an end is not treated as a here-document.
 fn skip_documents(instruction: &str, lines: &mut std::str::Lines<'_>) -> bool {
     let name = instruction.split_whitespace().next().unwrap_or_default().to_lowercase();
     if !WITH_DOCUMENTS.contains(&name.as_str()) {

@@ -5,7 +5,8 @@ use ps_engine::{Container, Engine};
 /// How many of a container's last lines are shown.
 const LAST_LINES: usize = 10;
 
-/// A phrase that follows the name of the container's slot. `None` stands for a container that is gone.
+/// How a container ended, as a phrase that follows the name of its slot. `None` means that the container no longer
+/// exists.
 pub(crate) async fn of(engine: &Engine, id: &str, container: Option<&Container>, is_early: bool) -> String {
     let when = if is_early { " in its first second" } else { "" };
     let what = match container.map(|container| container.last_exit) {

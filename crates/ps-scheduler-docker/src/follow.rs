@@ -100,7 +100,8 @@ impl Follower<'_> {
         tokio::time::timeout(left, self.sources.next()).await.ok().flatten()
     }
 
-    /// Reads a container: one that was read before from there on, any other as far as it is wanted.
+    /// Opens the output of a container. One that was read before is continued from that point; of any other, the wanted
+    /// range is read.
     fn open(&mut self, writer: Writer, wanted: OutputRange) {
         let after = self.read_up_to.get(&writer.id).cloned();
         let wanted = if after.is_some() { OutputRange::default() } else { wanted };

@@ -23,8 +23,8 @@ pub(crate) struct Found {
     may_serve: bool,
 }
 
-/// The containers of an app that are runs. An unrecorded one whose number is missing or cannot be read is none; a recorded
-/// one without a number is run 0.
+/// The containers of an app that are runs. An unrecorded container whose number is missing or unreadable does not count as
+/// a run; a recorded one without a number is run 0.
 pub(crate) fn runs(records: &InstanceFiles, listed: &[Container]) -> Vec<Found> {
     let recorded: BTreeMap<&str, &Slot> =
         records.slots.iter().filter_map(|(slot, record)| Some((record.id.as_deref()?, slot))).collect();
@@ -54,8 +54,8 @@ pub(crate) fn present(runs: &[Found]) -> BTreeMap<Slot, Present> {
     filling.map(|found| (found.run.slot.clone(), present(found))).collect()
 }
 
-/// What a rollout is told when it is taken over. Its record says which runs it has started. The release of a run therefore
-/// only matters for one that is not in the record.
+/// The runs that a rollout has to know when it is taken over. Its record lists the runs that it has started, so the
+/// release of a run only matters if the run is not in the record.
 pub(crate) fn observed(runs: &[Found]) -> Vec<Observed> {
     let observed = |found: &Found| Observed {
         run: found.run.clone(),

@@ -15,7 +15,7 @@ use ps_engine::Container;
 use ps_rollout::{HIGHEST_NUMBER, Lane, Run};
 use serde_json::Value;
 
-/// The root directory of the world that made the container.
+/// The root directory of the installation that made the container.
 pub(crate) const ROOT: &str = "com.formation.root";
 /// The app.
 pub(crate) const APP: &str = "com.dokku.app-name";
@@ -147,14 +147,15 @@ pub(crate) fn is_cron(container: &Container) -> bool {
     container.label(CONTAINER_TYPE) == Some(CRON)
 }
 
-/// Whether a container runs the command of a type and is none of its instances.
+/// Whether a container runs the command of a type without being one of its instances.
 pub(crate) fn is_run_of(container: &Container, process_type: &ProcessType) -> bool {
     is_one_off(container)
         && task(container).is_none()
         && container.label(PROCESS_TYPE) == Some(process_type.as_str())
 }
 
-/// Which task of a deploy a container is. An image that a task has made says so of no container.
+/// The task of a deploy that a container runs, if it runs one. A container of an image that was made from a task's
+/// container has the label with an empty value, which does not count.
 pub(crate) fn task(container: &Container) -> Option<&str> {
     container.label(TASK).filter(|task| !task.is_empty())
 }
@@ -186,7 +187,8 @@ pub(crate) fn of_app(root: &Path, app: &AppName) -> (String, String) {
     (BUILT.to_owned(), format!("{app} of {}", root.display()))
 }
 
-/// The name that an image of an app is given, and its tag. Equal ids have equal names, so that worlds do not take them from each other.
+/// The name and the tag of an image of an app. Equal ids have equal names, so that two installations on one engine do
+/// not take a name from each other.
 pub(crate) fn image_name(app: &AppName, id: &str) -> (String, String) {
     let hex = id.rsplit(':').next().unwrap_or(id);
     (image_repository(app), hex.get(..12).unwrap_or(hex).to_owned())
@@ -210,8 +212,8 @@ pub(crate) fn name(app: &AppName, slot: &Slot) -> String {
     format!("{app}.{slot}")
 }
 
-/// The name of a new run's container before the commit, `<app>.<type>.<n>.upcoming-<run>-<random>`. The random part keeps
-/// it apart from those of another world on the same engine.
+/// The name of a new run's container before the commit, `<app>.<type>.<n>.upcoming-<run>-<random>`. The random part
+/// distinguishes it from the containers of other installations on the same engine.
 pub(crate) fn upcoming_name(app: &AppName, run: &Run) -> String {
     let random = RandomState::new().hash_one(run) % 1_000_000_000;
     format!("{app}.{}{UPCOMING}{}-{random}", run.slot, run.number)

@@ -11,9 +11,9 @@ use crate::failed::failed;
 use crate::label;
 
 impl DockerLocal {
-    /// Removes the images that were built for an app, except those with these ids; returns the names of the removed ones. An image that is in
-    /// use stays, and so does every name that somebody else has given to one. An image without a name is returned by its id: its deploy died
-    /// before it was named.
+    /// Removes the images that were built for an app, except those with these ids, and returns the names of the removed ones. An image in use
+    /// stays, and so does every name that a person or another program has given to it. An image without a name is returned by its id: its
+    /// deploy died before it was named.
     pub fn forget_images(&self, app: &AppName, needed: &BTreeSet<String>) -> Result<Vec<String>, Error> {
         let engine = self.engine()?;
         let (name, value) = label::of_app(self.world().root(), app);

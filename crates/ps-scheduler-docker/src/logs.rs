@@ -106,7 +106,7 @@ impl App<'_> {
     }
 }
 
-/// The container as one that writes; `None` if nobody knows which slot it is of.
+/// The container as a source of log lines; `None` if its slot is unknown.
 pub(crate) fn writer(records: &InstanceFiles, container: &Container) -> Option<Writer> {
     let has_it = |record: &ps_apps::InstanceRecord| record.id.as_ref() == Some(&container.id);
     let recorded = records.slots.iter().find(|(_, record)| has_it(record)).map(|(slot, _)| slot.clone());

@@ -107,7 +107,7 @@ impl App<'_> {
 }
 
 impl Output {
-    /// When the next line came; `None`: there is none.
+    /// The time of the next line; `None` if there are no more lines.
     async fn next_time(&mut self) -> Result<Option<SystemTime>, Fault> {
         while self.ready.is_empty() && !self.is_over {
             self.read().await?;
@@ -115,7 +115,7 @@ impl Output {
         Ok(self.ready.front().map(|line| line.at.unwrap_or(SystemTime::UNIX_EPOCH)))
     }
 
-    /// Reads everything and keeps so many of the last lines.
+    /// Reads everything, and keeps the given number of last lines.
     async fn keep(&mut self, last: usize) -> Result<(), Fault> {
         while !self.is_over {
             self.read().await?;
@@ -124,7 +124,7 @@ impl Output {
         Ok(())
     }
 
-    /// Reads the next frame, or the rest of what was begun if there is none.
+    /// Reads the next frame; at the end of the output, the unfinished last line.
     async fn read(&mut self) -> Result<(), Fault> {
         let Self { writer, frames, lines, ready, moment, is_over } = self;
         let mut keep = |line: &LogLine| {

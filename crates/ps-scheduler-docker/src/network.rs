@@ -12,7 +12,7 @@ use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 use crate::label;
 
-/// The engine's usual network, in which nobody is found by a name.
+/// The engine's default network, which does not resolve container names.
 pub(crate) const USUAL: &str = "bridge";
 
 /// A network that a container is in.
@@ -24,7 +24,7 @@ pub(crate) struct Joined {
 }
 
 impl Joined {
-    /// The same network for a container that nobody is to find.
+    /// The same network, without a name by which others find the container.
     pub(crate) fn unnamed(self) -> Self {
         Self { aliases: Vec::new(), ..self }
     }
@@ -71,7 +71,7 @@ pub(crate) async fn join(engine: &Engine, id: &str, joined: &[Joined]) -> Result
     Ok(())
 }
 
-/// Its name: two worlds on one engine do not share it.
+/// The network's name, which differs between two installations on one engine.
 pub(crate) fn name(root: &Path, app: &AppName) -> String {
     format!("formation-{app}-{:08x}", label::fold(&root.display().to_string()) & 0xffff_ffff)
 }
@@ -88,7 +88,7 @@ impl App<'_> {
 }
 
 impl DockerLocal {
-    /// Removes the network of an app. One that is gone, or that somebody else uses, is left alone.
+    /// Removes the network of an app. A network that no longer exists, or that other containers use, is left alone.
     pub(crate) fn remove_network(&self, app: &AppName) -> Result<(), Error> {
         let engine = self.engine()?;
         let name = name(self.world().root(), app);

@@ -16,16 +16,16 @@ use crate::label;
 use crate::network;
 use crate::talk::{Over, Talk};
 
-/// The kind of a container, in Dokku's word, for one that somebody asked for.
+/// Dokku's word for the kind of a container that was started by `run`.
 pub(crate) const KIND: &str = "run";
-/// How long one may run for which nobody waits and nobody said how long: a day, as in Dokku.
+/// The time limit of a detached run without a limit of its own: a day, as in Dokku.
 pub(crate) const USUAL: Duration = Duration::from_secs(86_400);
 /// How often a name is drawn that is taken.
 const DRAWS: u32 = 5;
 /// The status of a command that a shell does not find, and of one that it may not run.
 const NOT_FOUND: i32 = 127;
 const NOT_EXECUTABLE: i32 = 126;
-/// Who writes to somebody who went away gets this signal.
+/// The signal that a process gets if it writes to a reader that is gone.
 const SIGPIPE: i32 = 13;
 /// How long the engine may take to say how a process ended whose output is over.
 const SAID_LATER: Duration = Duration::from_secs(10);
@@ -111,7 +111,8 @@ pub(crate) fn exit(status: i64) -> Exit {
     ps_engine::exit_of(status).unwrap_or(Exit::Code(1))
 }
 
-/// What the engine is asked to create: a container of the type whose settings it has, that is none of its instances.
+/// The description that the engine creates the container from: it has the settings of the type, but is not one of its
+/// instances.
 fn description(docker: &DockerLocal, image: &str, order: &OneOff<'_>) -> ContainerCreateBody {
     let is_waited_for = matches!(order.streams, Streams::Ours { .. });
     // The grace period is part of its time.

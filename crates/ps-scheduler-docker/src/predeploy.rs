@@ -17,7 +17,7 @@ use crate::docker_local::DockerLocal;
 use crate::task::{self, Over};
 use crate::{beside, inmate, label, network, one_off};
 
-/// What the container runs: it waits for a line that nobody writes.
+/// The command of the container while it is prepared: it waits for a line that is never written.
 const WAITING: [&str; 3] = ["/bin/sh", "-c", "read -r _"];
 /// The labels of the container that are not true of what is made from its image. An instance has its own.
 const OF_CONTAINER: [&str; 7] =
@@ -68,7 +68,8 @@ impl DockerLocal {
         Ok(prepared)
     }
 
-    /// What an image says of itself that the container has of ours.
+    /// The instructions for the new image: the label of the app, empty values for our labels of the container, and the
+    /// entrypoint and command of the image that it was made from.
     fn instructions(&self, app: &AppName, of: &Image) -> Vec<String> {
         let (built, whose) = label::of_app(self.world().root(), app);
         let ours = OF_CONTAINER.map(|name| format!("LABEL {name}=\"\""));
@@ -85,7 +86,7 @@ impl DockerLocal {
     }
 }
 
-/// The same container, which waits in place of what it would run, and has no variables of ours.
+/// The same container with a waiting command in place of its own, and without our variables.
 fn waiting(body: &ContainerCreateBody, of: &Image) -> ContainerCreateBody {
     let waits = Some(WAITING.map(str::to_owned).to_vec());
     let (entrypoint, cmd) = if of.entrypoint.is_empty() { (None, waits) } else { (waits, None) };

@@ -116,7 +116,8 @@ pub(crate) fn advised(message: &str, registry: &str, helper: Option<&str>) -> St
     format!("{}: {advice}", message.trim_end())
 }
 
-/// The credentials of whoever deploys. A file that makes no sense is named, and the pull goes on without.
+/// The registry credentials of the user who deploys. If the file cannot be parsed, a note names it, and the pull
+/// continues without credentials.
 pub(crate) fn logins(requester: &mut Requester<'_>) -> Logins {
     let Some(path) = config() else { return Logins::default() };
     let bytes = match durable::input(&path, MAX_BYTES) {

@@ -49,8 +49,8 @@ impl DockerLocal {
     }
 }
 
-/// The record of an instance whose address is another one than it says. That of a container that does not run stays: it may come
-/// back to it, and nobody is there to answer either way.
+/// A new record for an instance whose address differs from the recorded one. The record of a container that does not run is
+/// kept: the container may get its address back, and does not answer at any address meanwhile.
 fn directed(
     slot: &Slot,
     record: &InstanceRecord,

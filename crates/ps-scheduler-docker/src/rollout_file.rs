@@ -39,10 +39,11 @@ pub(crate) struct Written {
     pub(crate) next_run: u64,
     /// The number of the app's release; 0 if it was never counted.
     pub(crate) release: u64,
-    /// The deploy that was committed last: from the moment on in which whoever takes over would finish it.
+    /// The deploy that was committed last. It is set as soon as a successor would finish that deploy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) deploy: Option<String>,
-    /// The container of each slot that a person stopped. It counts for as long as it is the one that is recorded and does not run.
+    /// The container of each slot that a person stopped. An entry counts as long as the container is the recorded one
+    /// and does not run.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) stopped: BTreeMap<Slot, String>,
     /// The rollout in progress.
@@ -106,8 +107,8 @@ impl Written {
         self.under_way.as_ref().filter(|under_way| under_way.rollout.outcome().is_none())
     }
 
-    /// Which deploy is committed once this is written and these actions are begun: with it written that the commit has begun, it is
-    /// finished by whoever comes next.
+    /// Notes which deploy is committed once these actions begin: the new one at a commit, the old one when it is put back. Once
+    /// this is written, a successor finishes the deploy if this process dies.
     pub(crate) fn note_commit(&mut self, actions: &[Action]) {
         let Some(UnderWay { terms, .. }) = &self.under_way else { return };
         for action in actions {

@@ -26,7 +26,7 @@ pub(crate) struct Clock {
     pub(crate) types: BTreeMap<ProcessType, Timetable>,
     /// Wakes the watch when something is due.
     pub(crate) alarm: Option<AbortHandle>,
-    /// Whether nobody has looked yet whether an earlier watch died while something was due.
+    /// Whether it still has to be checked whether an earlier watch died while a run was due.
     pub(crate) is_new: bool,
     /// Those whose next run waits for the end of the one that was told to end.
     next_up: BTreeSet<ProcessType>,
@@ -59,7 +59,7 @@ pub(crate) struct Now {
     pub(crate) is_first: bool,
 }
 
-/// What a look at one type comes to.
+/// What has to be done for one type.
 #[derive(Default)]
 pub(crate) struct Turn {
     /// Its runs are begun for this time.

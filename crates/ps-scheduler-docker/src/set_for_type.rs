@@ -12,7 +12,7 @@ const NANOS: i64 = 1_000_000;
 /// The engine's word for an instance that gets no rights that it does not have.
 pub(crate) const NO_NEW_PRIVILEGES: &str = "no-new-privileges";
 
-/// What the host does for the container. `usual_init`: whether it has an init where nobody set it.
+/// The engine's host configuration for the container. `usual_init`: whether it has an init if no setting says so.
 pub(crate) fn host_config(settings: &TypeSettings, usual_init: bool) -> HostConfig {
     let memory = settings.memory_max.map(|most| i64::try_from(most.bytes()).unwrap_or(i64::MAX));
     let texts = |all: Vec<String>| (!all.is_empty()).then_some(all);
@@ -44,7 +44,7 @@ pub(crate) fn host_config(settings: &TypeSettings, usual_init: bool) -> HostConf
     }
 }
 
-/// Soft and hard limits, as the engine has them: -1 is none.
+/// Soft and hard limits in the engine's notation, in which -1 means no limit.
 fn ulimits(settings: &TypeSettings) -> Option<Vec<Ulimit>> {
     let ulimit =
         |name: &str, soft, hard| Ulimit { name: Some(name.to_owned()), soft: Some(soft), hard: Some(hard) };
@@ -62,8 +62,8 @@ fn ulimits(settings: &TypeSettings) -> Option<Vec<Ulimit>> {
     (!set.is_empty()).then_some(set)
 }
 
-/// The labels that are set for a type, and the one that says what was set: of a value that an engine would have had anyway, or an
-/// image, nobody could tell otherwise.
+/// The labels that are set for a type, and one more that lists which settings were made. Without it, a setting that equals the
+/// default of the engine or image could not be recognized.
 pub(crate) fn labels(settings: &TypeSettings) -> HashMap<String, String> {
     let own = settings.labels.iter().flat_map(type_settings::Labels::iter);
     let mut labels: HashMap<String, String> =

@@ -76,7 +76,7 @@ impl Sight {
         limits
     }
 
-    /// What an option of the engine comes to, one text for each value.
+    /// The values of an option as the engine reports them, one text for each.
     pub(crate) fn option(&self, place: &Place) -> Vec<String> {
         let node = place.keys.iter().fold(&self.body, |node, key| &node[*key]);
         let is_size = place.name.ends_with("-size") || place.name.starts_with("memory-");
@@ -121,7 +121,7 @@ fn size(bytes: &Value) -> Option<String> {
     Size::of_bytes(bytes.as_u64()?).map(|size| size.to_string())
 }
 
-/// Whoever changes it by hand may give it as so many microseconds of a period.
+/// The CPU limit. A person who changes it by hand may give it as a number of microseconds of each period.
 fn cpus(host: &Value) -> Option<String> {
     let at = |key: &str| host[key].as_u64().filter(|number| *number > 0);
     let share = || Some(at("CpuQuota")? * 1000 / at("CpuPeriod").unwrap_or(100_000));

@@ -89,7 +89,7 @@ fn listed(docker: &DockerLocal, is_scheduled: bool) -> Result<Vec<Container>, Er
     listed.map_err(|fault| failed(fault, "list the containers"))
 }
 
-/// The rows of what runs by a schedule. `is_up`: an instance of the app runs, so nobody has stopped the app.
+/// The rows of scheduled types. `is_up`: an instance of the app runs, so the app was not stopped.
 fn scheduled(
     world: &World,
     app: &AppName,
@@ -122,7 +122,7 @@ fn scheduled(
     rows
 }
 
-/// The containers of this world that are runs, by app.
+/// The containers of this installation that are runs, by app.
 fn unrecorded<'a>(world: &World, listed: &'a [Container]) -> BTreeMap<&'a str, Vec<&'a Container>> {
     let root = world.root().display().to_string();
     let mut of_apps: BTreeMap<&str, Vec<&Container>> = BTreeMap::new();

@@ -38,7 +38,7 @@ pub(crate) struct Talk<'a> {
     /// Whether both ends are terminals.
     pub(crate) is_terminal: bool,
     pub(crate) signals: Signals<'a>,
-    /// After this long it is told to end.
+    /// The time after which it is ended.
     pub(crate) timeout: Option<Duration>,
     /// From that, or from a signal that asks it to end, to SIGKILL.
     pub(crate) grace: Duration,
@@ -119,7 +119,8 @@ impl Talk<'_> {
         }
     }
 
-    /// Whether the terminal there has the size of ours now. It may have ended by now.
+    /// Gives the terminal in the container the size of ours; false if that fails, for example because the process has
+    /// ended.
     async fn fit(&self) -> bool {
         let Some((rows, columns)) = terminal::size().filter(|_| self.is_terminal) else { return true };
         self.engine.resize(self.target, rows, columns).await.is_ok()
@@ -181,7 +182,8 @@ async fn heard(signals: Option<&UnixStream>) {
     }
 }
 
-/// Writes what comes. A connection that breaks off ends the talk as well: whoever calls asks how the process ended.
+/// Writes the process's output until it ends. A broken connection ends it too; the caller then asks the engine how the
+/// process ended.
 async fn drain(output: &mut Output) -> Over {
     while let Ok(Some((stream, bytes))) = output.next().await {
         let written = match stream {
@@ -200,7 +202,7 @@ fn write(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// Nothing comes of feeding a process.
+/// The type of a result that never comes.
 enum Never {}
 
 async fn feed(mut input: Input, mut stdin: Receiver<Vec<u8>>) -> Never {

@@ -67,7 +67,7 @@ pub(crate) fn run(
     concluded(&app, over, (release, task), &last)
 }
 
-/// What a task comes to for its deploy.
+/// The result of a task for its deploy.
 pub(crate) fn concluded(
     app: &App<'_>,
     over: Result<Over, Fault>,
@@ -86,7 +86,7 @@ pub(crate) fn concluded(
     }
 }
 
-/// The error of a task whose engine is gone: nobody knows how far it came.
+/// The error of a task whose engine is gone, so that it is unknown how far the task came.
 fn unknown(app: &App<'_>, fault: Fault, task: &Task) -> Error {
     let slot = task.slot();
     let told = |reason: String| {
@@ -187,8 +187,7 @@ impl App<'_> {
     }
 }
 
-/// Passes on what is written, until there is no more. A connection that breaks off ends it as well: whoever calls asks how the container
-/// ended.
+/// Passes on the output until it ends. A broken connection ends it too; the caller then asks the engine how the container ended.
 pub(crate) async fn pass_on(
     mut output: Output,
     task: &Task,

@@ -35,7 +35,7 @@ struct Known {
 }
 
 impl Vertices {
-    /// Takes what is told, and hands on a line for each thing that is new.
+    /// Takes a trace, and passes on a line for each new event in it.
     pub(crate) fn hear(&mut self, trace: &Trace, mut tell: impl FnMut(&str)) {
         let (ended, others): (Vec<_>, Vec<_>) =
             trace.vertices.iter().partition(|vertex| has_ended(&vertex.state));

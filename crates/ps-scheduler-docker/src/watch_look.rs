@@ -81,7 +81,8 @@ impl Watcher<'_> {
         running
     }
 
-    /// Asks the checks of what runs, and of nothing else. Without a release nobody knows yet which checks a new container has.
+    /// Runs the checks of the recorded instances that run. As long as there is no release, the checks of a new
+    /// container are unknown.
     fn follow(&mut self, app: &App<'_>, release: Option<&Release>, running: BTreeMap<Slot, (String, bool)>) {
         let is_same = |slot: &Slot, id: &str| running.get(slot).is_some_and(|(running, _)| running == id);
         self.tracked.retain(|(name, slot), tracked| name != app.name || is_same(slot, &tracked.id));

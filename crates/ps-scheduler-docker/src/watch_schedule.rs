@@ -116,7 +116,8 @@ impl<'a> Watcher<'a> {
         self.keep_schedules(&app, &schedules);
     }
 
-    /// Notes how runs have ended; what of that people are told. The container of the last one stays, for its log.
+    /// Notes how runs have ended, and returns messages about them for people. The container of the last run is kept for
+    /// its log.
     async fn hear_of_ends(
         &mut self,
         scheduled: &mut Scheduled,

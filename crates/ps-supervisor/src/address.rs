@@ -47,32 +47,33 @@ pub(crate) struct Address {
     pub(crate) sockets: Sockets,
     /// `ps-balance`, while it lives.
     pub(crate) balance: Option<Balance>,
-    /// What it is told.
+    /// The table of instances for `ps-balance`.
     pub(crate) table: Table,
     /// What it counted.
     pub(crate) count: Count,
-    /// The instances that somebody else keeps.
+    /// The instances of another scheduler, to which clients are directed too.
     pub(crate) led: Led,
     /// Whether the event loop looks at the sockets.
     pub(crate) is_watched: bool,
     /// Until when no `ps-balance` is started.
     pub(crate) rests_until: Option<Instant>,
-    /// How clients are taken in.
+    /// The TLS and connection settings of the address.
     manner: Manner,
     /// When one is looked for that an earlier supervisor has started, and the pause before that.
     seeks: Option<(Instant, Duration)>,
 }
 
-/// How clients are taken in at an address.
+/// The TLS and connection settings of an address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Manner {
     pub(crate) frontend: Frontend,
-    /// Where the certificate lies; empty: nowhere.
+    /// The directory of the app's certificate; empty if there is none.
     pub(crate) certificates: PathBuf,
 }
 
 impl Address {
-    /// What an earlier supervisor of this service directory has listened on, if somebody has kept it.
+    /// The sockets and the `ps-balance` that an earlier supervisor of this service directory has left, if they still
+    /// exist.
     pub(crate) fn left(service: &Path) -> Self {
         let (mut table, count, manner) = <(Table, Count, Manner)>::default();
         let led = Led::left(service);
@@ -94,8 +95,8 @@ impl Address {
         self.sockets.iter().map(|(_, socket)| socket.as_fd())
     }
 
-    /// Has the holder keep copies of the sockets. Where there is no holder, the next supervisor asks `ps-balance`, and listens anew where
-    /// there is none either.
+    /// Has the holder keep copies of the sockets. Without a holder, the next supervisor asks `ps-balance` for them, and listens again if
+    /// that has ended as well.
     pub(crate) fn keep(&self, service: &Path) {
         let sockets: Vec<_> =
             self.sockets.iter().map(|(address, socket)| (*address, socket.as_fd())).collect();
@@ -126,7 +127,7 @@ impl Address {
         }
     }
 
-    /// Clients are taken in like this from now on; whether that is another manner.
+    /// Uses these settings from now on; whether they differ from those before.
     pub(crate) fn go_by(&mut self, manner: Manner) -> bool {
         let drain = manner.frontend.options.drain_limit;
         self.table.drains_within(drain.map(|seconds| Duration::from_secs(seconds.into())));
@@ -147,7 +148,7 @@ impl Address {
         Reached { reach, fds, certificates }
     }
 
-    /// Has `ps-balance` listen as it is to; false if another one has to take its place.
+    /// Tells `ps-balance` where to listen; false if it has to be replaced by another one.
     fn reach(&mut self) -> bool {
         let Some(mut balance) = self.balance.take() else { return true };
         let is_told = balance.reach(&self.reached());

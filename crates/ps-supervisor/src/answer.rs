@@ -219,7 +219,7 @@ impl Supervisor {
         Some((metadata.dev(), metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
     }
 
-    /// Writes a status file anew if somebody has damaged it.
+    /// Writes a status file again if it was damaged.
     fn check_files(&mut self) {
         let is_state_lost = !self.means.state.is_in_place(&self.service);
         if is_state_lost {

@@ -41,7 +41,7 @@ pub enum Change {
         /// When it is started again, if it is in backoff.
         starts_in: Option<Duration>,
     },
-    /// Something is to be known of instances that nobody asked for: files have changed, a time was missed.
+    /// Something about instances that no request has caused: files have changed, or a scheduled time was missed.
     Note {
         /// Which instances.
         slots: Vec<Slot>,

@@ -66,7 +66,7 @@ pub(crate) fn status_of(slot: &Path, number: u64) -> Option<Status> {
     Status::read_run(slot, number).or_else(|| read(slot, number))
 }
 
-/// The status of a run that was about to be started, if the file says so. A line that was only half written is that of a run that
+/// The status of a run that was about to be started, if the file has one. A line that is only half written belongs to a run that
 /// was not started.
 fn read(slot: &Path, number: u64) -> Option<Status> {
     let bytes = durable::state(&slot.parent()?.join(FILE), MAX_FILE_BYTES).ok()?;

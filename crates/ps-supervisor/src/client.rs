@@ -58,8 +58,8 @@ impl Client {
         }
     }
 
-    /// Asks the supervisor to execute `program` in its own process. `None` once it has done so, else the reason why it
-    /// stays as it is.
+    /// Asks the supervisor to execute `program` in its own process. `None` once that has succeeded; otherwise the
+    /// reason why the supervisor continues unchanged.
     pub fn reexec(mut self, program: &Path, deadline: Instant) -> Option<String> {
         if self.send(&Request::Reexec { program: program.to_owned() }).is_err() {
             return Some("it has left".to_owned());

@@ -26,7 +26,7 @@ const OOM_SCORE: &str = "/proc/self/oom_score_adj";
 pub struct Confinement(TypeSettings);
 
 impl Confinement {
-    /// The settings that a process has to apply; `None` if there are none.
+    /// The settings that a process has to apply to itself; `None` if it has none of them.
     pub fn of(settings: &TypeSettings) -> Option<Self> {
         let mut of_process = settings.of_process();
         // What is off needs no step of its own.

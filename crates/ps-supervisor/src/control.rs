@@ -66,10 +66,10 @@ pub enum Request {
         /// The slots; those that the revision does not want are ignored.
         slots: Vec<Slot>,
     },
-    /// Lead the clients of the app's address to these instances, which somebody else keeps, beside the app's own. They are all that there
-    /// are: one that was named before and is not any more gets no more connections. [`Message::Led`] follows once that is so and those
-    /// that go out have no connection any more, or their time is up; the same request again waits for the same. Refused where the app is
-    /// not listened for, and where it cannot be written down.
+    /// Direct the clients of the app's address to these instances of another scheduler, in addition to the app's own. The list is
+    /// complete: an instance that was in an earlier list and is missing here gets no more connections. [`Message::Led`] follows once that
+    /// is done and the missing ones have no connections left, or their time is over. Sending the same request again waits for the same.
+    /// It is refused if the app has no address, or if it cannot be written to disk.
     Lead {
         /// The instances.
         backends: Vec<Backend>,
@@ -152,7 +152,7 @@ pub enum Message {
         late: Vec<String>,
         /// Why `ps-balance` does not go by what it was told.
         refused: Option<String>,
-        /// What it has meant for clients since the rollout began; `None`: nobody said that one began.
+        /// What clients have seen since the rollout began; `None` if no beginning was announced.
         receipt: Option<Receipt>,
     },
     /// Logs were rotated or emptied.

@@ -17,7 +17,7 @@ use thrift::Thrift;
 /// What is written down of an app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// Something that nobody asked for.
+    /// An event without a request, for example a restart because files have changed.
     Happening(Happening),
     /// A step in the life of an instance.
     Life(LifeOfSlot),
@@ -67,7 +67,7 @@ impl Occasion {
 /// waited for; of several that are returned while one runs, only the last is run.
 pub type Writer = fn(&Path, Vec<Note>) -> Option<Command>;
 
-/// What has happened and is not written down yet; nothing is kept where nobody writes.
+/// The events that were not written down yet. Without a writer, none are kept.
 #[derive(Debug, Default)]
 pub(crate) struct Diary {
     pub(crate) writer: Option<Writer>,

@@ -70,7 +70,7 @@ impl Error {
         Self::Io { action, path: path.to_owned(), reason: reason.into() }
     }
 
-    /// A file of ours that cannot be read, or is something else than a file.
+    /// The error for a file of the supervisor that cannot be read or is not a regular file.
     pub(crate) fn unreadable(path: &Path, reason: ReadError) -> Self {
         let reason = match reason {
             ReadError::Io(error) => error,

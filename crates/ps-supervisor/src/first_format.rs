@@ -29,7 +29,7 @@ pub fn finished(service: &Path, predecessor: Predecessor) -> BTreeSet<Slot> {
     statuses(service, predecessor).into_iter().map(|(slot, _)| slot).collect()
 }
 
-/// Writes `done` into their statuses. A status that cannot be read or written is left as it is.
+/// Writes `done` into the statuses of these instances. A status that cannot be read or written is left unchanged.
 pub fn note_finished(service: &Path, predecessor: Predecessor) {
     for (slot, mut status) in statuses(service, predecessor) {
         status["done"] = Value::Bool(true);

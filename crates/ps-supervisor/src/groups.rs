@@ -37,8 +37,8 @@ pub(crate) fn known_name(service: &Path) -> ServiceName {
     name(service).unwrap_or_else(|| ServiceName { own: "0".to_owned(), earlier: None })
 }
 
-/// The recorded prefix. Where there is none, one is drawn and recorded. If it cannot be recorded, because the disk is full,
-/// the prefix of earlier versions is used, since the next supervisor can work that one out again.
+/// The recorded prefix. If there is none, a random one is recorded. If it cannot be recorded, because the disk is full, the
+/// prefix of earlier versions is used, which the next supervisor can compute again.
 fn name(service: &Path) -> Option<ServiceName> {
     if let Some(Written { id, earlier, .. }) = read(service) {
         return Some(ServiceName { own: id, earlier });

@@ -43,8 +43,8 @@ pub struct Health {
     /// The longest pause between two messages `WATCHDOG=1` of the process; `None`: there is no watchdog.
     #[serde(default)]
     pub watchdog: Option<Duration>,
-    /// Whether failures are only reported. An instance that does not become ready in time then counts as ready, and so does one with a
-    /// failed liveness check that is not started again: somebody may be debugging it. No spec on disk has this.
+    /// Whether failures are only reported. An instance that does not become ready in time then counts as ready, and a failed liveness
+    /// check does not restart it, because a person may be debugging it. It is never set by a spec on disk.
     #[serde(skip)]
     pub only_tells: bool,
 }

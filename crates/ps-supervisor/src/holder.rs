@@ -100,7 +100,7 @@ pub(crate) fn keep(service: &Path, sockets: &[(SocketAddr, BorrowedFd<'_>)]) -> 
     passed_fds::send(&holder, &line, &fds).map(drop)
 }
 
-/// The listening sockets of an app that an earlier supervisor had kept; none, if nobody kept any.
+/// The listening sockets of an app that an earlier supervisor has left with the holder; empty if it left none.
 pub(crate) fn copies(service: &Path) -> Vec<(SocketAddr, OwnedFd)> {
     place(service).and_then(|(services, app)| ask_for_copies(services, app).ok()).unwrap_or_default()
 }

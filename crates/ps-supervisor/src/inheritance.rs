@@ -20,8 +20,8 @@ use crate::signals;
 
 /// The first descriptor that is not stdin, stdout or stderr.
 const FIRST: i32 = 3;
-/// The umask of every supervisor, whoever deployed the app: files that apps create can be read by others. An app that needs
-/// another umask begins its command with `umask`.
+/// The umask of every supervisor, whatever the umask of the user who deployed: files that apps create can be read by other
+/// users. An app that needs another umask begins its command with `umask`.
 const UMASK: u32 = 0o022;
 /// Signals that a caller may have set to be ignored.
 const OTHER_SIGNALS: [i32; 16] = [

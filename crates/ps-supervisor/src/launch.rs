@@ -139,8 +139,8 @@ fn is_namespace(file: &Path) -> bool {
     file.starts_with("/proc") && file.parent().is_some_and(|parent| parent.ends_with("ns"))
 }
 
-/// The files of the namespaces by which a process sees the file system differently from us: that of its mounts and, if it is not ours, that
-/// of its users, without which nobody but root may join the other.
+/// The files of the namespaces because of which a process sees the file system differently from us: its mount namespace and, if it is not
+/// ours, its user namespace, without which only root may join the mount namespace.
 pub(crate) fn namespaces_of(pid: u32) -> Vec<PathBuf> {
     let place = |name: &str| PathBuf::from(format!("/proc/{pid}/ns/{name}"));
     let is_ours = |name: &str| {

@@ -15,7 +15,7 @@ use crate::groups;
 
 /// What was told is looked at so much later: who was killed has ended by then, and a storm of events wakes once.
 const SETTLED: Duration = Duration::from_secs(1);
-/// How often it is measured what is used, where nobody tells, or where it was told already.
+/// How often the used memory is measured if the kernel does not report it, or has reported it already.
 pub(crate) const SAMPLE: Duration = Duration::from_secs(30);
 const OURS: &str = "ps-supervise";
 
@@ -257,7 +257,8 @@ impl Limited {
         self.group.joining_files()
     }
 
-    /// What is to be waited for from now on, if nobody waits for it; each with its number, and whether by its exceptional condition.
+    /// The descriptors that have to be watched from now on, if they are not watched yet; each with its number, and
+    /// whether its exceptional condition is meant.
     pub(crate) fn unheard(&mut self) -> Vec<(usize, std::os::fd::BorrowedFd<'_>, bool)> {
         if self.is_settling || std::mem::replace(&mut self.is_heard, true) {
             return Vec::new();
@@ -266,7 +267,8 @@ impl Limited {
         watch.enumerate().map(|(index, (fd, is_exceptional))| (index, fd, is_exceptional)).collect()
     }
 
-    /// Something was told. It is looked at in a moment; until then what is told is not waited for.
+    /// Notes that the kernel has reported something. It is examined after a moment; the returned descriptors need not
+    /// be watched until then.
     pub(crate) fn hear(&mut self, now: Instant) -> Vec<std::os::fd::BorrowedFd<'_>> {
         (self.is_heard, self.is_settling) = (false, true);
         self.due = Some(self.due.map_or(now + SETTLED, |due| due.min(now + SETTLED)));
@@ -314,8 +316,8 @@ impl Limited {
         OutOfMemory { limit_bytes: in_force.memory_max.filter(|_| is_own), main: is_main }
     }
 
-    /// Why its main process has ended so, if the kernel has killed for want of memory since that was last seen. One that somebody else
-    /// kills has no such reason, and neither has one that ended well.
+    /// Why its main process has ended, if the kernel has killed processes for lack of memory since the last look. It is not the reason
+    /// if the process succeeded.
     pub(crate) fn reason(&self, in_force: &InForce, exit: Option<Exit>) -> Option<OutOfMemory> {
         let exit = exit.filter(|exit| !exit.is_success())?;
         (self.kills() > in_force.kills_seen).then(|| self.blame(in_force, exit == Exit::Signal(KILL)))

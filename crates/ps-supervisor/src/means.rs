@@ -55,7 +55,7 @@ pub(crate) struct Means {
     pub(crate) left_outside: Vec<(u32, String)>,
     /// The notify socket, once a type needs it.
     pub(crate) notify: Option<NotifySocket>,
-    /// The ports that somebody listens on, as read in this turn.
+    /// The ports on which processes listen, as read in this turn.
     pub(crate) listeners: Listeners,
     /// Groups of checks that were killed and may not be empty yet.
     pub(crate) ending: Vec<Ending>,

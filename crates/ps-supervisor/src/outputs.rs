@@ -206,8 +206,8 @@ impl Outputs {
         self.is_told = false;
     }
 
-    /// Takes in what a process left that ended while no supervisor lived. Where nobody held a FIFO, what was in it is gone, and nobody
-    /// knows whether that was something: as much as it has room for is in doubt.
+    /// Reads what is left of the output of a process that ended while no supervisor lived. If no holder had kept the FIFO open, its
+    /// content is lost, and it is unknown how much there was. As many bytes as the FIFO can hold are then reported as possibly lost.
     pub(crate) fn take_last_words(&mut self) {
         let directory = self.directory();
         let are_gone = STREAMS.map(|stream| is_held(&output::fifo(&directory, stream)) == Some(false));
@@ -268,7 +268,7 @@ impl Outputs {
     }
 }
 
-/// Removes the FIFOs of run 0. The slot's directory stays, and so does anything else that lies there.
+/// Removes the FIFOs of run 0. The slot's directory stays, and so do all other files in it.
 fn remove_fifos(slot: &Path) {
     for path in STREAMS.map(|stream| output::fifo(slot, stream)) {
         if path.symlink_metadata().is_ok_and(|file| file.file_type().is_fifo()) {

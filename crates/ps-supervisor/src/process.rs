@@ -37,7 +37,7 @@ impl Process {
         Some(Self { id: id.clone(), started: since_boot().saturating_sub(id.age()), adopted })
     }
 
-    /// How the process ended, if it is an unreaped child of ours.
+    /// How the process ended, if it is an unreaped child of this process.
     pub(crate) fn exit_of_child(id: &ProcessId) -> Option<Exit> {
         let pid = Pid::from_raw(i32::try_from(id.pid).ok()?).filter(|_| id.is_of_this_boot())?;
         let (_, status) = waitpid(Some(pid), WaitOptions::NOHANG).ok()??;
@@ -59,7 +59,7 @@ impl Process {
         since_boot().saturating_sub(self.started)
     }
 
-    /// The same run with another main process, which need not be a child of ours.
+    /// The same run with another main process, which need not be a child of this process.
     pub(crate) fn become_main(self, id: &ProcessId) -> Result<Self, Self> {
         match Self::adopt(id) {
             Some(process) => Ok(Self { started: self.started, ..process }),
@@ -67,7 +67,7 @@ impl Process {
         }
     }
 
-    /// The descriptor that shows the end of a process that is no child of ours.
+    /// The descriptor that reports the end of a process that is not a child of this process.
     pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.adopted.as_ref().map(AsFd::as_fd)
     }

@@ -40,7 +40,7 @@ pub(crate) struct Death {
     pub(crate) lifetime: Duration,
     /// When it ended, since boot.
     pub(crate) at: Duration,
-    /// How it ended; `None` if nobody saw it.
+    /// How it ended; `None` if that is unknown.
     pub(crate) exit: Option<Exit>,
     /// Whether it was a job.
     pub(crate) is_job: bool,
@@ -109,7 +109,8 @@ impl Deaths {
         if rules.are_of_schedule() { rules.of_schedule(decision) } else { decision }
     }
 
-    /// `exit` is `None` if nobody saw the end: a service is then taken to have failed, and a job to have finished.
+    /// What the restart policy says about a death. If it is unknown how the process ended, a service counts as failed,
+    /// and a job as finished.
     fn by_policy(&self, death: &Death, rules: Rules<'_>) -> AfterDeath {
         let is_success = rules.are_met(death);
         match rules.policy {
@@ -172,8 +173,8 @@ impl Deaths {
     }
 }
 
-/// Whether a process is a job: it is meant to end, and must not run twice because nobody saw its end. With the policy `no`
-/// every process is one; with `on-failure`, one that has succeeded before in the same release (`has_finished`).
+/// Whether a process is a job: it is meant to end, and must not run twice just because its end is unknown. With the policy
+/// `no` every process is a job; with `on-failure`, one that has succeeded before in the same release (`has_finished`).
 pub(crate) fn is_job(policy: RestartPolicy, has_finished: bool) -> bool {
     match policy {
         RestartPolicy::No => true,

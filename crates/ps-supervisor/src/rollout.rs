@@ -42,7 +42,7 @@ const FORMAT: u32 = 1;
 /// How much longer than a run's own deadline the rollout waits, so that the run itself can say what it has not done.
 const SPEAKS_FIRST: Duration = Duration::from_secs(2);
 
-/// A rollout that is in progress, or whose outcome nobody has been told yet.
+/// A rollout that is in progress, or whose outcome was not reported yet.
 #[derive(Debug)]
 pub(crate) struct Carried {
     /// The new revision.
@@ -90,7 +90,7 @@ struct Written {
 /// A rollout of an earlier supervisor.
 #[derive(Debug)]
 pub(crate) enum Left {
-    /// There is none.
+    /// No rollout is in progress.
     Nothing,
     /// It can be continued.
     Rollout(Box<Carried>),

@@ -60,7 +60,7 @@ const IN_THE_BACKGROUND: &str = "it left processes running when it ended: it see
 /// One life in a slot.
 #[derive(Debug)]
 pub(crate) struct Run {
-    /// Its status, as it is written to files and sent to clients.
+    /// Its status, in the form that is written to files and sent to clients.
     pub(crate) status: Box<Status>,
     /// Why it is ending or has ended.
     pub(crate) cause: Option<Cause>,
@@ -133,8 +133,8 @@ impl Run {
         run
     }
 
-    /// A run of which nothing lives. In a box, as its status is: whoever passes them on would have a copy on its stack, which keeps its
-    /// largest size for as long as the process lives.
+    /// A run without a process. It is boxed, as its status is: functions that pass runs on would otherwise have copies on the stack,
+    /// which never becomes smaller again.
     pub(crate) fn without_life(status: Box<Status>, tree: Tree, outputs: Outputs) -> Box<Self> {
         Box::new(Self {
             cause: None,
@@ -207,7 +207,7 @@ impl Run {
         &self.tree
     }
 
-    /// The descriptor that shows the end of its main process, if that is no child of ours.
+    /// The descriptor that reports the end of its main process, if that is not a child of this process.
     pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.process.as_ref().and_then(Process::pidfd)
     }
@@ -277,8 +277,8 @@ impl Run {
         }
     }
 
-    /// Its main process has ended; `exit` is `None` if nobody could see how. Returns the death, and whether the process
-    /// ended by itself; `None` if the run has no process.
+    /// Notes the end of its main process; `exit` is `None` if it is unknown how it ended. Returns the death, and
+    /// whether the process ended by itself; `None` if the run has no process.
     pub(crate) fn reap(&mut self, exit: Option<Exit>, means: &mut Means) -> Option<(Death, bool)> {
         let process = self.process.take()?;
         means.mains.remove(&process.pid());
@@ -327,7 +327,7 @@ impl Run {
         was_live && !self.state.is_live()
     }
 
-    /// If it has survived SIGKILL for long: what of it, for people. Told once.
+    /// If processes have survived SIGKILL for long, a message for people about it. Returned only once.
     pub(crate) fn take_refusal_to_end(&mut self) -> Option<String> {
         let since = self.killed_since.filter(|_| self.state.is_live())?;
         if since.elapsed() < UNKILLABLE {

@@ -40,9 +40,9 @@ pub(crate) enum RunEvent {
     Ready,
     /// A readiness check failed, which is no reason to end it.
     Unready,
-    /// It is told to end.
+    /// The run is to end.
     End,
-    /// It is told to end, and has a stop command.
+    /// The run is to end, and has a stop command.
     EndByCommand,
     /// The stop command has ended.
     CommandOver,

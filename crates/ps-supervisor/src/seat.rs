@@ -49,7 +49,8 @@ pub(crate) struct Seat {
     known: u64,
     /// Whether its run was started by an earlier supervisor that did not come to write that down.
     has_begun: bool,
-    /// Whether an earlier supervisor died as it was about to start its run, and nobody knows whether it did.
+    /// Whether an earlier supervisor died as it was about to start its run, so that it is unknown whether the run was
+    /// started.
     is_in_doubt: bool,
     timer: Option<Instant>,
     /// Where its status is in `state`.
@@ -158,7 +159,7 @@ impl Seat {
         }
     }
 
-    /// Begins the delay before a restart; there is none after a stable life.
+    /// Begins the delay before a restart; after a stable life there is no delay.
     fn delay(&mut self, means: &Means) -> Vec<Event> {
         let current = self.current.settled(&self.slot, &self.directory, means);
         let delay = match self.held {
@@ -216,7 +217,7 @@ impl Seat {
         }
     }
 
-    /// The main process of one of its runs has ended; `exit` is `None` if nobody could see how.
+    /// Notes the end of the main process of one of its runs; `exit` is `None` if it is unknown how it ended.
     pub(crate) fn reap(&mut self, pid: u32, exit: Option<Exit>, means: &mut Means) {
         let is_it = |run: &Run| run.process().is_some_and(|process| process.pid() == pid);
         if self.current.run().is_some_and(is_it) {

@@ -59,7 +59,7 @@ pub(crate) enum AfterDeath {
     Again,
     /// It is left until it is due the next time.
     Await,
-    /// It is not started again: it has finished, or was a job whose end nobody saw.
+    /// It is not started again: it has finished, or was a job whose end is unknown.
     Rest,
     /// It is not started again, and that is a failure.
     GiveUp,
@@ -78,7 +78,7 @@ pub(crate) enum Event {
     Fire,
     /// An order to start it.
     Start,
-    /// The spec does not want it, or somebody ordered to stop it. Both runs end.
+    /// The spec does not contain it, or a person has ordered to stop it. Both runs end.
     Stop,
     /// An order to replace its run.
     Restart,
@@ -110,7 +110,7 @@ pub(crate) enum Event {
 pub(crate) enum Action {
     /// Nothing.
     Nothing,
-    /// Say [`Event::Met`] at once if its type waits for no other. If it does, the supervisor says so later.
+    /// Report [`Event::Met`] at once if its type waits for no other type. If it does, the supervisor reports it later.
     Hold,
     /// Start a run.
     Fill,

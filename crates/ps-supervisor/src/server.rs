@@ -154,7 +154,7 @@ impl Server {
         self.clients.values().any(|client| client.is_watching)
     }
 
-    /// From now on the client is told of every change.
+    /// Reports every change to the client from now on.
     pub(crate) fn let_watch(&mut self, id: u64) {
         if let Some(client) = self.clients.get_mut(&id) {
             client.is_watching = true;

@@ -330,7 +330,8 @@ impl Spec {
         !self.has_address(process_type) && (self.port_is_set || self.own_port(process_type).is_some())
     }
 
-    /// Whether instances of this type are reached at the app's address, and so have ports that nobody else need know.
+    /// Whether instances of this type are reached at the app's address, so that only the supervisor has to know their
+    /// ports.
     pub(crate) fn has_address(&self, process_type: &ProcessType) -> bool {
         !self.listen.is_empty() && process_type.as_str() == FIRST_TYPE
     }

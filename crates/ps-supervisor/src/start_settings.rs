@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use type_settings::{Setting, TypeSettings};
 
-/// Names and values, sorted by name. Nearly always there are none, and then it takes no memory of its own.
+/// Names and values, sorted by name. The list is nearly always empty, and then uses no memory of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
 pub struct StartSettings(Box<[(Box<str>, Box<str>)]>);

@@ -305,7 +305,7 @@ fn read(file: &File, control: impl Fn() -> io::Result<Birth>) -> Option<Found> {
     }
 }
 
-/// Reads what lies from a block on, a portion at most. `None`: it cannot be read, or there is more than is ever read.
+/// Reads from a block on, at most one portion. `None` if it cannot be read, or is longer than is ever read.
 fn read_portion(file: &File, block: u32, portion: &mut Vec<u8>) -> Option<()> {
     let offset = u64::from(block) * BLOCK as u64;
     if offset >= MAX_BYTES {

@@ -81,7 +81,7 @@ pub struct Status {
     /// What it was started with of the settings of its type; `None`: a version that did not write it down has started it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_known")]
     pub start_settings: Option<StartSettings>,
-    /// Whether its process is a job: its end is final, even if nobody saw it.
+    /// Whether its process is a job: its end is final, even if it is unknown how it ended.
     #[serde(default)]
     pub job: bool,
     /// Whether the process of a job is about to be started. This is written before the start, so a reader does not know whether the
@@ -132,7 +132,7 @@ pub struct Status {
     pub course: Option<Course>,
 }
 
-/// The content of `exit`: how one run ended, if somebody saw it.
+/// The content of `exit`: how one run ended, if that is known.
 #[derive(Serialize, Deserialize)]
 struct Ended {
     format: u32,
@@ -251,8 +251,8 @@ impl Status {
         read(layout::run_directory(slot, number).join(RUN_FILE)).ok().flatten()
     }
 
-    /// Writes the status of a slot atomically, also where something else lies in the file's place. It is not synced: after
-    /// a power loss none of its processes lives.
+    /// Writes the status of a slot atomically, and replaces whatever else has the file's name. It is not synced: after a
+    /// power loss none of its processes lives.
     pub(crate) fn write(&self, directory: &Path) -> io::Result<()> {
         durable::refresh(directory, STATUS_FILE, &self.to_json())
     }

@@ -117,9 +117,9 @@ pub struct Supervisor {
 /// How long a supervisor runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// Until it is told to end.
+    /// Until it is ordered to end.
     Told,
-    /// Until it is told to end, or nothing runs and nothing waits to be started.
+    /// Until it is ordered to end, or nothing runs and nothing waits to be started.
     AtRest,
 }
 
@@ -192,7 +192,8 @@ impl Supervisor {
         }))
     }
 
-    /// Runs until it is told to end (or, with [`Until::AtRest`], nothing is left to do) and all processes have ended.
+    /// Runs until it is ordered to end (or, with [`Until::AtRest`], nothing is left to do) and all processes have
+    /// ended.
     pub fn run(&mut self, until: Until) -> Result<(), Error> {
         loop {
             self.publish();
@@ -359,7 +360,7 @@ impl Supervisor {
         }
     }
 
-    /// Whoever else is a child of ours may have outlived its parent.
+    /// Records the main processes. Any other child of this process is one whose parent has died before it.
     fn count_mains(&mut self) {
         let runs = self.seats.values().flat_map(Seat::runs);
         self.means.mains =

@@ -34,7 +34,7 @@ pub(crate) struct Found {
     pub(crate) place: Place,
     /// Whether the run that fills the seat was started, and its supervisor did not come to write that down.
     pub(crate) has_begun: bool,
-    /// Whether nobody knows whether its run was started, which was about to be.
+    /// Whether its run was about to be started, and it is unknown whether it was.
     pub(crate) is_in_doubt: bool,
 }
 
@@ -221,8 +221,8 @@ fn vacant(mut earlier: Box<Status>, directory: &Path, means: &Means) -> (Held, B
     (held, earlier)
 }
 
-/// The seat of a job that was about to be started when its supervisor died. It counts as one that ran and whose end nobody saw: what must not
-/// run twice is not started again.
+/// The seat of a job that was about to be started when its supervisor died. It counts as one that ran and whose end is unknown: a job that
+/// must not run twice is not started again.
 fn begun_or_not(mut earlier: Box<Status>, directory: &Path, means: &Means) -> (Held, Box<Status>) {
     let exit = status::read_exit(directory);
     let terms = Terms::of(&means.spec, &earlier.slot.process_type);

@@ -31,11 +31,12 @@ pub(crate) enum Wakeup {
     Adopted(Slot, u64),
     /// The check of this number has news: its command has written, or its connection is ready.
     Check(Run, usize),
-    /// The memory of a run has something to tell: its slot, whether it is on the second lane, and which descriptor says so.
+    /// The memory of a run has something to report: its slot, whether the run is on the second lane, and which
+    /// descriptor is readable.
     Memory(Slot, bool, usize),
     /// Watched files have changed.
     Files(usize),
-    /// A time has come at which something is due, or somebody has set the clock.
+    /// A time has come at which something is due, or the clock was set.
     Clock,
     /// A client connects to the app, at the address of this index.
     Address(usize),

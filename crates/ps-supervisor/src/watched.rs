@@ -24,7 +24,7 @@ pub(crate) struct WatchedPaths {
     wish: Wish,
     /// The types that are restarted.
     pub(crate) types: Vec<String>,
-    /// The watch; the error says why there is none.
+    /// The watch, or the reason why files cannot be watched.
     pub(crate) watch: Result<FileWatch, String>,
     changed: Option<Changed>,
 }
@@ -47,7 +47,7 @@ struct Changed {
     last: Instant,
 }
 
-/// A restart in progress that nobody asked for.
+/// A restart in progress because of changed files.
 #[derive(Debug)]
 pub(crate) struct Refresh {
     /// What caused it.

@@ -29,7 +29,7 @@ impl Executor<'_> {
         }
     }
 
-    /// What a run does now, for whoever shows each instance.
+    /// The current step of a run, for displays that show each instance.
     pub(super) fn tell_now(
         &self,
         run: &Run,

@@ -26,7 +26,8 @@ pub struct OpenConnections {
     pub count: u64,
 }
 
-/// How many connections each run of an app has now; `None`: no `ps-balance` runs, so there are none.
+/// The number of open connections of each run of an app; `None` if no `ps-balance` runs, so that there are no
+/// connections.
 pub fn open(service: &Path) -> Option<Vec<OpenConnections>> {
     let of_run = |id: &str, count| {
         let RunName { slot, number } = id.parse().ok()?;

@@ -31,7 +31,7 @@ pub(crate) const SOCKET: &str = "balance";
 const FIRST: i32 = 3;
 /// The longest line that is read, in bytes.
 pub(crate) const LONGEST: usize = 1 << 20;
-/// The most that waits to be taken in by it, in bytes: it hangs.
+/// The most bytes that may wait to be read by `ps-balance`. With more, it counts as hanging.
 const MOST_UNSENT: usize = 1 << 20;
 /// How long an earlier one may take to send copies of its sockets.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -50,7 +50,7 @@ pub(crate) struct Balance {
     reach: Option<Reach>,
     /// What it was told to listen on and has not answered.
     asked: Option<Reach>,
-    /// What it has said of certificates that nobody has taken in.
+    /// The reports about certificates that were not collected yet.
     certificates: Vec<Read>,
     /// As whom it was started; `None`: by an earlier supervisor.
     runner: Option<Runner>,
@@ -72,7 +72,7 @@ pub(crate) struct Read {
 pub(crate) enum Heard {
     /// Nothing that asks for anything; what was said is in the table and in the count.
     Nothing,
-    /// It cannot be told to listen as it is to: another one has to take its place.
+    /// It cannot be told to listen on other addresses, and has to be replaced.
     Stuck,
     /// It has nothing to do, and offers to leave.
     Idle,
@@ -206,7 +206,7 @@ impl Balance {
         }
     }
 
-    /// Whether it is known to run as somebody else than this one.
+    /// Whether it is known to run as another user than this one.
     pub(crate) fn runs_as_another(&self, runner: &Runner) -> bool {
         self.runner.as_ref().is_some_and(|known| known != runner)
     }
@@ -300,11 +300,11 @@ pub(crate) struct Reached<'a> {
     pub(crate) reach: Reach,
     /// The sockets, in the same order.
     pub(crate) fds: Vec<BorrowedFd<'a>>,
-    /// Where the certificate lies; empty: nowhere.
+    /// The directory of the app's certificate; empty if there is none.
     pub(crate) certificates: &'a Path,
 }
 
-/// By address, in which order nobody else need say it.
+/// Sorted by address, so that two of them can be compared.
 fn sorted(mut reach: Reach) -> Reach {
     reach.listeners.sort_by_key(|listening| listening.address);
     reach

@@ -120,7 +120,7 @@ impl Led {
         Some(|id: &str| !earlier.contains(id) && self.backends.iter().any(|backend| backend.id == id))
     }
 
-    /// What `ps-balance` is told of them.
+    /// The entries for them in the table of `ps-balance`.
     pub(crate) fn wanted(&self) -> impl Iterator<Item = Wanted> {
         let of = |backend: &Backend, state| {
             let Backend { id, address, weight, release } = backend.clone();

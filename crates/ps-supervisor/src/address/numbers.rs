@@ -73,7 +73,7 @@ impl Count {
         }
     }
 
-    /// The last connection of a run has ended; so many it had.
+    /// Counts a run whose last connection has ended, with the number of connections that it had.
     pub(crate) fn drained(&mut self, drained: &Drained) {
         if drained.cut > 0 {
             self.cut.insert(drained.id.clone(), drained.cut);
@@ -101,7 +101,7 @@ impl Count {
         (!self.was_lost && !self.is_awaited()).then_some(tally)
     }
 
-    /// What it all comes to; `is_new` says of a run whether it came in.
+    /// The receipt of the rollout. `is_new`: whether a run, given by its id, is one of the new ones.
     pub(crate) fn receipt(&self, is_new: impl Fn(&str) -> bool) -> Receipt {
         let start = self.start.clone().unwrap_or_default();
         let mut receipt = Receipt {

@@ -23,7 +23,7 @@ const FILES: [&str; 2] = ["server.crt", "server.key"];
 pub(crate) enum Runner {
     /// As the supervisor: that is not root, or a certificate has to be read that root alone may read.
     Supervisor,
-    /// As somebody who is not root.
+    /// As a user other than root.
     Other(Other),
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Other {
 }
 
 impl Runner {
-    /// The user of `web`, else the owner of the directory that the app runs in, else nobody.
+    /// The user of `web`; without one, the owner of the directory that the app runs in; without that, `nobody`.
     pub(crate) fn of(spec: &Spec) -> Self {
         if !rustix::process::geteuid().is_root() {
             return Self::Supervisor;

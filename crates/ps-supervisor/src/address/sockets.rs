@@ -14,7 +14,7 @@ use crate::ports::obstacle;
 use crate::spec::Spec;
 use crate::state::Statuses;
 
-/// How many connections may wait to be taken in; the system may allow fewer (`net.core.somaxconn`).
+/// How many connections may wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
 
 /// Sockets, by address.
@@ -27,7 +27,7 @@ impl Sockets {
         Self(sockets)
     }
 
-    /// Whether there are none.
+    /// Whether no socket is listened on.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

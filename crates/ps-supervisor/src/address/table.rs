@@ -18,7 +18,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// How long `ps-balance` may take to go by a table, or to say that what was to end has ended.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// What `ps-balance` is told, and what is waited for.
+/// The table of instances that `ps-balance` is sent, and the changes that are waited for.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     /// Grows with each change.
@@ -26,7 +26,7 @@ pub(crate) struct Table {
     backends: Vec<Wanted>,
     /// The table that the living `ps-balance` was sent, and when.
     sent: Option<(u64, Instant)>,
-    /// The table that it goes by.
+    /// The revision of the table that it has applied.
     applied: Option<u64>,
     /// The numbers of the runs that come in and were admitted.
     admitted: BTreeSet<u64>,
@@ -37,7 +37,7 @@ pub(crate) struct Table {
     waits: Vec<Wait>,
     /// Why a table was refused.
     refused: Option<String>,
-    /// How long a run that goes out may keep its connections, where somebody has said so.
+    /// How long a run that goes out may keep its connections, if a limit is set.
     drain: Option<Duration>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Table {
 pub(crate) enum Who {
     /// A run of this supervisor.
     Run(Run),
-    /// An instance that somebody else keeps, by the id that it has for `ps-balance`.
+    /// An instance of another scheduler, by its id in the table.
     Led(String),
 }
 
@@ -102,7 +102,7 @@ impl Table {
         self.await_admission(Who::Run(run));
     }
 
-    /// An instance that somebody else keeps is to get connections.
+    /// Adds an instance of another scheduler, and waits until it gets connections.
     pub(crate) fn admit_led(&mut self, id: String) {
         self.await_admission(Who::Led(id));
     }
@@ -125,7 +125,7 @@ impl Table {
         self.await_drain(Who::Run(run), now);
     }
 
-    /// The same for an instance that somebody else keeps.
+    /// Withdraws an instance of another scheduler.
     pub(crate) fn withdraw_led(&mut self, id: String, now: Instant) {
         self.await_drain(Who::Led(id), now);
     }
@@ -135,7 +135,7 @@ impl Table {
         self.waits.push(Wait::Drain { who, until: now + self.drain_limit() + ANSWER });
     }
 
-    /// Whether it is waited for that an instance which somebody else keeps comes in or has gone out.
+    /// Whether an instance of another scheduler still has to come in or to lose its connections.
     pub(crate) fn awaits_led(&self) -> bool {
         self.waits.iter().any(|wait| matches!(wait.who(), Who::Led(_)))
     }
@@ -173,7 +173,7 @@ impl Table {
         Some(Set { revision, pause_seconds: None, drain_seconds, backends })
     }
 
-    /// Whether it has been waited for too long that `ps-balance` goes by what it was sent.
+    /// Whether `ps-balance` has taken too long to apply the table that it was sent.
     pub(crate) fn is_unanswered(&self, now: Instant) -> bool {
         self.unanswered_until().is_some_and(|until| until <= now)
     }
@@ -183,7 +183,7 @@ impl Table {
         (self.applied != Some(sent) && self.refused.is_none()).then_some(at + ANSWER)
     }
 
-    /// `ps-balance` goes by this table.
+    /// Notes that `ps-balance` has applied this table.
     pub(crate) fn applied(&mut self, revision: u64) {
         (self.applied, self.refused) = (Some(revision), None);
     }
@@ -207,8 +207,8 @@ impl Table {
         self.waits.iter().filter_map(until).chain(self.unanswered_until()).min()
     }
 
-    /// What has come to pass since the last call. Where no `ps-balance` lives, nobody has a connection, and the next one goes by this
-    /// table from its start.
+    /// The changes that have been completed since the last call. If no `ps-balance` lives, all of them are complete: there are no
+    /// connections, and the next `ps-balance` starts with the current table.
     pub(crate) fn settle(&mut self, now: Instant, is_balanced: bool) -> Vec<Settled> {
         let (applied, drained, refused) = (self.applied, &self.drained, self.refused.clone());
         let is_settled = |wait: &mut Wait| match wait {

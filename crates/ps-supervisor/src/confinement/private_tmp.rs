@@ -14,7 +14,7 @@ use rustix::process::{getegid, geteuid};
 
 /// What is private.
 const PLACES: [&str; 2] = ["/tmp", "/var/tmp"];
-/// Switches of the kernel, and the value with which nobody but root gets a namespace of users.
+/// Settings of the kernel, each with the value that allows only root to create a user namespace.
 const USER_NAMESPACES: [(&str, &str); 3] = [
     ("/proc/sys/user/max_user_namespaces", "0"),
     ("/proc/sys/kernel/unprivileged_userns_clone", "0"),
@@ -45,7 +45,7 @@ fn enter_with_users() -> io::Result<()> {
     fs::write("/proc/self/gid_map", format!("{group} {group} 1"))
 }
 
-/// Why nobody but root can have them here, if that is so.
+/// The reason why only root can have private directories here, if there is one.
 pub(super) fn obstacle() -> Option<String> {
     let is_set =
         |(file, value): &(&str, &str)| fs::read_to_string(file).is_ok_and(|text| text.trim() == *value);
@@ -58,7 +58,7 @@ pub(super) fn obstacle() -> Option<String> {
         .then(|| "the supervisor is not root, and the kernel has no namespaces of users".to_owned())
 }
 
-/// Which of them a path lies below.
+/// Which of the private directories contains a path.
 pub(super) fn hides(path: &Path) -> Option<&'static Path> {
     let resolved: PathBuf = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     PLACES.map(Path::new).into_iter().find(|place| resolved.starts_with(place))

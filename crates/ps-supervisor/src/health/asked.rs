@@ -11,7 +11,7 @@ use crate::spec::Spec;
 
 /// The run that is checked, and what it takes to check it.
 pub(crate) struct Asked<'a, 'b> {
-    /// Its port. A check that needs a port fails if there is none.
+    /// Its port. A check that needs a port fails without one.
     pub(crate) port: Option<u16>,
     /// When it was started.
     pub(crate) born: Instant,
@@ -21,7 +21,7 @@ pub(crate) struct Asked<'a, 'b> {
     pub(crate) main: Option<u32>,
     /// Whether it is not ready yet. Then its port counts only if one of its own processes listens on it.
     pub(crate) is_starting: bool,
-    /// The ports that somebody listens on.
+    /// The ports on which processes listen.
     pub(crate) listeners: &'a mut Listeners,
     /// Starts check commands.
     pub(crate) runner: &'a mut Runner<'b>,
@@ -29,7 +29,7 @@ pub(crate) struct Asked<'a, 'b> {
     pub(crate) spec: &'a Spec,
 }
 
-/// Why a port is not listened on as it should be. Displays as `nobody listens on port 5000`.
+/// Why a port is not listened on as it should be. Displays, for example, as `nobody listens on port 5000`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
     /// Nobody listens there.

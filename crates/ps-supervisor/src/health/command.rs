@@ -72,7 +72,7 @@ pub(crate) struct CommandTry {
     tree: Tree,
     pid: u32,
     course: Course,
-    /// The reading end of its output; `None` if nobody reads it.
+    /// The reading end of its output; `None` if the output is not read.
     output: Option<OwnedFd>,
     said: Vec<u8>,
     has_more: bool,
@@ -84,7 +84,7 @@ pub(crate) struct CommandTry {
 #[derive(Clone, Copy, Debug)]
 enum Course {
     Runs,
-    /// It has exited; `None` if nobody saw how.
+    /// It has exited; `None` if its exit status is unknown.
     Ended(Option<Exit>),
 }
 

@@ -15,7 +15,7 @@ use crate::run_table::RunState;
 
 /// The deadline of one wait for a port. It is long because the start as a whole has a deadline of its own.
 const PATIENCE: Duration = Duration::from_secs(86_400);
-/// How long the supervisor waits for a port before it says so.
+/// How long the supervisor waits for a port before it reports that it waits.
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// A result that the run has to act on.

@@ -214,7 +214,7 @@ fn begin(check: &Check, index: usize, asked: &mut Asked<'_, '_>, now: Instant) -
     })
 }
 
-/// Puts a GET to whoever listens: by http itself, by https through another program.
+/// Sends a GET request to the process that listens: for HTTP from here, for HTTPS through another program.
 fn put(
     get: &Get,
     address: SocketAddr,

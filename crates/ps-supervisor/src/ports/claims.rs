@@ -119,8 +119,8 @@ pub(super) fn claims_of_others(spec: &Spec, service: &Path) -> BTreeSet<u16> {
     kept.flat_map(|kept| kept.all().collect::<Vec<_>>()).collect()
 }
 
-/// The directory that contains the service directories of all apps, if this one is named after its app and so lies among
-/// them. A service directory elsewhere stands alone; its neighbours are none of ours.
+/// The directory that contains the service directories of all apps, if this service directory is named after its app and
+/// is therefore one of them. A service directory elsewhere has no such neighbours.
 pub(super) fn all_services<'a>(spec: &Spec, service: &'a Path) -> Option<&'a Path> {
     let is_one_of_many = service.file_name().is_some_and(|name| name == spec.app.as_str());
     service.parent().filter(|_| is_one_of_many)

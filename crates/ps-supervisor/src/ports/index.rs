@@ -38,7 +38,8 @@ pub(super) enum Owner {
 }
 
 impl Index {
-    /// The index beside a service directory. If there is none, it is made from what the other apps keep. `None`: it cannot be made.
+    /// The index beside a service directory. If it is missing, it is made from the records of the other apps. `None` if
+    /// it cannot be made.
     pub(super) fn beside(service: &Path) -> Option<Self> {
         let services = service.parent()?.to_owned();
         let place = services.join(ROOT).join(NAME);
@@ -81,7 +82,7 @@ impl Index {
         is_name && Kept::read(&self.services.join(named)).all().any(|kept| kept == port)
     }
 
-    /// Removes a link that is out of date, unless somebody has replaced it meanwhile.
+    /// Removes a link that is out of date, unless it was replaced meanwhile.
     fn remove(&self, link: &Path, named: &Path) -> io::Result<()> {
         let directory = File::open(&self.place)?;
         // Whoever has the lock is about to do the same. If it is stopped, nobody waits for it.

@@ -54,7 +54,7 @@ pub(crate) fn reserve<'a>(
     }
 }
 
-/// The rollout is over: the ports that were reserved for it are in use, or nobody's.
+/// Ends the reservations of a rollout that is over: its ports are either in use or free.
 pub(crate) fn give_back_reserved(service: &Path, claims: &mut Claims) {
     claims.kept(service).give_back_reserved();
 }

@@ -27,7 +27,7 @@ pub(crate) struct Comparison {
     canary: Canary,
     /// The slots of the canaries.
     canaries: BTreeSet<Slot>,
-    /// The slots of the control, which nobody else has.
+    /// The slots of the control group, which are used for nothing else.
     control: BTreeSet<Slot>,
     stage: Stage,
     /// Runs that clients are led to and that end once they have none any more.

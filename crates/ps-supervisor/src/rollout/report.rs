@@ -24,7 +24,7 @@ pub struct Report {
     /// What it has meant for clients; `None`: the app has no address, or it is not over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
-    /// The progress of the comparison with the old revision; `None`: there is none, or its runs are starting.
+    /// The progress of the comparison with the old revision; `None` if nothing is compared, or its runs are starting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<Finding>,
 }

@@ -6,7 +6,7 @@ use crate::health::{Monitor, Surroundings};
 #[derive(Debug)]
 pub(super) struct Checking {
     pub(super) monitor: Monitor,
-    /// The directory and variables of check commands; the error says why there are none.
+    /// The directory and variables of check commands, or the reason why they are not available.
     pub(super) surroundings: Option<Result<Surroundings, String>>,
     /// Whether its processes were given `NOTIFY_SOCKET`.
     pub(super) is_told: bool,

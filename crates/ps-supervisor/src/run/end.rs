@@ -88,7 +88,7 @@ impl Terms {
         Signal::from_named_raw(i32::from(number)).expect("every signal with a name is one of Linux")
     }
 
-    /// How it is ended where nobody supervises it; `main` is its main process, if that is known.
+    /// How its processes are to be ended when no supervisor lives; `main` is its main process, if that is known.
     pub(crate) fn manner(&self, main: Option<u32>) -> Manner {
         let only = match self.settings.stop_tree.unwrap_or_default() {
             StopTree::Main => main,

@@ -16,7 +16,7 @@ use crate::start_settings::StartSettings;
 use crate::status::Status;
 
 impl Run {
-    /// Starts its process, and notes for whoever keeps a record whether that was possible.
+    /// Starts its process, and records whether that was possible.
     pub(super) fn launch(
         &mut self,
         spec: &Spec,
@@ -121,7 +121,7 @@ impl Run {
         Ok(())
     }
 
-    /// Makes sure that the port is free. If it is not, the run gets another one, and a note says so.
+    /// Makes sure that the port is free. If it is not, the run gets another one, and a note reports it.
     fn assign_port(&mut self, spec: &Spec, means: &mut Means) -> Result<(), String> {
         let Status { slot, port, .. } = &*self.status;
         (self.status.port, self.status.note) = match self.status.lane {

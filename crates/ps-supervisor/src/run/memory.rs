@@ -20,7 +20,8 @@ impl Run {
         RunName { slot: self.status.slot.clone(), number: self.number() }
     }
 
-    /// Limits it as it was limited before: by an earlier supervisor, or until somebody took the controllers away.
+    /// Applies the limits that were in force before: those of an earlier supervisor, or those before the controllers
+    /// were taken away.
     pub(crate) fn limit_again(&mut self, means: &Means) {
         let Some(before) = self.status.limits.as_deref().filter(|_| self.state.is_live()) else { return };
         let name = self.name().to_string();

@@ -10,7 +10,7 @@ pub(super) fn directory_again(earlier: Option<&Path>, spec: &Spec) -> PathBuf {
     own.or_else(|| typed_directory(spec)).unwrap_or_else(|| spec.directory.clone())
 }
 
-/// The directory for a start that somebody asked for: the one that the verb resolved, if it still exists.
+/// The directory for a start that a person asked for: the one that the verb resolved, if it still exists.
 pub(super) fn directory_now(spec: &Spec) -> PathBuf {
     let resolved = Some(spec.directory.clone()).filter(|directory| directory.is_dir());
     resolved.or_else(|| typed_directory(spec)).unwrap_or_else(|| spec.directory.clone())

@@ -43,7 +43,7 @@ impl Seat {
         }
     }
 
-    /// Looks at the clock; what is due is done by whoever asks.
+    /// Looks at the clock, and returns what is due; the caller has to do it.
     pub(crate) fn look_at_course(&mut self, timetable: &Timetable, now: Timestamp) -> Due {
         let Some(current) = self.current.run_mut() else { return Due::NotYet };
         let Some(course) = &mut current.status.course else { return Due::NotYet };
@@ -65,7 +65,7 @@ impl Seat {
         }
     }
 
-    /// The run of which nobody knows whether an earlier supervisor has started it. It is told once.
+    /// The run of which it is unknown whether an earlier supervisor has started it. Returned only once.
     pub(crate) fn take_doubt(&mut self) -> Option<String> {
         let is_in_doubt = std::mem::take(&mut self.is_in_doubt);
         self.current.run().filter(|_| is_in_doubt)?.status.note.clone()

@@ -10,8 +10,9 @@ use crate::news::News;
 use crate::run::{Cause, LEAST_LIFE, Run};
 use crate::seat_table::AfterDeath;
 
-/// A death that the restart policy treats as a failure is told at once, any other end when the tree is empty. If a
-/// rollout's new run ends right away, it has failed, whatever its exit status, unless other types wait for it to be done.
+/// A death that the restart policy treats as a failure is reported at once, any other end when all processes of the run
+/// have ended. If a rollout's new run ends right away, it has failed, whatever its exit status, unless other types wait
+/// for it to be done.
 pub(super) fn death(slot: &Slot, run: &Run, lifetime: Duration, means: &mut Means) {
     let are_to_end = run.terms.as_ref().is_some_and(|terms| terms.are_to_end);
     let is_new = run.status.role == Some(Role::Incoming) && lifetime < LEAST_LIFE && !are_to_end;

@@ -8,7 +8,7 @@ use super::Event;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Beside {
-    /// There is none.
+    /// There is no second run.
     Nobody,
     /// The new run of a rollout, which may take the seat.
     Incoming,

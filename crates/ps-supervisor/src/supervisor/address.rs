@@ -61,8 +61,8 @@ impl Supervisor {
         added.map(drop)
     }
 
-    /// A copy of the socket on which an instance listens at this address by itself. It takes what comes there until it is told to end; what comes
-    /// afterwards waits for `ps-balance`.
+    /// A copy of the socket on which an instance itself listens at this address. The instance accepts connections until it is ended; later ones
+    /// wait for `ps-balance`.
     fn copied_from_instance(&mut self, wanted: SocketAddr) -> Option<OwnedFd> {
         let census = &mut self.means.census;
         let seats = self.seats.values().filter(|seat| Self::has_address(seat.slot()));
@@ -71,7 +71,7 @@ impl Supervisor {
         os_process::copy_listener(wanted, pids)
     }
 
-    /// Whether an instance still takes by itself what comes to one of these sockets.
+    /// Whether an instance itself still accepts connections at one of these sockets.
     fn is_shared(&self, address: &Address) -> bool {
         let takes = |run: &Run| {
             run.status.port.is_some_and(|port| address.sockets.have_port(port))
@@ -116,7 +116,8 @@ impl Supervisor {
         self.address = Some(address);
     }
 
-    /// How clients are taken in. While a rollout is in progress, its addresses are there beside the others.
+    /// The TLS and connection settings of the address. While a rollout is in progress, they cover the new addresses
+    /// too.
     fn manner(&self) -> Manner {
         let spec = &self.means.spec;
         let mut frontend = spec.frontend.clone();
@@ -199,7 +200,8 @@ impl Supervisor {
         }
     }
 
-    /// Clients are led to the instances that there are, and the rollout hears what of that it has waited for.
+    /// Directs clients to the instances that exist now, and reports to the rollout those changes for which it has
+    /// waited.
     pub(super) fn lead_clients(&mut self) {
         for event in self.lead() {
             match event {

@@ -150,7 +150,7 @@ impl Supervisor {
         }
     }
 
-    /// Once a day all logs are checked for segments that are too old, including logs that nobody writes to any more.
+    /// Once a day, checks all logs for segments that are too old, including logs that are no longer written to.
     pub(super) fn tidy_logs(&mut self, now: Instant) {
         if self.tidier.is_day_over(now) {
             for outputs in self.seats.values_mut().flat_map(Seat::runs_mut).map(Run::outputs) {

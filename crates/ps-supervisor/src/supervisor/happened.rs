@@ -5,7 +5,7 @@ use crate::attachment::Change;
 use crate::diary::Happening;
 
 impl Supervisor {
-    /// Says it in the status of the slots, to whoever looks on, and to whoever keeps a record.
+    /// Records the event in the status of the slots, and reports it to clients that watch and to the diary.
     pub(super) fn happened(&mut self, happening: Happening) {
         let Happening { slots, what, .. } = &happening;
         for seat in self.seats.values_mut().filter(|seat| slots.contains(seat.slot())) {

@@ -16,7 +16,7 @@ use crate::wakeup::Wakeup;
 const NEXT_TRY: Duration = Duration::from_secs(60);
 
 impl Supervisor {
-    /// Waits for what the memory of each run may tell, where nobody does yet.
+    /// Watches the memory of each run that is not watched yet.
     pub(super) fn watch_memory(&mut self) {
         for run in self.seats.values_mut().flat_map(Seat::runs_mut) {
             watch(run, &mut self.poll);

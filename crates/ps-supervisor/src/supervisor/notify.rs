@@ -37,7 +37,7 @@ impl Supervisor {
         socket.is_watched = self.poll.watch(socket.fd(), Wakeup::Notify).is_ok();
     }
 
-    /// Watches new main processes (`MAINPID`) that are no children of ours.
+    /// Watches new main processes (`MAINPID`) that are not children of this process.
     fn watch_main_processes(&mut self) {
         for run in self.seats.values_mut().flat_map(Seat::runs_mut) {
             let wakeup = Wakeup::Adopted(run.status.slot.clone(), run.number());

@@ -80,8 +80,8 @@ impl Supervisor {
         self.carry_on();
     }
 
-    /// Resumes the rollout of an earlier supervisor; whether there is one. One that cannot be resumed is dropped: the runs
-    /// that fill the seats stay, under the spec that is there.
+    /// Resumes the rollout of an earlier supervisor; whether there is one. A rollout that cannot be resumed is dropped:
+    /// the runs that fill the seats stay, under the current spec.
     pub(super) fn resume_rollout(&mut self) -> bool {
         match Carried::left(&self.service, &self.means.spec) {
             Left::Rollout(mut carried) => {
@@ -171,7 +171,7 @@ impl Supervisor {
         self.carry_on();
     }
 
-    /// Drops the rollout at the supervisor's end. The next supervisor starts with the spec that is there.
+    /// Drops the rollout at the supervisor's end. The next supervisor starts with the spec on disk.
     pub(crate) fn give_up_rollout(&mut self) {
         if self.rollout.is_some() {
             self.give_back_ports();

@@ -36,7 +36,7 @@ use crate::run_table::RunState;
 use crate::seat::Order;
 use crate::spec::Spec;
 
-/// A run as it is.
+/// What a client may see of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RunView {
     /// Its name.

@@ -160,7 +160,7 @@ impl Supervisor {
         self.happened(Happening { occasion, slots, run: None, what, is_failure: true });
     }
 
-    /// What was stopped by hand is not due, so it wakes nobody.
+    /// Sets the timer to the next time at which a slot is due. A slot that was stopped by hand is never due.
     fn arm_clock(&mut self, wanted: &[Slot]) {
         let next = wanted.iter().filter_map(|slot| self.seats.get(slot)?.next_time()).min();
         let (Some(clock), Some(next)) = (&self.clock, next) else { return };

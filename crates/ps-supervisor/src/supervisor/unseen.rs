@@ -47,7 +47,7 @@ impl Supervisor {
 }
 
 impl Supervisor {
-    /// Looks for exit statuses that were not recorded before. Called before clients are told of this turn's events.
+    /// Looks for exit statuses that were not recorded before. Called before this turn's events are reported to clients.
     pub(super) fn look_for_ends(&mut self) {
         let waiting: Vec<Wakeup> = self.unseen.keys().cloned().collect();
         for wakeup in &waiting {
