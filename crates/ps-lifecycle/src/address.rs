@@ -22,7 +22,7 @@ use crate::session::Session;
 pub(crate) struct Asked {
     /// The properties that change, by their names.
     pub(crate) properties: BTreeMap<String, String>,
-    /// Where the app is reached, and how clients are taken in there.
+    /// The address at which the app is to be reached, and the settings of its connections.
     pub(crate) reached: address::Reached,
 }
 
@@ -72,8 +72,8 @@ pub(crate) fn asked(
     Ok(Asked { properties, reached })
 }
 
-/// The address of an app for which nobody has chosen one, where `listen` is `auto`, as it is unless something else is set: decided once, with
-/// the first deploy of an app that has the type `web`; none on a swarm (docs/address.md#on-a-swarm). Whoever holds a port that it would have had is named. An app that was deployed before keeps the ports of its instances, which is said.
+/// The default address of an app, which is chosen at the first deploy of an app with the type `web`, unless `listen` is set to something other than `auto`; none on a swarm
+/// (docs/address.md#on-a-swarm). If another program holds a port that would have been chosen, a message names it. An app that was deployed before keeps the ports of its instances, and a message says so.
 ///
 /// # Errors
 /// No port can be chosen.
@@ -109,8 +109,9 @@ pub(crate) fn by_default(
     Ok(Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string()))
 }
 
-/// Whether clients can be led to what a release runs: it has the type `web`, which is always there, and whose gate shows that it listens where it
-/// is told to. One with a `port` of its own does not, and nobody knows of one that is `ready` without listening.
+/// Whether clients can be directed to the instances of a release: it has the type `web`, its instances run all the time, and their gate shows
+/// that they listen on the port that they are given. An instance with a `port` setting of its own does not use that port, and an instance that
+/// only reports `ready` may not listen at all.
 fn has_clients(release: &Release) -> bool {
     let web = release.processes.iter().find(|process| process.process_type.as_str() == FIRST_TYPE);
     let settings = match web {

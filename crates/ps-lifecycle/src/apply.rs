@@ -123,7 +123,7 @@ fn keep(session: &Session, app: &AppName, record: &DeclarationRecord) -> Result<
     Ok(Outcome::Done)
 }
 
-/// Judges the declaration, and compares it with the app as it is.
+/// Checks the declaration, and compares it with the current app.
 fn prepare(session: &Session, declaration: &Declaration, args: &ApplyArgs) -> Result<Prepared> {
     let (world, app) = (&session.world, &declaration.app);
     let known =

@@ -23,7 +23,7 @@ const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 pub(crate) struct Unpacked {
     /// The name of its directory.
     pub(crate) name: String,
-    /// Where the source lies.
+    /// The directory of the source.
     pub(crate) directory: PathBuf,
     whole: PathBuf,
     is_kept: bool,
@@ -79,7 +79,7 @@ fn open(archive: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// The one directory that everything in an archive lies in, as many archives have it.
+/// The only directory at the top of an archive, if it has no other entries there, as is common.
 fn only_directory(whole: &Path) -> Option<PathBuf> {
     let mut entries = fs::read_dir(whole).ok()?.flatten();
     let only = entries.next()?;

@@ -63,7 +63,7 @@ fn plan(
     Ok((scheduler, plan, stored))
 }
 
-/// Whether it would be refused by what lies there now. Nothing is changed to find that out, and nothing is started.
+/// Whether the current state of the app would make the verb fail. Nothing is changed or started to find out.
 pub(crate) fn is_refused(session: &Session, app: &AppName, intent: &Intent) -> bool {
     let judged = plan(&session.world, app, intent).map(|(scheduler, plan, _)| scheduler.judge(&plan).is_ok());
     !judged.unwrap_or(false)

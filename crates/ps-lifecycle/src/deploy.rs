@@ -254,7 +254,7 @@ fn deploy(
     conclude(session, lock, scheduler.as_ref(), (&name, &plan, &app_json))
 }
 
-/// Where the app is reached from now on, and what of that is compared before.
+/// Determines the app's new address, and whether the rollout compares the new release with the old one there.
 fn at_address(
     session: &Session,
     app: &AppName,
@@ -283,7 +283,7 @@ fn conclude(
     session.fact(&format!("Application deployed: ps-lifecycle status {app}"))
 }
 
-/// Says what of the files and properties a deploy does not do.
+/// Prints which parts of the files and properties have no effect in a deploy.
 fn remark(
     world: &World,
     scheduler: &SchedulerName,
@@ -327,8 +327,8 @@ fn intend(world: &World, app: &AppName, record: &Deployed, scheduler: &dyn Sched
     world.intend_deploy(app, record, &witness).with_context(|| format!("write down the deploy of {app}"))
 }
 
-/// The deploy failed, which is what the user must hear. What nobody could be asked about may yet be committed, and is left for the
-/// next verb to find out.
+/// Ends a deploy that has failed. If the scheduler could not be reached, the deploy may still be committed; the next verb then
+/// finds that out.
 fn give_up(world: &World, app: &AppName, error: &ps_scheduler::Error) {
     if !matches!(error, ps_scheduler::Error::Unreachable { .. })
         && let Err(error) = world.conclude_intended(app)

@@ -105,7 +105,7 @@ fn print(out: &mut impl Write, told: &[Told], args: &EventsArgs) -> io::Result<(
     out.flush()
 }
 
-/// In the zone of whoever reads it: exact in a pipe.
+/// The time in the reader's time zone on a terminal, and in full in a pipe.
 fn time(at: Timestamp, is_terminal: bool) -> String {
     let at = at.to_zoned(TimeZone::system());
     at.strftime(if is_terminal { "%b %d %H:%M:%S" } else { "%Y-%m-%dT%H:%M:%S%.3f%:z" }).to_string()

@@ -11,7 +11,7 @@ use crate::args::FinishArgs;
 use crate::session::Session;
 use crate::{converge, journal, stop};
 
-/// Starts and stops processes until the app runs as it is recorded, once no rollout is under way any more.
+/// Waits until no rollout is in progress, then starts and stops processes until the app runs as it is recorded.
 pub(crate) fn run(session: &Session, args: &FinishArgs) -> Result<Outcome> {
     let name: AppName = args.app.parse().map_err(ps_apps::Error::from)?;
     if !session.world.is_app(&name)? {

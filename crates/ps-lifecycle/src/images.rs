@@ -106,8 +106,8 @@ fn forget_all_but(
     Ok(DockerLocal::new(world).forget_images(app, &needed)?)
 }
 
-/// Removes the images of an app in containers that no release needs; their names. Those of an app that somebody changes meanwhile are
-/// left to that verb, which may have made them just now.
+/// Removes the images of an app in containers that no release needs, and returns their names. If another verb is changing the app,
+/// they are left to that verb, which may have made them just now.
 pub(crate) fn retire(session: &Session, app: &AppName) -> Result<Vec<String>> {
     let world = &session.world;
     if world.inside_dokku() || !has_images(world, app)? {

@@ -27,7 +27,7 @@ pub(crate) fn of_verb<T>(
     ended
 }
 
-/// Something happened to a slot that nobody asked for; `origin` is one word for what it came from.
+/// Records an event of a slot that no request has caused; `origin` is one word for its cause.
 pub(crate) fn happened(world: &World, app: &AppName, origin: &str, slot: &Slot, what: &str) {
     Journal::of(world, app).happened(origin, std::slice::from_ref(slot), None, what, true, say::warning);
     tell(world, app);

@@ -11,11 +11,11 @@ use ps_scheduler_native::{LastWill, Native, Provision};
 
 use crate::session::Session;
 
-/// How long whoever finishes waits for somebody else who changes the app.
+/// How long the finishing program waits for another verb that changes the app.
 const PATIENCE_SECONDS: &str = "600";
 
-/// Has what is recorded of an app that is stopped made true if this program dies before the value is dropped. `None`: nobody would do so,
-/// as where there is no root. None is started for an app of which nothing lives: it would end with this verb.
+/// Makes sure that the stop of an app is finished as recorded if this program dies before the value is dropped. `None` if that is not
+/// possible, because there is no root. No root is started for an app without a living process, since it would end with this verb.
 pub(crate) fn for_stop(session: &Session, app: &AppName) -> Option<Provision> {
     let scheduler = session.world.scheduler_name(app).ok()?;
     let will = last_will(session, &scheduler, finishing(app))?;
@@ -32,7 +32,7 @@ pub(crate) fn for_deploy(session: &Session, app: &AppName, scheduler: &Scheduler
     leave(session, app, scheduler, None)
 }
 
-/// The same before a change that may be refused: no root is started for one that is. What somebody has asked to be started is started.
+/// The same before a change that may be refused. No root is started for a change that would be.
 pub(crate) fn for_change(
     session: &Session,
     app: &AppName,
@@ -108,7 +108,7 @@ fn last_will(session: &Session, scheduler: &SchedulerName, arguments: Vec<&str>)
     Some(LastWill { program, arguments, variables: roots(world)? })
 }
 
-/// By what the program that is started finds the same world.
+/// The environment variables by which the started program finds the same installation.
 fn roots(world: &World) -> Option<BTreeMap<String, String>> {
     let (root, lib) = (world.root().to_str()?, world.lib().to_str()?);
     Some(

@@ -86,7 +86,8 @@ impl<'a> Before<'a> {
         Ok(())
     }
 
-    /// After the change has failed. If this fails too, a warning says so; the user gets the error of the change.
+    /// Restores the earlier values after the change has failed. If that fails too, a warning is printed; the user gets
+    /// the error of the change.
     fn put_back(self) {
         for (name, value) in &self.values {
             if let Err(error) = self.write(name, value.as_deref()) {

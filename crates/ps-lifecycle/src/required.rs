@@ -23,8 +23,8 @@ impl Required {
         Self { requirement: verb.requirement(), ..Self::default() }
     }
 
-    /// Refuses to promise anything of an app whose clients talk to its instances themselves: nobody counts what they see.
-    /// `given` is the address that this verb gives it.
+    /// Refuses `--require` for an app without an address: its clients connect to its instances directly, so that their
+    /// results cannot be counted. `given` is the address that this verb gives it.
     pub(crate) fn check(&self, world: &World, app: &AppName, given: Option<&Addresses>) -> Result<()> {
         if self.requirement.is_none() {
             return Ok(());

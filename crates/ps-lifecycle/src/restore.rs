@@ -60,7 +60,7 @@ fn all(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
     each::conclude(&missing, all)
 }
 
-/// The error of an app that was cancelled because its time was over, and not because somebody interrupted the verb.
+/// The error of an app that was cancelled because its time was over, and not because the verb was interrupted.
 fn late(session: &Session, deadline: Duration, error: Error) -> Error {
     let is_cancelled = matches!(error.downcast_ref(), Some(ps_scheduler::Error::Cancelled));
     if is_cancelled && session.check().is_ok() {

@@ -34,8 +34,8 @@ fn rollback(session: &Session, app: &App, to: Option<u64>) -> Result<()> {
     deploy::of_kept(session, &lock, name, &kept)
 }
 
-/// The release of that number; without one, that before the release which runs. If that came of a rollback itself, it is the one before
-/// the release that was deployed again, so that each rollback leads further back.
+/// The release of that number; without a number, the one before the running release. If the running release came from a rollback, it is
+/// the one before the release that was deployed again, so that each rollback goes further back.
 fn chosen(world: &World, app: &AppName, to: Option<u64>) -> Result<KeptRelease> {
     let newest = world.newest_release(app)?.unwrap_or(0);
     let number = match to {
@@ -63,7 +63,8 @@ fn chosen(world: &World, app: &AppName, to: Option<u64>) -> Result<KeptRelease> 
     }
 }
 
-/// The highest number below this one under which a release is kept; 0 if there is none. One that is damaged is passed over by name.
+/// The highest number below this one under which a release is kept; 0 if there is none. A damaged release is skipped,
+/// and a message names it.
 fn before(world: &World, app: &AppName, number: u64) -> Result<u64> {
     for kept in world.kept_releases(app)? {
         match kept {

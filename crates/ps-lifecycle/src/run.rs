@@ -20,7 +20,8 @@ use crate::session::Session;
 use crate::{elsewhere, journal, provision, release};
 
 const VERB: &str = "run";
-/// The type whose settings a command has that is none of a type: what is set for all types, and for this name.
+/// The type whose settings a command gets if it is not the command of a type: those for all types, and those for this
+/// name.
 const OF_NO_TYPE: &str = "run";
 /// The status of timeout(1) for a command whose time was over.
 const TIMED_OUT: u8 = 124;

@@ -119,8 +119,8 @@ impl Session {
         }
     }
 
-    /// Waits for the hooks of a killed lock holder that are still running, as long as it would wait for the lock. If they
-    /// still run then, a warning says so, and the verb goes on.
+    /// Waits for hooks of a killed lock holder that are still running, as long as it would wait for the lock. If they
+    /// still run then, a warning is printed, and the verb continues.
     fn after_the_dead(&self, lock: AppLock, began: Instant) -> Result<AppLock> {
         while lock.was_left_by_the_dead()
             && let Some(orphans) = lock.orphans(Duration::ZERO)
@@ -165,7 +165,7 @@ impl Session {
         if self.quiet { Ok(()) } else { Ok(say::detail(text)?) }
     }
 
-    /// Does a verb for an app: its journal and whoever watches hear of the beginning and the end.
+    /// Carries out a verb for an app, and reports its beginning and its end to the journal and to programs that watch.
     pub(crate) fn of_app<T>(&self, verb: &str, app: &AppName, deed: impl FnOnce() -> Result<T>) -> Result<T> {
         let deed = || self.required.hold(app, deed()?);
         self.teller.of_app(app, || journal::of_verb(&self.world, verb, app, deed))

@@ -85,7 +85,7 @@ impl SourceArgs {
     }
 }
 
-/// Where app.json lies in a source: the property of Dokku's plugin, of the app or of all apps.
+/// The path of app.json in a source: the property of Dokku's plugin, of the app or of all apps.
 pub(crate) fn app_json_path(world: &World, app: &AppName) -> Result<String> {
     for scope in [Scope::App(app), Scope::Global] {
         let path = world.property("app-json", scope, "appjson-path")?.unwrap_or_default();

@@ -17,7 +17,8 @@ use crate::session::Session;
 use crate::wish::Wish;
 use crate::{converge, provision, stop};
 
-/// How long instances are waited for that somebody else began to start: a root that brought a supervisor back a moment before.
+/// How long to wait for instances whose start another program has begun, for example a root that has just brought a
+/// supervisor back.
 const ON_ITS_WAY: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 

@@ -59,8 +59,8 @@ pub(crate) fn run(session: &Session, args: &WatchArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Says of a deploy what of it nobody does, because no watch is running, and refuses one whose schedules go by a time zone that this
-/// machine does not know.
+/// Prints which parts of a deploy have no effect because no watch is running, and refuses a deploy with a schedule in a time zone
+/// that this machine does not know.
 pub(crate) fn remind(world: &World, scheduler: &SchedulerName, release: &Release) -> Result<()> {
     let goes_on = |process: &Process| {
         let is_asked = release.checking(&process.process_type) != Checking::Disabled;
@@ -105,8 +105,8 @@ fn is_for_watch(world: &World, scheduler: &SchedulerName) -> bool {
     *scheduler == SchedulerName::DockerLocal && !world.inside_dokku()
 }
 
-/// The first becomes readable when this program is told to end, or one that it has started has ended, and when something is written to the
-/// second.
+/// The first stream becomes readable when this program is asked to end, or when a program that it has started has ended, and when something is
+/// written to the second.
 fn woken_by_signals() -> Result<(UnixStream, UnixStream)> {
     let (woken, waking) = UnixStream::pair().context("watch for signals")?;
     for signal in [SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM] {

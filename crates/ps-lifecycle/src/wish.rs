@@ -22,8 +22,8 @@ impl<'a> Wish<'a> {
         Ok(Self { world, app, before })
     }
 
-    /// Restores the earlier value after the work has failed. If that fails too, a warning says so; the error of the work is
-    /// the one that the user gets.
+    /// Restores the earlier value after the work has failed. If that fails too, a warning is printed; the user gets the
+    /// error of the work.
     pub(crate) fn put_back(self) {
         if let Err(error) = self.write() {
             say::warning(&format!("{RESTORE} of {} could not be put back: {error:#}", self.app));

@@ -11,7 +11,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A process that has lived for as long did not die soon.
 const SETTLED: Duration = Duration::from_secs(10);
-/// How long a process that has left may take to end by itself, before it is told to by a signal.
+/// How long a process that has left may take to end by itself, before it gets a signal.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// What has happened to a process.

@@ -6,7 +6,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 /// The variable that says where.
 pub(crate) const SOCKET: &str = "NOTIFY_SOCKET";
 
-/// Sends lines such as `READY=1`, if somebody wants to hear them. Nobody is told that they cannot be sent.
+/// Sends lines such as `READY=1`, if a notification socket is set. Errors are ignored.
 pub(crate) fn tell(lines: &str) {
     let Some(path) = std::env::var(SOCKET).ok().filter(|path| !path.is_empty()) else { return };
     let address = match path.strip_prefix('@') {

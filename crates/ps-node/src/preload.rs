@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
-/// The variable by which Node is told to load it.
+/// The variable that makes Node load it.
 pub(crate) const VARIABLE: &str = "NODE_OPTIONS";
 
 const FILE: &str = "keep-alive.js";
@@ -57,7 +57,7 @@ impl Preload {
     }
 }
 
-/// Writes a file so that whoever reads it sees it whole.
+/// Writes a file so that readers always see it completely.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = NamedTempFile::new_in(path.parent().unwrap_or(Path::new("/")))?;
     file.write_all(bytes)?;

@@ -24,7 +24,8 @@ use crate::start::Program;
 
 const SIGNALS: [Signal; 4] = [Signal::SIGCHLD, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
 
-/// What a program says when it is ready, and is told when it is to leave: pm2's words, as JSON and as text.
+/// The messages of pm2, as JSON and as text: the one that a program sends when it is ready, and the one that it gets
+/// before it is to leave.
 pub(crate) const READY: &[u8] = b"\"ready\"";
 pub(crate) const SHUTDOWN: &str = "shutdown";
 
@@ -38,13 +39,13 @@ struct Serving {
     /// Whether programs say when they are ready, and those that have said it.
     waits: bool,
     ready: BTreeSet<Id>,
-    /// Whether programs are told before their processes leave.
+    /// Whether programs get a message before their processes leave.
     tells: bool,
     /// How it ends, once it does.
     finished: Option<u8>,
 }
 
-/// Runs the program until it is told to end, or no process listens.
+/// Runs the program until it is ended, or until no process listens.
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let terms =
         Terms { size: args.count()?, listen_limit: args.listen_limit(), drain_limit: args.drain_limit() };

@@ -6,7 +6,8 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::process::{Resource, Rlimit};
 
-/// From now on these signals are read. To be called before there is a second thread: what it blocks nobody else gets in its place.
+/// Reads these signals from now on. It has to be called before a second thread exists, because it blocks the signals
+/// only for this thread and those that it starts.
 pub(crate) fn read(signals: &[Signal]) -> io::Result<SignalFd> {
     let set: SigSet = signals.iter().copied().collect();
     set.thread_block()?;
@@ -19,7 +20,8 @@ pub(crate) fn next(signals: &SignalFd) -> Option<Signal> {
     Signal::try_from(i32::try_from(signal.ssi_signo).ok()?).ok()
 }
 
-/// Ends this process by the signal that another one was ended by, without a second core file. Returns if that signal ends nobody.
+/// Ends this process by the signal that ended another one, without a second core file. Returns if that signal does not
+/// end processes.
 pub(crate) fn end_by(number: i32) {
     let Some(signal) = rustix::process::Signal::from_named_raw(number) else { return };
     let none = Rlimit { current: Some(0), maximum: Some(0) };

@@ -23,10 +23,10 @@ const SIGNALS: [Signal; 5] =
     [Signal::SIGCHLD, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM, Signal::SIGUSR2];
 /// A program that has lived for as long is taken to be one that does not listen.
 const SETTLED: Duration = Duration::from_secs(1);
-/// How long a process that has left may take to end by itself, before it is told to by a signal.
+/// How long a process that has left may take to end by itself, before it gets a signal.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// When a process that is to end is told so by SIGTERM, unless its last connection is still to end, and when by SIGKILL.
+/// When a process that is to end gets SIGTERM (not at all while it may have connections), and when it gets SIGKILL.
 #[derive(Clone, Copy, Debug)]
 struct Leaving {
     terminate_at: Option<Instant>,
@@ -36,7 +36,7 @@ struct Leaving {
 /// What is still to come until it is ready.
 #[derive(Clone, Copy, Debug)]
 struct Awaits {
-    /// It says so.
+    /// Its program still has to say so.
     word: bool,
     /// It listens.
     port: bool,
@@ -51,7 +51,7 @@ struct Single {
     id: Id,
     pid: Pid,
     drain_limit: Duration,
-    /// It is told before it leaves.
+    /// Its program gets a message before it leaves.
     is_told: bool,
     /// None: it is ready.
     awaits: Option<Awaits>,
@@ -196,8 +196,8 @@ impl Single {
         }
     }
 
-    /// Clients of a process that listens are served to the end. A process that does not listen is told by SIGTERM at once, or later if a
-    /// message may do.
+    /// Begins the end of the process. If it listens, its connections may end first. If it does not, it gets SIGTERM at once, or later if
+    /// a message may be enough.
     fn leave(&mut self, now: Instant) {
         notify::tell("STOPPING=1");
         let is_listening = self.is_listening();

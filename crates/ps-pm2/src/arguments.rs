@@ -21,7 +21,7 @@ fn refuse(text: &str) -> Result<Vec<String>> {
     bail!("args: an array of strings is wanted, such as [\"--port\",\"80\"], not {text}")
 }
 
-/// The words of a command line: quotes group, and a backslash takes the next character as it is.
+/// The words of a command line: quotes group, and a backslash makes the next character literal.
 fn split(text: &str) -> Option<Vec<String>> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     let mut chars = text.chars();

@@ -81,12 +81,12 @@ pub(crate) struct Account {
     pub(crate) group: Option<String>,
 }
 
-/// What `ps-node` is told, which each process of a Node program in cluster mode has above it.
+/// The options of the `ps-node` that runs above each process of a Node program in cluster mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sharing {
     /// A process gets connections once its program has said `ready`.
     pub(crate) waits_ready: bool,
-    /// The program is told `shutdown` before its process leaves.
+    /// The program gets the message `shutdown` before its process leaves.
     pub(crate) tells_shutdown: bool,
     /// A process that does not listen is not ready, because the one before it did.
     pub(crate) must_listen: bool,
@@ -102,12 +102,12 @@ pub(crate) struct Instance {
     pub(crate) slot: u16,
     /// When it was started first, in milliseconds since 1970.
     pub(crate) created_at: i64,
-    /// How often somebody had it restarted.
+    /// How often it was restarted by a command.
     pub(crate) restarts: u32,
 }
 
 impl Book {
-    /// Reads it; an empty one if there is none.
+    /// Reads it; an empty one if the file does not exist.
     pub(crate) fn read(home: &Home) -> Result<Self> {
         let path = home.own().join(FILE);
         let bytes = match durable::state(&path, MAX_BYTES) {
@@ -166,7 +166,7 @@ impl Book {
         }
     }
 
-    /// A name for an app of ours that none has, made from pm2's.
+    /// An unused name for an app of this project, made from pm2's name.
     pub(crate) fn name_for(&self, world: &World, name: &str) -> Result<AppName> {
         let text = AppName::like(name).map_or_else(|| "app".to_owned(), |name| name.to_string());
         let is_free = |word: &String| !self.apps.iter().any(|app| app.ours == *word);
@@ -210,7 +210,7 @@ impl App {
 }
 
 impl Account {
-    /// Who that is, where somebody was said.
+    /// The user and group, if any were set.
     pub(crate) fn identity(&self) -> Result<Option<Identity>> {
         if *self == Self::default() {
             return Ok(None);
@@ -220,7 +220,7 @@ impl Account {
 }
 
 impl Instance {
-    /// Its slot in the app of ours.
+    /// Its slot in the app of this project.
     pub(crate) fn slot(&self) -> Slot {
         Slot::new(process_type(), self.slot)
     }

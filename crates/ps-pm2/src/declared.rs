@@ -56,7 +56,7 @@ pub(crate) fn judge(session: &Session, declared: &Declaration) -> Result<Declare
     judge_with(session, declared, session::variables())
 }
 
-/// Warns of keys that nobody knows, with the one that was probably meant.
+/// Warns of unknown keys, with the key that was probably meant.
 fn remark(declared: &Declaration) {
     for (key, nearest) in declared.unknown() {
         let hint = nearest.map_or_else(String::new, |name| format!(", is {name} meant?"));

@@ -17,7 +17,7 @@ pub(crate) const FILE: &str = "dump.pm2";
 /// What pm2 leaves out.
 const LEFT_OUT: [&str; 2] = ["instances", "pm_id"];
 
-/// Writes it, and says so.
+/// Writes the dump, and prints that it has.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
     say::fact("Dumping processes")?;
     say::plain("Processing......")?;
@@ -26,7 +26,7 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Writes what there is.
+/// Writes the dump.
 pub(crate) fn write(session: &Session) -> Result<()> {
     let book = Book::read(&session.home)?;
     let rows = row::rows(&session.home, &book)?;

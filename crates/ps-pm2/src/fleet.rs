@@ -157,7 +157,7 @@ fn slots_of(instances: &[&Instance]) -> Vec<u16> {
     instances.iter().map(|instance| instance.slot).collect()
 }
 
-/// Ends instances of several apps side by side; what of them does not end is an error.
+/// Ends instances of several apps in parallel. Instances that do not end are reported as an error.
 pub(crate) fn stop(home: &Home, book: &Book, ids: &[u64]) -> Result<()> {
     let all = by_app(book, ids);
     let stopped: Vec<Result<()>> = thread::scope(|scope| {
@@ -332,7 +332,7 @@ pub(crate) fn delete(home: &Home, book: &mut Book, ids: &[u64]) -> Result<()> {
     book.write(home)
 }
 
-/// Removes everything of an app of ours.
+/// Stops and removes an app of this project.
 fn forget(home: &Home, app: &App) -> Result<()> {
     let (world, name) = (home.world(), app.app_name()?);
     if world.is_app(&name)? {
@@ -354,7 +354,7 @@ pub(crate) fn by_app<'a>(book: &'a Book, ids: &[u64]) -> Vec<(&'a App, Vec<&'a I
     book.apps.iter().map(of_app).filter(|(_, meant)| !meant.is_empty()).collect()
 }
 
-/// Asks the scheduler for something that nobody cancels; what is worth knowing is said.
+/// Asks the scheduler for something that cannot be cancelled, and prints its notes as warnings.
 pub(crate) fn asking<T>(ask: impl FnOnce(&mut Requester<'_>) -> Result<T, ps_scheduler::Error>) -> Result<T> {
     let cancel = Cancel::default();
     let mut tell = |progress: Progress| {

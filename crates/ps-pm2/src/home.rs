@@ -13,7 +13,7 @@ use rustix::fs::FlockOperation;
 
 const OWN: &str = "formation";
 
-/// The directory and what lies in it.
+/// The directory of pm2's files, and the paths in it.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     directory: PathBuf,
@@ -38,7 +38,7 @@ impl Home {
         Ok(home)
     }
 
-    /// The home in this directory, which somebody has made.
+    /// The home in this directory, which has to exist.
     pub(crate) fn at(directory: &Path) -> Self {
         Self { directory: directory.to_owned() }
     }
@@ -53,7 +53,7 @@ impl Home {
         self.directory.join(OWN)
     }
 
-    /// The world of the apps.
+    /// The installation that the apps belong to.
     pub(crate) fn world(&self) -> World {
         World::of_pm2(&self.directory)
     }
@@ -86,7 +86,7 @@ impl Home {
         self.directory.join("pm2.log")
     }
 
-    /// Waits until nobody else changes anything.
+    /// Takes the lock that every change needs, and waits for it.
     pub(crate) fn lock(&self) -> Result<Lock> {
         let path = self.own().join("lock");
         let lock = || -> io::Result<File> {
@@ -117,7 +117,7 @@ impl Home {
     }
 }
 
-/// A file that is appended to, and that nobody else may read; made where it is not there.
+/// Opens a file for appending that only its owner can read, and creates it if it does not exist.
 pub(crate) fn private(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path)
 }

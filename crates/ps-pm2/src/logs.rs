@@ -17,7 +17,7 @@ use crate::book::Book;
 use crate::say::{self, paint};
 use crate::session::Session;
 
-/// How many lines of the past are shown where somebody asks only for these.
+/// How many past lines are shown by default.
 const LINES: usize = 15;
 /// How much of the end of a log is read for them, in bytes.
 const PAST: u64 = 1 << 20;

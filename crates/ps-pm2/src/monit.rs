@@ -21,7 +21,7 @@ const COLUMN: usize = 40;
 /// What a whole bar of memory is, in bytes.
 const MEMORY: u64 = 200 << 20;
 
-/// Draws until nobody looks any more.
+/// Draws until the user leaves.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
     loop {
         let book = Book::read(&session.home)?;

@@ -66,9 +66,9 @@ pub(crate) fn reload(session: &Session, book: &mut Book, ids: &[u64], manner: Ma
 /// How the old processes leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
-    /// As they are told to by the system.
+    /// By signals only.
     Plain,
-    /// Node programs in cluster mode are told by the message `shutdown` as well.
+    /// Node programs in cluster mode get the message `shutdown` as well.
     Graceful,
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Row<'a> {
     pub(crate) app: &'a App,
     pub(crate) instance: &'a Instance,
     pub(crate) status: Status,
-    /// Its own process; 0: there is none.
+    /// The pid of its own process; 0 if there is none.
     pub(crate) pid: u32,
     /// The process that the supervisor has started: the same one, or `ps-node` above it.
     pub(crate) main: u32,

@@ -18,7 +18,7 @@ pub(crate) fn fact(text: impl Display) -> io::Result<()> {
     plain(format!("{}{text}", paint("32", "PM2 ", io::stdout().is_terminal())))
 }
 
-/// A line on stdout as it is.
+/// Prints a line to stdout unchanged.
 pub(crate) fn plain(text: impl Display) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
@@ -38,8 +38,8 @@ pub(crate) fn paint(colour: &str, text: &str, is_terminal: bool) -> String {
     if is_terminal { format!("\x1b[{colour}m{text}\x1b[39m") } else { text.to_owned() }
 }
 
-/// Says what went wrong in pm2's manner, and chooses its exit status, 1. A broken pipe and a help text are no failures, and are left to
-/// whoever knows that.
+/// Prints an error in pm2's format, and chooses pm2's exit status, 1. A broken pipe and a help text are not errors, and are left to the
+/// caller.
 pub(crate) fn conclude(done: Result<Outcome>) -> Result<Outcome> {
     let Err(failed) = done else { return done };
     if is_broken_pipe(&failed) || failed.is::<clap::Error>() {

@@ -116,7 +116,7 @@ pub(crate) fn signal(home: &Home, app: &App, instance: &Instance, signal: Signal
     sent.map(drop).with_context(|| format!("{} ({})", app.name, instance.id))
 }
 
-/// From now on, the program is told `shutdown` when one of the processes that run leaves.
+/// Lets the program get the message `shutdown` from now on when one of its running processes leaves.
 pub(crate) fn announce_shutdown(home: &Home, app: &App) -> Result<()> {
     let order = SignalOrder {
         app: app.app_name()?,

@@ -9,7 +9,7 @@ use crate::say;
 use crate::session::Session;
 use crate::table;
 
-/// Has every verb of ours that talks to a supervisor done so once.
+/// Brings each supervisor to the installed build, as every verb that connects to a supervisor does.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
     let _lock = session.home.lock()?;
     let book = Book::read(&session.home)?;

@@ -75,7 +75,7 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Serves until it is told to end.
+/// Serves until it is ended.
 pub(crate) fn serve(words: &[OsString]) -> Result<Outcome> {
     let [home, port] = words else { return Err(anyhow!("{WORD}: HOME and PORT are wanted")) };
     let home = Home::at(Path::new(home));

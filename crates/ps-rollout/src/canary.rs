@@ -90,7 +90,7 @@ impl Canary {
         part(u32::from(WHOLE) - 2 * u32::from(self.share), count)
     }
 
-    /// The minimum of connections on each side: so many that one failure does not exceed the allowed share.
+    /// The minimum of connections on each side: enough that one failure does not exceed the allowed share.
     pub fn fewest(&self) -> u64 {
         let one_in = |most| u64::from(WHOLE).div_ceil(most);
         Some(u64::from(self.most_worse))

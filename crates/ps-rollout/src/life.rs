@@ -313,7 +313,7 @@ fn from_gone(happening: Happening) -> (Life, Deed) {
     }
 }
 
-/// A run that ended by itself is told to end as well, so that its restart policy does not start it again.
+/// A run that ended by itself gets the order to end as well, so that its restart policy does not start it again.
 fn from_down(life: Life, happening: Happening) -> (Life, Deed) {
     match happening {
         // It may have a new address, or may have died before clients were led to it.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Stage {
     /// It has not begun.
     Idle,
-    /// New runs come up beside the old ones, which nobody touches.
+    /// New runs come up beside the old ones, which are left alone.
     Proving,
     /// Types that stop first: the old runs end, then new ones come up.
     StoppingFirst,
@@ -51,7 +51,7 @@ pub(crate) enum Signal {
 pub enum State {
     /// It has not begun.
     Idle,
-    /// It is on its way; whatever fails now, or whoever cancels it, leads to [`State::PuttingBack`].
+    /// It is in progress; any failure or cancellation leads to [`State::PuttingBack`].
     Rolling,
     /// It has failed, and what was there before is being put back.
     PuttingBack,
@@ -145,7 +145,7 @@ fn from_rolling(stage: Stage, next: Stage, signal: Signal) -> Stage {
     }
 }
 
-/// The record may be written already: whoever cancels now comes too late.
+/// The record may be written already, so it is too late to cancel.
 fn from_committing(signal: Signal) -> Stage {
     match signal {
         Signal::Settled => Stage::Retiring,

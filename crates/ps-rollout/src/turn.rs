@@ -11,7 +11,7 @@ use crate::stage::Stage;
 pub(crate) struct Turn {
     pub(crate) now: Duration,
     pub(crate) actions: Vec<Action>,
-    /// What was ordered by an executor that died, of which nobody knows whether it was done.
+    /// Orders of an executor that died, of which it is unknown whether they were carried out.
     pub(crate) in_doubt: Vec<Doubt>,
 }
 

@@ -72,7 +72,7 @@ pub(crate) fn run_task(
     ran
 }
 
-/// Refuses what [`deploy`] would refuse by what lies there now.
+/// Refuses what [`deploy`] would refuse because of the current state of the service directory.
 pub(crate) fn judge(service: &Service, plan: &Plan) -> Result<(), Error> {
     let (earlier, present) = (service.spec_in_force(), status::instances(service)?);
     let planned = specify(service, plan, earlier.as_ref())?;

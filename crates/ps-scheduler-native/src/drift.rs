@@ -7,8 +7,8 @@ use ps_service::{Service, backend};
 use ps_supervisor::{Spec, Status};
 use type_settings::{Setting, TypeSettings, Whole};
 
-/// The settings of the running instances of an app that differ, by slot. A run that was started by a version that did not write down what
-/// it was started with is compared in what its supervisor goes by alone.
+/// The settings of the running instances of an app that differ, by slot. A run of an earlier version that did not record its settings is
+/// only compared by its supervisor's spec.
 pub(crate) fn drift(service: &Service, release: &Release) -> Result<Vec<Drift>, Error> {
     let Some(spec) = service.spec()? else { return Ok(Vec::new()) };
     let listing = service.listing()?;

@@ -33,7 +33,8 @@ pub(crate) fn logs(service: &Service, request: &LogRequest, sink: &mut dyn LogSi
     }
 }
 
-/// The service directory: another one of that name is that of another app. `None`: there is none.
+/// The identity of the service directory, which changes if another app gets the same name. `None` if there is no such
+/// directory.
 fn identity(service: &Service) -> Option<(u64, u64)> {
     let directory = service.directory.metadata().ok()?;
     Some((directory.dev(), directory.ino()))

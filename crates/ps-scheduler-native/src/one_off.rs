@@ -19,7 +19,7 @@ use type_settings::TypeSettings;
 pub(crate) use process::Given;
 pub(crate) use records::OneOffs;
 
-/// How long one may run for which nobody waits and nobody said how long: a day.
+/// The time limit of a detached run without a limit of its own: a day.
 const USUAL: Duration = Duration::from_secs(86_400);
 
 /// Runs the command to its end.

@@ -63,7 +63,7 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
     })
 }
 
-/// The revision since which a type is as it is: that of the earlier spec, if it has not changed since.
+/// The revision in which a type was changed last: that of the earlier spec, if the type has not changed since.
 fn since(plan: &Plan, process: &ProcessSpec, earlier: Option<&Spec>, revision: u64) -> Option<u64> {
     let earlier = earlier?;
     let before = earlier.processes.iter().find(|before| before.process_type == process.process_type)?;
@@ -141,7 +141,7 @@ fn env_files(service: &Service, directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The env files that Dokku writes. Outside of Dokku people write them, so there are none.
+/// The env files that Dokku writes; empty outside Dokku, where people write env files.
 fn dokku_env_files(service: &Service) -> Vec<PathBuf> {
     vec![service.world.global_env_path(), service.world.env_path(&service.app)]
 }
@@ -181,7 +181,7 @@ fn processes(plan: &Plan, earlier: Option<&Spec>) -> Result<Vec<ProcessSpec>, Er
     Ok(processes)
 }
 
-/// Slots that the plan wants empty because somebody stopped them by hand.
+/// Slots that the plan leaves empty because a person stopped them.
 fn stopped(plan: &Plan) -> Vec<Slot> {
     let filled: Vec<&Slot> = plan.filled().collect();
     let wanted = plan.wanted.iter().flat_map(|(process_type, quantity)| {

@@ -14,7 +14,7 @@ use ps_service::{Listing, Service, earlier};
 use ps_supervisor::{InForce, OpenConnections, Status, Statuses};
 use timetable::Course;
 
-/// From so many instances on, two threads look at them: it takes the kernel 14 µs to say what one process uses.
+/// From this number of instances on, two threads measure them: the kernel takes 14 µs for one process.
 const MANY: usize = 64;
 
 /// Every instance that has a status, ordered by type and index, without CPU and memory.

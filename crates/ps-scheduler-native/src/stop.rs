@@ -127,7 +127,7 @@ fn end_strays(
 }
 
 /// A supervisor that can end the app's processes. If the app's own has died, a new one takes over, so that the last output
-/// still reaches the log. `None`: there is none, and none can be started.
+/// still reaches the log. `None` if there is none and none can be started.
 fn supervisor(service: &Service, is_live: bool) -> Option<Client> {
     if let Some(client) = service.connect() {
         return Some(client);

@@ -11,15 +11,15 @@ use crate::service::Service;
 /// What happens to the service of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ServiceChange {
-    /// It is made, with so many tasks.
+    /// The service is created, with this number of tasks.
     Make(u16),
-    /// Its tasks are replaced, and then it has so many.
+    /// The tasks of the service are replaced; afterwards it has this number of them.
     Replace(u16),
     /// It gets more tasks of the release that it has, or those that it has to get are waited for.
     Fill(u16),
     /// It gets fewer.
     Shrink(u16),
-    /// It has no task because a person stopped it, and would have so many if it is started again.
+    /// It has no task because a person stopped it. A start would give it this number.
     StayStopped(u16),
     /// It goes with its tasks.
     Remove,

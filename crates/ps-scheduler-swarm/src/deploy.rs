@@ -126,7 +126,7 @@ fn done(plan: &Plan) -> DeployOutcome {
 }
 
 impl Deploy<'_> {
-    /// Says what of the release a swarm does not do, and what a person should know of it.
+    /// Prints which parts of the release have no effect on a swarm, and what a person should know about the others.
     async fn remark(&self, tell: &mut dyn FnMut(Progress)) -> Result<(), Error> {
         if !self.plan.is_deploy {
             return Ok(());
@@ -361,7 +361,8 @@ impl Deploy<'_> {
         Ok(())
     }
 
-    /// Puts everything back, unless each slot stands for itself; the error with what is different from before.
+    /// Puts everything back, unless each slot is independent of the others. Returns the error, with what differs from
+    /// before.
     async fn undone(&mut self, error: Error, tell: &mut dyn FnMut(Progress)) -> Error {
         if matches!(error, Error::Unreachable { .. }) {
             return error;

@@ -8,7 +8,7 @@ pub(crate) fn failed(fault: &Fault, context: &str) -> Error {
     if fault.is_silence() { unreachable(fault.reason()) } else { backend(context, fault.to_string()) }
 }
 
-/// The same for a call to the swarm. What nobody knows is said to be unknown, and never taken for a failure.
+/// The same for a call to the swarm. An unknown result is reported as unknown, never as a failure.
 pub(crate) fn of_swarm(fault: &SwarmFault, context: &str) -> Error {
     match fault {
         SwarmFault::Refused(fault) => backend(context, fault.to_string()),
@@ -24,7 +24,7 @@ pub(crate) fn of_swarm(fault: &SwarmFault, context: &str) -> Error {
     }
 }
 
-/// What another part of the world could not do.
+/// The error of something outside this program.
 pub(crate) fn backend(context: &str, reason: String) -> Error {
     Error::Backend { context: context.to_owned(), reason }
 }

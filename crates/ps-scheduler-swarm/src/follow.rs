@@ -28,7 +28,7 @@ pub(crate) struct Follower {
     waiting: BTreeSet<String>,
 }
 
-/// What has come of some changes.
+/// The result of some changes.
 #[derive(Default)]
 pub(crate) struct Followed {
     /// The instances that failed, those of the first change that did first.
@@ -36,7 +36,7 @@ pub(crate) struct Followed {
 }
 
 impl Follower {
-    /// Knows what was there before, so that only what follows is told.
+    /// Notes what existed before, so that only later events are reported.
     pub(crate) fn know(&mut self, seen: &Seen) {
         for task in &seen.tasks {
             self.phases.insert(task.id.clone(), (task.phase, task.is_wanted()));

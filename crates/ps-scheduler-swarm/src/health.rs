@@ -100,7 +100,7 @@ pub(crate) fn of(release: &Release, process_type: &ProcessType, rules: &Rules) -
 }
 
 impl Health {
-    /// As the engine is told it; durations are in nanoseconds.
+    /// In the format of the engine, with durations in nanoseconds.
     pub(crate) fn json(&self) -> Value {
         json!({
             "Test": ["CMD", "/bin/sh", "-c", self.script],

@@ -12,7 +12,7 @@ use crate::service::Service;
 use crate::swarm::Swarm;
 use crate::{changes, committed, label, placement, published, sealed, spec};
 
-/// Refuses a plan that cannot be carried out as it is.
+/// Refuses a plan that cannot be carried out.
 pub(crate) fn judge(swarm: &Swarm, plan: &Plan) -> Result<(), Error> {
     let release = &plan.release;
     let fresh = plan.slots(Change::Start).chain(plan.slots(Change::Replace));

@@ -4,7 +4,7 @@
 use formation::{AppName, ProcessType};
 use serde_json::{Value, json};
 
-/// The id of the world that made it ([`crate::world_id`]).
+/// The id of the installation that made it ([`crate::world_id`]).
 pub(crate) const WORLD: &str = "com.formation.world";
 /// The app.
 pub(crate) const APP: &str = "com.dokku.app-name";
@@ -25,7 +25,7 @@ pub(crate) const TASK: &str = "com.formation.task";
 /// The longest name of a service.
 const LONGEST: usize = 63;
 
-/// The filter for what a world has made for an app, or for all apps.
+/// The filter for everything that an installation has made for an app, or for all apps.
 pub(crate) fn filter(world: &str, app: Option<&AppName>) -> Vec<String> {
     let world = format!("{WORLD}={world}");
     std::iter::once(world).chain(app.map(|app| format!("{APP}={app}"))).collect()
@@ -36,8 +36,8 @@ pub(crate) fn labels(world: &str, app: &AppName, process_type: &ProcessType) -> 
     json!({ WORLD: world, APP: app.as_str(), PROCESS_TYPE: process_type.as_str() })
 }
 
-/// The names that a service may have, the better one first: `shop_web`, and `shop_web-1f2e3d4c` where that is taken by somebody
-/// else, or says too little because a character had to go.
+/// The names that a service may have, the better one first: `shop_web`, and `shop_web-1f2e3d4c` if that is taken by another
+/// program, or is ambiguous because a character had to be removed.
 pub(crate) fn names(world: &str, app: &AppName, process_type: &ProcessType) -> Vec<String> {
     let whole = format!("{app}_{process_type}");
     let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';

@@ -126,7 +126,7 @@ impl Scheduler for Swarm {
         logs::logs(self, request, sink)
     }
 
-    /// Removes the tasks of deploys that nobody waits for any more. Of an app that is being deployed right now nothing is touched.
+    /// Removes the tasks of deploys that are no longer waited for. Nothing of an app that is being deployed is changed.
     fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error> {
         let (Some(world), Some(app)) = (self.known_id()?, app) else { return Ok(Vec::new()) };
         let engine = self.engine()?;

@@ -28,7 +28,7 @@ pub(crate) const AFTER_GRACE: Duration = Duration::from_secs(30);
 /// One app on a swarm.
 pub(crate) struct Manager<'a> {
     pub(crate) engine: &'a Engine,
-    /// The id of its world.
+    /// The id of its installation.
     pub(crate) world: &'a str,
     pub(crate) app: &'a AppName,
     pub(crate) cancel: &'a Cancel,
@@ -107,7 +107,7 @@ impl Manager<'_> {
         }
     }
 
-    /// Has a service be as `wanted` says, from what it is now; the service as it is then.
+    /// Changes a service to what `wanted` returns for its current state, and returns the changed service.
     pub(crate) async fn bring(&self, id: &str, wanted: impl Fn(&Service) -> Value) -> Result<Service, Error> {
         let what = format!("change a service of {}", self.app);
         let until = Instant::now() + PATIENCE;

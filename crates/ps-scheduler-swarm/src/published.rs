@@ -37,7 +37,7 @@ fn how(release: &Release, process_type: &ProcessType) -> Option<Publish> {
     release.settings(process_type).publish.or(usual).filter(|how| *how != Publish::None)
 }
 
-/// Why a type cannot be published as it is set; `None` if it can.
+/// Why a type cannot be published with its settings; `None` if it can.
 pub(crate) fn refusal(release: &Release, process_type: &ProcessType) -> Option<String> {
     let app = &release.app;
     let said = release.settings(process_type).publish;

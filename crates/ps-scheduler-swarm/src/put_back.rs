@@ -44,7 +44,8 @@ pub(crate) async fn all(
     Ok(sentences)
 }
 
-/// Ends what these services run, and removes them: of a service that is gone nobody says whether its containers are.
+/// Ends the tasks of these services, and then removes the services. The order matters: once a service is removed, the
+/// swarm does not report whether its containers have ended.
 async fn remove(manager: &Manager<'_>, services: &[&Service]) -> Result<(), Error> {
     for service in services {
         manager.bring(&service.id, |service| scaled(service, 0, 0)).await?;

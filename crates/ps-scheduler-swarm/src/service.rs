@@ -117,7 +117,7 @@ impl Service {
         Duration::from_nanos(nanos.unwrap_or(0))
     }
 
-    /// What its instances are told apart by from those before.
+    /// The revision that distinguishes its instances from those before.
     pub(crate) fn revision(&self) -> Option<&str> {
         revision(&self.spec["TaskTemplate"])
     }

@@ -25,7 +25,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 /// Who a service is of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity<'a> {
-    /// The world.
+    /// The id of the installation.
     pub(crate) world: &'a str,
     /// The deploy.
     pub(crate) deploy: &'a str,
@@ -51,7 +51,7 @@ impl Proof {
     }
 }
 
-/// The specification of the service of a type. Its name is put in by whoever makes the service.
+/// The specification of the service of a type. The caller adds its name.
 pub(crate) fn service(
     release: &Release,
     process_type: &ProcessType,
@@ -72,7 +72,7 @@ pub(crate) fn service(
     })
 }
 
-/// The specification of the service that runs a task of a deploy once. Its name is put in by whoever makes it.
+/// The specification of the service that runs a task of a deploy once. The caller adds its name.
 pub(crate) fn of_task(release: &Release, task: &Task, world: &str) -> Value {
     let revision = format!("{:016x}", RandomState::new().hash_one(&task.command));
     let identity = Identity { world, deploy: "", revision: &revision, release: 0 };
@@ -258,7 +258,7 @@ fn options(settings: &TypeSettings) -> Vec<(&'static str, Value)> {
     all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }
 
-/// Why a type cannot run on a swarm as it is set; `None` if it can.
+/// Why a type cannot run on a swarm with its settings; `None` if it can.
 pub(crate) fn refusal(release: &Release, process_type: &ProcessType) -> Option<String> {
     /// Options of an engine that a swarm does not hand on.
     const NOT_HERE: [&str; 7] =

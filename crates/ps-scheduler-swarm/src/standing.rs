@@ -14,7 +14,7 @@ use crate::swarm_task::{Phase, SwarmTask, plain};
 /// A change of a service that has been asked for.
 #[derive(Debug)]
 pub(crate) struct Move {
-    /// The service as it is since then.
+    /// The service after the change.
     pub(crate) service: Service,
     /// Its specification before; `None` if this verb has made it.
     pub(crate) old: Option<Value>,

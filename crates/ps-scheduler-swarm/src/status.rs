@@ -15,7 +15,8 @@ use crate::service::Service;
 use crate::swarm::Swarm;
 use crate::swarm_task::SwarmTask;
 
-/// The statuses of these apps, in the order asked. Where nothing was ever deployed to a swarm from here, nobody is asked.
+/// The statuses of these apps, in the same order. If nothing was ever deployed to a swarm from this installation, the
+/// engine is not asked.
 pub(crate) fn status(swarm: &Swarm, apps: &[AppName]) -> Result<Vec<AppStatus>, Error> {
     let listens = |app: &AppName| ps_service::Service::of(swarm.world(), app, None).listens();
     let of = |app: &AppName| AppStatus { listen: listens(app), ..AppStatus::of(app.clone(), Vec::new()) };

@@ -18,7 +18,7 @@ pub(crate) struct SwarmTask {
     pub(crate) node: String,
     pub(crate) phase: Phase,
     pub(crate) desired: Desired,
-    /// Why it is as it is, in the words of the swarm; empty if there is nothing to say.
+    /// The swarm's own explanation of its state; empty if there is none.
     pub(crate) reason: String,
     pub(crate) container: Option<String>,
     pub(crate) exit: Option<Exit>,
@@ -149,7 +149,7 @@ impl SwarmTask {
         }
     }
 
-    /// Whether it may still serve somebody, or is about to.
+    /// Whether it may still serve clients, or is about to.
     pub(crate) fn is_current(&self) -> bool {
         self.is_wanted() && !self.phase.is_over()
     }

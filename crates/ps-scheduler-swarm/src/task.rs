@@ -159,7 +159,7 @@ impl Reader {
     }
 }
 
-/// Ends and removes the tasks of deploys that nobody waits for any more.
+/// Ends and removes the tasks of deploys that are no longer waited for.
 pub(crate) async fn forget_all(manager: &Manager<'_>) -> Result<(), Error> {
     let what = format!("end the tasks of earlier deploys of {}", manager.app);
     let mut labels = label::filter(manager.world, Some(manager.app));
@@ -175,7 +175,8 @@ pub(crate) async fn forget_all(manager: &Manager<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Has the only task of a service end, and waits for that: of a service that is gone nobody says whether its containers are.
+/// Ends the only task of a service, and waits for its end. Once a service is removed, the swarm does not report whether
+/// its containers have ended.
 async fn end(manager: &Manager<'_>, id: &str, what: &str) -> Result<(), Error> {
     let until = Instant::now() + AFTER_GRACE;
     let filter = [("service", id)];

@@ -71,7 +71,7 @@ impl UpdateRules {
         if self.is_start_first { "start-first" } else { "stop-first" }
     }
 
-    /// How long so many tasks may take, each of which has so long to end.
+    /// How long this number of tasks may take, if each may take `grace` to end.
     pub(crate) fn deadline(&self, tasks: u16, grace: Duration) -> Duration {
         let batches =
             tasks.div_ceil(if self.parallelism == 0 { tasks.max(1) } else { self.parallelism }).max(1);

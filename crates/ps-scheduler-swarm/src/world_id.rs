@@ -14,7 +14,7 @@ pub(crate) fn known(world: &World) -> Result<Option<String>, Error> {
     Ok(world.property(PLUGIN, Scope::Global, KEY)?.filter(|id| !id.is_empty()))
 }
 
-/// The id; one is chosen and written down where there is none.
+/// The id. If there is none, one is chosen and recorded.
 pub(crate) fn ensured(world: &World) -> Result<String, Error> {
     if let Some(id) = known(world)? {
         return Ok(id);

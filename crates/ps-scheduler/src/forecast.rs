@@ -31,7 +31,7 @@ pub struct Foreseen {
     /// When it runs, in five fields; `None` if always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
-    /// The rollout rules for its new instance; `None` if there is none, or if another program decides.
+    /// The rollout rules for its new instance; `None` if it gets no new instance, or if another program decides.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub rules: Option<ForeseenRules>,
 }

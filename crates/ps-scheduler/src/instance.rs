@@ -149,7 +149,7 @@ pub struct AppStatus {
 pub enum Running {
     /// All instances run.
     True,
-    /// None runs, or there is none.
+    /// No process runs, or none exists.
     False,
     /// Some run.
     Mixed,

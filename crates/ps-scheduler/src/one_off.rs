@@ -20,7 +20,7 @@ pub struct OneOff<'a> {
     pub process_type: ProcessType,
     /// Variables that it gets over those of the app.
     pub env: Vec<(String, String)>,
-    /// The time after which it is told to end.
+    /// The time after which it is ended.
     pub timeout: Option<Duration>,
     /// From SIGTERM to SIGKILL.
     pub grace: Duration,
@@ -49,7 +49,7 @@ pub enum Streams<'a> {
         /// Whether it has a terminal, as we have.
         is_terminal: bool,
     },
-    /// It reads nothing, and whoever asked for it does not wait for its end.
+    /// It reads no input, and its caller does not wait for its end.
     Nobodys {
         /// Called when it has started.
         tell: &'a dyn Fn(),

@@ -56,7 +56,7 @@ impl LogRequest {
         }
     }
 
-    /// Whether new lines are returned from `now` on: there are none after the end of the range.
+    /// Whether new lines are returned from `now` on; false after the end of the range.
     pub fn follows(&self, now: SystemTime) -> bool {
         self.follow && !self.is_previous && self.until.is_none_or(|until| until > now)
     }

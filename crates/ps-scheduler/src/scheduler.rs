@@ -62,14 +62,14 @@ pub trait Scheduler {
 
     /// Called if a plan has nothing to do. Starts what keeps the app's instances alive, if it is missing, and finishes or
     /// undoes what a dead caller began. The native scheduler starts a supervisor; docker-local handles an interrupted
-    /// rollout, and removes containers that have ended and that nobody needs.
+    /// rollout, and removes ended containers that are no longer needed.
     fn tend(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {
         let _ = (plan, requester);
         Ok(())
     }
 
-    /// The file, below `DOKKU_LIB_ROOT`, that says which deploy of an app was committed last: a JSON document with the field
-    /// `deploy`, replaced whole in the very step that commits. `None`: nobody can tell.
+    /// The file, below `DOKKU_LIB_ROOT`, that records which deploy of an app was committed last: a JSON document with the
+    /// field `deploy`, which is replaced atomically in the step that commits. `None` if the scheduler has no such file.
     fn witness(&self, app: &AppName) -> Option<PathBuf> {
         let _ = app;
         None
@@ -86,14 +86,15 @@ pub trait Scheduler {
         Ok(())
     }
 
-    /// Where an app is reached now, and how clients are taken in there, by what its supervisor goes by. Nobody is disturbed for that.
+    /// The addresses of an app and the settings of its connections that are in force, read from the spec of its
+    /// supervisor without asking the supervisor.
     fn reached(&self, app: &AppName) -> Result<Reached, Error> {
         let _ = app;
         Ok(Reached::default())
     }
 
-    /// Has an app reached from now on where this release says, and clients taken in as it says. The release is the one that runs, with
-    /// perhaps another address. No instance is replaced, no connection closes.
+    /// Moves an app to the addresses and connection settings of this release. The release is the running one, apart from these. No
+    /// instance is replaced, and no connection is closed.
     ///
     /// # Errors
     /// One of the addresses cannot be listened on, or nobody can be told. Nothing has changed then.
@@ -118,8 +119,8 @@ pub trait Scheduler {
         Err(Error::Unsupported { scheduler: self.name().to_owned(), what: "reset the counters of instances" })
     }
 
-    /// Whether a slot is to be filled, also by a rollout that is not over yet and whose deploy nobody has recorded. Nothing may
-    /// run there yet.
+    /// Whether a slot is to be filled, also by a rollout in progress whose deploy was not recorded yet. Its instance need not
+    /// run yet.
     fn is_to_fill(&self, app: &AppName, which: &Which) -> bool {
         let _ = (app, which);
         false
@@ -189,7 +190,7 @@ pub trait Scheduler {
 /// The result of [`Scheduler::reach`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {
-    /// The app is reached as it is to be; one of which nothing runs will be, once something does.
+    /// The app is reached as the release says. If none of its instances runs, it will be once one does.
     Done,
     /// Nothing was done: its instances listen at ports that do not go with the address, and have to be replaced for it.
     NeedsRollout,
@@ -198,13 +199,13 @@ pub enum Moved {
 /// What becomes of a rollout whose caller died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leftover {
-    /// It is put back, or finished if it is too late for that: somebody wants something else.
+    /// It is put back, or finished if it is too late for that, because the new verb wants something else.
     PutBack,
-    /// Whoever carries it out goes on to its end; where nobody does, it is put back.
+    /// The rollout is waited for if another program is carrying it out; otherwise it is put back.
     Awaited,
 }
 
-/// The program that asked for a verb, from the verb's point of view: it is told what happens, it may cancel the verb, and it
+/// The program that asked for a verb, from the verb's point of view: it receives the events, it may cancel the verb, and it
 /// may hold the app's lock meanwhile.
 pub struct Requester<'a> {
     /// Called for each event when it happens.
@@ -234,12 +235,12 @@ pub enum Progress {
     Started(Slot),
     /// It is ready.
     Ready(Slot),
-    /// It ended; `None` if nobody could see how.
+    /// It ended; `None` if it is unknown how.
     Ended(Slot, Option<Exit>),
     /// A line of output of a process that runs to its end, such as `release`.
     Output(String),
-    /// What a run does now, as soon as that has changed. It is for whoever shows each instance, or reports on it; people who read lines
-    /// are told of what matters by the other events.
+    /// The current state of a run, sent as soon as it changes. It is meant for displays and reports that show each instance; people who
+    /// read lines get the important changes by the other events.
     Now {
         /// The slot.
         slot: Slot,
@@ -254,7 +255,8 @@ pub enum Progress {
     Receipt(Receipt),
     /// How far the comparison of a new release with the earlier one is.
     Canary(Finding),
-    /// What has come of each slot in a rollout whose error does not say it, such as [`Error::Cancelled`].
+    /// The result for each slot of a rollout, sent if the rollout's error does not contain it, such as
+    /// [`Error::Cancelled`].
     Fates(BTreeMap<Slot, Fate>),
     /// From now on until [`Progress::Alone`] hooks write to the terminal themselves.
     Aside,

@@ -32,11 +32,11 @@ pub(super) struct Declaration {
     pub(super) form: Form,
     /// A line for each thing that is not carried over.
     notes: Vec<String>,
-    /// A line for each key that nobody knows.
+    /// A line for each unknown key.
     unknown: Vec<String>,
 }
 
-/// What a declaration comes to.
+/// What a declaration asks for.
 #[derive(Debug)]
 pub(super) enum Form {
     /// Processes that run natively.
@@ -61,7 +61,7 @@ impl Composition {
     }
 }
 
-/// A file and where it lies.
+/// A file and its path.
 struct Source {
     /// As it was named.
     shown: String,
@@ -89,7 +89,7 @@ impl Declaration {
         }
     }
 
-    /// Says what is not carried over, and refuses keys that nobody knows if that is asked for.
+    /// Prints what is not carried over, and refuses unknown keys if `is_strict`.
     pub(super) fn remark(&self, is_strict: bool) -> Result<()> {
         for line in self.notes.iter().chain(&self.unknown) {
             say::warning(&format!("{}: {line}", self.id));
@@ -102,7 +102,7 @@ impl Declaration {
         }
     }
 
-    /// Prints what it comes to.
+    /// Prints what the declaration asks for.
     pub(super) fn print(&self) -> Result<()> {
         let composition = match &self.form {
             Form::Files(files) => return files.print(),

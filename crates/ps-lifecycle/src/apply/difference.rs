@@ -30,7 +30,7 @@ pub(super) struct Difference {
 }
 
 impl Difference {
-    /// Compares what was checked out with the app as it is.
+    /// Compares what was checked out with the current app.
     pub(super) fn find(
         world: &World,
         app: &AppName,

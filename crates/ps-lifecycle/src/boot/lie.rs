@@ -89,7 +89,7 @@ fn may_go(place: &Place, directory: &Path) -> bool {
     is_wants || is_service(directory) || directory.ends_with("systemd/user")
 }
 
-/// Whether it is the directory of a service of ours.
+/// Whether it is the directory of one of our services.
 fn is_service(directory: &Path) -> bool {
     let name = directory.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let is_ours = name == boot_units::USUAL || name.starts_with(&format!("{}-", boot_units::USUAL));

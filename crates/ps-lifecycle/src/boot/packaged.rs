@@ -13,8 +13,8 @@ use super::place::Place;
 const UNITS: [(&str, &str); 2] =
     [("systemd/system", "/usr/lib/systemd/system"), ("systemd/user", "/usr/lib/systemd/user")];
 
-/// The pieces without the units that a package brought, and with links that lead to those. A unit that lies in the administrator's place is
-/// the one that systemd reads, so it is compared and removed as any other.
+/// The pieces without the units that a package has installed, and with links to those. A unit in the administrator's directory takes
+/// precedence in systemd, so it is compared and removed like any other.
 pub(super) fn without(place: &Place, pieces: Vec<Piece>) -> Vec<Piece> {
     let brought: Vec<PathBuf> = pieces.iter().filter_map(|piece| unit_of_package(place, piece)).collect();
     let of_package = |name: &Path| brought.iter().find(|unit| unit.file_name() == name.file_name());
@@ -28,7 +28,7 @@ pub(super) fn without(place: &Place, pieces: Vec<Piece>) -> Vec<Piece> {
         .collect()
 }
 
-/// Where the unit of a package lies that says what this piece would.
+/// The path of a package's unit with the same content as this piece.
 fn unit_of_package(place: &Place, piece: &Piece) -> Option<PathBuf> {
     let Content::Text { text, .. } = &piece.content else { return None };
     let directory = piece.path.parent()?;

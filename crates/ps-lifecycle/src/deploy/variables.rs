@@ -14,8 +14,7 @@ use crate::args::DeployArgs;
 use crate::provision;
 use crate::session::Session;
 
-/// Gives the app the variables that the deploy brings, if it brings any; then somebody sees to it that they are put back, whatever
-/// becomes of this program.
+/// Sets the variables that the deploy brings, if it brings any. The returned provision puts them back if this program dies.
 pub(super) fn replace(
     session: &Session,
     app: &AppName,
@@ -45,8 +44,8 @@ fn of_file(session: &Session, app: &AppName, file: &Path) -> Result<()> {
     Ok(ps_release::replace_environment(&session.world, app, file, &bytes)?)
 }
 
-/// Restores the environment after a failed deploy. If that fails too, a warning says so; the deploy's own error is the one
-/// that the user gets.
+/// Restores the environment after a failed deploy. If that fails too, a warning is printed; the user gets the deploy's own
+/// error.
 pub(super) fn put_back(world: &World, app: &AppName) {
     if let Err(error) = world.put_back_environment(app) {
         let error = anyhow::Error::from(error);

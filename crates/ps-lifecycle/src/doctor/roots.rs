@@ -14,7 +14,7 @@ const ROOM: u64 = 256 << 20;
 /// Fewer free inodes, and no file can be made soon.
 const INODES: u64 = 1000;
 
-/// Whether they can be written by whoever asks.
+/// Whether the user who calls the verb can write to both root directories.
 pub(super) fn roots(world: &World) -> Vec<FindingRow> {
     [("DOKKU_ROOT", world.root()), ("DOKKU_LIB_ROOT", world.lib())]
         .map(|(name, path)| root(name, path))

@@ -12,7 +12,7 @@ use ps_scheduler::Running;
 use ps_service::Service;
 use ps_supervisor::{Build, Client};
 
-/// Programs that other programs of ours start.
+/// Programs that are started by other programs of this project.
 const STARTED: [&str; 3] = ["ps-lifecycle", "ps-supervise", "ps-balance"];
 /// A supervisor that answers nothing for this long hangs.
 const ANSWER: Duration = Duration::from_secs(3);

@@ -9,7 +9,7 @@ use ps_dokku::{Caller, DeployLock, Error};
 
 use crate::session::Session;
 
-/// An app that nobody else changes, and a way to call triggers for it.
+/// An app under its lock, and a way to call triggers for it.
 pub(crate) struct Held {
     pub(crate) app: AppName,
     pub(crate) caller: Caller,

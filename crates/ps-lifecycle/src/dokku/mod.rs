@@ -78,7 +78,8 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
     Some(ended.map_err(last_words))
 }
 
-/// The error with which a verb ends: an app that was never deployed is named in Dokku's sentence, whichever scheduler says so.
+/// The error with which a verb ends. For an app that was never deployed it is Dokku's sentence, whichever scheduler
+/// reports it.
 fn last_words(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref() {
         Some(ps_scheduler::Error::NotDeployed { app }) => Refusal::failed(ps_dokku::words::not_deployed(app)),

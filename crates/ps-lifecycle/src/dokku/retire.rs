@@ -61,7 +61,7 @@ fn of_no_app(world: &World) -> Result<SchedulerName> {
     Ok(world.chosen_scheduler(Scope::Global)?.unwrap_or(SchedulerName::DockerLocal))
 }
 
-/// The lock of an app, without waiting; `None` if somebody is changing the app.
+/// Takes the lock of an app, without waiting for a verb that holds it.
 fn free(session: &Session, app: &AppName) -> Result<AppLock> {
     let lock = session.world.lock_app(app, std::time::Duration::ZERO)?;
     ps_dokku::refuse_deploying(&session.world, app).or_else(unless_locked)?;

@@ -28,7 +28,7 @@ pub(super) fn apps(count: usize) -> String {
     format!("{count} app{}", if count == 1 { "" } else { "s" })
 }
 
-/// What came of restoring all apps.
+/// The result of restoring all apps.
 pub(super) struct Sum {
     /// How many instances of each app are up, and how many are wanted, where that is known.
     counts: BTreeMap<AppName, Option<(usize, usize)>>,
@@ -117,7 +117,7 @@ impl Standing {
     }
 }
 
-/// Whether a supervisor of ours keeps the app, which starts again by itself what has died.
+/// Whether one of our supervisors keeps the app, which restarts instances by itself.
 pub(super) fn starts_by_itself(session: &Session, app: &App) -> Result<bool> {
     Ok(session.world.scheduler_name(&app.name)? == SchedulerName::Native)
 }

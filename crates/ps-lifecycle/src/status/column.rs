@@ -138,7 +138,7 @@ fn process(row: &StatusRow, in_slot: usize) -> String {
     }
 }
 
-/// How long ago that was. What is no time is shown as it is.
+/// How long ago that was. A text that is not a time is shown unchanged.
 fn age(since: &str, now: Timestamp) -> String {
     since.parse().map_or_else(|_| since.to_owned(), |since| ps_output::age(since, now))
 }

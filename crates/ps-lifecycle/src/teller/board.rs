@@ -25,7 +25,7 @@ pub(super) struct Place {
     pub(super) change: Option<Change>,
     pub(super) coming: Coming,
     pub(super) going: Going,
-    /// What has come of it in the end.
+    /// The final result.
     pub(super) result: Option<&'static str>,
     run: Option<u64>,
     said: Option<String>,
@@ -161,7 +161,7 @@ impl Board {
         Some(Turn { run, outcome, ..Turn::of(slot, Phase::Start, now - since) })
     }
 
-    /// A run does not become ready. Where the reason is not known yet, that is told when it is.
+    /// Notes that a run does not become ready. The failure is reported once its reason is known.
     fn fails(&mut self, slot: &Slot, run: Option<u64>, reason: Option<String>, now: Instant) -> Option<Turn> {
         let place = self.place(slot);
         let took = match place.coming {
@@ -232,7 +232,7 @@ impl Board {
         Turn { outcome, receipt: Some(receipt.clone()), ..said }
     }
 
-    /// What has come of a rollout.
+    /// Notes the result of a rollout.
     pub(super) fn conclude(&mut self, done: &Result<DeployOutcome, Error>, now: Instant) -> Vec<Turn> {
         match done {
             Ok(DeployOutcome { started, stopped, kept, fates }) if fates.is_empty() => {
@@ -263,7 +263,7 @@ impl Board {
         }
     }
 
-    /// What has come of a stop.
+    /// Notes the result of a stop.
     pub(super) fn conclude_stop(&mut self, stopped: &Stopped, now: Instant) -> Vec<Turn> {
         let mut turns = Vec::new();
         for (slot, exit) in &stopped.ended {

@@ -12,10 +12,10 @@ use ps_scheduler_docker::{Deed, What};
 
 use crate::journal;
 
-/// How long what is to be done waits for somebody else who changes the app.
+/// How long a pending action waits for another verb that changes the app.
 const PATIENCE_SECONDS: &str = "600";
 
-/// What is being done about the apps of a world.
+/// The actions in progress for the apps of an installation.
 pub(super) struct Deeds {
     world: World,
     program: PathBuf,

@@ -99,7 +99,7 @@ impl<'a> Outputs<'a> {
         Ok(())
     }
 
-    /// Hands out what there is; with `whole`, lines without an end as well.
+    /// Passes on all lines that were read; with `whole`, incomplete last lines as well.
     pub(super) fn hand_out(&mut self, whole: bool, sink: &mut dyn LogSink) -> Result<ControlFlow<()>, Error> {
         let handed = if self.request.is_by_time {
             self.hand_out_by_time(whole, sink)?

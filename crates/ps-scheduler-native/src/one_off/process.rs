@@ -109,7 +109,8 @@ impl OneOffs<'_> {
         }
     }
 
-    /// What root starts for somebody else's app runs as that user, as its instances do, where nothing else was set.
+    /// Makes a command that root starts for an app of another user run as that user, as the app's instances do, unless
+    /// a user is set.
     fn as_owner(&self, settings: &TypeSettings) -> TypeSettings {
         let mut settings = settings.clone();
         let owner = fs::metadata(&self.service.directory).map_or(0, |metadata| metadata.uid());

@@ -67,7 +67,7 @@ impl<'a> OneOffs<'a> {
         entries.filter_map(name).collect()
     }
 
-    /// The file for what one writes that nobody waits for, made anew, and its path.
+    /// Creates the file for the output of a detached run, and returns it with its path.
     pub(crate) fn open_log(&self, name: &Slot) -> Result<(PathBuf, File), Error> {
         let path = self.directory.join(log_name(name));
         let context = || format!("create {}", path.display());

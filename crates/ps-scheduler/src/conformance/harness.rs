@@ -17,7 +17,7 @@ pub trait Harness {
     /// The scheduler.
     fn scheduler(&self) -> &dyn Scheduler;
 
-    /// A release whose instances start and run until they are told to end.
+    /// A release whose instances start and run until they are ended.
     fn good(&self) -> Subject;
 
     /// A release from the same source whose instances end, or do not become ready, before they have passed their gate.

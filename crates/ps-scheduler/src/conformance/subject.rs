@@ -6,7 +6,7 @@ use formation::RestartPolicy;
 
 use crate::Source;
 
-/// What the suite deploys: a process of type `web` that runs until it is told to end.
+/// What the suite deploys: a process of type `web` that runs until it is ended.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// Its source.

@@ -42,7 +42,7 @@ pub(super) const TRIGGERS: [&str; 16] = [
     "scheduler-stop",
 ];
 
-/// Answers one of [`TRIGGERS`]; `None` for words that are none of them.
+/// Answers one of [`TRIGGERS`]; `None` for any other words.
 pub(super) fn answer(world: &World, words: &[&str]) -> Option<Result<Outcome>> {
     let done = match words {
         [name, scheduler, ..]
