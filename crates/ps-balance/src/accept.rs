@@ -17,7 +17,8 @@ use crate::connection::Connection;
 use crate::listen::Listener;
 use crate::{dial, http, terminate};
 
-/// How long it waits for a descriptor that somebody else than a connection of ours may free.
+/// The pause before the next attempt when no descriptor is left. It is needed because a descriptor may also be freed by
+/// something other than a connection.
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// Begins to accept what it listens on.

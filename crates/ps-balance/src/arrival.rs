@@ -23,7 +23,7 @@ use crate::manner::Manner;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest line of version 1.
 const LONGEST_LINE: usize = 107;
-/// The longest header of version 2 that is read. It may have fields that nobody here looks at.
+/// The longest header of version 2 that is read. It may contain fields that are not used here.
 const LONGEST: usize = 4096;
 /// How version 2 begins.
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -149,7 +149,8 @@ fn of_binary(header: &v2::Header<'_>) -> Option<(SocketAddr, SocketAddr)> {
 }
 
 impl Origin {
-    /// What the backend is sent first: a header of ours, if it is to get one, and what the client has sent behind that of its proxy.
+    /// The first bytes for the backend: our own header, if it is to get one, and what the client has sent after the
+    /// header of its proxy.
     pub(crate) fn greeting(
         &self,
         connection: &Connection,
@@ -169,7 +170,7 @@ impl Origin {
     }
 }
 
-/// A header of ours.
+/// A PROXY header made by this program.
 pub(crate) fn header(version: ProxyVersion, client: SocketAddr, server: SocketAddr) -> io::Result<Vec<u8>> {
     match version {
         ProxyVersion::V1 => Ok(v1::Addresses::from((client, server)).to_string().into_bytes()),

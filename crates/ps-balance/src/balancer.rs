@@ -157,7 +157,8 @@ impl Balancer {
         self.state().listeners.clone()
     }
 
-    /// Listens on these, and hands on in this manner what arrives from now on. Nothing is accepted until somebody begins to.
+    /// Uses these listeners and settings for connections that arrive from now on. They are accepted once
+    /// [`crate::accept::begin`] is called.
     pub(crate) fn go_on_as(&self, manner: Manner, listeners: Vec<Arc<Listener>>) {
         {
             let mut state = self.state();

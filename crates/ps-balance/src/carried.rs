@@ -21,7 +21,7 @@ pub(crate) struct CarriedConnection {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CarriedStage {
-    /// With so many bytes that were read to find out who the client is. They follow the description.
+    /// It has this number of bytes that were read to find out who the client is. They follow the description.
     Arriving {
         head: usize,
     },

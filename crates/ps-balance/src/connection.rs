@@ -83,7 +83,7 @@ impl Connection {
         };
     }
 
-    /// Gives the socket to whoever serves its requests, and what was read from it behind the first `length` bytes.
+    /// Hands over the socket to the HTTP server, with the bytes that were read from it after the first `length`.
     pub(crate) fn take_socket(&self, length: usize) -> Option<(TcpStream, Vec<u8>)> {
         let mut stage = self.stage();
         match std::mem::replace(&mut *stage, Stage::Over) {
@@ -115,14 +115,15 @@ impl Connection {
         }
     }
 
-    /// It has moved so many bytes more.
+    /// Adds the number of bytes that it has moved.
     pub(crate) fn count(&self, bytes: u64) {
         if let Stage::Serving(serving) = &mut *self.stage() {
             serving.bytes += bytes;
         }
     }
 
-    /// Passes bytes on. Ready once both sides have ended, or one of them is broken; `broke` is told where that is the backend.
+    /// Passes bytes on. Ready once both sides have ended, or one of them is broken; `broke` is called if that is the
+    /// backend.
     pub(crate) fn poll(
         &self,
         shared: &mut Shared<'_>,
@@ -181,7 +182,7 @@ impl Connection {
         }
     }
 
-    /// Ends what of it is at one of these backends.
+    /// Ends the exchanges or the relay of this connection with one of these backends.
     pub(crate) fn cut_at(&self, keys: &[Key]) {
         let exchanges = match &*self.stage() {
             Stage::Relaying(relay) if keys.contains(&relay.key) => None,

@@ -69,7 +69,7 @@ pub(crate) async fn accept(balancer: Arc<Balancer>) {
     }
 }
 
-/// Makes the control socket, in the place of one that nobody serves any more.
+/// Creates the control socket, and replaces one that is no longer served.
 pub(crate) fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     let bound = || format!("make the control socket {}", path.display());
     if std::os::unix::net::UnixStream::connect(path).is_ok() {

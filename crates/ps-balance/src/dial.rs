@@ -51,7 +51,8 @@ pub(crate) async fn relay(
     .await;
 }
 
-/// The backend for a connection, connected. None: nobody took it for as long as it was held, from `since` on.
+/// Connects to a backend for a connection. `None` if no backend accepted it in the time for which it may be held, from
+/// `since` on.
 pub(crate) async fn find(
     balancer: &Arc<Balancer>,
     connection: &Connection,

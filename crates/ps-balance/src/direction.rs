@@ -16,7 +16,7 @@ use crate::pipes::{Pipe, Pool};
 pub(crate) const BUFFER: usize = 32 * 1024;
 /// A splice that moves fewer bytes than this is worth less than reading and writing.
 const BULK: usize = 16 * 1024;
-/// After so many steps others have their turn.
+/// After this many steps, other connections get their turn.
 const STEPS: usize = 16;
 
 /// What all connections use in turn.
@@ -56,7 +56,7 @@ pub(crate) enum Flow {
     /// The sender may send more.
     #[default]
     Open,
-    /// The sender has ended. The receiver is told once it has all bytes.
+    /// The sender has ended. The receiver's side is closed once it has all bytes.
     Ending,
     /// The receiver has been told.
     Ended,

@@ -31,7 +31,7 @@ impl Exchange {
     }
 }
 
-/// The exchanges of one connection. Each is kept by whoever works on it.
+/// The exchanges of one connection. Each is owned by the task that works on it.
 #[derive(Debug, Default)]
 pub(crate) struct Exchanges {
     open: Vec<Weak<Exchange>>,

@@ -28,7 +28,7 @@ pub(crate) struct Listener {
     pub(crate) tls: Option<Arc<Tls>>,
 }
 
-/// What whoever started it has handed over.
+/// The sockets that the parent process has passed on.
 #[derive(Debug, Default)]
 pub(crate) struct Inherited {
     pub(crate) listeners: Vec<TcpListener>,
@@ -38,7 +38,8 @@ pub(crate) struct Inherited {
     pub(crate) supervisor: Option<UnixStream>,
 }
 
-/// Takes what was handed over. Called once, before there is a second thread: what says so in the environment is removed.
+/// Takes the sockets that were passed on. It may be called only once, before a second thread exists, because it removes
+/// their variables from the environment.
 pub(crate) fn inherited() -> Result<Inherited> {
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
     let mut names = names.split(':');

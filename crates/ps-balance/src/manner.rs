@@ -59,7 +59,7 @@ impl Manner {
         contains(&self.0.trust_proxy, peer)
     }
 
-    /// How backends are told who the client is.
+    /// The PROXY header by which backends learn who the client is; `None` if they get none.
     pub(crate) fn proxy_out(&self) -> Option<ProxyVersion> {
         self.0.proxy_out
     }
@@ -79,7 +79,7 @@ fn seconds(count: u32) -> Duration {
     Duration::from_secs(count.into())
 }
 
-/// Whether an address lies in one of the networks; one of IPv4 in the clothes of IPv6 is one of IPv4.
+/// Whether an address is in one of the networks. An IPv4 address that is mapped to IPv6 counts as IPv4.
 fn contains(networks: &[IpNet], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(&address.to_canonical()))
 }

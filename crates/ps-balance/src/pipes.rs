@@ -10,7 +10,7 @@ use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-/// The most bytes of one call. A pipe holds 64 KiB unless somebody has changed that.
+/// The most bytes of one call. A pipe holds 64 KiB unless its size was changed.
 const MOST: usize = 1 << 20;
 /// How many pipes wait in the pool for the next borrower.
 const SPARE: usize = 16;
@@ -48,7 +48,7 @@ impl Pool {
         Some(Pipe { reader, writer, holds: 0, _tally: Arc::clone(&self.tally) })
     }
 
-    /// Takes a pipe back. One that still holds bytes is destroyed: nobody else may get them.
+    /// Takes a pipe back. A pipe that still holds bytes is destroyed, so that no other connection gets them.
     pub(crate) fn give_back(&self, pipe: Pipe) {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         if pipe.holds == 0 && spare.len() < SPARE {

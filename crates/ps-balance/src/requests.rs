@@ -8,7 +8,7 @@ use crate::balancer::Balancer;
 use crate::reach;
 use crate::talk::Control;
 
-/// Carries out one request of whoever is at the other end of `control`.
+/// Carries out one request from the client at the other end of `control`.
 pub(crate) fn answer(balancer: &Arc<Balancer>, control: &Arc<Control>, request: Request) {
     match request {
         Request::Hello(greeting) if greeting.version == VERSION => {

@@ -61,7 +61,7 @@ impl<'a> Search<'a> {
         Self { wanted, ..self }
     }
 
-    /// The next backend to try. None: nobody took it for as long as it was held.
+    /// The next backend to try. `None` if no backend accepted the connection in the time for which it may be held.
     pub(crate) async fn next(&mut self) -> Option<(Claim, SocketAddr)> {
         loop {
             let changed = self.balancer.changed.notified();

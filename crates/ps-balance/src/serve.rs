@@ -26,10 +26,10 @@ use crate::{accept, control, handshake, identity, limits};
 
 /// Descriptors that no connection gets: listening sockets, control connections, the runtime's own.
 const RESERVE: u64 = 64;
-/// How many connections are served at once where nobody limits descriptors.
+/// The most connections that are served at the same time if descriptors are not limited.
 const MOST: u64 = 1 << 20;
 
-/// Serves until it is told to end.
+/// Serves until it is ended.
 pub(crate) fn run(args: &Args, inherited: Inherited) -> Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("begin to wait for connections")?.block_on(serve(args, inherited))
@@ -86,8 +86,8 @@ fn resumed(args: &Args) -> Result<Arc<Balancer>> {
     Ok(balancer)
 }
 
-/// By which TLS is ended, if it is, and what there is to say of its certificates. With a supervisor it begins without any that can be shown:
-/// one that has expired may not hinder those who do not speak TLS.
+/// The TLS configuration, if there is one, and reports about its certificates. With a supervisor it starts even if no certificate can be
+/// used: an expired one must not affect clients without TLS.
 fn tls(args: &Args, manner: &Manner, is_supervised: bool) -> Result<(Option<Arc<Tls>>, Vec<News>)> {
     let sources = args.sources();
     if sources.is_empty() {
@@ -121,7 +121,8 @@ fn most_connections() -> usize {
     usize::try_from(most).expect("it is at most MOST")
 }
 
-/// Waits until it is told to end and everything has ended, or it is told twice. Replaces it by a new one where that is asked for.
+/// Waits until it is asked to end and everything has ended, or until it is asked a second time. Replaces itself by a
+/// new program if that is requested.
 async fn wait(balancer: &Balancer, signals: &mut Signals, itself: &Itself) {
     let mut is_told = false;
     loop {

@@ -15,7 +15,7 @@ use crate::listen::Listener;
 
 /// The longest line of a request, and the most that may wait to be read by the other side.
 const MOST: usize = 4 << 20;
-/// How many reports are kept for a supervisor while there is none.
+/// How many reports are kept for a supervisor while none is connected.
 const KEPT: usize = 1_000;
 
 /// All of them.
@@ -26,7 +26,7 @@ pub(crate) struct Controls {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Who said hello last, and is told what happens.
+    /// The client that said hello last. It gets all reports.
     supervisor: Option<Arc<Control>>,
     /// What happened while there was none.
     kept: VecDeque<Vec<u8>>,
@@ -105,7 +105,7 @@ impl Controls {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the supervisor, or the next one where there is none.
+    /// Sends a report to the supervisor, or keeps it for the next one if none is connected.
     pub(crate) fn tell(&self, report: &Report) {
         let line = line(report);
         let mut inner = self.inner();

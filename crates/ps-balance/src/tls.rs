@@ -28,7 +28,7 @@ struct Watched {
 }
 
 impl Tls {
-    /// Reads the certificates, and what there is to say of each.
+    /// Reads the certificates, and returns a report about each.
     ///
     /// # Errors
     /// Not one of them can be shown, unless `may_wait`: then clients that speak TLS are refused until one can.

@@ -26,7 +26,7 @@ use crate::cursor::{Cursor, CursorPath};
 use crate::interrupt::{Interrupt, Printing};
 use crate::targets::Targets;
 
-/// How many lines of each stream are printed where nobody says what is wanted.
+/// How many lines of each stream are printed by default.
 const LINES: usize = 100;
 /// How many bytes are printed at once.
 const BUFFER: usize = 64 << 10;
@@ -80,7 +80,7 @@ pub fn run() -> Result<Outcome> {
     ended(show, &args, &targets)
 }
 
-/// In each world that has the apps.
+/// Runs the program in each world that has the apps.
 fn in_all_worlds(args: &Args) -> Result<Outcome> {
     if args.save_cursor.is_some() || args.after_cursor.is_some() {
         return Err(Refusal::usage("a cursor is of one world: leave --all-worlds away"));
@@ -89,7 +89,7 @@ fn in_all_worlds(args: &Args) -> Result<Outcome> {
     args.worlds.each(&args.world, shape, |world| targets::of(world, &args.words).map(drop))
 }
 
-/// What came of it.
+/// The exit status after everything was printed.
 fn ended(mut show: Show<'_>, args: &Args, targets: &Targets) -> Result<Outcome> {
     match show.failure.take() {
         Some(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Outcome::Status(TERMINATED)),
@@ -110,7 +110,7 @@ fn ended(mut show: Show<'_>, args: &Args, targets: &Targets) -> Result<Outcome> 
     Ok(if show.failed.is_empty() { Outcome::Done } else { Outcome::No })
 }
 
-/// What is asked for of an app. Where nobody says what is wanted, the last lines are enough for most.
+/// The request for the logs of an app. Without options, the last lines are enough for most readers.
 fn request(
     world: &World,
     app: &AppName,

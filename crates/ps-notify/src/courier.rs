@@ -13,7 +13,7 @@ use crate::webhook::Client;
 /// How long the hooks may take together.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Who is told, and how.
+/// The receivers of alerts, and how each is reached.
 pub(crate) struct Courier<'a> {
     app: &'a AppName,
     triggers: Option<Triggers>,
@@ -28,7 +28,7 @@ impl<'a> Courier<'a> {
         Self { app, triggers, client: audience.webhook.map(Client::new) }
     }
 
-    /// Tells an alert; why somebody could not be told, in sentences without the address.
+    /// Sends an alert. Returns which receivers could not be reached and why, in sentences without the address.
     pub(crate) fn tell(&mut self, alert: &Alert) -> Vec<String> {
         let json = serde_json::to_string(alert).expect("an alert is plain data");
         let arguments = [self.app.as_str(), alert.event];

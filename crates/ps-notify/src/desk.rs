@@ -14,7 +14,7 @@ use crate::courier::Courier;
 use crate::kept::Kept;
 use crate::quota::Quota;
 
-/// What happened longer ago is not told: somebody has set an address since, or the machine was off.
+/// Older events are not sent: an address was set after them, or the machine was off.
 const OLDEST: SignedDuration = SignedDuration::from_mins(10);
 
 /// What is to be told of an app.
@@ -25,7 +25,7 @@ pub(crate) struct Desk<'a> {
     unread: Unread<'a>,
     quota: Quota,
     kept: Kept,
-    /// Whether the journal has it already that somebody could not be told.
+    /// Whether the journal already says that a receiver could not be reached.
     is_failure_said: bool,
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How many alerts of an app are told in a [`WINDOW`].
+/// How many alerts of an app are sent in a [`WINDOW`].
 const MOST: usize = 10;
 const WINDOW: SignedDuration = SignedDuration::from_secs(60);
 

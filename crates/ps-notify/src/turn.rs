@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use crate::courier::Courier;
 use crate::desk::Desk;
 
-/// Tells of what is new until nothing is, or somebody else does so.
+/// Sends alerts about new events until there are no more, or until another process does so.
 pub(crate) fn each(world: &World, app: &AppName) -> Result<()> {
     loop {
         let Some(turn) = take(world, app)? else { return Ok(()) };
@@ -37,7 +37,7 @@ pub(crate) fn each(world: &World, app: &AppName) -> Result<()> {
     }
 }
 
-/// The lock of the app's directory of ours; `None`: somebody else has it, or nothing was ever written down of the app.
+/// The lock of the app's directory; `None` if another process has it, or if nothing was ever recorded of the app.
 fn take(world: &World, app: &AppName) -> Result<Option<File>> {
     let path = world.kept_dir(app);
     let directory = match File::open(&path) {

@@ -87,7 +87,7 @@ fn tls() -> TlsConfig {
     TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider).build()
 }
 
-/// In words of ours, because those of the libraries may have the address.
+/// The reason in our own words, because the texts of the libraries may contain the address.
 fn reason(error: &Error) -> String {
     match error {
         Error::Timeout(_) => format!("no answer within {} s", DEADLINE.as_secs()),

@@ -23,7 +23,7 @@ use crate::{APP_JSON, Error, Source, checks_file};
 #[derive(Debug)]
 pub struct Checkout {
     kind: Kind,
-    /// Where it lies, as it was named: a path, or an image.
+    /// Its path or image, as it was named.
     place: String,
     /// The program: a directory or an image. An image that was looked up is identified by its id or digest.
     pub source: Source,
@@ -31,16 +31,16 @@ pub struct Checkout {
     pub record: SourceRecord,
     /// The Procfile, whole; `None` for an image without one.
     pub procfile: Option<Vec<u8>>,
-    /// The bytes of the app.json; `None` if there is none.
+    /// The bytes of the app.json; `None` if it does not exist.
     pub app_json: Option<Vec<u8>>,
-    /// The bytes of the DOKKU_SCALE file; `None` if there is none.
+    /// The bytes of the DOKKU_SCALE file; `None` if it does not exist.
     pub dokku_scale: Option<Vec<u8>>,
 }
 
 /// How the image comes about that is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImageOf<'a> {
-    /// There is none: the source runs natively.
+    /// No image: the source runs natively.
     Nothing,
     /// It has this name.
     Name(&'a str),
@@ -174,8 +174,8 @@ impl Checkout {
         })
     }
 
-    /// The source that an earlier deploy recorded, with its files as they were then. The directory or image itself is
-    /// used as it is now.
+    /// The source that an earlier deploy recorded, with the files of that time. The directory or image itself is used
+    /// in its current state.
     pub fn of_record(record: &Deployed) -> Result<Self, Error> {
         let kind = Kind::parse(&record.kind);
         let kind = kind.ok_or_else(|| Error::UnknownSource { kind: record.kind.clone() })?;
@@ -208,8 +208,8 @@ impl Checkout {
         (self.kind.as_str(), self.place.clone())
     }
 
-    /// Uses the same image as the last deploy, even if its name means another one now. A directory is read as it is
-    /// now.
+    /// Uses the same image as the last deploy, even if its name means another one now. A directory is read in its
+    /// current state.
     pub fn replay(&mut self, world: &World, app: &AppName) -> Result<(), Error> {
         if self.kind == Kind::Image
             && let Some(image) = world.source_record(app)?.image
@@ -320,7 +320,7 @@ fn one_command(command: &str) -> Result<Vec<u8>, Error> {
     Ok(procfile)
 }
 
-/// The Procfile of a directory that is deployed as `kind`; `None` where none is needed and there is none.
+/// The Procfile of a directory that is deployed as `kind`; `None` if it is missing and not needed.
 fn procfile(kind: Kind, directory: &Path, tree: &Tree<'_>) -> Result<Option<Vec<u8>>, Error> {
     if let Some(command) = tree.command.filter(|_| kind == Kind::Command) {
         return one_command(command).map(Some);
@@ -338,7 +338,7 @@ fn procfile(kind: Kind, directory: &Path, tree: &Tree<'_>) -> Result<Option<Vec<
     Ok(found)
 }
 
-/// The app.json of a directory. One whose place somebody named must be there.
+/// The app.json of a directory. If its path was set, it must exist.
 fn app_json(directory: &Path, tree: &Tree<'_>) -> Result<Option<Vec<u8>>, Error> {
     let found = read(&directory.join(tree.app_json))?;
     if found.is_none() && tree.app_json != APP_JSON {

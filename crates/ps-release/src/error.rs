@@ -47,7 +47,7 @@ pub enum Error {
         procfile: String,
         /// The directory.
         directory: PathBuf,
-        /// A file that was probably meant, in brackets; empty if there is none.
+        /// A file that was probably meant, in brackets; empty if none was found.
         there: String,
     },
     /// Nothing in a directory says how it becomes an image.
@@ -101,7 +101,7 @@ pub enum Error {
         number: u64,
         /// Where it ran.
         directory: PathBuf,
-        /// What was changed, in brackets; empty if nothing that is there says so.
+        /// What was changed, in brackets; empty if that is unknown.
         which: String,
     },
     /// The directory of a kept release cannot be read as it could be then.
@@ -112,7 +112,7 @@ pub enum Error {
         /// Why.
         source: Box<tree_digest::Error>,
     },
-    /// Of a kept release nobody knows what was deployed.
+    /// It is unknown what was deployed with a kept release.
     #[error("release {number} cannot come back: it was deployed from {place}, and {why}: deploy it anew")]
     UnknownRelease {
         /// Its number.

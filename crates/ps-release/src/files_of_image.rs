@@ -10,7 +10,7 @@ const PROCFILE: &str = "Procfile";
 /// The files that are looked for.
 #[derive(Clone, Debug)]
 pub struct FilesOfImage {
-    /// The Procfile, and whether somebody named its place.
+    /// The path of the Procfile, and whether it was set.
     procfile: (String, bool),
     app_json: String,
 }

@@ -16,7 +16,7 @@ const USUAL_UPTIME: Duration = Duration::from_secs(10);
 /// What is longer was not meant.
 const MAX_SECONDS: u64 = 86_400;
 
-/// The properties of one app; natively there are none.
+/// The properties of one app; empty for the native scheduler.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gate {
     /// How long an instance without startup checks must live.

@@ -9,7 +9,8 @@ use crate::Release;
 
 const WEB_PORT: u16 = 5000;
 
-/// The port that an instance is told to listen on: 5000 for `web`, each in its own network; `None` for other types.
+/// The port that an instance is to listen on: 5000 for `web`, since each instance has its own network; `None` for other
+/// types.
 pub fn port(process_type: &ProcessType) -> Option<u16> {
     (process_type.as_str() == FIRST_TYPE).then_some(WEB_PORT)
 }

@@ -60,7 +60,7 @@ impl Kind {
         }
     }
 
-    /// What is run of a source that lies at `place`, as far as the record knows the image.
+    /// What is run of a source at `place`, as far as the record knows the image.
     pub(crate) fn source(self, place: &str, record: &SourceRecord) -> Source {
         let image = || record.prepared.clone().or_else(|| record.image.clone());
         match self {

@@ -28,7 +28,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The image of a process type; `None` if there is none.
+    /// The image of a process type; `None` if it has none.
     pub fn image(&self, process_type: &ProcessType) -> Option<&str> {
         match self {
             Self::Directory(_) => None,
@@ -54,7 +54,7 @@ impl Source {
 /// How long an instance may take to become ready, in addition to the time that its checks may take.
 pub const COMING_UP: Duration = Duration::from_secs(30);
 
-/// How long a run that is to end may take where nobody set it: a day, as in Dokku.
+/// The default time limit of a run that is meant to end: a day, as in Dokku.
 const LONGEST_RUN: Duration = Duration::from_secs(86_400);
 
 /// One process type of a release.

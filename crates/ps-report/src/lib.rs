@@ -92,8 +92,8 @@ pub(crate) fn once(
     Ok(if is_whole { Outcome::Done } else { Outcome::No })
 }
 
-/// A row as it is printed. The row itself goes at once, on the thread that made it: to keep a thousand of them until the engine has
-/// answered takes longer than to make them.
+/// A row in its printed form. It is rendered at once on the thread that made it, because keeping a thousand rows until the engine
+/// has answered takes longer than making them.
 struct Rendered {
     text: Vec<u8>,
     printed: Result<()>,

@@ -33,8 +33,8 @@ pub(crate) fn map_with<S, T: Send, R: Send>(
     })
 }
 
-/// What `wait` returns, and beside it the results of [`map_with`]. One of the threads calls `wait` first, and reads what is
-/// left when that has returned: whoever is waited for finds a CPU free.
+/// Returns what `wait` returns, and the results of [`map_with`]. One of the threads calls `wait` first, and reads the
+/// remaining items when that has returned, so that the program that is waited for finds a free CPU.
 pub(crate) fn map_beside<A: Send, S, T: Send, R: Send>(
     items: Vec<T>,
     make: impl Fn() -> S + Sync,
@@ -61,7 +61,7 @@ fn cpus() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// The items that nobody has taken yet, and the number of the first of them.
+/// The items that no thread has taken yet, and the number of the first of them.
 struct Queue<T>(Mutex<(usize, vec::IntoIter<T>)>);
 
 /// The results of items that stood beside each other, after the number of the first.

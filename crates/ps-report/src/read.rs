@@ -20,8 +20,8 @@ const AT_ONCE: usize = 256;
 /// How many rows are made, at most, while schedulers are waited for: no row is handed out before they have answered.
 const AHEAD: usize = 4096;
 
-/// Passes each row, as `render` writes it, on as soon as it is read: one for each subject, with all values or only
-/// that of `flag`.
+/// Passes on each row, in the form that `render` writes, as soon as it is read: one for each subject, with all
+/// values or only that of `flag`.
 pub(crate) fn each<T: Send>(
     world: &World,
     subjects: &Subjects,
@@ -64,7 +64,7 @@ pub(crate) fn each<T: Send>(
 
 /// What a row is made of.
 enum Wanted<'a, T> {
-    /// Files; or it was made already, while somebody was waited for.
+    /// Read from files; the row may be made already, while the engine was waited for.
     Native(&'a AppName, Option<T>),
     /// What was said of the app, if anybody was asked.
     Other(&'a AppName, Option<Seen>),
@@ -174,7 +174,7 @@ impl Reader<'_> {
         row
     }
 
-    /// Where the app is reached. Where it has no address that is no row, but for whoever asks for it alone.
+    /// The app's address. An app without one has no such row, unless it alone was asked for.
     fn set_address(&self, own: &Properties<'_>, flag: Option<&str>, row: &mut Row) {
         if self.world.inside_dokku() || flag.is_some_and(|flag| flag != flags::LISTEN) {
             return;

@@ -44,7 +44,7 @@ impl Row {
         }
     }
 
-    /// All errors in one line; `None` if there are none.
+    /// All errors in one line; `None` without errors.
     pub(crate) fn error(&self) -> Option<String> {
         (!self.errors.is_empty()).then(|| self.errors.join("; "))
     }
@@ -54,7 +54,7 @@ impl Row {
         self.errors.is_empty() && !self.has_unknown
     }
 
-    /// What could not be read, and what does not run as it is wanted, a line for each.
+    /// What could not be read, and which instances do not run as they should, a line for each.
     pub(crate) fn complaints(self) -> Vec<String> {
         self.errors.iter().chain(&self.gaps).map(|text| format!("{}: {text}", self.name)).collect()
     }

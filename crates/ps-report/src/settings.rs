@@ -84,7 +84,8 @@ fn refuse_others(args: &Args) -> Result<()> {
     }
 }
 
-/// Where the instances of an app have something else than is set by now. Dokku's plugins are not asked: none of them says so.
+/// The running instances of an app whose settings differ from the current ones. Dokku's plugins are not asked, because
+/// none of them reports that.
 fn of_what_runs(
     world: &World,
     app: &AppName,

@@ -29,11 +29,11 @@ pub(crate) struct Seen {
 /// What is known about one instance.
 #[derive(Debug)]
 pub(crate) struct SeenSlot {
-    /// `<type>.<n>`, as it is recorded.
+    /// `<type>.<n>`, as recorded.
     pub(crate) name: String,
     /// The same name as a slot; `None` if the recorded name is not that of a slot.
     pub(crate) slot: Option<Slot>,
-    /// The state as it is shown.
+    /// The state in its displayed form.
     pub(crate) what: String,
     /// Whether the instance runs or is about to.
     pub(crate) is_alive: bool,
@@ -74,7 +74,7 @@ pub(crate) struct Questions {
 }
 
 impl Questions {
-    /// Nothing is asked about so many apps.
+    /// No questions about this number of apps.
     pub(crate) fn none(apps: usize) -> Self {
         Self { are_native: vec![false; apps], ..Self::default() }
     }
@@ -98,7 +98,7 @@ impl Questions {
         questions
     }
 
-    /// Whether somebody has to be waited for.
+    /// Whether another program has to be asked and waited for.
     pub(crate) fn are_asked(&self) -> bool {
         !self.contained.is_empty() || !self.on_swarm.is_empty() || !self.external.is_empty()
     }
@@ -133,7 +133,7 @@ fn counted(count: Result<Count, ps_scheduler::Error>) -> Seen {
     }
 }
 
-/// How a native app is: its status files are read, and nobody is asked. One that is corrupt must not hide the others.
+/// The state of a native app, read from its status files only. A corrupt file must not hide the others.
 pub(crate) fn native(scheduler: &Native, app: &AppName) -> Seen {
     match scheduler.status_of(app) {
         Ok(status) => of_status(&status),

@@ -25,7 +25,7 @@ impl Subjects {
 }
 
 /// The apps that were named, each once, or all apps that the caller may see. The first name without an app is an error
-/// (exit status 20). Inside Dokku an empty name stands for all apps, and `--global` takes precedence over named apps.
+/// (exit status 20). Inside Dokku an empty name means all apps, and `--global` takes precedence over named apps.
 pub(crate) fn resolve(world: &World, args: &Args) -> Result<Subjects> {
     let is_dokku = world.inside_dokku();
     let words: Vec<&String> = args.apps.iter().filter(|word| !is_dokku || !word.is_empty()).collect();

@@ -28,9 +28,10 @@ pub const HOLD_OUTPUT: &str = "--hold-output";
 const MOST_CLIENTS: usize = 512;
 /// No client has more to say.
 const MOST_BYTES: usize = 1 << 20;
-/// No app is reached at so many addresses; whoever sends more descriptors is disconnected.
+/// More sockets than any app has addresses; a client that sends more descriptors is disconnected.
 const MOST_SOCKETS: usize = 64;
-/// It looks which were removed when it holds more than twice as many as were left the last time, and so many.
+/// It looks for removed outputs when it holds more than twice as many as were left the last time, and at least this
+/// many.
 const FEW: usize = 64;
 /// The descriptors that no output may have: a client can always be accepted.
 const RESERVE: u64 = 32;
@@ -120,7 +121,7 @@ impl Holder {
         Ok(())
     }
 
-    /// Without its socket nobody could tell it anything.
+    /// False if it has no client and holds nothing, or if its socket is gone, so that no client can reach it.
     fn is_needed(&self) -> bool {
         let is_wanted = !self.clients.is_empty() || !self.held.is_empty() || !self.sockets.is_empty();
         is_wanted && self.place.own().join(HOLDER).symlink_metadata().is_ok()

@@ -24,7 +24,8 @@ pub(crate) struct Holding {
 }
 
 impl Holding {
-    /// Connects to the holder of a place. Where there is none, one is started: it knows of no output yet, and `true` is returned.
+    /// Connects to the holder of a place. If there is none, one is started: it does not have any output yet, and `true`
+    /// is returned.
     pub(crate) fn find(&mut self, place: &Place, program: &Path) -> bool {
         self.due = None;
         if let Ok(holder) = connect_at_once(&place.own(), HOLDER) {
@@ -69,7 +70,8 @@ impl Holding {
     }
 }
 
-/// The holder gets the socket that it listens on, so that whoever connects from now on is heard once it runs.
+/// Starts a holder with the socket that it listens on, so that a client that connects from now on is served once the
+/// holder runs.
 fn start(place: &Place, program: &Path) -> io::Result<UnixStream> {
     let listener = listen(&place.own(), HOLDER)?;
     let holder = connect_at_once(&place.own(), HOLDER)?;

@@ -16,7 +16,7 @@ const STABLE: Duration = Duration::from_secs(10);
 /// The state of an app's supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keep {
-    /// There is none, and none is wanted.
+    /// No supervisor runs, and none is wanted.
     Gone,
     /// It lives.
     Alive,

@@ -72,12 +72,13 @@ impl Kept {
         self.supervisor.as_ref().map(|supervisor| &supervisor.process)
     }
 
-    /// The descriptor that shows its end, if it is no child of ours.
+    /// The descriptor that reports its end, if it is not a child of this process.
     pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.supervisor.as_ref()?.pidfd.as_ref().map(AsFd::as_fd)
     }
 
-    /// Looks for a living supervisor, whoever started it; false if there is none, or if systemd restarts it.
+    /// Looks for a living supervisor, whichever program has started it; false if there is none, or if systemd restarts
+    /// it.
     pub(crate) fn find(&mut self) -> bool {
         let client = ps_supervisor::Client::connect(&self.service).ok();
         let Some(pid) = client.and_then(|client| client.supervisor()) else { return false };
@@ -178,8 +179,8 @@ impl Kept {
         self.look_at_orphans();
     }
 
-    /// Records the exit status of those that have ended. They are left as zombies until then, so that nobody finds them
-    /// gone without a record.
+    /// Records the exit status of those that have ended. They are left as zombies until then, so that other programs do
+    /// not see them disappear before their status is recorded.
     pub(crate) fn look_at_orphans(&mut self) {
         self.orphans.retain(|orphan| {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;

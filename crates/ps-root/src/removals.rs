@@ -17,7 +17,7 @@ pub(crate) fn watch(directory: &Path) -> io::Result<OwnedFd> {
     Ok(inotify)
 }
 
-/// Empties it. What it says beside that is not needed: whoever is woken looks.
+/// Reads all events. Their content is not needed, because the caller looks for itself.
 pub(crate) fn drain(removals: &OwnedFd) {
     let mut buffer = [0; 4096];
     while matches!(rustix::io::read(removals, &mut buffer), Ok(length) if length > 0) {}

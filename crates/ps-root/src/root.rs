@@ -65,7 +65,7 @@ pub struct Root {
     clients: u64,
     /// Until when it waits for its first request.
     unasked: Option<Instant>,
-    /// Whether somebody will have a supervisor started in a moment.
+    /// Whether another program is about to have a supervisor started.
     is_about_to_start: bool,
     is_leaving: bool,
     reexec: Option<PathBuf>,
@@ -151,7 +151,7 @@ impl Root {
         }
     }
 
-    /// Has a holder; another one is told by the supervisors what it is to hold.
+    /// Starts the holder if there is none. The supervisors tell a new holder what to hold.
     fn find_holder(&mut self) {
         if self.holding.find(&self.place, &self.program) {
             self.kept.values().for_each(|kept| kept.say(&[ps_supervisor::Request::Hold]));
@@ -168,7 +168,7 @@ impl Root {
         }
     }
 
-    /// Runs until it is told to exit, or no app needs it.
+    /// Runs until it is asked to exit, or no app needs it.
     ///
     /// # Errors
     /// Waiting for events fails.
@@ -291,8 +291,8 @@ impl Root {
         }
     }
 
-    /// Handles an event of an app's supervisor; an error if one had to be started and could not be. `may_look`: the supervisor is told
-    /// whether something lives of its app.
+    /// Handles an event of an app's supervisor; an error if one had to be started and could not be. `may_look`: a
+    /// supervisor that is started may be told that no process of its app lives, if a look shows that.
     fn handle(&mut self, app: &AppName, event: Event, may_look: bool) -> io::Result<()> {
         let service = self.place.service(app);
         let mut is_clear = || may_look && self.glance.shows_nothing_of(&service);

@@ -17,6 +17,6 @@ pub(crate) enum Wakeup {
     Place,
     /// A client has sent something, or has disconnected.
     Client(u64),
-    /// The supervisor of an app, which is no child of ours, has ended.
+    /// The supervisor of an app, which is not a child of this process, has ended.
     Supervisor(AppName),
 }

@@ -19,7 +19,7 @@ pub const PROTOCOL: u32 = 1;
 pub(crate) enum Request {
     /// Asks for version and program: [`Message::Hello`].
     Hello,
-    /// Keep the supervisor of an app alive, and start it if there is none: [`Message::Started`], or an error.
+    /// Keep the supervisor of an app alive, and start it if it does not run: [`Message::Started`], or an error.
     Start {
         /// The app.
         app: String,
@@ -30,8 +30,8 @@ pub(crate) enum Request {
         /// The app.
         app: String,
     },
-    /// Run this command if the connection ends before [`Request::Done`] was said: whoever asks is about to change an app, in more
-    /// than one place, and may be killed between two of them.
+    /// Run this command if the connection ends before [`Request::Done`] was sent: the client is about to change an app in more
+    /// than one place, and may be killed in between.
     Provide {
         /// The app.
         app: String,

@@ -41,7 +41,7 @@ pub(crate) fn all(world: &World, args: &Args) -> Result<Outcome> {
     Ok(lister.outcome)
 }
 
-/// Everything that can be set for an app and its types: what it comes to.
+/// Prints every property of an app and its types, with its value.
 pub(crate) fn of_app(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
     let mut lister =
         Lister { world, printer: Printer::new(args)?, warned: BTreeSet::new(), outcome: Outcome::Done };
@@ -51,7 +51,7 @@ pub(crate) fn of_app(world: &World, app: &AppName, args: &Args) -> Result<Outcom
     Ok(lister.outcome)
 }
 
-/// What one property comes to.
+/// Prints one property with its value.
 pub(crate) fn one(world: &World, args: &Args) -> Result<Outcome> {
     let target = Target::of(world, args)?;
     let property = target.row(world)?;
@@ -121,7 +121,7 @@ struct Lister<'a> {
 }
 
 impl Lister<'_> {
-    /// The properties of an app; `is_listed` says which ones also where nobody set them.
+    /// Prints the properties of an app; `is_listed` says which ones are printed even if they are not set.
     fn properties(&mut self, scope: Scope<'_>, is_listed: impl Fn(&PsProperty) -> bool) -> Result<()> {
         let properties = crate::properties(self.world.inside_dokku());
         for property in properties.into_iter().filter(|row| scope != Scope::Global || row.is_global) {

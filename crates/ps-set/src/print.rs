@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::args::Args;
 
-/// What one property comes to.
+/// One property with its value and where that comes from.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     /// The app, or `--global`.
@@ -20,7 +20,7 @@ pub(crate) struct Row {
     pub(crate) value: Option<String>,
     /// The word for where it comes from.
     pub(crate) source: &'static str,
-    /// What holds where nobody set it.
+    /// The default.
     pub(crate) default: Option<&'static str>,
     /// Whether the stored value makes no sense.
     #[serde(skip)]

@@ -54,7 +54,7 @@ pub fn run() -> Result<Outcome> {
     live::run(&world, scope, &look)
 }
 
-/// Whether the locale can have more than ASCII: the first of its variables that is set says so.
+/// Whether the locale supports more than ASCII, by the first of its variables that is set.
 fn is_utf8() -> bool {
     let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(ps_apps::variable);
     let word = set.map(|word| word.to_string_lossy().to_lowercase()).unwrap_or_default();

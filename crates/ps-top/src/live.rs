@@ -18,13 +18,13 @@ use crate::screen::Screen;
 use crate::sources::{Scope, Sources, signals};
 use crate::update::update;
 
-/// How many messages wait at most; whoever has more waits.
+/// How many messages wait at most; a thread that has more is blocked.
 pub(crate) const WAITING: usize = 256;
 /// How long nothing is drawn after something was: what comes meanwhile is drawn at once.
 const FRAME: Duration = Duration::from_millis(40);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Runs until somebody leaves.
+/// Runs until the user leaves.
 pub(crate) fn run(world: &World, scope: Scope, look: &Look) -> anyhow::Result<Outcome> {
     let (to, from) = sync_channel(WAITING);
     signals::catch(to.clone())?;
@@ -76,7 +76,8 @@ pub(crate) fn run(world: &World, scope: Scope, look: &Look) -> anyhow::Result<Ou
     }
 }
 
-/// Keys and changes of size, in a thread: nobody else waits for them. At the end of the terminal the program ends.
+/// Reads keys and changes of the terminal's size in a thread, so that no other work waits for them. At the end of the
+/// terminal the program ends.
 fn read_keys(to: SyncSender<Message>) {
     thread::spawn(move || {
         loop {

@@ -27,7 +27,7 @@ pub(crate) enum Message {
     Silent { scheduler: String, apps: Vec<AppName>, reason: String },
     /// Schedulers that were asked, and since how many seconds they have not answered.
     Slow(Vec<(String, u64)>),
-    /// Not every change is told by the system; why.
+    /// The reason why the system does not report every change.
     Shortfall(String),
     /// What the processes with these pids have used since the last time.
     Used(Vec<(u32, Used)>),

@@ -183,7 +183,8 @@ impl Model {
         [follow].into_iter().chain(explain).collect()
     }
 
-    /// Something has come of the app that is chosen. What was followed may have ended because nothing was there yet to follow.
+    /// Follows the selected app again if it is new. The earlier attempt may have ended because nothing existed yet to
+    /// follow.
     fn follow_again_if(&mut self, is_new: bool) {
         if is_new && self.output.ended.is_some() {
             self.followed = None;

@@ -34,7 +34,7 @@ struct Told {
     slow: BTreeSet<String>,
 }
 
-/// Runs until a signal comes or nobody reads.
+/// Runs until a signal comes or its output is closed.
 pub(crate) fn run(world: &World, scope: Scope) -> anyhow::Result<Outcome> {
     let (to, from) = sync_channel(WAITING);
     signals::catch(to.clone())?;
@@ -62,7 +62,7 @@ pub(crate) fn run(world: &World, scope: Scope) -> anyhow::Result<Outcome> {
     }
 }
 
-/// Tells each second that it has passed, and ends the program once nobody reads any more.
+/// Sends a message each second, and ends the program once its output is closed.
 fn watch_reader(to: SyncSender<Message>) {
     thread::spawn(move || {
         loop {

@@ -45,7 +45,7 @@ impl Screen {
         Ok(())
     }
 
-    /// Gives the terminal back, stops the program, and takes the terminal again once somebody has it go on.
+    /// Restores the terminal, stops the program, and takes the terminal again once the program is continued.
     pub(crate) fn suspend(&mut self) -> io::Result<()> {
         give_back();
         signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;

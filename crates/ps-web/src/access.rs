@@ -58,7 +58,7 @@ impl Access {
         Ok(Self { token: token.to_owned(), sessions: Mutex::default() })
     }
 
-    /// Whether these are the headers of somebody who has the token, or a session.
+    /// Whether a request with these headers has the token or a session.
     pub(crate) fn is_granted(&self, headers: &HeaderMap) -> bool {
         let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let shown = authorization.and_then(|value| value.split_once(' '));

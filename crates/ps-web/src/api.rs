@@ -15,7 +15,7 @@ use crate::server::Server;
 use crate::sister;
 use crate::snapshot::Snapshot;
 
-/// How many lines or events are told where nobody says how many, and at most.
+/// How many lines or events are returned by default, and at most.
 const USUAL: u64 = 100;
 const MOST: u64 = 1000;
 
@@ -44,7 +44,7 @@ pub(crate) struct Many {
     process: Option<String>,
 }
 
-/// The query, or why it is none.
+/// The query, or why it is invalid.
 type Asked = Result<Query<Many>, QueryRejection>;
 
 /// The words of a sister program about an app.

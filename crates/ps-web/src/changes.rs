@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::snapshot::{Silence, Snapshot};
 
-/// What is different, app by app: an app whose rows are not the same is told with all of them.
+/// What has changed, by app: an app with any changed row is sent with all its rows.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Changes<'a> {
     /// RFC 3339, UTC.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 /// The other end of a connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Client {
-    /// A program of this machine that may use the socket; its user, if the kernel says so.
+    /// A program of this machine that may use the socket, with its user, if the kernel reports it.
     Local(Option<String>),
     /// Whoever reaches the address; what it sends has to bear the token.
     Remote(SocketAddr),

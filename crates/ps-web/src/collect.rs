@@ -24,7 +24,7 @@ use crate::snapshot::{Silence, Snapshot};
 const PAUSE: Duration = Duration::from_secs(1);
 /// Of a look that took long, this many times what it took: a machine with thousands of instances is not kept busy by looking.
 const REST: u32 = 4;
-/// How long a look waits for a scheduler; what it says later is taken in by the next look.
+/// How long a look waits for a scheduler; an answer that comes later is used by the next look.
 const PATIENCE: Duration = Duration::from_millis(900);
 /// After this time a scheduler is said not to answer.
 const NAMED: Duration = Duration::from_secs(3);
@@ -33,7 +33,7 @@ const REQUEST: Duration = Duration::from_secs(2);
 /// How long the page waits, where something is known: events bring it up to date.
 const PAGE: Duration = Duration::from_millis(50);
 
-/// What was found last, and how to have somebody look again.
+/// The last result, and a way to request a new one.
 #[derive(Debug)]
 pub(crate) struct Collector {
     found: watch::Sender<Arc<Snapshot>>,
@@ -43,7 +43,7 @@ pub(crate) struct Collector {
     remarks: Mutex<Vec<Silence>>,
 }
 
-/// While it lives, somebody looks.
+/// While it exists, the schedulers are asked regularly.
 #[derive(Debug)]
 pub(crate) struct Looking(Arc<Collector>);
 
@@ -97,7 +97,7 @@ impl Collector {
         found.borrow().clone()
     }
 
-    /// Looks for ever. What is different is told to `ring`.
+    /// Asks the schedulers regularly, and sends changes to `ring`. It never returns.
     pub(crate) async fn run(&self, world: World, ring: &Ring) {
         let mut round = Round { world, asked: BTreeMap::new(), known: BTreeMap::new() };
         loop {
@@ -141,7 +141,7 @@ struct Known {
     rows: Arc<Vec<StatusRow>>,
 }
 
-/// Which apps there are, by their schedulers, and what of that could not be read.
+/// The apps, by scheduler, and errors of those that could not be read.
 #[derive(Default)]
 struct Listed {
     by_scheduler: BTreeMap<SchedulerName, Vec<AppName>>,

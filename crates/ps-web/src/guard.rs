@@ -23,7 +23,7 @@ const OPEN: [&str; 3] = ["/login", "/page.css", "/icon.svg"];
 pub(crate) struct Guard {
     /// The names that it may be asked by, in small letters.
     pub(crate) names: Vec<String>,
-    /// `None`: whoever can use the socket may ask.
+    /// `None` if everybody who can use the socket may send requests.
     pub(crate) access: Option<Access>,
     pub(crate) allows_writes: bool,
 }
@@ -77,7 +77,7 @@ impl Guard {
         }
     }
 
-    /// The host that is asked for, if it is one of ours.
+    /// The host of the request, if it is one that this server answers to.
     fn host(&self, uri: &Uri, headers: &HeaderMap) -> Result<Authority, Refused> {
         let mut named = headers.get_all(HOST).iter();
         let (Some(host), None) = (named.next(), named.next()) else {

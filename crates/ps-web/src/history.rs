@@ -132,7 +132,7 @@ impl History {
         Ok(Some(place))
     }
 
-    /// What is known of an instance in so many minutes until `now`, a day at most; the oldest first.
+    /// The measurements of an instance in the given number of minutes until `now`, at most a day, the oldest first.
     pub(crate) fn read(&self, name: &str, now: u64, minutes: u64) -> io::Result<Vec<Point>> {
         let Some(place) = self.places.get(name) else { return Ok(Vec::new()) };
         let mut points = Vec::new();

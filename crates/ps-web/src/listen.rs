@@ -111,7 +111,7 @@ fn handed_over() -> Result<Option<Served>> {
     }
 }
 
-/// A socket that its owner alone can use. One that nobody serves any more is replaced.
+/// A socket that only its owner can use. A socket that is no longer served is replaced.
 fn bind(path: &Path) -> Result<UnixListener> {
     let is_socket = path.symlink_metadata().is_ok_and(|about| about.file_type().is_socket());
     if is_socket {

@@ -14,7 +14,7 @@ use crate::server::Server;
 use crate::snapshot::{Snapshot, key};
 
 const PAGE: &str = include_str!("../assets/page.html");
-/// Where somebody without a session shows the token.
+/// The page at which a user without a session enters the token.
 pub(crate) const LOGIN: &str = include_str!("../assets/login.html");
 /// Where in the page its parts go.
 const PARTS: [&str; 5] = ["{{id}}", "{{writes}}", "{{at}}", "{{silent}}", "{{apps}}"];

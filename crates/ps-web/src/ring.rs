@@ -27,7 +27,7 @@ struct Kept {
     bytes: usize,
 }
 
-/// One event, as it is sent.
+/// One event, in the form in which it is sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     /// From 1, without a hole.

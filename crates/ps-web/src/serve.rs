@@ -43,12 +43,12 @@ const MOST_BYTES: usize = 16 << 10;
 const MOST_HEADERS: usize = 64;
 /// Descriptors that no client gets.
 const RESERVE: u64 = 64;
-/// How many clients there are at a time, where nobody limits descriptors.
+/// The most clients at the same time if descriptors are not limited.
 const MOST_CLIENTS: u64 = 1 << 16;
-/// How long it is until another client is taken in after that has failed.
+/// The pause before the next client is accepted after that has failed.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// Serves until it is told to end.
+/// Serves until it is ended.
 pub(crate) fn run(args: &Args, world: World) -> Result<Outcome> {
     let access = args.token_file.as_deref().map(Access::read).transpose()?;
     let acceptor = acceptor(args)?;

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// How much of what it writes is taken in, in bytes.
+/// How much of its output is read, in bytes.
 const MOST: u64 = 4 << 20;
 
 /// What a client says that an order or a question is about: `web`, `web.1`. `None`: it is no such name, or one that a program would take for
@@ -66,7 +66,7 @@ async fn run(program: &str, mut command: Command) -> Result<Ran, String> {
     Ok(Ran { status: ended.code(), out, err })
 }
 
-/// The beginning of what comes; the rest is read and dropped, so that nobody waits to be read.
+/// The beginning of the output. The rest is read and dropped, so that the program does not block.
 async fn read(from: Option<impl AsyncRead + Unpin>) -> String {
     let Some(mut from) = from else { return String::new() };
     let mut bytes = Vec::new();

@@ -15,7 +15,7 @@ pub(crate) struct Snapshot {
     /// The number of the event that told of it, or of an earlier one that it does not differ from.
     pub(crate) number: u64,
     pub(crate) at: Timestamp,
-    /// The same moment by a clock that nobody sets; `None`: nobody has asked yet.
+    /// The same moment by the monotonic clock; `None` if the schedulers were not asked yet.
     pub(crate) taken: Option<Instant>,
     pub(crate) apps: BTreeMap<AppName, Arc<Vec<StatusRow>>>,
     pub(crate) silent: Vec<Silence>,

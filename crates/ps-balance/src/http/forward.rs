@@ -25,7 +25,8 @@ use crate::http::tunnel::Tunnel;
 use crate::http::{redirect, sticky, target};
 use crate::search::{Attempt, Search, attempt};
 
-/// The most bytes that are read of an answer before they are written: so many stay in the cache of a processor until then.
+/// The most bytes of an answer that are read before they are written: this amount stays in the processor's cache until
+/// then.
 const MOST_AT_ONCE: usize = 256 * 1024;
 
 /// Whose requests they are.

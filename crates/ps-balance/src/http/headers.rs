@@ -15,7 +15,7 @@ const AT_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
-/// Who the client is, as backends are told.
+/// What backends are told about the client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sender {
     pub(crate) client: IpAddr,
@@ -66,8 +66,8 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap, keeps_upgrade: bool) {
     }
 }
 
-/// Whether a request asks for another protocol, such as a websocket. With HTTP/2 none can. Another version of HTTP is none: what is checked
-/// and added here would be so for the first request alone.
+/// Whether a request asks for another protocol, such as a websocket. It is always false with HTTP/2. An upgrade to another version of HTTP
+/// does not count, because only its first request would be checked and get its headers here.
 pub(crate) fn wants_upgrade<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
     let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());

@@ -11,7 +11,8 @@ pub(crate) const HEAD: Duration = Duration::from_secs(60);
 /// The most bytes of a head.
 pub(crate) const LONGEST_HEAD: usize = 64 * 1024;
 
-/// Serves a connection until it ends. Once the program is to end, or `enough` says so, it takes no further request, as `end` tells it.
+/// Serves a connection until it ends. When the program is to end, or `enough` is ready, `end` is called, after which
+/// the connection takes no further requests.
 pub(crate) async fn live<S: Future>(
     balancer: &Balancer,
     served: S,

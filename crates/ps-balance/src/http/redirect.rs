@@ -8,8 +8,8 @@ use crate::http::body::Body;
 /// What an authority for certificates asks for, without TLS: it would be odd to need a certificate in order to get one (RFC 8555, 8.3).
 const CHALLENGES: &str = "/.well-known/acme-challenge/";
 
-/// The answer that sends a client to the same place by https at this port. None: the request is served as it is, since it is a challenge,
-/// or since it does not say which host it is for.
+/// The answer that redirects a client to the same path by https at this port. `None` if the request has to be served without TLS: it is a
+/// certificate challenge, or does not name its host.
 pub(crate) fn to_https<B>(request: &Request<B>, port: u16) -> Option<Response<Body>> {
     let path = request.uri().path_and_query().map_or("/", |it| it.as_str());
     if path.starts_with(CHALLENGES) {

@@ -16,7 +16,7 @@ pub(crate) enum Sent {
     Incoming(Incoming, Broken),
 }
 
-/// Whether a client has broken off in the middle of a body, or has sent what is none.
+/// Whether a client has closed its connection in the middle of a body, or has sent a malformed body.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Broken(Arc<AtomicBool>);
 

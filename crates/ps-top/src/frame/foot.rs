@@ -8,7 +8,7 @@ use super::text::harmless;
 use crate::model::deeds::Deed;
 use crate::model::{Model, Prompt};
 
-/// For so many seconds it is said how something ended.
+/// For how many seconds the result of an action is shown.
 const SAID: i64 = 20;
 const KEYS: &str = "? keys  / filter  l logs  e events  Enter details  s x r + - act  : type  q quit";
 const FEW_KEYS: &str = "? keys  / filter  l e Enter  q quit";

@@ -9,7 +9,7 @@ use crate::model::Model;
 use crate::model::fleet::App;
 use crate::model::list::{Place, name_of, row_of};
 
-/// Tenths of a percent of a CPU that a whole bar stands for at least, so that what is next to nothing looks like it.
+/// Tenths of a percent of a CPU that a whole bar stands for at least, so that a very small use has a short bar.
 const LEAST_CPU: u64 = 100;
 
 /// A column, with its heading and its width.

@@ -73,7 +73,7 @@ fn title(model: &Model) -> String {
     }
 }
 
-/// Lines from the top, without so many of them; never so many that nothing is left.
+/// Removes lines from the top, but never so many that none is left.
 fn scrolled(canvas: &mut Canvas<'_>, area: Rect, lines: &[(String, Tone)], down: usize) {
     let down = down.min(lines.len().saturating_sub(usize::from(area.height).max(1)));
     for (y, (text, tone)) in (area.y..area.bottom()).zip(&lines[down..]) {

@@ -73,7 +73,7 @@ impl List {
         });
     }
 
-    /// Chooses another line, so many further down.
+    /// Selects another line, this far below the selected one.
     pub(crate) fn go(&mut self, by: isize, fleet: &Fleet) {
         let last = self.places.len().saturating_sub(1);
         self.at = self.at.saturating_add_signed(by).min(last);

@@ -61,7 +61,7 @@ impl Output {
         self.filter.is_empty() || line.text.to_lowercase().contains(&self.filter)
     }
 
-    /// Goes so many lines up, or down; at the end the newest one is seen from then on.
+    /// Scrolls up or down by this number of lines; at the end, new lines are followed again.
     pub(crate) fn scroll(&mut self, up: isize) {
         let all = self.lines.iter().filter(|line| self.is_shown(line)).count();
         self.back = self.back.saturating_add_signed(up).min(all.saturating_sub(1));

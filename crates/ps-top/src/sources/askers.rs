@@ -33,7 +33,7 @@ struct Asker {
 #[derive(Default)]
 struct Questions {
     waiting: BTreeSet<AppName>,
-    /// All apps that it was asked about, if nobody tells of their changes.
+    /// All apps that it was asked about, if their changes are not reported.
     known: BTreeSet<AppName>,
     /// Since when it has been asked and has not answered.
     since: Option<Instant>,
@@ -65,7 +65,7 @@ impl Askers {
         asker.has_come.notify_one();
     }
 
-    /// Whether changes of an app are told in files.
+    /// Whether changes of an app can be seen in files.
     pub(crate) fn is_native(&self, app: &AppName) -> bool {
         self.world.scheduler_name(app).is_ok_and(|name| name == SchedulerName::Native)
     }

@@ -14,7 +14,7 @@ use crate::subject::Subject;
 
 /// How many earlier lines of each stream are read.
 const EARLIER: &str = "500";
-/// How many lines are told at once.
+/// How many lines are sent together.
 const TOGETHER: usize = 256;
 
 /// Follows one thing at a time.
@@ -90,7 +90,7 @@ impl Drop for Follower {
     }
 }
 
-/// Reads to the end; `None` if nobody listens any more.
+/// Reads to the end; `None` if the receiver is gone.
 fn read(turn: u64, out: ChildStdout, to: &SyncSender<Message>) -> Option<()> {
     let mut out = BufReader::with_capacity(64 << 10, out);
     let mut lines = Vec::new();

@@ -53,7 +53,7 @@ pub(crate) fn foresee(
     });
 }
 
-/// Runs a command, and tells what it says while it does it. It goes on if nobody listens any more.
+/// Runs a command, and passes on its output while it runs. It continues if the receiver is gone.
 pub(crate) fn carry_out(deed: usize, command: Command, to: SyncSender<Message>) {
     let last = to.clone();
     spawn("deed", &last, move || {

@@ -5,7 +5,8 @@ use std::thread;
 
 use crate::message::Message;
 
-/// Starts a thread. If it panics, the program ends, so that nobody looks at a screen that does not change any more.
+/// Starts a thread. If it panics, the program ends, so that the user does not look at a screen that never changes
+/// again.
 pub(crate) fn spawn(name: &'static str, to: &SyncSender<Message>, work: impl FnOnce() + Send + 'static) {
     let last = Ending(to.clone());
     let begun = thread::Builder::new().name(name.to_owned()).spawn(move || {
