@@ -25,7 +25,7 @@ pub struct CronTask {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tasks {
     all: Vec<Option<CronTask>>,
-    /// The first entry that is not valid. It is refused only by whoever runs the entries.
+    /// The first entry that is not valid. It is refused only when entries are to be run.
     nonsense: Option<Error>,
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn value(text: &str) -> Result<Option<serde_json::Value>, Error> {
     Ok(jsonc_parser::parse_to_serde_value(text, &OPTIONS).ok().flatten())
 }
 
-/// Where the members of the object begin that the text is; `None` if it is none.
+/// The offset behind the opening brace, if the text is an object.
 pub(crate) fn beginning_of_object(text: &str) -> Result<Option<usize>, Error> {
     let object = parse(text)?.filter(|value| matches!(value, Value::Object(_)));
     Ok(object.map(|object| object.range().start + 1))

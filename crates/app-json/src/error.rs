@@ -2,8 +2,8 @@
 
 use procfile::NotText;
 
-/// A refusal. It displays as a fragment that begins with the place; whoever read the file puts the file's name before
-/// it.
+/// A refusal. It displays as a fragment that begins with the place in the file; the caller adds the file's name in
+/// front.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// For the author: the bytes are not text.

@@ -22,7 +22,7 @@ pub(crate) struct OfType {
     pub(crate) strategy: Option<Strategy>,
     /// The settings of the type, each as valid text.
     pub(crate) settings: Vec<(&'static Setting, String)>,
-    /// The first setting that is not valid. It is refused only by whoever asks for settings, because Dokku does not
+    /// The first setting that is not valid. It is refused only when settings are asked for, because Dokku does not
     /// know them.
     pub(crate) nonsense: Option<Error>,
 }

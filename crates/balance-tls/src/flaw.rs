@@ -34,12 +34,12 @@ pub enum Flaw {
         /// The file.
         path: PathBuf,
     },
-    /// What is marked as a certificate, or as a key, is none.
+    /// A block that is labelled as a certificate or a key cannot be parsed as one.
     #[error("{}: it is damaged: {reason}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What was found, by whoever reads it.
+        /// The message of the parser.
         reason: String,
     },
     /// Its time is over.

@@ -23,7 +23,7 @@ pub enum News {
     Refused {
         /// Why.
         flaw: Flaw,
-        /// Until when the one of before is valid, which is shown instead; `None`: there was none.
+        /// The end of validity of the earlier certificate, which is used instead; `None` if there was none.
         instead: Option<Timestamp>,
     },
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::source::Source;
 
-/// After how long without a change nobody is expected to be in the middle of one.
+/// Without a change for this long, no program is expected to be in the middle of replacing the files.
 const CALM: Duration = Duration::from_secs(1);
 
-/// Both files of a source at a moment; `None`: there is none.
+/// Both files of a source at one moment; `None` if a file does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     certificate: Option<OfFile>,
@@ -33,7 +33,8 @@ impl Stamp {
         Self { certificate: of(&source.certificate), key: of(&source.key) }
     }
 
-    /// Whether nobody has changed one of the files just before `clock`, as who writes one and then the other one does.
+    /// False if one of the files was changed just before `clock`, since a program that replaces both files writes one
+    /// after the other.
     pub(crate) fn is_calm(&self, clock: SystemTime) -> bool {
         let is_old = |file: &OfFile| clock.duration_since(file.changed()).is_ok_and(|age| age >= CALM);
         [&self.certificate, &self.key].into_iter().flatten().all(is_old)

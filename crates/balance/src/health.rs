@@ -12,13 +12,13 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// How long the outcome of a trial may take. A trial whose client has gone away has no outcome.
 const TRIAL: Duration = Duration::from_secs(1);
 
-/// What the last connects say of a backend. Times are durations since an origin that whoever asks chooses.
+/// What the last connection attempts say about a backend. Times are durations since an origin that the caller chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Health {
     /// The last connect succeeded, or there was none.
     Good,
-    /// It failed so many times in a row, and is passed over until then while another backend is ready.
+    /// This number of attempts in a row failed. Until `until`, the backend is skipped while another one is ready.
     Avoided { failures: u32, until: Duration },
     /// One connection tries it again. Others pass it over until its outcome is known.
     Trying { failures: u32, until: Duration },

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Each doubling of the time is divided into so many classes.
+/// The number of classes into which each doubling of the time is divided.
 const PARTS: u32 = 4;
 /// Up to 2^26 microseconds, about a minute; what takes longer counts as that.
 const CLASSES: usize = 27 * PARTS as usize;

@@ -71,7 +71,7 @@ pub enum InvalidOption {
     /// Neither yes nor no.
     #[error("{0:?} is neither true nor false")]
     Switch(String),
-    /// No port to which somebody can be sent.
+    /// Not a port to which a client can be redirected.
     #[error("{0:?} is no port: a whole number from 1 to 65535, or none")]
     Port(String),
     /// No number of seconds.

@@ -15,7 +15,7 @@ pub const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    /// Who speaks. Whoever has said it is told of everything that happens from then on.
+    /// Introduces the client. From then on it gets all reports.
     Hello(Greeting),
     /// The backends from now on; answered by `applied`.
     Set(Set),
@@ -25,8 +25,8 @@ pub enum Request {
     Leave {},
     /// Answered by `listeners`, which carries the listening sockets.
     Listeners {},
-    /// Listen on these sockets, which come with this line (`SCM_RIGHTS`) in this order, and on no others, and hand on like this what
-    /// arrives from then on; answered by `reached`. What has arrived before goes on as it is.
+    /// Listen on these sockets, which are sent with this line (`SCM_RIGHTS`) in this order, and on no others, and use these settings
+    /// for connections that arrive from then on; answered by `reached`. Earlier connections are not affected.
     Reach(Reach),
     /// Execute the program anew, without closing a connection. The next one says `hello`.
     Upgrade {},
@@ -123,7 +123,7 @@ pub enum Report {
     Numbers(Numbers),
     /// The files of a certificate have changed, or were read for the first time.
     Certificate {
-        /// Whether it is shown from now on. If not, the one of before stays.
+        /// Whether it is used from now on. If not, the earlier certificate stays in use.
         taken: bool,
         /// The file, and what is in it or what is wrong with it, for people.
         text: String,

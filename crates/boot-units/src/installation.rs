@@ -33,7 +33,7 @@ impl Installation {
         format!("{}-watch", self.name)
     }
 
-    /// A command line of a shell that runs a verb as whoever runs the apps.
+    /// A shell command that runs a verb as the user who runs the apps.
     pub(crate) fn verb(&self, words: &str) -> Result<String, Unusable> {
         let verb = format!("{} {words}", quote::shell_path(&self.lifecycle)?);
         Ok(match &self.user {

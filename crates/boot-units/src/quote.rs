@@ -44,7 +44,7 @@ pub(crate) fn unit_argument(path: &Path) -> Result<String, Unusable> {
     Ok(unit(text(path)?).replace('$', "$$"))
 }
 
-/// The program of a command line of systemd, in which nothing stands for a `$`.
+/// The program of a systemd command line, which cannot contain a `$`, because there is no way to quote it there.
 pub(crate) fn unit_program(path: &Path) -> Result<String, Unusable> {
     let word = unit(text(path)?);
     if word.contains('$') {

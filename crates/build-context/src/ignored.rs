@@ -9,7 +9,7 @@ pub struct Ignored(Vec<Rule>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Rule {
     pattern: Pattern,
-    /// Whether paths of the pattern are taken in again.
+    /// Whether matching paths are included again.
     is_exception: bool,
 }
 
@@ -30,14 +30,14 @@ impl Ignored {
         Self(text.lines().filter_map(rule).collect())
     }
 
-    /// Whether a path, in its parts, is left out: of the rules whose pattern is that of the path or of a directory above it, the
-    /// last one says so.
+    /// Whether a path, given by its parts, is left out. Of all rules that match the path or a directory above it, the last one
+    /// decides.
     pub(crate) fn leaves_out(&self, path: &[&str]) -> bool {
         let last = self.0.iter().rev().find(|rule| rule.pattern.covers(path));
         last.is_some_and(|rule| !rule.is_exception)
     }
 
-    /// Whether something below a directory that is left out may be taken in again.
+    /// Whether something below a directory that is left out may be included again.
     pub(crate) fn may_take_in_below(&self, directory: &[&str]) -> bool {
         self.0.iter().any(|rule| rule.is_exception && rule.pattern.reaches_below(directory))
     }

@@ -80,7 +80,7 @@ impl Context {
         self.always.iter().any(|always| always == path)
     }
 
-    /// Whether a file that is always packed lies below this directory.
+    /// Whether a file that is always packed is below this directory.
     fn holds_always(&self, directory: &str) -> bool {
         self.always.iter().any(|path| path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/')))
     }
@@ -93,7 +93,7 @@ struct Packing<'a, W: Write> {
 }
 
 impl<W: Write> Packing<'_, W> {
-    /// Packs what lies in a directory; `parts` are the names on the way to it.
+    /// Packs the content of a directory; `parts` are the names on the way to it.
     fn directory(&mut self, directory: &Path, parts: &mut Vec<String>) -> Result<(), PackError> {
         if parts.len() > MAX_DEPTH {
             return Err(PackError::TooDeep { path: directory.to_owned() });

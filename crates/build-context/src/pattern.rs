@@ -2,7 +2,7 @@
 //! one part, `[a-z]` for one character, `**` for any number of parts, also none, and a backslash removes the special
 //! meaning of the next character.
 
-/// A pattern without what stands for nothing in it: slashes around it, `.` and `..`.
+/// A pattern without its redundant parts: slashes around it, `.` and `..`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern(Vec<String>);
 

@@ -56,7 +56,7 @@ fn own_durably(path: &Path, owner: Option<(u32, u32)>) -> Result<(), Errno> {
     owned
 }
 
-/// `None` where nothing lies at the path.
+/// `None` if no file exists at the path.
 pub(crate) fn absent<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
     match result {
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),

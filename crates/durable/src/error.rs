@@ -20,7 +20,7 @@ pub enum ReadError {
     /// A symbolic link that leads to itself, or a very long chain of them.
     #[error("is a symbolic link that leads to itself")]
     LinkLoop,
-    /// Something else lies there: `a directory`, `a FIFO`, `a socket`, `a device`.
+    /// The path is something other than a file: `a directory`, `a FIFO`, `a socket`, `a device`.
     #[error("is not a file but {0}")]
     NotAFile(&'static str),
     /// More than that many bytes.

@@ -52,7 +52,7 @@ impl OpenDirectory {
         Ok(Self { directory, entries })
     }
 
-    /// The names of what lies in it, in the order of the file system.
+    /// The names of its entries, in the order of the file system.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|entry| &*entry.name)
     }
@@ -86,8 +86,8 @@ impl OpenDirectory {
         Ok(File::from(retry_on_intr(|| rustix::fs::openat(&self.directory, name, READING, Mode::empty()))?))
     }
 
-    /// If something else lies there by now, it was opened without waiting for it, and is read without waiting and up to a limit: no more
-    /// can happen than that its bytes make no sense.
+    /// Whether the listing has a regular file of this name. If it was replaced by something else since then, that is opened and read
+    /// without waiting and up to a limit, so that at worst its bytes make no sense.
     fn is_listed_as_file(&self, name: &str) -> bool {
         self.entries.iter().any(|entry| entry.is_file && entry.name == name)
     }

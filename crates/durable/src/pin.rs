@@ -10,7 +10,7 @@ use rustix::fs::{Mode, OFlags, Stat};
 use crate::WriteError;
 use crate::create::absent;
 
-/// A file as it is now, to find out later whether it was replaced.
+/// The identity of a file, to find out later whether it was replaced.
 #[derive(Debug)]
 pub struct Pin {
     path: PathBuf,

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use crate::ignored::Ignored;
 
-/// A file that was written to counts as changed once whoever wrote closes it: a log that stays open never does.
+/// A written file counts as changed once the writer closes it: a log that stays open is never reported.
 const CHANGES: WatchFlags = WatchFlags::CLOSE_WRITE
     .union(WatchFlags::CREATE)
     .union(WatchFlags::DELETE)
@@ -128,7 +128,7 @@ impl FileWatch {
         self.files.contains(path) || self.trees.iter().any(|tree| path.starts_with(tree))
     }
 
-    /// Watches a directory and what lies below; the files that are in there.
+    /// Watches a directory and everything below it, and returns the files in it.
     fn add(&mut self, top: &Path) -> Vec<PathBuf> {
         let mut files = Vec::new();
         let mut waiting = vec![top.to_owned()];

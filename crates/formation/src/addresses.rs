@@ -27,7 +27,7 @@ impl Addresses {
         &self.0
     }
 
-    /// Whether there are none.
+    /// Whether the set has no address.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

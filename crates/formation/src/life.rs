@@ -15,7 +15,7 @@ pub struct LifeEvent {
     pub step: LifeStep,
     /// The run.
     pub run: u64,
-    /// How its process ended, for [`LifeStep::Exit`]; absent if nobody saw it.
+    /// How its process ended, for [`LifeStep::Exit`]; absent if that is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<Exit>,
     /// Why its process ended, for [`LifeStep::Exit`].
@@ -151,7 +151,7 @@ impl LifeStep {
 pub enum EndCause {
     /// By itself, with an exit status.
     Itself,
-    /// Its supervisor told it to end: somebody had asked for that, or its deploy was over.
+    /// Its supervisor ended it, because a person asked for that or its deploy was over.
     Asked,
     /// Its supervisor ended it because of a check.
     Check,

@@ -271,8 +271,8 @@ impl Capture {
     }
 }
 
-/// Whether the error means that the disk is full or broken, so that somebody else has to act. A wrong file in the log's
-/// place is not meant.
+/// Whether the error means that the disk is full or broken, so that a person has to act. A wrong file in the log's
+/// place is not such an error.
 fn is_for_lack_of_room(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw_os_error);
     matches!(errno, Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::IO | Errno::ROFS))

@@ -12,7 +12,7 @@ use crate::range::Range;
 use crate::series::{Segment, Series};
 use crate::times::Index;
 
-/// How far the end of a line is looked for that a place lies in, in bytes.
+/// How far the beginning and the end of a line are searched for, in bytes.
 const FAR: u64 = 1 << 20;
 const BLOCK: u64 = 1 << 12;
 /// How far the time of a file's last change may be behind the clock: the kernel sets it by its ticks.
@@ -88,13 +88,13 @@ fn is_before(series: &Series, segment: Segment, time: SystemTime) -> bool {
     file.and_then(|file| file.modified()).is_ok_and(|modified| modified + COARSE < time)
 }
 
-/// The end of a segment, as it is now.
+/// The current end of a segment.
 pub(crate) fn end_of(series: &Series, segment: Segment) -> io::Result<Place> {
     let length = Piece::open(series, segment)?.map_or(Ok(0), |piece| piece.len())?;
     Ok(Place { segment, offset: length })
 }
 
-/// Where the line begins that a place lies in.
+/// The beginning of the line that contains a place.
 fn begin_of_line(series: &Series, place: Place) -> io::Result<Place> {
     let Some(mut piece) = Piece::open(series, place.segment)? else { return Ok(place) };
     let mut end = place.offset;
@@ -112,7 +112,7 @@ fn begin_of_line(series: &Series, place: Place) -> io::Result<Place> {
     Ok(if end == 0 { Place { offset: 0, ..place } } else { place })
 }
 
-/// Behind the line that a place lies in.
+/// The place after the line that contains a place.
 fn end_of_line(series: &Series, place: Place) -> io::Result<Place> {
     let Some(mut piece) = Piece::open(series, place.segment)?.filter(|_| place.offset > 0) else {
         return Ok(place);

@@ -25,8 +25,8 @@ impl LineTimes {
         Self { path, index: Index::default(), read: 0, known_to: 0 }
     }
 
-    /// When the byte at `offset` came. `end` is up to where the segment has been read: what was written up to there had its record by
-    /// then, so the file is read again only for what lies behind it.
+    /// When the byte at `offset` arrived. `end` is the offset up to which the segment has been read. Everything before it had its
+    /// record by then, so the file is read again only for later bytes.
     pub(crate) fn time_of(&mut self, offset: u64, end: u64) -> Option<SystemTime> {
         if offset >= self.known_to {
             self.read_on();

@@ -13,7 +13,8 @@ pub(crate) enum Log {
     Later {
         /// Its first segment.
         first: Segment,
-        /// A descriptor that stands for the log's, so that whoever counts descriptors counts that one too.
+        /// A placeholder for the log's descriptor, so that the number of descriptors is the same before and after the
+        /// log is made.
         place: OwnedFd,
     },
     /// It is there.
@@ -39,7 +40,7 @@ impl Log {
         }
     }
 
-    /// Its descriptor, or the one that stands for it.
+    /// Its descriptor, or the placeholder.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Later { place, .. } => place.as_fd(),

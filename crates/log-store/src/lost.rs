@@ -76,7 +76,7 @@ impl LostFile {
         self.is_there = self.write(0).is_ok();
     }
 
-    /// Records that so many bytes may have been lost.
+    /// Records that this number of bytes may have been lost.
     pub(crate) fn doubt(&mut self, bytes: u64) {
         self.lost.in_doubt = self.lost.in_doubt.saturating_add(bytes);
         self.is_there = self.write(0).is_ok();

@@ -18,7 +18,7 @@ pub(crate) struct OpenSegment {
 }
 
 impl OpenSegment {
-    /// Opens a segment for reading from `position` on; `None` if there is none.
+    /// Opens a segment for reading from `position` on; `None` if it does not exist.
     pub(crate) fn open(series: &Series, segment: Segment, position: u64) -> io::Result<Option<Self>> {
         let piece = Piece::open(series, segment)?;
         Ok(piece.map(|piece| Self { series: series.clone(), segment, piece, position }))

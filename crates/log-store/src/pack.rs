@@ -21,7 +21,7 @@ use crate::target::lock;
 const SMALL: u64 = 4 << 10;
 
 /// Removes segments beyond the limits and compresses complete ones. A segment that cannot be compressed, for example
-/// because the disk is full, is left as it is.
+/// because the disk is full, is left unchanged.
 ///
 /// # Errors
 /// The directory cannot be read.

@@ -19,8 +19,8 @@ pub(crate) enum Piece {
 }
 
 impl Piece {
-    /// Opens a segment; `None` if there is none. If both files exist, it has just been compressed, and both have the same
-    /// content.
+    /// Opens a segment; `None` if it does not exist. If both files exist, it has just been compressed, and both have the
+    /// same content.
     pub(crate) fn open(series: &Series, segment: Segment) -> io::Result<Option<Self>> {
         match durable::open(&series.path(segment)) {
             Ok(file) => return Ok(Some(Self::Plain(file))),

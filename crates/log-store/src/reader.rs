@@ -120,8 +120,8 @@ impl Reader {
         Ok(())
     }
 
-    /// The next complete line of the first run that has one or, if it is read by time, of all runs; with `whole`, incomplete last lines as well. `None`: there is none until
-    /// the next look. A line whose time is unknown is returned as early as possible.
+    /// The next complete line of the first run that has one or, when reading by time, of all runs; with `whole`, incomplete last lines as well. `None` if there are no more
+    /// until the next look. A line whose time is unknown is returned as early as possible.
     pub fn next(&mut self, whole: bool) -> io::Result<Option<Line>> {
         Ok(match self.earliest(whole)? {
             Some((_, number)) => self.runs.get_mut(&number).and_then(RunReader::take),

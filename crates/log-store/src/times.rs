@@ -25,7 +25,7 @@ pub(crate) const RECORD: usize = 32;
 const MAX_BYTES: u64 = 64 << 20;
 /// Chunks with a shorter pause between them count as one, in microseconds.
 const APART: u64 = 10_000;
-/// A chunk below this many bytes gets a record only once in so many microseconds.
+/// Chunks with fewer bytes than this get at most one record in `A_WHILE` microseconds.
 const LITTLE: u64 = 256;
 const A_WHILE: u64 = 1_000_000;
 
@@ -85,7 +85,7 @@ fn record(offset: u64, since_start: u64) -> [u8; RECORD] {
 pub(crate) struct Index(Vec<(u64, u64)>);
 
 impl Index {
-    /// Reads the records; empty if there are none.
+    /// Reads the records; empty if the file does not exist.
     pub(crate) fn read(path: &Path) -> Self {
         let bytes = durable::state(path, MAX_BYTES).unwrap_or_default();
         let mut index = Self::default();
@@ -115,7 +115,7 @@ impl Index {
         }
     }
 
-    /// When the byte at this offset was written, or a second later at most; `None` if no record says so.
+    /// When the byte at this offset was written, or up to a second later; `None` if no record covers it.
     pub(crate) fn time_of(&self, offset: u64) -> Option<SystemTime> {
         let earlier = self.0.partition_point(|(begin, _)| *begin <= offset);
         let (_, came) = self.0.get(earlier.checked_sub(1)?)?;

@@ -29,7 +29,7 @@ struct Letter {
 #[derive(Debug)]
 pub(crate) enum Heard {
     Said(Said, Option<OwnedFd>, Vec<u8>),
-    /// A line of so many bytes was passed over.
+    /// A line of this number of bytes was skipped.
     TooLong(u64),
     /// The other end is closed.
     End,
@@ -62,7 +62,7 @@ impl Channel {
         self.fd.as_fd()
     }
 
-    /// Whether so many more bytes may wait.
+    /// Whether this number of bytes can be added to the queue.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
         self.size + bytes <= MOST
     }

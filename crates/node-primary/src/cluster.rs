@@ -21,7 +21,7 @@ pub(crate) enum Act<C> {
     Tell(Id, Value),
     /// Hand a worker a connection with this message.
     Hand(Id, Value, C),
-    /// Listen there, and say what came of it ([`Cluster::opened`]).
+    /// Listen there, and report the result to [`Cluster::opened`].
     Open(Id, Query, Place),
     /// Hand a worker the socket of this place itself, with this message.
     Share(Id, Value, Place),
@@ -136,7 +136,7 @@ impl<C: Clone> Cluster<C> {
         }
     }
 
-    /// What came of [`Act::Open`]: the name of the socket (none for a Unix socket), or why there is none.
+    /// The result of [`Act::Open`]: the name of the socket (none for a Unix socket), or the error.
     pub(crate) fn opened(
         &mut self,
         id: Id,

@@ -12,11 +12,11 @@ use crate::worker::Id;
 pub enum Event {
     /// A worker listens, for the first time: it is ready.
     Listens(Id),
-    /// A worker will disconnect, because its program says so.
+    /// A worker will disconnect, because its program asks for it.
     Leaves(Id),
     /// The channel of a worker is closed. One that was told to leave has no connection any more.
     Ended(Id),
-    /// A worker was refused a place. Its program is told, and mostly ends.
+    /// A worker cannot listen at a place. Its program gets the error, and usually ends.
     CannotListen {
         /// The worker.
         worker: Id,
@@ -36,7 +36,7 @@ pub enum Event {
     },
     /// A connection was closed, because each worker has as many as it allows itself (`maxConnections`).
     Refused,
-    /// A worker says something that nobody understands. It is passed over.
+    /// A worker has sent a line that cannot be parsed. The line is skipped.
     Odd(Id, Oddity),
 }
 
@@ -45,7 +45,7 @@ pub enum Event {
 pub enum Oddity {
     /// It is no JSON.
     Garbage,
-    /// It has so many bytes, which is more than [`LONGEST`](crate::LONGEST).
+    /// It has this number of bytes, which is more than [`LONGEST`](crate::LONGEST).
     TooLong(u64),
 }
 

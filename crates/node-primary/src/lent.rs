@@ -24,7 +24,7 @@ use crate::cluster;
 use crate::place::Place;
 use crate::socket::Socket;
 
-/// How long one that has a socket is given to answer, or to end if it answers nobody any more.
+/// How long a process that has a socket may take to answer, or to end if it no longer answers.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often it is looked at whether it still offers the socket.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
@@ -33,8 +33,8 @@ const STACK: usize = 64 << 10;
 /// The pause of a thread that has no descriptor left for an asker.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The directory in which sockets are offered: `KEY.PID` is where that process offers one, and `KEY.lock` is held by whoever looks for one
-/// or makes it. `KEY` is a number made from the place; what is lent says which place it is.
+/// The directory in which sockets are offered: `KEY.PID` is the socket at which that process offers one, and `KEY.lock` is held while a
+/// process looks for one or makes it. `KEY` is a hash of the place; the place itself is sent with the socket.
 #[derive(Debug)]
 pub(crate) struct Lenders {
     directory: OwnedFd,
@@ -74,7 +74,8 @@ impl Lenders {
         Ok(Self { directory })
     }
 
-    /// The socket of a place: a copy of the one that somebody has, or else a new one, which is lent to others from now on.
+    /// The socket of a place: a copy of another process's socket, or a new one, which is offered to other processes
+    /// from now on.
     ///
     /// # Errors
     /// The place is taken by a program that lends nothing, or what [`Socket::open`] says.

@@ -17,7 +17,7 @@ pub(crate) struct Lines {
 pub(crate) enum Line {
     /// A line, without its end.
     Whole(Vec<u8>),
-    /// A line that was longer than [`LONGEST`], of so many bytes.
+    /// A line that was longer than [`LONGEST`], with its number of bytes.
     TooLong(u64),
 }
 

@@ -60,7 +60,7 @@ pub struct Target {
 }
 
 impl Place {
-    /// A port that nobody has chosen yet.
+    /// Whether any free port may be chosen.
     pub(crate) fn is_any_free(&self) -> bool {
         matches!(self, Self::Tcp(port) | Self::Udp(port) if port.number == 0)
     }

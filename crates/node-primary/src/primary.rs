@@ -23,11 +23,11 @@ use crate::socket::Socket;
 use crate::wire::{self, Handle, Query, Said};
 use crate::worker::{Id, Phase};
 
-/// So many connections of a place are taken in before others are looked at.
+/// How many connections of a place are accepted before the other places get their turn.
 const AT_ONCE: usize = 64;
-/// The pause before connections are taken in again once no descriptor was left for one.
+/// The pause before connections are accepted again after descriptors have run out.
 const PAUSE: Duration = Duration::from_millis(100);
-/// What epoll says of the timer, and of a descriptor that is none of ours: both are odd.
+/// The tokens of the timer and of descriptors from outside in epoll. Both are odd.
 const TIMER: u64 = u64::MAX;
 const OTHER: u64 = u64::MAX - 2;
 
@@ -78,8 +78,8 @@ impl Primary {
         Ok(Self { epoll, timer, cluster, channels, doors, next_door, moved, lenders, rests, events })
     }
 
-    /// From now on, workers that ask for TCP connections at this port get those of another address, but are told that it is the one that they
-    /// asked for.
+    /// Gives workers that ask for TCP connections at this port those of another address from now on. They are told the port that they asked
+    /// for.
     pub fn move_port(&mut self, port: u16, to: Target) {
         self.moved.insert(port, to);
     }
@@ -341,7 +341,8 @@ impl Primary {
         }
     }
 
-    /// Takes in connections as long as a worker is free. While none is, they wait in the queue of the kernel, and nobody looks at the socket.
+    /// Accepts connections while a worker is free. Otherwise they wait in the kernel's queue, and the socket is not
+    /// watched.
     fn take_in(&mut self) {
         let places: Vec<Place> = self.doors.keys().cloned().collect();
         for place in places {

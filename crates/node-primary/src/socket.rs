@@ -14,7 +14,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockop
 
 use crate::place::{Place, Port};
 
-/// How many connections wait to be taken in where the app does not ask for more: what Node has.
+/// How many connections may wait to be accepted by default: the same number as in Node.
 const BACKLOG: i32 = 511;
 
 /// A socket that listens, or takes datagrams.
@@ -28,7 +28,7 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Listens at a place. A Unix socket that nobody listens on any more is replaced.
+    /// Listens at a place. A Unix socket that no process listens on any more is replaced.
     pub(crate) fn open(place: &Place, backlog: i32) -> Result<Self, Errno> {
         let backlog = backlog.max(BACKLOG);
         match place {

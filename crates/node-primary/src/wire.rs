@@ -49,7 +49,7 @@ pub(crate) enum Said {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Query {
     pub(crate) seq: u64,
-    /// Or why nobody can listen there.
+    /// The place, or the reason why it is not possible to listen there.
     pub(crate) place: Result<Place, Errno>,
     pub(crate) backlog: i32,
     /// What the workers at one place share.
@@ -155,7 +155,7 @@ fn interface_number(name: &str) -> Result<u32, Errno> {
     rustix::net::netdevice::name_to_index(&socket, name)
 }
 
-/// What a worker is told when it may listen.
+/// The answer to a worker that may listen.
 pub(crate) fn may_listen(seq: u64, key: &str, data: &Value, name: Option<SocketAddr>) -> Value {
     let name = name.map(|name| {
         let family = if name.is_ipv4() { "IPv4" } else { "IPv6" };
@@ -168,7 +168,7 @@ pub(crate) fn may_listen(seq: u64, key: &str, data: &Value, name: Option<SocketA
     answer
 }
 
-/// What a worker is told when it may not.
+/// The answer to a worker that may not listen.
 pub(crate) fn may_not_listen(seq: u64, why: Errno) -> Value {
     json!({"cmd": "NODE_CLUSTER", "ack": seq, "errno": -why.raw_os_error(), "data": null})
 }

@@ -107,7 +107,7 @@ pub(crate) fn members(group: &Path) -> Vec<u32> {
     list.lines().filter_map(|line| line.parse().ok()).collect()
 }
 
-/// The group of a process, if it is one of ours. No group is made.
+/// The group of a process, if it is a group that this project has made. No group is made.
 pub(crate) fn group_of(pid: u32) -> Option<Cgroup> {
     let mount = cgroup2_mount(mounts()?)?;
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
@@ -168,7 +168,7 @@ impl Cgroup {
         told
     }
 
-    /// Thaws the group, if somebody has frozen it.
+    /// Thaws the group, if it is frozen.
     pub(crate) fn thaw(&self) {
         thaw(&self.path);
     }

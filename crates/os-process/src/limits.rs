@@ -326,7 +326,7 @@ fn place(
     Ok(Place::V2(parent.to_owned()))
 }
 
-/// Who lives in a group and is none of ours.
+/// A process in the group that does not belong to this project.
 fn occupant(directory: &Path, is_ours: fn(u32) -> bool) -> Option<Lack> {
     let pid = cgroup::members(directory).into_iter().find(|pid| !is_ours(*pid))?;
     Some(Lack::Occupied { group: directory.to_owned(), pid })

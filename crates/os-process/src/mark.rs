@@ -15,8 +15,8 @@ pub struct Marks {
     pub tag: Option<u64>,
 }
 
-/// The tag of the instance with this marker, a number that nobody sets by accident. Its upper part depends on the service
-/// directory alone, its lower part on the slot, so the processes of a removed service directory can be found.
+/// The tag of the instance with this marker, a number that is never set by accident. Its upper part depends on the
+/// service directory alone, its lower part on the slot, so the processes of a removed service directory can be found.
 pub(crate) fn tag(marker: &str) -> u64 {
     let (service, slot) = marker.rsplit_once('/').unwrap_or(("", marker));
     tag_of_service(service) | (hash(slot) & SLOT_BITS)

@@ -132,7 +132,7 @@ impl Tree {
         self.signal(Some(main), Signal::CONT, census);
     }
 
-    /// Thaws processes that somebody has frozen.
+    /// Thaws processes that are frozen.
     fn thaw(&self, main: Option<u32>, census: &mut Census) {
         match &self.cgroup {
             Some(cgroup) => {

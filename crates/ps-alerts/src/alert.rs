@@ -18,7 +18,7 @@ const DEPLOYS: [&str; 3] = ["deploy", "rebuild", "rollback"];
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Alert {
     format: u32,
-    /// The same where the same alert is told once more.
+    /// The id, which stays the same if the alert is sent again.
     id: String,
     app: String,
     /// The name of the event.
@@ -47,12 +47,12 @@ pub enum Body {
         /// How many there were of each name.
         events: BTreeMap<String, u64>,
     },
-    /// Nothing: somebody tries whether alerts arrive.
+    /// A test alert without an event.
     Nothing {},
 }
 
 impl Alert {
-    /// The alert about an entry; `None`: there is none about it.
+    /// The alert about an entry; `None` if such an entry causes no alert.
     pub fn of(app: &AppName, entry: &Entry) -> Option<Self> {
         let event = name(&entry.event)?;
         let text = format!("{app}: {}", entry.event);
@@ -61,7 +61,7 @@ impl Alert {
         Some(Self { id, ..Self::new(app, event, entry.at, text, body) })
     }
 
-    /// The alert that stands for those that were not sent one by one; `last` is the time of the last of them.
+    /// The alert that replaces those that were not sent one by one; `last` is the time of the last of them.
     pub fn of_more(app: &AppName, events: &BTreeMap<String, u64>, last: Timestamp) -> Self {
         let count: u64 = events.values().sum();
         let listed: Vec<String> = events.iter().map(|(event, count)| format!("{count} {event}")).collect();
@@ -131,7 +131,8 @@ fn of_life(life: &LifeEvent) -> Option<&'static str> {
     }
 }
 
-/// Whether a process ended as nobody wanted it: not by exit status 0, and nobody had told it to. A failed check was told already.
+/// Whether a process has failed: it ended with an exit status other than 0, and was not ended by a request. A failed
+/// check has its own alert.
 fn is_unwanted(life: &LifeEvent) -> bool {
     let is_success = life.exit.is_some_and(formation::Exit::is_success);
     match life.cause {

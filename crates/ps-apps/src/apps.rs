@@ -96,8 +96,8 @@ impl World {
         Ok(apps)
     }
 
-    /// Creates an app with the formation `web=1`; one that is there already stays as it is. The app's directory is made last,
-    /// because it is what makes the app exist; if it cannot be made, everything else is removed again.
+    /// Creates an app with the formation `web=1`; an existing app stays unchanged. The app's directory is made last, because
+    /// it is what makes the app exist; if it cannot be made, everything else is removed again.
     pub fn create_app(&self, name: &AppName) -> Result<App, Error> {
         if self.is_app(name)? {
             return Ok(App { name: name.clone() });

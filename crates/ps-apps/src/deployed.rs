@@ -37,7 +37,7 @@ pub struct Deployed {
     /// Further facts about the source: which image runs, and how it was made.
     #[serde(default, skip_serializing_if = "SourceRecord::is_empty")]
     pub source: SourceRecord,
-    /// The Procfile; `None`: there is none, and that of an earlier deploy is removed.
+    /// The Procfile; `None` if the deploy has none, so that the one of an earlier deploy is removed.
     pub procfile: Option<Bytes>,
     /// The app.json; `None` as for the Procfile.
     pub app_json: Option<Bytes>,
@@ -158,7 +158,7 @@ impl World {
         intended.map(drop)
     }
 
-    /// What lies there of a deploy goes to its places.
+    /// Finishes a deploy of which only the prepared record was written: writes each part to its final path.
     pub(crate) fn write_half(&self, app: &AppName) -> Result<(), Error> {
         let path = self.half_record(app);
         let json = match durable::state(&path, MAX_BYTES) {

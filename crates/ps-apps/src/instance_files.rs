@@ -22,7 +22,7 @@ use crate::{Error, World};
 const CONTAINER: &str = "CONTAINER";
 const IP: &str = "IP";
 const PORT: &str = "PORT";
-/// The instance that a file without a suffix stands for: a very old Dokku wrote `CONTAINER` alone.
+/// The instance of a file without a suffix: a very old Dokku wrote only `CONTAINER`.
 const UNNUMBERED: &str = "web.1";
 
 /// The content of a file `CONTAINER.<type>.<n>`.
@@ -41,7 +41,7 @@ pub struct ContainerFile {
 /// The record of one instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InstanceRecord {
-    /// The container's full id; `None` if there is none in the file.
+    /// The container's full id; `None` if none is recorded.
     pub id: Option<String>,
     /// Its address.
     pub ip: Option<String>,
@@ -179,7 +179,7 @@ fn names_in(opened: &OpenDirectory, kinds: &[&str]) -> Vec<String> {
     names
 }
 
-/// The files `CONTAINER.*` of an app, without the one that another stands for.
+/// The files `CONTAINER.*` of an app, each instance only once.
 fn container_names(opened: &OpenDirectory) -> Vec<String> {
     let mut names = names_in(opened, &[CONTAINER]);
     let is_numbered = names.iter().any(|name| instance_of(name) == UNNUMBERED && name != CONTAINER);

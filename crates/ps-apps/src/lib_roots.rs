@@ -37,7 +37,7 @@ impl World {
         self.write_lib_roots(app, &lines)
     }
 
-    /// Gives the app up for this one. Who else has it: a path, or nothing is known but that it made the app; `None`: nobody.
+    /// Removes the app from this `DOKKU_LIB_ROOT`, and returns another one that has the app, if there is one.
     pub(crate) fn leave_app(&self, app: &AppName) -> Result<Option<OtherRoot>, Error> {
         let (lines, own) = (self.lib_roots(app), self.own_line());
         let is_named = own.as_ref().is_some_and(|own| lines.contains(own));
@@ -84,9 +84,9 @@ impl World {
 /// Another `DOKKU_LIB_ROOT` that has an app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OtherRoot {
-    /// It lies there.
+    /// Its path.
     At(PathBuf),
-    /// It made the app; where it lies is not known.
+    /// The one that made the app; its path is unknown.
     Maker,
 }
 

@@ -41,8 +41,8 @@ struct Held {
     path: PathBuf,
     /// Whether the last holder died without releasing the lock.
     is_left: bool,
-    /// The stage directory, locked too. If somebody deletes the lock file, a new file at its path would exclude nobody, because
-    /// the old one is still the one that is locked; the directory still excludes.
+    /// The stage directory, which is locked too. If the lock file is deleted, a new file at its path has no lock on it, since
+    /// the deleted file is the one that is locked; the lock on the directory still works.
     _twin: Option<OwnedFd>,
 }
 

@@ -43,7 +43,7 @@ impl World {
         }
     }
 
-    /// Changes something in the directory of a plugin's properties, while no other writer of ours can. If the app is
+    /// Changes something in the directory of a plugin's properties, while other writers of this project wait. If the app is
     /// destroyed meanwhile the result is [`Error::NoSuchApp`], whatever failed first, and its directory is not left behind.
     pub(crate) fn in_directory<T, E: From<Error>>(
         &self,
@@ -97,7 +97,7 @@ impl StoredProperties {
         self.text(key)?.map(|text| value(&text, || self.path.join(key))).transpose()
     }
 
-    /// The text of a file as it lies there.
+    /// The text of a file, unchanged.
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>, Error> {
         match &self.directory {
             Some(directory) if directory.has(name) => {

@@ -9,8 +9,8 @@ use crate::scope::Scope;
 use crate::{Error, StoredFormation, World};
 
 impl World {
-    /// Makes the data directory of an app and the formation `web=1`; what is there stays as it is. The app's own
-    /// directory need not be there yet.
+    /// Makes the data directory of an app and the formation `web=1`; existing files stay unchanged. The app's
+    /// own directory need not exist yet.
     pub fn create_ps_data(&self, app: &AppName) -> Result<(), Error> {
         durable::create_below(self.lib(), &self.data_dir("ps", app))?;
         let is_new = self.formation(app)? == StoredFormation::default();

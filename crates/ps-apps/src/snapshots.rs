@@ -135,7 +135,7 @@ impl World {
         Ok(names)
     }
 
-    /// A snapshot; `None` if there is none with that name.
+    /// A snapshot; `None` if no snapshot has that name.
     pub fn snapshot(&self, name: &SnapshotName) -> Result<Option<Snapshot>, Error> {
         RECORD.read(&self.snapshots_dir().join(format!("{name}{SUFFIX}")))
     }

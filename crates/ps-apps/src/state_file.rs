@@ -15,8 +15,8 @@ pub const MAX_BYTES: u64 = 1 << 20;
 const EMPTY_TRIES: u32 = 5;
 const EMPTY_PAUSE: Duration = Duration::from_millis(10);
 
-/// Reads a whole file: `None` if there is none. With `retry_empty`, an empty file is read again for up to 50 ms before that
-/// is returned, because Dokku truncates a file first and writes it afterwards.
+/// Reads a whole file: `None` if it does not exist. With `retry_empty`, an empty file is read again for up to 50 ms before
+/// that is returned, because Dokku truncates a file first and writes it afterwards.
 pub fn read(path: &Path, retry_empty: bool) -> Result<Option<Vec<u8>>, Error> {
     read_by(path, retry_empty, || durable::state(path, MAX_BYTES))
 }

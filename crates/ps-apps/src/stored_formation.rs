@@ -45,7 +45,7 @@ impl StoredEntry {
     }
 }
 
-/// The formation of an app as it is stored, in the order of its lines.
+/// The stored formation of an app, in the order of its lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredFormation {
     /// The wanted counts.

@@ -83,7 +83,7 @@ pub fn refuse_deploying(world: &World, app: &AppName) -> Result<DeployLock, Erro
     Ok(DeployLock { left_by, held: None })
 }
 
-/// A refusal by the app's own lock, with what a user can do inside Dokku; any other error stays as it is.
+/// Adds to a refusal by the app's own lock what a user can do inside Dokku; any other error stays unchanged.
 pub fn busy(world: &World, error: ps_apps::Error) -> ps_apps::Error {
     match error {
         ps_apps::Error::Busy { app, holder, .. } if world.inside_dokku() => {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use futures_util::{Stream, StreamExt};
 use hyper::body::Bytes;
 
-/// Shared by whoever sends the pieces and whoever waits for the answer.
+/// The time of the last activity, shared by the task that sends the pieces and the one that waits for the answer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Activity(Arc<Mutex<Option<Instant>>>);
 

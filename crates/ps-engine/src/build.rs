@@ -16,7 +16,8 @@ use crate::trace::Trace;
 use crate::{Engine, Fault, Logins};
 
 const ASKED: &str = "build an image";
-/// The first answer comes when the whole archive was taken in. A step may compile for long without a word.
+/// The first answer comes when the engine has received the whole archive. A step may compile for a long time without
+/// output.
 const PATIENCE: Patience = Patience { first: Duration::from_secs(60), next: Duration::from_secs(1800) };
 
 /// What is built, beside the archive.

@@ -27,7 +27,7 @@ use crate::{Container, Fault, Moment, OutputRange, Reference, flow, moment, term
 const AFTER_GRACE: Duration = Duration::from_secs(30);
 /// bollard's own deadline, in seconds. It only covers the head of an answer; ours are shorter and cover all of it.
 const BOLLARDS_OWN: u64 = 86_400;
-/// What the engine is asked to do in the two calls that answer for as long as somebody reads.
+/// The request in error messages of the two calls that return a log as long as it is read.
 const READ: &str = "read a log";
 /// And where a container is to go.
 const REMOVE: &str = "remove a container";

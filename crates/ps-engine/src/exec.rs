@@ -30,7 +30,7 @@ const HEAD: usize = 8;
 pub enum Executed {
     /// It ended, after it had written this.
     Ended {
-        /// How; `None`: nobody knows.
+        /// How; `None` if that is unknown.
         exit: Option<Exit>,
         /// The end of what it wrote.
         output: String,
@@ -59,8 +59,8 @@ impl Engine {
         Ok(Executed::Ended { exit, output })
     }
 
-    /// Kills a command that is late. A busy engine may not have started it yet; its start is waited for, because afterwards nobody would
-    /// end it.
+    /// Kills a command that is late. A busy engine may not have started it yet; its start is waited for, because otherwise it would
+    /// never be ended.
     async fn kill_late(&self, container: &str, command: &str) -> Result<(), Fault> {
         let until = Instant::now() + SHORT;
         loop {

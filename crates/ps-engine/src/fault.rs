@@ -138,7 +138,7 @@ pub fn engine(socket: &Path, asked: Option<&str>) -> String {
     )
 }
 
-/// Why nobody could be asked, and what to do; `None` if somebody was.
+/// Why the engine could not be reached, and what to do; `None` if it was reached.
 fn unconnected(error: &io::Error) -> Option<String> {
     let way_out = "start it, or set DOCKER_HOST to the socket of one that runs";
     match error.kind() {

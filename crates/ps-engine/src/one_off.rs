@@ -11,8 +11,8 @@ use crate::deadline::{HEAVY, SHORT};
 use crate::engine::Engine;
 use crate::{Fault, Input, Output, attached, transport};
 
-/// Keys that nobody types by chance. The engine would end the connection at its own, Ctrl-P Ctrl-Q, and hold back a Ctrl-P until the next
-/// key, which shells know as the line before.
+/// Keys that are never typed by chance. The engine would end the connection at its own, Ctrl-P Ctrl-Q, and hold back a Ctrl-P until the
+/// next key, which shells use for the previous line.
 const DETACH_KEYS: &str = "ctrl-@%2Cctrl-@%2Cctrl-@%2Cctrl-@%2Cctrl-@%2Cctrl-@";
 
 /// Whose terminal is meant.

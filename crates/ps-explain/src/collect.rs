@@ -26,7 +26,7 @@ use secrets::Secrets;
 pub(crate) struct Question<'a> {
     pub(crate) app: &'a AppName,
     pub(crate) which: Which,
-    /// `None`: as it is now.
+    /// `None` for the present.
     pub(crate) at: Option<Timestamp>,
 }
 

@@ -32,9 +32,9 @@ pub(crate) struct Facts {
     pub(crate) full: Vec<Full>,
     /// Files that were changed after they were read, and when.
     pub(crate) changed: Vec<(PathBuf, Timestamp)>,
-    /// The last time that somebody set the clock, and by how many seconds.
+    /// The last time that the clock was set, and by how many seconds.
     pub(crate) clock: Option<(Timestamp, i64)>,
-    /// Whether nobody keeps it alive.
+    /// Whether no supervisor keeps it alive.
     pub(crate) is_unsupervised: bool,
     /// The image that it runs, if the engine does not have it any more.
     pub(crate) lost_image: Option<String>,
@@ -49,7 +49,7 @@ pub(crate) struct Silence {
     pub(crate) reason: String,
 }
 
-/// A verb that somebody called.
+/// A verb that was called.
 #[derive(Clone, Debug)]
 pub(crate) struct Verb {
     /// The verb.
@@ -99,7 +99,8 @@ pub(crate) struct Known {
     pub(crate) note: Option<String>,
     /// Its port.
     pub(crate) port: Option<u16>,
-    /// Who listens on that port, or on the one that its output names, and is none of its own processes: port, and words.
+    /// The process that listens on that port, or on the one that its output names, if it is not one of its own: port,
+    /// and words.
     pub(crate) holder: Option<(u16, String)>,
     /// Its last end.
     pub(crate) end: Option<End>,
@@ -120,7 +121,7 @@ pub(crate) struct End {
     pub(crate) at: Option<Timestamp>,
     /// How.
     pub(crate) exit: Option<Exit>,
-    /// Why, as far as whoever ran it knows.
+    /// The cause, as far as the scheduler knows.
     pub(crate) cause: Option<EndCause>,
     /// How long it had lived, in milliseconds.
     pub(crate) lived_ms: Option<u64>,

@@ -14,7 +14,7 @@ use crate::words::{ago, signal, time};
 pub(crate) use circumstances::circumstances;
 use signs::{no_room, of_pattern, sign};
 
-/// The causes. What is certain comes before what is likely, and what somebody wanted before what went wrong by itself.
+/// The causes. Certain causes come before likely ones, and requests of people before failures.
 const CAUSES: &[Rule] = &[
     ("engine-away", engine_away),
     ("image-gone", image_gone),
@@ -412,7 +412,7 @@ fn finished(case: Case<'_>) -> Option<Said> {
     Some(Said::new("it has done what it was started for", [Evidence::Status]))
 }
 
-/// The last end of the instance, unless somebody wanted it, a check brought it about, or it lives again.
+/// The last end of the instance, unless it was requested or caused by a check.
 fn ended_unasked(case: Case<'_>) -> Option<&End> {
     let it = case.it?;
     it.end.as_ref().filter(|end| !matches!(end.cause, Some(EndCause::Asked | EndCause::Check)))

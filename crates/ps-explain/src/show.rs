@@ -193,7 +193,7 @@ impl Answer<'_> {
     }
 }
 
-/// The text in lines of at most so many columns, as far as its words allow; `None`: one line.
+/// The text in lines of at most `width` columns, as far as its words allow; `None` for one line.
 pub(crate) fn wrapped(text: &str, width: Option<usize>) -> String {
     let Some(width) = width else { return text.to_owned() };
     let (mut lines, mut column) = (String::new(), 0);

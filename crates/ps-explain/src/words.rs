@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use crate::facts::Facts;
 
-/// `at 14:03:07`, in the zone of whoever reads it; with its date if that is another day than today.
+/// `at 14:03:07`, in the reader's time zone; with its date if that is another day than today.
 pub(crate) fn time(at: Timestamp) -> String {
     let zoned = at.to_zoned(TimeZone::system());
     let is_today = Timestamp::now().to_zoned(TimeZone::system()).date() == zoned.date();

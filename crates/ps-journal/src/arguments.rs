@@ -57,7 +57,7 @@ fn is_count(name: &str, count: &str) -> bool {
         && digits.chars().all(|c| c.is_ascii_digit())
 }
 
-/// `https://user:password@host` without the part before the `@`; a digest (`@sha256:…`) is left as it is.
+/// `https://user:password@host` without the part before the `@`; a digest (`@sha256:…`) stays unchanged.
 fn without_credentials(word: &str) -> String {
     match word.rsplit_once('@') {
         Some((before, host)) if !host.starts_with("sha256:") && before.contains(':') => {

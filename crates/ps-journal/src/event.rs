@@ -79,8 +79,8 @@ pub enum Event {
         /// How long it took.
         took_ms: u64,
     },
-    /// Something happened that nobody asked for: files have changed, a run by schedule failed or was missed, the kernel killed
-    /// for want of memory.
+    /// An event that no request has caused: files have changed, a scheduled run failed or was missed, the kernel killed a
+    /// process for lack of memory.
     Happened {
         /// What it came from: `schedule`, `watch`, `memory`, `containers`, `certificate`.
         origin: String,

@@ -42,7 +42,7 @@ pub struct Journal<'a> {
 pub struct Contents {
     /// The readable entries, the oldest first.
     pub entries: Vec<Entry>,
-    /// How many lines are not readable, because somebody changed the file or the machine lost its power.
+    /// How many lines are not readable, because the file was changed or the machine lost its power.
     pub unreadable: usize,
 }
 

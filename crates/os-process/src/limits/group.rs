@@ -102,8 +102,8 @@ fn orders(controller: Controller, is_v2: bool, limits: &Limits) -> Vec<(&'static
     }
 }
 
-/// The same for what lies in the swap space. In version 1 a limit of both together is set, in version 2 there is one of swap alone:
-/// either way a tree has as much of both as it has memory.
+/// The same for swap. Version 1 limits the sum of memory and swap, version 2 limits swap alone; either way a tree gets as much swap
+/// as memory.
 fn swap_order(controller: Controller, is_v2: bool, limits: &Limits) -> Option<(&'static str, String)> {
     let bytes = limits.memory.filter(|_| controller == Controller::Memory)?;
     Some(if is_v2 { (swap::OF_V2, "0".to_owned()) } else { (swap::OF_V1, bytes.to_string()) })

@@ -8,7 +8,7 @@ use super::Controller;
 /// Why trees cannot be limited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lack {
-    /// The kernel was built or started without the controller, or nobody has mounted it.
+    /// The kernel was built or started without the controller, or the controller is not mounted.
     NotThere(Controller),
     /// We may make no group there.
     NotWritable(PathBuf),

@@ -60,7 +60,7 @@ pub(super) fn changed(look: &Look<'_>, since: Option<Timestamp>) -> Vec<(PathBuf
     changed
 }
 
-/// Who listens on the port that an instance wants, if that is none of its own processes.
+/// The process that listens on the port that an instance wants, if it is not one of the instance's own.
 pub(super) fn holder(look: &Look<'_>, known: &Known) -> Option<(u16, String)> {
     let named = known.output.iter().rev().find_map(|line| port_in(&line.text));
     let port = named.or(known.port.filter(|_| !known.state.is_alive()))?;

@@ -77,7 +77,8 @@ fn is_failure(life: &LifeEvent) -> bool {
     is_bad_end || matches!(life.step, LifeStep::Refused | LifeStep::CheckFailed | LifeStep::Crashed)
 }
 
-/// The last time that somebody set the clock, and by how many seconds: it and the time since boot went apart between two entries of one boot.
+/// The last time that the clock was set, and by how many seconds: between two entries of one boot, it and the time
+/// since boot changed by different amounts.
 pub(super) fn clock(entries: &[Entry]) -> Option<(Timestamp, i64)> {
     let mut earlier: BTreeMap<&str, i64> = BTreeMap::new();
     let mut jump = None;
