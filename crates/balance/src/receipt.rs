@@ -24,7 +24,8 @@ pub struct Receipt {
     /// How long clients have waited; `None`: there was no client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<Latencies>,
-    /// Whether `ps-balance` was there from the beginning to the end: else what it had counted is missing, and its connections were lost.
+    /// Whether `ps-balance` ran from the beginning to the end. If not, its earlier counts are missing, and its
+    /// connections were lost.
     pub is_whole: bool,
 }
 
@@ -43,7 +44,8 @@ pub struct OfRelease {
 pub struct Latencies {
     /// The longest, since the rollout began.
     pub worst_us: u64,
-    /// The same of the time before, as far back as `ps-balance` lived; `None`: it did not, or had no client.
+    /// The same for the time before the rollout, as far back as `ps-balance` ran; `None` if it did not run, or had no
+    /// client.
     pub before: Option<Before>,
 }
 

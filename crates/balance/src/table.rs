@@ -142,7 +142,7 @@ impl Table {
         }
     }
 
-    /// A client has waited so long until a backend had its connection, or in HTTP answered its request.
+    /// Counts how long a client has waited until a backend had its connection or, in HTTP, answered its request.
     pub fn waited(&mut self, took: Duration) {
         self.latency.add(took);
     }

@@ -28,7 +28,7 @@ pub enum Request {
     /// Listen on these sockets, which are sent with this line (`SCM_RIGHTS`) in this order, and on no others, and use these settings
     /// for connections that arrive from then on; answered by `reached`. Earlier connections are not affected.
     Reach(Reach),
-    /// Execute the program anew, without closing a connection. The next one says `hello`.
+    /// Execute the program again, without closing a connection. The new program says `hello`.
     Upgrade {},
 }
 

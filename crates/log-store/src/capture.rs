@@ -60,8 +60,9 @@ impl Capture {
         Self::of(fifo, series, |_| Ok(Log::Open(target)), LostFile::open(series, run), limits)
     }
 
-    /// The same for a run that has never had a FIFO nor a log, so that none is looked for. Its log is made by [`Capture::make_log`]
-    /// or with its first byte: its process need not wait for that, and a new file may take longer than all else that a start does.
+    /// The same for a new run, which has no FIFO and no log yet, so that neither is looked for. Its log is made by
+    /// [`Capture::make_log`] or with its first byte: its process need not wait for that, and creating a file may take longer than
+    /// the rest of a start.
     pub fn begin(fifo: &Path, series: &Series, run: u64, limits: Limits) -> Result<Self, Error> {
         let first = Segment::first_of(run);
         if !series.can_begin(first) {

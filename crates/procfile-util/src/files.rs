@@ -49,7 +49,7 @@ pub(crate) fn read(path: &OsStr) -> Result<Vec<u8>> {
     }
 }
 
-/// ` (but procfile: call it Procfile)`, if a file with a similar name lies beside the missing one.
+/// ` (but procfile: call it Procfile)`, if a file with a similar name is in the directory of the missing one.
 fn meant(path: &Path) -> Option<String> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name()?.to_str()?;

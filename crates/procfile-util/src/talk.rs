@@ -94,7 +94,7 @@ fn told(error: &anyhow::Error) -> String {
     }
 }
 
-/// Prints a line on stderr as it is.
+/// Prints a line on stderr unchanged.
 pub(crate) fn say(text: &str) {
     // If stderr is closed, nobody can read the message.
     let _ = writeln!(io::stderr().lock(), "{text}");

@@ -19,7 +19,7 @@ pub(crate) struct Circumstances {
 }
 
 impl Circumstances {
-    /// The circumstances of the line in which the byte at `at` lies.
+    /// The circumstances of the line that contains the byte at `at`.
     pub(crate) fn of(bytes: &[u8], at: usize) -> Self {
         let (start, line) = excerpt::line_around(bytes, at);
         let text = if line.len() > MAX_LINE { None } else { std::str::from_utf8(line).ok() };

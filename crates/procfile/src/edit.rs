@@ -180,7 +180,7 @@ impl Procfile {
         if bytes[..last].ends_with(b"\r") { b"\r\n" } else { b"\n" }
     }
 
-    /// Where the command of an entry lies in the bytes.
+    /// The range of the command of an entry in the bytes.
     fn range_of(&self, entry: &Entry<'_>) -> Range<usize> {
         let start = self.command_start(entry.name);
         start..start + entry.command.len()

@@ -10,7 +10,7 @@ const BEFORE: usize = 80;
 /// What is shown in the place of what was cut.
 const CUT: &str = "…";
 
-/// A place in a file, as it is shown.
+/// A place in a file, in the form that is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Excerpt {
     /// The column in the file, from 1, in characters.
@@ -30,7 +30,7 @@ pub(crate) fn line_around(bytes: &[u8], at: usize) -> (usize, &[u8]) {
     (start, bytes[start..end].strip_suffix(b"\r").unwrap_or(&bytes[start..end]))
 }
 
-/// The place of a byte as it is shown to people.
+/// The form in which the place of a byte is shown to people.
 pub(crate) fn excerpt(bytes: &[u8], at: usize) -> Excerpt {
     let (start, line) = line_around(bytes, at);
     let (before, behind) = line.split_at((at - start).min(line.len()));

@@ -30,7 +30,7 @@ pub struct Problem {
     pub(crate) circumstances: Circumstances,
 }
 
-/// A problem, and the byte of the file at which it lies.
+/// A problem, and the offset of its byte in the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fault {
     pub(crate) kind: ProblemKind,

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::expand::{self, Piece, Variables};
 
-/// How deeply a default may contain another default, as in `${A:-${B:-x}}`. What lies deeper stays as written.
+/// How deeply a default may contain another default, as in `${A:-${B:-x}}`. Deeper ones stay as written.
 const MAX_DEPTH: usize = 32;
 
 /// Which rules the expansion follows. The default is Dokku's way.

@@ -5,7 +5,7 @@ use crate::document::{self, Procfile};
 use crate::grammar::{self, Line};
 
 impl Procfile {
-    /// The bytes, laid out evenly. A tidy file stays as it is, byte for byte.
+    /// The bytes in an even layout. A tidy file stays the same, byte for byte.
     ///
     /// ```
     /// let file = procfile::Procfile::parse(b"web:a\r\n\r\n\r\n  worker :  b   # c")?;

@@ -63,7 +63,7 @@ pub(crate) enum Flow {
 }
 
 impl Direction {
-    /// One that begins with these bytes, as if the sender had sent them.
+    /// A direction that begins with these bytes, as if the sender had sent them.
     pub(crate) fn beginning_with(residue: Vec<u8>) -> Self {
         Self { residue, ..Self::default() }
     }

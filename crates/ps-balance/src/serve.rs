@@ -179,7 +179,7 @@ async fn wakeup(
     .await
 }
 
-/// The signals that it heeds.
+/// The signals that it handles.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,

@@ -29,7 +29,7 @@ impl Choice {
         (self.with.is_empty() || self.with.iter().any(is_in)) && !self.without.iter().any(is_in)
     }
 
-    /// A filter that skips lines without taking them apart; `None`: there is none for this choice.
+    /// A filter that skips lines without parsing them; `None` if this choice does not allow one.
     pub fn skim(&self) -> Option<Skim> {
         if self.with.is_empty() || !self.with.iter().all(Pattern::is_for_blocks) {
             return None;

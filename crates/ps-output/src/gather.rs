@@ -84,7 +84,7 @@ impl LogSink for One<'_> {
     }
 }
 
-/// Sends what an app wrote to whoever puts it in order.
+/// Sends the output of an app to the thread that puts the lines in order.
 struct Sent {
     index: usize,
     to: SyncSender<(usize, News)>,
@@ -156,7 +156,7 @@ fn merge(world: &World, requests: Vec<LogRequest>, apps: &[AppName], outputs: &m
     }
 }
 
-/// The next line of an app; what comes before it is told.
+/// The next line of an app; other events that come before it are reported.
 fn next(
     reader: &Receiver<(usize, News)>,
     app: &AppName,

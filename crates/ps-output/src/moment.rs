@@ -15,7 +15,7 @@ pub enum Moment {
     Ago(Duration),
     /// Then: `2026-11-26T14:00:00+01:00`.
     At(SystemTime),
-    /// The last time that it was this time of day, in the zone of whoever says so: `14:03`.
+    /// The last time that it was this time of day, in the time zone of the user: `14:03`.
     LastAt(Time),
 }
 

@@ -20,7 +20,7 @@ pub enum Times {
     /// Not at all.
     #[default]
     None,
-    /// In the zone of whoever reads them.
+    /// In the time zone of the reader.
     Local,
     /// In UTC.
     Utc,
@@ -49,9 +49,9 @@ pub struct Look {
 pub struct Text {
     look: Look,
     zone: TimeZone,
-    /// The instances that had a line; the place of each says its colour.
+    /// The instances that had a line; the position of each determines its colour.
     seen: Vec<(AppName, formation::Slot)>,
-    /// Whose line stands there without its end.
+    /// The source of an incomplete line that was printed last.
     begun: Option<Key>,
 }
 

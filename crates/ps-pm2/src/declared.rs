@@ -30,7 +30,7 @@ const SHOWN_OTHERWISE: [&str; 11] = [
     "pm_pid_path",
     "force",
 ];
-/// What pm2 says of each process anew.
+/// The fields that pm2 sets for each process itself.
 const VOLATILE: [&str; 7] =
     ["pm_id", "restart_time", "unstable_restarts", "created_at", "pm_uptime", "status", "exit_code"];
 

@@ -203,7 +203,7 @@ fn stop_of(home: &Home, app: &App, instances: &[&Instance], remove: bool) -> Res
     Ok(())
 }
 
-/// Ends instances that run and starts them anew; starts the others.
+/// Restarts instances that run, and starts the others.
 pub(crate) fn restart(home: &Home, book: &mut Book, ids: &[u64]) -> Result<()> {
     let whole = book.clone();
     for (app, instances) in by_app(&whole, ids) {

@@ -11,7 +11,7 @@ use crate::say;
 use crate::session::Session;
 use crate::target;
 
-/// Writes and prints it. A file that is there is not overwritten.
+/// Writes the file and prints its path. An existing file is not overwritten.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
     let name = &target::words(session, "name")?[0];
     let path = session.cwd.join(format!("{name}-pm2.json"));

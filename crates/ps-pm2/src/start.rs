@@ -37,7 +37,8 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     if session.args.no_daemon { foreground::stay(session) } else { Ok(Outcome::Done) }
 }
 
-/// `startOrRestart` and `startOrReload`: what a file declares and is not there is started, and what is there is restarted or reloaded.
+/// `startOrRestart` and `startOrReload`: apps of a file that do not exist yet are started, and existing ones are
+/// restarted or reloaded.
 pub(crate) fn or_again(session: &Session, again: Again) -> Result<Outcome> {
     for word in target::words(session, "json")? {
         let _lock = session.home.lock()?;
@@ -56,7 +57,7 @@ pub(crate) fn or_again(session: &Session, again: Again) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// What is done with an app that is there.
+/// What is done with an existing app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Again {
     Restart,

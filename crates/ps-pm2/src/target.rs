@@ -51,7 +51,7 @@ pub(crate) fn parse(session: &Session, book: &Book, word: &str) -> Result<Target
     Ok(Target::Name(word.to_owned()))
 }
 
-/// What stands between slashes (`/^api-/`) is looked for in names.
+/// A pattern between slashes (`/^api-/`), which is searched for in names.
 fn pattern(word: &str) -> Result<Option<Regex>> {
     let Some(inner) = word.strip_prefix('/').and_then(|word| word.strip_suffix('/')) else { return Ok(None) };
     if inner.is_empty() {

@@ -17,7 +17,7 @@ pub trait Channel {
     /// Takes as many of these bytes as it can now; `None`: none.
     fn send(&mut self, bytes: &[u8]) -> Result<Option<usize>, String>;
 
-    /// Receives what is there now, 0 at the end; `None`: nothing yet.
+    /// Receives the bytes that have arrived, 0 at the end; `None` if there are none yet.
     fn receive(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, String>;
 
     /// If it is not ready yet to carry bytes: what is said of that at the deadline. `within` is a phrase such as `within 5 s`.

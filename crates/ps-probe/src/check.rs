@@ -18,9 +18,9 @@ pub struct Check {
     pub timeout: Duration,
     /// How long to wait between tries.
     pub wait: Duration,
-    /// How long after the start it is asked for the first time.
+    /// How long after the start it is run for the first time.
     pub initial_delay: Duration,
-    /// Whether its failure is told, and nothing follows from it.
+    /// Whether its failure is only reported.
     pub only_warns: bool,
     /// What is run when it has failed, in the environment of the instance; empty: nothing.
     pub on_failure: Vec<String>,
@@ -87,8 +87,8 @@ impl Get {
 }
 
 impl Check {
-    /// What is said of a check that has failed in so many tries, the last one for this reason: `did not listen on its port in 3
-    /// attempts (nobody listens there)`.
+    /// The message about a check that has failed this number of times, the last time for this reason: `did not listen on its
+    /// port in 3 attempts (nobody listens there)`.
     pub fn failure(&self, tries: u32, reason: &str) -> String {
         match tries {
             1 => format!("did not {self} in 1 attempt ({reason})"),

@@ -54,7 +54,7 @@ impl Connection {
         unless_it_would_wait(|| send(&self.socket, bytes, SendFlags::NOSIGNAL))
     }
 
-    /// Receives what is there now, 0 at the end; `None`: nothing yet.
+    /// Receives the bytes that have arrived, 0 at the end; `None` if there are none yet.
     pub fn take(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         unless_it_would_wait(|| recv(&self.socket, &mut *buffer, RecvFlags::empty()).map(|(count, _)| count))
     }

@@ -25,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Brings the supervisor of an app, if it has one, to the installed build. One that can execute the installed program does
-/// so in the same process; if that fails, it stays as it is.
+/// Brings the supervisor of an app, if it has one, to the installed build. If possible, it executes the installed program
+/// in the same process; if that fails, the supervisor stays unchanged.
 pub fn take_over(service: &Service) -> Result<(), Error> {
     let Some(mut client) = service.connect() else { return Ok(()) };
     let pid = match client.hello(Instant::now() + ANSWER) {

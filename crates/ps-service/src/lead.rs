@@ -23,9 +23,9 @@ pub struct Led {
 }
 
 impl Service {
-    /// Leads clients to these instances, and away from those that were named before and are not any more. Returns when no new connection
-    /// goes to the latter, and they have none left or had the time for that. A supervisor is started where none lives, also where one
-    /// dies meanwhile. `begins`: what is counted from here on is of a rollout.
+    /// Directs clients to these instances, and away from those of the last call that are missing now. Returns when the missing ones get
+    /// no new connection, and have none left or their time is over. If no supervisor lives, or it dies meanwhile, one is started.
+    /// `begins`: what is counted from now on belongs to a new rollout.
     ///
     /// # Errors
     /// There is no supervisor, it does not listen for the app or cannot write that down, or `ps-balance` refuses it.

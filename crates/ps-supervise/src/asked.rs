@@ -20,14 +20,15 @@ pub(crate) enum Asked {
         /// What it begins with.
         begin: Begin,
     },
-    /// Whether this program could go on with what lies in a service directory: the exit status says so.
+    /// Checks whether this program could continue with the content of a service directory. The exit status is the
+    /// result.
     Candidate {
         /// The directory.
         service: PathBuf,
     },
     /// That the cgroup of the unit whose root has ended is made fit for the next root.
     ClearUnit,
-    /// The outputs of all apps, by whoever has this socket as stdin.
+    /// Holds the outputs of all apps, for clients that connect to the socket at its stdin.
     Holder {
         /// The directory of the service directories.
         services: PathBuf,

@@ -31,7 +31,7 @@ pub(crate) fn meant(given: &Path, is_while_needed: bool) -> Result<Option<PathBu
     Ok(is_meant.then_some(lib))
 }
 
-/// Keeps the supervisors alive until it is told to exit.
+/// Keeps the supervisors alive until it is asked to exit.
 pub(crate) fn run(lib: &Path, is_while_needed: bool) -> Result<Outcome> {
     let services = lib.join(SERVICES);
     let owned = if services.is_dir() { &services } else { lib };

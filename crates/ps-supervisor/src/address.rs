@@ -156,7 +156,8 @@ impl Address {
         is_told
     }
 
-    /// `ps-balance` has ended, with the connections that it had. Where it has not lived for long, it is not started again at once.
+    /// Notes that `ps-balance` has ended, and its connections with it. If it has not lived for long, there is a pause
+    /// before it is started again.
     pub(crate) fn lose(&mut self) {
         let Some(balance) = self.balance.take() else { return };
         self.count.lost();

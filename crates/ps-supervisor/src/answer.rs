@@ -158,7 +158,8 @@ impl Supervisor {
         self.stop_in_rollout(slots);
     }
 
-    /// Reads the spec anew. A list of stopped slots that could not be written yet belonged to the old spec and is dropped.
+    /// Reads the spec again. A list of stopped slots that could not be written yet belonged to the old spec and is
+    /// dropped.
     #[inline(never)]
     fn read_spec(&mut self) -> Result<(), Error> {
         let stamp = self.stamp_of_spec();

@@ -27,7 +27,7 @@ pub fn environment(spec: &Spec, slot: &Slot, port: Option<u16>) -> Result<Enviro
 pub(crate) struct Environments(BTreeMap<(u64, PathBuf), Result<Environment, String>>);
 
 impl Environments {
-    /// The files are read anew from here on.
+    /// Forgets what was read, so that the files are read again.
     pub(crate) fn forget(&mut self) {
         self.0.clear();
     }

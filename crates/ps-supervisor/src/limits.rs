@@ -171,7 +171,7 @@ fn sentence(lacks: &[(Controller, Lack)], leaves_swap: bool, settings: &TypeSett
 }
 
 impl InForce {
-    /// What holds of it where these controllers cannot be had any more.
+    /// The limits that are left if these controllers can no longer be used.
     fn without(&self, lacks: &[(Controller, Lack)]) -> Self {
         let mut left = self.clone();
         for (controller, lack) in lacks {

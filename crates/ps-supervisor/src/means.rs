@@ -129,7 +129,7 @@ impl Means {
         }
     }
 
-    /// A new turn begins: what was read of the machine is read anew when it is needed.
+    /// Begins a new turn: facts about the machine are read again when they are needed.
     pub(crate) fn begin_turn(&mut self) {
         self.census.begin_turn();
         self.listeners.forget();

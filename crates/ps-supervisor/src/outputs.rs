@@ -136,7 +136,7 @@ impl Outputs {
     }
 
     /// Prepares the streams for a new process. If something else has taken the place of a FIFO since it was opened, both
-    /// FIFOs are made anew, because no process has the old ones any more.
+    /// FIFOs are created again, because no process has the old ones any more.
     pub(crate) fn prepare(&mut self) -> Result<(), String> {
         let directory = self.directory();
         let captures = self.output.as_mut().map(Output::captures).unwrap_or_default();

@@ -21,7 +21,7 @@ struct Found {
 }
 
 impl Programs {
-    /// Programs are searched anew from here on.
+    /// Forgets the paths of programs, so that they are searched again.
     pub(crate) fn forget(&mut self) {
         self.0 = Vec::new();
     }

@@ -89,7 +89,7 @@ pub(crate) struct Run {
     /// The turn in which the tree was found empty for the first time.
     looked_empty: Option<u64>,
     changed: bool,
-    /// The state that its status had when it was told last, and since when.
+    /// The last reported state, and since when the run had it.
     told: (State, Timestamp),
     /// Its checks and its watchdog, if it has any.
     checking: Option<Box<Checking>>,

@@ -256,7 +256,7 @@ impl Spec {
         }
     }
 
-    /// Whether Dokku had it written. Messages then name Dokku's commands.
+    /// Whether it was written for Dokku. Messages then name Dokku's commands.
     pub(crate) fn is_dokkus(&self) -> bool {
         !self.dokku_env_files.is_empty()
     }

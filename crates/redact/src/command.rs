@@ -320,7 +320,7 @@ fn behind_its_flag(text: &str, at: usize) -> Verdict<'_> {
     parts.verdict()
 }
 
-/// `--name` and `--long-name`: letters alone, so that a secret with a digit in it is none.
+/// `--name` and `--long-name`: only letters, so that a secret with a digit in it does not match.
 fn is_long_flag(text: &str) -> bool {
     let word = |word: &str| (1..=14).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_lowercase());
     text.strip_prefix("--").is_some_and(|name| name.split('-').count() <= 6 && name.split('-').all(word))

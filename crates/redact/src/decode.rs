@@ -86,7 +86,8 @@ fn add_views(text: &str, views: &mut Vec<String>, budget: &mut usize) {
     hex_runs(text).for_each(|plain| add(Some(plain)));
 }
 
-/// The runs of a base64 alphabet. One with the marks of both is none, but what lies between the marks of one may be.
+/// The runs of a base64 alphabet. A run with the special characters of both alphabets is not base64 as a whole, but its
+/// parts between those of one alphabet may be.
 fn base64_runs(text: &str) -> impl Iterator<Item = &str> {
     let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_');
     text.split(move |c| !is_base64(c)).flat_map(|run| {

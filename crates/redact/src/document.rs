@@ -91,7 +91,7 @@ impl<'a> Document<'a> {
         })
     }
 
-    /// The text of a value that is a string; `None` if it is none, or not Unicode.
+    /// The text of a value that is a string; `None` for other values, and for text that is not Unicode.
     pub(crate) fn string(&self, value: Value) -> Option<std::borrow::Cow<'a, str>> {
         match self.node(value) {
             Node::Text(text) => text.decoded(),

@@ -42,8 +42,8 @@ fn is_upper_with_digits(part: &str) -> bool {
     digits > 0 && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) && digits < part.len()
 }
 
-/// Whether a word of a command line may be a password that somebody chose or a generator made: eight characters or more
-/// in which capitals, small letters and digits change too often for a name.
+/// Whether a word of a command line may be a password that was chosen or generated: eight characters or more in which
+/// capitals, small letters and digits change too often for a name.
 pub(crate) fn looks_chosen(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric())
         .any(|part| part.len() >= 8 && classes(part) >= 3 && changes(part) * 2 >= part.len())

@@ -28,7 +28,7 @@ pub enum Error {
     /// A value at the top level is neither an object nor an array.
     #[error("neither an array nor an object at byte {0}: this is no inspect document")]
     NotADocument(usize),
-    /// What was about to be shown still held something that must not be: a bug of ours.
+    /// The result still contained something that must not be shown, which is a bug of this program.
     #[error("the final check found something that must not be shown: nothing is printed, please report it")]
     SelfCheck,
     /// The sink refused the text.

@@ -170,7 +170,7 @@ pub(crate) fn is_secret(name: &str) -> bool {
     }) || words.windows(2).any(joined)
 }
 
-/// Ends of names of variables that say what something is called or where it lies.
+/// Ends of variable names that mean the name or the place of something.
 const PLACES: &[&str] = &[
     "app",
     "branch",

@@ -62,7 +62,7 @@ pub(crate) enum KeyShape {
 
 /// Where a key leads.
 pub(crate) enum Step {
-    /// The key stands in the list: it is shown as it is.
+    /// The key is in the list, and its value is shown unchanged.
     Known(Place),
     /// Any key may stand here: it is shown if it has the shape and survives the scan.
     Free(KeyShape, Place),

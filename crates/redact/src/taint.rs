@@ -10,7 +10,7 @@ use crate::{decode, hex, shape, words};
 /// Of longer values the first bytes are searched for.
 const LONGEST: usize = 64;
 const SHORTEST: usize = 4;
-/// After so many bytes the search goes on only if some value begins like this.
+/// After these numbers of bytes the search continues only if some value begins like this.
 const CHECKPOINTS: [usize; 4] = [6, 12, 24, 48];
 /// From this length on a value is searched for even inside words.
 const CERTAIN: usize = 6;

@@ -89,8 +89,8 @@ fn unescaped(chars: &mut std::str::Chars<'_>) -> Option<u16> {
     Some(plain)
 }
 
-/// Writes a JSON string in ASCII alone: control, bidirectional and all other characters that could act on whoever
-/// shows them are `\u` escapes, as Python's `json.dumps` writes them.
+/// Writes a JSON string in ASCII alone: control, bidirectional and all other characters that could affect a
+/// terminal or editor are `\u` escapes, as Python's `json.dumps` writes them.
 pub(crate) fn write_quoted(out: &mut impl fmt::Write, text: &str) -> fmt::Result {
     out.write_char('"')?;
     let mut rest = text;

@@ -52,7 +52,7 @@ const SCHEMES: &[&str] = &[
     "unix",
 ];
 
-/// Appends the value to `parts` as a URL; false, and nothing appended, if it is none that can be taken apart.
+/// Appends the value to `parts` as a URL. If it cannot be parsed as one, returns false and appends nothing.
 pub(crate) fn append<'a>(parts: &mut Parts<'a>, value: &'a str) -> bool {
     let Some((scheme, rest)) = value.split_once("://").filter(|(scheme, rest)| is_plain_url(scheme, rest))
     else {

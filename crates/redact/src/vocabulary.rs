@@ -4,7 +4,7 @@
 use crate::hex::is_hex;
 use crate::words;
 
-/// The words of that name, joined by `|`; a name that is none's is such a list itself.
+/// The words of the list with that name, joined by `|`; a text that is not a name is itself such a list.
 pub(crate) fn named(name: &'static str) -> &'static str {
     match name {
         "driver" => {

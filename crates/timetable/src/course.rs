@@ -15,7 +15,7 @@ use crate::Schedule;
 
 /// So late a time may still be run; later it was missed.
 pub const LATE: Duration = Duration::from_secs(60);
-/// By so much the clock may be put back so that an interval does not begin anew: it is due by what the clock shows.
+/// How far the clock may be put back without an interval starting again: the interval is then due by the new time.
 const SLIGHTLY: Duration = Duration::from_secs(3600);
 /// By so much it may be put back so that no time of the day is run again. A clock that was further ahead was wrong.
 const PLAUSIBLY: Duration = Duration::from_secs(2 * 86_400);
@@ -36,7 +36,7 @@ pub struct Timetable {
 /// How far a schedule has come. It is written down with the status of what runs by it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Course {
-    /// Of which schedule: that of another one begins anew.
+    /// The schedule that it belongs to; with another schedule it starts again.
     #[serde(default)]
     of: String,
     /// The next time.
@@ -44,7 +44,8 @@ pub struct Course {
     /// The last time that was run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last: Option<Timestamp>,
-    /// The time that is due and whose run was not begun yet: whoever saw that it is due may be dead by now.
+    /// The time that is due and whose run was not begun yet. It is recorded because the process that began to run it
+    /// may die before the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owed: Option<Timestamp>,
 }
@@ -56,7 +57,7 @@ pub enum Due {
     NotYet,
     /// This time is run.
     Run(Timestamp),
-    /// Nobody looked at the clock when this time had come, or the clock has passed over it.
+    /// The clock was not looked at when this time came, or was set past it.
     Missed(Timestamp),
 }
 
@@ -120,7 +121,7 @@ impl Course {
         self.next = self.owed.take().or(self.next);
     }
 
-    /// Notes that the present time's run was begun already, by somebody else.
+    /// Notes that another process has already begun the present time's run.
     pub fn pass(&mut self, timetable: &Timetable, now: Timestamp) {
         if let Some(due) = self.next.filter(|due| *due <= now) {
             self.last = Some(due);

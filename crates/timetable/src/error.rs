@@ -12,7 +12,7 @@ pub enum InvalidSchedule {
         /// How many there are.
         found: usize,
     },
-    /// A word that is none.
+    /// An unknown word.
     #[error("{word:?} is not known: {advice}")]
     Word {
         /// The word, shortened.

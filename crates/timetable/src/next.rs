@@ -100,7 +100,7 @@ impl Schedule {
     }
 }
 
-/// The minute that a time lies in.
+/// The minute that contains a time.
 fn minute_of(time: DateTime) -> Option<DateTime> {
     time.with().second(0).subsec_nanosecond(0).build().ok()
 }

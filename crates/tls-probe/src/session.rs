@@ -17,7 +17,7 @@ use crate::fault::{Fault, Opening};
 #[derive(Debug)]
 pub struct Session {
     connection: Connection,
-    /// The error says why there can be no session; it is told when something is to be sent.
+    /// The error says why there can be no session; it is returned when something is to be sent.
     tls: Result<Box<ClientConnection>, Error>,
     opening: Opening,
 }

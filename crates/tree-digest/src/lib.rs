@@ -112,8 +112,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// A file's bytes, and behind them how many there were. It may have been replaced by something else meanwhile, and nobody waits for
-    /// the writer of a FIFO.
+    /// Adds a file's bytes, and after them their number. The file may have been replaced by something else meanwhile; if that is a
+    /// FIFO, its writer is not waited for.
     fn file(&mut self, path: &Path) -> Result<(), Error> {
         let failed = |source: io::Error| unreadable(path, source);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

@@ -40,12 +40,12 @@ pub struct Setting {
     pub shape: Shape,
     /// Whether it is a setting of one type alone, and cannot be set for all apps.
     pub is_local: bool,
-    /// Whether docker-local heeds it.
+    /// Whether docker-local supports it.
     pub is_for_containers: bool,
     /// Whether a swarm supports it. A setting that a swarm does not support, and that must not be ignored silently, is
     /// refused there.
     pub is_for_swarm: bool,
-    /// Whether only an engine can do it. Native apps heed all others.
+    /// Whether only a container engine can do it. The native scheduler supports all others.
     pub is_only_for_containers: bool,
     /// Whether a native instance keeps the value that it was started with. A value of any other setting holds as soon as the
     /// supervisor reads it.
@@ -114,7 +114,7 @@ macro_rules! of_nodes {
     };
 }
 
-/// A row of elements where each has a name, by which it takes the place of one in a value that lies under it.
+/// A row for a list of named elements, in which an element replaces one of the same name in a more general value.
 macro_rules! named_elements {
     ($kind:ident, $($row:tt)*) => {
         Setting {

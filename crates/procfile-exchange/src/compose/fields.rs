@@ -77,7 +77,7 @@ pub(crate) fn text(node: Option<&Node>) -> Option<String> {
     node.and_then(Node::scalar).filter(|text| !text.is_empty())
 }
 
-/// A path by its whole name: a relative one begins where the file lies, and one in `~` where `HOME` leads.
+/// An absolute path: a relative one is resolved from the file's directory, and `~` is replaced by `HOME`.
 pub(crate) fn absolute(around: &Around<'_>, path: &str) -> String {
     let joined = match at_home(around, path) {
         Some(whole) => whole,

@@ -71,7 +71,7 @@ const KNOWN: [&str; 47] = [
 /// What says nothing about how a service runs here.
 const QUIET: [&str; 3] = ["pull_policy", "attach", "develop"];
 
-/// A service and what lies around it.
+/// A service and its context.
 pub(crate) struct Reader<'a> {
     pub(crate) name: &'a str,
     pub(crate) fields: &'a Node,
@@ -80,7 +80,7 @@ pub(crate) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The service, and what of it is not carried over.
+    /// The service, and which of its keys are not carried over.
     pub(crate) fn read(&self) -> Result<(Service, Vec<String>), ComposeError> {
         let place = format!("services.{}", self.name);
         let process_type = self.name.parse().map_err(|_| {
@@ -361,7 +361,7 @@ impl Reader<'_> {
             .map_err(|_| ComposeError::at(place, format!("{text:?} is no number of replicas")))
     }
 
-    /// The keys that nobody knows.
+    /// The unknown keys.
     pub(crate) fn unknown(&self) -> Vec<UnknownKey> {
         unknown::of(self.name, self.fields, &[&KNOWN, &QUIET])
     }

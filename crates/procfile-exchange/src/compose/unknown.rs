@@ -52,7 +52,8 @@ const UNHEEDED: [&str; 44] = [
     "volumes_from",
 ];
 
-/// The keys of a service that are none of Compose's: neither these nor those that ask for something that is not done.
+/// The keys of a service that Compose does not define: neither those that are carried over nor those that are known and
+/// have no effect here.
 pub(crate) fn of(name: &str, service: &Node, known: &[&[&'static str]]) -> Vec<UnknownKey> {
     let known = || known.iter().copied().flatten().chain(&UNHEEDED).copied();
     let is_unknown = |key: &&String| !known().any(|name| name == *key) && !key.starts_with("x-");

@@ -8,7 +8,8 @@ pub(crate) fn plain(path: &str) -> String {
     format!("{}{}", if path.starts_with('/') { "/" } else { "" }, parts.join("/"))
 }
 
-/// A path that may be relative, seen from a directory. A path in somebody's home, or one with a variable, stays as it is.
+/// A path that may be relative, resolved from a directory. A path in a home directory, or one with a variable, stays
+/// unchanged.
 pub(crate) fn from(directory: &str, path: &str) -> String {
     match path {
         "" => directory.to_owned(),
@@ -30,7 +31,7 @@ pub(crate) fn home<'a>(starts: impl Iterator<Item = &'a String>) -> Option<Strin
     whole.iter().all(holds).then(|| (*shortest).clone())
 }
 
-/// The path of a directory, relative to the app's if it lies below that one; `None` if it is the app's own directory, or a path that
+/// The path of a directory, relative to the app's if it is below that one; `None` if it is the app's own directory, or a path that
 /// cannot be written in a command.
 pub(crate) fn below(home: Option<&str>, start: &str) -> Option<String> {
     let is_plain = !start.starts_with('~') && !start.contains(|c: char| c.is_control() || "$%".contains(c));

@@ -32,7 +32,7 @@ impl Environment {
         Self { sets_apart, ..Self::default() }
     }
 
-    /// Sets a variable of a process; the owner `""` stands for all processes.
+    /// Sets a variable of a process; the owner `""` means all processes.
     pub(crate) fn set(&mut self, owner: &str, name: &str, value: &str) {
         if !self.values.contains_key(name) {
             self.names.push(name.to_owned());

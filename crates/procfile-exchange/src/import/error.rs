@@ -20,7 +20,7 @@ pub enum ImportError {
     /// The text is not of the format.
     #[error("is no {0}: {1}")]
     Syntax(&'static str, String),
-    /// The Procfile that was made does not read back as it was meant: a bug of ours.
+    /// The generated Procfile is parsed differently from what was meant, which is a bug of this program.
     #[error("gives no Procfile that reads back")]
     Unfaithful,
 }

@@ -78,7 +78,7 @@ impl Gathering {
         self.whole.is_some()
     }
 
-    /// Lists the keys of a place that are none of these.
+    /// Lists the keys of a place that are not among these.
     pub(crate) fn list_unknown<'a>(
         &mut self,
         place: &str,
@@ -91,7 +91,7 @@ impl Gathering {
         }
     }
 
-    /// Lists a key that nobody knows.
+    /// Lists an unknown key.
     pub(crate) fn list(&mut self, place: &str, meant: Option<&'static str>) {
         let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
         if self.unknown.len() < MAX_NOTES {

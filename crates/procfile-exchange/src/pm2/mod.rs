@@ -187,7 +187,7 @@ impl Declaration {
     }
 }
 
-/// A string as it is, and any other value as JSON.
+/// A string unchanged, and any other value as JSON.
 pub fn as_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -8,8 +8,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// The line of the byte at `at`, from 1. If `at` lies before the place that was asked for last, counting starts
-    /// again.
+    /// The number of the line that contains the byte at `at`, from 1. If `at` is before the previous one, counting
+    /// starts again.
     pub(super) fn at(&mut self, text: &[u8], at: usize) -> usize {
         if at < self.at {
             *self = Self::default();

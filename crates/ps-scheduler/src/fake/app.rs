@@ -60,24 +60,24 @@ impl App {
         self.lives.keys().map(|run| &run.slot).filter(|slot| which.includes(slot)).cloned().collect()
     }
 
-    /// Asks whoever carries the rollout out to stop these.
+    /// Asks the process that carries out the rollout to stop these instances.
     pub(super) fn ask(&mut self, which: &Which) -> u64 {
         self.next_ticket += 1;
         self.asked.insert(self.next_ticket, which.clone());
         self.next_ticket
     }
 
-    /// Whether that was not taken in yet.
+    /// Whether that request was not received yet.
     pub(super) fn asks(&self, ticket: u64) -> bool {
         self.asked.contains_key(&ticket)
     }
 
-    /// Asks no more; `false` if it was taken in.
+    /// Withdraws the request; `false` if it was received already.
     pub(super) fn withdraw(&mut self, ticket: u64) -> bool {
         self.asked.remove(&ticket).is_some()
     }
 
-    /// What others want stopped, which is taken in with this.
+    /// Receives the stops that others have requested.
     pub(super) fn take_stops(&mut self) -> Vec<Event> {
         let asked: Vec<Which> = std::mem::take(&mut self.asked).into_values().collect();
         let slots: Vec<Slot> =

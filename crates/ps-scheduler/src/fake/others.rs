@@ -44,8 +44,8 @@ impl Fake {
         drop(waited.expect("nobody dies while he changes something"));
     }
 
-    /// Has whoever carries out a rollout of the app take this stop in, and waits until what it is about has ended. `None`: nobody
-    /// does, or he dies, so that the order is still to be carried out.
+    /// Passes this stop to the process that carries out a rollout of the app, and waits until the instances have ended. `None` if
+    /// there is no such process, or it dies, so that the order still has to be carried out.
     pub(super) fn have_taken_in(&self, order: &StopOrder) -> Option<Stopped> {
         if !self.everything().apps.get(&order.app).is_some_and(|app| app.is_held) {
             self.has_asked();

@@ -127,7 +127,7 @@ fn make(home: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether it is a directory of ours, no link to one, without these permissions for others.
+/// Whether it is a directory of this user, not a symlink, without these permissions for others.
 fn is_private(directory: &Path, forbidden: u32) -> bool {
     let user = rustix::process::geteuid().as_raw();
     fs::symlink_metadata(directory)

@@ -43,8 +43,8 @@ fn of_process(process: Process) -> Health {
 pub(crate) struct Readiness(BTreeMap<Slot, (u32, String)>);
 
 impl Readiness {
-    /// What is to be said of an instance, if it was not said of this process yet. Nobody is told of what is ready as soon as it has
-    /// lived for a second.
+    /// The message about the readiness of an instance, unless it was printed for this process already. An instance that is ready as
+    /// soon as it has lived for a second needs no message.
     pub(crate) fn news(&mut self, spec: &Spec, status: &Status) -> Option<String> {
         let pid = status.process.as_ref()?.pid;
         let health = spec.process(&status.slot.process_type)?.health.as_ref()?;

@@ -34,7 +34,7 @@ fn next(status: &Status) -> Option<Timestamp> {
     status.course.as_ref().and_then(Course::next)
 }
 
-/// A time by the clocks of whoever looks on.
+/// A time in the time zone of the user.
 fn shown(time: Timestamp) -> String {
     time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M %Z").to_string()
 }

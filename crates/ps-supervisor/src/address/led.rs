@@ -25,7 +25,7 @@ const FORMAT: u32 = 1;
 /// An instance that the supervisor does not keep itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backend {
-    /// What it is called in numbers and receipts. No other one of the app has ever had it.
+    /// Its name in numbers and receipts, which no other instance of the app has ever had.
     pub id: String,
     /// Where it listens.
     pub address: SocketAddr,

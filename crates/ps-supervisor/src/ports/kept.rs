@@ -61,7 +61,8 @@ impl Ports {
 }
 
 impl Kept {
-    /// Reads the ports of a service directory. An unreadable file counts as empty: ports are chosen anew at the next start.
+    /// Reads the ports of a service directory. An unreadable file counts as empty: ports are chosen again at the next
+    /// start.
     pub(super) fn read(service: &Path) -> Self {
         let written = match durable::state(&service.join(FILE), MAX_FILE_BYTES) {
             Err(ReadError::Missing) => None,

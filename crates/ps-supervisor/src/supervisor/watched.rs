@@ -85,7 +85,7 @@ impl Supervisor {
         self.start_slots_anew(Occasion::Files, slots, why);
     }
 
-    /// Starts these slots anew, as a restart does, and says why.
+    /// Restarts these slots, and records the reason.
     pub(super) fn start_slots_anew(&mut self, occasion: Occasion, slots: Vec<Slot>, why: &str) {
         if slots.is_empty() {
             return;

@@ -13,7 +13,7 @@ impl Cpus {
     const LEAST: u32 = 10;
     const MOST: u32 = 1_024_000;
 
-    /// So many thousandths of a CPU; `None` where that is less or more than can be had.
+    /// This number of thousandths of a CPU; `None` if it is out of range.
     pub fn of_thousandths(thousandths: u32) -> Option<Self> {
         (Self::LEAST..=Self::MOST).contains(&thousandths).then_some(Self(thousandths))
     }

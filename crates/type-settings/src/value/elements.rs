@@ -52,7 +52,7 @@ pub(crate) fn twice<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<&'a 
     names.into_iter().find(|name| !seen.insert(*name))
 }
 
-/// The elements of one list, and those of the list that lies under it whose names the first one does not have.
+/// The elements of one list, and those of a more general list whose names do not occur in the first one.
 pub(crate) fn laid_over<T: Clone>(over: &[T], under: &[T], name: impl Fn(&T) -> &str) -> Vec<T> {
     let is_hidden = |element: &T| over.iter().any(|other| name(other) == name(element));
     let shown = under.iter().filter(|element| !is_hidden(element));

@@ -26,8 +26,8 @@ const fn many(name: &'static str, rule: &'static str, is_valid: fn(&str) -> bool
     Allowed { name, rule, is_valid, is_many: true }
 }
 
-/// What is not here either has a setting of its own, is decided by whoever keeps the app running (names, ports, restarts), or
-/// takes away what separates a container from the host (privileged, namespaces of the host).
+/// The allowed options. Any other option has a setting of its own, is decided by the scheduler (names, ports, restarts), or
+/// weakens the separation of a container from the host (privileged, namespaces of the host).
 const ALLOWED: &[Allowed] = &[
     many("cap-add", "a capability such as NET_ADMIN", is_capability),
     many("cap-drop", "a capability such as NET_RAW, or ALL", is_capability),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// A class of ioprio_set(2), with the level within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IoPriority {
-    /// Served when nobody else wants anything.
+    /// Served when no other process uses the disk.
     Idle,
     /// Among the others, 0 before 7.
     BestEffort(u8),

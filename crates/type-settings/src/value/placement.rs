@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::elements;
 
-/// What a node is told apart by, beside its labels.
+/// The attributes by which a node can be chosen, besides its labels.
 const ATTRIBUTES: [&str; 6] =
     ["node.id", "node.hostname", "node.ip", "node.role", "node.platform.os", "node.platform.arch"];
 /// What the names of labels follow: those that an administrator of the swarm gives, and those of the node's own engine.

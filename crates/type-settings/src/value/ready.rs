@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub enum Ready {
     /// Its port is listened on.
     Listening,
-    /// It says so (`READY=1`).
+    /// The process reports it (`READY=1`).
     Notify,
     /// It has lived for a second.
     Alive,

@@ -15,7 +15,7 @@ pub enum Overlap {
     Replace,
 }
 
-/// What happens to times that came while nobody could run anything.
+/// What happens to times that passed while nothing could be run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Missed {
     /// Nothing is run for them.

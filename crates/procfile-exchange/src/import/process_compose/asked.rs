@@ -162,7 +162,8 @@ fn text(node: &Node, key: &str) -> Option<String> {
     node.get(key).and_then(Node::scalar).filter(|text| !text.is_empty())
 }
 
-/// A number as one, so that app.json takes it; anything else as it is, so that app.json names it.
+/// A number as a JSON number, as app.json wants it. Any other text stays a string, so that the check of app.json names
+/// it.
 fn number(text: &str) -> Value {
     text.trim().parse::<u64>().map_or_else(|_| text.into(), Value::from)
 }

@@ -109,7 +109,7 @@ impl Desk {
         }
     }
 
-    /// Prints until it is told to finish.
+    /// Prints until it is asked to finish.
     pub(super) fn run(mut self) -> io::Result<()> {
         loop {
             if self.floor.is_some_and(|floor| floor.until() <= Instant::now()) {
