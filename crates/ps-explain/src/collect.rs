@@ -1,6 +1,7 @@
 //! Collects the facts from the scheduler, the journal, the logs, the files and the machine.
 
 mod container;
+mod files;
 mod instances;
 mod look;
 mod machine;
@@ -74,12 +75,18 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
         full: if question.at.is_some() { Vec::new() } else { machine::full(&look) },
         changed: Vec::new(),
         clock: past::clock(&look.entries),
-        is_unsupervised: status.troubles.iter().any(|trouble| trouble.starts_with("no supervisor")),
+        is_unsupervised: false,
+        stopped_supervisor: None,
         lost_image: None,
     };
     let chosen = status.instances.iter().filter(|instance| question.which.includes(&instance.slot));
     facts.instances = chosen.map(|instance| instances::known(&look, instance, question.at)).collect();
     facts.instances.extend(of_failed_deploy(&look, &facts, &status));
+    if name == SchedulerName::Native && question.at.is_none() {
+        let service = Service::of(world, app, None);
+        facts.stopped_supervisor = service.stopped_supervisor();
+        facts.is_unsupervised = status.instances.iter().any(needs_supervisor) && service.is_free();
+    }
     if let Some(worst) = facts.instances.iter().find(|known| !known.is_well()) {
         facts.changed = machine::changed(&look, worst.read_at());
     }
@@ -87,6 +94,16 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
         container::add(&look, &status, &mut facts);
     }
     Ok(facts)
+}
+
+/// Whether the app has a type of that name, of which nothing runs.
+pub(crate) fn has_type(world: &World, app: &AppName, which: &Which) -> bool {
+    let name = match which {
+        Which::All => return true,
+        Which::Type(name) => name,
+        Which::Slot(slot) => &slot.process_type,
+    };
+    world.known_types(app).ok().flatten().is_some_and(|types| types.contains(name))
 }
 
 /// The run of a deploy that failed, where what ran before runs on: it is explained and not what runs.
@@ -103,6 +120,12 @@ fn of_failed_deploy(look: &Look<'_>, facts: &Facts, status: &AppStatus) -> Optio
     let instance = Instance { run: Some(run), ..Instance::new(slot, State::Crashed) };
     let until = verb.ended.as_ref().map(|(at, _)| *at);
     Some(instances::of_run(look, &instance, Some(verb.at), until))
+}
+
+/// Whether somebody has to look after an instance: it lives, is to be started, or is gone although it was to run.
+fn needs_supervisor(instance: &Instance) -> bool {
+    instance.state.is_alive()
+        || matches!(instance.state, State::Backoff | State::Waiting | State::Scheduled | State::Missing)
 }
 
 fn silence(look: &Look<'_>, error: &Error) -> Silence {

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use formation::{EndCause, Exit, OutOfMemory, State};
+use formation::{EndCause, Exit, OutOfMemory, State, Stream};
 use jiff::Timestamp;
 use ps_scheduler::Over;
 
@@ -34,8 +34,10 @@ pub(crate) struct Facts {
     pub(crate) changed: Vec<(PathBuf, Timestamp)>,
     /// The last time that the clock was set, and by how many seconds.
     pub(crate) clock: Option<(Timestamp, i64)>,
-    /// Whether no supervisor keeps it alive.
+    /// Whether no supervisor keeps it alive, or kept it alive when it was last seen.
     pub(crate) is_unsupervised: bool,
+    /// The pid of its supervisor, if that is stopped by a signal.
+    pub(crate) stopped_supervisor: Option<u32>,
     /// The image that it runs, if the engine does not have it any more.
     pub(crate) lost_image: Option<String>,
 }
@@ -91,6 +93,14 @@ pub(crate) struct Known {
     pub(crate) since: Option<Timestamp>,
     /// The number of its run.
     pub(crate) run: Option<u64>,
+    /// When it is due next, if it runs by a schedule.
+    pub(crate) next: Option<Timestamp>,
+    /// Why it does nothing although it lives.
+    pub(crate) suspended: Option<Suspension>,
+    /// The first file of its command that could not be run.
+    pub(crate) bad_file: Option<BadFile>,
+    /// Whether its restart policy says that it is a job: it is to end once it has done its work.
+    pub(crate) is_job: bool,
     /// Why it is at rest.
     pub(crate) over: Option<Over>,
     /// How often it was started again by itself.
@@ -114,6 +124,33 @@ pub(crate) struct Known {
     pub(crate) output: Vec<Line>,
 }
 
+/// Why a process that lives does nothing.
+#[derive(Clone, Debug)]
+pub(crate) enum Suspension {
+    /// The main process, with this pid, was stopped by a signal.
+    Signal(u32),
+    /// The container, with this id, was paused.
+    Paused(String),
+}
+
+/// A file that a command names.
+#[derive(Clone, Debug)]
+pub(crate) struct BadFile {
+    pub(crate) path: PathBuf,
+    pub(crate) trouble: Trouble,
+}
+
+/// Why a file cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// A script whose lines end in CR LF.
+    LineEndings,
+    /// A program for another machine architecture.
+    OtherMachine,
+    /// Its first line names this program, which is not there.
+    NoInterpreter(String),
+}
+
 /// An end of a process.
 #[derive(Clone, Debug)]
 pub(crate) struct End {
@@ -134,8 +171,20 @@ pub(crate) struct End {
 pub(crate) struct Line {
     /// The line, without secrets.
     pub(crate) text: String,
+    /// The line as it was written: it is judged, and never shown.
+    pub(crate) written: String,
+    /// Where it was written.
+    pub(crate) stream: Stream,
     /// When it was captured.
     pub(crate) at: Option<Timestamp>,
     /// The file in which it stands, and at which byte.
     pub(crate) place: Option<(PathBuf, u64)>,
+}
+
+#[cfg(test)]
+impl Line {
+    /// A line of which no more is known.
+    pub(crate) fn of_test(stream: Stream, text: &str) -> Self {
+        Self { text: text.to_owned(), written: text.to_owned(), stream, at: None, place: None }
+    }
 }

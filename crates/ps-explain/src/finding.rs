@@ -30,6 +30,8 @@ pub(crate) enum Evidence {
     Status,
     /// A file or a directory.
     File(PathBuf),
+    /// What the kernel says of the process with this pid.
+    Process(u32),
     /// The kernel's table of sockets.
     Sockets,
     /// The engine.

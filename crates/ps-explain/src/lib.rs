@@ -48,7 +48,8 @@ pub fn run() -> Result<Outcome> {
     let at = at.map(Timestamp::try_from).transpose().context("--at")?;
     let which = args.which.unwrap_or(Which::All);
     let facts = collect::facts(&world, &Question { app: &app, which: which.clone(), at })?;
-    if which != Which::All && facts.instances.is_empty() && facts.wanted == 0 && facts.silent.is_none() {
+    let is_nothing = facts.instances.is_empty() && facts.wanted == 0 && facts.silent.is_none();
+    if which != Which::All && is_nothing && !collect::has_type(&world, &app, &which) {
         let error = ps_scheduler::Error::NoSuchInstance {
             app,
             which: which.to_string(),

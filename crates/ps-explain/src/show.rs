@@ -28,10 +28,16 @@ const UNKNOWN: &str = "unknown";
 /// Judges the facts.
 pub(crate) fn answer(facts: &Facts) -> Answer<'_> {
     let it = facts.instances.iter().filter(|known| !known.is_well()).max_by_key(|known| badness(known));
+    // What is not to run now is what is asked for, if nothing else is.
+    let it = it.or_else(|| facts.instances.first().filter(|_| is_idle(facts)));
     let case = Case { facts, it };
     let is_quiet = facts.silent.is_none() && facts.is_deployed && facts.wanted > 0;
-    let is_well =
-        it.is_none() && is_quiet && rules::failed_deploy(facts).is_none() && !facts.instances.is_empty();
+    let is_tended = !facts.is_unsupervised && facts.stopped_supervisor.is_none();
+    let is_well = it.is_none()
+        && is_quiet
+        && is_tended
+        && rules::failed_deploy(facts).is_none()
+        && !facts.instances.is_empty();
     let mut findings = Vec::new();
     if is_well {
         findings.push(healthy(facts));
@@ -43,6 +49,11 @@ pub(crate) fn answer(facts: &Facts) -> Answer<'_> {
         findings.extend(rules::circumstances(case, cause));
     }
     Answer { facts, it, situation: situation(facts, it, is_well), findings }
+}
+
+/// Whether all of its instances wait for their time.
+fn is_idle(facts: &Facts) -> bool {
+    facts.instances.iter().all(|known| known.state == State::Scheduled)
 }
 
 /// How bad a state is: the worst is explained.
@@ -82,10 +93,11 @@ fn situation(facts: &Facts, it: Option<&Known>, is_well: bool) -> String {
                 format!("{app} does not run: the {} ({}, by {}) failed", verb.name, time(verb.at), verb.by)
             }
             None if facts.silent.is_some() => format!("nothing is known of {app}"),
+            None if running > 0 => format!("{app} runs, but nobody looks after it"),
             None => format!("{app} does not run"),
         };
     };
-    let others = facts.instances.iter().filter(|known| !known.is_well()).count() - 1;
+    let others = facts.instances.iter().filter(|known| !known.is_well()).count().saturating_sub(1);
     let more = if others > 0 {
         format!(" (and {others} more of its instances are not well)")
     } else {
@@ -96,6 +108,7 @@ fn situation(facts: &Facts, it: Option<&Known>, is_well: bool) -> String {
         .map(|since| format!(" since {}", ago(facts, since).trim_start_matches("at ")))
         .unwrap_or_default();
     let state = match it.state {
+        _ if it.suspended.is_some() => "lives, but does nothing",
         State::Running => "runs again after it had ended by itself",
         State::Crashed if it.since.is_none() => {
             "did not come up in the last deploy, and what ran before runs on"
@@ -222,6 +235,7 @@ fn in_words(evidence: &Evidence, facts: &Facts) -> String {
         },
         Evidence::Status => "ps-lifecycle status".to_owned(),
         Evidence::File(path) => path.display().to_string(),
+        Evidence::Process(pid) => format!("/proc/{pid}"),
         Evidence::Sockets => "/proc/net/tcp".to_owned(),
         Evidence::Engine => "the engine".to_owned(),
     }
@@ -239,6 +253,7 @@ fn evidence(evidence: &Evidence, facts: &Facts) -> EvidenceRow {
         },
         Evidence::Status => EvidenceRow { at: Some(facts.now), ..row("status") },
         Evidence::File(path) => EvidenceRow { file: Some(path.display().to_string()), ..row("file") },
+        Evidence::Process(pid) => EvidenceRow { file: Some(format!("/proc/{pid}")), ..row("file") },
         Evidence::Sockets => row("sockets"),
         Evidence::Engine => row("engine"),
     }

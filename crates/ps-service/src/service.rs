@@ -220,6 +220,11 @@ impl Service {
         self.directory.join(LOCK_FILE).exists()
     }
 
+    /// The pid of the supervisor, if it is stopped by a signal: it does nothing then.
+    pub fn stopped_supervisor(&self) -> Option<u32> {
+        Statuses::of(&self.directory).stopped_supervisor()
+    }
+
     /// Whether no supervisor holds the lock.
     pub fn is_free(&self) -> bool {
         let Ok(lock) = durable::open(&self.directory.join(LOCK_FILE)) else { return true };

@@ -125,6 +125,13 @@ impl Statuses {
         supervisor.is_some_and(|stat| !stat.is_stopped)
     }
 
+    /// The pid of that supervisor, if it lives and is stopped by a signal.
+    #[must_use]
+    pub fn stopped_supervisor(&self) -> Option<u32> {
+        let supervisor = self.found.supervisor.as_ref()?;
+        supervisor.stat().filter(|stat| stat.is_stopped).map(|_| supervisor.pid)
+    }
+
     /// The status of the run that fills a slot, or filled it last; `None` if none was ever written. A slot that is not in
     /// `state` is read from its own file.
     ///

@@ -172,14 +172,19 @@ fn deploys() -> Vec<Fault> {
                 fails(stage, "exec gunicornn app:app", "{}");
             },
         ),
-        fault("a check fails", "500, in a container", &["500"], |stage| {
-            let check = r#"{"healthchecks": {"web": [{"type": "startup", "path": "/up", "attempts": 1, "wait": 1}]}}"#;
-            fails(
-                stage,
-                "sh -c 'while :; do printf \"HTTP/1.0 500 Internal Server Error\\r\\n\\r\\n\" | nc -l -p $PORT; done'",
-                check,
-            );
-        }),
+        fault(
+            "a check fails",
+            "it never answers with 2xx, in a container",
+            &["500", "did not answer"],
+            |stage| {
+                let check = r#"{"healthchecks": {"web": [{"type": "startup", "path": "/up", "attempts": 1, "wait": 1}]}}"#;
+                fails(
+                    stage,
+                    "sh -c 'while :; do printf \"HTTP/1.0 500 Internal Server Error\\r\\n\\r\\n\" | nc -l -p $PORT; done'",
+                    check,
+                );
+            },
+        ),
         fault("an image cannot be had", "nobody has it", &["image", "pull"], |stage| {
             contained(stage, STAYS, &["--scale", "web=0"]);
             stage.fails("deploy", &["--image", "formation-test/absent:1", "--scale", "web=1"]);

@@ -10,7 +10,6 @@ use crate::stage::{QUIET, Stage};
 
 const OUTSIDE: &[&str] = &["outside", "somebody", "foreign", "not sent by", "another"];
 const OPERATOR: &[&str] = &["ps-lifecycle", "asked", "signal kill", "operator", "by hand", "root"];
-const DONE: &[&str] = &["finished", "done", "status 0", "well", "ended by itself", "nothing to do"];
 const BACKGROUND: &[&str] = &["background", "daemon", "left others running"];
 
 /// Ends at once at every signal, and says nothing.
@@ -109,7 +108,7 @@ fn crashes() -> Vec<Fault> {
         crash("an exception that nobody catches", "node, a rejected promise", &["exception", "error", "reject"], "node app.js", &[("app.js", "Promise.reject(new Error('price is negative'));\n")]).needing(NODE),
         crash("an exception that nobody catches", "java", exception, "java Main.java", &[("Main.java", "class Main { public static void main(String[] a) { Object o = null; o.hashCode(); } }\n")]).needing(JAVA),
         crash("an exception that nobody catches", "perl", &["die", "exception", "error", "price is negative"], "perl app.pl", &[("app.pl", "die \"price is negative\";\n")]).needing(&["/usr/bin/perl"]),
-        fault("an exception that nobody catches", "go panics", &["panic"], |stage| {
+        fault("an exception that nobody catches", "go panics", exception, |stage| {
             go(stage, "package main\nfunc main() { var prices map[string]int; prices[\"a\"] = 1 }\n");
         })
         .needing(GO),
@@ -179,7 +178,7 @@ fn zero() -> Vec<Fault> {
                 stage.until("web.1", &["stopped", "crashed"]);
             },
         ),
-        fault("it has nothing to do", "a job that was done", DONE, |stage| {
+        fault("it has nothing to do", "a job that was done", &["finished"], |stage| {
             stage.procfile("job: sleep 1.2\n");
             stage.deploys(&["--scale", "job=0"]);
             stage.set("restart-policy", "no");

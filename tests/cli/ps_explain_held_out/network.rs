@@ -166,7 +166,7 @@ fn servers() -> Vec<Fault> {
             stage.crashes("/usr/bin/python3 app.py", &[]);
         })
         .needing(PYTHON),
-        fault("a server that it needs fails", "python, 503", &["503", "unavailable"], |stage| {
+        fault("a server that it needs fails", "python, 503", &["503", "unavailable", "5xx"], |stage| {
             let port = answering("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
             stage.file("app.py", &format!("import urllib.request\nurllib.request.urlopen('http://127.0.0.1:{port}/v1/prices')\n"));
             stage.crashes("/usr/bin/python3 app.py", &[]);

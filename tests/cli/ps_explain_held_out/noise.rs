@@ -168,7 +168,7 @@ fn others() -> Vec<Fault> {
         crash(
             behind,
             "an exception while another one was handled",
-            &["refused", "nobody listens"],
+            &["refused", "nobody listens", "does not answer"],
             "/usr/bin/python3 app.py",
             &[("app.py", "import socket\ntry:\n    {}['cached']\nexcept KeyError:\n    socket.create_connection(('127.0.0.1', 1))\n")],
         )

@@ -94,7 +94,7 @@ fn deploys() -> Vec<Fault> {
             stage.file("app.json", "{\"scripts\": {\"dokku\": {\"predeploy\": \"exit 5\"}}}\n");
             stage.fails_when_deployed(QUIET, &[]);
         }),
-        fault("a deploy was put back", "the new one crashes", DEPLOY, |stage| {
+        fault("a deploy was put back", "the new one crashes", &["deploy", "release", "status 1"], |stage| {
             stage.is_replaced_badly("echo 'no such table: orders'; exit 1");
         }),
         fault("a deploy was put back", "the new one has no program", DEPLOY, |stage| {
@@ -113,18 +113,23 @@ fn deploys() -> Vec<Fault> {
             stage.procfile(&format!("web: {QUIET}\n"));
             stage.fails_to_deploy(&["--scale", "web=1"]);
         }),
-        fault("a deploy goes on", "its release process takes its time", &["deploy", "release"], |stage| {
-            stage.procfile(&format!("release: touch begun; sleep 3600\nweb: {QUIET}\n"));
-            let deploy = stage.home.start(&[
-                "ps-lifecycle",
-                "deploy",
-                APP,
-                "--dir",
-                stage.path("").to_str().expect("text"),
-            ]);
-            stage.until_file("begun");
-            stage.keep(Interrupted(deploy));
-        }),
+        fault(
+            "a deploy goes on",
+            "its release process takes its time",
+            &["has not ended", "goes on"],
+            |stage| {
+                stage.procfile(&format!("release: touch begun; sleep 3600\nweb: {QUIET}\n"));
+                let deploy = stage.home.start(&[
+                    "ps-lifecycle",
+                    "deploy",
+                    APP,
+                    "--dir",
+                    stage.path("").to_str().expect("text"),
+                ]);
+                stage.until_file("begun");
+                stage.keep(Interrupted(deploy));
+            },
+        ),
         fault(
             "a deploy was cut off",
             "it was interrupted",

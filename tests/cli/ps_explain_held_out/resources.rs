@@ -72,7 +72,7 @@ fn disks() -> Vec<Fault> {
         crash(
             "a file grew beyond its limit",
             "it is killed",
-            &["file", "sigxfsz", "limit"],
+            &["file"],
             "ulimit -f 1; exec head -c 1000000 /dev/zero >big",
             &[],
         ),
@@ -109,7 +109,7 @@ fn tables() -> Vec<Fault> {
         crash(
             "it has used up its CPU time",
             "it is killed",
-            &["cpu", "sigxcpu"],
+            &["cpu time"],
             "ulimit -S -t 1; exec /usr/bin/python3 -c 'while True: pass'",
             &[],
         )

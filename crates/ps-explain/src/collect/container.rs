@@ -7,12 +7,13 @@ use ps_scheduler_docker::DockerLocal;
 use serde_json::Value;
 
 use super::look::Look;
-use crate::facts::{End, Facts, Known};
+use crate::facts::{End, Facts, Known, Suspension};
 
 /// Adds what the engine's descriptions of the containers say.
 pub(super) fn add(look: &Look<'_>, status: &AppStatus, facts: &mut Facts) {
     let docker = DockerLocal::new(look.world);
-    let Ok(Value::Array(descriptions)) = docker.inspect(look.app) else { return };
+    let described = docker.inspect(look.app).ok();
+    let descriptions = described.as_ref().and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     for known in &mut facts.instances {
         let instance = status
             .instances
@@ -23,9 +24,17 @@ pub(super) fn add(look: &Look<'_>, status: &AppStatus, facts: &mut Facts) {
             describe(look, description, known);
         }
     }
-    let images = descriptions.iter().filter_map(|description| description["Image"].as_str());
-    facts.lost_image =
-        images.filter(|image| matches!(docker.has_image(image), Ok(false))).map(str::to_owned).next();
+    let of_containers = descriptions.iter().filter_map(|description| description["Image"].as_str());
+    // Where no container is left, that of the last deploy is what they would be made of.
+    let deployed = if descriptions.is_empty() { deployed_image(look) } else { None };
+    let mut images = of_containers.map(str::to_owned).chain(deployed);
+    facts.lost_image = images.find(|image| matches!(docker.has_image(image), Ok(false)));
+}
+
+/// The image of the release that was deployed last, by its id.
+fn deployed_image(look: &Look<'_>) -> Option<String> {
+    let newest = look.world.newest_release(look.app).ok()??;
+    look.world.kept_release(look.app, newest).ok()??.image
 }
 
 fn describe(look: &Look<'_>, description: &Value, known: &mut Known) {
@@ -37,7 +46,13 @@ fn describe(look: &Look<'_>, description: &Value, known: &mut Known) {
     if let Some(error) = error.filter(|_| !known.state.is_alive()) {
         known.refused = time("FinishedAt").or(known.since).map(|at| (at, look.secrets.hide(error)));
     }
-    let is_over = matches!(known.state, State::Crashed | State::Stopped | State::Backoff);
+    if state["Paused"] == true {
+        let id = description["Id"].as_str().unwrap_or_default();
+        known.suspended = Some(Suspension::Paused(id.chars().take(12).collect()));
+    }
+    // The engine may have started it again since its status was asked for, and its exit status is that of nothing then.
+    let runs = state["Running"] == true && state["Restarting"] != true;
+    let is_over = !runs && matches!(known.state, State::Crashed | State::Stopped | State::Backoff);
     let restarts = description["RestartCount"].as_u64().and_then(|count| u32::try_from(count).ok());
     known.restarts = known.restarts.max(restarts.unwrap_or(0));
     let killed = state["OOMKilled"] == true;

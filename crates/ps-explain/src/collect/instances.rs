@@ -1,11 +1,11 @@
 //! Facts about one instance: its present status, and its last end from the journal.
 
-use formation::{EndCause, LifeStep, State};
+use formation::{EndCause, LifeStep, OutOfMemory, RestartPolicy, State};
 use jiff::{SignedDuration, Timestamp};
 use ps_scheduler::Instance;
 
 use super::look::Look;
-use super::{machine, output, past};
+use super::{files, machine, output, past};
 use crate::facts::{End, Known};
 
 /// How long after an end by itself an instance that runs again counts as restarting.
@@ -19,7 +19,10 @@ impl Known {
 
     /// Whether there is nothing to explain: it runs, or waits for its time, and did not end by itself a moment ago.
     pub(crate) fn is_well(&self) -> bool {
-        matches!(self.state, State::Running | State::Scheduled) && self.end.is_none() && self.check.is_none()
+        matches!(self.state, State::Running | State::Scheduled)
+            && self.end.is_none()
+            && self.check.is_none()
+            && self.suspended.is_none()
     }
 
     /// When it had read its files, at the latest: at the start of the run that ended, or of the one that lives.
@@ -40,7 +43,8 @@ pub(super) fn known(look: &Look<'_>, instance: &Instance, at: Option<Timestamp>)
     // What ended long ago, or because somebody wanted that, says nothing of what runs now.
     let is_old = |when: Option<Timestamp>| when.is_none_or(|when| now.duration_since(when) > LATELY);
     let was_wanted = |end: &End| matches!(end.cause, Some(EndCause::Asked));
-    if is_up && known.end.as_ref().is_some_and(|end| is_old(end.at) || was_wanted(end)) {
+    let is_settled = |end: &End| end.at.is_some_and(|at| past::was_started_anew(&look.entries, at));
+    if is_up && known.end.as_ref().is_some_and(|end| is_old(end.at) || was_wanted(end) || is_settled(end)) {
         known.end = None;
     }
     if known.state == State::Running
@@ -54,7 +58,11 @@ pub(super) fn known(look: &Look<'_>, instance: &Instance, at: Option<Timestamp>)
     if known.state == State::Running && known.end.is_none() {
         known.check = None;
     }
-    known.holder = if at.is_none() { machine::holder(look, &known) } else { None };
+    if at.is_none() {
+        known.holder = machine::holder(look, &known);
+        known.suspended = instance.pid.and_then(machine::suspension);
+        known.bad_file = if known.state.is_alive() { None } else { files::bad_file(look, &instance.slot) };
+    }
     known
 }
 
@@ -70,6 +78,13 @@ pub(super) fn of_run(
         state: instance.state,
         since: instance.since,
         run: instance.run,
+        next: instance.next,
+        suspended: None,
+        bad_file: None,
+        is_job: look
+            .spec
+            .as_ref()
+            .is_some_and(|spec| spec.policy(&instance.slot.process_type) == RestartPolicy::No),
         over: instance.over,
         restarts: instance.restarts.unwrap_or(0),
         note: instance.note.as_ref().map(|note| look.secrets.hide(note)),
@@ -101,7 +116,12 @@ fn add_lives(
     known: &mut Known,
 ) {
     let is_meant = |at: Timestamp, run: u64| {
-        let is_beside = since.is_some() && instance.run != Some(run);
+        // A run that came after the one that lives was one of a rollout, and was put back.
+        let is_beside = match instance.run {
+            Some(own) if since.is_some() => run != own,
+            Some(own) if instance.state.is_alive() => run > own,
+            Some(_) | None => since.is_some(),
+        };
         !is_beside && since.is_none_or(|since| at >= since) && until.is_none_or(|until| at <= until)
     };
     for (at, life) in past::lives(&look.entries, &instance.slot).filter(|(at, life)| is_meant(*at, life.run))
@@ -116,7 +136,9 @@ fn add_lives(
             }
             LifeStep::Crashed => known.given_up = Some((at, life.deaths, reason)),
             LifeStep::Exit => {
-                let out_of_memory = instance.out_of_memory.filter(|_| life.cause == Some(EndCause::Memory));
+                // Where another process of it was killed, the main one has mostly ended on account of that.
+                let is_of_it = |killed: &OutOfMemory| life.cause == Some(EndCause::Memory) || !killed.main;
+                let out_of_memory = instance.out_of_memory.filter(is_of_it);
                 known.end = Some(End {
                     at: Some(at),
                     exit: life.exit,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use ps_supervisor::{MARKER, Spec};
 
 use super::look::Look;
-use crate::facts::{Full, Known};
+use crate::facts::{Full, Known, Suspension};
 
 /// Below how many bytes a disk counts as full.
 const NO_ROOM: u64 = 64 << 10;
@@ -21,6 +21,12 @@ pub(super) fn directory(spec: &Spec) -> (PathBuf, Option<String>) {
         Ok(_) => None,
     };
     (path, problem)
+}
+
+/// Whether the main process of an instance is stopped by a signal.
+pub(super) fn suspension(pid: u32) -> Option<Suspension> {
+    let stat = os_process::Stat::of(pid)?;
+    stat.is_stopped.then_some(Suspension::Signal(pid))
 }
 
 /// The file systems without room among those that the app is sure to use.

@@ -10,12 +10,15 @@ use formation::{Slot, Stream, Which};
 use jiff::Timestamp;
 use ps_scheduler::{LogLine, LogRequest};
 use ps_service::Service;
+use ps_supervisor::Status;
 
 use super::look::Look;
 use crate::facts::{Known, Line};
 
-/// How many lines of each stream are looked at.
+/// How many lines of each stream are looked at, without the frames of errors.
 const LINES: usize = 40;
+/// How many lines of each stream are read: a report of an error that has exhausted the stack has a thousand frames.
+const READ: usize = 1200;
 /// Times of lines are known to the second.
 const ABOUT: Duration = Duration::from_secs(2);
 /// How much of the end of a log is searched for a line.
@@ -33,7 +36,7 @@ pub(super) fn lines(look: &Look<'_>, slot: &Slot, known: &Known, until: Option<T
         since,
         until,
         is_by_time: true,
-        ..LogRequest::last(look.app.clone(), Which::Slot(slot.clone()), Some(LINES))
+        ..LogRequest::last(look.app.clone(), Which::Slot(slot.clone()), Some(READ))
     };
     let mut found = Vec::new();
     // Without output there is less to say; that is no reason to say nothing.
@@ -42,12 +45,55 @@ pub(super) fn lines(look: &Look<'_>, slot: &Slot, known: &Known, until: Option<T
         ControlFlow::Continue(())
     });
     let directory = Service::of(look.world, look.app, None).instance(slot);
-    found.iter().map(|line| shown(look, &directory, line)).collect()
+    let begin = if known.state.is_alive() { None } else { begin(&directory) };
+    let mut lines: Vec<Line> = last(&found).map(|line| shown(look, &directory, line)).collect();
+    lines.retain(|line| begin.as_ref().is_none_or(|begin| !is_of_earlier(line, begin)));
+    lines
+}
+
+/// The last lines of each stream that are no frames, in the order that they have.
+fn last(found: &[LogLine]) -> impl Iterator<Item = &LogLine> {
+    let is_frame = |line: &LogLine| {
+        let text = line.bytes.trim_ascii_start();
+        text.len() < line.bytes.len() && (text.starts_with(b"at ") || text.starts_with(b"File \""))
+    };
+    let mut left = [LINES; 2];
+    let mut kept: Vec<&LogLine> = Vec::new();
+    for line in found.iter().rev().filter(|line| !is_frame(line)) {
+        let left = &mut left[usize::from(line.stream == Stream::Stderr)];
+        if *left > 0 {
+            *left -= 1;
+            kept.push(line);
+        }
+    }
+    kept.into_iter().rev()
+}
+
+/// Where the output of the last run begins in each stream: the file, and the byte in it.
+type Begin = [(PathBuf, u64); 2];
+
+/// The same of a native instance, as its status says.
+fn begin(directory: &Path) -> Option<Begin> {
+    let status = Status::read(directory).ok().flatten()?;
+    let of = |stream| {
+        let place = status.log_place(stream);
+        (ps_supervisor::log(directory, stream).path(place.segment), place.offset)
+    };
+    Some([of(Stream::Stdout), of(Stream::Stderr)])
+}
+
+/// Whether a run before the last one wrote the line, into the file in which the last one went on.
+fn is_of_earlier(line: &Line, begin: &Begin) -> bool {
+    let (begun, offset) = &begin[usize::from(line.stream == Stream::Stderr)];
+    line.place.as_ref().is_some_and(|(path, at)| path == begun && at < offset)
 }
 
 fn shown(look: &Look<'_>, directory: &Path, line: &LogLine) -> Line {
+    let written = String::from_utf8_lossy(&line.bytes);
     Line {
-        text: look.secrets.hide(&String::from_utf8_lossy(&line.bytes)),
+        text: look.secrets.hide(&written),
+        written: written.into_owned(),
+        stream: line.stream,
         at: line.at.and_then(|at| Timestamp::try_from(at).ok()),
         place: place(directory, line.stream, &line.bytes),
     }

@@ -49,6 +49,15 @@ fn by(asker: &Asker) -> String {
     }
 }
 
+/// Whether somebody has had the app started anew since then, and that succeeded.
+pub(super) fn was_started_anew(entries: &[Entry], since: Timestamp) -> bool {
+    const STARTING: [&str; 6] = ["deploy", "rebuild", "rollback", "apply", "start", "restart"];
+    entries.iter().any(|entry| {
+        let is_start = |verb: &str, outcome: Outcome| STARTING.contains(&verb) && outcome == Outcome::Done;
+        matches!(&entry.event, Event::Ended { verb, outcome, .. } if entry.at > since && is_start(verb, *outcome))
+    })
+}
+
 /// The steps in the life of a slot, the oldest first.
 pub(super) fn lives<'a>(
     entries: &'a [Entry],

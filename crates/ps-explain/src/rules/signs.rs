@@ -1,9 +1,9 @@
 //! Evidence for a cause in the output of an instance.
 
+use super::report::{self, Sign};
 use crate::case::Case;
-use crate::facts::{Facts, Line};
+use crate::facts::Facts;
 use crate::finding::{Evidence, Said};
-use crate::patterns::{self, Pattern};
 
 /// A disk is full, as a text says.
 pub(super) fn no_room(facts: &Facts, text: &str, evidence: Evidence) -> Said {
@@ -22,14 +22,14 @@ pub(super) fn no_room(facts: &Facts, text: &str, evidence: Evidence) -> Said {
     said.cause("disk-full").cure("make room there (df -h, du -x)")
 }
 
-/// The narrowest sign in what the instance wrote, the last one of equals.
-pub(super) fn sign(case: Case<'_>) -> Option<(&Line, &'static Pattern)> {
-    let signs = case.it?.output.iter().rev().filter_map(|line| Some((line, patterns::of_line(&line.text)?)));
-    let (line, (_, pattern)) = signs.min_by_key(|(_, (rank, _))| *rank)?;
-    Some((line, pattern))
+/// What the instance wrote right before it ended, as a sign of a cause.
+pub(super) fn sign(case: Case<'_>) -> Option<Sign<'_>> {
+    let it = case.it?;
+    let ended = it.end.as_ref().and_then(|end| end.at);
+    report::sign(&it.output, ended)
 }
 
-pub(super) fn of_pattern(case: Case<'_>, pattern: &Pattern, line: &Line) -> Said {
+pub(super) fn of_sign(case: Case<'_>, Sign { line, pattern }: Sign<'_>) -> Said {
     let quoted = format!("{}, as it wrote: \"{}\"", pattern.says, line.text.trim());
     let evidence = Evidence::Output(line.clone());
     if pattern.cause == "disk-full" {

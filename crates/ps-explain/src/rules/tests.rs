@@ -1,10 +1,11 @@
 //! The rules with facts made by hand. If no rule is certain, the cause stays unknown.
 
-use formation::OutOfMemory;
+use formation::{EndCause, Exit, OutOfMemory, State, Stream};
 use jiff::Timestamp;
+use ps_scheduler::Over;
 
 use super::*;
-use crate::facts::{Full, Line, Silence};
+use crate::facts::{End, Facts, Full, Known, Line, Silence, Verb};
 
 fn time(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("a time")
@@ -25,6 +26,7 @@ fn facts() -> Facts {
         changed: Vec::new(),
         clock: None,
         is_unsupervised: false,
+        stopped_supervisor: None,
         lost_image: None,
     }
 }
@@ -35,6 +37,10 @@ fn crashed(exit: Option<Exit>, cause: EndCause) -> Known {
         state: State::Crashed,
         since: Some(time(90)),
         run: Some(7),
+        next: None,
+        suspended: None,
+        bad_file: None,
+        is_job: false,
         over: Some(Over::GivenUp),
         restarts: 0,
         note: None,
@@ -59,7 +65,7 @@ fn named(facts: &Facts, it: &Known) -> Option<&'static str> {
 }
 
 fn wrote(text: &str) -> Vec<Line> {
-    vec![Line { text: text.to_owned(), at: None, place: None }]
+    vec![Line::of_test(Stream::Stderr, text)]
 }
 
 #[test]

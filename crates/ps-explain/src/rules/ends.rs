@@ -1,0 +1,174 @@
+//! Ends: how a process ended, and what it wrote before.
+
+use formation::{EndCause, Exit};
+
+use super::failed_deploy;
+use super::signs::{of_sign, sign};
+use crate::case::Case;
+use crate::facts::{End, Facts};
+use crate::finding::{Evidence, Said};
+use crate::words::{ago, signal};
+
+pub(super) fn out_of_memory(case: Case<'_>) -> Option<Said> {
+    let it = case.it?;
+    let end = it.end.as_ref()?;
+    let killed = end.out_of_memory?;
+    let limit = match killed.limit_bytes {
+        Some(bytes) => format!("it had reached its limit of {} MiB", bytes >> 20),
+        None => "the memory of the machine had run out".to_owned(),
+    };
+    let whose = if killed.main { "it" } else { "a process that it had started" };
+    let says = format!("the kernel killed {whose} for want of memory{}: {limit}", at(case.facts, end));
+    let cure = match killed.limit_bytes {
+        Some(_) => format!(
+            "find out what it keeps in memory, or raise the limit: ps-set {} memory-max N",
+            case.facts.app
+        ),
+        None => format!(
+            "find out which process takes the memory (ps-lifecycle status, free -h), or limit it: ps-set {} memory-max N",
+            case.facts.app
+        ),
+    };
+    Some(Said::new(says, of_end(end)).cure(cure))
+}
+
+pub(super) fn fault(case: Case<'_>) -> Option<Said> {
+    const OWN: [i32; 9] = [4, 5, 6, 7, 8, 11, 24, 25, 31];
+    let end = ended_unasked(case)?;
+    let Some(Exit::Signal(number)) =
+        end.exit.filter(|exit| matches!(exit, Exit::Signal(n) if OWN.contains(n)))
+    else {
+        return None;
+    };
+    if let Some((cause, what, cure)) = own_limit(number) {
+        let says = format!("it ended by {}{}: {what}", signal(number), at(case.facts, end));
+        return Some(Said::new(says, of_end(end)).cause(cause).cure(cure));
+    }
+    let says = format!(
+        "it ended by {}{}, which a process mostly gets for a fault of its own",
+        signal(number),
+        at(case.facts, end)
+    );
+    let cure = "look at its last lines, and at a core file if it left one (coredumpctl)";
+    if let Some(sign) = sign(case).filter(|sign| sign.pattern.cause == "heap-exhausted") {
+        return Some(of_sign(case, sign));
+    }
+    Some(Said::new(says, of_end(end)).cure(cure))
+}
+
+/// A signal that the kernel sends to a process which has used up what its limits (ulimit) give it.
+fn own_limit(number: i32) -> Option<(&'static str, &'static str, &'static str)> {
+    match number {
+        24 => Some((
+            "cpu-limit",
+            "the kernel sends that to a process which has used up its limit of CPU time",
+            "find out what it computes without end, or raise the limit where it is set (ulimit -t)",
+        )),
+        25 => Some((
+            "file-size-limit",
+            "the kernel sends that to a process which writes a file larger than its limit allows",
+            "find out which file grows, or raise the limit where it is set (ulimit -f)",
+        )),
+        _ => None,
+    }
+}
+
+pub(super) fn killed_from_outside(case: Case<'_>) -> Option<Said> {
+    let end = ended_unasked(case)?;
+    let Some(Exit::Signal(number)) = end.exit else { return None };
+    let known = if case.facts.is_container {
+        "neither this app's verbs nor a limit of memory sent it"
+    } else {
+        "its supervisor did not send it, and the kernel counted no kill for want of memory"
+    };
+    let says = format!("it was ended by {} from outside{}: {known}", signal(number), at(case.facts, end));
+    let cure = "find out who sent it: another program, a script, or a person (journalctl, auditctl -a always,exit -S kill)";
+    Some(Said::new(says, of_end(end)).cure(cure))
+}
+
+/// Signs that say more than that a shell found or could run nothing.
+const NARROWER: [&str; 6] = [
+    "library-missing",
+    "wrong-architecture",
+    "program-missing",
+    "interpreter-missing",
+    "line-endings",
+    "version-mismatch",
+];
+
+pub(super) fn program_missing(case: Case<'_>) -> Option<Said> {
+    let end = ended_unasked(case)?;
+    let (says, cause, cure) = match end.exit? {
+        Exit::Code(127) => (
+            "its shell did not find the program of its command (exit status 127)",
+            "program-missing",
+            "install that program, or correct the command in the Procfile",
+        ),
+        Exit::Code(126) => (
+            "the program of its command could not be executed (exit status 126)",
+            "permission-denied",
+            "make it executable (chmod +x), for the user that it runs as",
+        ),
+        Exit::Code(_) | Exit::Signal(_) => return None,
+    };
+    let said = Said::new(format!("{says}{}", at(case.facts, end)), of_end(end)).cause(cause).cure(cure);
+    let narrower = sign(case).filter(|sign| NARROWER.contains(&sign.pattern.cause));
+    Some(narrower.map_or(said, |sign| of_sign(case, sign)))
+}
+
+pub(super) fn ended_by_itself(case: Case<'_>) -> Option<Said> {
+    let end = ended_unasked(case)?;
+    let Some(Exit::Code(code)) = end.exit else { return None };
+    if code == 0 && case.it.is_some_and(|it| it.is_job) {
+        return None;
+    }
+    if code == 0 {
+        let went = failed_deploy(case.facts)
+            .filter(|verb| verb.failure().is_some_and(|error| error.contains("background")));
+        if let Some(verb) = went {
+            let says = "its main process ended with success and left others running: it seems to have put itself into the background";
+            let cure = "have it stay in the foreground: most servers have an option for that";
+            return Some(Said::new(says, [Evidence::Journal(verb.at)]).cause("background").cure(cure));
+        }
+        let says =
+            format!("it ended by itself with success{}, and is to run all the time", at(case.facts, end));
+        let cure = "keep its main process in the foreground, or say that it may end: restart = on-failure in app.json";
+        return Some(Said::new(says, of_end(end)).cause("ends-by-itself").cure(cure));
+    }
+    if let Some(sign) = sign(case) {
+        return Some(of_sign(case, sign));
+    }
+    if let Some(number) = code.checked_sub(128).filter(|number| (1..=31).contains(number)) {
+        // A shell ends like that if what it ran was ended by a signal.
+        let says = format!(
+            "it ended with exit status {code}{}, as a script does when a process that it started was ended by {}",
+            at(case.facts, end),
+            signal(number)
+        );
+        let cure = "find out which process that was: ps-logs, and journalctl -k if the kernel killed it";
+        return Some(Said::new(says, of_end(end)).cause("child-killed").cure(cure));
+    }
+    let says = format!("it ended by itself with exit status {code}{}", at(case.facts, end));
+    Some(
+        Said::new(says, of_end(end))
+            .cure(format!("read what it wrote before: ps-logs {} --previous", case.facts.app)),
+    )
+}
+
+/// The last end of the instance, unless somebody wanted it, a check brought it about, or it lives again.
+pub(super) fn ended_unasked(case: Case<'_>) -> Option<&End> {
+    let it = case.it?;
+    it.end.as_ref().filter(|end| !matches!(end.cause, Some(EndCause::Asked | EndCause::Check)))
+}
+
+fn at(facts: &Facts, end: &End) -> String {
+    let lived = end.lived_ms.map(|lived| {
+        format!(", {:.1} s after its start", std::time::Duration::from_millis(lived).as_secs_f64())
+    });
+    let when = end.at.map(|at| format!(" {}", ago(facts, at))).unwrap_or_default();
+    format!("{when}{}", lived.unwrap_or_default())
+}
+
+pub(super) fn of_end(end: &End) -> Vec<Evidence> {
+    vec![end.at.map_or(Evidence::Status, Evidence::Journal)]
+}

@@ -1,0 +1,94 @@
+//! What lives and is not well: ports and checks.
+
+use formation::EndCause;
+
+use super::signs::{of_sign, sign};
+use crate::case::Case;
+use crate::facts::Suspension;
+use crate::finding::{Evidence, Said};
+
+/// It lives, and does nothing.
+pub(super) fn suspended(case: Case<'_>) -> Option<Said> {
+    let it = case.it?;
+    let suspension = it.suspended.as_ref()?;
+    let said = match suspension {
+        Suspension::Signal(pid) => {
+            let says = format!(
+                "its main process (pid {pid}) is stopped by a signal (SIGSTOP, SIGTSTP), which its supervisor did not send: it does nothing \
+                 until SIGCONT"
+            );
+            let cure = format!("ps-lifecycle signal CONT {} {}", case.facts.app, it.slot);
+            Said::new(says, [Evidence::Process(*pid)]).cure(cure)
+        }
+        Suspension::Paused(container) => {
+            let says = "its container is paused: somebody has frozen all of its processes";
+            Said::new(says, [Evidence::Engine]).cure(format!("docker unpause {container}"))
+        }
+    };
+    Some(said)
+}
+
+pub(super) fn port_taken(case: Case<'_>) -> Option<Said> {
+    let it = case.it?;
+    let said = sign(case).filter(|sign| sign.pattern.cause == "port-taken");
+    let check = it.check.as_ref().filter(|(_, reason)| {
+        reason.contains("is listened on by")
+            || reason.contains("is held by")
+            || reason.contains("another app")
+    });
+    if let Some(sign) = said {
+        return Some(of_sign(case, sign));
+    }
+    let (at, reason) = check?;
+    let evidence = at.map_or(Evidence::Status, Evidence::Journal);
+    let says = format!("somebody else listens on the port that it wants: {reason}");
+    Some(
+        Said::new(says, [evidence])
+            .cure(format!("end that process, or choose another port: ps-set {} port N", case.facts.app)),
+    )
+}
+
+pub(super) fn check_failed(case: Case<'_>) -> Option<Said> {
+    let it = case.it?;
+    let (at, reason) = it.check.as_ref()?;
+    let is_by_check = it.end.as_ref().is_some_and(|end| end.cause == Some(EndCause::Check));
+    let is_by_itself =
+        it.end.as_ref().is_some_and(|end| matches!(end.cause, Some(EndCause::Itself | EndCause::Signal)));
+    let is_alive = it.state.is_alive();
+    if !is_by_check && !is_alive && is_by_itself {
+        return None;
+    }
+    let evidence = at.map_or(Evidence::Status, Evidence::Journal);
+    let said = Said::new(format!("it does not pass a check: {reason}"), [evidence]);
+    Some(if reason.contains("it listens on") || reason.contains("and listens on") {
+        said.cause("wrong-port").cure("have it listen on the port that the variable PORT says")
+    } else if reason.starts_with("watchdog") {
+        said.cause("watchdog")
+            .cure("find out what keeps it from saying WATCHDOG=1: it hangs, or the period is too short")
+    } else if reason.starts_with("run-timeout") {
+        said.cause("run-timeout").cure(format!(
+            "find out why it takes so long, or allow more: ps-set {} run-timeout TIME",
+            case.facts.app
+        ))
+    } else if reason.contains("answered")
+        || reason.contains("no answer within")
+        || reason.contains("exit status")
+        || reason.contains("does not contain")
+    {
+        said.cure("ask the same by hand, and look at what it writes meanwhile (ps-logs)")
+    } else if is_late(reason) {
+        said.cause("slow-start").cure(format!(
+            "find out what it waits for (ps-logs), or give it more time: ps-set {} start-timeout-seconds N",
+            case.facts.app
+        ))
+    } else if reason.contains("nobody listens") {
+        said.cause("not-listening").cure("have it listen on the port that the variable PORT says")
+    } else {
+        said.cure("ask the same by hand, and look at what it writes meanwhile (ps-logs)")
+    })
+}
+
+/// Whether a check says that the time of a start was over.
+fn is_late(reason: &str) -> bool {
+    reason.starts_with("not ready") && reason.contains(" within ") && reason.contains(" s")
+}

@@ -1,0 +1,246 @@
+//! Which of the last lines of a process tell why it ended. Programs write of troubles that they survive, so a line counts by where it
+//! stands: an error report at the very end (a traceback, an uncaught exception, a panic) tells of the end; without one, the last line
+//! that is a sign of something does, if hardly anything follows it. For example, of
+//!
+//! ```text
+//! cache: Connection refused, going on without it
+//! Traceback (most recent call last):
+//!   File "app.py", line 9, in <module>
+//! KeyError: 'DATABASE_URL'
+//! stopping 4 workers
+//! ```
+//!
+//! the fourth line is the sign. What a program says that it goes on without is none, and nothing before that line is.
+
+use formation::Stream;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::facts::Line;
+use crate::patterns::{self, Pattern};
+
+/// How many lines that say nothing may follow a sign.
+const STRANGERS: usize = 3;
+/// What was written so long before the end has been survived.
+const BEFORE: SignedDuration = SignedDuration::from_secs(30);
+
+/// Words of a program that goes on in spite of what it tells.
+const GOES_ON: &[&str] = &[
+    "going on",
+    "goes on",
+    "continuing",
+    "carry on",
+    "carrying on",
+    "falling back",
+    "fall back",
+    "fallback",
+    "without it",
+    "instead",
+    "ignored",
+    "ignoring",
+    "skipping",
+    "skipped",
+    "recovered",
+    "reconnected",
+];
+/// Words of a program that tries once more. What it tells with them is a sign only as its last word.
+const TRIES_AGAIN: &[&str] = &["retry", "trying again", "try again", "tries again", "attempt "];
+/// Words of a program that ends, and of what runs it: they may follow a report in any number.
+const ENDS: &[&str] = &[
+    "stopping",
+    "stopped",
+    "shutting down",
+    "shut down",
+    "shutdown",
+    "terminating",
+    "exiting",
+    "closing",
+    "cleaning up",
+    "npm err",
+    "npm error",
+    "node.js v",
+    "exit status",
+    "lifecycle script",
+    "error: script",
+    "command failed",
+    "begin failed--",
+    "compilation failed in require",
+];
+
+/// A line, and what it is a sign of.
+#[derive(Clone, Copy)]
+pub(super) struct Sign<'a> {
+    pub(super) line: &'a Line,
+    pub(super) pattern: &'static Pattern,
+}
+
+/// Why the process ended, as its last lines tell.
+pub(super) fn sign(output: &[Line], ended: Option<Timestamp>) -> Option<Sign<'_>> {
+    let of = |stream: Stream| -> Vec<&Line> {
+        output.iter().filter(|line| line.stream == stream && is_late(line, ended)).collect()
+    };
+    // Reports are written on stderr; a program whose streams are one writes all on stdout.
+    let streams = [of(Stream::Stderr), of(Stream::Stdout)];
+    let found: Vec<Told<'_>> = streams.iter().filter_map(|lines| told(lines)).collect();
+    let best = found.iter().min_by_key(|told| (!told.is_report, told.sign.pattern.is_wide()))?;
+    Some(best.sign)
+}
+
+fn is_late(line: &Line, ended: Option<Timestamp>) -> bool {
+    line.at.zip(ended).is_none_or(|(at, ended)| ended.duration_since(at) <= BEFORE)
+}
+
+/// What one stream tells.
+struct Told<'a> {
+    sign: Sign<'a>,
+    is_report: bool,
+}
+
+/// Reads the lines of one stream from the last one on.
+fn told<'a>(lines: &[&'a Line]) -> Option<Told<'a>> {
+    let mut strangers = 0;
+    let mut wide: Option<Sign<'a>> = None;
+    for (index, line) in lines.iter().enumerate().rev() {
+        let line: &'a Line = line;
+        if is_of_report(&line.written) {
+            continue;
+        }
+        let text = line.written.to_lowercase();
+        if has(&text, GOES_ON) {
+            break;
+        }
+        if is_headline(&line.written) {
+            let sign = of_report(&lines[index..]);
+            // A program's own last word, behind what it tells of the trouble: "fatal error: cannot go on".
+            if sign.pattern.is_wide() && text.starts_with("fatal error: ") {
+                wide = wide.or(Some(sign));
+                continue;
+            }
+            return Some(Told { sign, is_report: true });
+        }
+        let is_last_word = wide.is_none() && strangers == 0;
+        match patterns::of_line(&line.written) {
+            Some(pattern) if pattern.is_wide() => wide = wide.or(Some(Sign { line, pattern })),
+            Some(pattern) if is_last_word || !has(&text, TRIES_AGAIN) => {
+                return Some(Told { sign: Sign { line, pattern }, is_report: false });
+            }
+            Some(_) => break,
+            None if has(&text, ENDS) => (),
+            None => strangers += 1,
+        }
+        if strangers > STRANGERS {
+            break;
+        }
+    }
+    wide.map(|sign| Told { sign, is_report: false })
+}
+
+/// What a report says, which begins with its headline: the narrowest of what its lines are signs of, else that it is one.
+fn of_report<'a>(lines: &[&'a Line]) -> Sign<'a> {
+    let headline: &'a Line = lines[0];
+    let belong = lines.iter().skip(1).take_while(|line| is_of_report(&line.written));
+    let all = std::iter::once(&headline).chain(belong);
+    let signs = all.filter_map(|line| Some(Sign { line, pattern: patterns::of_line(&line.written)? }));
+    let narrow = signs.into_iter().find(|sign| !sign.pattern.is_wide());
+    narrow.unwrap_or(Sign { line: headline, pattern: patterns::exception() })
+}
+
+fn has(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| text.contains(word))
+}
+
+/// Whether a line belongs to what stands before it: a frame, a field, a mark, or nothing at all.
+fn is_of_report(line: &str) -> bool {
+    let text = line.trim();
+    let is_call = text.ends_with("()") || text.ends_with("(...)") || text.contains("(0x");
+    line.starts_with([' ', '\t'])
+        || text.is_empty()
+        || text.bytes().all(|byte| byte.is_ascii_punctuation())
+        || text.starts_with("goroutine ")
+        || (is_call && !text.contains(' '))
+}
+
+/// Whether a line is the headline of an error report: `KeyError: 'a'`, `Caused by: java.net.ConnectException: refused`, `panic: …`.
+fn is_headline(line: &str) -> bool {
+    const BEFORE_IT: [&str; 4] =
+        ["Uncaught ", "Caused by: ", "Unhandled exception. ", "[UnhandledPromiseRejection: "];
+    const WORDS: [&str; 4] = ["panic: ", "fatal error: ", "FATAL ERROR: ", "[UnhandledPromiseRejection"];
+    if WORDS.iter().any(|word| line.starts_with(word)) || line.contains("panicked at ") || is_of_perl(line) {
+        return true;
+    }
+    let rest = match line.strip_prefix("Exception in thread \"") {
+        Some(rest) => rest.split_once("\" ").map_or(rest, |(_, rest)| rest),
+        None => BEFORE_IT.iter().find_map(|word| line.strip_prefix(word)).unwrap_or(line),
+    };
+    let name = rest.split([':', ' ']).next().unwrap_or_default();
+    let is_name = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '$'));
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let is_error = ["Error", "Exception", "Rejection", "Fault"].iter().any(|end| last.ends_with(end));
+    let is_alone = rest.len() == name.len();
+    let follows = &rest[name.len()..];
+    is_name && is_error && (is_alone || follows.starts_with(':') || follows.starts_with(" ["))
+}
+
+/// `price is negative at app.pl line 7.`
+fn is_of_perl(line: &str) -> bool {
+    let Some((before, number)) = line.trim_end_matches('.').rsplit_once(" line ") else { return false };
+    let repeats =
+        ["BEGIN failed--", "Compilation failed in require"].iter().any(|word| line.starts_with(word));
+    !repeats
+        && before.contains(" at ")
+        && line.ends_with('.')
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause(stream: Stream, text: &str) -> Option<&'static str> {
+        let lines: Vec<Line> = text.lines().map(|line| Line::of_test(stream, line)).collect();
+        sign(&lines, None).map(|sign| sign.pattern.cause)
+    }
+
+    #[test]
+    fn a_report_at_the_end_counts_and_what_was_survived_before_does_not() {
+        let noise = "db: Connection refused\nOSError: [Errno 98] Address already in use, taking 8081\n";
+        for (report, expected) in [
+            (
+                "Traceback (most recent call last):\n  File \"a\"\nKeyError: 'SHOP'\nstopping worker 1\n",
+                "variable-missing",
+            ),
+            (
+                "Exception in thread \"main\" java.lang.RuntimeException: pool\n\tat Main.db\nCaused by: java.net.UnknownHostException: db\n\tat x\n",
+                "name-unresolved",
+            ),
+            (
+                "TypeError: fetch failed\n    at node:internal {\n  [cause]: Error: connect ECONNREFUSED 127.0.0.1:1\n}\n\nNode.js v22\n",
+                "dependency-unreachable",
+            ),
+            (
+                "panic: assignment to entry in nil map\n\ngoroutine 1 [running]:\nmain.main()\n\t/srv/main.go:2\n",
+                "exception",
+            ),
+            ("price is negative at app.pl line 7.\n", "exception"),
+        ] {
+            assert_eq!(cause(Stream::Stderr, &format!("{noise}{report}")), Some(expected), "{report}");
+        }
+    }
+
+    #[test]
+    fn what_a_program_goes_on_without_is_no_sign_and_neither_is_what_stands_before() {
+        for text in [
+            "cache: Connection refused, going on without it",
+            "Traceback (most recent call last):\n  File \"a\"\nImportError: speedups\ngoing on without speedups",
+            "db: Connection refused\none\ntwo\nthree\nfour",
+        ] {
+            assert_eq!(cause(Stream::Stdout, text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_word_of_a_program_that_has_tried_often_is_a_sign() {
+        let tries = "waiting for the database\n".to_owned() + &"Connection refused, retrying\n".repeat(9);
+        assert_eq!(cause(Stream::Stdout, &tries), Some("dependency-unreachable"));
+        assert_eq!(cause(Stream::Stdout, &(tries + "ready\n")), None);
+    }
+}
