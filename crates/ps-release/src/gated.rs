@@ -24,13 +24,18 @@ impl Release {
     /// How long an instance of a type must live to pass the gate of its rollout, if it has no other check. A type that ends by
     /// itself need not live that long.
     pub fn uptime(&self, process_type: &ProcessType) -> Duration {
-        let settings = self.settings(process_type);
         let is_checked = !self.startup_checks(process_type).is_empty();
-        let may_end = settings.restart_policy.unwrap_or(self.restart_policy) == RestartPolicy::No
-            || settings.schedule.is_some()
+        let may_end = self.is_left_when_it_ends(process_type)
+            || self.settings(process_type).schedule.is_some()
             || self.order().is_awaited_to_be_done(process_type);
         let asked = self.checking(process_type) == Checking::Asked;
         if asked && !is_checked && !may_end { self.gate.uptime } else { Duration::ZERO }
+    }
+
+    /// Whether no instance of a type is started again when it ends, whatever its exit status.
+    pub fn is_left_when_it_ends(&self, process_type: &ProcessType) -> bool {
+        let own = self.settings(process_type).restart_policy;
+        own.unwrap_or(self.restart_policy) == RestartPolicy::No
     }
 
     /// The port that each instance of a type has on its node of a swarm, if it is set: two instances cannot be on one

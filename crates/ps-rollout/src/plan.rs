@@ -45,6 +45,10 @@ pub struct Rules {
     /// Whether its runs have checks, which say that a run is ready. Without them only the minimum life does.
     #[serde(default)]
     pub is_checked: bool,
+    /// Whether its runs are not started again when they end. Where they have no checks either, one that ends with success is done,
+    /// however soon that is.
+    #[serde(default)]
+    pub may_end: bool,
     /// How long a run must have lived to pass the gate, in addition to its checks.
     pub minimum_life: Duration,
     /// How long after the order to start a run its checks must have succeeded.

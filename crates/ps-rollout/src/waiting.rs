@@ -21,14 +21,14 @@ impl Rollout {
         self.places.get(self.seats[index].rules)
     }
 
-    /// Translates a happening for a slot whose type is to end: that a run is ready is ignored (`None`), and that it has ended
-    /// means that it is done.
+    /// Translates a happening for a slot whose type is to end, or may: that a run has ended means that it is done. That a run of one
+    /// that is to end is ready is ignored (`None`).
     pub(crate) fn meaning(&self, index: usize, happening: Happening) -> Option<Happening> {
-        if !self.place(index).is_some_and(|place| place.is_to_end) {
-            return Some(happening);
-        }
-        let happening = if happening == Happening::Ended { Happening::Done } else { happening };
-        (happening != Happening::Ready).then_some(happening)
+        let is_to_end = self.place(index).is_some_and(|place| place.is_to_end);
+        let rules = self.rules[self.seats[index].rules];
+        let may_end = is_to_end || (rules.may_end && !rules.is_checked);
+        let happening = if may_end && happening == Happening::Ended { Happening::Done } else { happening };
+        (!is_to_end || happening != Happening::Ready).then_some(happening)
     }
 
     /// Whether an errand of a slot is allowed by the types that its type waits for, and by those that wait for its type.

@@ -28,6 +28,7 @@ fn usual_rules(strategy: Strategy) -> Rules {
         max_parallel: NonZeroU16::MIN,
         max_trials: None,
         is_checked: false,
+        may_end: false,
         minimum_life: Duration::ZERO,
         deadline: Duration::from_secs(30),
     }
@@ -232,6 +233,7 @@ fn where_each_slot_stands_for_itself_one_that_fails_takes_no_other_with_it() {
             max_parallel: NonZeroU16::MAX,
             max_trials: None,
             is_checked: false,
+            may_end: false,
             minimum_life: Duration::ZERO,
             deadline: Duration::from_secs(30),
         };

@@ -39,7 +39,7 @@ pub(crate) async fn look(
             alive.push(run.clone());
             continue;
         }
-        let is_early = time.saturating_sub(*since) < FIRST_SECOND && !is_to_end(containers, run);
+        let is_early = time.saturating_sub(*since) < FIRST_SECOND && !may_end(containers, run);
         if container.is_some_and(|container| !is_early && containers.may_finish(&run.slot, container)) {
             ends.push((run.clone(), Event::Ended(run.clone())));
         } else {
@@ -50,8 +50,9 @@ pub(crate) async fn look(
     Ok(Sight { time, alive, ends })
 }
 
-/// Whether others wait for a run to be done, which it may be at once.
-fn is_to_end(containers: &Containers<'_>, run: &Run) -> bool {
-    let release = containers.fresh.as_ref().map(|fresh| fresh.release);
-    release.is_some_and(|release| release.order().is_awaited_to_be_done(&run.slot.process_type))
+/// Whether a run may be done at once: others wait for that, or it is not started again.
+fn may_end(containers: &Containers<'_>, run: &Run) -> bool {
+    let (release, of) = (containers.fresh.as_ref().map(|fresh| fresh.release), &run.slot.process_type);
+    release
+        .is_some_and(|release| release.order().is_awaited_to_be_done(of) || release.is_left_when_it_ends(of))
 }

@@ -107,8 +107,8 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Waits until every slot of `fresh` has been up for a second, or is done if other types wait for that, and every slot
-    /// of `leaving` has ended. `early` are messages that came before the reply.
+    /// Waits until every slot of `fresh` has been up for a second, or is done if other types wait for that or it is not started
+    /// again, and every slot of `leaving` has ended. `early` are messages that came before the reply.
     pub(crate) fn wait_for(
         &mut self,
         fresh: &BTreeSet<Slot>,
@@ -351,9 +351,13 @@ impl Awaited<'_> {
         if !self.fresh.contains(slot) {
             return false;
         }
-        let is_to_end = || self.order.is_awaited_to_be_done(&slot.process_type);
+        // What is left when it ends may be done at once. A note says that it has put itself into the background.
+        let may_end = || {
+            let is_left = status.job && status.note.is_none();
+            is_left || self.order.is_awaited_to_be_done(&slot.process_type)
+        };
         match status.state {
-            State::Stopped if status.done && is_news && is_to_end() => {
+            State::Stopped if status.done && is_news && may_end() => {
                 self.up.remove(slot);
                 self.ready.insert(slot.clone());
                 false

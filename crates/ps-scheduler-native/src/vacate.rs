@@ -48,6 +48,7 @@ fn without_processes(spec: &Spec) -> Next {
         max_parallel: NonZeroU16::MIN,
         max_trials: None,
         is_checked: false,
+        may_end: false,
         minimum_life: Duration::ZERO,
         deadline: Duration::ZERO,
     };

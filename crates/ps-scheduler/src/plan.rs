@@ -109,6 +109,7 @@ fn rules_of(release: &Release, steps: &[Step], usual: Strategy) -> BTreeMap<Proc
     let order = release.order();
     for (process_type, extent) in &mut extents {
         extent.is_to_end = order.is_awaited_to_be_done(process_type);
+        extent.may_end = release.is_left_when_it_ends(process_type);
     }
     let rules = |(name, extent): (&ProcessType, Extent)| {
         let usual = release.strategy(name).unwrap_or(usual);

@@ -31,6 +31,8 @@ pub(crate) struct Extent {
     pub(crate) replaced: u16,
     /// Whether other types wait for it to be done.
     pub(crate) is_to_end: bool,
+    /// Whether its instances are not started again when they end.
+    pub(crate) may_end: bool,
 }
 
 /// The rules for one type. `process` is its part of the release (`None`: the release does not know it, for example a type
@@ -45,6 +47,7 @@ pub(crate) fn of(process: Option<&Process>, usual: Strategy, extent: Extent) -> 
         max_parallel: asked.unwrap_or_else(|| at_a_time(strategy, extent)),
         max_trials: asked.or_else(|| trials(strategy, extent, cpus())),
         is_checked: process.is_some_and(|process| !process.checks.startup.is_empty()),
+        may_end: extent.may_end,
         minimum_life: MINIMUM_LIFE,
         deadline: if extent.is_to_end { time_to_be_done(process) } else { deadline(process) },
     }
@@ -110,7 +113,7 @@ mod tests {
     }
 
     fn max_parallel(strategy: Strategy, wanted: u16, replaced: u16) -> u16 {
-        of(None, strategy, Extent { wanted, replaced, is_to_end: false }).max_parallel.get()
+        of(None, strategy, Extent { wanted, replaced, is_to_end: false, may_end: false }).max_parallel.get()
     }
 
     #[test]
@@ -118,19 +121,23 @@ mod tests {
         let one_by_one = |wanted, replaced| max_parallel(Strategy::OneByOne, wanted, replaced);
         assert_eq!([1, 2, 7, 8, 300].map(|wanted| one_by_one(wanted, 1)), [1, 1, 1, 2, 75]);
         let asked = process(None, Some(3));
-        let rules =
-            of(Some(&asked), Strategy::OneByOne, Extent { wanted: 300, replaced: 300, is_to_end: false });
+        let rules = of(
+            Some(&asked),
+            Strategy::OneByOne,
+            Extent { wanted: 300, replaced: 300, is_to_end: false, may_end: false },
+        );
         assert_eq!(rules.max_parallel.get(), 3);
     }
 
     #[test]
     fn so_many_are_tried_at_a_time_as_the_machine_can_bear_unless_the_app_says_otherwise() {
         let of = |strategy, wanted, cpus| {
-            trials(strategy, Extent { wanted, replaced: wanted, is_to_end: false }, cpus).map(NonZeroU16::get)
+            trials(strategy, Extent { wanted, replaced: wanted, is_to_end: false, may_end: false }, cpus)
+                .map(NonZeroU16::get)
         };
         assert_eq!([1, 8, 300].map(|wanted| of(Strategy::OneByOne, wanted, 2)), [4, 4, 75].map(Some));
         assert_eq!([of(Strategy::Overlap, 8, 2), of(Strategy::StopFirst, 8, 2)], [None, None]);
-        let extent = Extent { wanted: 300, replaced: 300, is_to_end: false };
+        let extent = Extent { wanted: 300, replaced: 300, is_to_end: false, may_end: false };
         let asked = super::of(Some(&process(None, Some(3))), Strategy::OneByOne, extent);
         assert_eq!(asked.max_trials().get(), 3);
     }
@@ -154,7 +161,7 @@ mod tests {
 
     #[test]
     fn what_others_wait_for_to_be_done_runs_once_and_has_an_hour_unless_the_app_says_otherwise() {
-        let extent = Extent { wanted: 1, replaced: 1, is_to_end: true };
+        let extent = Extent { wanted: 1, replaced: 1, is_to_end: true, may_end: false };
         let rules = of(None, Strategy::OneByOne, extent);
         assert_eq!((rules.strategy, rules.deadline), (Strategy::Overlap, BEING_DONE));
         let mut asked = process(Some(Strategy::OneByOne), None);

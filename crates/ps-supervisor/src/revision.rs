@@ -46,6 +46,7 @@ pub(crate) const USUAL: Rules = Rules {
     max_parallel: NonZeroU16::MIN,
     max_trials: None,
     is_checked: false,
+    may_end: false,
     minimum_life: Duration::from_secs(1),
     deadline: Duration::from_secs(30),
 };

@@ -277,6 +277,11 @@ impl Run {
         }
     }
 
+    /// Whether its main process has ended at once and left others running.
+    pub(crate) fn is_in_the_background(&self) -> bool {
+        self.status.note.as_deref() == Some(IN_THE_BACKGROUND)
+    }
+
     /// Notes the end of its main process; `exit` is `None` if it is unknown how it ended. Returns the death, and
     /// whether the process ended by itself; `None` if the run has no process.
     pub(crate) fn reap(&mut self, exit: Option<Exit>, means: &mut Means) -> Option<(Death, bool)> {

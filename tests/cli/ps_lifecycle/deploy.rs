@@ -30,6 +30,36 @@ fn a_first_deploy_whose_process_ends_at_once_leaves_nothing() {
 }
 
 #[test]
+fn what_is_not_started_again_is_done_when_it_ends_with_success_however_soon() {
+    let home = Home::new();
+    let source = home.source("shop", "once: echo done\nweb: exec sleep 1000\n");
+    let app_json = |once: &str| {
+        format!(r#"{{"formation": {{"web": {{"quantity": 1}}, "once": {{"quantity": 1, {once}}}}}}}"#)
+    };
+    home.write("shop/app.json", &app_json(r#""restart_policy": "no""#));
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    assert_eq!(home.states("shop"), table(&[("once.1", "stopped"), ("web.1", "running")]));
+    let first = home.pids("shop");
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    assert_ne!(home.pids("shop"), first, "it is a deploy like any other");
+    home.does(&["ps-lifecycle", "start", "shop", "once"]);
+    let written = home.does(&["ps-lifecycle", "logs", "shop", "once"]);
+    assert_eq!(written.matches("done").count(), 3, "{written}");
+    let before = home.pids("shop");
+    for (once, procfile, ready) in [
+        (r#""restart_policy": "no""#, "once: exit 3\nweb: exec sleep 1000\n", "alive"),
+        (r#""restart_policy": "on-failure""#, "once: true\nweb: exec sleep 1000\n", "alive"),
+        (r#""restart_policy": "no""#, "once: true\nweb: exec sleep 1000\n", "listening"),
+    ] {
+        home.write("shop/app.json", &app_json(once));
+        home.write("shop/Procfile", procfile);
+        home.does(&["ps-set", "shop", "once.ready", ready]);
+        home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]).is_refused(1, &["once.1"]);
+        assert_eq!(home.pids("shop"), before, "{once} {procfile} {ready}");
+    }
+}
+
+#[test]
 fn a_deploy_whose_process_ends_at_once_leaves_the_very_processes_of_the_old_release() {
     let home = Home::running("shop", GOOD, &["--scale", "worker=1"]);
     let (before, settings) = (home.pids("shop"), home.settings());

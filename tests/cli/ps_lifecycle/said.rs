@@ -85,5 +85,10 @@ fn a_process_that_puts_itself_into_the_background_is_told_what_to_do() {
     let ran = home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
     ran.is_refused(1, &["ended within its first second (exit status 0)"]);
     assert!(!ran.stderr.contains("background"), "nothing was left: {ran:?}");
+    // What is not started again may be done at once, but what it leaves running is still not what was asked for.
+    let source = home.source("shop", "web: sh -c 'sleep 99 & exit 0'\n");
+    home.write("shop/app.json", r#"{"formation": {"web": {"ready": "alive", "restart_policy": "no"}}}"#);
+    let ran = home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    ran.is_refused(1, &["run it in the foreground"]);
     home.is_silent();
 }

@@ -83,6 +83,7 @@ fn type_plan(dice: &mut Dice<'_>, number: &mut u64) -> TypePlan {
         max_parallel: few(dice),
         max_trials: dice.chance(50).then(|| few(dice)),
         is_checked: dice.chance(50),
+        may_end: false,
         minimum_life: SECOND * u32::try_from(dice.below(4)).unwrap_or(0),
         deadline: SECOND * 30,
     };

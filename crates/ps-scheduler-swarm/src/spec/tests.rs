@@ -33,6 +33,7 @@ pub(crate) fn rules() -> Rules {
         max_parallel: NonZeroU16::new(2).expect("not 0"),
         max_trials: None,
         is_checked: false,
+        may_end: false,
         minimum_life: 10 * SECOND,
         deadline: 30 * SECOND,
     }

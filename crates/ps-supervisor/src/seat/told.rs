@@ -12,10 +12,11 @@ use crate::seat_table::AfterDeath;
 
 /// A death that the restart policy treats as a failure is reported at once, any other end when all processes of the run
 /// have ended. If a rollout's new run ends right away, it has failed, whatever its exit status, unless other types wait
-/// for it to be done.
+/// for it to be done, or it is a job that has left nothing in the background.
 pub(super) fn death(slot: &Slot, run: &Run, lifetime: Duration, means: &mut Means) {
     let are_to_end = run.terms.as_ref().is_some_and(|terms| terms.are_to_end);
-    let is_new = run.status.role == Some(Role::Incoming) && lifetime < LEAST_LIFE && !are_to_end;
+    let may_end = are_to_end || (run.status.job && !run.is_in_the_background());
+    let is_new = run.status.role == Some(Role::Incoming) && lifetime < LEAST_LIFE && !may_end;
     if run.cause.is_some_and(Cause::is_failure)
         || (is_new && run.cause == Some(Cause::ByItself(AfterDeath::Rest)))
     {
