@@ -3,6 +3,8 @@
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
+use rustix::process::Pid;
+
 /// The variable that says where.
 pub(crate) const SOCKET: &str = "NOTIFY_SOCKET";
 
@@ -16,6 +18,11 @@ pub(crate) fn tell(lines: &str) {
     let sent = UnixDatagram::unbound()
         .and_then(|socket| address.and_then(|address| socket.send_to_addr(lines.as_bytes(), &address)));
     drop(sent);
+}
+
+/// The line that says which process is the program's. It is not `MAINPID`: who ends the instance is to tell this program.
+pub(crate) fn program(pid: Pid) -> String {
+    format!("X_FORMATION_PROGRAM_PID={}", pid.as_raw_nonzero())
 }
 
 /// The lines that say that a reload has begun.

@@ -75,6 +75,7 @@ pub(crate) fn run(args: &Args, directory: &Path) -> Result<Outcome> {
     let number = std::env::var(NUMBER).ok().and_then(|number| number.parse::<Id>().ok());
     let id = number.map_or(1, |number| number.saturating_add(1));
     let pid = start(&mut primary, &program, id, !args.wait_ready)?;
+    notify::tell(&notify::program(pid));
     if let Some(file) = &args.pid_file {
         // Nothing depends on that file.
         let _ = preload::write_whole(file, pid.as_raw_nonzero().to_string().as_bytes());

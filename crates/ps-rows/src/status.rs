@@ -117,7 +117,7 @@ impl StatusRow {
             process_type: instance.slot.process_type.to_string(),
             index: instance.slot.index,
             state: instance.state.as_str(),
-            pid: instance.pid,
+            pid: instance.program.or(instance.pid),
             container_id: instance.container_id,
             address: instance.address,
             port: instance.port,

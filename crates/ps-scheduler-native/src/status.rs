@@ -222,13 +222,17 @@ fn instance(status: &Status, typed: Option<&Path>, belief: Belief) -> Instance {
         State::Stopped if status.done || ended_unseen => Some(Over::Finished),
         _ => None,
     };
-    let usage = asked.filter(|_| belief == Belief::Measures).map(|stat| Usage::of(&stat));
+    let program = status.program.as_ref().filter(|program| process.is_some() && program.is_alive());
+    let measured = asked.filter(|_| belief == Belief::Measures);
+    let measured = measured.map(|main| program.and_then(ProcessId::stat).unwrap_or(main));
+    let usage = measured.map(|stat| Usage::of(&stat));
     Instance {
         run: Some(status.run),
         release: Some(status.revision),
         lane: Some(status.lane),
         role: status.role,
         pid: process.map(|process| process.pid),
+        program: program.map(|program| program.pid),
         address: status
             .port
             .filter(|_| state.is_alive() || is_backoff)
@@ -252,16 +256,16 @@ fn instance(status: &Status, typed: Option<&Path>, belief: Belief) -> Instance {
             .as_ref()
             .filter(|_| state.is_alive() || matches!(state, State::Scheduled | State::Backoff))
             .and_then(Course::next),
-        note: status
-            .reason
-            .clone()
-            .or_else(|| trouble_of_logs(status))
-            .or_else(|| lacking(status))
-            .or_else(|| status.note.clone())
-            .or_else(|| status.out_of_memory.filter(|_| !ended_unseen).map(|killed| killed.to_string()))
-            .or_else(|| status.says.clone()),
+        note: note(status, ended_unseen),
         ..Instance::new(status.slot.clone(), state)
     }
+}
+
+/// What a person should know first.
+fn note(status: &Status, ended_unseen: bool) -> Option<String> {
+    let killed = || status.out_of_memory.filter(|_| !ended_unseen).map(|killed| killed.to_string());
+    let reason = status.reason.clone().or_else(|| trouble_of_logs(status)).or_else(|| lacking(status));
+    reason.or_else(|| status.note.clone()).or_else(killed).or_else(|| status.says.clone())
 }
 
 fn limits(in_force: &InForce) -> Limits {

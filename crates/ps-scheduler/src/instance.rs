@@ -56,6 +56,8 @@ pub struct Instance {
     pub state: State,
     /// Its main process.
     pub pid: Option<u32>,
+    /// The process that people take for it, where its main process only sees to that one: Node, below `ps-node`.
+    pub program: Option<u32>,
     /// Its container, the full id.
     pub container_id: Option<String>,
     /// Where it can be reached, `127.0.0.1:5000`.
@@ -108,6 +110,7 @@ impl Instance {
             task: None,
             state,
             pid: None,
+            program: None,
             container_id: None,
             address: None,
             port: None,

@@ -258,7 +258,7 @@ impl Run {
         match launched {
             Ok(process) => {
                 self.status.process = Some(process.id().clone());
-                (self.status.reason, self.status.says) = (None, None);
+                (self.status.reason, self.status.says, self.status.program) = (None, None, None);
                 means.mains.insert(process.pid());
                 (self.process, self.descent) = (Some(process), Descent::FromUs);
                 self.handle(RunEvent::Spawned, means);

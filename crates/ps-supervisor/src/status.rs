@@ -58,6 +58,9 @@ pub struct Status {
     pub state: State,
     /// Its main process. `start_time` and `boot_id` make its pid unique.
     pub process: Option<ProcessId>,
+    /// The process that people take for it, where the main one has said that it only sees to that one.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_known")]
+    pub program: Option<ProcessId>,
     /// Its `PORT`.
     pub port: Option<u16>,
     /// Since when it has been in this state (RFC 3339, UTC).
@@ -178,6 +181,7 @@ impl Status {
             directory: None,
             note: None,
             says: None,
+            program: None,
             course: None,
         }
     }

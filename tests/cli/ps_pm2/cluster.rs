@@ -31,6 +31,27 @@ fn all_answer(home: &Home, port: u16) {
 }
 
 #[test]
+fn the_other_programs_show_the_process_of_node_and_not_the_one_above_it() {
+    let home = Home::new();
+    let port = server(&home, "");
+    home.done(&["start", "srv.js", "-i", "2"]);
+    all_answer(&home, port);
+    let status = |home: &Home| -> Vec<serde_json::Value> {
+        let shown = home.other("ps-lifecycle", &["status", "--world", "pm2", "--json"]);
+        shown.lines().map(|row| serde_json::from_str(row).expect("JSON")).collect()
+    };
+    let shown = |home: &Home| status(home).iter().map(|row| row["pid"].to_string()).collect::<BTreeSet<_>>();
+    assert_eq!(shown(&home), pids(&home));
+    assert!(status(&home)[0]["memory_bytes"].as_u64() > Some(20 << 20), "that of Node: {:?}", status(&home));
+    // A signal and the end are still those of the process above, which lets connections end.
+    home.done(&["reload", "srv"]);
+    all_answer(&home, port);
+    assert_eq!(shown(&home), pids(&home));
+    home.done(&["stop", "srv"]);
+    assert!(status(&home).iter().all(|row| row["pid"].is_null()), "{:?}", status(&home));
+}
+
+#[test]
 fn processes_share_a_fixed_port_and_are_lost_and_found_one_by_one() {
     let home = Home::new();
     let port = server(&home, "");

@@ -66,6 +66,19 @@ impl Home {
         command
     }
 
+    /// What another program prints, which lies beside this one.
+    pub(crate) fn other(&self, program: &str, words: &[&str]) -> String {
+        let program = Path::new(PROGRAM).with_file_name(program);
+        let mut command = Plain::new(&program);
+        command.args(words).current_dir(self.app("")).env("HOME", self.path());
+        for name in ["PM2_HOME", "XDG_STATE_HOME", "DOKKU_ROOT", "DOKKU_LIB_ROOT"] {
+            command.env_remove(name);
+        }
+        let ran = command.output().expect("it lies there");
+        assert!(ran.status.success(), "{words:?}: {ran:?}");
+        String::from_utf8(ran.stdout).expect("text")
+    }
+
     /// Runs the program to its end.
     pub(crate) fn say(&self, words: &[&str]) -> Ran {
         run(&mut self.command(words))

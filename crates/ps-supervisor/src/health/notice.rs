@@ -24,6 +24,8 @@ pub(crate) enum Notice {
     Extend(Duration),
     /// `MAINPID`.
     MainPid(u32),
+    /// `X_FORMATION_PROGRAM_PID`: the process that people take for the instance, below the main one that sees to it.
+    Program(u32),
     /// `STATUS`: a text for people.
     Says(String),
 }
@@ -45,10 +47,15 @@ fn notice(line: &[u8]) -> Option<Notice> {
         b"WATCHDOG" => (value == b"trigger").then_some(Notice::Trigger),
         b"WATCHDOG_USEC" => Some(Notice::Period(Duration::from_micros(number(value)?))),
         b"EXTEND_TIMEOUT_USEC" => Some(Notice::Extend(Duration::from_micros(number(value)?))),
-        b"MAINPID" => u32::try_from(number(value)?).ok().filter(|pid| *pid > 0).map(Notice::MainPid),
+        b"MAINPID" => pid(value).map(Notice::MainPid),
+        b"X_FORMATION_PROGRAM_PID" => pid(value).map(Notice::Program),
         b"STATUS" => Some(Notice::Says(text(value))),
         _ => None,
     }
+}
+
+fn pid(value: &[u8]) -> Option<u32> {
+    u32::try_from(number(value)?).ok().filter(|pid| *pid > 0)
 }
 
 fn number(value: &[u8]) -> Option<u64> {

@@ -236,6 +236,11 @@ impl Run {
                 }
             }
             Notice::MainPid(pid) => self.take_main(pid, &mut means.census),
+            Notice::Program(pid) => {
+                let program = self.has_process(pid, &mut means.census).then(|| ProcessId::of(pid)).flatten();
+                self.changed |= self.status.program != program;
+                self.status.program = program;
+            }
         }
     }
 
