@@ -56,8 +56,11 @@ pub(crate) fn judge(session: &Session, declared: &Declaration) -> Result<Declare
     judge_with(session, declared, session::variables())
 }
 
-/// Warns of unknown keys, with the key that was probably meant.
+/// Warns of keys that have no effect here, and of unknown keys, with the key that was probably meant.
 fn remark(declared: &Declaration) {
+    for key in declared.not_done() {
+        crate::say::warning(format_args!("{key} is kept and has no effect: it is not done here"));
+    }
     for (key, nearest) in declared.unknown() {
         let hint = nearest.map_or_else(String::new, |name| format!(", is {name} meant?"));
         crate::say::warning(format_args!("{key} is kept and has no effect{hint}"));

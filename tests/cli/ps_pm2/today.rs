@@ -55,10 +55,14 @@ fn an_ecosystem_file_is_read_in_each_spelling_and_run_only_where_that_is_allowed
     assert!(refused.status == 1 && refused.stderr.contains("--allow-js"), "{refused:?}");
     home.done(&["start", "--allow-js", "--only", "js"]);
     assert_eq!((home.list().len(), home.one(1)["name"].as_str()), (2, Some("js")));
-    fs::write(home.app("odd.json"), "{\"script\":\"say.sh\",\"name\":\"odd\",\"max_restart\":3}")
-        .expect("a file");
+    fs::write(
+        home.app("odd.json"),
+        "{\"script\":\"say.sh\",\"name\":\"odd\",\"max_restart\":3,\"log_file\":\"all.log\",\"time\":false}",
+    )
+    .expect("a file");
     let odd = home.say(&["start", "odd.json"]);
-    let hint = "PM2 [WARN] max_restart is kept and has no effect, is max_restarts meant?\n";
+    let hint = "PM2 [WARN] log_file is kept and has no effect: it is not done here\n\
+                PM2 [WARN] max_restart is kept and has no effect, is max_restarts meant?\n";
     assert_eq!((odd.status, &*odd.stderr), (0, hint));
     let pid = home.pid(2);
     home.done(&["startOrRestart", "odd.json"]);

@@ -46,6 +46,17 @@ const KEYS: &[(&str, &[&str])] = &[
     ("gid", &[]),
     ("force", &[]),
 ];
+/// Keys of pm2 that ask for something that is not done here.
+const NOT_DONE: &[&str] = &[
+    "log_date_format",
+    "time",
+    "log_file",
+    "log_type",
+    "disable_logs",
+    "watch_options",
+    "watch_delay",
+    "increment_var",
+];
 /// Keys whose meaning is pm2's own and changes nothing here, and those that a dump has beside a declaration.
 const WITHOUT_EFFECT: &[&str] = &[
     "namespace",
@@ -176,6 +187,7 @@ impl Declaration {
         for (key, _) in &self.0 {
             let word = snake(key);
             let is_known = names().any(|name| *name == word)
+                || NOT_DONE.contains(&word.as_str())
                 || WITHOUT_EFFECT.contains(&word.as_str())
                 || OF_INSTANCE.contains(&word.as_str())
                 || word.starts_with("env_");
@@ -184,6 +196,14 @@ impl Declaration {
             }
         }
         unknown
+    }
+
+    /// Its keys that pm2 knows and that are not done here, unless they ask for nothing.
+    pub fn not_done(&self) -> impl Iterator<Item = &str> {
+        let asks = |value: &Value| !value.is_null() && *value != Value::Bool(false);
+        let these =
+            self.0.iter().filter(move |(key, value)| NOT_DONE.contains(&snake(key).as_str()) && asks(value));
+        these.map(|(key, _)| key.as_str())
     }
 }
 
