@@ -1,7 +1,7 @@
 //! `data/formation/<app>/declaration.json`: which process types of an app a declaration has made (`ps-lifecycle apply`), so that a
 //! later version of it may end those and no others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use durable::Directory;
@@ -31,11 +31,14 @@ pub struct DeclarationRecord {
     /// What each service of a Compose file is run from, as the file names it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub images: BTreeMap<String, String>,
+    /// The types that each declared variable is for; none: for all.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Default for DeclarationRecord {
     fn default() -> Self {
-        Self { format: FORMAT, types: BTreeMap::new(), images: BTreeMap::new() }
+        Self { format: FORMAT, types: BTreeMap::new(), images: BTreeMap::new(), variables: BTreeMap::new() }
     }
 }
 

@@ -216,6 +216,66 @@ fn apps_of_pm2_become_types_and_javascript_is_run_only_where_that_is_allowed() {
 }
 
 #[test]
+fn a_variable_of_one_process_touches_that_one_alone() {
+    let declared = |level: &str, own: &str| {
+        format!(
+            "processes:\n  web:\n    command: exec sleep 1000\n    environment: [\"LEVEL={level}\"]\n  \
+             worker:\n    command: exec sleep 1001\n    environment: [\"LEVEL=low\", {own}]\n"
+        )
+    };
+    let (home, file) = world("process-compose.yaml", &declared("one", "\"A=1\""));
+    let of = |slot: &str, home: &Home| home.pids("shop")[slot];
+    let apply = |level: &str, own: &str| {
+        home.write("shop/process-compose.yaml", &declared(level, own));
+        home.does(&["ps-lifecycle", "apply", &file]);
+    };
+    home.does(&["ps-lifecycle", "apply", &file]);
+    let variables = |slot: &str| {
+        let variables = std::fs::read(format!("/proc/{}/environ", of(slot, &home))).expect("it runs");
+        String::from_utf8_lossy(&variables).into_owned()
+    };
+    let (web, worker) = (of("web.1", &home), of("worker.1", &home));
+    // A variable that both have, with another value for each.
+    apply("two", "\"A=1\"");
+    assert_eq!(of("worker.1", &home), worker, "it has the same as before");
+    assert!(of("web.1", &home) != web && variables("web.1").contains("LEVEL=two\0"));
+    let web = of("web.1", &home);
+    // A variable that only one has: another value, a further one, and one less.
+    for (own, has) in [("\"A=2\"", "A=2\0"), ("\"A=2\", \"B=1\"", "B=1\0"), ("\"A=2\"", "A=2\0")] {
+        let worker = of("worker.1", &home);
+        apply("two", own);
+        assert!(of("worker.1", &home) != worker && variables("worker.1").contains(has), "{own}");
+        assert_eq!(of("web.1", &home), web, "{own}");
+    }
+    // What is kept is kept later too.
+    home.does(&["ps-lifecycle", "converge", "shop"]);
+    assert_eq!(of("web.1", &home), web);
+}
+
+#[test]
+fn an_app_of_pm2_is_restarted_when_its_schedule_says_so() {
+    let declaration =
+        r#"[{"name": "api", "script": "sleep 1000", "cron_restart": "0 30 4 * * *", "time": true}]"#;
+    let (home, file) = world("ecosystem.json", declaration);
+    let ran = home.run(&["ps-lifecycle", "apply", &file, "--print", "--strict"]);
+    assert!(ran.status == Some(0) && ran.stderr.ends_with("api: not carried over: time\n"), "{ran:?}");
+    let printed = ran.stdout;
+    assert!(printed.contains("\"schedule\": \"30 4 * * *\""), "{printed}");
+    let line = printed.lines().find_map(|line| line.trim().strip_prefix("\"command\": "));
+    let command: String = serde_json::from_str(line.expect("a command").trim_end_matches(',')).expect("JSON");
+    home.does(&["ps-lifecycle", "apply", &file]);
+    let before = home.pids("shop");
+    // A task knows nothing of this world but what stands in its command.
+    let mut task = std::process::Command::new("sh");
+    task.args(["-c", &command]).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.path(""));
+    assert!(task.status().expect("sh runs").success(), "{command}");
+    let after = home.pids("shop");
+    assert!(before.keys().eq(after.keys()) && before != after, "{before:?} {after:?}");
+    home.write("shop/ecosystem.json", &declaration.replace("0 30 4", "x"));
+    home.refuses(&["ps-lifecycle", "apply", &file, "--print"], 1, &["cron_restart"]);
+}
+
+#[test]
 fn a_procfile_is_applied_with_its_app_json() {
     let (home, file) = world("Procfile", "web: exec sleep 1000\nworker: exec sleep 1001 # a comment\n");
     home.write("shop/app.json", "{\"formation\": {\"web\": {\"stop_signal\": \"INT\"}}}");

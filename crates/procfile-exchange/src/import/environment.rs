@@ -1,7 +1,7 @@
 //! The variables of all processes as one env file. An app has one environment, so a variable that has different values in different
 //! processes is left out with a note.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use procfile::EnvFile;
 
@@ -15,6 +15,14 @@ pub(crate) struct Environment {
     values: BTreeMap<String, Vec<(String, String)>>,
     /// Whether a variable that has several values is kept under a name for each of them.
     sets_apart: bool,
+}
+
+/// The env file, and what there is to know of it.
+pub(crate) struct Written {
+    pub(crate) file: Vec<u8>,
+    pub(crate) apart: Vec<SetApart>,
+    /// The processes that each of its variables is for, by the name that it has in the file; none: for all.
+    pub(crate) owners: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A variable that has another value for one process than for others.
@@ -47,15 +55,10 @@ impl Environment {
         }
     }
 
-    /// The text of the env file, and the variables that are kept apart. `note` is called for each variable that is left out, with its
-    /// owner and the reason.
-    pub(crate) fn file(
-        &self,
-        processes: usize,
-        mut note: impl FnMut(&str, String),
-    ) -> (Vec<u8>, Vec<SetApart>) {
+    /// The env file. `note` is called for each variable that is left out, with its owner and the reason.
+    pub(crate) fn file(&self, processes: usize, mut note: impl FnMut(&str, String)) -> Written {
         let mut file = String::new();
-        let mut apart = Vec::new();
+        let (mut apart, mut of_variables) = (Vec::new(), BTreeMap::new());
         for name in &self.names {
             let mut owners: Vec<&str> = Vec::new();
             let mut values: Vec<&str> = Vec::new();
@@ -89,6 +92,9 @@ impl Environment {
                 continue;
             };
             file.push_str(&line);
+            let of_all = owners.contains(&"");
+            let these = owners.iter().filter(|_| !of_all).map(|owner| (*owner).to_owned());
+            of_variables.insert(name.clone(), these.collect());
             if owners.len() < processes && !owners.contains(&"") {
                 note(
                     "",
@@ -99,7 +105,9 @@ impl Environment {
                 );
             }
         }
-        (file.into_bytes(), apart)
+        let of_one = apart.iter().map(|one| (one.stored.clone(), BTreeSet::from([one.owner.clone()])));
+        of_variables.extend(of_one);
+        Written { file: file.into_bytes(), apart, owners: of_variables }
     }
 
     /// Keeps each value of a variable: that of all processes under its own name, and that of one process beside it.
@@ -192,7 +200,7 @@ mod tests {
         }
         environment.set("web", "A", "outer");
         let mut left_out = Vec::new();
-        let (file, _) = environment.file(1, |_, what| left_out.push(what));
+        let Written { file, .. } = environment.file(1, |_, what| left_out.push(what));
         let read = EnvFile::parse(&file).expect("legal");
         for (at, value) in values.iter().enumerate() {
             let kept = read.get(&format!("A{at}"));
@@ -210,7 +218,7 @@ mod tests {
         environment.set("web", "B C", "x");
         environment.set("", "D", "x");
         let mut notes = Vec::new();
-        assert_eq!(environment.file(2, |_, what| notes.push(what)).0, b"D=x\n");
+        assert_eq!(environment.file(2, |_, what| notes.push(what)).file, b"D=x\n");
         assert_eq!(notes.len(), 3, "{notes:?}");
     }
 
@@ -224,7 +232,7 @@ mod tests {
             environment.set("", name, "x");
         }
         let mut left_out = Vec::new();
-        let (file, _) = environment.file(1, |_, what| left_out.push(what));
+        let Written { file, .. } = environment.file(1, |_, what| left_out.push(what));
         let read = EnvFile::parse(&file).expect("legal");
         let names: Vec<&str> = read.iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["MY-KEY", "a.b", "A[0]", "1A", "é", "export"]);

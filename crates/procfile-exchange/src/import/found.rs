@@ -43,6 +43,8 @@ pub(crate) struct Asked {
     pub(crate) checks: Vec<Value>,
     /// The processes that it waits for, by their names in the configuration, each with what it waits for: `ready`.
     pub(crate) after: Vec<(String, &'static str)>,
+    /// When it is to be restarted, in the five fields of cron.
+    pub(crate) restarts: Option<String>,
 }
 
 impl Asked {

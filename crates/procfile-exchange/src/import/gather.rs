@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::import::command::{entering, with_variables};
 use crate::import::directory;
-use crate::import::environment::{Environment, SetApart};
+use crate::import::environment::{Environment, SetApart, Written};
 use crate::import::error::ImportError;
 use crate::import::found::{Asked, Found, Instance};
 use crate::import::imported::{Imported, UnknownKey, Whole};
@@ -231,10 +231,11 @@ impl Gathering {
             formation.set(process_type, quantity);
         }
         let environment = std::mem::take(&mut self.environment);
-        let (env_file, apart) = environment.file(self.kept.len(), |of, what| self.note(of, what));
+        let Written { file: env_file, apart, owners } =
+            environment.file(self.kept.len(), |of, what| self.note(of, what));
         self.set_apart(&apart);
         let directory = self.enter();
-        let whole = self.take_whole(directory);
+        let whole = Whole { variables: owners, ..self.take_whole(directory) };
         let procfile = self.procfile()?;
         let mut notes: Vec<String> = self.notes.into_iter().map(|(_, note)| note).collect();
         if self.unsaid > 0 {
@@ -264,7 +265,7 @@ impl Gathering {
         let mut absent = Vec::new();
         for kept in &mut self.kept {
             let name = kept.process_type.to_string();
-            let Asked { count, mut settings, checks, after } = std::mem::take(&mut kept.asked);
+            let Asked { count, mut settings, checks, after, restarts } = std::mem::take(&mut kept.asked);
             let mut awaited = Vec::new();
             for (other, milestone) in after {
                 match types.get(&other) {
@@ -277,6 +278,7 @@ impl Gathering {
             }
             let count = if kept.instance { Some(kept.count.to_string()) } else { count };
             whole.counts.extend(count.map(|count| (name.clone(), count)));
+            whole.restarts.extend(restarts.map(|schedule| (name.clone(), schedule)));
             whole.checks.insert(name.clone(), checks);
             whole.settings.insert(name, settings);
         }

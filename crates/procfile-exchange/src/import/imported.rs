@@ -1,10 +1,10 @@
 //! The result of an import.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use formation::Formation;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// The result of an import.
 #[derive(Clone, PartialEq)]
@@ -35,6 +35,10 @@ pub struct Whole {
     pub settings: BTreeMap<String, Map<String, Value>>,
     /// The checks of each type, as in app.json's `healthchecks`.
     pub checks: BTreeMap<String, Vec<Value>>,
+    /// When the instances of a type are to be restarted, by type, in the five fields of cron.
+    pub restarts: BTreeMap<String, String>,
+    /// The types that each variable of the env file was declared for; none: for all.
+    pub variables: BTreeMap<String, BTreeSet<String>>,
     /// Unknown keys, in their order.
     pub unknown: Vec<UnknownKey>,
 }
@@ -59,8 +63,9 @@ impl fmt::Display for UnknownKey {
 }
 
 impl Whole {
-    /// Settings and checks as an app.json; `None` if there are none.
-    pub fn app_json(&self) -> Option<Vec<u8>> {
+    /// Settings, checks and scheduled restarts as an app.json; `None` if there are none. `restart` is given a type, and returns the command
+    /// that restarts it.
+    pub fn app_json(&self, restart: impl Fn(&str) -> String) -> Option<Vec<u8>> {
         let mut document = Map::new();
         let mut put = |key: &str, value: Map<String, Value>| {
             if !value.is_empty() {
@@ -71,6 +76,12 @@ impl Whole {
         put("formation", settings.map(|(name, settings)| (name.clone(), settings.clone().into())).collect());
         let checks = self.checks.iter().filter(|(_, checks)| !checks.is_empty());
         put("healthchecks", checks.map(|(name, checks)| (name.clone(), checks.clone().into())).collect());
+        let entry =
+            |(name, schedule): (&String, &String)| json!({"command": restart(name), "schedule": schedule});
+        let cron: Vec<Value> = self.restarts.iter().map(entry).collect();
+        if !cron.is_empty() {
+            document.insert("cron".to_owned(), cron.into());
+        }
         if document.is_empty() {
             return None;
         }

@@ -26,6 +26,7 @@ const HAS_A_PLACE: &[&str] = &[
     "max_memory_restart",
     "autorestart",
     "restart_delay",
+    "cron_restart",
     "exp_backoff_restart_delay",
     "stop_exit_codes",
     "kill_timeout",
@@ -56,6 +57,10 @@ fn asked(declared: &Declaration) -> Result<Asked, pm2::InvalidValue> {
     // In a file, no instance at all means as many as there are CPUs.
     let count = count.map(|word| if word == "0" { "max".to_owned() } else { word });
     let mut asked = Asked { count, settings: pm2::settings(declared)?, ..Asked::default() };
+    let pattern = declared.text("cron_restart")?;
+    asked.restarts = pattern.map(|pattern| pm2::schedule(&pattern)).transpose().map_err(|_| {
+        pm2::InvalidValue::new("cron_restart", "the five or six fields of a schedule are wanted")
+    })?;
     asked.set("ready", "alive");
     let kill = declared.number("kill_timeout")?.unwrap_or(KILL_TIMEOUT);
     asked.set("stop_timeout_seconds", kill.div_ceil(1000));

@@ -83,9 +83,9 @@ impl Declaration {
         match format {
             Format::Procfile => source.procfile(session, args),
             Format::Compose => source.compose(args),
-            Format::Pm2 => source.imported(args, Manager::Pm2),
-            Format::ProcessCompose => source.imported(args, Manager::ProcessCompose),
-            Format::Supervisord => source.imported(args, Manager::Supervisord),
+            Format::Pm2 => source.imported(session, args, Manager::Pm2),
+            Format::ProcessCompose => source.imported(session, args, Manager::ProcessCompose),
+            Format::Supervisord => source.imported(session, args, Manager::Supervisord),
         }
     }
 
@@ -199,7 +199,7 @@ impl Source {
     }
 
     /// The configuration of another manager.
-    fn imported(self, args: &ApplyArgs, manager: Manager) -> Result<Declaration> {
+    fn imported(self, session: &Session, args: &ApplyArgs, manager: Manager) -> Result<Declaration> {
         let Some(directory) = self.directory.to_str() else {
             bail!("{}: the path is not UTF-8", self.directory.display());
         };
@@ -222,12 +222,17 @@ impl Source {
             bail!("{} declares no process that can be run", self.shown);
         }
         let app = self.app(args, whole.name.as_deref())?;
+        let own = os_process::lasting_sister("ps-lifecycle");
+        let own =
+            own.context("ps-lifecycle is not where it was started: install it with the other programs")?;
+        let restart = |process_type: &str| restart(session, &own, &app, process_type);
         let files = Files {
             directory: PathBuf::from(&whole.directory),
             procfile,
-            app_json: whole.app_json(),
+            app_json: whole.app_json(restart),
             dokku_scale: None,
             environment: Some(env_file),
+            variables: whole.variables.clone(),
             counts: whole.counts.clone(),
             starts_one: true,
         };
@@ -247,6 +252,13 @@ impl Source {
         // What is not carried over is said when the images are provided.
         Ok(Declaration { id: self.id, app, form, notes: Vec::new(), unknown })
     }
+}
+
+/// The command that restarts a type of the app, for a task of its own world.
+fn restart(session: &Session, own: &Path, app: &AppName, process_type: &str) -> String {
+    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', r"'\''"));
+    let [root, lib, own] = [session.world.root(), session.world.lib(), own].map(quoted);
+    format!("DOKKU_ROOT={root} DOKKU_LIB_ROOT={lib} {own} --quiet restart {app} {process_type}")
 }
 
 fn release_notes(shown: &str, notes: &[String]) {

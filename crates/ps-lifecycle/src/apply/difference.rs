@@ -44,7 +44,8 @@ impl Difference {
         let is_there = world.is_app(app)? && ps_dokku::is_deployed(world, app)?;
         let old = if is_there { ps_release::deployed(world, app)?.map(|old| old.release) } else { None };
         let mut found = Self { app: app.to_string(), is_new: old.is_none(), ..Self::default() };
-        found.whole_app(world, app, (checkout, args), environment)?;
+        found.whole_app(world, app, (checkout, args))?;
+        found.variables(environment, (&new, known, merged));
         let formation = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
         let wanted = ps_release::runnable(&formation.apply(world, app)?.0, &new).formation;
         let has = match &old {
@@ -83,13 +84,29 @@ impl Difference {
         Ok(found)
     }
 
-    /// What is about all types: where they run, by whom, and with which variables.
+    /// A variable that was declared for some types concerns no others, although all could see it.
+    fn variables(
+        &mut self,
+        environment: Option<Environment>,
+        (new, known, merged): (&Release, &DeclarationRecord, &Merged),
+    ) {
+        let Some(Environment { bytes, differing }) = environment else { return };
+        self.rows.push(format!("~ variables: {}", differing.join(", ")));
+        self.environment = Some(bytes);
+        for name in &differing {
+            let of = merged.types_of_variable(known, name);
+            let is_meant = |name: &&ProcessType| of.as_ref().is_none_or(|of| of.contains(*name));
+            let types = new.processes.iter().map(|process| &process.process_type);
+            self.changed.extend(types.filter(is_meant).cloned());
+        }
+    }
+
+    /// What is about all types: where they run, and by whom.
     fn whole_app(
         &mut self,
         world: &World,
         app: &AppName,
         (checkout, args): (&Checkout, &DeployArgs),
-        environment: Option<Environment>,
     ) -> Result<()> {
         let all = || -> Result<BTreeSet<ProcessType>> {
             let services = checkout.record.services.keys().filter_map(|name| name.parse().ok());
@@ -112,11 +129,6 @@ impl Difference {
                 self.rows.push(format!("~ scheduler: {scheduler} becomes {}", wanted.unwrap_or_default()));
                 self.changed.extend(all()?);
             }
-        }
-        if let Some(Environment { bytes, differing }) = environment {
-            self.rows.push(format!("~ variables: {}", differing.join(", ")));
-            self.environment = Some(bytes);
-            self.changed.extend(all()?);
         }
         Ok(())
     }

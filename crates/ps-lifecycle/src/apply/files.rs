@@ -1,7 +1,7 @@
 //! The translation of a declaration that runs natively: a Procfile, an app.json, variables and counts, and the
 //! directory in which it runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -21,6 +21,8 @@ pub(super) struct Files {
     pub(super) dokku_scale: Option<Vec<u8>>,
     /// The variables that it declares, as an env file; `None`: it has no place for variables.
     pub(super) environment: Option<Vec<u8>>,
+    /// The types that each of these variables was declared for; none: for all.
+    pub(super) variables: BTreeMap<String, BTreeSet<String>>,
     /// The counts that it names, in the words of `ps-scale`.
     pub(super) counts: BTreeMap<String, String>,
     /// Whether a type without a count begins with one instance.

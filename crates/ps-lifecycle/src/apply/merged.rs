@@ -142,6 +142,19 @@ impl Merged {
         Ok(words)
     }
 
+    /// The types that a variable is for or was for, by the declaration and by what was known; `None`: all.
+    pub(super) fn types_of_variable(
+        &self,
+        known: &DeclarationRecord,
+        name: &str,
+    ) -> Option<BTreeSet<ProcessType>> {
+        let of = [&self.files.variables, &known.variables].map(|variables| variables.get(name));
+        let is_of_all = of.iter().flatten().any(|types| types.is_empty());
+        let names = of.into_iter().flatten().flatten().filter_map(|name| name.parse().ok());
+        let types: BTreeSet<ProcessType> = names.filter(|_| !is_of_all).collect();
+        (!types.is_empty()).then_some(types)
+    }
+
     /// What declarations have made of the app afterwards.
     pub(super) fn record(
         &self,
@@ -153,6 +166,9 @@ impl Merged {
             known.types.insert(process_type.to_string(), declaration.id.clone());
         }
         known.images.clone_from(&self.images);
+        if self.files.environment.is_some() {
+            known.variables.clone_from(&self.files.variables);
+        }
         known
     }
 }
