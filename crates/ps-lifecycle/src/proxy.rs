@@ -14,7 +14,7 @@ use ps_scheduler::{Intent, Moved};
 
 use crate::args::ProxyArgs;
 use crate::session::Session;
-use crate::{address, converge, elsewhere, interrupted, release};
+use crate::{address, converge, elsewhere, interrupted, release, watch};
 
 const VERB: &str = "proxy";
 
@@ -61,6 +61,7 @@ fn carry_out(session: &Session, app: &App) -> Result<()> {
     if release.listen.is_empty() {
         return session.detail(&format!("{name} is reached at the ports of its instances"));
     }
+    watch::remind_of_clients(&session.world, &session.world.scheduler_name(name)?, &release);
     address::tell(session, &release)
 }
 

@@ -66,9 +66,7 @@ pub(crate) fn remind(world: &World, scheduler: &SchedulerName, release: &Release
         let is_asked = release.checking(&process.process_type) != Checking::Disabled;
         is_asked && !(process.checks.liveness.is_empty() && process.checks.readiness.is_empty())
     };
-    if *scheduler == SchedulerName::Swarm && !release.listen.is_empty() && !one::is_running(world) {
-        say::warning(&format!("clients are led to what the swarm starts anew between verbs by {UNWATCHED}"));
-    }
+    remind_of_clients(world, scheduler, release);
     if !is_for_watch(world, scheduler) {
         return Ok(());
     }
@@ -89,6 +87,13 @@ pub(crate) fn remind(world: &World, scheduler: &SchedulerName, release: &Release
         say::warning(&format!("{} is started in time by {UNWATCHED}", scheduled.join(", ")));
     }
     Ok(())
+}
+
+/// The same of an app that gets an address.
+pub(crate) fn remind_of_clients(world: &World, scheduler: &SchedulerName, release: &Release) {
+    if *scheduler == SchedulerName::Swarm && !release.listen.is_empty() && !one::is_running(world) {
+        say::warning(&format!("clients are led to what the swarm starts anew between verbs by {UNWATCHED}"));
+    }
 }
 
 /// Writes down what runs by a schedule, so that `status` knows of it; a watch that is running does that itself.

@@ -49,7 +49,7 @@ impl Opening {
             }
             None => (),
         }
-        match self.clients.lead(self.clients.now(), false, requester.cancel) {
+        match self.clients.lead(self.clients.led(), false, requester.cancel) {
             Ok(led) => requester.tell_all(led.receipt.map(Progress::Receipt)),
             Err(Error::Cancelled) => (),
             Err(error) => {
@@ -131,7 +131,8 @@ impl Swarm {
 /// Where the clients of an app are to be led, as its tasks are now; `None`: nothing was ever deployed to a swarm from here.
 fn now(swarm: &Swarm, app: &AppName, cancel: &Cancel) -> Result<Option<Vec<Backend>>, Error> {
     let looked = look(swarm, app, cancel)?;
-    Ok(looked.map(|(seen, nodes)| backends::of_app(&seen.services, &seen.tasks, &nodes)))
+    let led = Service::of(swarm.world(), app, None).led();
+    Ok(looked.map(|(seen, nodes)| backends::of_app(&seen.services, &seen.tasks, &nodes, &led)))
 }
 
 fn look(swarm: &Swarm, app: &AppName, cancel: &Cancel) -> Result<Option<(Seen, Nodes)>, Error> {

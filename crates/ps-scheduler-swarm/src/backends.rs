@@ -14,22 +14,32 @@ const WEIGHT: u32 = 100;
 /// The length of an id of a task that is short enough for people.
 const SHORT: usize = 12;
 
-/// Those of `web`, from the services of an app and their tasks.
-pub(crate) fn of_app(services: &[Service], tasks: &[SwarmTask], nodes: &Nodes) -> Vec<Backend> {
+/// Those of `web`, from the services of an app and their tasks; `led`: to which clients are led now.
+pub(crate) fn of_app(
+    services: &[Service],
+    tasks: &[SwarmTask],
+    nodes: &Nodes,
+    led: &[Backend],
+) -> Vec<Backend> {
     let web = services.iter().find(|service| service.process_type.as_str() == FIRST_TYPE);
     let is_of_web = |task: &&SwarmTask| web.is_some_and(|service| task.service == service.id);
-    tasks.iter().filter(is_of_web).filter_map(|task| of_task(task, nodes)).collect()
+    tasks.iter().filter(is_of_web).filter_map(|task| of_task(task, nodes, led)).collect()
 }
 
 /// A task of `web`, if clients can be led to it: it runs, so it has passed its healthcheck, and the swarm wants it to. Whether its node is up
 /// need not be asked: of the tasks of one that was lost the swarm wants none any more.
-pub(crate) fn of_task(task: &SwarmTask, nodes: &Nodes) -> Option<Backend> {
+///
+/// Another leader of the swarm does not know at which ports those tasks are reached that ran before it began to lead. A task keeps its port,
+/// so one that clients are led to stays where it is known to be.
+pub(crate) fn of_task(task: &SwarmTask, nodes: &Nodes, led: &[Backend]) -> Option<Backend> {
     if task.phase != Phase::Running || !task.is_wanted() {
         return None;
     }
-    let address = SocketAddr::new(nodes.address(task)?, *task.published.first()?);
     let slot = Slot::new(FIRST_TYPE.parse().expect("it is the name of a type"), task.slot);
     let id = format!("{slot}:{}", task.id.get(..SHORT).unwrap_or(&task.id));
+    let told = nodes.address(task).zip(task.published.first().copied());
+    let known = || led.iter().find(|backend| backend.id == id).map(|backend| backend.address);
+    let address = told.map(SocketAddr::from).or_else(known)?;
     Some(Backend { id, address, weight: WEIGHT, release: task.release })
 }
 
@@ -51,8 +61,12 @@ mod tests {
     }
 
     fn led(tasks: &[Value]) -> Vec<String> {
+        led_from(&[], tasks)
+    }
+
+    fn led_from(before: &[Backend], tasks: &[Value]) -> Vec<String> {
         let services = Service::read_all(&json!([described("web", 2, "r"), described("api", 1, "r")]));
-        let led = of_app(&services, &SwarmTask::read_all(&json!(tasks)), &nodes());
+        let led = of_app(&services, &SwarmTask::read_all(&json!(tasks)), &nodes(), before);
         led.into_iter().map(|backend| format!("{} {}", backend.id, backend.address)).collect()
     }
 
@@ -71,5 +85,14 @@ mod tests {
         let mut lost = running;
         lost["NodeID"] = json!("gone");
         assert_eq!(led(&[lost]), Vec::<String>::new(), "nobody knows where its node is");
+    }
+    #[test]
+    fn a_task_whose_port_another_leader_does_not_know_stays_where_it_is_known_to_be() {
+        let before = published(listed("web", 1, "running", "running", "r"), 30001);
+        let task = SwarmTask::read_all(&json!([before])).remove(0);
+        let known = of_task(&task, &nodes(), &[]).expect("its port is known");
+        let after =
+            [listed("web", 1, "running", "running", "r"), listed("web", 2, "running", "running", "r")];
+        assert_eq!(led_from(&[known], &after), ["web.1:web-1-r-runn 10.0.0.11:30001"]);
     }
 }

@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(crate) struct Clients {
     service: Service,
     /// Where they were led last; `None`: not from here.
-    led: RefCell<Option<Vec<Backend>>>,
+    told: RefCell<Option<Vec<Backend>>>,
     /// Whether they stay where they are: nothing of the app is proved yet on this swarm.
     is_staying: Cell<bool>,
 }
@@ -30,13 +30,13 @@ impl Clients {
     /// are for now.
     pub(crate) fn of_rollout(service: Service, are_staying: bool) -> Result<Self, Error> {
         service.redirect(&service.led(), true)?;
-        Ok(Self { service, led: RefCell::default(), is_staying: Cell::new(are_staying) })
+        Ok(Self { service, told: RefCell::default(), is_staying: Cell::new(are_staying) })
     }
 
     /// Where they are led now.
-    pub(crate) fn now(&self) -> Vec<Backend> {
-        let led = self.led.borrow().clone();
-        led.unwrap_or_else(|| self.service.led())
+    pub(crate) fn led(&self) -> Vec<Backend> {
+        let told = self.told.borrow().clone();
+        told.unwrap_or_else(|| self.service.led())
     }
 
     /// Those of an app, where this scheduler leads them. `None`: the app has no address, or another scheduler has it by now.
@@ -44,7 +44,7 @@ impl Clients {
         let service = Service::with_address(world, app)?;
         (!service.is_handed_over(&SchedulerName::Swarm)).then(|| Self {
             service,
-            led: RefCell::default(),
+            told: RefCell::default(),
             is_staying: Cell::new(false),
         })
     }
@@ -66,8 +66,8 @@ impl Clients {
 
     /// Has them led to these, if they were led to others before. If the supervisor cannot be told, it is at the next look.
     pub(crate) fn follow(&self, backends: Vec<Backend>) {
-        if self.led.borrow().as_ref() != Some(&backends) && self.redirect(&backends).is_ok() {
-            *self.led.borrow_mut() = Some(backends);
+        if self.told.borrow().as_ref() != Some(&backends) && self.redirect(&backends).is_ok() {
+            *self.told.borrow_mut() = Some(backends);
         }
     }
 

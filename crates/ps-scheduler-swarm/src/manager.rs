@@ -63,7 +63,8 @@ impl Manager<'_> {
         if let Some(clients) = self.clients.filter(|clients| clients.go_along())
             && let Ok(nodes) = self.engine.nodes().await
         {
-            clients.follow(backends::of_app(&seen.services, &seen.tasks, &Nodes::read(&nodes)));
+            let nodes = Nodes::read(&nodes);
+            clients.follow(backends::of_app(&seen.services, &seen.tasks, &nodes, &clients.led()));
         }
         Ok(seen)
     }

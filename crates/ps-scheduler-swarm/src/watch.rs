@@ -66,10 +66,10 @@ impl<'a> AddressWatch<'a> {
             return Ok(Vec::new());
         }
         let engine = self.swarm.engine()?;
-        let all = engine.run(self.backends(engine, &world));
-        let all = all.map_err(|fault| of_swarm(&fault, "look where clients are to be led"))?;
+        let tasks = engine.run(self.tasks(engine, &world));
+        let tasks = tasks.map_err(|fault| of_swarm(&fault, "look where clients are to be led"))?;
         self.pause = LOOK;
-        Ok(self.apps.clone().into_iter().filter(|app| self.is_news(app, all.get(app))).collect())
+        Ok(self.apps.clone().into_iter().filter(|app| self.is_news(app, tasks.get(app))).collect())
     }
 
     /// The apps that have an address here, run on the swarm, and are to run.
@@ -84,12 +84,12 @@ impl<'a> AddressWatch<'a> {
         Ok(Service::apps(world)?.into_iter().filter(is_meant).collect())
     }
 
-    /// Where the clients of each app are to be led.
-    async fn backends(
+    /// The tasks of `web` of each app that the swarm wants.
+    async fn tasks(
         &mut self,
         engine: &Engine,
         world: &str,
-    ) -> Result<BTreeMap<AppName, Vec<Backend>>, SwarmFault> {
+    ) -> Result<BTreeMap<AppName, Vec<SwarmTask>>, SwarmFault> {
         let mut labels = label::filter(world, None);
         labels.push(format!("{}={FIRST_TYPE}", label::PROCESS_TYPE));
         let mut filter: Vec<(&str, &str)> = labels.iter().map(|label| ("label", label.as_str())).collect();
@@ -103,21 +103,23 @@ impl<'a> AddressWatch<'a> {
         if tasks.iter().any(|(_, task)| !task.node.is_empty() && self.nodes.address(task).is_none()) {
             self.nodes = Nodes::read(&engine.nodes().await?);
         }
-        let mut all: BTreeMap<AppName, Vec<Backend>> = BTreeMap::new();
+        let mut all: BTreeMap<AppName, Vec<SwarmTask>> = BTreeMap::new();
         for (app, task) in tasks {
-            all.entry(app).or_default().extend(backends::of_task(&task, &self.nodes));
+            all.entry(app).or_default().push(task);
         }
         Ok(all)
     }
 
     /// Whether the clients of an app are led to others than to these, and that was not said just before.
-    fn is_news(&mut self, app: &AppName, wanted: Option<&Vec<Backend>>) -> bool {
+    fn is_news(&mut self, app: &AppName, tasks: Option<&Vec<SwarmTask>>) -> bool {
         let in_order = |mut backends: Vec<Backend>| {
             backends.sort_by(|one, other| one.id.cmp(&other.id));
             backends
         };
-        let wanted = in_order(wanted.cloned().unwrap_or_default());
-        if in_order(Service::of(self.swarm.world(), app, None).led()) == wanted {
+        let led = Service::of(self.swarm.world(), app, None).led();
+        let tasks = tasks.into_iter().flatten();
+        let wanted = in_order(tasks.filter_map(|task| backends::of_task(task, &self.nodes, &led)).collect());
+        if in_order(led) == wanted {
             self.said.remove(app);
             return false;
         }

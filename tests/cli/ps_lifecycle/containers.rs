@@ -7,7 +7,7 @@
 #[path = "containers/address.rs"]
 mod address;
 #[path = "containers/between.rs"]
-mod between;
+pub(crate) mod between;
 #[path = "containers/calls.rs"]
 mod calls;
 #[path = "containers/clients.rs"]

@@ -8,7 +8,7 @@ use swarm_cluster::{Cluster, IMAGE};
 use crate::home::{Home, slot};
 use crate::program::{Ran, run};
 
-/// A home whose programs ask the engine of the first node.
+/// A home whose programs ask the engine of one node.
 pub(crate) struct Place<'a> {
     home: &'a Home,
     host: String,
@@ -16,7 +16,16 @@ pub(crate) struct Place<'a> {
 
 impl<'a> Place<'a> {
     pub(crate) fn new(home: &'a Home, cluster: &Cluster) -> Self {
-        Self { home, host: format!("unix://{}", cluster.socket(1).display()) }
+        Self::asking(home, cluster, 1)
+    }
+
+    pub(crate) fn asking(home: &'a Home, cluster: &Cluster, node: u8) -> Self {
+        Self { home, host: format!("unix://{}", cluster.socket(node).display()) }
+    }
+
+    /// The engine that they ask, as `DOCKER_HOST`.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
 
     pub(crate) fn command(&self, words: &[&str]) -> Command {

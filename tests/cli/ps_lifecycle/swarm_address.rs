@@ -5,14 +5,16 @@ use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::Instant;
 
 use serde_json::Value;
 use swarm_cluster::{Cluster, IMAGE};
 
-use crate::asking::{Clients, ask, is_closed, some_address};
-use crate::home::{Home, eventually};
+use crate::asking::{CLIENTS, Clients, ask, is_closed, some_address};
+use crate::containers::between::{Between, Failure, Fate};
+use crate::home::{Home, SOON, eventually};
 use crate::program::{Ran, Running};
 use crate::swarm::Place;
 
@@ -21,6 +23,8 @@ const SERVER: &str =
     "mkdir -p /tmp/www && echo $HOSTNAME >/tmp/www/pid && exec httpd -f -p $PORT -h /tmp/www";
 const NOTHING: Vec<String> = Vec::new();
 const SECOND: &str = "formation-test/second:1";
+/// So many clients of the kind that comes in threes.
+const SETS: usize = 4;
 const BAD: &str = "formation-test/bad:1";
 
 /// The app `shop`, which is to be reached at an address.
@@ -33,9 +37,13 @@ struct Shop<'a> {
 
 impl<'a> Shop<'a> {
     fn new(home: &'a Home, cluster: &'a Cluster) -> Self {
+        Self::asking(home, cluster, 1)
+    }
+
+    fn asking(home: &'a Home, cluster: &'a Cluster, node: u8) -> Self {
         home.write("lib/config/ps/shop/start-cmd", SERVER);
         home.write("lib/config/ps/shop/stop-timeout-seconds", "2");
-        Self { home, place: Place::new(home, cluster), cluster, address: some_address() }
+        Self { home, place: Place::asking(home, cluster, node), cluster, address: some_address() }
     }
 
     fn deploy(&self, image: &str, more: &[&str]) -> Ran {
@@ -61,6 +69,20 @@ impl<'a> Shop<'a> {
         self.place.run(&["ps-lifecycle", "status", "shop", "--json"]).rows()
     }
 
+    /// Starts a watch, and waits until it is there.
+    fn watch(&self) -> Running {
+        let log = self.home.path("watch.log");
+        let mut command = self.place.command(&["ps-lifecycle", "watch", "--all"]);
+        let said = fs::File::create(&log).expect("a file");
+        command.process_group(0).stdout(Stdio::null()).stderr(said);
+        let watch = Running::begin(command);
+        eventually("it watches", || {
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            if said.contains("Watching the containers of all apps") { Ok(()) } else { Err(said) }
+        });
+        watch
+    }
+
     fn first_line(&self) -> String {
         let status = self.does(&["ps-lifecycle", "status", "shop"]);
         status.lines().next().unwrap_or_default().to_owned()
@@ -71,6 +93,29 @@ impl<'a> Shop<'a> {
         let filter = "label=com.docker.swarm.service.name=shop_web";
         let on = |node: &u8| self.cluster.docker(*node, &["ps", "--no-trunc", "--quiet", "--filter", filter]);
         nodes.iter().flat_map(|node| on(node).lines().map(str::to_owned).collect::<Vec<_>>()).collect()
+    }
+
+    /// The containers of the app in docker-local, on the first node.
+    fn containers(&self) -> Vec<String> {
+        let filter = "label=com.dokku.container-type=deploy";
+        let all = self.cluster.docker(1, &["ps", "--no-trunc", "--quiet", "--filter", filter]);
+        all.lines().map(str::to_owned).collect()
+    }
+
+    /// Every node can be given tasks again, and there is a leader.
+    fn has_whole_swarm(&self) {
+        eventually("all nodes are there again", || {
+            let mut list = Command::new("docker");
+            list.args(["node", "ls", "--format", "{{.Status}} {{.ManagerStatus}}"]);
+            list.env("DOCKER_HOST", self.place.host());
+            let listed = list.output().expect("docker runs");
+            let nodes = String::from_utf8_lossy(&listed.stdout).into_owned();
+            let is_whole = |nodes: &str| {
+                nodes.lines().filter(|line| *line == "Ready Leader" || *line == "Ready Reachable").count()
+                    == 3
+            };
+            if is_whole(&nodes) { Ok(()) } else { Err(nodes) }
+        });
     }
 
     /// That clients of the address are answered by one of these.
@@ -160,16 +205,7 @@ fn a_watch_has_clients_led_to_what_takes_the_place_of_a_task_that_died_or_whose_
     let home = Home::as_installed();
     cluster.at(1, || {
         let shop = Shop::new(&home, &cluster);
-        let mut command = shop.place.command(&["ps-lifecycle", "watch", "--all"]);
-        command
-            .process_group(0)
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(home.path("watch.log")).expect("a file"));
-        let _watch = Running::begin(command);
-        eventually("it watches", || {
-            let said = fs::read_to_string(home.path("watch.log")).unwrap_or_default();
-            if said.contains("Watching the containers of all apps") { Ok(()) } else { Err(said) }
-        });
+        let _watch = shop.watch();
         shop.begins("swarm");
         let led_to = |what: &str, nodes: &[u8]| {
             let begin = Instant::now();
@@ -220,36 +256,29 @@ fn no_request_fails_while_an_app_moves_between_this_machine_and_a_swarm_and_a_mo
     let home = Home::as_installed();
     cluster.at(1, || {
         let shop = Shop::new(&home, &cluster);
-        let containers = || {
-            let all = cluster.docker(
-                1,
-                &["ps", "--no-trunc", "--quiet", "--filter", "label=com.dokku.container-type=deploy"],
-            );
-            all.lines().map(str::to_owned).collect::<Vec<_>>()
-        };
         shop.begins("docker-local");
         let supervisors = home.supervisors();
         let clients = Clients::of(shop.address);
         clients.go_on(50);
-        let before = containers();
+        let before = shop.containers();
 
         home.write("lib/config/ps/shop/start-cmd", "echo no database; exit 3");
         let failed = shop.deploy(BAD, &["--scheduler", "swarm"]);
         failed.is_refused(1, &["of shop ended with exit status 3"]);
         home.write("lib/config/ps/shop/start-cmd", SERVER);
         clients.go_on(50);
-        assert_eq!(containers(), before, "what ran runs on");
+        assert_eq!(shop.containers(), before, "what ran runs on");
         assert_eq!(cluster.docker(1, &["service", "ls", "--quiet"]), "");
 
         for _ in 0..2 {
             none_failed(&shop.deploy(IMAGE, &["--scheduler", "swarm"]));
             clients.go_on(50);
-            assert_eq!((containers(), shop.tasks(&[1]).len()), (Vec::new(), 2));
+            assert_eq!((shop.containers(), shop.tasks(&[1]).len()), (NOTHING, 2));
             shop.is_answered_by(&shop.tasks(&[1]));
             none_failed(&shop.deploy(IMAGE, &["--scheduler", "docker-local"]));
             clients.go_on(50);
-            assert_eq!((containers().len(), shop.tasks(&[1])), (2, NOTHING));
-            shop.is_answered_by(&containers());
+            assert_eq!((shop.containers().len(), shop.tasks(&[1])), (2, NOTHING));
+            shop.is_answered_by(&shop.containers());
         }
         assert_eq!(home.supervisors(), supervisors, "the very same sockets");
         assert_eq!(clients.end(), NOTHING);
@@ -272,6 +301,110 @@ fn an_image_that_other_nodes_cannot_have_keeps_an_app_where_it_is() {
         shop.does(&["ps-set", "shop", "web.constraints", "node.hostname==node1"]);
         assert_eq!(shop.deploy(IMAGE, &["--scheduler", "swarm"]).status, Some(0));
         shop.is_answered_by(&shop.tasks(&[1]));
+        shop.ends();
+    });
+}
+
+/// The manager that leads the others.
+fn leader(cluster: &Cluster) -> u8 {
+    let nodes = cluster.docker(1, &["node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}"]);
+    let leader = nodes.lines().find_map(|line| line.strip_prefix("node")?.strip_suffix(" Leader"));
+    leader.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("nobody leads: {nodes}"))
+}
+
+#[test]
+fn when_a_node_loses_power_or_the_leader_is_cut_off_no_request_fails_beside_those_under_way() {
+    let Some(cluster) = Cluster::up(3) else { return };
+    let home = Home::as_installed();
+    let leader = leader(&cluster);
+    let here = (1..=3).find(|node| *node != leader).expect("there are three");
+    let other = 6 - leader - here;
+    cluster.at(here, || {
+        let shop = Shop::asking(&home, &cluster, here);
+        let at = shop.address.to_string();
+        let _watch = shop.watch();
+        let deploy = ["--scheduler", "swarm", "--scale", "web=3", "--listen", &at, "--drain-limit", "3"];
+        assert_eq!(shop.deploy(IMAGE, &deploy).status, Some(0));
+        for (what, node, count) in [("a node loses power", other, 3), ("the leader is cut off", leader, 6)] {
+            // What a swarm starts it spreads evenly, so the node that comes next has some of it.
+            shop.does(&["ps-scale", "shop", &format!("web={count}")]);
+            let address = format!("\"{}:", cluster.address(node));
+            eventually("it has an instance", || {
+                let led = shop.led();
+                if led.contains(&address) { Ok(()) } else { Err(led) }
+            });
+            // One that waits for what is lost asks nothing else meanwhile, so there are some.
+            let clients: Vec<Clients> = (0..SETS).map(|_| Clients::of(shop.address)).collect();
+            for clients in &clients {
+                clients.go_on(20);
+            }
+            let begin = Instant::now();
+            if node == leader {
+                cluster.cut(node);
+            } else {
+                cluster.lose(node);
+            }
+            eventually("clients are led to others", || {
+                let led = shop.led();
+                let backends = led.split("\"leaving\"").next().unwrap_or_default();
+                let is_so = !backends.contains(&address) && backends.matches("\"id\"").count() == count;
+                if is_so { Ok(()) } else { Err(led) }
+            });
+            let took = begin.elapsed().as_secs_f64();
+            clients[0].go_on(50);
+            let failed: Vec<String> = clients.into_iter().flat_map(Clients::end).collect();
+            let later = Clients::of(shop.address);
+            later.go_on(100);
+            // Past the capture of the harness: how long it took is what a reader wants to know.
+            let _ = writeln!(
+                io::stderr().lock(),
+                "{what}: clients are led to others after {took:.1} s, {} requests failed",
+                failed.len()
+            );
+            assert_eq!(later.end(), NOTHING, "{what}");
+            let at_a_time = SETS * usize::try_from(CLIENTS).expect("a few");
+            assert!(failed.len() <= at_a_time, "{what}: more than were under way: {failed:?}");
+            cluster.heal(node);
+            shop.has_whole_swarm();
+        }
+        shop.ends();
+    });
+}
+
+#[test]
+fn a_move_to_a_swarm_that_is_killed_before_clients_are_led_there_is_brought_to_its_end_by_the_next_verb() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    let home = Home::as_installed();
+    cluster.at(1, || {
+        let shop = Shop::new(&home, &cluster);
+        shop.begins("docker-local");
+        let clients = Clients::of(shop.address);
+        clients.go_on(50);
+        let before = shop.containers();
+        let committed = home.path("lib/data/scheduler-swarm/shop/committed.json");
+        let (tell, told) = mpsc::channel();
+        let rule = move |_: &str| {
+            if !committed.exists() {
+                return Fate::Passes;
+            }
+            let _ = tell.send(());
+            Fate::Fails(Failure::Hangs)
+        };
+        let between = Between::new(home.path("cut.sock"), &cluster.socket(1), Box::new(rule));
+        let mut command =
+            shop.place.command(&["ps-lifecycle", "deploy", "shop", "--image", IMAGE, "--scheduler", "swarm"]);
+        command.env("DOCKER_HOST", between.host()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut verb = command.spawn().expect("it starts");
+        told.recv_timeout(SOON).expect("it has committed");
+        verb.kill().expect("it is ours");
+        verb.wait().expect("it has ended");
+        clients.go_on(50);
+        assert_eq!(shop.containers(), before, "what ran before runs on");
+        shop.does(&["ps-lifecycle", "converge", "shop"]);
+        clients.go_on(50);
+        assert_eq!((shop.containers(), shop.tasks(&[1]).len()), (NOTHING, 2));
+        shop.is_answered_by(&shop.tasks(&[1]));
+        assert_eq!(clients.end(), NOTHING);
         shop.ends();
     });
 }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// What happens to a call.
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It is passed on.
     Passes,
     /// It is passed on, and once the engine has done it, this is done and nothing is answered.
@@ -23,7 +23,7 @@ pub(super) enum Fate {
 
 /// What an engine may do in place of what it is asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// It says nothing.
     Hangs,
     /// It says nothing and hangs up.
@@ -38,25 +38,25 @@ pub(super) enum Failure {
 
 impl Failure {
     /// Whether nobody knows of it before a deadline is over.
-    pub(super) fn is_slow(self) -> bool {
+    pub(crate) fn is_slow(self) -> bool {
         matches!(self, Self::Hangs | Self::Trickles)
     }
 }
 
 /// Says what happens to a call of this kind, `POST containers/*/start`.
-pub(super) type Rule = Box<dyn FnMut(&str) -> Fate + Send>;
+pub(crate) type Rule = Box<dyn FnMut(&str) -> Fate + Send>;
 
 /// From when until when somebody waited for an answer that did not come.
 type Waits = Arc<Mutex<Vec<(Instant, Instant)>>>;
 
 /// Its socket is gone when this is dropped.
-pub(super) struct Between {
-    pub(super) socket: PathBuf,
+pub(crate) struct Between {
+    pub(crate) socket: PathBuf,
     waits: Waits,
 }
 
 impl Between {
-    pub(super) fn new(socket: PathBuf, engine: &Path, rule: Rule) -> Self {
+    pub(crate) fn new(socket: PathBuf, engine: &Path, rule: Rule) -> Self {
         let listener = UnixListener::bind(&socket).expect("a socket");
         let (engine, rule) = (engine.to_owned(), Arc::new(Mutex::new(rule)));
         let waits = Waits::default();
@@ -72,7 +72,7 @@ impl Between {
     }
 
     /// For how long anybody waited for an answer that did not come; calls at the same time count once.
-    pub(super) fn waited(&self) -> Duration {
+    pub(crate) fn waited(&self) -> Duration {
         let mut waits = self.waits.lock().expect("nobody panics").clone();
         waits.sort();
         let (mut sum, mut up_to) = (Duration::ZERO, None);
@@ -85,7 +85,7 @@ impl Between {
     }
 
     /// What a program is told.
-    pub(super) fn host(&self) -> String {
+    pub(crate) fn host(&self) -> String {
         format!("unix://{}", self.socket.display())
     }
 }
