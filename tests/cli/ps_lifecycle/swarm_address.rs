@@ -12,9 +12,9 @@ use std::time::Instant;
 use serde_json::Value;
 use swarm_cluster::{Cluster, IMAGE};
 
-use crate::asking::{CLIENTS, Clients, ask, is_closed, some_address};
+use crate::asking::{CLIENTS, Clients, ask, found, is_closed, some_address};
 use crate::containers::between::{Between, Failure, Fate};
-use crate::home::{Home, SOON, eventually};
+use crate::home::{Home, SOON, eventually, listening};
 use crate::program::{Ran, Running};
 use crate::swarm::Place;
 
@@ -145,6 +145,9 @@ impl<'a> Shop<'a> {
 
 fn none_failed(ran: &Ran) {
     assert!(ran.status == Some(0) && ran.stderr.contains(", none failed\n"), "{ran:?}");
+    let receipt = ran.stderr.lines().find(|line| line.contains("connections: ")).unwrap_or_default();
+    // Past the capture of the harness: how many there were is what a reader wants to know.
+    let _ = writeln!(io::stderr().lock(), "in {:.1} s {}", ran.took.as_secs_f64(), receipt.trim());
 }
 
 #[test]
@@ -280,6 +283,37 @@ fn no_request_fails_while_an_app_moves_between_this_machine_and_a_swarm_and_a_mo
             assert_eq!((shop.containers().len(), shop.tasks(&[1])), (2, NOTHING));
             shop.is_answered_by(&shop.containers());
         }
+        assert_eq!(home.supervisors(), supervisors, "the very same sockets");
+        assert_eq!(clients.end(), NOTHING);
+        shop.ends();
+    });
+}
+
+#[test]
+fn no_request_fails_while_an_app_moves_from_processes_of_this_machine_to_a_swarm_and_back() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    let _listening = listening();
+    let home = Home::as_installed();
+    cluster.at(1, || {
+        let shop = Shop::new(&home, &cluster);
+        let start_cmd = home.path("lib/config/ps/shop/start-cmd");
+        let source = home.source("source", "web: exec faultapp --listen\n");
+        let natively = ["ps-lifecycle", "deploy", "shop", "--scheduler", "native", "--dir", &source];
+        fs::remove_file(&start_cmd).expect("it was set");
+        let at = shop.address.to_string();
+        shop.does(&[&natively[..], &["--scale", "web=2", "--listen", &at]].concat());
+        let supervisors = home.supervisors();
+        let clients = Clients::of(shop.address);
+        clients.go_on(50);
+        fs::write(&start_cmd, SERVER).expect("written");
+        none_failed(&shop.deploy(IMAGE, &["--scheduler", "swarm"]));
+        clients.go_on(50);
+        assert_eq!((found(&home, "faultapp").len(), shop.tasks(&[1]).len()), (0, 2));
+        shop.is_answered_by(&shop.tasks(&[1]));
+        fs::remove_file(&start_cmd).expect("it was set");
+        none_failed(&shop.place.run(&natively));
+        clients.go_on(50);
+        assert_eq!((found(&home, "faultapp").len(), shop.tasks(&[1])), (2, NOTHING));
         assert_eq!(home.supervisors(), supervisors, "the very same sockets");
         assert_eq!(clients.end(), NOTHING);
         shop.ends();
