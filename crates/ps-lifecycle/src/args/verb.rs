@@ -187,7 +187,8 @@ pub(crate) enum Verb {
     /// is replaced, and clients are not sent to one that fails a readiness check until it is ready again.
     /// It records the new addresses of containers that the engine has restarted, and starts an
     /// instance again that the engine has given up, three times at most for one release. It runs types
-    /// with a schedule, such as the cron of app.json, when they are due. One watch per DOKKU_LIB_ROOT
+    /// with a schedule, such as the cron of app.json, when they are due. It sends the clients of an app on
+    /// a swarm that has an address to the present tasks. One watch per DOKKU_LIB_ROOT
     /// is enough; a second one says so and ends with status 75.
     ///
     /// Examples:

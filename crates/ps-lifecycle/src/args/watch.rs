@@ -8,7 +8,7 @@ pub(crate) struct WatchArgs {
     /// The app
     #[arg(required_unless_present = "all")]
     pub(crate) app: Option<String>,
-    /// Every app of docker-local
+    /// Every app of docker-local, and every app on a swarm that has an address
     #[arg(long, conflicts_with = "app")]
     pub(crate) all: bool,
 }
