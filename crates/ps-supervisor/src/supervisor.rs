@@ -192,8 +192,7 @@ impl Supervisor {
         }))
     }
 
-    /// Runs until it is ordered to end (or, with [`Until::AtRest`], nothing is left to do) and all processes have
-    /// ended.
+    /// Runs until it is ordered to end (or, with [`Until::AtRest`], nothing is left to do) and all processes have ended.
     pub fn run(&mut self, until: Until) -> Result<(), Error> {
         loop {
             self.publish();
