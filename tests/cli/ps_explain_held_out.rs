@@ -38,6 +38,8 @@ mod noise;
 mod orders;
 #[path = "ps_explain_held_out/resources.rs"]
 mod resources;
+#[path = "ps_explain_held_out/second.rs"]
+mod second;
 #[path = "ps_explain_held_out/settings.rs"]
 mod settings;
 #[path = "ps_explain_held_out/stage.rs"]
@@ -69,6 +71,7 @@ fn every_fault() -> Vec<Fault> {
         healthy::faults(),
         noise::faults(),
         containers::faults(),
+        second::faults(),
     ]
     .into_iter()
     .flatten()

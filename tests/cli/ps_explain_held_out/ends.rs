@@ -14,7 +14,7 @@ const BACKGROUND: &[&str] = &["background", "daemon", "left others running"];
 
 /// Ends at once at every signal, and says nothing.
 const PLAIN: &str = "sleep 3600";
-const GO: &[&str] = &["/usr/local/go/bin/go"];
+pub(crate) const GO: &[&str] = &["/usr/local/go/bin/go"];
 
 pub(crate) fn faults() -> Vec<Fault> {
     [signals(), crashes(), codes(), zero()].into_iter().flatten().collect()
@@ -119,7 +119,7 @@ fn crashes() -> Vec<Fault> {
     ]
 }
 
-fn go(stage: &Stage, text: &str) {
+pub(crate) fn go(stage: &Stage, text: &str) {
     stage.file("main.go", text);
     let mut build = Command::new("/usr/local/go/bin/go");
     build.args(["build", "-o", "server", "main.go"]).current_dir(stage.path("")).stdin(Stdio::null());
