@@ -8,6 +8,8 @@ mod home;
 #[allow(dead_code, reason = "these tests use a part of it")]
 mod program;
 
+#[path = "docs/machines.rs"]
+mod machines;
 #[path = "docs/page.rs"]
 mod page;
 #[path = "docs/session.rs"]
@@ -36,6 +38,7 @@ pages! {
     from_pm2_in_ten_minutes: "start/pm2.md",
     inside_dokku_in_ten_minutes: "start/dokku.md",
     in_a_pipeline_in_ten_minutes: "start/pipeline.md",
+    from_one_machine_to_three_in_ten_minutes: "start/swarm.md",
     coming_from_foreman: "moving/foreman.md",
     coming_from_supervisord: "moving/supervisord.md",
     coming_from_compose: "moving/compose.md",

@@ -3,7 +3,9 @@
 //! A block `sh` is run, and a block `text` right after it is what it prints. A comment before a block says otherwise:
 //! `<!-- not run: REASON -->`, or `<!-- ended by Ctrl-C once: COMMAND -->` for what does not end by itself: it is ended as soon as the
 //! command succeeds. `<!-- needs: PROGRAM… -->` anywhere in the page names what a machine may lack; without it the page is skipped.
-//! `<!-- world: dokku -->` says that the page is about a machine with Dokku, and an app `shop`.
+//! `<!-- world: dokku -->` says that the page is about a machine with Dokku, and an app `shop`; `<!-- world: machines -->` that it is about three
+//! machines with Docker, `node1` to `node3`, of which the first one has the programs. There `<!-- machine: node2 -->` says on which one the next
+//! block is typed, and `<!-- happens: COMMAND -->` what becomes of one of them, in words of `tests/swarm/cluster`.
 
 use std::fs;
 use std::mem;
@@ -17,10 +19,20 @@ pub(crate) struct Page {
     pub(crate) path: PathBuf,
     /// Programs without which it cannot be run.
     pub(crate) needs: Vec<String>,
-    /// Whether it is about a machine with Dokku.
-    pub(crate) is_in_dokku: bool,
+    pub(crate) world: World,
     /// The command blocks that are to be run, in their order.
     pub(crate) blocks: Vec<Block>,
+}
+
+/// What a page is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum World {
+    /// A machine of which nothing is known.
+    Machine,
+    /// One with Dokku.
+    Dokku,
+    /// Three with Docker.
+    Machines,
 }
 
 /// A command block.
@@ -28,6 +40,10 @@ pub(crate) struct Block {
     /// The line of the page that it begins in.
     pub(crate) line: usize,
     pub(crate) commands: String,
+    /// The machine that it is typed on, where there are several; `None`: the first one.
+    pub(crate) machine: Option<String>,
+    /// What becomes of a machine before.
+    pub(crate) happens: Option<String>,
     /// The command whose success tells that Ctrl-C is due; `None`: the block ends by itself.
     pub(crate) until: Option<String>,
     /// What the page shows as its output; `None`: nothing is shown.
@@ -41,6 +57,8 @@ enum Remark {
     None,
     NotRun,
     Until(String),
+    On(String),
+    Happens(String),
 }
 
 /// What was read last: a block `text` belongs to the block right above it.
@@ -55,7 +73,7 @@ impl Page {
     pub(crate) fn read(path: &Path) -> Self {
         let text = fs::read_to_string(path).expect("the page");
         let mut page =
-            Self { path: path.to_owned(), needs: Vec::new(), is_in_dokku: false, blocks: Vec::new() };
+            Self { path: path.to_owned(), needs: Vec::new(), world: World::Machine, blocks: Vec::new() };
         let (mut remark, mut above) = (Remark::None, Above::Other);
         let mut lines = text.lines().enumerate();
         while let Some((index, line)) = lines.next() {
@@ -82,10 +100,16 @@ impl Page {
                 self.needs.extend(rest.split(' ').map(str::to_owned));
                 Some(Remark::None)
             }
-            "world" if rest == "dokku" => {
-                self.is_in_dokku = true;
+            "world" => {
+                self.world = match rest {
+                    "dokku" => World::Dokku,
+                    "machines" => World::Machines,
+                    _ => return None,
+                };
                 Some(Remark::None)
             }
+            "machine" => Some(Remark::On(rest.to_owned())),
+            "happens" => Some(Remark::Happens(rest.to_owned())),
             "not run" => Some(Remark::NotRun),
             "ended by Ctrl-C once" => Some(Remark::Until(rest.to_owned())),
             _ => None,
@@ -96,8 +120,15 @@ impl Page {
         match (language, remark) {
             ("sh", Remark::NotRun) => Above::Other,
             ("sh", remark) => {
-                let until = if let Remark::Until(command) = remark { Some(command) } else { None };
-                self.blocks.push(Block { line, commands: body, until, shown: None });
+                let mut block =
+                    Block { line, commands: body, machine: None, happens: None, until: None, shown: None };
+                match remark {
+                    Remark::None | Remark::NotRun => {}
+                    Remark::Until(command) => block.until = Some(command),
+                    Remark::On(machine) => block.machine = Some(machine),
+                    Remark::Happens(command) => block.happens = Some(command),
+                }
+                self.blocks.push(block);
                 Above::Run
             }
             ("text", Remark::None) if above == Above::Run => {

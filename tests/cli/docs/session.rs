@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::home::{Home, LISTEN, programs};
-use crate::page::{Block, Page};
+use crate::machines::{self, Machines};
+use crate::page::{Block, Page, World};
 use crate::program::run;
 use crate::transcript;
 
@@ -22,13 +23,18 @@ pub(crate) fn run_page(page: &Page) {
     if !missing.is_empty() {
         return skipped::skip(format_args!("{}: there is no {missing:?}", page.path.display()));
     }
+    if page.world == World::Machines {
+        let Some(machines) = Machines::up() else { return };
+        run_in(&home, page, |words| machines.first(&home, words));
+        return fs::remove_dir_all(home.path("lib/config/scheduler-swarm")).expect("the id of the world");
+    }
     if run(alone(&home, &["true"])).status != Some(0) {
         return skipped::skip("no network namespace is to be had here");
     }
-    run_in(&home, page);
+    run_in(&home, page, |words| alone(&home, words));
 }
 
-fn run_in(home: &Home, page: &Page) {
+fn run_in(home: &Home, page: &Page, place: impl Fn(&[&str]) -> Command) {
     let outputs = home.path("outputs");
     fs::create_dir(&outputs).expect("a directory");
     let script = home.write("page.sh", &script(page, &outputs));
@@ -36,9 +42,9 @@ fn run_in(home: &Home, page: &Page) {
     fs::create_dir_all(directory.join("tests")).expect("a directory");
     // What a page says of a checkout of this repository is of its sample apps.
     symlink(checkout().join("tests/apps"), directory.join("tests/apps")).expect("a link");
-    let mut command = alone(home, &["bash", script.to_str().expect("text")]);
+    let mut command = place(&["bash", script.to_str().expect("text")]);
     command.current_dir(directory);
-    if page.is_in_dokku {
+    if page.world == World::Dokku {
         command.env("PATH", dokku(home));
     }
     let ran = run(command);
@@ -95,9 +101,21 @@ fn is_there(home: &Home, program: &str) -> bool {
 /// The blocks, one after the other; what each prints goes into a file of its own.
 fn script(page: &Page, outputs: &Path) -> String {
     let mut script = String::from("set -eu -o pipefail\n");
+    if page.world == World::Machines {
+        script.push_str(machines::WORDS);
+    }
     for (index, block) in page.blocks.iter().enumerate() {
         writeln!(script, "exec >'{}/{index}' 2>&1", outputs.display()).expect("a text takes all");
+        if let Some(happens) = &block.happens {
+            writeln!(script, "{happens}").expect("a text takes all");
+        }
+        if let Some(machine) = &block.machine {
+            writeln!(script, "at {machine}").expect("a text takes all");
+        }
         script.push_str(&commands(block));
+        if block.machine.is_some() {
+            script.push_str("at node1\n");
+        }
     }
     script
 }
