@@ -7,8 +7,11 @@ use formation::{Slot, State};
 use futures_util::StreamExt;
 use ps_engine::{Engine, OutputRange};
 use ps_scheduler::{Error, FailedSlot, LAST_LINES, Progress};
+use serde_json::json;
 
+use crate::label;
 use crate::manager::{LOOK, Manager, Seen};
+use crate::service::Service;
 use crate::standing::{Move, Standing};
 use crate::swarm_task::{Phase, SwarmTask, plain};
 
@@ -26,6 +29,8 @@ pub(crate) struct Follower {
     phases: BTreeMap<String, (Phase, bool)>,
     running_since: BTreeMap<String, Instant>,
     waiting: BTreeSet<String>,
+    /// Tasks for which an update has been begun anew.
+    nudged: BTreeSet<String>,
 }
 
 /// The result of some changes.
@@ -58,6 +63,7 @@ impl Follower {
             let seen = manager.look().await?;
             for one in moves {
                 self.told(&seen, one, tell);
+                self.nudge(manager, &seen, one).await?;
             }
             let now = Instant::now();
             let mut still = Vec::new();
@@ -81,6 +87,25 @@ impl Follower {
             }
         }
         Ok(followed)
+    }
+
+    /// Has the swarm begin an update anew that waits for a task of a node that was lost. What has been replaced is not replaced again. A label
+    /// is enough: the same specification once more would be taken for the update that is under way.
+    async fn nudge(&mut self, manager: &Manager<'_>, seen: &Seen, one: &Move) -> Result<(), Error> {
+        if one.stuck_at(seen, |_| true).is_none() {
+            return Ok(());
+        }
+        let nodes = manager.nodes().await?;
+        let Some(task) = one.stuck_at(seen, |task| !nodes.is_up(task)) else { return Ok(()) };
+        if self.nudged.insert(task.id.clone()) {
+            let nudged = |service: &Service| {
+                let mut spec = service.spec.clone();
+                spec["Labels"][label::NUDGED] = json!(task.id);
+                spec
+            };
+            manager.bring(&one.service.id, nudged).await?;
+        }
+        Ok(())
     }
 
     /// Waits until nothing of these services runs that is to end, and says what is left when the time is over.

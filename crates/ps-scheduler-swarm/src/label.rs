@@ -17,6 +17,8 @@ pub(crate) const RELEASE: &str = "com.formation.release";
 pub(crate) const DEPLOY: &str = "com.formation.deploy";
 /// On a service without instances because a person stopped them: how many there were.
 pub(crate) const STOPPED: &str = "com.formation.stopped";
+/// On a service whose update waited for a task of a node that was lost: that task.
+pub(crate) const NUDGED: &str = "com.formation.nudged";
 /// On each container: what tells the instances of one deploy or restart from those of another.
 pub(crate) const REVISION: &str = "com.formation.revision";
 /// On a service that runs a task of a deploy to its end: which one.

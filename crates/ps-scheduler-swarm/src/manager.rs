@@ -184,7 +184,7 @@ fn is_same(one: &Value, other: &Value) -> bool {
         (
             service::revision(&spec["TaskTemplate"]).map(str::to_owned),
             spec["Mode"]["Replicated"]["Replicas"].as_u64(),
-            [label::STOPPED, label::DEPLOY, label::RELEASE].map(label),
+            [label::STOPPED, label::DEPLOY, label::RELEASE, label::NUDGED].map(label),
         )
     };
     told(one) == told(other)

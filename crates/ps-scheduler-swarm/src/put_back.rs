@@ -132,6 +132,12 @@ pub(crate) async fn interrupted(
             manager.bring(&service.id, |_| spec.clone()).await?;
             sentences
                 .push(format!("{process_type} goes back to the earlier release: its deploy was interrupted"));
+        } else if service.is_nudged() {
+            // The swarm has forgotten what the service was before.
+            sentences.push(format!(
+                "{process_type} runs the release of a deploy that was interrupted: ps-lifecycle rebuild {0} puts the earlier one back, deploy the later one",
+                manager.app
+            ));
         } else {
             remove(manager, &[service]).await?;
             sentences.push(format!("{process_type} is removed: the deploy that made it was interrupted"));

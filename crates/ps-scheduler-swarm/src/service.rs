@@ -111,6 +111,11 @@ impl Service {
         self.label(label::STOPPED).and_then(|count| count.parse().ok()).unwrap_or(0)
     }
 
+    /// Whether an update of it was begun anew, so that its earlier specification is not the one before the update.
+    pub(crate) fn is_nudged(&self) -> bool {
+        self.label(label::NUDGED).is_some()
+    }
+
     /// How long its tasks have to end.
     pub(crate) fn grace(&self) -> Duration {
         let nanos = self.spec["TaskTemplate"]["ContainerSpec"]["StopGracePeriod"].as_u64();

@@ -55,6 +55,22 @@ impl Move {
         task.revision.as_deref() == self.service.revision()
     }
 
+    /// A task that the swarm's update waits for and that never comes: its node was lost before it could start it. Another one has its place, but an
+    /// update waits for the task that it has made itself until its node is back, and replaces no further ones meanwhile.
+    pub(crate) fn stuck_at<'a>(
+        &self,
+        seen: &'a Seen,
+        is_lost: impl Fn(&SwarmTask) -> bool,
+    ) -> Option<&'a SwarmTask> {
+        let service = seen.services.iter().find(|service| service.id == self.service.id)?;
+        let state = service.update.as_ref().filter(|_| self.is_update).map(|update| update.state);
+        let never_comes = |task: &&SwarmTask| {
+            let has_not_run = matches!(task.phase, Phase::Pending | Phase::Starting);
+            self.is_new(task) && !task.is_wanted() && has_not_run && is_lost(task)
+        };
+        seen.tasks_of(&service.id).filter(|_| state == Some(UpdateState::Updating)).find(never_comes)
+    }
+
     /// Whether the end of a task is the end of this change.
     fn has_failed(&self, task: &SwarmTask) -> bool {
         match task.phase {

@@ -118,3 +118,16 @@ fn a_swarm_that_never_comes_to_an_end_has_no_more_time_than_we_give_it() {
         ["web.1 was not replaced by the swarm within 60 s"]
     );
 }
+
+#[test]
+fn an_update_is_stuck_at_a_task_that_its_node_was_lost_with_before_it_ran() {
+    let stuck = |update, state, desired| {
+        let seen =
+            seen(update, "new", &[listed("web", 1, state, desired, "new"), up(1, "new"), up(2, "old")]);
+        (moved().stuck_at(&seen, |_| true).is_some(), moved().stuck_at(&seen, |_| false).is_some())
+    };
+    assert_eq!(stuck(Some("updating"), "assigned", "shutdown"), (true, false));
+    assert_eq!(stuck(Some("completed"), "assigned", "shutdown"), (false, false));
+    assert_eq!(stuck(Some("updating"), "assigned", "running"), (false, false), "its node may only be slow");
+    assert_eq!(stuck(Some("updating"), "running", "shutdown"), (false, false), "the update has seen it run");
+}
