@@ -178,10 +178,13 @@ impl Engine {
         .await
     }
 
-    /// The processes of a running container, with these columns of the system's `ps`.
-    pub async fn top(&self, id: &str, columns: &str) -> Result<Value, Fault> {
+    /// The processes of a running container, a row each, with these columns of the system's `ps`.
+    pub async fn top(&self, id: &str, columns: &str) -> Result<Vec<Vec<String>>, Fault> {
         let path = format!("/containers/{id}/top?ps_args=-eo%20{columns}");
-        self.within("list processes", SHORT, transport::get(&self.socket, &path)).await
+        let listed = self.within("list processes", SHORT, transport::get(&self.socket, &path)).await?;
+        let rows = listed["Processes"].as_array().into_iter().flatten().filter_map(Value::as_array);
+        let words = |row: &Vec<Value>| row.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        Ok(rows.map(words).collect())
     }
 
     /// The properties of an image.

@@ -6,6 +6,7 @@ use anyhow::Result;
 use formation::AppName;
 use ps_cli::Format;
 use ps_cli::exit::{Outcome, Refusal};
+use ps_cli::say;
 use ps_rows::ProcessRow;
 use ps_scheduler::OsProcess;
 
@@ -21,6 +22,10 @@ pub(crate) fn run(session: &Session, args: &ProcessesArgs) -> Result<Outcome> {
             "{app} runs via {scheduler}, whose processes are not on this machine, or not known here"
         )));
     };
+    for sentence in &processes.elsewhere {
+        say::warning(sentence);
+    }
+    let processes = processes.here;
     let rows: Vec<ProcessRow<'_>> =
         processes.iter().map(|process| ProcessRow::of(app.as_str(), process)).collect();
     let mut out = io::stdout().lock();

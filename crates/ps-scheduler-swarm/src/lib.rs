@@ -16,6 +16,7 @@ mod judge;
 mod label;
 mod logs;
 mod manager;
+mod place;
 mod placement;
 mod published;
 mod put_back;
@@ -38,8 +39,8 @@ use std::path::PathBuf;
 use formation::AppName;
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, Cancel, DeployOutcome, Error, Leftover, LogRequest, LogSink, Moved, Plan, Progress, Reached,
-    Release, Requester, Scheduler, StopOrder, Stopped, Task,
+    AppStatus, Cancel, DeployOutcome, Ended, Entry, Error, Leftover, LogRequest, LogSink, Moved, Plan,
+    Progress, Reached, Release, Requester, Scheduler, StopOrder, Stopped, Task,
 };
 use ps_service::Service;
 
@@ -116,6 +117,10 @@ impl Scheduler for Swarm {
 
     fn run_task(&self, plan: &Plan, task: &Task, requester: &mut Requester<'_>) -> Result<(), Error> {
         task::run(self, &plan.release, task, requester)
+    }
+
+    fn enter(&self, entry: &Entry<'_>) -> Result<Ended, Error> {
+        place::enter(self, entry)
     }
 
     fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {

@@ -20,3 +20,23 @@ pub struct OsProcess {
     /// Its command line. May hold secrets.
     pub command: String,
 }
+
+impl OsProcess {
+    /// The columns of the system's `ps` that [`OsProcess::of_ps`] reads. An engine needs the pid to find the processes of a container, and the
+    /// command has to be the last column.
+    pub const COLUMNS: &str = "pid,user,pcpu,rss,etime,args";
+
+    /// The process that a row of these columns is about; `None` if it is none.
+    pub fn of_ps(slot: &Slot, row: &[String]) -> Option<Self> {
+        let [pid, user, cpu, memory, elapsed, command] = row else { return None };
+        Some(Self {
+            slot: slot.clone(),
+            pid: pid.parse().ok()?,
+            user: user.clone(),
+            cpu_percent: cpu.parse().ok()?,
+            memory_bytes: memory.parse::<u64>().ok()?.saturating_mul(1024),
+            elapsed: elapsed.clone(),
+            command: command.clone(),
+        })
+    }
+}

@@ -23,8 +23,17 @@ pub fn named(world: &World, name: &SchedulerName) -> Box<dyn Scheduler> {
     }
 }
 
-/// Every process of an app's instances, in the order of the slots; `None` if its scheduler cannot list them, because they run on
-/// other machines or at an unknown place.
+/// The processes of an app's instances.
+#[derive(Debug, Default)]
+pub struct Processes {
+    /// Those that run here, in the order of the slots.
+    pub here: Vec<OsProcess>,
+    /// One sentence for each instance that runs on another machine, which says where.
+    pub elsewhere: Vec<String>,
+}
+
+/// Every process of an app's instances, in the order of the slots; `None` if its scheduler cannot list them, because they run at an unknown
+/// place.
 ///
 /// # Errors
 /// The app's files cannot be read, or the engine does not answer.
@@ -32,12 +41,14 @@ pub fn processes(
     world: &World,
     name: &SchedulerName,
     app: &AppName,
-) -> Result<Option<Vec<OsProcess>>, ps_scheduler::Error> {
-    match name {
-        SchedulerName::Native => Native::new(world).processes(app).map(Some),
-        SchedulerName::DockerLocal => DockerLocal::new(world).processes(app).map(Some),
-        SchedulerName::Swarm | SchedulerName::External(_) => Ok(None),
-    }
+) -> Result<Option<Processes>, ps_scheduler::Error> {
+    let (here, elsewhere) = match name {
+        SchedulerName::Native => (Native::new(world).processes(app)?, Vec::new()),
+        SchedulerName::DockerLocal => (DockerLocal::new(world).processes(app)?, Vec::new()),
+        SchedulerName::Swarm => Swarm::new(world).processes(app)?,
+        SchedulerName::External(_) => return Ok(None),
+    };
+    Ok(Some(Processes { here, elsewhere }))
 }
 
 /// Whether the instances of an app run.

@@ -99,3 +99,25 @@ fn two_worlds_with_an_app_of_the_same_name_never_touch_each_others() {
     assert_eq!((one.containers(), other.rows().len()), (kept, 0));
     one.stop("", true).expect("is removed");
 }
+
+#[test]
+fn processes_are_those_of_the_node_that_is_asked_and_of_any_other_instance_its_node_is_named() {
+    let Some(cluster) = Cluster::up(2) else { return };
+    let place = Place::new(&cluster);
+    place.deploy("sleep 1000", &["web=2"]).0.expect("one comes up on each node");
+    let (here, elsewhere) = place.swarm.processes(&place.app).expect("is listed");
+    let rows = place.status().instances;
+    let on = |name: &str| {
+        let row =
+            rows.iter().find(|row| row.node.as_deref() == Some(name)).expect("an instance on each node");
+        row.slot.clone()
+    };
+    assert!(here.iter().any(|process| process.command.contains("sleep 1000")), "{here:?}");
+    assert!(here.iter().all(|process| process.slot == on("node1")), "{here:?}");
+    let [sentence] = elsewhere.as_slice() else { panic!("{elsewhere:?}") };
+    let container =
+        sentence.strip_prefix(&format!("{} of shop runs on node2: type there docker top ", on("node2")));
+    let typed = cluster.docker(2, &["top", container.expect("what to type")]);
+    assert!(typed.contains("sleep 1000"), "{typed}");
+    place.stop("", true).expect("is removed");
+}
