@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
+use flate2::bufread;
 use flate2::read::MultiGzDecoder;
 
 /// The uncompressed size of a member, in bytes.
@@ -65,7 +66,7 @@ impl Packed {
         let begin = usize::try_from(position - member.holds.start).unwrap_or(usize::MAX);
         let bytes = match self.read.take() {
             Some((last, bytes)) if last == index => bytes,
-            _ => decompress(&self.file, member, member.holds.end - member.holds.start)?,
+            earlier => decompress(&self.file, member, earlier.map(|(_, bytes)| bytes).unwrap_or_default())?,
         };
         let rest = bytes.get(begin..).unwrap_or_default();
         let length = rest.len().min(buffer.len());
@@ -87,7 +88,7 @@ impl Packed {
     /// Adds a part of the file that another program compressed.
     fn add_rest(&mut self, begin: u64, end: u64, held: u64) -> io::Result<()> {
         let mut member = Member { begin, length: end - begin, holds: held..held };
-        let bytes = decompress(&self.file, &member, LONGEST)?;
+        let bytes = decompress_foreign(&self.file, &member)?;
         member.holds.end = held + bytes.len() as u64;
         self.read = Some((self.members.len(), bytes));
         self.members.push(member);
@@ -95,10 +96,30 @@ impl Packed {
     }
 }
 
-fn decompress(file: &File, member: &Member, most: u64) -> io::Result<Vec<u8>> {
+/// What a member holds, in the memory of another one that is not wanted any more.
+fn decompress(file: &File, member: &Member, mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+    let size = |length: u64| usize::try_from(length).map_err(io::Error::other);
+    let held = member.holds.end - member.holds.start;
+    if member.length > 2 * MEMBER as u64 || held > MEMBER as u64 {
+        return decompress_foreign(file, member);
+    }
+    let mut compressed = vec![0; size(member.length)?];
+    file.read_exact_at(&mut compressed, member.begin)?;
+    bytes.resize(size(held)?, 0);
+    let mut decoder = bufread::GzDecoder::new(&compressed[..]);
+    decoder.read_exact(&mut bytes)?;
+    // Its checksum is compared at the end.
+    match decoder.read(&mut [0])? {
+        0 => Ok(bytes),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "a member is longer than it says")),
+    }
+}
+
+/// What another program compressed, up to what is too long.
+fn decompress_foreign(file: &File, member: &Member) -> io::Result<Vec<u8>> {
     let source = Part { file, position: member.begin, end: member.begin.saturating_add(member.length) };
     let mut bytes = Vec::new();
-    MultiGzDecoder::new(source).take(most).read_to_end(&mut bytes)?;
+    MultiGzDecoder::new(source).take(LONGEST).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

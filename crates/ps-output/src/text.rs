@@ -53,13 +53,15 @@ pub struct Text {
     seen: Vec<(AppName, formation::Slot)>,
     /// The source of an incomplete line that was printed last.
     begun: Option<Key>,
+    /// The time of the last line and how it is written: lines that were captured together have the same.
+    written: Option<(SystemTime, String)>,
 }
 
 impl Text {
     /// One that writes lines that look like that.
     pub fn new(look: Look) -> Self {
         let zone = if look.times == Times::Utc { TimeZone::UTC } else { TimeZone::system() };
-        Self { look, zone, seen: Vec::new(), begun: None }
+        Self { look, zone, seen: Vec::new(), begun: None, written: None }
     }
 
     /// Writes a line of an app.
@@ -86,8 +88,14 @@ impl Text {
             return Ok(());
         }
         if self.look.times != Times::None {
-            let time = at.and_then(|at| Timestamp::try_from(at).ok()).map(|at| self.time(at));
-            write!(out, "{} ", time.as_deref().unwrap_or("-"))?;
+            let is_written = at.is_some() && self.written.as_ref().map(|(at, _)| *at) == at;
+            if !is_written {
+                let time = |at| Some((at, self.time(Timestamp::try_from(at).ok()?)));
+                self.written = at.and_then(time);
+            }
+            let time = self.written.as_ref().map_or("-", |(_, time)| time);
+            out.write_all(time.as_bytes())?;
+            out.write_all(b" ")?;
         }
         let name = if self.look.names_app { format!("{}/", key.app) } else { String::new() };
         if !self.look.has_colours {

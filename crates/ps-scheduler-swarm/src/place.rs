@@ -64,7 +64,7 @@ fn placed(swarm: &Swarm, app: &AppName) -> Result<Vec<Placed>, Error> {
     let not_deployed = || Error::NotDeployed { app: app.clone() };
     let world = swarm.known_id()?.ok_or_else(not_deployed)?;
     let engine = swarm.engine()?;
-    let manager = Manager { engine, world: &world, app, cancel: &Cancel::default() };
+    let manager = Manager { engine, world: &world, app, cancel: &Cancel::default(), clients: None };
     let (seen, nodes) =
         engine.run(async { Ok::<_, Error>((manager.look().await?, manager.nodes().await?)) })?;
     if seen.services.is_empty() {

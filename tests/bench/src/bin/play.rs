@@ -4,6 +4,8 @@
 //! play announce FIFO              writes one byte into FIFO, then does nothing
 //! play live STAMPS MS             notes when it starts, lives so long, notes when it ends, and kills itself
 //! play write STAMPS LINES HOW     notes when it starts and writes lines of 100 bytes: by block, or line by line
+//! play text BYTES WRITTEN         writes so many bytes of lines like those of a web server, makes the file WRITTEN, and goes
+//!                                 on with ten lines a second
 //! play listen MS                  listens on $PORT after so long
 //! play grown BYTES FILE…          waits until the files have so many bytes together, and says when that was
 //! play outage PORT                connects to PORT until stdin ends, and says for how long that did not work at most
@@ -26,7 +28,7 @@ use rustix::process::{Signal, getpid, kill_process};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-const USAGE: &str = "usage: play announce|live|write|listen|grown|outage|link ARGUMENTS; see its source";
+const USAGE: &str = "usage: play announce|live|write|text|listen|grown|outage|link ARGUMENTS; see its source";
 /// Lines are numbered, so that one that is lost, doubled or moved is seen.
 const LINE_BYTES: usize = 100;
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -50,6 +52,7 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<()> {
         "announce" => announce(&word()?),
         "live" => live(&word()?, word()?.parse()?),
         "write" => write(&word()?, word()?.parse()?, word()? == "block"),
+        "text" => text(word()?.parse()?, &word()?),
         "listen" => listen(word()?.parse()?),
         "grown" => grown(word()?.parse()?, &words.collect::<Vec<_>>()),
         "outage" => outage(word()?.parse()?),
@@ -101,6 +104,57 @@ fn write(stamps: &str, lines: usize, by_block: bool) -> Result<()> {
     }
     out.write_all(&block)?;
     Ok(())
+}
+
+fn text(bytes: usize, written: &str) -> Result<()> {
+    let mut out = fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let mut block = Vec::with_capacity(2 * BLOCK_BYTES);
+    let (mut numbers, mut so_far, mut line) = (Numbers(1), 0, 0);
+    while so_far < bytes {
+        block.clear();
+        while block.len() < BLOCK_BYTES {
+            line += 1;
+            text_line(&mut block, line, &mut numbers)?;
+        }
+        out.write_all(&block)?;
+        so_far += block.len();
+    }
+    fs::write(written, so_far.to_string())?;
+    loop {
+        thread::sleep(Duration::from_millis(100));
+        block.clear();
+        line += 1;
+        text_line(&mut block, line, &mut numbers)?;
+        out.write_all(&block)?;
+    }
+}
+
+/// One line in twenty thousand is an error.
+fn text_line(block: &mut Vec<u8>, line: u64, numbers: &mut Numbers) -> io::Result<()> {
+    let (second, id, user, took) =
+        (line / 5000, numbers.next(), numbers.next() % 50_000, numbers.next() % 900);
+    let (minute, hour) = (second / 60 % 60, second / 3600 % 24);
+    write!(block, "2026-11-27T{hour:02}:{minute:02}:{:02}.{:03}Z ", second % 60, line / 5 % 1000)?;
+    if line.is_multiple_of(20_000) {
+        return writeln!(block, "ERROR request={id:016x} upstream timed out after {took} ms");
+    }
+    let (item, status) = (numbers.next() % 9_000, 200 + numbers.next() % 5);
+    writeln!(
+        block,
+        "INFO request={id:016x} method=GET path=/items/{item} status={status} user={user} took_ms={took}"
+    )
+}
+
+/// Numbers without an order that is easily seen (xorshift).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
 }
 
 fn listen(milliseconds: u64) -> Result<()> {
