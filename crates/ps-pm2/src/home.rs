@@ -53,7 +53,7 @@ impl Home {
         self.directory.join(OWN)
     }
 
-    /// The installation that the apps belong to.
+    /// The world that the apps belong to.
     pub(crate) fn world(&self) -> World {
         World::of_pm2(&self.directory)
     }

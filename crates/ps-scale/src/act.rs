@@ -19,7 +19,7 @@ use crate::events;
 use crate::format::Format;
 
 const LIFECYCLE: &str = "ps-lifecycle";
-/// Where the root of an installation is, below `DOKKU_LIB_ROOT`.
+/// Where the root of a world is, below `DOKKU_LIB_ROOT`.
 const SERVICES: &str = "data/scheduler-native";
 
 /// Makes the instances of a deployed app match; does nothing for one that is not. `changed` are the types to deploy

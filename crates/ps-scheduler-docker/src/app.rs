@@ -20,20 +20,20 @@ pub(crate) const WAITING_AT_ONCE: usize = 64;
 pub(crate) struct App<'a> {
     /// The engine.
     pub(crate) engine: &'a Engine,
-    /// The installation that the app belongs to.
+    /// The world that the app belongs to.
     pub(crate) world: &'a World,
     /// Its name.
     pub(crate) name: &'a AppName,
 }
 
 impl App<'_> {
-    /// The labels by which the instances of the app in this installation are found.
+    /// The labels by which the instances of the app in this world are found.
     pub(crate) fn filters(&self) -> [String; 3] {
         let root = format!("{}={}", label::ROOT, self.world.root().display());
         [root, format!("{}={}", label::APP, self.name), label::DEPLOYED.to_owned()]
     }
 
-    /// The instances of the app that this installation has made, recorded or not, and the recorded ones that Dokku has
+    /// The instances of the app that this world has made, recorded or not, and the recorded ones that Dokku has
     /// made.
     pub(crate) async fn listed(&self, records: &InstanceFiles) -> Result<Vec<Container>, Error> {
         let root = self.world.root().display().to_string();
@@ -64,7 +64,7 @@ impl App<'_> {
     }
 
     /// Gives an instance that has passed its checks the name `<app>.<type>.<n>`. If that name is taken, for example by another
-    /// installation on the same engine, the container's id is added to it. If the engine fails, it is asked once more, because
+    /// world on the same engine, the container's id is added to it. If the engine fails, it is asked once more, because
     /// later verbs that find nothing to do do not check names. Nothing depends on the name, so a second error is ignored.
     pub(crate) async fn name_finally(&self, slot: &Slot, id: &str) {
         let name = label::name(self.name, slot);

@@ -15,13 +15,13 @@ pub struct DockerLocal {
 }
 
 impl DockerLocal {
-    /// The apps of an installation on the engine that `DOCKER_HOST` names, or on `/var/run/docker.sock`
+    /// The apps of a world on the engine that `DOCKER_HOST` names, or on `/var/run/docker.sock`
     /// without it. Neither the engine nor the environment is used before a verb needs it.
     pub fn new(world: &World) -> Self {
         Self { world: world.clone(), engine: EngineCell::default() }
     }
 
-    /// The apps of an installation on the engine that listens on `socket`.
+    /// The apps of a world on the engine that listens on `socket`.
     pub fn at(world: &World, socket: impl Into<PathBuf>) -> Self {
         Self { world: world.clone(), engine: EngineCell::at(socket) }
     }

@@ -58,7 +58,7 @@ impl DockerLocal {
     }
 }
 
-/// Removes the containers of dead readers, of one app or of all apps of this installation, and returns their names.
+/// Removes the containers of dead readers, of one app or of all apps of this world, and returns their names.
 pub(crate) async fn forget_dead_readers(
     engine: &Engine,
     world: &World,

@@ -1,5 +1,5 @@
 //! Names and labels of containers: those of Dokku, and our own. Our labels say which `DOKKU_ROOT` a container belongs
-//! to, since two installations on one engine may have apps of the same name, and which run it is.
+//! to, since two worlds on one engine may have apps of the same name, and which run it is.
 //!
 //! A container from a time when runs had no numbers counts as run 0. A value that cannot be read, for example of a
 //! later version, is ignored.
@@ -15,7 +15,7 @@ use ps_engine::Container;
 use ps_rollout::{HIGHEST_NUMBER, Lane, Run};
 use serde_json::Value;
 
-/// The root directory of the installation that made the container.
+/// The root directory of the world that made the container.
 pub(crate) const ROOT: &str = "com.formation.root";
 /// The app.
 pub(crate) const APP: &str = "com.dokku.app-name";
@@ -187,7 +187,7 @@ pub(crate) fn of_app(root: &Path, app: &AppName) -> (String, String) {
     (BUILT.to_owned(), format!("{app} of {}", root.display()))
 }
 
-/// The name and the tag of an image of an app. Equal ids have equal names, so that two installations on one engine do
+/// The name and the tag of an image of an app. Equal ids have equal names, so that two worlds on one engine do
 /// not take a name from each other.
 pub(crate) fn image_name(app: &AppName, id: &str) -> (String, String) {
     let hex = id.rsplit(':').next().unwrap_or(id);
@@ -213,7 +213,7 @@ pub(crate) fn name(app: &AppName, slot: &Slot) -> String {
 }
 
 /// The name of a new run's container before the commit, `<app>.<type>.<n>.upcoming-<run>-<random>`. The random part
-/// distinguishes it from the containers of other installations on the same engine.
+/// distinguishes it from the containers of other worlds on the same engine.
 pub(crate) fn upcoming_name(app: &AppName, run: &Run) -> String {
     let random = RandomState::new().hash_one(run) % 1_000_000_000;
     format!("{app}.{}{UPCOMING}{}-{random}", run.slot, run.number)

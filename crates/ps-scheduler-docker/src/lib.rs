@@ -1,7 +1,7 @@
 //! docker-local: the instances of apps are containers of the Docker engine of this machine, one for each slot, or two
 //! during a rollout, recorded in files as Dokku records them. The interface is synchronous; inside, there is one thread
 //! and `ps-engine`. It never connects to an engine on another machine, and never touches a container of another
-//! installation.
+//! world.
 
 mod address;
 mod app;

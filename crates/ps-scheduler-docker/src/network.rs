@@ -71,7 +71,7 @@ pub(crate) async fn join(engine: &Engine, id: &str, joined: &[Joined]) -> Result
     Ok(())
 }
 
-/// The network's name, which differs between two installations on one engine.
+/// The network's name, which differs between two worlds on one engine.
 pub(crate) fn name(root: &Path, app: &AppName) -> String {
     format!("formation-{app}-{:08x}", label::fold(&root.display().to_string()) & 0xffff_ffff)
 }

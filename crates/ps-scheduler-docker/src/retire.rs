@@ -11,7 +11,7 @@ use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 use crate::{app, image_file, label, one_off};
 
-/// Removes the leftovers of one app, or of all apps of this installation, and returns their names.
+/// Removes the leftovers of one app, or of all apps of this world, and returns their names.
 pub(crate) fn retire(docker: &DockerLocal, app: Option<&AppName>) -> Result<Vec<String>, Error> {
     let engine = docker.engine()?;
     let mut labels = vec![format!("{}={}", label::ROOT, docker.world().root().display())];

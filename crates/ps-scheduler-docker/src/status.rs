@@ -122,7 +122,7 @@ fn scheduled(
     rows
 }
 
-/// The containers of this installation that are runs, by app.
+/// The containers of this world that are runs, by app.
 fn unrecorded<'a>(world: &World, listed: &'a [Container]) -> BTreeMap<&'a str, Vec<&'a Container>> {
     let root = world.root().display().to_string();
     let mut of_apps: BTreeMap<&str, Vec<&Container>> = BTreeMap::new();

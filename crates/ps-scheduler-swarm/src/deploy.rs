@@ -169,6 +169,7 @@ impl Deploy<'_> {
         self.seal = Seal::of(&self.manager, &self.plan.release, specified).await?;
         let mut last = Vec::new();
         for (process_type, change) in changes {
+            self.await_ports(process_type, tell).await?;
             if matches!(change, ServiceChange::Replace(_)) && self.stops_first(process_type) {
                 last.push((process_type, change));
                 continue;
@@ -182,6 +183,23 @@ impl Deploy<'_> {
             self.follow(first, tell).await?;
         }
         Ok(())
+    }
+
+    /// Waits until tasks that were told to end earlier have ended, if each has a fixed port of its node: the task of a node that was lost keeps
+    /// running there for a moment when the node is back, and a new task on that node could not have the port. What does not end within its
+    /// grace period is left to the swarm, which says so.
+    async fn await_ports(
+        &mut self,
+        process_type: &ProcessType,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<(), Error> {
+        let Some(there) = self.seen.service(process_type) else { return Ok(()) };
+        if self.plan.release.node_port(process_type).is_none() {
+            return Ok(());
+        }
+        let services = BTreeSet::from([there.id.clone()]);
+        let within = self.plan.release.grace(process_type) + AFTER_GRACE;
+        self.follower.ended(&self.manager, &services, within, tell).await.map(drop)
     }
 
     async fn follow(&mut self, first: usize, tell: &mut dyn FnMut(Progress)) -> Result<(), Error> {

@@ -1,10 +1,10 @@
-//! Names and labels of services and tasks. The labels decide which installation, app and type a service belongs to; its
+//! Names and labels of services and tasks. The labels decide which world, app and type a service belongs to; its
 //! name is for people and for the name server of the swarm.
 
 use formation::{AppName, ProcessType};
 use serde_json::{Value, json};
 
-/// The id of the installation that made it ([`crate::world_id`]).
+/// The id of the world that made it ([`crate::world_id`]).
 pub(crate) const WORLD: &str = "com.formation.world";
 /// The app.
 pub(crate) const APP: &str = "com.dokku.app-name";
@@ -27,7 +27,7 @@ pub(crate) const TASK: &str = "com.formation.task";
 /// The longest name of a service.
 const LONGEST: usize = 63;
 
-/// The filter for everything that an installation has made for an app, or for all apps.
+/// The filter for everything that a world has made for an app, or for all apps.
 pub(crate) fn filter(world: &str, app: Option<&AppName>) -> Vec<String> {
     let world = format!("{WORLD}={world}");
     std::iter::once(world).chain(app.map(|app| format!("{APP}={app}"))).collect()

@@ -28,7 +28,7 @@ pub(crate) const AFTER_GRACE: Duration = Duration::from_secs(30);
 /// One app on a swarm.
 pub(crate) struct Manager<'a> {
     pub(crate) engine: &'a Engine,
-    /// The id of its installation.
+    /// The id of its world.
     pub(crate) world: &'a str,
     pub(crate) app: &'a AppName,
     pub(crate) cancel: &'a Cancel,

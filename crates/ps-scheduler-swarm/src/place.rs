@@ -28,7 +28,7 @@ impl Swarm {
         let (mut processes, mut sentences) = (Vec::new(), Vec::new());
         for Placed { slot, container, elsewhere } in placed(self, app)? {
             if let Some(node) = elsewhere {
-                sentences.push(format!("{slot} of {app} runs on {node}: type there docker top {container}"));
+                sentences.push(format!("{slot} of {app} runs on {node}; there: docker top {container}"));
                 continue;
             }
             match engine.run(engine.top(&container, OsProcess::COLUMNS)) {
@@ -51,11 +51,11 @@ pub(crate) fn enter(swarm: &Swarm, entry: &Entry<'_>) -> Result<Ended, Error> {
         let (app, which) = (app.clone(), slot.to_string());
         return Err(Error::NoSuchInstance { app, which, present: present.join(" ") });
     };
-    let place = elsewhere.as_ref().map_or_else(|| "here".to_owned(), |node| format!("on {node}"));
+    let place = elsewhere.as_ref().map_or_else(|| "this machine".to_owned(), |node| format!("node {node}"));
     let words = entry.words.map_or_else(|| "sh".to_owned(), |words| words.join(" "));
     Err(backend(
         &format!("enter {slot} of {app}"),
-        format!("the engine of its node does that: type {place} docker exec -it {container} {words}"),
+        format!("only the engine of its node can do that; on {place}: docker exec -it {container} {words}"),
     ))
 }
 

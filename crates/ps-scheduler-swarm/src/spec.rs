@@ -25,7 +25,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 /// Who a service is of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity<'a> {
-    /// The id of the installation.
+    /// The id of the world.
     pub(crate) world: &'a str,
     /// The deploy.
     pub(crate) deploy: &'a str,

@@ -15,7 +15,7 @@ use crate::service::Service;
 use crate::swarm::Swarm;
 use crate::swarm_task::SwarmTask;
 
-/// The statuses of these apps, in the same order. If nothing was ever deployed to a swarm from this installation, the
+/// The statuses of these apps, in the same order. If nothing was ever deployed to a swarm from this world, the
 /// engine is not asked.
 pub(crate) fn status(swarm: &Swarm, apps: &[AppName]) -> Result<Vec<AppStatus>, Error> {
     let listens = |app: &AppName| ps_service::Service::of(swarm.world(), app, None).listens();

@@ -16,7 +16,7 @@ pub struct Swarm {
 }
 
 impl Swarm {
-    /// The apps of an installation on a swarm. The engine at `DOCKER_HOST`, or at `/var/run/docker.sock` without it, is one of the swarm's
+    /// The apps of a world on a swarm. The engine at `DOCKER_HOST`, or at `/var/run/docker.sock` without it, is one of the swarm's
     /// managers. It is not used before a verb needs it.
     pub fn new(world: &World) -> Self {
         Self { world: world.clone(), engine: EngineCell::default() }
@@ -36,7 +36,7 @@ impl Swarm {
         self.engine.get(host).map_err(|fault| failed(&fault, "find the swarm"))
     }
 
-    /// The id of this installation; `None` if nothing was ever deployed to a swarm from here.
+    /// The id of this world; `None` if nothing was ever deployed to a swarm from here.
     pub(crate) fn known_id(&self) -> Result<Option<String>, Error> {
         world_id::known(&self.world).map_err(|error| unreadable(&error))
     }

@@ -1,4 +1,4 @@
-//! The id of an installation, which distinguishes its services from those of others. Its path is not enough, because
+//! The id of a world, which distinguishes its services from those of others. Its path is not enough, because
 //! two managers of one swarm may have their apps at the same path.
 
 use std::hash::{BuildHasher, RandomState};

@@ -1,4 +1,4 @@
-//! The root of an installation, for verbs. It is started if none runs. If it cannot be started, a verb starts an app's
+//! The root of a world, for verbs. It is started if none runs. If it cannot be started, a verb starts an app's
 //! supervisor itself, which then is not restarted when it dies.
 
 use std::fs::File;

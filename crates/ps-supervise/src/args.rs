@@ -18,7 +18,7 @@ use type_settings::{Paths, Patterns};
 /// A DIRECTORY with a spec2.json is the service directory of an app that ps-lifecycle deployed: its
 /// processes are kept running until SIGTERM.
 ///
-/// With --root and the DOKKU_LIB_ROOT of an installation it is the root, which keeps the supervisors of all apps
+/// With --root and the DOKKU_LIB_ROOT of a world it is the root, which keeps the supervisors of all apps
 /// alive. ps-lifecycle starts a root if there is none, and a boot unit (ps-lifecycle boot) one that stays.
 ///
 /// A word with a slash in it is a DIRECTORY (by default the current one), any other word a TYPE.

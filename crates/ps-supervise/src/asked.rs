@@ -33,9 +33,9 @@ pub(crate) enum Asked {
         /// The directory of the service directories.
         services: PathBuf,
     },
-    /// The supervisors of an installation.
+    /// The supervisors of a world.
     Root {
-        /// The installation's `DOKKU_LIB_ROOT`.
+        /// The world's `DOKKU_LIB_ROOT`.
         lib: PathBuf,
         /// Whether it exits when no app needs it.
         is_while_needed: bool,

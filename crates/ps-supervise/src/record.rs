@@ -13,9 +13,9 @@ use ps_supervisor::{Happening, Note};
 /// How long another writer of the journal is waited for: processes wait for their supervisor meanwhile.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Writes all of it down. A service directory of no installation has no journal. The command tells those of it who are to hear.
+/// Writes all of it down. A service directory of no world has no journal. The command tells those of it who are to hear.
 pub(crate) fn note(service: &Path, notes: Vec<Note>) -> Option<Command> {
-    // data/scheduler-native/<app>, below the library of the installation.
+    // data/scheduler-native/<app>, below the library of the world.
     let (app, lib) = (service.file_name()?.to_str()?.parse().ok()?, service.ancestors().nth(3)?);
     let world = World::from_env().ok()?;
     if world.lib() != lib && world.lib().canonicalize().ok().as_deref() != Some(lib) {

@@ -1,4 +1,4 @@
-//! `--root`: keeps the supervisors of all apps of an installation alive (`ps-root`).
+//! `--root`: keeps the supervisors of all apps of a world alive (`ps-root`).
 
 use std::env;
 use std::os::fd::AsFd;
@@ -16,7 +16,7 @@ use ps_supervisor::Against;
 /// The directory of the service directories, below `DOKKU_LIB_ROOT`.
 const SERVICES: &str = "data/scheduler-native";
 
-/// The installation that `--root` names: a directory without a Procfile that contains service directories, or is
+/// The world that `--root` names: a directory without a Procfile that contains service directories, or is
 /// `DOKKU_LIB_ROOT` of the environment. `None`: the option names a source directory.
 pub(crate) fn meant(given: &Path, is_while_needed: bool) -> Result<Option<PathBuf>> {
     let own = World::from_env().ok().map(|world| world.lib().to_owned()).filter(|own| own == given);

@@ -1,4 +1,4 @@
-//! The supervisor's messages to the holder, a process that keeps the outputs of all apps of an installation open for
+//! The supervisor's messages to the holder, a process that keeps the outputs of all apps of a world open for
 //! reading and never reads. The content of a FIFO is lost as soon as no process has it open: without the holder, that
 //! would happen whenever a process ends while its supervisor is dead.
 //!

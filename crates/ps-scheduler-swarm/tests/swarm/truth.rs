@@ -116,7 +116,7 @@ fn processes_are_those_of_the_node_that_is_asked_and_of_any_other_instance_its_n
     assert!(here.iter().all(|process| process.slot == on("node1")), "{here:?}");
     let [sentence] = elsewhere.as_slice() else { panic!("{elsewhere:?}") };
     let container =
-        sentence.strip_prefix(&format!("{} of shop runs on node2: type there docker top ", on("node2")));
+        sentence.strip_prefix(&format!("{} of shop runs on node2; there: docker top ", on("node2")));
     let typed = cluster.docker(2, &["top", container.expect("what to type")]);
     assert!(typed.contains("sleep 1000"), "{typed}");
     place.stop("", true).expect("is removed");
