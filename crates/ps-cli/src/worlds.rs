@@ -20,16 +20,18 @@ const ONE_OF_ALL: &str = "FORMATION_ONE_OF_ALL_WORLDS";
 /// The kernel's link to the program of whoever follows it, whatever lies at its path by now.
 const OWN_PROGRAM: &str = "/proc/self/exe";
 
-/// `--world`.
+// `--world`.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[expect(missing_docs, reason = "clap would print it in place of what a command says of itself")]
 pub struct WorldArg {
     /// The world whose apps are meant: pm2, default, or the directory of one [default: that of DOKKU_ROOT and DOKKU_LIB_ROOT]
     #[arg(long = "world", value_name = "pm2|DIR", global = true)]
     world: Option<PathBuf>,
 }
 
-/// `--all-worlds`, of what only reads.
+// `--all-worlds` of programs that only read.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
+#[expect(missing_docs, reason = "clap would print it in place of what a command says of itself")]
 pub struct AllWorldsArg {
     /// Every world of this user, one after the other
     #[arg(long = "all-worlds")]

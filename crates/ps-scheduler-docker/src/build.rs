@@ -5,10 +5,10 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use build_context::{Context, DOCKERIGNORE, Ignored};
+use build_context::{Context, DOCKERIGNORE, Ignored, PackError, Packed};
 use durable::ReadError;
 use formation::AppName;
-use ps_engine::{Build, BuildNews, Builder, Fault};
+use ps_engine::{Build, BuildNews, Builder, Fault, Logins};
 use ps_scheduler::{Error, Progress, Requester};
 
 use crate::build_account::Account;
@@ -29,6 +29,24 @@ const LOOK: Duration = Duration::from_millis(100);
 /// The name, in the archive, of a Dockerfile that this crate generates.
 const OURS: &str = "Dockerfile";
 
+/// The words of an engine that no longer has the image of the step before: a build that ended at the same time had it removed.
+const LOST: &str = "unknown parent image ID";
+
+/// A build that was not cancelled.
+struct Attempt {
+    /// The id of the image.
+    built: Result<String, Fault>,
+    packed: Result<Packed, PackError>,
+    account: Account,
+}
+
+impl Attempt {
+    /// Whether the same build may succeed now.
+    fn lost_a_step(&self) -> bool {
+        self.built.as_ref().is_err_and(|fault| fault.to_string().contains(LOST))
+    }
+}
+
 impl DockerLocal {
     /// Builds an image of an app and gives it a name; returns its id.
     pub fn build(
@@ -37,7 +55,6 @@ impl DockerLocal {
         order: &BuildOrder,
         requester: &mut Requester<'_>,
     ) -> Result<String, Error> {
-        let engine = self.engine()?;
         let logins = pull::logins(requester);
         let (context, builder) = self.context(order, requester)?;
         let build = Build {
@@ -53,27 +70,45 @@ impl DockerLocal {
                 && matches!(order.recipe, Recipe::Dockerfile(_)),
             builder,
         };
+        let mut tried = self.attempt(&build, context.clone(), &logins, requester)?;
+        if tried.lost_a_step() {
+            self.forget(&tried.account);
+            (requester.tell)(Progress::Note(
+                "the engine lost an image between two steps, as happens when another build ends: it builds again".to_owned(),
+            ));
+            tried = self.attempt(&build, context, &logins, requester)?;
+        }
+        let Attempt { built, packed, mut account } = tried;
+        match built {
+            Ok(id) => self.name(app, &id).map(|()| id.clone()).inspect_err(|_| {
+                account.made(&id);
+                self.forget(&account);
+            }),
+            Err(fault) => {
+                self.forget(&account);
+                Err(told(order, fault, packed.err(), &account))
+            }
+        }
+    }
+
+    /// Has the engine build once. If that is cancelled, what was built is removed.
+    fn attempt(
+        &self,
+        build: &Build,
+        context: Context,
+        logins: &Logins,
+        requester: &mut Requester<'_>,
+    ) -> Result<Attempt, Error> {
+        let engine = self.engine()?;
         let (archive, packing) = context::send(context);
         let mut account = Account::default();
         let tell = &mut *requester.tell;
         let hear = |news: BuildNews<'_>| account.hear(news, |line| tell(Progress::Output(line.to_owned())));
         let built =
-            engine.run(unless_cancelled(requester.cancel, engine.build(&build, archive, &logins, hear)));
+            engine.run(unless_cancelled(requester.cancel, engine.build(build, archive, logins, hear)));
         let packed = packing.join().expect("packing does not panic");
-        match built {
-            Ok(Ok(id)) => self.name(app, &id).map(|()| id.clone()).inspect_err(|_| {
-                account.made(&id);
-                self.forget(&account);
-            }),
-            Ok(Err(fault)) => {
-                self.forget(&account);
-                Err(told(order, fault, packed.err(), &account))
-            }
-            Err(cancelled) => {
-                self.forget(&account);
-                Err(cancelled)
-            }
-        }
+        let built = built.inspect_err(|_| self.forget(&account))?;
+        Ok(Attempt { built, packed, account })
     }
 
     /// What is packed and who builds it, once everything that can be judged before is judged.

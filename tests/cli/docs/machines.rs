@@ -45,6 +45,9 @@ impl Machines {
             home.command_at(directory, &[&["cluster", "--name", "test", "switch"], words].concat());
         command.env("DOCKER_HOST", format!("unix://{}", self.cluster.socket(1).display()));
         command.env("CLUSTER", &script).env("OUTSIDE", std::process::id().to_string());
+        // <root>/<name>/<node>/docker.sock
+        let root = self.cluster.socket(1).ancestors().nth(3).expect("it lies below").to_owned();
+        command.env("FORMATION_SWARM_ROOT", root);
         command
     }
 }

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use crate::program::{Ran, Running, run};
 
 /// After this long what should come by itself counts as missing.
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub(crate) const SOON: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// An app.json for a `web` that does not listen, where [`Home::new`] does not say so.
 pub(crate) const ALIVE: &str = r#"{"formation": {"web": {"ready": "alive"}}}"#;

@@ -18,7 +18,7 @@ fn handing_on(port: u16) -> String {
     format!("exec nc -ll -p $PORT -e nc {gateway} {port}")
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let free = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|free| free.local_addr());
     free.expect("a port is free").port()
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 use swarm_cluster::{Cluster, IMAGE};
 
 use crate::home::{Home, slot};
+use crate::https_containers::free_port;
 use crate::program::{Ran, run};
 
 /// A home whose programs ask the engine of one node.
@@ -135,7 +136,7 @@ fn what_a_swarm_cannot_do_is_refused_and_without_one_a_line_says_what_to_do() {
     let deploy = ["ps-lifecycle", "deploy", "shop", "--image", IMAGE, "--scheduler", "swarm"];
     place.does(&["ps-set", "--global", "publish", "ingress"]);
     place
-        .run(&[&deploy[..], &["--listen", "5000"]].concat())
+        .run(&[&deploy[..], &["--listen", &free_port().to_string()]].concat())
         .is_refused(1, &["web.publish is ingress", "ps-set shop web.publish host"]);
     place.does(&["ps-set", "--global", "publish", ""]);
     cluster.docker(1, &["swarm", "leave", "--force"]);
