@@ -23,7 +23,12 @@ use crate::args::WatchArgs;
 use crate::journal;
 use crate::session::Session;
 
-const UNWATCHED: &str = "ps-lifecycle watch, which does not run: ps-lifecycle boot enable --watch has it run";
+/// Warns of what is not done because no watch runs.
+fn warn_unwatched(lack: &str) {
+    say::warning(&format!(
+        "ps-lifecycle watch does not run, so {lack}: ps-lifecycle boot enable --watch starts it"
+    ));
+}
 
 pub(crate) fn run(session: &Session, args: &WatchArgs) -> Result<Outcome> {
     let world = &session.world;
@@ -79,12 +84,12 @@ pub(crate) fn remind(world: &World, scheduler: &SchedulerName, release: &Release
         return Ok(());
     }
     if release.processes.iter().any(goes_on) {
-        say::warning(&format!("liveness and readiness checks are asked by {UNWATCHED}"));
+        warn_unwatched("liveness and readiness checks are not made");
     }
     let scheduled = release.processes.iter().filter(|process| process.settings.schedule.is_some());
     let scheduled: Vec<String> = scheduled.map(|process| process.process_type.to_string()).collect();
     if !scheduled.is_empty() && matches!(release.source, Source::Image(_)) {
-        say::warning(&format!("{} is started in time by {UNWATCHED}", scheduled.join(", ")));
+        warn_unwatched(&format!("{} is not started when it is due", scheduled.join(", ")));
     }
     Ok(())
 }
@@ -92,7 +97,7 @@ pub(crate) fn remind(world: &World, scheduler: &SchedulerName, release: &Release
 /// The same of an app that gets an address.
 pub(crate) fn remind_of_clients(world: &World, scheduler: &SchedulerName, release: &Release) {
     if *scheduler == SchedulerName::Swarm && !release.listen.is_empty() && !one::is_running(world) {
-        say::warning(&format!("clients are led to what the swarm starts anew between verbs by {UNWATCHED}"));
+        warn_unwatched("between verbs clients are not sent to tasks by which the swarm replaces others");
     }
 }
 

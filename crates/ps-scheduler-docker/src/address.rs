@@ -90,7 +90,9 @@ impl Address {
                 break led;
             }
         };
-        let led = led.map_err(|reason| failed(format!("lead the clients of {}", app.name), &reason))?;
+        let led = led.map_err(|reason| {
+            failed(format!("send the clients of {} to its instances", app.name), &reason)
+        })?;
         if let Some(receipt) = led.receipt {
             (requester.tell)(Progress::Receipt(receipt));
         }

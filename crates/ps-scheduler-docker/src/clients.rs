@@ -24,7 +24,7 @@ const TRIGGER: &str = "proxy-build-config";
 const DEADLINE: Duration = Duration::from_secs(60);
 /// The pause between two looks at whether waiting has been given up.
 const LOOK: Duration = Duration::from_millis(100);
-const UNLED: &str = "clients were not led to what is new";
+const UNLED: &str = "clients were not sent to the new instances";
 /// Why a container stays.
 const STILL_LED: &str = "clients may still be led to it";
 

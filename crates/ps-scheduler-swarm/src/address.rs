@@ -53,7 +53,7 @@ impl Opening {
             Ok(led) => requester.tell_all(led.receipt.map(Progress::Receipt)),
             Err(Error::Cancelled) => (),
             Err(error) => {
-                (requester.tell)(Progress::Note(format!("clients were not led to what is new: {error}")));
+                (requester.tell)(Progress::Note(format!("clients were not sent to the new tasks: {error}")));
             }
         }
         self.opened.settle(release.reached())
@@ -64,11 +64,11 @@ impl Opening {
 pub(crate) fn move_to(swarm: &Swarm, release: &Release) -> Result<Moved, Error> {
     let app = &release.app;
     if let Some(reason) = Service::of(swarm.world(), app, None).refusal_to_listen(release.reached()) {
-        return Err(Error::Backend { context: format!("have {app} reached"), reason });
+        return Err(Error::Backend { context: format!("change the address of {app}"), reason });
     }
     let web = FIRST_TYPE.parse().expect("it is the name of a type");
     if let Some(reason) = published::refusal(release, &web) {
-        return Err(Error::Backend { context: format!("have {app} reached"), reason });
+        return Err(Error::Backend { context: format!("change the address of {app}"), reason });
     }
     let cancel = Cancel::default();
     // Where nothing runs, the next start listens.

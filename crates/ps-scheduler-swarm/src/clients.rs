@@ -90,7 +90,7 @@ impl Clients {
                 Ok(led) => return led,
                 Err(RecvTimeoutError::Timeout) => cancel.check()?,
                 Err(RecvTimeoutError::Disconnected) => {
-                    let what = format!("lead the clients of {}", self.service.app);
+                    let what = format!("send the clients of {} to its instances", self.service.app);
                     return Err(failed(&what, "whoever was to do so has died".to_owned()));
                 }
             }

@@ -55,7 +55,7 @@ pub(crate) fn refusal(release: &Release, process_type: &ProcessType) -> Option<S
     let process = release.process(process_type).filter(|_| is_asked(release, process_type))?;
     (!process.checks.readiness.is_empty()).then(|| {
         format!(
-            "{process_type} has readiness checks, and a swarm leads clients to every instance that runs: make them liveness checks in app.json, or take them away"
+            "{process_type} has readiness checks, and a swarm sends clients to every instance that runs: make them liveness checks in app.json, or remove them"
         )
     })
 }

@@ -43,7 +43,7 @@ pub(crate) fn refusal(release: &Release, process_type: &ProcessType) -> Option<S
     let said = release.settings(process_type).publish;
     if let Some(other) = said.filter(|how| release.has_address(process_type) && *how != Publish::Host) {
         return Some(format!(
-            "{process_type}.publish is {other}, and clients of the address of {app} are led to ports of the nodes: ps-set {app} {process_type}.publish host, or --listen none goes without an address"
+            "{process_type}.publish is {other}, and the address of {app} needs ports of the nodes: ps-set {app} {process_type}.publish host, or --listen none goes without an address"
         ));
     }
     let how = how(release, process_type)?;

@@ -80,7 +80,7 @@ impl Service {
     }
 
     fn unled(&self, reason: &str) -> Error {
-        backend(format!("lead the clients of {}", self.app), &reason)
+        backend(format!("send the clients of {} to its instances", self.app), &reason)
     }
 }
 

@@ -124,7 +124,7 @@ fn an_entry_runs_when_its_minute_comes_and_what_became_of_it_is_known() {
     let (home, app) = deployed("minutes", &cron);
     let warned = deploy(&home, &app);
     assert!(
-        warned.contains("cron-1 is started in time by ps-lifecycle watch, which does not run"),
+        warned.contains("ps-lifecycle watch does not run, so cron-1 is not started when it is due"),
         "{warned}"
     );
     assert!(!warned.contains("cron is not heeded"), "{warned}");

@@ -292,7 +292,7 @@ fn a_proxy_whose_hook_fails_keeps_the_old_containers_until_the_next_verb() {
     assert!(ran.status == Some(0), "the new release runs and is recorded: {ran:?}");
     let said = format!("{}{}", ran.stdout, ran.stderr);
     assert!(
-        said.contains("clients were not led to what is new") && said.contains("proxy-build-config"),
+        said.contains("clients were not sent to the new instances") && said.contains("proxy-build-config"),
         "{ran:?}"
     );
     assert_eq!(place.containers().len(), 4, "clients may still be led to the old ones");
