@@ -47,8 +47,10 @@ impl World {
                 let place: PathBuf = place.components().collect();
                 let below = [place.clone(), place.join("formation")].map(|base| Self::below(&base));
                 let listed = || known().into_iter().find(|world| world.root() == place);
-                let new = || is_empty(&place).then(|| Self::below(&place));
-                below.into_iter().find(Self::is_there).or_else(listed).or_else(new)
+                let new = || may_begin_in(&place).then(|| Self::below(&place));
+                // Every machine has a `/home` and a `/lib`.
+                let is_root = place.parent().is_none();
+                below.into_iter().find(|world| !is_root && world.is_there()).or_else(listed).or_else(new)
             }
         };
         world.ok_or_else(|| Error::NoWorld {
@@ -153,8 +155,12 @@ fn add(directory: &Path, line: &str) -> io::Result<()> {
     durable::replace(directory, FILE, format!("{}\n", lines.join("\n")).as_bytes())
 }
 
-fn is_empty(directory: &Path) -> bool {
-    fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
+/// Whether a new world may begin in a directory: it is empty, in no other world, and has a path that the list can hold.
+fn may_begin_in(directory: &Path) -> bool {
+    let is_empty = fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none());
+    let mut above = directory.ancestors().skip(1).filter(|above| above.parent().is_some());
+    let is_in_world = above.any(|above| World::below(above).is_there());
+    is_empty && !is_in_world && World::below(directory).line().is_some()
 }
 
 #[cfg(test)]
@@ -185,7 +191,16 @@ mod tests {
     #[test]
     fn a_directory_names_the_world_in_it_or_that_of_a_pm2_home_or_a_new_one_and_nothing_else() {
         let place = tempfile::tempdir().expect("a directory");
-        for path in ["w/home", "w/lib", "p/formation/home", "p/formation/lib", "new", "other/home"] {
+        for path in [
+            "w/home",
+            "w/lib",
+            "p/formation/home",
+            "p/formation/lib",
+            "new",
+            "other/home",
+            "w/home/app",
+            "a\tb",
+        ] {
             fs::create_dir_all(place.path().join(path)).expect("a directory");
         }
         let root = |word: &str| World::named(&place.path().join(word)).map(|world| world.root().to_owned());
@@ -194,8 +209,9 @@ mod tests {
         {
             assert_eq!(root(word).expect("a world"), place.path().join(home), "{word}");
         }
-        for word in ["other", "absent"] {
+        for word in ["other", "absent", "w/home/app", "a\tb"] {
             assert!(matches!(root(word), Err(Error::NoWorld { .. })), "{word}");
         }
+        assert!(matches!(World::named(Path::new("/")), Err(Error::NoWorld { .. })));
     }
 }

@@ -57,7 +57,8 @@ pub fn run() -> Result<Outcome> {
         };
         return Err(error.into());
     }
-    let answer = show::answer(&facts);
+    let is_named = args.world.is_given() || args.worlds.knows_all();
+    let answer = show::answer(&facts).in_world(is_named.then(|| world.name()));
     let mut out = io::stdout().lock();
     if args.json {
         ps_rows::json_line(&mut out, &answer.row())?;

@@ -8,12 +8,40 @@ pub(crate) use table::Pattern;
 
 /// What a line of output is a sign of.
 pub(crate) fn of_line(line: &str) -> Option<&'static Pattern> {
-    let text = line.to_lowercase();
+    let text = without_quotations(line).to_lowercase();
     let holds = |pattern: &&Pattern| {
         pattern.words.iter().any(|word| stands_in(&text, word))
             || (pattern.cause == "variable-missing" && lacks_a_variable(line))
     };
     PATTERNS.iter().find(holds)
+}
+
+/// A line without sentences that it quotes: a program that prints `'Connection refused' is the title` has no such trouble. A single word in
+/// quotes stays, since errors name what they are about in that way, and so does JSON, all of which is in quotes.
+fn without_quotations(line: &str) -> String {
+    let (mut rest, mut kept) = (line, String::with_capacity(line.len()));
+    if line.trim_start().starts_with('{') {
+        return line.to_owned();
+    }
+    while let Some(at) = rest.find(['"', '\'']) {
+        let (before, quoted) = rest.split_at(at);
+        kept.push_str(before);
+        let mark = &quoted[..1];
+        let begins = kept.is_empty() || kept.ends_with(char::is_whitespace);
+        let inside = quoted[1..].split_once(mark).filter(|_| begins);
+        match inside {
+            Some((text, after)) if text.trim().contains(' ') => rest = after,
+            Some((text, after)) => {
+                kept.extend([mark, text, mark]);
+                rest = after;
+            }
+            None => {
+                kept.push_str(mark);
+                rest = &quoted[1..];
+            }
+        }
+    }
+    kept + rest
 }
 
 /// The row of an error of which nothing narrower is known.
@@ -103,6 +131,13 @@ mod tests {
             assert_eq!(of_line(line).map(|pattern| pattern.cause), Some(cause), "{line}");
         }
         assert!(of_line("listening on 5000").is_none());
+        for quoted in [
+            "checking article 'How to fix Error: listen EADDRINUSE: address already in use :::5000'",
+            "\"FATAL ERROR: JavaScript heap out of memory\" is the title of the post",
+            "test 12: expects 'ModuleNotFoundError: No module named x' ... ok",
+        ] {
+            assert!(of_line(quoted).is_none(), "{quoted}");
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(crate) struct Answer<'a> {
     situation: String,
     /// Why: the cause first, then the circumstances.
     findings: Vec<Finding>,
+    /// The world that commands have to name, if it is not the one that they find by themselves.
+    world: Option<String>,
 }
 
 /// The word for an app of which nothing is wrong.
@@ -48,7 +50,7 @@ pub(crate) fn answer(facts: &Facts) -> Answer<'_> {
     if !is_well {
         findings.extend(rules::circumstances(case, cause));
     }
-    Answer { facts, it, situation: situation(facts, it, is_well), findings }
+    Answer { facts, it, situation: situation(facts, it, is_well), findings, world: None }
 }
 
 /// Whether all of its instances wait for their time.
@@ -163,7 +165,15 @@ fn unknown(facts: &Facts, it: Option<&Known>) -> Finding {
     }
 }
 
+/// The programs that a cure may tell to run.
+const PROGRAMS: [&str; 4] = ["ps-lifecycle ", "ps-logs ", "ps-scale ", "ps-set "];
+
 impl Answer<'_> {
+    /// The same for somebody who has named the world.
+    pub(crate) fn in_world(self, world: Option<String>) -> Self {
+        Self { world, ..self }
+    }
+
     /// One paragraph: each sentence with what it rests on in brackets, what to do last.
     pub(crate) fn paragraph(&self) -> String {
         let mut text = format!("{}.", self.situation);
@@ -176,14 +186,20 @@ impl Answer<'_> {
             text.extend([" ", &says, " [", &evidence.join("; "), "]."]);
         }
         if let Some(cure) = self.cure() {
-            text.extend([" What to do: ", cure, "."]);
+            text.extend([" What to do: ", &cure, "."]);
         }
         text
     }
 
     /// What to do: about the cause, or else about a circumstance.
-    fn cure(&self) -> Option<&str> {
-        self.findings.iter().find_map(|finding| finding.cure.as_deref())
+    fn cure(&self) -> Option<String> {
+        let cure = self.findings.iter().find_map(|finding| finding.cure.clone())?;
+        let Some(world) = &self.world else { return Some(cure) };
+        let mark = if world.contains(char::is_whitespace) { "'" } else { "" };
+        let named = |cure: String, program: &&str| {
+            cure.replace(program, &format!("{program}--world {mark}{world}{mark} "))
+        };
+        Some(PROGRAMS.iter().fold(cure, named))
     }
 
     /// The same as a row.
@@ -201,7 +217,7 @@ impl Answer<'_> {
             cause: self.findings[0].cause,
             situation: self.situation.clone(),
             reasons: self.findings.iter().map(row).collect(),
-            cure: self.cure().map(str::to_owned),
+            cure: self.cure(),
         }
     }
 }

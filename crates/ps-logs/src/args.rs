@@ -78,8 +78,8 @@ pub(crate) struct Args {
     pub(crate) worlds: AllWorldsArg,
 }
 
-/// The options that say which lines are printed, and how.
-const READING: [&str; 16] = [
+/// The options that say which lines are printed, and how, and the one that is only for reading.
+const READING: [&str; 17] = [
     "follow",
     "lines",
     "since",
@@ -96,6 +96,7 @@ const READING: [&str; 16] = [
     "raw",
     "save_cursor",
     "after_cursor",
+    "all_worlds",
 ];
 
 const AFTER_HELP: &str = "\

@@ -48,7 +48,7 @@ Exit status: 0 done, 1 refused or failed.";
 #[expect(clippy::struct_field_names, reason = "node_args is pm2's word")]
 pub(crate) struct Args {
     /// A command and what it is about
-    #[arg(value_name = "WORD")]
+    #[arg(value_name = "WORD", allow_negative_numbers = true)]
     pub(crate) words: Vec<String>,
 
     /// Arguments of the app

@@ -172,6 +172,13 @@ impl Running {
     }
 }
 
+impl Instance {
+    /// Whether it is a process, not a container, that has done its work and is not started again.
+    fn is_finished_process(&self) -> bool {
+        self.over == Some(Over::Finished) && self.container_id.is_none()
+    }
+}
+
 impl AppStatus {
     /// An app without an address of which nothing is wrong.
     pub fn of(app: AppName, instances: Vec<Instance>) -> Self {
@@ -195,9 +202,11 @@ impl AppStatus {
         if self.instances.iter().any(|instance| instance.state == State::Unknown) {
             return Running::Unknown;
         }
-        // One that waits for its time is as it should be, and says nothing of the others.
+        // One that waits for its time, or has done its work, is as it should be, and says nothing of the others.
         let has_schedule = self.instances.iter().any(|instance| instance.state == State::Scheduled);
-        let others = self.instances.iter().filter(|instance| instance.state != State::Scheduled);
+        let is_idle =
+            |instance: &&Instance| instance.state == State::Scheduled || instance.is_finished_process();
+        let others = self.instances.iter().filter(|instance| !is_idle(instance));
         let slots: BTreeSet<&Slot> = others.map(|instance| &instance.slot).collect();
         let alive = self.instances.iter().filter(|instance| instance.state.is_alive());
         match alive.map(|instance| &instance.slot).collect::<BTreeSet<_>>().len() {
@@ -226,5 +235,20 @@ mod tests {
         assert_eq!((status.running(), status.current().count()), (Running::True, 1));
         status.instances.push(row("web.2", Role::Incoming, State::Crashed));
         assert_eq!(status.running(), Running::Mixed);
+    }
+
+    #[test]
+    fn a_process_that_has_done_its_work_makes_no_app_mixed_and_a_container_counts_as_in_dokku() {
+        let row = |slot: &str, state| Instance::new(slot.parse().expect("a legal slot"), state);
+        let finished = Instance { over: Some(Over::Finished), ..row("migrate.1", State::Stopped) };
+        let mut status = AppStatus::of(
+            "shop".parse().expect("a legal name"),
+            vec![row("web.1", State::Running), finished.clone()],
+        );
+        assert_eq!(status.running(), Running::True);
+        status.instances[1].container_id = Some("5f0c".to_owned());
+        assert_eq!(status.running(), Running::Mixed);
+        status.instances = vec![finished];
+        assert_eq!(status.running(), Running::False);
     }
 }

@@ -96,8 +96,15 @@ const NARROWER: [&str; 6] = [
     "version-mismatch",
 ];
 
+/// A shell that finds nothing ends in less time, in milliseconds. A program that has lived longer has chosen its exit status itself.
+const SHELL_GIVES_UP: u64 = 1000;
+
 pub(super) fn program_missing(case: Case<'_>) -> Option<Said> {
     let end = ended_unasked(case)?;
+    let narrower = sign(case).filter(|sign| NARROWER.contains(&sign.pattern.cause));
+    if narrower.is_none() && end.lived_ms.is_some_and(|lived| lived > SHELL_GIVES_UP) {
+        return None;
+    }
     let (says, cause, cure) = match end.exit? {
         Exit::Code(127) => (
             "its shell did not find the program of its command (exit status 127)",
@@ -112,7 +119,6 @@ pub(super) fn program_missing(case: Case<'_>) -> Option<Said> {
         Exit::Code(_) | Exit::Signal(_) => return None,
     };
     let said = Said::new(format!("{says}{}", at(case.facts, end)), of_end(end)).cause(cause).cure(cure);
-    let narrower = sign(case).filter(|sign| NARROWER.contains(&sign.pattern.cause));
     Some(narrower.map_or(said, |sign| of_sign(case, sign)))
 }
 

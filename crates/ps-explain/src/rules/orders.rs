@@ -117,7 +117,10 @@ pub(super) fn starting(case: Case<'_>) -> Option<Said> {
     let waits = it.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
     let (cause, does) =
         if it.state == State::Starting { ("starting", "is coming up") } else { ("stopping", "is ending") };
-    let since = it.since.map(|since| format!(" since {}", time(since))).unwrap_or_default();
+    let since = it
+        .since
+        .map(|since| format!(" since {}", time(since).trim_start_matches("at ").trim_start_matches("on ")))
+        .unwrap_or_default();
     Some(Said::new(format!("it {does}{since}{waits}"), [Evidence::Status]).cause(cause))
 }
 

@@ -109,7 +109,11 @@ fn told<'a>(lines: &[&'a Line]) -> Option<Told<'a>> {
             break;
         }
         if is_headline(&line.written) {
-            let sign = of_report(&lines[index..]);
+            let mut sign = of_report(&lines[index..]);
+            if sign.pattern.cause == "variable-missing" && !is_of_environment(&line.written, &lines[..index])
+            {
+                sign.pattern = patterns::exception();
+            }
             // A program's own last word, behind what it tells of the trouble: "fatal error: cannot go on".
             if sign.pattern.is_wide() && text.starts_with("fatal error: ") {
                 wide = wide.or(Some(sign));
@@ -142,6 +146,14 @@ fn of_report<'a>(lines: &[&'a Line]) -> Sign<'a> {
     let signs = all.filter_map(|line| Some(Sign { line, pattern: patterns::of_line(&line.written)? }));
     let narrow = signs.into_iter().find(|sign| !sign.pattern.is_wide());
     narrow.unwrap_or(Sign { line: headline, pattern: patterns::exception() })
+}
+
+/// Whether a KeyError of Python's is one of the environment, as the frames above it tell. Any other dictionary has the same error.
+fn is_of_environment(headline: &str, above: &[&Line]) -> bool {
+    let mut frames = above.iter().rev().take_while(|line| is_of_report(&line.written));
+    !headline.starts_with("KeyError")
+        || frames
+            .any(|line| ["environ", "<frozen os>", "/os.py"].iter().any(|place| line.written.contains(place)))
 }
 
 fn has(text: &str, words: &[&str]) -> bool {
@@ -205,9 +217,10 @@ mod tests {
         let noise = "db: Connection refused\nOSError: [Errno 98] Address already in use, taking 8081\n";
         for (report, expected) in [
             (
-                "Traceback (most recent call last):\n  File \"a\"\nKeyError: 'SHOP'\nstopping worker 1\n",
+                "Traceback (most recent call last):\n  File \"<frozen os>\", line 679\nKeyError: 'SHOP'\nstopping worker 1\n",
                 "variable-missing",
             ),
+            ("Traceback (most recent call last):\n  File \"a\"\nKeyError: 'EUR'\n", "exception"),
             (
                 "Exception in thread \"main\" java.lang.RuntimeException: pool\n\tat Main.db\nCaused by: java.net.UnknownHostException: db\n\tat x\n",
                 "name-unresolved",
