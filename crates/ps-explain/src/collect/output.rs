@@ -55,7 +55,9 @@ pub(super) fn lines(look: &Look<'_>, slot: &Slot, known: &Known, until: Option<T
 fn last(found: &[LogLine]) -> impl Iterator<Item = &LogLine> {
     let is_frame = |line: &LogLine| {
         let text = line.bytes.trim_ascii_start();
-        text.len() < line.bytes.len() && (text.starts_with(b"at ") || text.starts_with(b"File \""))
+        let is_one =
+            text.len() < line.bytes.len() && (text.starts_with(b"at ") || text.starts_with(b"File \""));
+        is_one && !is_of_environment(text)
     };
     let mut left = [LINES; 2];
     let mut kept: Vec<&LogLine> = Vec::new();
@@ -67,6 +69,12 @@ fn last(found: &[LogLine]) -> impl Iterator<Item = &LogLine> {
         }
     }
     kept.into_iter().rev()
+}
+
+/// Whether a frame is of the module that reads the environment in Python: that tells which dictionary lacked a key.
+fn is_of_environment(frame: &[u8]) -> bool {
+    let has = |place: &[u8]| frame.windows(place.len()).any(|part| part == place);
+    has(b"<frozen os>") || has(b"/os.py")
 }
 
 /// Where the output of the last run begins in each stream: the file, and the byte in it.
