@@ -21,6 +21,8 @@ const QUICKER: u32 = 150;
 const MOST_CPU: u64 = 600;
 /// Files that lie there for a moment, while another one is replaced.
 const PASSING_FILES: usize = 2;
+/// How many descriptors a start has open while it goes on. One that stayed open after each start would be more by the end.
+const PASSING_DESCRIPTORS: usize = 4;
 const MOST_GROWTH_KIB: u64 = 64;
 
 /// What a supervisor takes.
@@ -79,7 +81,8 @@ fn a_crash_loop_is_cheap() -> Result<()> {
     note(&format!("crash loop: {all} starts; {early:?}, then {late:?}"));
     ensure!((4..=STARTS).contains(&all), "{all} starts");
     ensure!(
-        late.descriptors <= early.descriptors && late.files <= early.files + PASSING_FILES,
+        late.descriptors <= early.descriptors + PASSING_DESCRIPTORS
+            && late.files <= early.files + PASSING_FILES,
         "{early:?}, then {late:?}"
     );
     ensure!(late.kib <= early.kib + MOST_GROWTH_KIB, "{early:?}, then {late:?}");
