@@ -23,8 +23,12 @@ fn sharing(program: &str, words: &[&str], directory: &Path, port: u16) -> Node {
     let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, &**value)).collect();
     let node = Node::start(program, &words, &variables);
     let mut said = [0; 100];
-    let length = socket.recv(&mut said).unwrap_or_else(|error| panic!("{error}: {}", node.said()));
-    assert_eq!(&said[..length], b"READY=1");
+    let mut hear = || -> Vec<u8> {
+        let length = socket.recv(&mut said).unwrap_or_else(|error| panic!("{error}: {}", node.said()));
+        said[..length].to_vec()
+    };
+    assert!(hear().starts_with(b"X_FORMATION_PROGRAM_PID="), "the program's process comes first");
+    assert_eq!(hear(), b"READY=1");
     node
 }
 
