@@ -20,7 +20,7 @@ const ONE_OF_ALL: &str = "FORMATION_ONE_OF_ALL_WORLDS";
 /// The kernel's link to the program of whoever follows it, whatever lies at its path by now.
 const OWN_PROGRAM: &str = "/proc/self/exe";
 
-// `--world`.
+// The option `--world`.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[expect(missing_docs, reason = "clap would print it in place of what a command says of itself")]
 pub struct WorldArg {
@@ -29,7 +29,7 @@ pub struct WorldArg {
     world: Option<PathBuf>,
 }
 
-// `--all-worlds` of programs that only read.
+// The option `--all-worlds` of programs that only read.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 #[expect(missing_docs, reason = "clap would print it in place of what a command says of itself")]
 pub struct AllWorldsArg {

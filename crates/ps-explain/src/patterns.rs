@@ -44,6 +44,12 @@ fn without_quotations(line: &str) -> String {
     kept + rest
 }
 
+/// Whether a line of a traceback is of the module that reads the environment in Python: that tells a KeyError of the environment from that of
+/// any other dictionary.
+pub(crate) fn is_of_environment(frame: &str) -> bool {
+    ["<frozen os>", "/os.py", "environ"].iter().any(|place| frame.contains(place))
+}
+
 /// The row of an error of which nothing narrower is known.
 pub(crate) fn exception() -> &'static Pattern {
     PATTERNS.iter().find(|pattern| pattern.is_wide()).expect("the table has it")

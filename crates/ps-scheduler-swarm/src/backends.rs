@@ -86,6 +86,7 @@ mod tests {
         lost["NodeID"] = json!("gone");
         assert_eq!(led(&[lost]), Vec::<String>::new(), "nobody knows where its node is");
     }
+
     #[test]
     fn a_task_whose_port_another_leader_does_not_know_stays_where_it_is_known_to_be() {
         let before = published(listed("web", 1, "running", "running", "r"), 30001);

@@ -14,6 +14,7 @@ use ps_supervisor::Status;
 
 use super::look::Look;
 use crate::facts::{Known, Line};
+use crate::patterns;
 
 /// How many lines of each stream are looked at, without the frames of errors.
 const LINES: usize = 40;
@@ -51,13 +52,13 @@ pub(super) fn lines(look: &Look<'_>, slot: &Slot, known: &Known, until: Option<T
     lines
 }
 
-/// The last lines of each stream that are no frames, in the order that they have.
+/// The last lines of each stream that are no frames, or frames that tell which error it was, in the order that they have.
 fn last(found: &[LogLine]) -> impl Iterator<Item = &LogLine> {
     let is_frame = |line: &LogLine| {
         let text = line.bytes.trim_ascii_start();
         let is_one =
             text.len() < line.bytes.len() && (text.starts_with(b"at ") || text.starts_with(b"File \""));
-        is_one && !is_of_environment(text)
+        is_one && !patterns::is_of_environment(&String::from_utf8_lossy(text))
     };
     let mut left = [LINES; 2];
     let mut kept: Vec<&LogLine> = Vec::new();
@@ -69,12 +70,6 @@ fn last(found: &[LogLine]) -> impl Iterator<Item = &LogLine> {
         }
     }
     kept.into_iter().rev()
-}
-
-/// Whether a frame is of the module that reads the environment in Python: that tells which dictionary lacked a key.
-fn is_of_environment(frame: &[u8]) -> bool {
-    let has = |place: &[u8]| frame.windows(place.len()).any(|part| part == place);
-    has(b"<frozen os>") || has(b"/os.py")
 }
 
 /// Where the output of the last run begins in each stream: the file, and the byte in it.

@@ -148,12 +148,10 @@ fn of_report<'a>(lines: &[&'a Line]) -> Sign<'a> {
     narrow.unwrap_or(Sign { line: headline, pattern: patterns::exception() })
 }
 
-/// Whether a KeyError of Python's is one of the environment, as the frames above it tell. Any other dictionary has the same error.
+/// Whether the frames above a KeyError of Python say that it is of the environment. Other errors need not say so.
 fn is_of_environment(headline: &str, above: &[&Line]) -> bool {
     let mut frames = above.iter().rev().take_while(|line| is_of_report(&line.written));
-    !headline.starts_with("KeyError")
-        || frames
-            .any(|line| ["environ", "<frozen os>", "/os.py"].iter().any(|place| line.written.contains(place)))
+    !headline.starts_with("KeyError") || frames.any(|line| patterns::is_of_environment(&line.written))
 }
 
 fn has(text: &str, words: &[&str]) -> bool {

@@ -114,7 +114,7 @@ fn open(path: &Path) -> io::Result<File> {
 /// What came of making recorded decisions again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
-    /// How many came out as they were recorded, of the seat table, of the run table, and of rollouts.
+    /// How many decisions of the seat table came out as they were recorded.
     pub seats: usize,
     /// The same of the run table.
     pub runs: usize,
@@ -141,7 +141,7 @@ impl Display for Otherwise {
     }
 }
 
-/// Makes the decisions again that are recorded in a service directory.
+/// The record in a service directory as text, the older file first, for [`replay`]. Empty if there is none.
 ///
 /// # Errors
 /// The record cannot be read.
