@@ -155,11 +155,17 @@ fn add(directory: &Path, line: &str) -> io::Result<()> {
     durable::replace(directory, FILE, format!("{}\n", lines.join("\n")).as_bytes())
 }
 
-/// Whether a new world may begin in a directory: it is empty, in no other world, and has a path that the list can hold.
+/// Whether a new world may begin in a directory: it is empty, in no root of another world, and has a path that the list can
+/// hold.
 fn may_begin_in(directory: &Path) -> bool {
     let is_empty = fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none());
-    let mut above = directory.ancestors().skip(1).filter(|above| above.parent().is_some());
-    let is_in_world = above.any(|above| World::below(above).is_there());
+    let is_root_of_world = |above: &Path| {
+        // Every machine has a `/home` and a `/lib`.
+        let base = above.parent().filter(|base| base.parent().is_some());
+        let world = base.map(World::below).filter(World::is_there);
+        world.is_some_and(|world| above == world.root() || above == world.lib())
+    };
+    let is_in_world = directory.ancestors().any(is_root_of_world);
     is_empty && !is_in_world && World::below(directory).line().is_some()
 }
 
@@ -199,17 +205,24 @@ mod tests {
             "new",
             "other/home",
             "w/home/app",
+            "w/lib/data/shop",
+            "w/beside",
             "a\tb",
         ] {
             fs::create_dir_all(place.path().join(path)).expect("a directory");
         }
         let root = |word: &str| World::named(&place.path().join(word)).map(|world| world.root().to_owned());
-        for (word, home) in
-            [("w", "w/home"), ("w/", "w/home"), ("p", "p/formation/home"), ("new", "new/home")]
-        {
+        let found = [
+            ("w", "w/home"),
+            ("w/", "w/home"),
+            ("p", "p/formation/home"),
+            ("new", "new/home"),
+            ("w/beside", "w/beside/home"),
+        ];
+        for (word, home) in found {
             assert_eq!(root(word).expect("a world"), place.path().join(home), "{word}");
         }
-        for word in ["other", "absent", "w/home/app", "a\tb"] {
+        for word in ["other", "absent", "w/home/app", "w/lib/data/shop", "w/lib/data", "a\tb"] {
             assert!(matches!(root(word), Err(Error::NoWorld { .. })), "{word}");
         }
         assert!(matches!(World::named(Path::new("/")), Err(Error::NoWorld { .. })));

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
-use crate::home::{Home, eventually};
+use crate::home::{Home, kill};
 use crate::schema;
 
 const PROCFILE: &str = "web: faultapp --tick 60\n";
@@ -75,10 +75,7 @@ fn a_supervisor_that_is_dead_or_hangs_is_named_with_the_verb_that_helps() {
     kill_process(pid, Signal::STOP).expect("it lives");
     let hangs = found("supervisors");
     assert_eq!((hangs["verdict"].as_str(), rows(&home, &[]).1), (Some("fail"), 1), "{hangs}");
-    kill_process(pid, Signal::KILL).expect("it lives");
-    eventually("it is dead", || {
-        home.supervisors().is_empty().then_some(()).ok_or_else(|| "alive".to_owned())
-    });
+    kill(pid);
     let dead = found("supervisors");
     assert_eq!(
         (&dead["verdict"], &dead["cure"]),

@@ -13,7 +13,9 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -78,6 +80,16 @@ pub(crate) fn programs() -> &'static Path {
 pub(crate) fn hello() -> String {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/apps/hello");
     directory.canonicalize().expect("the sample app").to_str().expect("text").to_owned()
+}
+
+/// Kills a process, which may have left by itself, and waits until it holds no file any more. `/proc` shows nothing of one that ends
+/// while its locks and sockets are still there.
+pub(crate) fn kill(pid: Pid) {
+    let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+    let _ = pidfd_send_signal(&process, Signal::KILL);
+    let limit = Timespec::try_from(SOON).expect("a limit");
+    let ended = retry_on_intr(|| poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit)));
+    assert_eq!(ended, Ok(1), "pid {pid} is dead");
 }
 
 /// Held by tests whose apps listen: two worlds that look for a free port at once could choose the same.
@@ -294,9 +306,7 @@ impl Home {
     /// Kills the root: a supervisor that dies stays dead, until a verb starts another root.
     pub(crate) fn without_root(&self) {
         if let Some(root) = self.root() {
-            // It may have left by itself.
-            let _ = rustix::process::kill_process(root, Signal::KILL);
-            eventually("the root is dead", || self.root().map_or(Ok(()), |pid| Err(format!("{pid:?}"))));
+            kill(root);
         }
     }
 

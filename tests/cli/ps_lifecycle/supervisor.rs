@@ -8,7 +8,7 @@ use std::thread;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::home::{Home, eventually, table};
+use crate::home::{Home, eventually, kill, table};
 
 const PROCFILE: &str = "web: faultapp --tick 60\nworker: faultapp --tick 60\n";
 const SCALE: [&str; 4] = ["--scale", "web=2", "--scale", "worker=1"];
@@ -20,8 +20,7 @@ fn kill_supervisor(home: &Home) {
         [pid] => Ok(pid),
         ref several => Err(format!("{several:?}")),
     });
-    kill_process(pid, Signal::KILL).expect("it lives");
-    eventually("it is dead", || if home.supervisors().is_empty() { Ok(()) } else { Err("alive".to_owned()) });
+    kill(pid);
 }
 
 fn service(home: &Home) -> PathBuf {
