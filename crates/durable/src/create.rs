@@ -9,6 +9,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use crate::WriteError;
 use crate::access::{Access, chown};
+use crate::syncs::Syncs;
 
 /// Creates a root directory and the directories above it, if they do not exist.
 pub fn create_root(root: &Path) -> Result<(), WriteError> {
@@ -23,8 +24,18 @@ pub fn create_root(root: &Path) -> Result<(), WriteError> {
 
 /// Creates the directories between `base` and `path`, each 0755 and owned like `base`, which must be there.
 pub fn create_below(base: &Path, path: &Path) -> Result<(), WriteError> {
+    create(base, path, None)
+}
+
+/// The same; they are durable once `syncs` are finished.
+pub fn create_below_with(base: &Path, path: &Path, syncs: &Syncs) -> Result<(), WriteError> {
+    create(base, path, Some(syncs))
+}
+
+pub(crate) fn create(base: &Path, path: &Path, syncs: Option<&Syncs>) -> Result<(), WriteError> {
     // Nearly always they are there, and every write asks.
-    if path.is_dir() {
+    let doubted = syncs.filter(|syncs| syncs.are_of_a_later_try());
+    if path.is_dir() && doubted.is_none() {
         return Ok(());
     }
     let owner = Access::like(base, 0o755).owner;
@@ -34,9 +45,14 @@ pub fn create_below(base: &Path, path: &Path) -> Result<(), WriteError> {
         current.push(part);
         match rustix::fs::mkdirat(CWD, &current, Mode::from_raw_mode(0o755)) {
             Ok(()) => {
-                own_durably(&current, owner).map_err(|errno| WriteError::new("create", &current, errno))?;
+                own_durably(&current, owner, syncs)
+                    .map_err(|errno| WriteError::new("create", &current, errno))?;
             }
-            Err(Errno::EXIST) => (),
+            Err(Errno::EXIST) => {
+                doubted
+                    .map_or(Ok(()), |syncs| sync_parent(&current, Some(syncs)))
+                    .map_err(|errno| WriteError::new("sync", &current, errno))?;
+            }
             Err(errno) => return Err(WriteError::new("create", &current, errno)),
         }
     }
@@ -44,16 +60,21 @@ pub fn create_below(base: &Path, path: &Path) -> Result<(), WriteError> {
 }
 
 /// Gives a new directory its owner and makes its name durable, or removes it.
-fn own_durably(path: &Path, owner: Option<(u32, u32)>) -> Result<(), Errno> {
-    let sync_parent = || {
-        let parent = open_dir(path.parent().unwrap_or(path))?;
-        retry_on_intr(|| rustix::fs::fsync(&parent))
-    };
-    let owned = chown(CWD, path, owner).and_then(|()| sync_parent());
+fn own_durably(path: &Path, owner: Option<(u32, u32)>, syncs: Option<&Syncs>) -> Result<(), Errno> {
+    let owned = chown(CWD, path, owner).and_then(|()| sync_parent(path, syncs));
     if owned.is_err() {
         let _ = rustix::fs::rmdir(path);
     }
     owned
+}
+
+fn sync_parent(path: &Path, syncs: Option<&Syncs>) -> Result<(), Errno> {
+    let path = path.parent().unwrap_or(path);
+    let parent = open_dir(path)?;
+    match syncs {
+        Some(syncs) => syncs.add_directory(path, parent),
+        None => retry_on_intr(|| rustix::fs::fsync(&parent)),
+    }
 }
 
 /// `None` if no file exists at the path.

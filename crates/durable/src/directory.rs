@@ -16,7 +16,8 @@ use rustix::io::{Errno, retry_on_intr};
 
 use crate::WriteError;
 use crate::access::{Access, chown};
-use crate::create::{absent, create_below, open_dir};
+use crate::create::{absent, create, open_dir};
+use crate::syncs::Syncs;
 
 /// Where files are staged before they are published: in every directory that is written to.
 pub const STAGE: &str = ".stage";
@@ -31,6 +32,8 @@ pub struct Directory {
     path: PathBuf,
     dir: OwnedFd,
     stage: OwnedFd,
+    /// Who syncs what is written; `None`: each write itself.
+    syncs: Option<Syncs>,
     _lock: OwnedFd,
 }
 
@@ -39,7 +42,16 @@ impl Directory {
     /// created, with the access of `base`; `base` itself must exist, so that a destroyed directory is not created
     /// again.
     pub fn open(base: &Path, path: &Path) -> Result<Self, WriteError> {
-        create_below(base, path)?;
+        Self::open_for(base, path, None)
+    }
+
+    /// The same; what is written here is durable once `syncs` are finished.
+    pub fn open_with(base: &Path, path: &Path, syncs: &Syncs) -> Result<Self, WriteError> {
+        Self::open_for(base, path, Some(syncs.clone()))
+    }
+
+    fn open_for(base: &Path, path: &Path, syncs: Option<Syncs>) -> Result<Self, WriteError> {
+        create(base, path, syncs.as_ref())?;
         let fail = |source: Errno| WriteError::new("open", path, source);
         let dir = open_dir(path).map_err(fail)?;
         let stage_path = path.join(STAGE);
@@ -48,14 +60,14 @@ impl Directory {
         chown(&stage, LOCK, Access::like(base, 0).owner)
             .map_err(|e| WriteError::new("own", &stage_path, e))?;
         remove_stale(&stage, &stage_path)?;
-        Ok(Self { path: path.to_owned(), dir, stage, _lock: lock })
+        Ok(Self { path: path.to_owned(), dir, stage, syncs, _lock: lock })
     }
 
     /// Replaces the content of the file `name`. After an error the old file is unchanged. If content, mode and owner are
     /// the wanted ones already, nothing is written, but the file is synced, because its writer may not have done so.
     pub fn write(&self, name: &str, bytes: &[u8], access: Access) -> Result<(), WriteError> {
         if let Some(file) = self.same(name, bytes, access) {
-            let synced = file.sync_all().and_then(|()| Ok(self.sync()?));
+            let synced = self.sync_file(name, file).and_then(|()| Ok(self.sync()?));
             return synced.map_err(|error| WriteError::new("write", &self.path.join(name), error));
         }
         self.write_in_turn(&[(name, bytes.to_vec())], access)
@@ -78,7 +90,8 @@ impl Directory {
     pub fn remove(&self, name: &str) -> Result<(), WriteError> {
         let fail = |errno: Errno| WriteError::new("remove", &self.path.join(name), errno);
         if self.find(name).map_err(fail)?.is_none() {
-            return Ok(());
+            // Whoever removed it with shared syncs may have been killed before these were finished.
+            return self.syncs.as_ref().map_or(Ok(()), |_| self.sync().map_err(fail));
         }
         rustix::fs::renameat(&self.dir, name, &self.stage, name).map_err(fail)?;
         let synced = self.sync();
@@ -126,15 +139,17 @@ impl Directory {
         access: Access,
     ) -> Result<(), WriteError> {
         steps.iter().zip(staged).try_for_each(|((name, bytes), staged)| {
-            self.stage_file(staged, bytes, access)
+            self.stage_file((name, staged), bytes, access)
                 .map_err(|e| WriteError::new("write", &self.path.join(name), e))
         })
     }
 
-    fn stage_file(&self, staged: &str, bytes: &[u8], access: Access) -> io::Result<()> {
+    fn stage_file(&self, (name, staged): (&str, &str), bytes: &[u8], access: Access) -> io::Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.stage, staged, flags, Mode::from_raw_mode(0o600))?;
-        fill(File::from(file), bytes, access)
+        let mut file = File::from(file);
+        fill(&mut file, bytes, access)?;
+        self.sync_file(name, file)
     }
 
     fn publish_all(&self, steps: &[(&str, Vec<u8>)], staged: &[String]) -> Result<(), WriteError> {
@@ -199,8 +214,21 @@ impl Directory {
         let _ = rustix::fs::unlinkat(&self.stage, name, AtFlags::empty());
     }
 
+    fn sync_file(&self, name: &str, file: File) -> io::Result<()> {
+        match &self.syncs {
+            Some(syncs) => {
+                syncs.add_file(self.path.join(name), file);
+                Ok(())
+            }
+            None => file.sync_all(),
+        }
+    }
+
     fn sync(&self) -> Result<(), Errno> {
-        retry_on_intr(|| rustix::fs::fsync(&self.dir))
+        match &self.syncs {
+            Some(syncs) => syncs.add_directory(&self.path, &self.dir),
+            None => retry_on_intr(|| rustix::fs::fsync(&self.dir)),
+        }
     }
 }
 
@@ -212,16 +240,15 @@ enum Replaced {
     Gone,
 }
 
-fn fill(mut file: File, bytes: &[u8], access: Access) -> io::Result<()> {
+fn fill(file: &mut File, bytes: &[u8], access: Access) -> io::Result<()> {
     file.write_all(bytes)?;
     if file.metadata()?.len() != bytes.len() as u64 {
         return Err(io::Error::new(io::ErrorKind::WriteZero, "the file system kept less than was written"));
     }
     if let Some((uid, gid)) = access.owner {
-        rustix::fs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+        rustix::fs::fchown(&*file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
     }
-    rustix::fs::fchmod(&file, Mode::from_raw_mode(access.mode))?;
-    file.sync_all()
+    Ok(rustix::fs::fchmod(&*file, Mode::from_raw_mode(access.mode))?)
 }
 
 /// The stage of the directory `path`, open; `None` if the directory is not there.

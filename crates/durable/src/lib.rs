@@ -4,8 +4,8 @@
 //! on a file system that no longer answers. None of this may hang a program or fill its memory. There are three
 //! readers, one for each kind of file: [`state`] for files of our own ([`OpenDirectory`] if many of them are in one
 //! directory), [`input`] for files that a person put into a directory, and [`argument`] for a file that a person named,
-//! which may be a pipe. There are three writers: [`Directory`] for files that must survive a crash of the machine,
-//! [`replace`] for files that need not ([`refresh`] if another file has the same content), and [`Records`] for files
+//! which may be a pipe. There are three writers: [`Directory`] for files that must survive a crash of the machine
+//! ([`Syncs`] if many of them are written at once), [`replace`] for files that need not ([`refresh`] if another file has the same content), and [`Records`] for files
 //! that only grow.
 //!
 //! The crate does not interpret the content of a file, and never repairs one.
@@ -20,10 +20,11 @@ mod open_directory;
 mod pin;
 mod records;
 mod replace;
+mod syncs;
 
 pub use access::Access;
 pub use argument::{Stop, argument};
-pub use create::{create_below, create_root};
+pub use create::{create_below, create_below_with, create_root};
 pub use directory::{Directory, STAGE, stage_of};
 pub use error::{ReadError, WriteError};
 pub use input::{input, is_file};
@@ -31,6 +32,7 @@ pub use open_directory::OpenDirectory;
 pub use pin::{Pin, is_at};
 pub use records::Records;
 pub use replace::{refresh, replace};
+pub use syncs::Syncs;
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use durable::Syncs;
 use formation::AppName;
 
 use crate::scope::Scope;
@@ -107,9 +108,12 @@ impl World {
         durable::create_root(self.root())?;
         durable::create_root(self.lib())?;
         let data = self.data_dir("ps", &name);
-        let made = durable::create_below(self.lib(), &data)
+        let is_begun = data.is_dir() || self.config_dir("ps", Scope::App(&name)).is_dir();
+        let syncs = if is_begun { Syncs::of_a_later_try() } else { Syncs::default() };
+        let made = durable::create_below_with(self.lib(), &data, &syncs)
             .map_err(Error::from)
-            .and_then(|()| self.create_formation(&name))
+            .and_then(|()| self.with(&syncs).create_formation(&name))
+            .and_then(|()| Ok(syncs.finish()?))
             .and_then(|()| Ok(durable::create_below(self.root(), &self.app_dir(&name))?));
         if made.is_err() {
             let _ = remove_tree(&self.config_dir("ps", Scope::App(&name)));

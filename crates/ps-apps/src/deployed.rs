@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use durable::{Access, Directory, ReadError};
+use durable::{Access, Directory, ReadError, Syncs};
 use formation::AppName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -133,7 +133,7 @@ impl World {
         let directory = Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?;
         directory.write(FILE, &json, self.access(Scope::App(app)))?;
         drop(directory);
-        self.write_to_places(app, &numbered)
+        self.write_to_places(app, &numbered, &Syncs::default())
     }
 
     /// Whether a record is in its one file and not in all of its places yet.
@@ -148,9 +148,9 @@ impl World {
 
     /// Finishes the record of a deploy that was killed, whether it had begun to write it or was committed without it.
     pub(crate) fn finish_record(&self, app: &AppName) -> Result<(), Error> {
-        self.write_half(app)?;
+        self.write_half(app, &Syncs::of_a_later_try())?;
         let intended = self.take_committed(app);
-        self.write_half(app)?;
+        self.write_half(app, &Syncs::of_a_later_try())?;
         if !self.is_unfinished(app) {
             // It was killed before its rollout began.
             self.put_back_environment(app)?;
@@ -159,7 +159,7 @@ impl World {
     }
 
     /// Finishes a deploy of which only the prepared record was written: writes each part to its final path.
-    pub(crate) fn write_half(&self, app: &AppName) -> Result<(), Error> {
+    pub(crate) fn write_half(&self, app: &AppName, syncs: &Syncs) -> Result<(), Error> {
         let path = self.half_record(app);
         let json = match durable::state(&path, MAX_BYTES) {
             Ok(json) => json,
@@ -177,11 +177,19 @@ impl World {
             // Written by an earlier version.
             None => (self.next_release(app)?, Timestamp::now(), false),
         };
-        self.write_to_places(app, &Numbered { deployed: &deployed, release, at, restored })
+        self.write_to_places(app, &Numbered { deployed: &deployed, release, at, restored }, syncs)
     }
 
-    /// Writes each part to its place, unless it is there already.
-    fn write_to_places(&self, app: &AppName, numbered: &Numbered<'_>) -> Result<(), Error> {
+    /// Writes each part to its place, unless it is there already. Until all of them are durable the one file stays, by which they would
+    /// be written again, so they are synced together.
+    fn write_to_places(&self, app: &AppName, numbered: &Numbered<'_>, syncs: &Syncs) -> Result<(), Error> {
+        self.with(syncs).write_parts(app, numbered)?;
+        syncs.finish()?;
+        self.forget_earlier_environment(app)?;
+        self.forget_half(app)
+    }
+
+    fn write_parts(&self, app: &AppName, numbered: &Numbered<'_>) -> Result<(), Error> {
         let deployed = numbered.deployed;
         let scope = Scope::App(app);
         self.set_property(PLUGIN, scope, KIND, &deployed.kind)?;
@@ -203,15 +211,16 @@ impl World {
             self.set_restored(app, true)?;
         }
         self.set_property("common", scope, "deployed", "true")?;
-        self.keep_release(app, &numbered.release())?;
-        self.forget_earlier_environment(app)?;
-        self.forget_half(app)
+        self.keep_release(app, &numbered.release())
     }
 
     fn keep(&self, app: &AppName, path: &Path, bytes: Option<&Bytes>) -> Result<(), Error> {
         let parent = path.parent().expect("a file lies in a directory");
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name of ours");
-        let directory = Directory::open(self.lib(), parent)?;
+        if bytes.is_none() && !parent.exists() {
+            return Ok(());
+        }
+        let directory = self.open_for_changes(parent)?;
         let kept = match bytes {
             Some(bytes) => directory.write(name, &bytes.0, Access::like(&self.app_dir(app), 0o644)),
             None => directory.remove(name),

@@ -9,7 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
-use durable::{Directory, ReadError};
+use durable::{Directory, ReadError, Syncs};
 use formation::AppName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -76,18 +76,16 @@ impl World {
     /// Records the deploy whose release runs; the caller holds the app's lock. After an error [`World::is_half_recorded`] says
     /// whether it is recorded all the same.
     pub fn record_intended(&self, app: &AppName) -> Result<(), Error> {
-        self.write_half(app)?;
-        let directory = Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?;
-        directory.rename(INTENDED_FILE, FILE)?;
-        drop(directory);
-        self.write_half(app)
+        self.write_half(app, &Syncs::of_a_later_try())?;
+        self.take_intended(app)?;
+        self.write_half(app, &Syncs::default())
     }
 
     /// Records the deploy if its witness names it, and gives it up otherwise; returns whether it was recorded. The caller holds
     /// the app's lock and has made sure that no executor is at work on the deploy.
     pub fn conclude_intended(&self, app: &AppName) -> Result<bool, Error> {
         let is_committed = self.take_committed(app)?;
-        self.write_half(app)?;
+        self.write_half(app, &Syncs::of_a_later_try())?;
         if !is_committed && self.intended_path(app).exists() {
             self.put_back_environment(app)?;
             let directory = Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?;
@@ -102,9 +100,14 @@ impl World {
         if !self.claim(app)?.is_some_and(|claim| self.is_committed(&claim)) || !self.is_app(app)? {
             return Ok(false);
         }
-        let directory = Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?;
-        directory.rename(INTENDED_FILE, FILE)?;
+        self.take_intended(app)?;
         Ok(true)
+    }
+
+    /// The new name is not waited for: the file has the same content under the old one, and its witness says that the deploy has happened.
+    fn take_intended(&self, app: &AppName) -> Result<(), Error> {
+        let directory = self.with(&Syncs::default()).open_for_changes(&self.data_dir(PLUGIN, app))?;
+        Ok(directory.rename(INTENDED_FILE, FILE)?)
     }
 
     fn is_committed(&self, claim: &Claim) -> bool {

@@ -107,7 +107,7 @@ impl World {
         let path = self.releases_dir(app);
         let mut json = serde_json::to_vec(release).expect("a release is plain data");
         json.push(b'\n');
-        let directory = Directory::open(self.lib(), &path)?;
+        let directory = self.open_for_changes(&path)?;
         directory.write(&file_name(release.number), &json, self.access(Scope::App(app)))?;
         for old in numbers(&path)?.into_iter().rev().skip(KEPT_RELEASES) {
             directory.remove(&file_name(old))?;

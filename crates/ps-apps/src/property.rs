@@ -70,7 +70,7 @@ impl World {
     /// The directory of a plugin's properties, open for changes.
     pub(crate) fn property_directory(&self, plugin: &str, scope: Scope<'_>) -> Result<Directory, Error> {
         durable::create_root(self.lib())?;
-        Ok(Directory::open(self.lib(), &self.config_dir(plugin, scope))?)
+        Ok(self.open_for_changes(&self.config_dir(plugin, scope))?)
     }
 
     /// 0600, owned like the app's directory.

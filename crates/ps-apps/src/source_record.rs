@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use durable::Directory;
 use formation::AppName;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -116,7 +115,7 @@ impl World {
         if record.is_empty() && !self.source_path(app).exists() {
             return Ok(());
         }
-        let directory = Directory::open(self.lib(), &self.kept_dir(app))?;
+        let directory = self.open_for_changes(&self.kept_dir(app))?;
         if record.is_empty() {
             return Ok(directory.remove(FILE)?);
         }

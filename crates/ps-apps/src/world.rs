@@ -5,6 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use durable::{Directory, Syncs, WriteError};
 use formation::AppName;
 
 use crate::Error;
@@ -37,6 +38,8 @@ pub struct World {
     plugins: PathBuf,
     inside_dokku: bool,
     list: Option<PathBuf>,
+    /// With what its files are made durable; `None`: each by itself.
+    syncs: Option<Syncs>,
 }
 
 impl World {
@@ -57,18 +60,45 @@ impl World {
             }
         };
         let plugins = given("PLUGIN_PATH").unwrap_or_else(|| lib.join("plugins"));
-        Ok(Self { root, lib, plugins, inside_dokku: is_dokkus(variable), list: places::list(variable) })
+        Ok(Self {
+            root,
+            lib,
+            plugins,
+            inside_dokku: is_dokkus(variable),
+            list: places::list(variable),
+            syncs: None,
+        })
     }
 
     /// A `World` with these directories, outside Dokku, which is in no list of worlds.
     pub fn new(root: impl Into<PathBuf>, lib: impl Into<PathBuf>) -> Self {
         let lib = lib.into();
-        Self { root: root.into(), plugins: lib.join("plugins"), lib, inside_dokku: false, list: None }
+        Self {
+            root: root.into(),
+            plugins: lib.join("plugins"),
+            lib,
+            inside_dokku: false,
+            list: None,
+            syncs: None,
+        }
     }
 
     /// The same world, which is to stand in the list in that directory.
     pub(crate) fn listed_in(self, list: Option<PathBuf>) -> Self {
         Self { list, ..self }
+    }
+
+    /// The same world, in which what is written is durable once `syncs` are finished.
+    pub(crate) fn with(&self, syncs: &Syncs) -> Self {
+        Self { syncs: Some(syncs.clone()), ..self.clone() }
+    }
+
+    /// A directory below `$DOKKU_LIB_ROOT`, open for changes.
+    pub(crate) fn open_for_changes(&self, path: &Path) -> Result<Directory, WriteError> {
+        match &self.syncs {
+            Some(syncs) => Directory::open_with(&self.lib, path, syncs),
+            None => Directory::open(&self.lib, path),
+        }
     }
 
     /// The directory of the list that it is to stand in, if it is to stand in one.

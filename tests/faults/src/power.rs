@@ -76,6 +76,28 @@ impl History {
         self.steps.len() + 1
     }
 
+    /// The moment just before the last step that takes the name `path` away.
+    pub fn before_removal_of(&self, path: &Path) -> Option<usize> {
+        let takes_away = |step: &Step| matches!(step, Step::Names(changes, _) if changes.iter().any(|(name, node)| name == path && node.is_none()));
+        self.steps.iter().rposition(takes_away)
+    }
+
+    /// Whether the first `moment` steps allow one disk alone.
+    pub fn is_settled(&self, moment: usize) -> bool {
+        let steps = &self.steps[..moment];
+        let mut names = self.names.clone();
+        for step in steps {
+            if let Step::Names(changes, _) = step {
+                apply(&mut names, changes);
+            }
+        }
+        let is_certain = |(path, node): (&PathBuf, &Node)| match node {
+            Node::File(file) => is_staged(path) || self.possible(steps, *file).len() == 1,
+            Node::Directory => true,
+        };
+        !(0..moment).any(|index| is_pending(steps, index)) && names.iter().all(is_certain)
+    }
+
     /// Every disk that the first `moment` steps allow.
     pub fn states(&self, moment: usize) -> Result<Vec<State>> {
         let steps = &self.steps[..moment];
@@ -167,10 +189,11 @@ impl Now {
                 self.contents[file].extend(bytes);
                 vec![Step::Content(file, self.contents[file].clone())]
             }
-            Deed::Sync { path, .. } if self.names.get(path) == Some(&Node::Directory) => {
-                vec![Step::SyncDirectory(path.clone())]
-            }
-            Deed::Sync { fd, .. } => vec![Step::SyncFile(*self.open.get(fd).context("an open file")?)],
+            Deed::Sync { path, fd } => vec![match self.names.get(path) {
+                Some(Node::Directory) => Step::SyncDirectory(path.clone()),
+                Some(Node::File(file)) => Step::SyncFile(*file),
+                None => Step::SyncFile(*self.open.get(fd).context("an open file")?),
+            }],
             Deed::Rename { from, to, exchanges } => {
                 let moved = self.names.get(from).copied();
                 let left = if *exchanges { self.names.get(to).copied() } else { None };

@@ -31,10 +31,11 @@ pub fn controls() -> Result<Vec<Verb>> {
 
 fn parse(table: &str) -> Result<Vec<Verb>> {
     let lines = table.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    lines.map(|line| parse_line(line).with_context(|| format!("line {line:?}"))).collect()
+    lines.map(|line| of(line).with_context(|| format!("line {line:?}"))).collect()
 }
 
-fn parse_line(line: &str) -> Result<Verb> {
+/// The verb of a line.
+pub fn of(line: &str) -> Result<Verb> {
     let columns: Vec<&str> = line.split('|').map(str::trim).collect();
     let [name, before, command, question, after] = columns[..] else { bail!("a verb has five columns") };
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();

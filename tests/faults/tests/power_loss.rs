@@ -107,6 +107,30 @@ fn a_power_failure_leaves_the_old_or_the_new_and_after_the_end_the_new() {
 }
 
 #[test]
+fn what_a_deploy_records_is_durable_in_all_its_places_before_the_file_is_removed_that_would_write_it_again() {
+    if !programs::strace_works() {
+        skipped::skip("no recording without strace (scripts/setup installs it)");
+        return;
+    }
+    programs::build().expect("the programs build");
+    for earlier in ["", "; apps-on-disk record hello first 1"] {
+        let line = format!(
+            "record | apps-on-disk create hello{earlier} | apps-on-disk record hello second 3 | formation hello | web=3"
+        );
+        let verb = verb::of(&line).expect("a verb");
+        let recorded = Recorded::of(&verb);
+        let half = recorded.sandbox.world().join("lib/data/apps/hello/deployed.json");
+        let is_settled =
+            |history: History| history.is_settled(history.before_removal_of(&half).expect("it is removed"));
+        assert!(is_settled(recorded.history()), "a power failure may leave another disk: {line}");
+        for of_files in [true, false] {
+            let history = recorded.history().without_syncs(of_files);
+            assert!(!is_settled(history), "this test is blind: {line}");
+        }
+    }
+}
+
+#[test]
 fn a_writer_in_place_loses_its_value_with_the_power() {
     if !programs::strace_works() {
         skipped::skip("no recording without strace (scripts/setup installs it)");
