@@ -8,7 +8,6 @@ use std::time::Duration;
 use balance::wire::{Drained, Numbers, Report, Set};
 use balance::{InvalidSet, Key, Table};
 use balance_tls::Source;
-use hyper::client::conn::http1::SendRequest;
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 use tokio::sync::Notify;
@@ -18,8 +17,8 @@ use crate::args::Args;
 use crate::clock;
 use crate::connection::Connection;
 use crate::direction::{BUFFER, Bytes};
+use crate::http::line::Line;
 use crate::http::pool::Pool;
-use crate::http::sent::Sent;
 use crate::listen::Listener;
 use crate::manner::Manner;
 use crate::pipes;
@@ -99,7 +98,7 @@ pub(crate) struct State {
     pub(crate) quiet_since: Option<Duration>,
     /// When the task that enforces limits wakes by itself.
     pub(crate) wakes_at: Option<Duration>,
-    manner: Arc<Manner>,
+    pub(crate) manner: Arc<Manner>,
     listeners: Vec<Arc<Listener>>,
     /// The tasks that accept.
     accepting: Vec<AbortHandle>,
@@ -235,7 +234,7 @@ impl Balancer {
     /// Keeps a connection to a backend for the next request, if the backend may get one. Where many wait already, there are at most as
     /// many connections to backends as there are connections of clients: that is how descriptors are reckoned with. One that has
     /// begun with who its client is (the PROXY protocol) belongs to that client alone.
-    pub(crate) fn keep(&self, key: Key, sender: SendRequest<Sent>) {
+    pub(crate) fn keep(&self, key: Key, line: Line) {
         let most = {
             let state = self.state();
             if state.manner.proxy_out().is_some() || !state.table.is_ready(key) {
@@ -244,7 +243,7 @@ impl Balancer {
             // This connection is still counted as an open one.
             (state.connections.len() + 1).saturating_sub(state.table.open()).max(WAITING)
         };
-        if let Some(due) = self.pool.put(key, sender, most) {
+        if let Some(due) = self.pool.put(key, line, most) {
             self.is_due(due);
         }
     }

@@ -3,15 +3,19 @@
 
 mod answer;
 mod at_once;
+mod bell;
 mod body;
 mod forward;
+mod head_timer;
 mod headers;
+mod joined;
 mod lent;
 mod life;
+pub(crate) mod line;
 mod one_by_one;
 pub(crate) mod pool;
 mod redirect;
-pub(crate) mod sent;
+mod sent;
 mod sticky;
 mod target;
 mod tunnel;

@@ -88,8 +88,8 @@ impl<'a> Search<'a> {
 
     fn decide(&mut self) -> Next {
         let now = clock::now();
-        let hold = self.balancer.manner().hold();
         let mut state = self.balancer.state();
+        let hold = state.manner.hold();
         let until = self.since + state.pause.map_or(hold, |pause| pause.max(hold));
         let wanted = self.wanted.take();
         let choice = if state.pause.is_some() {

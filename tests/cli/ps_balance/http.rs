@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -189,6 +190,28 @@ fn events_of_a_server_and_parts_of_an_upload_are_passed_on_at_once() {
     while !seen.contains("data: 2\n") {
         assert!(client.0.read_line(&mut seen).expect("the second event") > 0, "{seen}");
     }
+}
+
+#[test]
+fn an_upload_goes_on_while_its_answer_has_filled_all_buffers() {
+    const BYTES: usize = 32 << 20;
+    let server = Server::new(|mut stream| {
+        let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).is_ok_and(|read| read > 0) {}
+        let reading =
+            thread::spawn(move || std::io::copy(&mut reader.take(BYTES as u64), &mut std::io::sink()));
+        let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {BYTES}\r\n\r\n");
+        let _ = stream.write_all(&vec![b'a'; BYTES]);
+        let _ = reading.join();
+    });
+    let balance = Balance::before(&[&server], &["--http"]);
+    let mut client = Client::of(&balance);
+    client.0.get_ref().set_write_timeout(Some(DEADLINE)).expect("a timeout");
+    client.send(&format!("POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: {BYTES}\r\n\r\n"));
+    client.0.get_mut().write_all(&vec![b'u'; BYTES]).expect("all of it is taken before the answer is read");
+    let (_, body) = answer(&mut client.0).expect("an answer");
+    assert_eq!(body.len(), BYTES);
 }
 
 #[test]

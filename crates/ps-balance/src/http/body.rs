@@ -33,7 +33,10 @@ impl HttpBody for Body {
         match self.get_mut() {
             Self::Page(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
             Self::Backend(incoming, lent) => {
-                let polled = Pin::new(incoming).poll_frame(cx);
+                let polled = match lent {
+                    Some(lent) => lent.line.poll_frame(incoming, cx),
+                    None => Pin::new(incoming).poll_frame(cx),
+                };
                 match polled {
                     Poll::Ready(None) => lent.take().into_iter().for_each(|lent| lent.give_back()),
                     Poll::Ready(Some(Err(_))) => lent.iter().for_each(|lent| lent.claim.broke()),

@@ -5,10 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode, Version};
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -20,14 +18,11 @@ use crate::http::answer::Refusal;
 use crate::http::body::Body;
 use crate::http::headers::{self, Sender};
 use crate::http::lent::Lent;
+use crate::http::line::Line;
 use crate::http::sent::{Broken, Sent};
 use crate::http::tunnel::Tunnel;
 use crate::http::{redirect, sticky, target};
 use crate::search::{Attempt, Search, attempt};
-
-/// The most bytes of an answer that are read before they are written: this amount stays in the processor's cache until
-/// then.
-const MOST_AT_ONCE: usize = 256 * 1024;
 
 /// Whose requests they are.
 #[derive(Debug)]
@@ -40,12 +35,8 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(balancer: &Arc<Balancer>, peer: SocketAddr, origin: &Origin, is_secure: bool) -> Self {
-        let sender = Sender {
-            client: origin.client.ip(),
-            server: origin.server,
-            is_trusted: balancer.manner().trusts(peer.ip()),
-            is_secure,
-        };
+        let is_trusted = balancer.manner().trusts(peer.ip());
+        let sender = Sender::new(origin.client.ip(), origin.server, is_trusted, is_secure);
         Self { balancer: Arc::clone(balancer), peer, sender, tunnel: Mutex::default() }
     }
 
@@ -78,7 +69,8 @@ async fn pass(
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Refusal> {
     target::check(&request)?;
-    if let Some(port) = client.balancer.manner().redirect().filter(|_| !client.sender.is_secure)
+    let manner = client.balancer.manner();
+    if let Some(port) = manner.redirect().filter(|_| !client.sender.is_secure)
         && let Some(elsewhere) = redirect::to_https(&request, port)
     {
         return Ok(elsewhere);
@@ -87,7 +79,6 @@ async fn pass(
     let upgrade = wants_upgrade.then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
     target::direct(&mut parts)?;
-    let manner = client.balancer.manner();
     let cookie = manner.sticky().and_then(|name| sticky::cookie(&parts.headers, name));
     headers::forward(&mut parts.headers, &client.sender, wants_upgrade);
     let broken = Broken::default();
@@ -112,9 +103,10 @@ async fn pass(
         }
     }
     *response.version_mut() = Version::HTTP_11;
-    let Answered { response, lent } = answered;
+    let Answered { response, mut lent } = answered;
     Ok(match (backend, upgrade) {
         (Some(backend), Some(upgrade)) => {
+            lent.line.carry_by_itself();
             let tunnel = Tunnel { client: upgrade, backend, claim: lent.claim };
             *client.tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some(tunnel);
             response.map(|incoming| Body::Backend(incoming, None))
@@ -146,11 +138,11 @@ async fn exchange(
         let Some((claim, address)) = search.next().await else { return Err(Refusal::Unavailable) };
         at.is_at(claim.key);
         let waited = if repeatable { balancer.pool.take(claim.key).await } else { None };
-        if let Some(mut sender) = waited {
+        if let Some(mut line) = waited {
             let again = Request::from_parts(parts.clone(), Sent::Nothing);
-            if let Ok(response) = sender.send_request(again).await {
+            if let Ok(response) = line.send(again).await {
                 claim.reused();
-                let lent = Lent { balancer: Arc::clone(balancer), claim, sender };
+                let lent = Lent { balancer: Arc::clone(balancer), claim, line };
                 return Ok(Answered::noted(response, lent, sought.elapsed()));
             }
         }
@@ -158,15 +150,15 @@ async fn exchange(
         match attempt(address).await {
             Attempt::Connected(socket) => {
                 claim.connected(began.elapsed());
-                let sender = shake_hands(client, socket, address).await?;
-                break Lent { balancer: Arc::clone(balancer), claim, sender };
+                let line = open(client, socket, address).await?;
+                break Lent { balancer: Arc::clone(balancer), claim, line };
             }
             Attempt::Failed => search.failed(claim),
             Attempt::NoRoom => search.wait_for_room(claim).await,
         }
     };
     let mut lent = lent;
-    let sent = lent.sender.send_request(Request::from_parts(parts, body)).await;
+    let sent = lent.line.send(Request::from_parts(parts, body)).await;
     if sent.is_err() && !broken.is_so() {
         lent.claim.broke();
     }
@@ -184,11 +176,7 @@ impl Answered {
     }
 }
 
-async fn shake_hands(
-    client: &Client,
-    socket: TcpStream,
-    address: SocketAddr,
-) -> Result<SendRequest<Sent>, Refusal> {
+async fn open(client: &Client, socket: TcpStream, address: SocketAddr) -> Result<Line, Refusal> {
     if let Some(version) = client.balancer.manner().proxy_out() {
         let server = client.sender.server.unwrap_or(address);
         let peer = SocketAddr::new(client.sender.client, client.peer.port());
@@ -196,11 +184,7 @@ async fn shake_hands(
             .await
             .map_err(|_| Refusal::Broken)?;
     }
-    let shaken = Builder::new().max_buf_size(MOST_AT_ONCE).handshake(TokioIo::new(socket)).await;
-    let (sender, connection) = shaken.map_err(|_| Refusal::Broken)?;
-    // It ends with the sender, or when the backend ends it.
-    tokio::spawn(connection.with_upgrades());
-    Ok(sender)
+    Line::open(socket).await.map_err(|_| Refusal::Broken)
 }
 
 async fn greet(socket: &TcpStream, mut header: &[u8]) -> std::io::Result<()> {

@@ -1,6 +1,7 @@
 //! Header fields. Hop-by-hop fields are not passed on, and fields that name the client are replaced by ours.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
 
 use hyper::header::{
     CONNECTION, COOKIE, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
@@ -15,21 +16,62 @@ const AT_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
-/// What backends are told about the client.
-#[derive(Clone, Copy, Debug)]
+/// What backends are told about the client. Values that are the same for many of its requests are made once.
+#[derive(Debug)]
 pub(crate) struct Sender {
     pub(crate) client: IpAddr,
     /// What it connected to.
     pub(crate) server: Option<SocketAddr>,
-    /// Whether what it says itself about clients is believed.
-    pub(crate) is_trusted: bool,
     /// Whether it speaks TLS.
     pub(crate) is_secure: bool,
+    /// Whether what it says itself about clients is believed.
+    is_trusted: bool,
+    /// Its address, and the port that it connected to.
+    address: HeaderValue,
+    port: Option<HeaderValue>,
+    hop: Mutex<Option<Hop>>,
+}
+
+/// What `Forwarded` says of requests to one host.
+#[derive(Clone, Debug)]
+struct Hop {
+    host: Option<HeaderValue>,
+    value: HeaderValue,
 }
 
 impl Sender {
-    fn scheme(&self) -> &'static str {
-        if self.is_secure { "https" } else { "http" }
+    pub(crate) fn new(client: IpAddr, server: Option<SocketAddr>, is_trusted: bool, is_secure: bool) -> Self {
+        let address = client.to_canonical().to_string();
+        let address = HeaderValue::try_from(address).expect("an address is a value");
+        let port = server.map(|server| HeaderValue::from(server.port()));
+        Self { client, server, is_secure, is_trusted, address, port, hop: Mutex::default() }
+    }
+
+    fn scheme(&self) -> HeaderValue {
+        HeaderValue::from_static(if self.is_secure { "https" } else { "http" })
+    }
+
+    /// The hop from this client to here, for a request to this host.
+    fn hop(&self, host: Option<&HeaderValue>) -> HeaderValue {
+        let mut last = self.hop.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last.as_ref().filter(|last| last.host.as_ref() == host) {
+            return last.value.clone();
+        }
+        let value = self.name_hop(host.and_then(|host| host.to_str().ok()));
+        // A copy: the one of the request would keep all of the head that it is a part of.
+        let host = host.and_then(|host| HeaderValue::from_bytes(host.as_bytes()).ok());
+        *last = Some(Hop { host, value: value.clone() });
+        value
+    }
+
+    fn name_hop(&self, host: Option<&str>) -> HeaderValue {
+        let client = self.client.to_canonical();
+        let node = if client.is_ipv6() { format!("\"[{client}]\"") } else { client.to_string() };
+        let quotable = host.filter(|host| !host.contains(['"', '\\']));
+        let at = quotable.map(|host| format!(";host=\"{host}\"")).unwrap_or_default();
+        let proto = if self.is_secure { "https" } else { "http" };
+        let hop = format!("for={node}{at};proto={proto}");
+        HeaderValue::try_from(hop).expect("what came in as a value can go out as one")
     }
 }
 
@@ -86,8 +128,11 @@ pub(crate) fn wants_upgrade<B>(request: &Request<B>) -> bool {
 
 /// Whether a field says who a client is. Servers that make variables of fields (CGI, WSGI) do not tell `_` from `-`.
 fn is_about_clients(name: &HeaderName) -> bool {
-    let name = name.as_str().replace('_', "-");
-    name.starts_with("x-forwarded-") || name == "forwarded" || name == "x-real-ip"
+    let is_same = |(byte, of): (u8, &u8)| byte == *of || (byte == b'_' && *of == b'-');
+    let name = name.as_str().as_bytes();
+    let begins_with = |of: &[u8]| name.len() >= of.len() && name.iter().copied().zip(of).all(is_same);
+    let is = |of: &[u8]| name.len() == of.len() && begins_with(of);
+    begins_with(b"x-forwarded-") || is(b"forwarded") || is(b"x-real-ip")
 }
 
 /// Makes the fields of a request those that a backend is to get.
@@ -103,25 +148,19 @@ pub(crate) fn forward(headers: &mut HeaderMap, sender: &Sender, keeps_upgrade: b
             headers.remove(name);
         }
     }
-    let client = sender.client.to_canonical();
-    let before = joined(headers, &FOR);
-    let chain = before.map_or_else(|| client.to_string(), |before| format!("{before}, {client}"));
-    insert(headers, FOR, &chain);
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
-    let node = if client.is_ipv6() { format!("\"[{client}]\"") } else { client.to_string() };
-    let quotable = host.as_deref().filter(|host| !host.contains(['"', '\\']));
-    let at = quotable.map(|host| format!(";host=\"{host}\"")).unwrap_or_default();
-    let hop = format!("for={node}{at};proto={}", sender.scheme());
-    let before = joined(headers, &FORWARDED);
-    insert(headers, FORWARDED, &before.map_or_else(|| hop.clone(), |before| format!("{before}, {hop}")));
+    let chain = appended(headers, &FOR, &sender.address);
+    headers.insert(FOR, chain);
+    let host = headers.get(HOST).cloned();
+    let hop = appended(headers, &FORWARDED, &sender.hop(host.as_ref()));
+    headers.insert(FORWARDED, hop);
     if !headers.contains_key(PROTO) {
-        insert(headers, PROTO, sender.scheme());
+        headers.insert(PROTO, sender.scheme());
     }
-    if let Some(host) = host.filter(|_| !headers.contains_key(AT_HOST)) {
-        insert(headers, AT_HOST, &host);
+    if let Some(host) = host.filter(|host| host.to_str().is_ok() && !headers.contains_key(AT_HOST)) {
+        headers.insert(AT_HOST, host);
     }
-    if let Some(server) = sender.server.filter(|_| !headers.contains_key(AT_PORT)) {
-        insert(headers, AT_PORT, &server.port().to_string());
+    if let Some(port) = sender.port.as_ref().filter(|_| !headers.contains_key(AT_PORT)) {
+        headers.insert(AT_PORT, port.clone());
     }
 }
 
@@ -136,16 +175,15 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
-    (!values.is_empty()).then(|| values.join(", "))
-}
-
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    // What came in as a field can go out as one.
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
+/// The values of a field with one more at their end.
+fn appended(headers: &HeaderMap, name: &HeaderName, last: &HeaderValue) -> HeaderValue {
+    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+    let mut values: Vec<String> = headers.get_all(name).iter().filter_map(text).collect();
+    if values.is_empty() {
+        return last.clone();
     }
+    values.extend(text(last));
+    HeaderValue::try_from(values.join(", ")).expect("what came in as values can go out as one")
 }
 
 #[cfg(test)]
@@ -166,7 +204,7 @@ mod tests {
         let mut headers = of(fields);
         let client = "192.0.2.7".parse().expect("an address");
         let server = Some("127.0.0.1:5000".parse().expect("an address"));
-        forward(&mut headers, &Sender { client, server, is_trusted, is_secure: false }, false);
+        forward(&mut headers, &Sender::new(client, server, is_trusted, false), false);
         headers
     }
 

@@ -2,26 +2,24 @@
 
 use std::sync::Arc;
 
-use hyper::client::conn::http1::SendRequest;
-
 use crate::balancer::Balancer;
 use crate::claim::Claim;
-use crate::http::sent::Sent;
+use crate::http::line::Line;
 
 /// A connection to a backend while one answer comes through it.
 #[derive(Debug)]
 pub(crate) struct Lent {
     pub(crate) balancer: Arc<Balancer>,
     pub(crate) claim: Claim,
-    pub(crate) sender: SendRequest<Sent>,
+    pub(crate) line: Line,
 }
 
 impl Lent {
     /// The answer is there as a whole. One that is dropped instead is closed.
     pub(crate) fn give_back(self) {
-        let Self { balancer, claim, sender } = self;
+        let Self { balancer, claim, line } = self;
         // Where the backend is drained, it is closed before the drained backend is told of.
-        balancer.keep(claim.key, sender);
+        balancer.keep(claim.key, line);
         drop(claim);
     }
 }

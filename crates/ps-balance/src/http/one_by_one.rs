@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use hyper::server::conn::http1::{Builder, UpgradeableConnection};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::balancer::Balancer;
 use crate::connection::Connection;
 use crate::http::forward::{self, Client};
+use crate::http::head_timer::HeadTimer;
+use crate::http::joined::Joined;
 use crate::http::life::{HEAD, LONGEST_HEAD, live};
 
 /// Serves them until the connection ends.
@@ -29,10 +31,10 @@ pub(crate) async fn serve(
         async move { Ok::<_, Infallible>(forward::answer(client, exchange, request).await) }
     });
     let served = Builder::new()
-        .timer(TokioTimer::new())
+        .timer(HeadTimer::new(HEAD))
         .header_read_timeout(HEAD)
         .max_buf_size(LONGEST_HEAD)
-        .serve_connection(TokioIo::new(io), service)
+        .serve_connection(TokioIo::new(Joined::new(io)), service)
         .with_upgrades();
     live(balancer, served, UpgradeableConnection::graceful_shutdown, pending()).await;
     if let Some(tunnel) = client.take_tunnel() {
