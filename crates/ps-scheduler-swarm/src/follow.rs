@@ -169,7 +169,8 @@ impl Follower {
         if task.phase == Phase::Pending && !task.reason.is_empty() && self.waiting.insert(task.id.clone()) {
             tell(Progress::Note(format!("{slot} waits for a place: {}", plain(&task.reason))));
         }
-        if before == Some(now) {
+        // Of what is over and never had a node nobody has heard.
+        if before == Some(now) || task.node.is_empty() && task.phase.is_over() {
             return;
         }
         if is_new

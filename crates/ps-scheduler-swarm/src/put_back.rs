@@ -16,6 +16,9 @@ use crate::swarm_task::{Phase, SwarmTask};
 
 /// How many looks in a row must show what was before.
 const SETTLED: u32 = 4;
+/// How long a swarm waits for the end of a task that it has replaced. One that had no node yet never says that it has ended: if it is the successor
+/// of one that failed, and its slot is put back at that moment, the slot is empty for so long.
+const OF_THE_REPLACED: Duration = Duration::from_secs(60);
 
 /// Puts these changes back; the sentences say what is not as it was. It goes on also if the verb was cancelled.
 pub(crate) async fn all(
@@ -37,7 +40,7 @@ pub(crate) async fn all(
     let mut sentences = Vec::new();
     for moved in moves {
         if let Some(old) = &moved.old {
-            let until = Instant::now() + within;
+            let until = Instant::now() + within + OF_THE_REPLACED;
             sentences.extend(whole(&manager, moved, old, until, silent_since).await?);
         }
     }

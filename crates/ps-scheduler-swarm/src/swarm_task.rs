@@ -40,7 +40,7 @@ pub(crate) enum Phase {
     Running,
     /// Ended by itself with success, or told to end.
     Complete,
-    /// Ended because it was told to.
+    /// Ended because it was told to, or told to before it had a node.
     Shutdown,
     Failed,
     /// It could not even be started.
@@ -93,7 +93,18 @@ impl SwarmTask {
         let container = &status["ContainerStatus"];
         let template = &json["Spec"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let phase = Phase::read(status["State"].as_str()?);
+        let node = text(&json["NodeID"]);
+        let desired = match json["DesiredState"].as_str()? {
+            "ready" => Desired::Ready,
+            "running" => Desired::Running,
+            "complete" => Desired::Complete,
+            _ => Desired::Over,
+        };
+        let phase = match Phase::read(status["State"].as_str()?) {
+            // No node will ever say that it has ended.
+            Phase::Pending if node.is_empty() && desired == Desired::Over => Phase::Shutdown,
+            phase => phase,
+        };
         let ports = status["PortStatus"]["Ports"].as_array().into_iter().flatten();
         let mut published: Vec<u16> =
             ports.filter_map(|port| port["PublishedPort"].as_u64()?.try_into().ok()).collect();
@@ -104,14 +115,9 @@ impl SwarmTask {
             id: text(&json["ID"]),
             service: text(&json["ServiceID"]),
             slot: json["Slot"].as_u64()?.try_into().ok()?,
-            node: text(&json["NodeID"]),
+            node,
             phase,
-            desired: match json["DesiredState"].as_str()? {
-                "ready" => Desired::Ready,
-                "running" => Desired::Running,
-                "complete" => Desired::Complete,
-                _ => Desired::Over,
-            },
+            desired,
             reason: text(&status["Err"]),
             container: container["ContainerID"].as_str().filter(|id| !id.is_empty()).map(str::to_owned),
             exit: container["ExitCode"].as_i64().filter(|_| phase.is_over()).and_then(ps_engine::exit_of),
@@ -234,6 +240,16 @@ pub(crate) mod tests {
         ] {
             assert_eq!(one(&listed("web", 1, phase, desired, "r")).state(), state, "{phase}, {desired}");
         }
+    }
+
+    #[test]
+    fn what_is_told_to_end_before_it_has_a_node_is_over_and_what_has_one_ends_there() {
+        let mut json = listed("web", 1, "pending", "shutdown", "r");
+        assert!(!one(&json).phase.is_over());
+        json["NodeID"] = json!("");
+        assert!(one(&json).phase.is_over());
+        json["DesiredState"] = json!("running");
+        assert!(!one(&json).phase.is_over());
     }
 
     #[test]

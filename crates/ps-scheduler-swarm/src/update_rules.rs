@@ -10,6 +10,9 @@ use crate::health::{Health, nanos};
 
 /// How long a task is watched after it has passed its healthcheck, if that cannot fail any more.
 const LEAST: Duration = Duration::from_secs(2);
+/// The pause between two batches whose old tasks end first. Without it a swarm goes on to the next slot at the moment at which a task fails, and
+/// whether it sees the failure before is chance. It must be shorter than the time for which a task is watched.
+const NOTICED_WITHIN: Duration = Duration::from_secs(1);
 /// What a swarm takes beside what it waits for: to find a node, to start and to end a container.
 const OF_A_BATCH: Duration = Duration::from_secs(15);
 
@@ -54,7 +57,7 @@ impl UpdateRules {
     /// `UpdateConfig`: what fails once is put back.
     pub(crate) fn update(&self) -> Value {
         json!({
-            "Parallelism": self.parallelism, "Delay": 0, "FailureAction": "rollback",
+            "Parallelism": self.parallelism, "Delay": nanos(self.pause()), "FailureAction": "rollback",
             "Monitor": nanos(self.monitor), "MaxFailureRatio": 0, "Order": self.order(),
         })
     }
@@ -65,6 +68,10 @@ impl UpdateRules {
             "Parallelism": 0, "Delay": 0, "FailureAction": "continue",
             "Monitor": nanos(Duration::from_secs(1)), "MaxFailureRatio": 0, "Order": self.order(),
         })
+    }
+
+    fn pause(&self) -> Duration {
+        if self.is_start_first { Duration::ZERO } else { NOTICED_WITHIN }
     }
 
     fn order(&self) -> &'static str {
@@ -105,6 +112,10 @@ mod tests {
         let order = |strategy, is_one_a_node| {
             let rules = UpdateRules::of(&Rules { strategy, ..rules() }, None, is_one_a_node);
             assert_eq!(rules.update()["Order"], rules.rollback()["Order"]);
+            // What fails is seen before the next one ends, and within the time for which it is watched.
+            let (pause, monitor) = (rules.update()["Delay"].as_u64(), rules.update()["Monitor"].as_u64());
+            assert_eq!(pause > Some(0), rules.update()["Order"] == "stop-first");
+            assert!(pause < monitor, "{pause:?}, {monitor:?}");
             rules.update()["Order"].clone()
         };
         assert_eq!(order(Strategy::OneByOne, true), "stop-first");

@@ -125,7 +125,11 @@ impl Loss {
     }
 }
 
-fn eventually<T: std::fmt::Debug>(what: &str, mut see: impl FnMut() -> T, is_so: impl Fn(&T) -> bool) -> T {
+pub(crate) fn eventually<T: std::fmt::Debug>(
+    what: &str,
+    mut see: impl FnMut() -> T,
+    is_so: impl Fn(&T) -> bool,
+) -> T {
     let end = Instant::now() + RECOVERY;
     loop {
         let seen = see();

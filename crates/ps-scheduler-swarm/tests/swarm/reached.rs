@@ -4,11 +4,13 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use formation::State;
 use ps_rollout::Strategy;
-use ps_scheduler::{Intent, Plan, Release};
+use ps_scheduler::{Cancel, Intent, Plan, Progress, Release, Requester, Scheduler};
 use swarm_cluster::Cluster;
 use type_settings::Setting;
 
+use crate::losses::eventually;
 use crate::place::Place;
 
 /// Answers with its slot.
@@ -115,6 +117,52 @@ fn a_bad_release_with_a_fixed_port_leaves_the_earlier_one_serving() {
         before.iter().any(|id| after.contains(id)),
         "one at a time was touched: {before:?}, then {after:?}"
     );
+    place.stop("", true).expect("is removed");
+}
+
+/// The containers of the app on a node.
+fn on(cluster: &Cluster, node: u8) -> String {
+    cluster.docker(node, &["ps", "--quiet", "--no-trunc", "--filter", "label=com.dokku.app-name=shop"])
+}
+
+#[test]
+fn a_deploy_right_after_a_cable_is_plugged_in_waits_for_what_still_has_the_port_of_that_node() {
+    let Some(cluster) = Cluster::up(3) else { return };
+    let place = Place::new(&cluster);
+    let fixed = [("publish", "host"), ("port", "8080"), ("constraints", "node.hostname!=node1")];
+    // It has the port for its whole grace period.
+    let stays = "trap '' TERM; mkdir -p /tmp/www; exec httpd -f -p $PORT -h /tmp/www";
+    let deploy = || place.plan(release(&place, stays, &fixed), &["web=1"], &Intent::Deploy);
+    place.carry_out(&deploy()).0.expect("it comes up");
+    let node = |row: &ps_scheduler::Instance| row.node.clone().expect("it is on a node");
+    let there = node(&place.status().instances[0]);
+    let cut: u8 = there.trim_start_matches("node").parse().expect("a number");
+    cluster.cut(cut);
+    eventually(
+        "another node has it",
+        || place.status().instances,
+        |rows| rows.iter().any(|row| row.state == State::Running && node(row) != there),
+    );
+    cluster.mend(cut);
+    // From now on the swarm ends it.
+    eventually(
+        "the node is there again",
+        || place.rows(),
+        |rows| rows.iter().any(|row| row == "web.1 stopping"),
+    );
+    let plan = deploy();
+    let mut left = Vec::new();
+    let mut tell = |progress| {
+        if let Progress::Started(slot) = progress {
+            left.push((slot, on(&cluster, cut)));
+        }
+    };
+    let cancel = Cancel::default();
+    let mut requester = Requester { tell: &mut tell, cancel: &cancel, lock: None };
+    place.swarm.deploy(&plan, &mut requester).expect("the port is free by then");
+    let new = &place.containers()[0];
+    let is_new = |id: &str| id.is_empty() || id == new;
+    assert!(!left.is_empty() && left.iter().all(|(_, ids)| ids.lines().all(is_new)), "{left:?}, {new}");
     place.stop("", true).expect("is removed");
 }
 
