@@ -211,7 +211,21 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Result<Args, Outcome>> {
         say::plain(VERSION)?;
         return Ok(Err(Outcome::Done));
     }
+    if let Some(word) = negative_number(&args.words) {
+        return Err(unknown(word, "").into());
+    }
     Ok(Ok(args))
+}
+
+/// A word such as `-1`, which the parser lets through for the sake of `scale NAME -1`, and which is an option anywhere else.
+fn negative_number(words: &[String]) -> Option<&str> {
+    let is_scale = words.first().is_some_and(|verb| verb == "scale");
+    let mut words = words.iter().enumerate().filter(|(place, _)| !(is_scale && *place == 2));
+    words.find(|(_, word)| word.len() > 1 && word.starts_with('-')).map(|(_, word)| word.as_str())
+}
+
+fn unknown(option: &str, nearest: &str) -> Usage {
+    Usage(format!("unknown option `{option}'{nearest}"))
 }
 
 /// The help, on stdout.
@@ -235,7 +249,7 @@ fn in_words(error: &clap::Error) -> anyhow::Error {
                 Some(ContextValue::String(nearest)) => format!(", did you mean {nearest}?"),
                 _ => String::new(),
             };
-            format!("unknown option `{argument}'{nearest}")
+            return unknown(&argument, &nearest).into();
         }
         ErrorKind::InvalidValue | ErrorKind::TooFewValues if is_missing => {
             let shown = argument.rsplit("--").next().map_or_else(String::new, |long| {

@@ -49,8 +49,10 @@ fn what_is_no_command_or_option_is_refused_as_pm2_refuses_it() {
     assert!(ran.stdout.starts_with("PM2 \nCommand not found\n") && ran.stdout.contains("Usage: "), "{ran:?}");
     let ran = home.say(&["list", "--zzz"]);
     assert_eq!((ran.status, &*ran.stderr), (1, "\n  error: unknown option `--zzz'\n\n"));
-    let ran = home.say(&["stop", "-1"]);
-    assert_eq!((ran.status, &*ran.stderr), (1, "\n  error: unknown option `-1'\n\n"));
+    for words in [&["stop", "-1"][..], &["stop", "0", "-1"], &["scale", "-1"], &["scale", "api", "1", "-1"]] {
+        let ran = home.say(words);
+        assert_eq!((ran.status, &*ran.stderr), (1, "\n  error: unknown option `-1'\n\n"), "{words:?}");
+    }
     let ran = home.say(&["start", "tick.js", "--name"]);
     assert_eq!((ran.status, &*ran.stderr), (1, "\n  error: option `-n --name <name>' argument missing\n\n"));
     assert_eq!(home.say(&[]).status, 1);

@@ -16,6 +16,8 @@ fn scaling_adds_the_next_ids_and_takes_the_last_ones_away() {
     home.done(&["scale", "tick", "2"]);
     assert_eq!(home.done(&["id", "tick"]), "[ 0, 2 ]\n");
     assert_eq!(home.pid(0), first);
+    home.done(&["scale", "tick", "-1"]);
+    assert_eq!(home.done(&["id", "tick"]), "[ 0 ]\n");
     for number in ["0", "-9", "many"] {
         assert_eq!(home.say(&["scale", "tick", number]).status, 1, "{number}");
     }
