@@ -101,6 +101,8 @@ mod reset;
 mod restart;
 #[path = "ps_lifecycle/restarted_unit.rs"]
 mod restarted_unit;
+#[path = "ps_lifecycle/restarts.rs"]
+mod restarts;
 #[path = "ps_lifecycle/restore.rs"]
 mod restore;
 #[path = "ps_lifecycle/rollout.rs"]

@@ -13,6 +13,7 @@ pub mod machine;
 mod past;
 mod process;
 mod release;
+mod restarts;
 mod status;
 mod verb;
 
@@ -31,6 +32,7 @@ pub use log::LogRow;
 pub use past::instances_after;
 pub use process::{ProcessRow, processes_csv};
 pub use release::ReleaseRow;
+pub use restarts::RestartsRow;
 pub use status::{StatusRow, status_csv};
 pub use verb::VerbRow;
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::exit::{ExitRow, OutOfMemoryRow};
 use crate::failure;
 use crate::limits::LimitsRow;
+use crate::restarts::RestartsRow;
 
 /// The fields that CSV has, in the order of the JSON: those that are always there.
 const COLUMNS: [&str; 17] = [
@@ -62,6 +63,13 @@ pub struct StatusRow {
     pub since: Option<String>,
     /// How often it was started again by itself.
     pub restarts: Option<u32>,
+    /// How often the slot was started again, by reason, since its counts were last reset. Only if its scheduler knows it, and not in CSV,
+    /// like the next field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restarts_by_reason: Option<RestartsRow>,
+    /// How many processes of the slot the kernel has killed for want of memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oom_kills: Option<u64>,
     /// CPU time used per wall time since it started, in percent of one CPU.
     pub cpu_percent: Option<f64>,
     /// CPU time used since it started, in seconds. Only if it is known, and not in CSV.
@@ -125,6 +133,8 @@ impl StatusRow {
             connections: instance.connections,
             since: instance.since.map(|since| since.to_string()),
             restarts: instance.restarts,
+            restarts_by_reason: instance.restarts_by_reason.map(RestartsRow),
+            oom_kills: instance.oom_kills,
             cpu_percent: instance.cpu_percent,
             cpu_seconds: instance.cpu_seconds,
             memory_bytes: instance.memory_bytes,

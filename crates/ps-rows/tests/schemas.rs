@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use balance::{Before, Latencies, OfRelease, Receipt};
-use formation::{Exit, OutOfMemory, State, Stream};
+use formation::{Exit, OutOfMemory, RestartReason, Restarts, State, Stream};
 use jiff::Timestamp;
 use ps_apps::{KeptRelease, SourceRecord, StoredEntry};
 use ps_rollout::{Role, Tally, Verdict};
@@ -66,6 +66,12 @@ fn keys(object: &Value) -> BTreeSet<&str> {
     object.as_object().expect("an object").keys().map(String::as_str).collect()
 }
 
+fn restarted(reasons: &[RestartReason]) -> Restarts {
+    let mut restarts = Restarts::default();
+    reasons.iter().for_each(|reason| restarts.count(*reason));
+    restarts
+}
+
 /// An instance of which everything is known.
 fn known(state: State, exit: Exit) -> Instance {
     Instance {
@@ -79,6 +85,8 @@ fn known(state: State, exit: Exit) -> Instance {
         connections: Some(2),
         since: Some(Timestamp::UNIX_EPOCH),
         restarts: Some(3),
+        restarts_by_reason: Some(restarted(&[RestartReason::Crash, RestartReason::OutOfMemory])),
+        oom_kills: Some(1),
         cpu_percent: Some(12.5),
         cpu_seconds: Some(0.25),
         memory_bytes: Some(1 << 20),

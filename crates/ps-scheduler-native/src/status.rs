@@ -240,6 +240,8 @@ fn instance(status: &Status, typed: Option<&Path>, belief: Belief) -> Instance {
         port: status.port,
         since: Some(status.since),
         restarts: Some(status.restarts),
+        restarts_by_reason: Some(status.restarts_by_reason),
+        oom_kills: Some(status.oom_kills),
         cpu_percent: usage.as_ref().map(|usage| usage.cpu_percent),
         cpu_seconds: usage.as_ref().map(|usage| usage.cpu_seconds),
         memory_bytes: usage.as_ref().map(|usage| usage.memory_bytes),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use formation::{Addresses, AppName, Exit, FIRST_TYPE, OutOfMemory, Slot, State};
+use formation::{Addresses, AppName, Exit, FIRST_TYPE, OutOfMemory, Restarts, Slot, State};
 use jiff::Timestamp;
 use ps_rollout::{Lane, Role};
 
@@ -70,6 +70,10 @@ pub struct Instance {
     pub since: Option<Timestamp>,
     /// How often it was started again by itself.
     pub restarts: Option<u32>,
+    /// The same by reason, whichever run and release the slot had: also what the supervisor replaced by a rollout of its own.
+    pub restarts_by_reason: Option<Restarts>,
+    /// How many processes of the slot the kernel has killed for want of memory.
+    pub oom_kills: Option<u64>,
     /// CPU time used per wall time since it started, in percent of one CPU.
     pub cpu_percent: Option<f64>,
     /// CPU time used since it started, in seconds.
@@ -117,6 +121,8 @@ impl Instance {
             connections: None,
             since: None,
             restarts: None,
+            restarts_by_reason: None,
+            oom_kills: None,
             cpu_percent: None,
             cpu_seconds: None,
             memory_bytes: None,

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::Instant;
 
-use formation::Slot;
+use formation::{RestartReason, Slot};
 use log_store::Upkeep;
 
 use crate::Error;
@@ -91,7 +91,10 @@ impl Supervisor {
             Request::FlushLogs { slots } => self.keep_up_logs(id, &slots, Upkeep::Flush),
             Request::Limit => self.limit_again(),
             Request::Hold => self.tell_holder_again(),
-            Request::Roll { slots } => self.roll(slots)?,
+            Request::Roll { slots } => {
+                let reason = self.is_of_schedule(id).then_some(RestartReason::Schedule);
+                self.roll(slots, reason)?;
+            }
             Request::Lead { backends, begins } => self.lead_to(id, backends, begins)?,
             Request::Cancel => self.cancel_rollout(),
             Request::End { grace_seconds } => {
@@ -107,6 +110,13 @@ impl Supervisor {
         }
         self.publish();
         Ok(())
+    }
+
+    /// Whether a client is a process of a run by schedule: a scheduled task of the app asks, and no person.
+    fn is_of_schedule(&mut self, id: u64) -> bool {
+        let Some(pid) = self.server.client_pid(id) else { return false };
+        let scheduled = self.seats.values().filter(|seat| seat.runs_by_schedule(&self.means.spec));
+        scheduled.flat_map(Seat::runs).any(|run| run.has_process(pid, &mut self.means.census))
     }
 
     #[inline(never)]

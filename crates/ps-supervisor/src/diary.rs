@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use formation::{LifeEvent, LifeOfSlot, Slot};
+use formation::{LifeEvent, LifeOfSlot, RestartReason, Slot};
 
 pub(crate) use decisions::Decision;
 pub use decisions::{Otherwise, Replayed, recorded, replay};
@@ -59,6 +59,16 @@ impl Occasion {
             Self::Files => "watch",
             Self::Memory => "memory",
             Self::Certificate => "certificate",
+        }
+    }
+
+    /// As what the restarts count that it causes; `None`: it causes none.
+    pub(crate) fn reason(self) -> Option<RestartReason> {
+        match self {
+            Self::Schedule => Some(RestartReason::Schedule),
+            Self::Files => Some(RestartReason::Watch),
+            Self::Memory => Some(RestartReason::Memory),
+            Self::Certificate => None,
         }
     }
 }

@@ -305,6 +305,11 @@ impl Limited {
         self.due = Some(at);
     }
 
+    /// How many of its processes the kernel has killed that were not its end, and that no look has shown.
+    pub(crate) fn unseen_kills(&self, in_force: &InForce) -> u64 {
+        self.kills().saturating_sub(in_force.kills_seen)
+    }
+
     /// How many of its processes the kernel has killed.
     fn kills(&self) -> u64 {
         self.group.memory().map_or(0, os_process::MemoryGroup::kills)

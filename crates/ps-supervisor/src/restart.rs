@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use formation::{Exit, RestartPolicy};
+use formation::{Exit, RestartPolicy, RestartReason};
 use serde::{Deserialize, Serialize};
 use type_settings::{StartLimit, TypeSettings};
 
@@ -28,6 +28,9 @@ pub struct Deaths {
     /// When the instance will be started again, in milliseconds since boot, if it waits for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     due: Option<u64>,
+    /// Why it is started again, from its death until it is started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<RestartReason>,
     /// The boot that these times refer to.
     #[serde(default)]
     boot: String,
@@ -44,8 +47,16 @@ pub(crate) struct Death {
     pub(crate) exit: Option<Exit>,
     /// Whether it was a job.
     pub(crate) is_job: bool,
+    /// Why it ended, where its exit does not say: the supervisor ended it because it failed a check, the kernel killed it for want of
+    /// memory, or it could not be started.
+    pub(crate) why: Option<RestartReason>,
+}
+
+impl Death {
     /// Whether the supervisor ended it because it failed a check: a failure, whatever its exit status.
-    pub(crate) has_failed: bool,
+    pub(crate) fn has_failed(&self) -> bool {
+        self.why == Some(RestartReason::Unhealthy)
+    }
 }
 
 /// The restart rules of a process type.
@@ -77,7 +88,7 @@ impl Rules<'_> {
     pub(crate) fn are_met(self, death: &Death) -> bool {
         let listed = self.settings.success_exit_codes.as_ref();
         let is_good = |exit: Exit| exit.is_success() || listed.is_some_and(|listed| listed.include(exit));
-        !death.has_failed && death.exit.map_or(death.is_job, is_good)
+        !death.has_failed() && death.exit.map_or(death.is_job, is_good)
     }
 }
 
@@ -89,7 +100,7 @@ impl Deaths {
 
     /// Whether the record is empty.
     pub(crate) fn is_nothing(&self) -> bool {
-        self.in_row == 0 && self.starts.is_empty() && self.due.is_none()
+        self.in_row == 0 && self.starts.is_empty() && self.due.is_none() && self.why.is_none()
     }
 
     /// Counts a death, and says whether the process is started again.
@@ -106,7 +117,10 @@ impl Deaths {
             AfterDeath::Again if self.is_beyond_limit(death.at, rules.settings) => AfterDeath::GiveUp,
             decision => decision,
         };
-        if rules.are_of_schedule() { rules.of_schedule(decision) } else { decision }
+        let decision = if rules.are_of_schedule() { rules.of_schedule(decision) } else { decision };
+        let why = death.why.unwrap_or_else(|| RestartReason::of_exit(death.exit, rules.are_met(death)));
+        self.why = (decision == AfterDeath::Again).then_some(why);
+        decision
     }
 
     /// What the restart policy says about a death. If it is unknown how the process ended, a service counts as failed,
@@ -160,6 +174,11 @@ impl Deaths {
     /// How many deaths there were since the last instance that was stable, that one's included.
     pub(crate) fn in_row(&self) -> u32 {
         self.in_row
+    }
+
+    /// Why it is started again, as it is. Returned only once.
+    pub(crate) fn take_why(&mut self) -> Option<RestartReason> {
+        self.why.take()
     }
 
     /// Records when it will be started again; `None`: it does not wait any more.

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use balance::Receipt;
 use durable::ReadError;
-use formation::Slot;
+use formation::{RestartReason, Slot};
 use ps_rollout::{
     Action, Change, Event, Finding, Outcome, Plan, Present, Rollout, Rules, Run, State, Strategy, Tally,
     TypePlan,
@@ -49,6 +49,8 @@ pub(crate) struct Carried {
     pub(crate) next: Next,
     /// The slots that get a new run.
     pub(crate) fresh: BTreeSet<Slot>,
+    /// Why its slots are started again, if no person asked for it.
+    pub(crate) reason: Option<RestartReason>,
     /// Whether the steps after its end have been taken.
     pub(crate) is_concluded: bool,
     /// Runs with this number and higher ones came in by it.
@@ -84,6 +86,8 @@ struct Written {
     #[serde(default)]
     first_number: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<RestartReason>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     comparison: Option<Comparison>,
 }
 
@@ -107,6 +111,8 @@ pub(crate) struct Order {
     pub(crate) present: BTreeMap<Slot, Present>,
     /// The lowest number that no run of the app has had.
     pub(crate) next_number: u64,
+    /// Why they get it, if no person asked for it.
+    pub(crate) reason: Option<RestartReason>,
 }
 
 impl Carried {
@@ -119,8 +125,8 @@ impl Carried {
         let comparison = compare(&next, &order);
         let rollout = Rollout::new(&plan(&next, &order, comparison.as_ref()));
         let (failed, unwritten, first_number) = (Vec::new(), None, order.next_number);
-        let fresh = order.fresh;
-        let written = Written { format: FORMAT, fresh, rollout, failed, unwritten, first_number, comparison };
+        let (format, fresh, reason) = (FORMAT, order.fresh, order.reason);
+        let written = Written { format, fresh, rollout, failed, unwritten, first_number, reason, comparison };
         let mut carried = Self::of(next, written);
         carried.write(service)?;
         carried.hear(Event::Begin);
@@ -128,11 +134,12 @@ impl Carried {
     }
 
     fn of(next: Next, written: Written) -> Self {
-        let Written { fresh, rollout, failed, unwritten, first_number, comparison, .. } = written;
+        let Written { fresh, rollout, failed, unwritten, first_number, reason, comparison, .. } = written;
         let (is_concluded, is_counted, receipt, has_compared, heard, told) = Default::default();
         Self {
             next,
             fresh,
+            reason,
             is_concluded,
             first_number,
             is_counted,
@@ -231,6 +238,7 @@ impl Carried {
 
     fn write(&self, service: &Path) -> io::Result<()> {
         let written = Written {
+            reason: self.reason,
             format: FORMAT,
             fresh: self.fresh.clone(),
             rollout: self.rollout.clone(),

@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use formation::{Exit, State};
+use formation::{Exit, RestartReason, State};
 use jiff::Timestamp;
 use os_process::Tree;
 use ps_rollout::{Lane, Role};
@@ -293,6 +293,7 @@ impl Run {
         self.status.process = None;
         self.status.last_exit = exit;
         self.status.out_of_memory = self.reason_of_memory(exit);
+        self.count_kills();
         self.record_end(exit, lifetime, means);
         if let Some(exit) = exit.filter(|_| !self.outputs.is_piped()) {
             status::write_exit(&self.outputs.directory(), exit);
@@ -303,9 +304,15 @@ impl Run {
         }
         self.handle(RunEvent::Died, means);
         self.changed = true;
-        let has_failed = matches!(self.cause, Some(Cause::Failed(_)));
+        let why = match self.cause {
+            Some(Cause::Failed(_)) => Some(RestartReason::Unhealthy),
+            _ if self.status.out_of_memory.is_some_and(|killed| killed.main) => {
+                Some(RestartReason::OutOfMemory)
+            }
+            _ => None,
+        };
         let at = os_process::since_boot();
-        let death = Death { lifetime, at, exit, is_job: self.status.job, has_failed };
+        let death = Death { lifetime, at, exit, is_job: self.status.job, why };
         Some((death, is_by_itself))
     }
 

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use formation::{Exit, Slot};
+use formation::{Exit, RestartReason, Restarts, Slot};
 use jiff::Timestamp;
 use ps_rollout::Lane;
 
@@ -199,7 +199,11 @@ impl Seat {
         match current.start(&spec, means, &mut write) {
             Ok(()) => {
                 let died = std::mem::replace(&mut self.known, current.number());
-                current.status.restarts += u32::from(is_again);
+                let why = current.status.deaths.take_why();
+                if is_again {
+                    current.status.restarts += 1;
+                    current.status.restarts_by_reason.count(why.unwrap_or(RestartReason::Unknown));
+                }
                 if is_again || event == Event::Met {
                     means.news.tell(News::Respawned { died }, &self.slot, self.known);
                 }
@@ -208,8 +212,8 @@ impl Seat {
             Err(Obstacle::Place(_)) => vec![Event::Broke],
             Err(Obstacle::Refused(_)) => {
                 let at = os_process::since_boot();
-                let death =
-                    Death { lifetime: Duration::ZERO, at, exit: None, is_job: false, has_failed: false };
+                let why = Some(RestartReason::Crash);
+                let death = Death { lifetime: Duration::ZERO, at, exit: None, is_job: false, why };
                 let verdict = self.judge(&death, means);
                 self.tell_verdict(&death, verdict, means);
                 vec![Event::Died(verdict), Event::Empty]
@@ -238,7 +242,7 @@ impl Seat {
         let Some((death, is_by_itself)) = reaped else { return };
         let decision = self.judge(&death, means);
         self.tell_verdict(&death, decision, means);
-        if let Some(current) = self.current.run_mut().filter(|_| is_by_itself || death.has_failed) {
+        if let Some(current) = self.current.run_mut().filter(|_| is_by_itself || death.has_failed()) {
             current.cause = Some(Cause::ByItself(decision));
             told::death(&self.slot, current, death.lifetime, means);
         }
@@ -263,6 +267,15 @@ impl Seat {
         self.forget_deaths_alone();
         if let Some(current) = self.current.run_mut() {
             current.status.restarts = 0;
+            (current.status.restarts_by_reason, current.status.oom_kills) = (Restarts::default(), 0);
+        }
+        self.current.mark_changed();
+    }
+
+    /// Counts that it was started again for this reason.
+    pub(crate) fn count_restart(&mut self, reason: RestartReason) {
+        if let Some(current) = self.current.run_mut() {
+            current.status.restarts_by_reason.count(reason);
         }
         self.current.mark_changed();
     }

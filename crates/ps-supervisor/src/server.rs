@@ -113,6 +113,11 @@ impl Server {
         self.clients.iter().filter(|(_, client)| client.has_unread()).map(|(id, _)| *id).collect()
     }
 
+    /// The process of a client.
+    pub(crate) fn client_pid(&self, id: u64) -> Option<u32> {
+        socket::peer(&self.clients.get(&id)?.stream)
+    }
+
     /// The descriptor of a client.
     pub(crate) fn client_fd(&self, id: u64) -> Option<BorrowedFd<'_>> {
         self.clients.get(&id).map(|client| client.stream.as_fd())

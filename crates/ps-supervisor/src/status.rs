@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use durable::ReadError;
-use formation::{Exit, OutOfMemory, Slot, State, Stream};
+use formation::{Exit, OutOfMemory, Restarts, Slot, State, Stream};
 use jiff::Timestamp;
 use log_store::{Place, Segment};
 use os_process::ProcessId;
@@ -67,6 +67,12 @@ pub struct Status {
     pub since: Timestamp,
     /// How often the restart policy has started the slot again since it was first started.
     pub restarts: u32,
+    /// How often the slot was started again, by reason, whichever run and release it had.
+    #[serde(default, skip_serializing_if = "Restarts::is_empty", deserialize_with = "counts_if_known")]
+    pub restarts_by_reason: Restarts,
+    /// How many processes of the slot the kernel has killed for want of memory, as far as that is counted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub oom_kills: u64,
     /// The record of deaths for the restart policy.
     #[serde(default, skip_serializing_if = "Deaths::is_nothing")]
     pub deaths: Deaths,
@@ -162,6 +168,8 @@ impl Status {
             port: None,
             since,
             restarts: 0,
+            restarts_by_reason: Restarts::default(),
+            oom_kills: 0,
             deaths: Deaths::default(),
             last_exit: None,
             out_of_memory: None,
@@ -328,6 +336,15 @@ fn own_lane() -> Lane {
 
 fn lane<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Lane, D::Error> {
     Ok(if_known(deserializer)?.unwrap_or(Lane::Own))
+}
+
+fn counts_if_known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Restarts, D::Error> {
+    Ok(if_known(deserializer)?.unwrap_or_default())
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Reads a value that only a later version understands as `None`.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use formation::{Exit, OutOfMemory, ProcessType, Slot, State};
+use formation::{Exit, OutOfMemory, ProcessType, RestartReason, Slot, State};
 use os_process::{ProcessId, boot_id, since_boot};
 use ps_rollout::Role;
 
@@ -183,12 +183,16 @@ fn vacant(mut earlier: Box<Status>, directory: &Path, means: &Means) -> (Held, B
     let seen = || ended.as_ref().and_then(|_| status::read_exit(directory));
     let exit = reaped.filter(|_| ended.is_some()).or_else(seen);
     let is_unseen = ended.is_some() && exit.is_none();
+    let out_of_memory =
+        if ended.is_some() { for_want_of_memory(&earlier, exit, means) } else { earlier.out_of_memory };
     let mut deaths = earlier.deaths.clone().carried_on(boot_id());
     let decision = ended.as_ref().map(|process| {
         let terms = Terms::of(&means.spec, &earlier.slot.process_type);
         // Statuses of an earlier version have no `job`, but the policy alone answers for them.
         let is_job = earlier.job || is_job(terms.rules().policy, false);
-        let decision = deaths.judge(&unseen(process, exit, is_job), terms.rules());
+        let killed = out_of_memory.is_some_and(|killed| killed.main);
+        let why = killed.then_some(RestartReason::OutOfMemory);
+        let decision = deaths.judge(&Death { why, ..unseen(process, exit, is_job) }, terms.rules());
         if process.boot_id != boot_id() {
             // The process ended because the machine was shut down, which is no failure of its own.
             deaths = Deaths::default();
@@ -209,15 +213,16 @@ fn vacant(mut earlier: Box<Status>, directory: &Path, means: &Means) -> (Held, B
         _ if deaths.waits(since_boot()).is_some() => Held::Backoff,
         _ => Held::Off,
     };
-    let out_of_memory =
-        if ended.is_some() { for_want_of_memory(&earlier, exit, means) } else { earlier.out_of_memory };
     let last_exit = exit.or(earlier.last_exit.filter(|_| !is_unseen));
     let since = if ended.is_some() { status::now() } else { earlier.since };
     // The restart counts as one of the restart policy, whichever supervisor makes it.
-    let restarts = earlier.restarts
-        + u32::from(exit.is_some() && decision == Some(AfterDeath::Again) && held == Held::Off);
+    if exit.is_some() && decision == Some(AfterDeath::Again) && held == Held::Off {
+        earlier.restarts += 1;
+        let why = deaths.take_why();
+        earlier.restarts_by_reason.count(why.unwrap_or(RestartReason::Unknown));
+    }
     (earlier.process, earlier.last_exit, earlier.out_of_memory) = (None, last_exit, out_of_memory);
-    (earlier.since, earlier.restarts, earlier.deaths) = (since, restarts, deaths);
+    (earlier.since, earlier.deaths) = (since, deaths);
     (held, earlier)
 }
 
@@ -227,7 +232,7 @@ fn begun_or_not(mut earlier: Box<Status>, directory: &Path, means: &Means) -> (H
     let exit = status::read_exit(directory);
     let terms = Terms::of(&means.spec, &earlier.slot.process_type);
     let mut deaths = earlier.deaths.clone().carried_on(boot_id());
-    let death = Death { lifetime: Duration::ZERO, at: since_boot(), exit, is_job: true, has_failed: false };
+    let death = Death { lifetime: Duration::ZERO, at: since_boot(), exit, is_job: true, why: None };
     let held = match deaths.judge(&death, terms.rules()) {
         AfterDeath::Rest => Held::Done,
         AfterDeath::GiveUp => Held::Crashed,
@@ -261,7 +266,7 @@ fn waits_for_others(process_type: &ProcessType, means: &Means) -> bool {
 
 /// The death of a process while no supervisor lived. Its lifetime is not known, so it is taken to have ended just now.
 fn unseen(process: &ProcessId, exit: Option<Exit>, is_job: bool) -> Death {
-    Death { lifetime: process.age(), at: since_boot(), exit, is_job, has_failed: false }
+    Death { lifetime: process.age(), at: since_boot(), exit, is_job, why: None }
 }
 
 /// The run beside, if one lives. The remains of other runs are removed: they have ended, or nothing says why they live.

@@ -42,6 +42,12 @@ function keyOf(row) {
   return `${row.app}/${row.process_type}.${row.index}${row.run === null ? "" : `@${row.run}`}`;
 }
 
+function restartsOf(row) {
+  const occurred = Object.entries(row.restarts_by_reason ?? {}).filter(([, count]) => count > 0);
+  const reasons = occurred.map(([reason, count]) => `${count} ${reason}`).join(", ");
+  return element("td", {class: "number wide", title: reasons}, orDash(row.restarts));
+}
+
 function rowsOf(row) {
   const slot = `${row.process_type}.${row.index}`;
   const role = row.role && row.role !== "current" ? ` ${row.role}` : "";
@@ -50,7 +56,7 @@ function rowsOf(row) {
     element("td", {}, element("button", {type: "button", class: "open"}, slot), role),
     element("td", {class: `state ${row.state}`}, row.state),
     element("td", {}, element("time", {datetime: row.since ?? ""}, row.since ? age(row.since) : "-")),
-    orDash(memory, " MiB"), orDash(row.cpu_percent, " %"), orDash(row.restarts), exitOf(row), orDash(row.port), orDash(row.pid),
+    orDash(memory, " MiB"), orDash(row.cpu_percent, " %"), restartsOf(row), exitOf(row), orDash(row.port), orDash(row.pid),
     orDash(row.release),
   ].map((cell, place) => typeof cell === "string" ? element("td", {class: HEADINGS[place][1] ?? ""}, cell) : cell);
   const made = [element("tr", {"data-key": keyOf(row)}, ...cells)];

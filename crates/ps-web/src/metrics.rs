@@ -12,7 +12,7 @@ use axum::extract::State as Extracted;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use formation::State;
+use formation::{RestartReason, State};
 use jiff::Timestamp;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -49,6 +49,15 @@ struct OfState {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfReason {
+    app: String,
+    process_type: String,
+    index: u32,
+    scheduler: String,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfMemory {
     app: String,
     process_type: String,
@@ -75,7 +84,8 @@ type Seconds = Counter<f64, AtomicU64>;
 #[derive(Default)]
 struct Metrics {
     state: Family<OfState, Gauge>,
-    restarts: Family<OfInstance, Counter>,
+    restarts: Family<OfReason, Counter>,
+    oom_kills: Family<OfInstance, Counter>,
     start_time: Family<OfInstance, Float>,
     cpu: Family<OfInstance, Seconds>,
     memory: Family<OfMemory, Gauge>,
@@ -167,9 +177,7 @@ impl Metrics {
         let is_up = matches!(row.state, "running" | "unready" | "unhealthy");
         let of_type = OfType { app: app.clone(), process_type: process_type.clone() };
         self.running.get_or_create(&of_type).inc_by(i64::from(is_up));
-        if let Some(restarts) = row.restarts {
-            self.restarts.get_or_create(&of).inc_by(restarts.into());
-        }
+        self.take_restarts(row, &of);
         let since = row.since.as_ref().and_then(|since| since.parse::<Timestamp>().ok());
         if let Some(since) = since.filter(|_| is_up) {
             self.start_time.get_or_create(&of).set(since.as_duration().as_secs_f64());
@@ -198,12 +206,37 @@ impl Metrics {
         }
     }
 
+    /// Restarts by reason; what a scheduler counts without a reason counts as unknown.
+    fn take_restarts(&self, row: &StatusRow, of: &OfInstance) {
+        let counted = row.restarts_by_reason.map(|counted| counted.0.iter().collect());
+        let unknown = || row.restarts.map(|restarts| vec![(RestartReason::Unknown, restarts)]);
+        let OfInstance { app, process_type, index, scheduler } = of;
+        for (reason, count) in counted.or_else(unknown).unwrap_or_default() {
+            let of = OfReason {
+                app: app.clone(),
+                process_type: process_type.clone(),
+                index: *index,
+                scheduler: scheduler.clone(),
+                reason: reason.as_str(),
+            };
+            self.restarts.get_or_create(&of).inc_by(count.into());
+        }
+        if let Some(kills) = row.oom_kills {
+            self.oom_kills.get_or_create(of).inc_by(kills);
+        }
+    }
+
     fn registry(self) -> Registry {
         let mut registry = Registry::with_prefix("formation");
         let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The version of ps-web", version);
         registry.register("instance_state", "1 for the state that the instance is in", self.state);
-        registry.register("instance_restarts", "How often it was started again by itself", self.restarts);
+        registry.register("instance_restarts", "How often it was started again, by reason", self.restarts);
+        registry.register(
+            "instance_oom_kills",
+            "How many of its processes the kernel has killed for want of memory",
+            self.oom_kills,
+        );
         registry.register_with_unit(
             "instance_start_time",
             "Since when it has been up",

@@ -100,7 +100,7 @@ fn row(out: &mut String, row: &StatusRow, now: Timestamp) -> std::fmt::Result {
     write!(
         out,
         "<tr data-key=\"{key}\"><td><button type=button class=open>{process}.{index}</button>{role}<td class=\"state {state}\">{state}\
-         <td><time datetime=\"{since}\">{age}</time><td class=number>{memory}<td class=number>{cpu}<td class=\"number wide\">{restarts}\
+         <td><time datetime=\"{since}\">{age}</time><td class=number>{memory}<td class=number>{cpu}<td class=\"number wide\" title=\"{reasons}\">{restarts}\
          <td class=wide>{exit}<td class=\"number wide\">{port}<td class=\"number wide\">{pid}<td class=\"number wide\">{release}</tr>",
         key = escaped(&key(row)),
         process = escaped(&row.process_type),
@@ -110,6 +110,7 @@ fn row(out: &mut String, row: &StatusRow, now: Timestamp) -> std::fmt::Result {
         memory = or_dash(memory),
         cpu = or_dash(cpu),
         restarts = or_dash(row.restarts),
+        reasons = row.restarts_by_reason.map_or_else(String::new, |counted| counted.0.to_string()),
         exit = or_dash(row.last_exit),
         port = or_dash(row.port),
         pid = or_dash(row.pid),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::home::{self, Home, eventually, get, hello, slot, table};
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 20] = [
     "address",
     "app",
     "container_id",
@@ -16,11 +16,13 @@ const KEYS: [&str; 18] = [
     "index",
     "last_exit",
     "memory_bytes",
+    "oom_kills",
     "pid",
     "port",
     "process_type",
     "release",
     "restarts",
+    "restarts_by_reason",
     "role",
     "run",
     "scheduler",

@@ -85,6 +85,30 @@ fn what_has_a_schedule_waits_for_its_time_and_a_deploy_does_not_run_it() {
 }
 
 #[test]
+fn a_restart_that_a_scheduled_task_asks_for_is_counted_as_that_and_one_by_a_person_is_not() {
+    let home = Home::new();
+    // An app is given nothing of the environment of who deploys it.
+    let (root, lib) = (home.path("home"), home.path("lib"));
+    let restart = format!(
+        "DOKKU_ROOT={} DOKKU_LIB_ROOT={} exec {}/ps-lifecycle restart shop web",
+        root.display(),
+        lib.display(),
+        crate::home::programs().display()
+    );
+    let source = home.source("shop", &format!("web: exec sleep 600\ntick: {restart}\n"));
+    let formation = r#"{"formation": {"web": {"ready": "alive"}, "tick": {"schedule": "* * * * *"}}}"#;
+    home.write("shop/app.json", formation);
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "web=1", "tick=1"]);
+    home.does(&["ps-lifecycle", "restart", "shop", "web"]);
+    let reasons = |row: &Value| row["restarts_by_reason"].as_object().expect("it is native").clone();
+    assert!(reasons(&row(&home, "web.1")).values().all(|count| *count == 0));
+    within_a_minute("it restarts web", || match row(&home, "web.1") {
+        row if reasons(&row)["schedule"] == 0 => Err(row.to_string()),
+        _ => Ok(()),
+    });
+}
+
+#[test]
 fn a_person_runs_it_once_now_and_what_it_did_is_known() {
     let home = deployed(
         "report: echo run $PS; exit $(cat status)\n",

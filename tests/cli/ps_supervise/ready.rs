@@ -7,7 +7,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use formation::{Exit, State};
+use formation::{Exit, RestartReason, State};
 use ps_supervisor::{Ask, Check, Checks, Get, Health, Ready, Status};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -285,7 +285,7 @@ fn an_instance_whose_liveness_check_fails_is_started_again_and_its_command_of_fa
     fs::write(service.path().join("alive"), "").expect("written");
     let second =
         service.await_status("web.1", "is back", |status| running(status) && status.process != first.process);
-    assert_eq!(second.restarts, 1);
+    assert_eq!((second.restarts, second.restarts_by_reason.of(RestartReason::Unhealthy)), (1, 1));
     assert_eq!(second.last_exit, Some(Exit::Signal(15)));
     eventually("the command was run", || {
         fs::read_to_string(service.path().join("failures")).ok().filter(|text| text == "failed\n")

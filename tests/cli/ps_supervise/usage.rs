@@ -135,7 +135,22 @@ fn a_kill_for_want_of_memory_is_named_as_the_reason_with_the_limit() {
     assert_eq!(status.last_exit, Some(Exit::Signal(9)));
     assert_eq!(status.out_of_memory, Some(OutOfMemory { limit_bytes: Some(LIMIT), main: true }));
     let words = "killed by the kernel: out of memory (limit 64 MiB)";
-    assert_eq!(status.how_it_ended().as_deref(), Some(words));
+    assert_eq!((status.how_it_ended().as_deref(), status.oom_kills), (Some(words), 1));
+}
+
+#[test]
+fn what_was_killed_for_want_of_memory_and_is_started_again_is_counted_as_that() {
+    let command = "test -e once || { echo >once; exec faultapp --alloc 200 --tick 60; }; exec sleep 1000";
+    let service = set(Service::new(&[("web", command, 1)]), r#"{"memory-max": "64m"}"#);
+    let mut service = service.with(|spec| spec.restart_policy = "always".parse().expect("a policy"));
+    service.start();
+    let status = service.await_status("web.1", "was started again, or cannot be limited", |status| {
+        status.limits.as_ref().is_some_and(|limits| limits.lacking.is_some()) || status.restarts > 0
+    });
+    if let Some(lacking) = status.limits.and_then(|limits| limits.lacking) {
+        return skipped::skip(lacking);
+    }
+    assert_eq!((status.restarts_by_reason.to_string().as_str(), status.oom_kills), ("1 oom", 1));
 }
 
 #[test]
@@ -147,6 +162,7 @@ fn a_shell_whose_program_was_killed_so_says_so_and_one_that_somebody_else_killed
         (status.last_exit, status.out_of_memory.map(|killed| killed.main)),
         (Some(Exit::Code(137)), Some(false))
     );
+    assert_eq!(status.oom_kills, 1);
     let Some(service) = limited("sleep 1000; :", r#"{"memory-max": "64m"}"#) else { return };
     signal(pid(&service.status("web.1").expect("it runs")), Signal::KILL);
     let status = killed(&service);
@@ -196,6 +212,7 @@ fn an_instance_that_uses_more_than_it_should_is_replaced_gracefully_and_the_figu
         "{note}"
     );
     assert_eq!((status.restarts, status.out_of_memory), (0, None), "it is no death");
+    assert_eq!(status.restarts_by_reason.to_string(), "1 memory");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use formation::RestartReason;
 use serde_json::Value;
 
 use crate::served::{Served, TOKEN, shop};
@@ -58,7 +59,10 @@ fn is_complete(samples: &[Value]) {
     let number = |value: String| value.parse::<f64>().expect("a number");
     assert_eq!(of_web("instance_state", &[("state", "running")]), "1");
     assert_eq!(of_web("instance_state", &[("state", "crashed")]), "0");
-    assert_eq!(of_web("instance_restarts_total", &[]), "0");
+    for reason in RestartReason::ALL.map(RestartReason::as_str) {
+        assert_eq!(of_web("instance_restarts_total", &[("reason", reason)]), "0");
+    }
+    assert_eq!(of_web("instance_oom_kills_total", &[]), "0");
     assert!(number(of_web("instance_memory_bytes", &[("kind", "resident")])) > 4096.0);
     assert!(number(of_web("instance_start_time_seconds", &[])) > 1e9);
     assert!(number(of_web("instance_cpu_seconds_total", &[])) >= 0.0);

@@ -24,6 +24,8 @@ pub(crate) enum Column {
     Since,
     /// How often it was started again by itself
     Restarts,
+    /// How often its slot was started again, by reason
+    Reasons,
     /// How much of a CPU it has used since its start
     Cpu,
     /// Its memory, and how much of its limit that is
@@ -69,6 +71,7 @@ impl Column {
             Self::Port => "PORT",
             Self::Since => "SINCE",
             Self::Restarts => "RESTARTS",
+            Self::Reasons => "RESTARTED FOR",
             Self::Cpu => "CPU",
             Self::Memory => "MEMORY",
             Self::Exit => "LAST EXIT",
@@ -93,7 +96,7 @@ impl Column {
             Self::Port => 6,
             Self::Pid => 7,
             Self::Next => 8,
-            Self::Connections | Self::Release | Self::Run | Self::Scheduler | Self::Note => 9,
+            Self::Reasons | Self::Connections | Self::Release | Self::Run | Self::Scheduler | Self::Note => 9,
         }
     }
 
@@ -110,6 +113,10 @@ impl Column {
             Self::Port => row.port.map(|port| port.to_string()),
             Self::Since => row.since.as_ref().map(|since| age(since, now)),
             Self::Restarts => row.restarts.map(|restarts| restarts.to_string()),
+            Self::Reasons => {
+                let counted = row.restarts_by_reason.filter(|counted| !counted.0.is_empty());
+                counted.map(|counted| counted.0.to_string())
+            }
             Self::Cpu => row.cpu_percent.map(|percent| format!("{percent} %")),
             Self::Memory => memory(row),
             Self::Exit => last_exit(row),

@@ -33,7 +33,7 @@ impl Simulated {
     /// advances by both.
     fn dies(&mut self, lifetime: Duration, exit: Option<Exit>) -> (AfterDeath, Duration) {
         self.now += lifetime;
-        let death = Death { lifetime, at: self.now, exit, is_job: false, has_failed: false };
+        let death = Death { lifetime, at: self.now, exit, is_job: false, why: None };
         let decision = self.deaths.judge(&death, Rules { policy: self.policy, settings: &self.settings });
         let delay = self.deaths.delay(&self.settings, MIDDLE);
         self.deaths.wait_until(Some(self.now + delay));
@@ -137,13 +137,8 @@ fn an_end_that_nobody_saw_is_a_failure_of_a_service_and_the_end_of_a_job() {
         ("unless-stopped", true, AfterDeath::Again),
     ] {
         let policy: RestartPolicy = policy.parse().expect("a policy");
-        let death = Death {
-            lifetime: BRIEF,
-            at: BRIEF,
-            exit: None,
-            is_job: is_job(policy, has_finished),
-            has_failed: false,
-        };
+        let death =
+            Death { lifetime: BRIEF, at: BRIEF, exit: None, is_job: is_job(policy, has_finished), why: None };
         let settings = TypeSettings::default();
         let decision = Deaths::default().judge(&death, Rules { policy, settings: &settings });
         assert_eq!(decision, expected, "{policy} {has_finished}");

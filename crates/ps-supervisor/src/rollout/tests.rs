@@ -25,6 +25,7 @@ fn order(fresh: &[&str], present: &[&str]) -> Order {
         fresh: fresh.iter().map(|text| slot(text)).collect(),
         present: (1..).zip(present).map(|(number, text)| filled(number, text)).collect(),
         next_number: 10,
+        reason: None,
     }
 }
 

@@ -67,6 +67,7 @@ impl Run {
             // Of processes that are started and killed over and over again the first one is told.
             let is_first = in_force.kills_seen == 0;
             self.status.note = Some(what.clone());
+            self.status.oom_kills += seen.kills - in_force.kills_seen;
             self.status.limits = Some(Box::new(InForce { kills_seen: seen.kills, ..in_force.clone() }));
             self.changed = true;
             if is_first {
@@ -93,6 +94,13 @@ impl Run {
     /// Why its main process has ended, if that was for want of memory.
     pub(super) fn reason_of_memory(&self, exit: Option<Exit>) -> Option<OutOfMemory> {
         self.limited.as_ref()?.reason(self.status.limits.as_deref()?, exit)
+    }
+
+    /// Counts the processes of it that the kernel has killed since the last look.
+    pub(super) fn count_kills(&mut self) {
+        if let (Some(limited), Some(in_force)) = (&self.limited, self.status.limits.as_deref()) {
+            self.status.oom_kills += limited.unseen_kills(in_force);
+        }
     }
 
     /// Tells of the kill that has ended its main process, if that was for want of memory.

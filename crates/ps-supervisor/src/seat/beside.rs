@@ -113,6 +113,14 @@ impl Seat {
         if is_live { Vec::new() } else { vec![Event::Gone] }
     }
 
+    /// The counts of the slot go on with the run that was promoted.
+    fn carry_counts(&mut self) {
+        if let (Some(current), Some(before)) = (self.current.run_mut(), &self.beside) {
+            current.status.restarts_by_reason = before.status.restarts_by_reason;
+            current.status.oom_kills += before.status.oom_kills;
+        }
+    }
+
     /// Exchanges the two runs. Events that each run has had already are repeated for the table that is responsible for it
     /// now.
     #[inline(never)]
@@ -125,6 +133,7 @@ impl Seat {
             Current::Run(before) => Some(before),
             Current::Vacant(_) => None,
         };
+        self.carry_counts();
         let is_gone = self.beside.as_ref().is_none_or(|beside| !beside.state().is_live());
         self.forget_beside(means);
         self.go_on_asking(means);

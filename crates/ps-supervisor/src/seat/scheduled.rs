@@ -10,6 +10,7 @@ use crate::diary::{Happening, Occasion};
 use crate::means::Means;
 use crate::restart::Death;
 use crate::seat_table::{AfterDeath, Event, Held};
+use crate::spec::Spec;
 
 impl Seat {
     /// The spec says that it is filled when it is due. What fills it because it always was to ends; a run by schedule runs on.
@@ -74,6 +75,11 @@ impl Seat {
     /// The next time at which it is due.
     pub(crate) fn next_time(&self) -> Option<Timestamp> {
         self.course()?.next()
+    }
+
+    /// Whether its type runs by a schedule.
+    pub(crate) fn runs_by_schedule(&self, spec: &Spec) -> bool {
+        spec.settings(&self.slot.process_type).is_some_and(|settings| settings.schedule.is_some())
     }
 
     /// Whether a run fills it.

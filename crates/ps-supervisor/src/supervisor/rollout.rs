@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use formation::Slot;
+use formation::{RestartReason, Slot};
 use ps_rollout::{Action, Condition, Event, Lane, Observed, Present, Revision, Run};
 
 use super::Supervisor;
@@ -18,12 +18,12 @@ use crate::spec::Spec;
 use crate::status::Status;
 
 impl Supervisor {
-    /// Begins the rollout of `next.json`, with a new run for each of these slots.
+    /// Begins the rollout of `next.json`, with a new run for each of these slots. `reason`: why, if no person asked for it.
     ///
     /// # Errors
     /// Why it cannot begin; nothing has changed then.
     #[inline(never)]
-    pub(crate) fn roll(&mut self, slots: Vec<Slot>) -> Result<(), String> {
+    pub(crate) fn roll(&mut self, slots: Vec<Slot>, reason: Option<RestartReason>) -> Result<(), String> {
         self.refuse_while_rolling()?;
         if self.is_ending {
             return Err("everything is being ended: nothing can be rolled out".to_owned());
@@ -35,6 +35,7 @@ impl Supervisor {
             fresh: slots.into_iter().collect(),
             present: self.present(),
             next_number: self.next_run_number(),
+            reason,
         };
         if let Some(reason) = rollout::no_comparison(&next, &order) {
             self.give_back_ports();
@@ -145,6 +146,14 @@ impl Supervisor {
     fn conclude_rollout(&mut self) {
         let Some(carried) = self.rollout.as_mut().filter(|carried| carried.is_over()) else { return };
         carried.is_concluded = true;
+        let has_failed = carried.report().outcome.is_some_and(|outcome| outcome.cause.is_some());
+        if let Some(reason) = carried.reason.filter(|_| !has_failed) {
+            for slot in &carried.fresh {
+                if let Some(seat) = self.seats.get_mut(slot) {
+                    seat.count_restart(reason);
+                }
+            }
+        }
         self.give_back_ports();
         self.listen_to_runs(false);
         self.conclude_refresh();

@@ -94,12 +94,15 @@ impl Supervisor {
             for slot in &slots {
                 if let Some(seat) = self.seats.get_mut(slot) {
                     seat.handle(Event::Restart, &mut self.means);
+                    if let Some(reason) = occasion.reason() {
+                        seat.count_restart(reason);
+                    }
                 }
             }
             let (what, is_failure) = (format!("started anew: {why}"), false);
             return self.happened(Happening { occasion, slots, run: None, what, is_failure });
         }
-        match self.submit(&slots).and_then(|()| self.roll(slots.clone())) {
+        match self.submit(&slots).and_then(|()| self.roll(slots.clone(), occasion.reason())) {
             Ok(()) => self.refresh = Some(Refresh { occasion, slots, why: why.to_owned() }),
             Err(reason) => {
                 let what = format!("{why}, and nothing was started anew: {reason}");

@@ -92,6 +92,12 @@ fn facts(row: &StatusRow) -> Vec<(&'static str, String)> {
             row.out_of_memory.map(|oom| oom.to_string()).or(row.last_exit.map(|exit| exit.to_string())),
         ),
         ("restarts", row.restarts.map(|restarts| restarts.to_string())),
+        (
+            "started for",
+            row.restarts_by_reason
+                .filter(|counted| !counted.0.is_empty())
+                .map(|counted| counted.0.to_string()),
+        ),
         ("pid", row.pid.map(|pid| pid.to_string())),
         ("container", row.container_id.as_ref().map(|id| id.chars().take(12).collect())),
         ("address", row.address.clone()),
