@@ -1,5 +1,10 @@
 //! Man pages and completions of every program, as a packager would make them, and the documentation as a site.
 
+#[path = "support/pseudo_terminal.rs"]
+mod pseudo_terminal;
+#[path = "pages/shells.rs"]
+mod shells;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

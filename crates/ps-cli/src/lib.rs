@@ -1,6 +1,7 @@
 //! Everything that a calling shell can observe of every program: its exit status, its error message on stderr, the
 //! encoding of its stdout. Code whose effect a shell cannot observe belongs into another crate.
 
+pub mod completion;
 pub mod exit;
 mod format;
 pub mod say;

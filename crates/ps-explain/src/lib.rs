@@ -20,6 +20,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use formation::Which;
 use jiff::Timestamp;
+use ps_cli::completion;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::worlds::Shape;
 
@@ -33,6 +34,9 @@ pub fn command() -> clap::Command {
 
 /// Runs the program with the arguments and the environment of this process.
 pub fn run() -> Result<Outcome> {
+    if completion::answered(command, &[]) {
+        return Ok(Outcome::Done);
+    }
     let args = Args::try_parse()?;
     if args.worlds.is_given() {
         let shape = if args.json { Shape::Json } else { Shape::Parts };

@@ -63,6 +63,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use formation::{InvalidSignal, InvalidSlot};
 use ps_apps::InvalidSnapshotName;
+use ps_cli::completion;
 use ps_cli::exit::{self, Outcome, Refusal};
 use ps_cli::say;
 use ps_supervisor::Question;
@@ -77,6 +78,9 @@ pub fn command() -> clap::Command {
 
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
+    if completion::answered(command, &[]) {
+        return Ok(Outcome::Done);
+    }
     let words = exit::arguments();
     if words.get(1).is_some_and(|word| word == dokku::hooks::FLAG) {
         return dokku::hooks::answer(&words[2..]);

@@ -15,6 +15,7 @@ use anyhow::Result;
 use clap::Parser;
 use formation::AppName;
 use ps_apps::World;
+use ps_cli::completion;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
 use ps_cli::worlds::Shape;
@@ -40,6 +41,9 @@ pub fn command() -> clap::Command {
 
 /// Runs the program with the arguments and the environment of this process.
 pub fn run() -> Result<Outcome> {
+    if completion::answered(command, &[]) {
+        return Ok(Outcome::Done);
+    }
     let args = Args::try_parse()?;
     let upkeep = upkeep::asked(&args)?;
     if args.worlds.is_given() {

@@ -6,6 +6,7 @@ mod arguments;
 mod blocks;
 mod book;
 mod boot;
+mod candidates;
 mod count;
 mod declared;
 mod delete;
@@ -47,6 +48,7 @@ mod verb;
 mod web;
 
 use anyhow::Result;
+use ps_cli::completion;
 use ps_cli::exit::{self, Outcome};
 
 use crate::session::Session;
@@ -64,6 +66,9 @@ pub fn run() -> Result<Outcome> {
     }
     if words.get(1).is_some_and(|word| word == web::WORD) {
         return web::serve(&words[2..]);
+    }
+    if completion::answered(command, &[("words", candidates::of_words)]) {
+        return Ok(Outcome::Done);
     }
     let done = args::parse(&words).and_then(|args| match args {
         Ok(args) => Session::open(args).and_then(|session| verb::run(&session)),

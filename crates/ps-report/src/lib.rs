@@ -21,6 +21,7 @@ use std::io::{self, BufWriter, Write};
 
 use anyhow::Result;
 use ps_apps::World;
+use ps_cli::completion;
 use ps_cli::exit::{self, Outcome};
 
 use crate::args::Args;
@@ -35,6 +36,9 @@ pub fn command() -> clap::Command {
 
 /// Runs the program with the arguments and the environment of this process.
 pub fn run() -> Result<Outcome> {
+    if completion::answered(command, &[]) {
+        return Ok(Outcome::Done);
+    }
     let args = Args::from_words(exit::arguments())?;
     if !ps_apps::inside_dokku() {
         if args.worlds.is_given() {

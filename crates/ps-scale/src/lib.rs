@@ -13,6 +13,7 @@ mod trigger;
 use anyhow::Result;
 use clap::Parser;
 use ps_apps::World;
+use ps_cli::completion;
 use ps_cli::exit::{self, Outcome, Refusal};
 
 use crate::args::Args;
@@ -25,6 +26,9 @@ pub fn command() -> clap::Command {
 
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
+    if completion::answered(command, &[]) {
+        return Ok(Outcome::Done);
+    }
     let args = Args::try_parse_from(exit::arguments())?;
     let world = args.world.open()?;
     if let Some(trigger) = &args.from_trigger {

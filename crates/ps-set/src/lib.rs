@@ -10,6 +10,7 @@ mod set;
 use anyhow::Result;
 use formation::{AppName, ProcessType};
 use ps_apps::{PsProperty, Scope, World};
+use ps_cli::completion::{self, Candidates, Line, Name};
 use ps_cli::exit::{self, Outcome, Refusal};
 use ps_cli::say;
 use type_settings::Setting;
@@ -23,6 +24,9 @@ pub fn command() -> clap::Command {
 
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
+    if completion::answered(command, &[("words", candidates as Candidates)]) {
+        return Ok(Outcome::Done);
+    }
     let args = Args::of(exit::arguments())?;
     let world = args.world.open()?;
     if let Some(trigger) = &args.from_trigger {
@@ -40,6 +44,28 @@ pub fn run() -> Result<Outcome> {
         return list::of_app(&world, &app, &args);
     }
     if args.get { list::one(&world, &args) } else { set::run(&world, &args) }
+}
+
+/// What may stand at the cursor: first an app, then a property, or behind the name of a type and a dot one of this type.
+fn candidates(line: &Line) -> Vec<Name> {
+    let (given, is_global) = (line.given("words").len(), line.is_set("global"));
+    if line.is_set("list") || given == 0 && !is_global {
+        return completion::apps(line);
+    }
+    if given != usize::from(!is_global) {
+        return Vec::new();
+    }
+    if let Some((name, _)) = line.current().split_once('.').filter(|_| !is_global) {
+        let of_type = |row: &Setting| Name::with_help(format!("{name}.{}", row.name), row.meaning);
+        return Setting::all().iter().map(of_type).collect();
+    }
+    let rows = properties(ps_apps::inside_dokku()).into_iter();
+    let rows = rows.filter(|row| if is_global { row.is_global } else { !row.is_only_of_a_type() });
+    rows.map(|row| match row.setting() {
+        Some(setting) => Name::with_help(row.name, setting.meaning),
+        None => Name::new(row.name),
+    })
+    .collect()
 }
 
 /// Whose property is meant, and the word for the property.

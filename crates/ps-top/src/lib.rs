@@ -22,6 +22,7 @@ use std::io::{self, IsTerminal};
 use anyhow::Result;
 use clap::Parser;
 use jiff::tz::TimeZone;
+use ps_cli::completion;
 use ps_cli::exit::Outcome;
 
 use crate::args::Args;
@@ -35,6 +36,9 @@ pub fn command() -> clap::Command {
 
 /// Runs the program with the arguments and the environment of this process.
 pub fn run() -> Result<Outcome> {
+    if completion::answered(command, &[]) {
+        return Ok(Outcome::Done);
+    }
     let args = Args::try_parse()?;
     let world = args.world.open()?;
     let app = |word: &String| ps_triggers::visible_app::<anyhow::Error>(&world, word);

@@ -10,8 +10,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap_complete::{Shell, generate_to};
+use ps_cli::completion::Shell as Asking;
 
 const SHELLS: [(Shell, &str); 3] = [(Shell::Bash, "bash"), (Shell::Zsh, "zsh"), (Shell::Fish, "fish")];
+
+/// The programs that complete the names of what exists themselves.
+const LIVE: [&str; 8] =
+    ["ps-explain", "ps-lifecycle", "ps-logs", "ps-pm2", "ps-report", "ps-scale", "ps-set", "ps-top"];
 
 const USAGE: &str = "usage: pages DIR\n       pages --site DIR CHECKOUT";
 
@@ -53,9 +58,12 @@ fn write_pages(out: &OsStr) -> Result<()> {
         let name = command.get_name().to_owned();
         let mut command = command.disable_help_subcommand(true);
         for (shell, place) in SHELLS {
-            let place = directory(&out, &format!("completions/{place}"))?;
-            generate_to(shell, &mut command, &name, place)
-                .with_context(|| format!("completion of {name}"))?;
+            let directory = directory(&out, &format!("completions/{place}"))?;
+            let written = generate_to(shell, &mut command, &name, directory);
+            let written = written.with_context(|| format!("completion of {name}"))?;
+            if let Some(shell) = Asking::named(place).filter(|_| LIVE.contains(&&*name)) {
+                fs::write(&written, shell.script(&name)).with_context(|| written.display().to_string())?;
+            }
         }
         clap_mangen::generate_to(command, &man).with_context(|| format!("man page of {name}"))?;
     }
