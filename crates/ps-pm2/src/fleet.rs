@@ -1,6 +1,6 @@
 //! The operations on apps and their instances, through our own libraries.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
@@ -21,10 +21,13 @@ use serde_json::json;
 use crate::book::{App, Book, Instance, process_type};
 use crate::declared::Declared;
 use crate::home::Home;
+use crate::journal;
 use crate::launch;
 use crate::say;
 use crate::sharing;
 
+/// The property of the same name in app.json.
+const RESTART_POLICY: &str = "restart-policy";
 /// How long another program may hold the lock of an app.
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -41,7 +44,10 @@ pub(crate) fn launch(home: &Home, book: &mut Book, declared: &Declared, stopped:
     book.apps.push(app.clone());
     // What an instance runs first reads the list.
     book.write(home)?;
-    if let Err(error) = deploy(home, &app, declared, stopped) {
+    let deployed = home.world().create_app(&name).map_err(anyhow::Error::from);
+    let deployed = deployed
+        .and_then(|_| journal::of_verb(home, &app, "start", || deploy(home, &app, declared, stopped)));
+    if let Err(error) = deployed {
         book.apps.pop();
         forget(home, &app)?;
         book.write(home)?;
@@ -56,7 +62,6 @@ fn deploy(home: &Home, app: &App, declared: &Declared, stopped: &[u16]) -> Resul
     let directory = directory(home, app, declared)?;
     let procfile = format!("{}: {}\n", process_type(), command(home, app)?);
     let app_json = app_json(app, declared, home)?;
-    world.create_app(&name)?;
     let lock = world.lock_app(&name, WAIT)?;
     let parsed = Procfile::parse(procfile.as_bytes()).context("the Procfile of the app")?;
     let source = Source::Directory(directory.clone());
@@ -80,7 +85,7 @@ fn deploy(home: &Home, app: &App, declared: &Declared, stopped: &[u16]) -> Resul
         can_scale: true,
         image: None,
         restores: None,
-        properties: declared.listen.clone().map(|listen| (LISTEN.to_owned(), listen)).into_iter().collect(),
+        properties: properties(declared),
     };
     let witness = native.witness(&name).context("the scheduler says nowhere what it has committed")?;
     plan.deploy = Some(world.intend_deploy(&name, &record, &witness)?);
@@ -88,6 +93,14 @@ fn deploy(home: &Home, app: &App, declared: &Declared, stopped: &[u16]) -> Resul
     world.record_intended(&name)?;
     drop(lock);
     sharing::await_processes(home, app, &app.instances.iter().map(|one| one.slot).collect::<Vec<_>>())
+}
+
+/// What is set for the whole app, and not only for its type, so that reports of apps show it.
+fn properties(declared: &Declared) -> BTreeMap<String, String> {
+    let policy = declared.settings.get("restart_policy").and_then(|policy| policy.as_str());
+    let policy = policy.map(|policy| (RESTART_POLICY.to_owned(), policy.to_owned()));
+    let listen = declared.listen.clone().map(|listen| (LISTEN.to_owned(), listen));
+    listen.into_iter().chain(policy).collect()
 }
 
 /// Where the app is run from: where files are watched, their directory.
@@ -139,6 +152,10 @@ fn deployed(home: &Home, app: &App) -> Result<Release> {
 
 /// Starts instances that do not run.
 pub(crate) fn start(home: &Home, app: &App, instances: &[&Instance]) -> Result<()> {
+    journal::of_verb(home, app, "start", || fill(home, app, instances))
+}
+
+fn fill(home: &Home, app: &App, instances: &[&Instance]) -> Result<()> {
     let (world, native, name) = (home.world(), home.native(), app.app_name()?);
     let _lock = world.lock_app(&name, WAIT)?;
     let slots: BTreeSet<Slot> = instances.iter().map(|instance| instance.slot()).collect();
@@ -159,10 +176,16 @@ fn slots_of(instances: &[&Instance]) -> Vec<u16> {
 
 /// Ends instances of several apps in parallel. Instances that do not end are reported as an error.
 pub(crate) fn stop(home: &Home, book: &Book, ids: &[u64]) -> Result<()> {
+    stop_as("stop", home, book, ids)
+}
+
+fn stop_as(verb: &str, home: &Home, book: &Book, ids: &[u64]) -> Result<()> {
     let all = by_app(book, ids);
     let stopped: Vec<Result<()>> = thread::scope(|scope| {
-        let begun: Vec<_> =
-            all.iter().map(|(app, instances)| scope.spawn(|| stop_of(home, app, instances, false))).collect();
+        let stop = |(app, instances): &(&App, Vec<&Instance>)| {
+            journal::of_verb(home, app, verb, || stop_of(home, app, instances, false))
+        };
+        let begun: Vec<_> = all.iter().map(|one| scope.spawn(move || stop(one))).collect();
         begun
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
@@ -207,38 +230,40 @@ fn stop_of(home: &Home, app: &App, instances: &[&Instance], remove: bool) -> Res
 pub(crate) fn restart(home: &Home, book: &mut Book, ids: &[u64]) -> Result<()> {
     let whole = book.clone();
     for (app, instances) in by_app(&whole, ids) {
-        refuse_without_script(app)?;
-        let name = app.app_name()?;
-        let status = home.native().status_of(&name)?;
-        let state = |instance: &Instance| {
-            let slot = instance.slot();
-            status.instances.iter().find(|running| running.slot == slot).map(|running| running.state)
-        };
-        let is_up = |instance: &&Instance| {
-            state(instance)
-                .is_some_and(|state| state.is_alive() || matches!(state, State::Backoff | State::Stopping))
-        };
-        let (up, down): (Vec<&Instance>, Vec<&Instance>) =
-            instances.iter().copied().partition(|instance| is_up(instance));
-        for instance in &instances {
-            let was_given_up = state(instance) == Some(State::Crashed);
-            let counts = up.contains(instance) || was_given_up && !app.is_left_when_it_ends;
-            if let Some(kept) = book.instance_mut(instance.id).filter(|_| counts) {
-                kept.restarts += 1;
-            }
-        }
-        book.write(home)?;
-        if !up.is_empty() {
-            let _lock = home.world().lock_app(&name, WAIT)?;
-            home.native().replace(&name, &up.iter().map(|instance| instance.slot()).collect())?;
-            sharing::await_processes(home, app, &slots_of(&up))?;
-            note_online(home, app, up);
-        }
-        if !down.is_empty() {
-            start(home, app, &down)?;
-        }
+        journal::of_verb(home, app, "restart", || restart_of(home, book, app, &instances))?;
     }
     Ok(())
+}
+
+fn restart_of(home: &Home, book: &mut Book, app: &App, instances: &[&Instance]) -> Result<()> {
+    refuse_without_script(app)?;
+    let name = app.app_name()?;
+    let status = home.native().status_of(&name)?;
+    let state = |instance: &Instance| {
+        let slot = instance.slot();
+        status.instances.iter().find(|running| running.slot == slot).map(|running| running.state)
+    };
+    let is_up = |instance: &&Instance| {
+        state(instance)
+            .is_some_and(|state| state.is_alive() || matches!(state, State::Backoff | State::Stopping))
+    };
+    let (up, down): (Vec<&Instance>, Vec<&Instance>) =
+        instances.iter().copied().partition(|instance| is_up(instance));
+    for instance in instances {
+        let was_given_up = state(instance) == Some(State::Crashed);
+        let counts = up.contains(instance) || was_given_up && !app.is_left_when_it_ends;
+        if let Some(kept) = book.instance_mut(instance.id).filter(|_| counts) {
+            kept.restarts += 1;
+        }
+    }
+    book.write(home)?;
+    if !up.is_empty() {
+        let _lock = home.world().lock_app(&name, WAIT)?;
+        home.native().replace(&name, &up.iter().map(|instance| instance.slot()).collect())?;
+        sharing::await_processes(home, app, &slots_of(&up))?;
+        note_online(home, app, up);
+    }
+    if down.is_empty() { Ok(()) } else { fill(home, app, &down) }
 }
 
 /// Which instances of an app are there first in a reload.
@@ -251,6 +276,10 @@ pub(crate) enum Turn {
 /// Replaces the instances of an app that run, and waits until the new ones have proved themselves; the slots. If they do not, the old
 /// ones run on.
 pub(crate) fn reload(home: &Home, app: &App, turn: Turn) -> Result<BTreeSet<Slot>> {
+    journal::of_verb(home, app, "reload", || replace(home, app, turn))
+}
+
+fn replace(home: &Home, app: &App, turn: Turn) -> Result<BTreeSet<Slot>> {
     let (world, native, name) = (home.world(), home.native(), app.app_name()?);
     let _lock = world.lock_app(&name, WAIT)?;
     let release = deployed(home, app)?;
@@ -303,8 +332,10 @@ pub(crate) fn scale(home: &Home, book: &mut Book, ours: &str, count: u16) -> Res
     book.apps[place].instances.extend(fresh.iter().cloned());
     book.write(home)?;
     let app = &book.apps[place];
-    set_formation(home, app, highest + (count - there))?;
-    start(home, app, &fresh.iter().collect::<Vec<_>>())
+    journal::of_verb(home, app, "scale", || {
+        set_formation(home, app, highest + (count - there))?;
+        fill(home, app, &fresh.iter().collect::<Vec<_>>())
+    })
 }
 
 fn set_formation(home: &Home, app: &App, count: u16) -> Result<()> {
@@ -319,7 +350,7 @@ fn set_formation(home: &Home, app: &App, count: u16) -> Result<()> {
 
 /// Ends instances and forgets them; the other instances of their apps keep slots, pids and ids.
 pub(crate) fn delete(home: &Home, book: &mut Book, ids: &[u64]) -> Result<()> {
-    stop(home, book, ids)?;
+    stop_as("delete", home, book, ids)?;
     let whole = book.clone();
     for app in &mut book.apps {
         app.instances.retain(|instance| !ids.contains(&instance.id));

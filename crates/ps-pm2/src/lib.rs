@@ -19,6 +19,7 @@ mod generate;
 mod home;
 mod import;
 mod interpreter;
+mod journal;
 mod json_list;
 mod kill;
 mod launch;

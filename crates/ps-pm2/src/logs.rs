@@ -48,6 +48,9 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     let mut logs = BTreeMap::new();
     let mut watched: Vec<PathBuf> = Vec::new();
     follow_new(session, word, &mut logs, &mut watched, &notify)?;
+    if let Some(word) = word.filter(|_| logs.is_empty()) {
+        say::warning(format_args!("no app is called {word}"));
+    }
     let lines = session.args.lines.or(session.args.nostream.then_some(LINES)).unwrap_or(0);
     for log in logs.values_mut() {
         show_past(&session.args, log, lines)?;

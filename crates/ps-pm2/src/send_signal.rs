@@ -1,6 +1,6 @@
 //! `sendSignal`: sends a signal to the main process of running instances. An instance that does not run gets none.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use formation::{SignalName, Which};
 use ps_cli::exit::Outcome;
 use ps_scheduler::{Scheduler, SignalOrder, Signalled};
@@ -22,7 +22,7 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     if signal.bytes().all(|byte| byte.is_ascii_digit()) {
         bail!("{signal}: name the signal, such as SIGUSR2");
     }
-    let name: SignalName = signal.parse().with_context(|| format!("{signal} is no signal"))?;
+    let name: SignalName = signal.parse()?;
     say::plain("Processing......")?;
     for word in words {
         let book = Book::read(&session.home)?;

@@ -137,3 +137,29 @@ fn an_app_may_be_called_as_a_part_of_ours_is() {
     home.done(&["stop", "git"]);
     assert_eq!((home.status(0).as_str(), home.status(1).as_str()), ("stopped", "online"));
 }
+
+#[test]
+fn other_programs_see_who_asked_for_what_and_how_ends_are_taken() {
+    let home = Home::new();
+    home.done(&["start", "tick.js"]);
+    home.done(&["restart", "tick"]);
+    home.done(&["stop", "0"]);
+    let events = home.other("ps-lifecycle", &["events", "tick", "--world", "pm2", "--json"]);
+    for arguments in ["[\"start\",\"tick.js\"]", "[\"restart\",\"tick\"]", "[\"stop\",\"0\"]"] {
+        assert_eq!(events.matches(arguments).count(), 1, "{arguments}: {events}");
+    }
+    let policy = home.other("ps-report", &["tick", "--world", "pm2", "--ps-restart-policy"]);
+    assert_eq!(policy, "always\n");
+}
+
+#[test]
+fn a_name_that_nothing_has_and_a_word_that_is_no_signal_are_said_once() {
+    let home = Home::new();
+    let ran = home.say(&["logs", "nosuch", "--nostream"]);
+    assert_eq!((ran.status, ran.stderr.matches("no app is called nosuch").count()), (0, 1), "{ran:?}");
+    home.done(&["start", "tick.js"]);
+    let ran = home.say(&["sendSignal", "SIGNOSUCH", "0"]);
+    assert_eq!((ran.status, ran.stderr.matches("is no signal").count()), (1, 1), "{ran:?}");
+    let ran = home.say(&["logs", "tick", "--nostream"]);
+    assert_eq!((ran.status, &*ran.stderr), (0, ""));
+}
