@@ -33,6 +33,9 @@ pub(crate) fn arguments(args: Option<&Node>) -> Result<Vec<Word>, &'static str> 
 /// Notes for an app in cluster mode that its instances will not share a port any more.
 pub(crate) fn note_cluster(gathering: &mut Gathering, name: &str, app: &Node) {
     if app.get("exec_mode").and_then(Node::scalar).is_some_and(|mode| mode.starts_with("cluster")) {
-        gathering.note(name, "exec_mode cluster: instances do not share a port, each has its own PORT");
+        gathering.note(
+            name,
+            "exec_mode cluster: instances do not share a port, each has its own PORT; ps-pm2 start, or ps-node before the command, has them share it",
+        );
     }
 }
