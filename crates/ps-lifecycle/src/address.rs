@@ -7,10 +7,10 @@ use std::time::SystemTime;
 use anyhow::{Result, bail};
 use balance::OF_HTTP;
 use balance_tls::{Certificates, Source};
-use formation::{AppName, FIRST_TYPE};
+use formation::{Addresses, AppName, FIRST_TYPE};
 use ps_apps::{AUTO, LISTEN, SchedulerName, TLS, World};
 use ps_cli::exit::Refusal;
-use ps_release::{Release, address};
+use ps_release::{Process, Release, address};
 use ps_service::Service;
 use type_settings::Ready;
 
@@ -149,9 +149,26 @@ pub(crate) fn settled(
 }
 
 /// The release with the address that its deploy asks for.
-pub(crate) fn give(release: Release, asked: &Asked) -> Release {
+///
+/// # Errors
+/// Nothing of the release could answer clients there.
+pub(crate) fn give(release: Release, asked: &Asked) -> Result<Release> {
     let address::Reached { listen, frontend } = asked.reached.clone();
-    Release { listen, frontend, ..release }
+    refuse_without_web(&release, &listen)?;
+    Ok(Release { listen, frontend, ..release })
+}
+
+/// Refuses an address for an app without the type that clients are led to.
+pub(crate) fn refuse_without_web(release: &Release, listen: &Addresses) -> Result<()> {
+    let is_web = |process: &Process| process.process_type.as_str() == FIRST_TYPE;
+    if listen.is_empty() || !release.are_all_types || release.processes.iter().any(is_web) {
+        return Ok(());
+    }
+    let app = &release.app;
+    Err(Refusal::failed(format!(
+        "clients of {listen} would be led to {FIRST_TYPE}, and {app} has no such type: call the type that answers them {FIRST_TYPE}, \
+         or go without an address: ps-set {app} listen none"
+    )))
 }
 
 /// Says where a release that runs now is reached, if it has an address.

@@ -184,7 +184,7 @@ pub(crate) fn foresee(
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
     let (formation, _) = counts.apply(world, app)?;
     let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
-    let release = address::give(release, &address::asked(world, app, (&args.address, None), &name)?);
+    let release = address::give(release, &address::asked(world, app, (&args.address, None), &name)?)?;
     let release = secrets::give(world, release, args, &name)?;
     let wanted = release::runnable(&formation, &release);
     if ps_dokku::is_deployed(world, app)? && world.scheduler_name(app)? != name {
@@ -218,7 +218,7 @@ fn deploy(
     let earlier = ps_dokku::is_deployed(world, app)?.then(|| world.scheduler_name(app)).transpose()?;
     let mut provision = variables::replace(session, app, args, &name)?;
     let ran: Result<_> = (|| {
-        let release = secrets::give(world, address::give(assembled()?, &asked), args, &name)?;
+        let release = secrets::give(world, address::give(assembled()?, &asked)?, args, &name)?;
         remark(world, &name, args, (procfile.as_ref(), &app_json), &release)?;
         session.step(&format!("Deploying {app} via the {name} scheduler..."))?;
         session.trigger(lock, "pre-start", &[app.as_str()])?;

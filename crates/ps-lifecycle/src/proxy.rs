@@ -35,6 +35,9 @@ fn change(session: &Session, app: &App, args: &ProxyArgs) -> Result<()> {
     elsewhere::refuse(world, name, "give an address")?;
     let _lock = session.lock(name)?;
     let asked = address::settled(session, name, (&args.address, None), &world.scheduler_name(name)?)?;
+    if let Some(release) = release::deployed(world, name)? {
+        address::refuse_without_web(&release, &asked.reached.listen)?;
+    }
     interrupted::put_back(session, name)?;
     let before = Before::of(world, name, &asked.properties)?;
     let changed = before.replace(&asked.properties).and_then(|()| carry_out(session, app));

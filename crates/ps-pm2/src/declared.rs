@@ -148,7 +148,7 @@ fn account(declared: &Declaration) -> Result<Account> {
 
 fn is_cluster(declared: &Declaration, script: &Path) -> Result<bool> {
     match declared.text("exec_mode")?.as_deref() {
-        None => Ok(interpreter::is_cluster(script)),
+        None => Ok(interpreter::is_cluster(script) && !interpreter::is_on_path(script)),
         Some("cluster" | "cluster_mode") => Ok(true),
         Some("fork" | "fork_mode") => Ok(false),
         Some(other) => bail!("exec_mode: cluster_mode or fork_mode is wanted, not {other}"),
@@ -184,8 +184,9 @@ pub(crate) fn basename(script: &Path) -> String {
 fn script_at(session: &Session, cwd: &Path, script: &Path) -> Result<PathBuf> {
     let first = session.path(script);
     let second = absolute(cwd, script);
-    let found = [&first, &second].into_iter().find(|path| path.is_file());
-    found.cloned().with_context(|| format!("script not found : {}", first.display()))
+    let found = [&first, &second].into_iter().find(|path| path.is_file()).cloned();
+    let on_path = || script.to_str().and_then(interpreter::on_path);
+    found.or_else(on_path).with_context(|| format!("script not found : {}", first.display()))
 }
 
 /// The variables of the caller, below those of the declaration, below those that `--env NAME` chooses.

@@ -20,7 +20,7 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
             Target::All => say::fact("Stopping and deleting all processes")?,
             Target::Id(word, _) => say::plain(format_args!("Stopping and deleting process by id : {word}"))?,
             Target::Name(name) => say::fact(format_args!("Stopping and deleting process by name {name}"))?,
-            Target::Declared(names) => target::tell_each(names)?,
+            Target::Declared { names, .. } => target::tell_each(names)?,
         }
         let ids = target::found(&book, &target)?;
         fleet::delete(&session.home, &mut book, &ids)?;

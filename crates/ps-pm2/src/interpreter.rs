@@ -95,6 +95,18 @@ fn find(name: &str, path: &str) -> Option<PathBuf> {
     path.split(':').map(|directory| Path::new(directory).join(name)).find(|path| is_program(path))
 }
 
+/// The program that a word without a `/` names, such as `npm`: the first one in our own `PATH`.
+pub(crate) fn on_path(word: &str) -> Option<PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    find(word, &path).filter(|_| !word.is_empty() && !word.contains('/'))
+}
+
+/// Whether a script is the program that its name alone finds. Programs of the machine run as they are, also those that node runs.
+pub(crate) fn is_on_path(script: &Path) -> bool {
+    let name = script.file_name().and_then(OsStr::to_str);
+    name.and_then(on_path).is_some_and(|program| program == script)
+}
+
 fn is_program(path: &Path) -> bool {
     path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }

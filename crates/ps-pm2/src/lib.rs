@@ -29,6 +29,7 @@ mod logs;
 mod monit;
 mod options;
 mod pretty_list;
+mod redeclared;
 mod reload;
 mod reset;
 mod restart;

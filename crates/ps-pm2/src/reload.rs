@@ -12,6 +12,7 @@ use ps_cli::exit::Outcome;
 use crate::book::{App, Book};
 use crate::fleet::{self, Turn};
 use crate::launch;
+use crate::redeclared;
 use crate::row::{self, Row};
 use crate::say;
 use crate::session::Session;
@@ -32,7 +33,10 @@ pub(crate) fn run(session: &Session, manner: Manner) -> Result<Outcome> {
         }
         let ids = target::found(&book, &target)?;
         session.update_variables(&mut book, &ids)?;
+        let declarations = target.declarations();
+        redeclared::take_over(session, &mut book, declarations)?;
         reload(session, &mut book, &ids, manner)?;
+        redeclared::scale(session, &mut book, declarations)?;
     }
     say::fact("All processes reloaded")?;
     table::print_all(session)?;

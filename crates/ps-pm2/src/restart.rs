@@ -5,6 +5,7 @@ use ps_cli::exit::Outcome;
 
 use crate::book::Book;
 use crate::fleet;
+use crate::redeclared;
 use crate::say;
 use crate::session::Session;
 use crate::table;
@@ -22,14 +23,17 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
             Target::All => (),
             Target::Id(word, _) => say::fact(format_args!("Restarting process by id {word}"))?,
             Target::Name(name) => say::fact(format_args!("Restarting process by name {name}"))?,
-            Target::Declared(names) => {
+            Target::Declared { names, .. } => {
                 say::fact(format_args!("Restarting process by name {word}"))?;
                 target::tell_each(names)?;
             }
         }
         let ids = target::found(&book, &target)?;
         session.update_variables(&mut book, &ids)?;
+        let declarations = target.declarations();
+        redeclared::take_over(session, &mut book, declarations)?;
         fleet::restart(&session.home, &mut book, &ids)?;
+        redeclared::scale(session, &mut book, declarations)?;
         tell(word, &target, &book, &ids)?;
     }
     table::print_all(session)?;

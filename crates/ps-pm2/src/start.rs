@@ -14,7 +14,7 @@ use crate::say;
 use crate::session::Session;
 use crate::table;
 use crate::target;
-use crate::{fleet, foreground, interpreter, load, reload};
+use crate::{fleet, foreground, interpreter, load, redeclared, reload};
 
 /// Starts each of the words.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
@@ -46,11 +46,17 @@ pub(crate) fn or_again(session: &Session, again: Again) -> Result<Outcome> {
         for declaration in load::declarations(session, word)? {
             let judged = declared::judge(session, &declaration)?;
             let ids = target::called(&book, &judged.app.name);
+            if ids.is_empty() {
+                launch(session, &mut book, &judged)?;
+                continue;
+            }
+            let declaration = [declaration];
+            redeclared::take_over(session, &mut book, &declaration)?;
             match again {
-                _ if ids.is_empty() => launch(session, &mut book, &judged)?,
                 Again::Restart => fleet::restart(&session.home, &mut book, &ids)?,
                 Again::Reload(manner) => reload::reload(session, &mut book, &ids, manner)?,
             }
+            redeclared::scale(session, &mut book, &declaration)?;
         }
     }
     table::print_all(session)?;
@@ -70,10 +76,11 @@ fn script_or_known(session: &Session, book: &mut Book, word: &str) -> Result<()>
         return one_script(session, book, &script);
     }
     let ids = target::parse(session, book, word)?.ids(book);
-    if ids.is_empty() {
-        bail!("script not found : {}", script.display());
+    if !ids.is_empty() {
+        return start_again(session, book, &ids);
     }
-    start_again(session, book, &ids)
+    let Some(program) = interpreter::on_path(word) else { bail!("script not found : {}", script.display()) };
+    one_script(session, book, &program)
 }
 
 /// Starts what does not run of these, as they were started before.
@@ -138,7 +145,7 @@ pub(crate) fn of_options(session: &Session, script: &Path) -> Result<Declaration
             declared.set(key, text(path)?.into());
         }
     }
-    let is_fork = args.execute_command || !interpreter::is_cluster(script);
+    let is_fork = args.execute_command || !interpreter::is_cluster(script) || interpreter::is_on_path(script);
     declared.set("exec_mode", if is_fork { "fork_mode" } else { "cluster_mode" }.into());
     let shown = args.interpreter.as_deref().unwrap_or_else(|| interpreter::shown(script));
     declared.set("exec_interpreter", shown.into());

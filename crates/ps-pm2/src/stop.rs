@@ -22,7 +22,7 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
             Target::All => (),
             Target::Id(word, _) => say::fact(format_args!("Stopping process by id {word}"))?,
             Target::Name(name) => say::fact(format_args!("Stopping process by name {name}"))?,
-            Target::Declared(names) => target::tell_each(names)?,
+            Target::Declared { names, .. } => target::tell_each(names)?,
         }
         let ids = target::found(&book, &target)?;
         fleet::stop(&session.home, &book, &ids)?;

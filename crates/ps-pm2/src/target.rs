@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use procfile_exchange::pm2::Declaration;
 use regex::Regex;
 
 use crate::book::{App, Book};
@@ -15,15 +16,18 @@ use crate::session::Session;
 pub(crate) const WHICH: &str = "pm2_id|name|all|json_file|stdin(-)";
 
 /// What a word means.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Target {
     All,
     /// The word, and the instance if there is one.
     Id(String, Option<u64>),
     /// A name, a script, or a regular expression between slashes.
     Name(String),
-    /// The names that a file declares, in its order.
-    Declared(Vec<String>),
+    /// The apps that a file declares, in its order, and their names.
+    Declared {
+        names: Vec<String>,
+        declarations: Vec<Declaration>,
+    },
 }
 
 /// Understands a word.
@@ -32,13 +36,9 @@ pub(crate) fn parse(session: &Session, book: &Book, word: &str) -> Result<Target
         return Ok(Target::All);
     }
     if load::declares(word) {
-        let declared = load::declarations(session, word)?;
-        let name = |declaration: &procfile_exchange::pm2::Declaration| -> Result<String> {
-            let script =
-                || declaration.text("script").map(|script| script.map(|script| basename(Path::new(&script))));
-            Ok(declaration.text("name")?.map_or_else(script, |name| Ok(Some(name)))?.unwrap_or_default())
-        };
-        return Ok(Target::Declared(declared.iter().map(name).collect::<Result<_>>()?));
+        let declarations = load::declarations(session, word)?;
+        let names = declarations.iter().map(declared_name).collect::<Result<_>>()?;
+        return Ok(Target::Declared { names, declarations });
     }
     if word.starts_with(|c: char| c.is_ascii_digit()) {
         let id = word.parse().ok().filter(|id| book.instance(*id).is_some());
@@ -49,6 +49,13 @@ pub(crate) fn parse(session: &Session, book: &Book, word: &str) -> Result<Target
     }
     pattern(word)?;
     Ok(Target::Name(word.to_owned()))
+}
+
+/// The name of a declared app: that of its script, if it says none.
+pub(crate) fn declared_name(declaration: &Declaration) -> Result<String> {
+    let script =
+        || declaration.text("script").map(|script| script.map(|script| basename(Path::new(&script))));
+    Ok(declaration.text("name")?.map_or_else(script, |name| Ok(Some(name)))?.unwrap_or_default())
 }
 
 /// A pattern between slashes (`/^api-/`), which is searched for in names.
@@ -87,13 +94,21 @@ pub(crate) fn tell_each(names: &[String]) -> std::io::Result<()> {
 }
 
 impl Target {
+    /// What the file says, if it is one.
+    pub(crate) fn declarations(&self) -> &[Declaration] {
+        match self {
+            Self::Declared { declarations, .. } => declarations,
+            _ => &[],
+        }
+    }
+
     /// The ids of the instances that are meant.
     pub(crate) fn ids(&self, book: &Book) -> Vec<u64> {
         match self {
             Self::All => book.apps.iter().flat_map(ids).collect(),
             Self::Id(_, id) => id.iter().copied().collect(),
             Self::Name(word) => named(book, word),
-            Self::Declared(names) => names.iter().flat_map(|name| named(book, name)).collect(),
+            Self::Declared { names, .. } => names.iter().flat_map(|name| named(book, name)).collect(),
         }
     }
 }

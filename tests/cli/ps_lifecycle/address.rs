@@ -7,6 +7,7 @@ use std::thread;
 use crate::asking::{Clients, ask, found, is_closed, kill, kill_supervisors, some_address};
 use crate::home::{Home, eventually, listening};
 use crate::program::Ran;
+use crate::usage::without_cgroups;
 
 const WEB: &str = "web: exec faultapp --listen\n";
 #[test]
@@ -275,6 +276,43 @@ fn nothing_is_promised_of_an_app_without_an_address() {
         let refused = home.run(&[words, &["--require", "zero-failed"]].concat());
         assert!(refused.status == Some(2) && refused.stderr.contains("shop has no address"), "{refused:?}");
     }
+}
+
+#[test]
+fn an_app_without_the_type_that_clients_are_led_to_gets_no_address() {
+    let _listening = listening();
+    let home = Home::as_installed();
+    let address = some_address().to_string();
+    let deploy =
+        ["ps-lifecycle", "deploy", "jobs", "--dir", &home.source("jobs", "api: exec faultapp --listen\n")];
+    let refused = home.run(&[&deploy[..], &["--listen", &address]].concat());
+    assert!(refused.status == Some(1) && refused.stderr.contains("jobs has no such type"), "{refused:?}");
+    home.is_silent();
+    home.does(&deploy);
+    let refused = home.run(&["ps-lifecycle", "proxy", "jobs", "--listen", &address]);
+    assert!(refused.status == Some(1) && refused.stderr.contains("jobs has no such type"), "{refused:?}");
+    let listed = home.does(&["ps-set", "jobs", "--list"]);
+    assert!(!listed.contains(&address), "{listed}");
+}
+
+#[test]
+fn without_cgroups_the_ps_balance_of_an_app_is_no_process_that_an_instance_has_left_behind() {
+    if !rustix::process::geteuid().is_root() {
+        skipped::skip("no root: only root can take the cgroups away");
+        return;
+    }
+    let _listening = listening();
+    let (home, address) = (Home::as_installed(), some_address());
+    let source = home.source("shop", &format!("{WEB}worker: exec faultapp --tick 60\n"));
+    let deploy =
+        ["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "web=1", "worker=1", "--listen"];
+    let deployed = without_cgroups(&home, &[&deploy[..], &[&address.to_string()]].concat());
+    assert!(deployed.status.success(), "{deployed:?}");
+    ask(address, "/pid").expect("it is there");
+    assert_eq!(found(&home, "ps-balance ").len(), 1);
+    let stopped = home.does(&["ps-lifecycle", "stop", "shop", "worker.1"]);
+    assert!(!format!("{stopped:?}").contains("left processes behind"), "{stopped:?}");
+    assert_eq!(found(&home, "ps-balance ").len(), 1);
 }
 
 #[test]

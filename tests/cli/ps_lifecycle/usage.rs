@@ -14,7 +14,7 @@ fn deploy(source: &str) -> Vec<&str> {
 }
 
 /// The same program where no cgroup file system is mounted, for it and for what it starts.
-fn without_cgroups(home: &Home, words: &[&str]) -> std::process::Output {
+pub(crate) fn without_cgroups(home: &Home, words: &[&str]) -> std::process::Output {
     let inner = home.command(words);
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-c", "umount -l -a -t cgroup,cgroup2; exec \"$@\"", "sh"]);

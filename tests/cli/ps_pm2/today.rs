@@ -72,6 +72,69 @@ fn an_ecosystem_file_is_read_in_each_spelling_and_run_only_where_that_is_allowed
 }
 
 #[test]
+fn a_program_of_the_machine_is_found_by_its_name() {
+    let home = Home::new();
+    let started = home.done(&["start", "sleep", "--name", "dev", "--", "1000"]);
+    assert!(started.starts_with("PM2 Process launched\n"), "{started}");
+    fs::write(home.app("dev.json"), "{\"name\": \"declared\", \"script\": \"sleep\", \"args\": \"1001\"}")
+        .expect("a file");
+    home.done(&["start", "dev.json"]);
+    for id in 0..2 {
+        let one = home.one(id);
+        assert_eq!(
+            (&one["pm2_env"]["status"], &one["pm2_env"]["exec_mode"]),
+            (&"online".into(), &"fork_mode".into())
+        );
+        let words = fs::read_to_string(format!("/proc/{}/cmdline", home.pid(id))).expect("it runs");
+        assert!(words.ends_with(&format!("sleep\0{}\0", 1000 + id)), "{words:?}");
+    }
+    // A file of the directory comes first.
+    fs::copy(home.app("say.sh"), home.app("sleep")).expect("a script");
+    home.done(&["start", "sleep", "--name", "own", "-x", "--interpreter", "sh"]);
+    home.log("own-out-2.log", |text| text.contains("args: "));
+}
+
+#[test]
+fn what_a_file_says_anew_is_taken_over_by_restart_and_reload_of_it() {
+    let home = Home::new();
+    let declare = |instances: u16, args: &str, colour: &str| {
+        let text = format!(
+            "[{{\"name\":\"api\",\"script\":\"say.sh\",\"instances\":{instances},\"args\":\"{args}\",\"env\":{{\"COLOUR\":\"{colour}\"}}}}]"
+        );
+        fs::write(home.app("api.json"), text).expect("a file");
+    };
+    declare(1, "one", "red");
+    let mut start = home.command(&["start", "api.json"]);
+    assert!(start.env("OF_CALLER", "then").output().expect("it runs").status.success());
+    for (verb, args) in
+        [("restart", "two"), ("reload", "three"), ("startOrRestart", "four"), ("startOrReload", "five")]
+    {
+        declare(2, args, args);
+        let ran = home.say(&[verb, "api.json"]);
+        assert_eq!((ran.status, &*ran.stderr), (0, ""), "{verb}: {ran:?}");
+        for id in 0..2 {
+            let log = home.log(&format!("api-out-{id}.log"), |text| {
+                text.contains(&format!("args: {args}\n")) && text.contains(&format!("COLOUR={args}\n"))
+            });
+            assert!(log.contains("OF_CALLER=then\n"), "{verb}: {log}");
+        }
+    }
+    assert_eq!(home.list().len(), 2);
+    declare(1, "six", "six");
+    home.done(&["reload", "api.json"]);
+    assert_eq!(home.done(&["id", "api"]), "[ 0 ]\n");
+    fs::write(home.app("api.json"), "{\"name\":\"api\",\"script\":\"say.sh\",\"max_restarts\":3}")
+        .expect("a file");
+    let ran = home.say(&["reload", "api.json"]);
+    assert!(ran.status == 0 && ran.stderr.contains("api keeps its max_restarts: "), "{ran:?}");
+    fs::write(home.app("api.json"), "{\"name\":\"api\",\"script\":\"gone.sh\"}").expect("a file");
+    let pid = home.pid(0);
+    let ran = home.say(&["restart", "api.json"]);
+    assert!(ran.status == 1 && ran.stderr.contains("script not found : "), "{ran:?}");
+    assert_eq!(home.pid(0), pid);
+}
+
+#[test]
 fn web_tells_what_there_is_and_no_variable() {
     let home = Home::new();
     let port =

@@ -111,7 +111,7 @@ fn program(gathering: &mut Gathering, section: &Section<'_>, group: Option<Group
         return gathering.note(shown, "left out: numprocs is no number");
     };
     let command = filled(section, group.map(|group| group.name), numprocs, text)
-        .and_then(|atoms| words::split(atoms).ok_or("its command has a quote that is not closed"));
+        .and_then(|atoms| words::split(atoms).ok_or("its command has a quote that is not closed".to_owned()));
     let words = match command {
         Ok(words) => words,
         Err(why) => return gathering.note(shown, format_args!("left out: {why}")),
@@ -188,7 +188,7 @@ fn filled(
     group: Option<&str>,
     numprocs: u64,
     text: &str,
-) -> Result<Vec<Atom>, &'static str> {
+) -> Result<Vec<Atom>, String> {
     let (mut atoms, mut rest) = (Vec::new(), text);
     while let Some(at) = rest.find('%') {
         atoms.extend(words::plain(&rest[..at]));
@@ -198,24 +198,27 @@ fn filled(
             rest = after;
             continue;
         }
-        let unknown = "it holds a %(…)s that only supervisord can fill in";
+        let no_format = || format!("it holds a % that is neither %% nor %(name)s: {text}");
         let (name, after) =
-            behind.strip_prefix('(').and_then(|behind| behind.split_once(')')).ok_or(unknown)?;
+            behind.strip_prefix('(').and_then(|behind| behind.split_once(')')).ok_or_else(no_format)?;
         let format = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let kind = after[format..].chars().next().filter(|kind| matches!(kind, 's' | 'd')).ok_or(unknown)?;
+        let kind =
+            after[format..].chars().next().filter(|kind| matches!(kind, 's' | 'd')).ok_or_else(no_format)?;
         let first = section.get("numprocs_start").unwrap_or("0");
         match name {
             "program_name" => atoms.extend(words::plain(section.name)),
             "group_name" => atoms.extend(words::plain(group.unwrap_or(section.name))),
             "numprocs" if format == 0 => atoms.extend(words::plain(&numprocs.to_string())),
             "process_num" if numprocs == 1 && format == 0 => atoms.extend(words::plain(first)),
-            "process_num" => return Err("it differs from process to process by %(process_num)s"),
+            "process_num" => {
+                return Err("it differs from process to process by %(process_num)s".to_owned());
+            }
             name => match name
                 .strip_prefix("ENV_")
                 .filter(|name| !name.is_empty() && words::name_len(name) == name.len())
             {
                 Some(name) if kind == 's' => atoms.push(Atom::Variable(format!("${{{name}}}"))),
-                _ => return Err(unknown),
+                _ => return Err(format!("it holds %({name}){kind}, which only supervisord can fill in")),
             },
         }
         rest = &after[format + 1..];

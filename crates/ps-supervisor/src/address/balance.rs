@@ -42,6 +42,8 @@ pub(crate) struct Balance {
     connection: UnixStream,
     /// Where the next supervisor finds it.
     socket: PathBuf,
+    /// `None` if the system does not say it.
+    pid: Option<Pid>,
     /// Its process, to end it; `None` if the system could not open one.
     process: Option<OwnedFd>,
     unread: Vec<u8>,
@@ -126,6 +128,7 @@ impl Balance {
         let mut balance = Self {
             connection,
             socket,
+            pid: None,
             process: None,
             unread,
             unsent,
@@ -141,7 +144,12 @@ impl Balance {
 
     fn of_process(self, pid: Option<Pid>) -> Self {
         let process = pid.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok());
-        Self { process, ..self }
+        Self { pid, process, ..self }
+    }
+
+    /// Its pid.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.pid.map(|pid| pid.as_raw_nonzero().get().unsigned_abs())
     }
 
     /// The descriptor that shows that it has said something, or has ended.

@@ -6,6 +6,8 @@ use os_process::{Process, families, signal_process};
 use rustix::process::Signal;
 
 use super::Supervisor;
+use crate::address::Balance;
+use crate::candidate::Candidate;
 use crate::seat::Seat;
 
 /// How long a process that survives SIGKILL is waited for. It may be in an uninterruptible sleep.
@@ -23,7 +25,13 @@ impl Supervisor {
                 run.tree().is_root(process, main)
             })
         };
-        let ours = [self.tidier.pid(), self.errand.pid()];
+        let balance = self.address.as_ref().and_then(|address| address.balance.as_ref());
+        let ours = [
+            self.tidier.pid(),
+            self.errand.pid(),
+            self.candidate.as_ref().map(Candidate::pid),
+            balance.and_then(Balance::pid),
+        ];
         let is_stray = |process: &Process| {
             process.parent == own && !is_known(process) && !ours.contains(&Some(process.pid))
         };
