@@ -36,6 +36,9 @@ pub(crate) fn launch(home: &Home, book: &mut Book, declared: &Declared, stopped:
     let mut app = declared.app.clone();
     let name = book.name_for(&home.world(), &app.name)?;
     app.ours = name.to_string();
+    if stopped.len() < usize::from(declared.count) {
+        home.native().call_root(&name);
+    }
     let created_at = Timestamp::now().as_millisecond();
     let instance =
         |slot: u16| Instance { id: book.next_id + u64::from(slot) - 1, slot, created_at, restarts: 0 };
@@ -400,5 +403,7 @@ fn note_online<'a>(home: &Home, app: &App, instances: impl IntoIterator<Item = &
     for instance in instances {
         home.note(&format!("{} - id{} worker online", app.script.display(), instance.id));
     }
-    home.note_root();
+    if let Ok(name) = app.app_name() {
+        home.note_root(&name);
+    }
 }

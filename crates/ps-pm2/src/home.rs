@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use formation::AppName;
 use jiff::Timestamp;
 use ps_apps::World;
 use ps_scheduler_native::Native;
@@ -105,8 +106,8 @@ impl Home {
     }
 
     /// Writes the pid of what keeps the supervisors down where scripts look for it.
-    pub(crate) fn note_root(&self) {
-        if let Some(pid) = ps_supervisor::living_root(self.world().lib()) {
+    pub(crate) fn note_root(&self, app: &AppName) {
+        if let Some(pid) = self.native().root(app) {
             let _ = durable::replace(&self.directory, "pm2.pid", pid.to_string().as_bytes());
         }
     }

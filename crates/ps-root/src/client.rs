@@ -45,6 +45,12 @@ impl Client {
         Ok(Self { place: place.clone(), stream: BufReader::new(stream) })
     }
 
+    /// The pid of the root, as the kernel reports it; `None` if it runs in a pid namespace that we cannot see.
+    pub fn root(&self) -> Option<u32> {
+        let peer = rustix::net::sockopt::socket_peercred(self.stream.get_ref()).ok()?;
+        u32::try_from(peer.pid.as_raw_nonzero().get()).ok()
+    }
+
     /// Whether the root executes another file than the one at this path, because the program was upgraded.
     pub fn is_of_another_program(&mut self, program: &Path) -> Result<bool, Error> {
         let Message::Hello { program: executed, .. } = self.ask(&Request::Hello)? else {

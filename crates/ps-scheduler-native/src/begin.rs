@@ -38,11 +38,11 @@ pub(crate) fn begin(service: &Service, plan: &Plan, requester: &mut Requester<'_
     }
     let before = runs(service, &slots);
     let mut follower = Follower::begin(service, service.supervised()?)?;
-    follower.ask(&Request::Apply)?;
+    order(&mut follower, &Request::Apply)?;
     if !slots.is_empty() {
-        follower.ask(&Request::Start { slots: slots.iter().cloned().collect() })?;
+        order(&mut follower, &Request::Start { slots: slots.iter().cloned().collect() })?;
     }
-    await_runs(service, &before, PATIENCE);
+    await_runs(&mut follower, before, PATIENCE);
     Ok(())
 }
 
@@ -51,8 +51,8 @@ pub(crate) fn replace(service: &Service, slots: &BTreeSet<Slot>) -> Result<(), E
     let patience = service.spec_in_force().map_or(PATIENCE, |spec| spec.longest_grace() + PATIENCE);
     let before = runs(service, slots);
     let mut follower = Follower::begin(service, service.supervised()?)?;
-    follower.ask(&Request::Restart { slots: slots.iter().cloned().collect() })?;
-    await_runs(service, &before, patience);
+    order(&mut follower, &Request::Restart { slots: slots.iter().cloned().collect() })?;
+    await_runs(&mut follower, before, patience);
     Ok(())
 }
 
@@ -63,16 +63,37 @@ fn runs(service: &Service, slots: &BTreeSet<Slot>) -> BTreeMap<Slot, Option<u64>
     slots.iter().map(|slot| (slot.clone(), run(slot))).collect()
 }
 
-fn await_runs(service: &Service, before: &BTreeMap<Slot, Option<u64>>, patience: Duration) {
-    let deadline = Instant::now() + patience;
-    let has_begun = |(slot, run): (&Slot, &Option<u64>)| {
-        let statuses = ps_supervisor::Statuses::of(&service.directory);
-        let status = statuses.read(slot).ok().flatten();
-        status.is_some_and(|now| Some(now.run) != *run && is_begun(&now) || is_hopeless(&now))
-    };
-    while !before.iter().all(has_begun) && Instant::now() < deadline {
-        thread::sleep(LOOK);
+fn order(follower: &mut Follower<'_>, request: &Request) -> Result<(), Error> {
+    for message in follower.ask(request)? {
+        follower.learn(message);
     }
+    Ok(())
+}
+
+/// Waits until each slot has another run than the one `before`. The supervisor tells when that is so. If it dies, the files of the next one do.
+fn await_runs(follower: &mut Follower<'_>, mut before: BTreeMap<Slot, Option<u64>>, patience: Duration) {
+    let deadline = Instant::now() + patience;
+    let mut is_told = true;
+    loop {
+        if is_told {
+            before.retain(|slot, run| !follower.known(slot).is_some_and(|now| has_begun(now, *run)));
+        } else {
+            let written = ps_supervisor::Statuses::of(&follower.service.directory);
+            let now = |slot: &Slot| written.read(slot).ok().flatten();
+            before.retain(|slot, run| !now(slot).is_some_and(|now| has_begun(&now, *run)));
+        }
+        if before.is_empty() || Instant::now() >= deadline {
+            return;
+        }
+        is_told = is_told && follower.listen(deadline).is_ok();
+        if !is_told {
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+fn has_begun(status: &Status, before: Option<u64>) -> bool {
+    Some(status.run) != before && is_begun(status) || is_hopeless(status)
 }
 
 fn is_begun(status: &Status) -> bool {

@@ -23,7 +23,7 @@ const TURN: Duration = Duration::from_millis(100);
 
 /// A connection to a supervisor that watches all changes.
 pub(crate) struct Follower<'a> {
-    service: &'a Service,
+    pub(crate) service: &'a Service,
     client: Client,
     known: BTreeMap<Slot, Status>,
     /// The numbers of the runs that were reported alive.
@@ -56,6 +56,11 @@ impl<'a> Follower<'a> {
     pub(crate) fn running(&self) -> Vec<Message> {
         let is_running = |status: &&Status| matches!(status.state, State::Starting | State::Running);
         self.known.values().filter(is_running).cloned().map(Message::Instance).collect()
+    }
+
+    /// What the instance in a slot does, as far as it was told.
+    pub(crate) fn known(&self, slot: &Slot) -> Option<&Status> {
+        self.known.get(slot)
     }
 
     /// Sends a request and waits for the reply.

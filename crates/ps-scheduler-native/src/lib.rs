@@ -106,6 +106,16 @@ impl Native {
         root::provide_for(&self.service(app), will)
     }
 
+    /// Starts the root if none runs, and does not wait for it, for a caller that has things to do before it begins an app.
+    pub fn call_root(&self, app: &AppName) {
+        root::call(&self.service(app));
+    }
+
+    /// The pid of the root, if one lives.
+    pub fn root(&self, app: &AppName) -> Option<u32> {
+        root::pid(&self.service(app))
+    }
+
     /// Carries out a plan that starts instances and replaces none, and does not wait until they are up: returns once each
     /// slot that is to be filled has had a process. What dies afterwards is the business of its restart policy.
     pub fn begin(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {

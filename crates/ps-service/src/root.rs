@@ -1,10 +1,11 @@
 //! The root of a world, for verbs. It is started if none runs. If it cannot be started, a verb starts an app's
 //! supervisor itself, which then is not restarted when it dies.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
-use std::process::ExitStatus;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,8 +24,9 @@ const LAST_BYTES: u64 = 1 << 12;
 
 /// Why there is no root, until that has been said: a verb says it once for all of its apps.
 static TROUBLE: Mutex<Trouble> = Mutex::new(Trouble::Unknown);
-/// Held while a root is started, so that apps that are restored at the same time start only one.
-static STARTING: Mutex<()> = Mutex::new(());
+/// Held while a root is started, so that apps that are restored at the same time start only one. The roots that were started and
+/// have not answered yet, by their places.
+static STARTING: Mutex<BTreeMap<PathBuf, Child>> = Mutex::new(BTreeMap::new());
 
 enum Trouble {
     Unknown,
@@ -35,6 +37,24 @@ enum Trouble {
 /// Starts the root if none runs, and upgrades it to the installed build.
 pub fn ensure(service: &Service) {
     drop(reach(service));
+}
+
+/// Starts the root if none runs, and does not wait for it: it comes up while the caller does something else. If that fails, the next who
+/// needs it tries again, and says why.
+pub fn call(service: &Service) {
+    let (place, mut starting) = (place(service), STARTING.lock().unwrap_or_else(PoisonError::into_inner));
+    if Client::connect(&place).is_err()
+        && let Ok(program) = service.program()
+        && durable::create_root(service.world.lib()).is_ok()
+        && let Ok(root) = spawn_root(&program, service.world.lib(), &place)
+    {
+        starting.insert(service.parent(), root);
+    }
+}
+
+/// The pid of the root, if one lives.
+pub fn pid(service: &Service) -> Option<u32> {
+    Client::connect(&place(service)).ok()?.root()
 }
 
 /// Has the root start the supervisor of an app and keep it alive; `None`: there is no root, or it refuses.
@@ -118,11 +138,15 @@ fn connect_or_start(service: &Service, program: &Path) -> Result<Client, String>
     if let Ok(client) = Client::connect(&place) {
         return Ok(client);
     }
-    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Ok(client) = Client::connect(&place) {
         return Ok(client);
     }
-    let mut child = spawn_root(program, service.world.lib(), &place)
+    // One that was called long ago has left, because nobody had asked it for anything.
+    let is_alive = |root: &mut Child| root.try_wait().is_ok_and(|ended| ended.is_none());
+    let called = starting.remove(&service.parent()).and_then(|mut root| is_alive(&mut root).then_some(root));
+    let mut child = called
+        .map_or_else(|| spawn_root(program, service.world.lib(), &place), Ok)
         .map_err(|error| format!("start {}: {error}", program.display()))?;
     let (deadline, mut pause) = (Instant::now() + START_DEADLINE, Pause::short());
     loop {
