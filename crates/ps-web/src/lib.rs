@@ -10,6 +10,7 @@ mod args;
 mod changes;
 mod client;
 mod collect;
+mod deploys;
 mod events;
 mod failed;
 mod guard;

@@ -23,6 +23,7 @@ use prometheus_client::registry::{Registry, Unit};
 use ps_apps::World;
 use ps_rows::{ExitRow, StatusRow};
 
+use crate::deploys::{Deploys, Results};
 use crate::failed::failed;
 use crate::server::Server;
 use crate::snapshot::Snapshot;
@@ -73,6 +74,12 @@ struct OfType {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfResult {
+    app: String,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfApp {
     app: String,
 }
@@ -95,15 +102,31 @@ struct Metrics {
     desired: Family<OfType, Gauge>,
     running: Family<OfType, Gauge>,
     unknown: Family<OfApp, Gauge>,
+    deploys: Family<OfResult, Counter>,
 }
 
 /// How many instances are wanted, by app and type; an app whose formation cannot be read is left out.
-pub(crate) type Desired = BTreeMap<(String, String), i64>;
+type Desired = BTreeMap<(String, String), i64>;
+
+/// What is known of apps beside the rows of their instances.
+#[derive(Debug)]
+pub(crate) struct OfApps {
+    desired: Desired,
+    deploys: BTreeMap<String, Results>,
+}
+
+impl OfApps {
+    /// Reads it from the files of the apps in a snapshot.
+    pub(crate) fn read(world: &World, snapshot: &Snapshot, deploys: &Deploys) -> Self {
+        Self { desired: desired(world, snapshot), deploys: deploys.of(world, snapshot.apps.keys()) }
+    }
+}
 
 pub(crate) async fn metrics(Extracted(server): Extracted<Arc<Server>>, headers: HeaderMap) -> Response {
     let snapshot = server.collector.fresh().await;
-    let (world, known) = (server.world.clone(), Arc::clone(&snapshot));
-    let written = tokio::task::spawn_blocking(move || written(&known, &desired(&world, &known))).await;
+    let known = Arc::clone(&snapshot);
+    let of_apps = move || OfApps::read(&server.world, &snapshot, &server.deploys);
+    let written = tokio::task::spawn_blocking(move || written(&known, &of_apps())).await;
     let Ok(Ok(written)) = written else {
         return failed(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written").into_response();
     };
@@ -115,7 +138,7 @@ pub(crate) async fn metrics(Extracted(server): Extracted<Arc<Server>>, headers: 
     }
 }
 
-pub(crate) fn desired(world: &World, snapshot: &Snapshot) -> Desired {
+fn desired(world: &World, snapshot: &Snapshot) -> Desired {
     let mut desired = Desired::new();
     for app in snapshot.apps.keys() {
         let Ok(formation) = world.formation(app) else { continue };
@@ -127,7 +150,7 @@ pub(crate) fn desired(world: &World, snapshot: &Snapshot) -> Desired {
 }
 
 /// Everything, as OpenMetrics.
-pub(crate) fn written(snapshot: &Snapshot, desired: &Desired) -> Result<String, fmt::Error> {
+pub(crate) fn written(snapshot: &Snapshot, of_apps: &OfApps) -> Result<String, fmt::Error> {
     let metrics = Metrics::default();
     for rows in snapshot.apps.values() {
         for slot in
@@ -139,10 +162,15 @@ pub(crate) fn written(snapshot: &Snapshot, desired: &Desired) -> Result<String, 
             }
         }
     }
-    for ((app, process_type), count) in desired {
+    for ((app, process_type), count) in &of_apps.desired {
         let of = OfType { app: app.clone(), process_type: process_type.clone() };
         metrics.desired.get_or_create(&of).set(*count);
         metrics.running.get_or_create(&of).inc_by(0);
+    }
+    for (app, Results { done, failed }) in &of_apps.deploys {
+        for (result, count) in [("done", *done), ("failed", *failed)] {
+            metrics.deploys.get_or_create(&OfResult { app: app.clone(), result }).inc_by(count);
+        }
     }
     for app in snapshot.silent.iter().flat_map(|silence| &silence.apps) {
         metrics.unknown.get_or_create(&OfApp { app: app.clone() }).set(1);
@@ -268,6 +296,7 @@ impl Metrics {
             "1 where the scheduler of the app does not answer, or something is wrong with it",
             self.unknown,
         );
+        registry.register("deploys", "Deploys, by result, as far as the journal reaches back", self.deploys);
         registry
     }
 }

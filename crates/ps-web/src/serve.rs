@@ -28,6 +28,7 @@ use crate::access::Access;
 use crate::args::Args;
 use crate::client::Client;
 use crate::collect::Collector;
+use crate::deploys::Deploys;
 use crate::guard::Guard;
 use crate::listen::{self, Listener, Served};
 use crate::ring::Ring;
@@ -96,6 +97,7 @@ async fn serve(world: World, served: Served, guard: Guard, acceptor: Option<TlsA
         guard,
         collector: Collector::new(),
         ring: Ring::new(),
+        deploys: Deploys::default(),
         samples: Samples::open(&world),
         streams: Arc::new(Semaphore::new(most - most / 10)),
         programs: Semaphore::new(PROGRAMS),

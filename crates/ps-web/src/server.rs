@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::collect::Collector;
+use crate::deploys::Deploys;
 use crate::failed::{Failed, failed, status_of};
 use crate::guard::Guard;
 use crate::ring::Ring;
@@ -30,6 +31,7 @@ pub(crate) struct Server {
     pub(crate) guard: Guard,
     pub(crate) collector: Arc<Collector>,
     pub(crate) ring: Ring,
+    pub(crate) deploys: Deploys,
     /// `None`: they are not kept.
     pub(crate) samples: Option<Samples>,
     /// Places for clients that read events.

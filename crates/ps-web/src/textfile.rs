@@ -10,6 +10,8 @@ use ps_apps::World;
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 
+use crate::deploys::Deploys;
+use crate::metrics::OfApps;
 use crate::{collect, metrics};
 
 /// node_exporter reads what ends so, and never half of it: the file takes its name when it is whole.
@@ -20,8 +22,8 @@ pub(crate) fn write(world: &World, directory: &Path) -> Result<Outcome> {
     for silence in &snapshot.silent {
         say::warning(&format!("{}: {}", silence.apps.join(", "), silence.reason));
     }
-    let written =
-        metrics::written(&snapshot, &metrics::desired(world, &snapshot)).context("write the metrics")?;
+    let of_apps = OfApps::read(world, &snapshot, &Deploys::default());
+    let written = metrics::written(&snapshot, &of_apps).context("write the metrics")?;
     let path = directory.join(NAME);
     let failed = || format!("write {}", path.display());
     let mut file =

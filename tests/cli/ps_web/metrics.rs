@@ -70,6 +70,8 @@ fn is_complete(samples: &[Value]) {
     let of_type = [("app", "shop"), ("process_type", "web")];
     assert_eq!(value(samples, "formation_app_instances_desired", &of_type), "2");
     assert_eq!(value(samples, "formation_app_instances_running", &of_type), "2");
+    let deploys = |result| value(samples, "formation_deploys_total", &[("app", "shop"), ("result", result)]);
+    assert_eq!((deploys("done"), deploys("failed")), ("1".to_owned(), "0".to_owned()));
     assert_eq!(value(samples, "formation_build_info", &[]), "1");
 }
 
