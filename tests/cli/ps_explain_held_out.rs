@@ -46,6 +46,8 @@ mod settings;
 mod stage;
 #[path = "ps_explain_held_out/table.rs"]
 mod table;
+#[path = "ps_explain_held_out/third.rs"]
+mod third;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -72,6 +74,7 @@ fn every_fault() -> Vec<Fault> {
         noise::faults(),
         containers::faults(),
         second::faults(),
+        third::faults(),
     ]
     .into_iter()
     .flatten()

@@ -1,6 +1,7 @@
 //! A table of error messages of common runtimes and of the C library. The first row with a pattern that occurs in a
 //! line gives the meaning of that line. A pattern must occur at the beginning of a word: `enotfound` does not occur in `FileNotFoundError`.
 
+mod form;
 mod table;
 
 use table::PATTERNS;
@@ -14,6 +15,15 @@ pub(crate) fn of_line(line: &str) -> Option<&'static Pattern> {
             || (pattern.cause == "variable-missing" && lacks_a_variable(line))
     };
     PATTERNS.iter().find(holds)
+}
+
+/// Whether a line is a sign only by words that anybody can use, and has not the form of an error that the program met itself. Then it counts
+/// only if what it claims can be seen.
+pub(crate) fn is_mere_claim(line: &str, pattern: &Pattern) -> bool {
+    let text = without_quotations(line).to_lowercase();
+    let mut others = pattern.words.iter().filter(|word| !form::is_message(word));
+    let is_message = pattern.words.iter().any(|word| form::is_message(word) && stands_in(&text, word));
+    is_message && !others.any(|word| stands_in(&text, word)) && !form::is_of_system(line)
 }
 
 /// A line without sentences that it quotes: a program that prints `'Connection refused' is the title` has no such trouble. A single word in

@@ -271,6 +271,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
             "nodename nor servname",
             "unknownhostexception",
             "no such host",
+            "bad hostname",
         ],
         says: "the name of another machine that it needs leads nowhere",
         cure: "correct the name in its variables, or the machine's name servers",

@@ -22,6 +22,8 @@ use crate::patterns::{self, Pattern};
 const STRANGERS: usize = 3;
 /// What was written so long before the end has been survived.
 const BEFORE: SignedDuration = SignedDuration::from_secs(30);
+/// What is written so long after it on the other stream was written later for certain: times of lines are known to the second.
+const LATER: SignedDuration = SignedDuration::from_secs(2);
 
 /// Words of a program that goes on in spite of what it tells.
 const GOES_ON: &[&str] = &[
@@ -73,16 +75,44 @@ pub(super) struct Sign<'a> {
     pub(super) pattern: &'static Pattern,
 }
 
+/// Whether the trouble of a pattern can be seen now, whatever a program says of it.
+pub(super) type IsSeen<'a> = &'a dyn Fn(&Pattern) -> bool;
+
 /// Why the process ended, as its last lines tell.
-pub(super) fn sign(output: &[Line], ended: Option<Timestamp>) -> Option<Sign<'_>> {
+pub(super) fn sign<'a>(
+    output: &'a [Line],
+    ended: Option<Timestamp>,
+    is_seen: IsSeen<'_>,
+) -> Option<Sign<'a>> {
     let of = |stream: Stream| -> Vec<&Line> {
         output.iter().filter(|line| line.stream == stream && is_late(line, ended)).collect()
     };
     // Reports are written on stderr; a program whose streams are one writes all on stdout.
     let streams = [of(Stream::Stderr), of(Stream::Stdout)];
-    let found: Vec<Told<'_>> = streams.iter().filter_map(|lines| told(lines)).collect();
+    let found = streams.iter().filter_map(|lines| told(lines, is_seen));
+    let found: Vec<Told<'_>> = found.filter(|told| !has_lived_on(told, output)).collect();
     let best = found.iter().min_by_key(|told| (!told.is_report, told.sign.pattern.is_wide()))?;
     Some(best.sign)
+}
+
+/// Whether the process wrote something else on its other stream well after what it told: it has survived that. More must follow a report,
+/// since what ends because of it may have something to say.
+fn has_lived_on(told: &Told<'_>, output: &[Line]) -> bool {
+    let line = told.sign.line;
+    let is_later = |other: &&Line| {
+        let gap = other.at.zip(line.at).map(|(later, at)| later.duration_since(at));
+        other.stream != line.stream
+            && gap.is_some_and(|gap| gap >= LATER)
+            && !other.written.trim().is_empty()
+            && !has(&other.written.to_lowercase(), ENDS)
+    };
+    output.iter().filter(is_later).count() > if told.is_report { STRANGERS } else { 0 }
+}
+
+/// What a line is a sign of, if it is not a mere claim.
+fn of_line(line: &str, is_seen: IsSeen<'_>) -> Option<&'static Pattern> {
+    let is_believed = |pattern: &&Pattern| !patterns::is_mere_claim(line, pattern) || is_seen(pattern);
+    patterns::of_line(line).filter(is_believed)
 }
 
 fn is_late(line: &Line, ended: Option<Timestamp>) -> bool {
@@ -96,7 +126,7 @@ struct Told<'a> {
 }
 
 /// Reads the lines of one stream from the last one on.
-fn told<'a>(lines: &[&'a Line]) -> Option<Told<'a>> {
+fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Told<'a>> {
     let mut strangers = 0;
     let mut wide: Option<Sign<'a>> = None;
     for (index, line) in lines.iter().enumerate().rev() {
@@ -109,7 +139,7 @@ fn told<'a>(lines: &[&'a Line]) -> Option<Told<'a>> {
             break;
         }
         if is_headline(&line.written) {
-            let mut sign = of_report(&lines[index..]);
+            let mut sign = of_report(&lines[index..], is_seen);
             if sign.pattern.cause == "variable-missing" && !is_of_environment(&line.written, &lines[..index])
             {
                 sign.pattern = patterns::exception();
@@ -122,7 +152,7 @@ fn told<'a>(lines: &[&'a Line]) -> Option<Told<'a>> {
             return Some(Told { sign, is_report: true });
         }
         let is_last_word = wide.is_none() && strangers == 0;
-        match patterns::of_line(&line.written) {
+        match of_line(&line.written, is_seen) {
             Some(pattern) if pattern.is_wide() => wide = wide.or(Some(Sign { line, pattern })),
             Some(pattern) if is_last_word || !has(&text, TRIES_AGAIN) => {
                 return Some(Told { sign: Sign { line, pattern }, is_report: false });
@@ -139,11 +169,11 @@ fn told<'a>(lines: &[&'a Line]) -> Option<Told<'a>> {
 }
 
 /// What a report says, which begins with its headline: the narrowest of what its lines are signs of, else that it is one.
-fn of_report<'a>(lines: &[&'a Line]) -> Sign<'a> {
+fn of_report<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Sign<'a> {
     let headline: &'a Line = lines[0];
     let belong = lines.iter().skip(1).take_while(|line| is_of_report(&line.written));
     let all = std::iter::once(&headline).chain(belong);
-    let signs = all.filter_map(|line| Some(Sign { line, pattern: patterns::of_line(&line.written)? }));
+    let signs = all.filter_map(|line| Some(Sign { line, pattern: of_line(&line.written, is_seen)? }));
     let narrow = signs.into_iter().find(|sign| !sign.pattern.is_wide());
     narrow.unwrap_or(Sign { line: headline, pattern: patterns::exception() })
 }
@@ -207,7 +237,7 @@ mod tests {
 
     fn cause(stream: Stream, text: &str) -> Option<&'static str> {
         let lines: Vec<Line> = text.lines().map(|line| Line::of_test(stream, line)).collect();
-        sign(&lines, None).map(|sign| sign.pattern.cause)
+        sign(&lines, None, &|_| false).map(|sign| sign.pattern.cause)
     }
 
     #[test]
@@ -246,6 +276,33 @@ mod tests {
         ] {
             assert_eq!(cause(Stream::Stdout, text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_can_be_seen_not_to_be_so_is_no_cause_and_neither_is_what_somebody_else_said() {
+        let claim = "Error: No space left on device\n    at save (app.js:3:9)\n";
+        let lines: Vec<Line> = claim.lines().map(|line| Line::of_test(Stream::Stderr, line)).collect();
+        let with = |is_full: bool| sign(&lines, None, &move |_| is_full).map(|sign| sign.pattern.cause);
+        assert_eq!((with(false), with(true)), (Some("exception"), Some("disk-full")));
+        assert_eq!(cause(Stream::Stderr, "upstream says: permission denied\n"), None);
+        assert_eq!(cause(Stream::Stderr, "open /data/x: permission denied\n"), Some("permission-denied"));
+    }
+
+    #[test]
+    fn trouble_after_which_the_other_stream_shows_that_it_lived_on_is_no_cause() {
+        let line = |stream, text, second| Line {
+            at: Some(Timestamp::from_second(second).expect("a time")),
+            ..Line::of_test(stream, text)
+        };
+        let after = |second, text| {
+            let trouble = line(Stream::Stderr, "open /data/cache: Permission denied", 10);
+            let lines = [trouble, line(Stream::Stdout, text, second)];
+            sign(&lines, None, &|_| false).map(|sign| sign.pattern.cause)
+        };
+        assert_eq!(after(15, "GET / 200"), None);
+        // It may have come before, or is the goodbye of a program that ends because of it.
+        assert_eq!(after(11, "GET / 200"), Some("permission-denied"));
+        assert_eq!(after(15, "shutting down"), Some("permission-denied"));
     }
 
     #[test]

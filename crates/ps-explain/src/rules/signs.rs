@@ -4,6 +4,7 @@ use super::report::{self, Sign};
 use crate::case::Case;
 use crate::facts::Facts;
 use crate::finding::{Evidence, Said};
+use crate::patterns::Pattern;
 
 /// A disk is full, as a text says.
 pub(super) fn no_room(facts: &Facts, text: &str, evidence: Evidence) -> Said {
@@ -26,7 +27,13 @@ pub(super) fn no_room(facts: &Facts, text: &str, evidence: Evidence) -> Said {
 pub(super) fn sign(case: Case<'_>) -> Option<Sign<'_>> {
     let it = case.it?;
     let ended = it.end.as_ref().and_then(|end| end.at);
-    report::sign(&it.output, ended)
+    // What is only claimed counts if it can be seen now.
+    let is_seen = |pattern: &Pattern| match pattern.cause {
+        "disk-full" => !case.facts.full.is_empty(),
+        "port-taken" => it.holder.is_some(),
+        _ => false,
+    };
+    report::sign(&it.output, ended, &is_seen)
 }
 
 pub(super) fn of_sign(case: Case<'_>, Sign { line, pattern }: Sign<'_>) -> Said {
