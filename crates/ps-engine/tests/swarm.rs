@@ -212,7 +212,7 @@ fn a_worker_and_an_engine_in_no_swarm_say_so() {
 /// Two of three managers lose their power. For about half a minute the third one holds what it is asked, and then it says what is wrong.
 #[test]
 fn without_a_quorum_every_call_comes_back_and_nothing_is_taken_for_done() {
-    let Some(cluster) = Cluster::up(3) else { return };
+    let Some(cluster) = Cluster::up_to_lose_nodes(3) else { return };
     let engine = engine(&cluster, 1);
     engine.run(engine.create_service(&spec("web", 1, &["sleep", "600"]))).expect("is made");
     let version = engine.run(engine.service("web")).expect("is there");

@@ -10,8 +10,8 @@ use crate::home::Home;
 /// What a page may say of machines, for its script. A node is made where the machine's control groups are seen, which is outside of the network in
 /// which the page is run.
 pub(crate) const WORDS: &str = r#"
-at() { export DOCKER_HOST=$("$CLUSTER" --name test host "${1#node}"); }
-machine() { nsenter --target "$OUTSIDE" --mount --net "$CLUSTER" --name test "$1" "${2#node}" >/dev/null; }
+at() { export DOCKER_HOST=$("$CLUSTER" --name "$CLUSTER_NAME" host "${1#node}"); }
+machine() { nsenter --target "$OUTSIDE" --mount --net "$CLUSTER" --name "$CLUSTER_NAME" "$1" "${2#node}" >/dev/null; }
 at node1
 "#;
 
@@ -41,10 +41,11 @@ impl Machines {
     pub(crate) fn first(&self, home: &Home, words: &[&str]) -> Command {
         let script = script();
         let directory = script.parent().expect("a script lies in a directory");
-        let mut command =
-            home.command_at(directory, &[&["cluster", "--name", "test", "switch"], words].concat());
+        let mut command = home
+            .command_at(directory, &[&["cluster", "--name", self.cluster.name(), "switch"], words].concat());
         command.env("DOCKER_HOST", format!("unix://{}", self.cluster.socket(1).display()));
-        command.env("CLUSTER", &script).env("OUTSIDE", std::process::id().to_string());
+        command.env("CLUSTER", &script).env("CLUSTER_NAME", self.cluster.name());
+        command.env("OUTSIDE", std::process::id().to_string());
         // <root>/<name>/<node>/docker.sock
         let root = self.cluster.socket(1).ancestors().nth(3).expect("it lies below").to_owned();
         command.env("FORMATION_SWARM_ROOT", root);

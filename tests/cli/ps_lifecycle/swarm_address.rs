@@ -204,7 +204,7 @@ fn an_app_on_a_swarm_is_reached_at_one_address_while_releases_and_counts_change(
 
 #[test]
 fn a_watch_has_clients_led_to_what_takes_the_place_of_a_task_that_died_or_whose_node_was_drained_or_lost() {
-    let Some(cluster) = Cluster::up(3) else { return };
+    let Some(cluster) = Cluster::up_to_lose_nodes(3) else { return };
     let home = Home::as_installed();
     cluster.at(1, || {
         let shop = Shop::new(&home, &cluster);
@@ -348,7 +348,7 @@ fn leader(cluster: &Cluster) -> u8 {
 
 #[test]
 fn when_a_node_loses_power_or_the_leader_is_cut_off_no_request_fails_beside_those_under_way() {
-    let Some(cluster) = Cluster::up(3) else { return };
+    let Some(cluster) = Cluster::up_to_lose_nodes(3) else { return };
     let home = Home::as_installed();
     let leader = leader(&cluster);
     let here = (1..=3).find(|node| *node != leader).expect("there are three");

@@ -1,50 +1,62 @@
 //! A swarm of several real engines on this machine, for tests that break it. The script `cluster` beside this crate makes and breaks it;
-//! a test asks for one, and it is gone when the test is. There is one at a time: each of its nodes is a whole engine.
+//! a test asks for one, and it is gone when the test is. There are three at a time at most: each of their nodes is a whole engine.
 
 mod obstacle;
 mod switch;
+mod turn;
 
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use rustix::fs::{FlockOperation, flock};
+use turn::Turn;
 
 /// The image that each node has, as the machine's own engine has it.
 pub const IMAGE: &str = "formation-test/busybox:latest";
 
-/// The name of the cluster of the tests; one that somebody looks at by hand has another.
-const NAME: &str = "test";
+/// How often nodes report: so seldom that each of them is believed to live, however busy the machine is; and so often that a loss is soon noticed.
+const PATIENT: &str = "20s";
+const QUICK: &str = "2s";
 
 /// A swarm. It is ended with its value.
 #[derive(Debug)]
 pub struct Cluster {
     /// Held for as long as there is the cluster.
-    _turn: File,
+    turn: Turn,
 }
 
 impl Cluster {
     /// A swarm of this many nodes, numbered from 1, of which the first three are managers; of fewer than three nodes only the first one
-    /// is. Waits until no other test has a cluster. `None`, noted as skipped, where this machine cannot have one.
+    /// is. Waits until fewer than three other tests have a cluster. `None`, noted as skipped, where this machine cannot have one.
     pub fn up(nodes: u8) -> Option<Self> {
+        Self::begin(nodes, PATIENT)
+    }
+
+    /// The same, where the loss of a node is noticed after about six seconds. On a very busy machine a node that lives may be given up.
+    pub fn up_to_lose_nodes(nodes: u8) -> Option<Self> {
+        Self::begin(nodes, QUICK)
+    }
+
+    fn begin(nodes: u8, heartbeat: &str) -> Option<Self> {
         if let Some(obstacle) = obstacle::of_this_machine() {
             skipped::skip(obstacle);
             return None;
         }
-        // Every test program of this machine sees this directory, whatever its own place for files is, and nothing has to be left in it.
-        let turn = File::open("/run").expect("every machine has /run");
-        flock(&turn, FlockOperation::LockExclusive).expect("a directory can be locked");
-        let cluster = Self { _turn: turn };
+        let cluster = Self { turn: Turn::wait() };
         // What a test left that was killed.
-        Self::run(&["down"]);
-        Self::run(&["up", &nodes.to_string()]);
+        cluster.run(&["down"]);
+        cluster.run(&["--heartbeat", heartbeat, "up", &nodes.to_string()]);
         Some(cluster)
+    }
+
+    /// What the script `cluster` calls it.
+    pub fn name(&self) -> &str {
+        self.turn.name
     }
 
     /// The socket of a node's engine. Every process of this machine can use it.
     pub fn socket(&self, node: u8) -> PathBuf {
-        let host = Self::run(&["host", &node.to_string()]);
+        let host = self.run(&["host", &node.to_string()]);
         PathBuf::from(host.trim().strip_prefix("unix://").expect("the engine of a node listens on a socket"))
     }
 
@@ -61,85 +73,85 @@ impl Cluster {
 
     /// Makes an image from the text of a Dockerfile, and gives it to each node that runs.
     pub fn image(&self, name: &str, dockerfile: &str) {
-        said("cluster image", script().args(["image", name]), dockerfile.as_bytes());
+        said("cluster image", self.script().args(["image", name]), dockerfile.as_bytes());
     }
 
     /// A power cut of a node: nobody sees its connections close, and only its disk stays.
     pub fn lose(&self, node: u8) {
-        Self::on("lose", node);
+        self.on("lose", node);
     }
 
     /// Brings a node up again, whatever became of it.
     pub fn heal(&self, node: u8) {
-        Self::on("heal", node);
+        self.on("heal", node);
     }
 
     /// Unplugs a node's network cable. Its engine and its containers go on.
     pub fn cut(&self, node: u8) {
-        Self::on("cut", node);
+        self.on("cut", node);
     }
 
     /// Plugs it in again.
     pub fn mend(&self, node: u8) {
-        Self::on("mend", node);
+        self.on("mend", node);
     }
 
     /// Ends a node's engine in good order.
     pub fn stop(&self, node: u8) {
-        Self::on("stop", node);
+        self.on("stop", node);
     }
 
     /// Moves a node's tasks to others.
     pub fn drain(&self, node: u8) {
-        Self::on("drain", node);
+        self.on("drain", node);
     }
 
     /// Lets a node have tasks again.
     pub fn admit(&self, node: u8) {
-        Self::on("admit", node);
+        self.on("admit", node);
     }
 
     /// A command in the network that joins the nodes: there, what a task publishes on its node can be reached.
     pub fn in_switch(&self, program: &Path) -> Command {
-        let mut command = script();
+        let mut command = self.script();
         command.arg("switch").arg(program);
         command
     }
 
     /// Runs something on a thread in the network that joins the nodes.
     pub fn inside<T: Send>(&self, act: impl FnOnce() -> T + Send) -> T {
-        switch::inside(&format!("fswarm-{NAME}"), act)
+        switch::inside(&format!("fswarm-{}", self.name()), act)
     }
 
     /// Runs something on a thread in the network of a node, as programs of that machine would.
     pub fn at<T: Send>(&self, node: u8, act: impl FnOnce() -> T + Send) -> T {
-        switch::inside(&format!("fswarm-{NAME}-{node}"), act)
+        switch::inside(&format!("fswarm-{}-{node}", self.name()), act)
     }
 
-    fn on(verb: &str, node: u8) {
-        Self::run(&[verb, &node.to_string()]);
+    fn on(&self, verb: &str, node: u8) {
+        self.run(&[verb, &node.to_string()]);
     }
 
-    fn run(words: &[&str]) -> String {
-        said(&format!("cluster {}", words.join(" ")), script().args(words), b"")
+    fn run(&self, words: &[&str]) -> String {
+        said(&format!("cluster {}", words.join(" ")), self.script().args(words), b"")
+    }
+
+    fn script(&self) -> Command {
+        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster"));
+        command.args(["--name", self.name()]);
+        command
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let ended = script().arg("down").stdin(Stdio::null()).status();
+        let ended = self.script().arg("down").stdin(Stdio::null()).status();
         // A test that has failed already says why it has.
         assert!(
             std::thread::panicking() || ended.is_ok_and(|ended| ended.success()),
             "the cluster did not end"
         );
     }
-}
-
-fn script() -> Command {
-    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster"));
-    command.args(["--name", NAME]);
-    command
 }
 
 /// What a command says on stdout when it is given `input`; it has to succeed.

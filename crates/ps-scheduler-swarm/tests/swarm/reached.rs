@@ -127,7 +127,7 @@ fn on(cluster: &Cluster, node: u8) -> String {
 
 #[test]
 fn a_deploy_right_after_a_cable_is_plugged_in_waits_for_what_still_has_the_port_of_that_node() {
-    let Some(cluster) = Cluster::up(3) else { return };
+    let Some(cluster) = Cluster::up_to_lose_nodes(3) else { return };
     let place = Place::new(&cluster);
     let fixed = [("publish", "host"), ("port", "8080"), ("constraints", "node.hostname!=node1")];
     // It has the port for its whole grace period.

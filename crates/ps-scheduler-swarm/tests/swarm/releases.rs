@@ -1,12 +1,15 @@
 //! Good and bad releases in turn, on three nodes: each deploy says truly what has come of it, and the old release serves whenever the new one
-//! is bad.
+//! is bad. With the full counts clients ask meanwhile, and none of them is left without an answer.
 
-use std::time::Duration;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
 
+use formation::State;
 use ps_probe::{Ask, Check, Checks};
 use ps_scheduler::{Intent, Release, Source};
 use swarm_cluster::Cluster;
 
+use crate::load::{self, Balancer, Load};
 use crate::place::Place;
 
 /// What a release is like.
@@ -59,22 +62,35 @@ impl Kind {
     }
 }
 
-#[test]
-fn of_good_and_bad_releases_in_turn_each_deploy_says_what_came_of_it_and_a_bad_one_changes_nothing() {
-    let Some(cluster) = Cluster::up(3) else { return };
-    let place = Place::new(&cluster);
-    let rounds = if std::env::var_os("FORMATION_TEST_LONG").is_some_and(|value| value == "1") {
-        50
-    } else {
-        KINDS.len()
-    };
+/// The containers of `web`.
+fn containers(place: &Place) -> Vec<String> {
+    let rows = place.status().instances.into_iter();
+    let running = rows.filter(|row| row.state == State::Running && row.slot.process_type.as_str() == "web");
+    running.filter_map(|row| row.container_id).collect()
+}
+
+/// Deploys so many releases. `has_clients`: each has a second type that clients ask, which every release replaces and each bad one puts back.
+fn in_turn(place: &Place, rounds: usize, has_clients: bool) {
     for round in 0..rounds {
         let kind = KINDS[round % KINDS.len()];
-        let before = place.containers();
-        let plan = place.plan(kind.release(&place, round), &["web=3"], &Intent::Deploy);
-        let (deployed, told) = place.carry_out(&plan);
+        let before = containers(place);
+        let mut release = kind.release(place, round);
+        let mut wanted = vec!["web=3".to_owned()];
+        if has_clients {
+            load::add_server(&mut release, "");
+            wanted.push(format!("{}=2", load::TYPE));
+        }
+        let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+        let begin = Instant::now();
+        let (deployed, told) = place.carry_out(&place.plan(release, &wanted, &Intent::Deploy));
+        if has_clients {
+            let (took, end) = (begin.elapsed(), if deployed.is_ok() { "deployed" } else { "put back" });
+            // Past the capture of the harness: a reader of a long run wants to know.
+            let _ =
+                writeln!(io::stderr().lock(), "{round}, {kind:?}: {end} after {:.1} s", took.as_secs_f64());
+        }
         assert_eq!(deployed.is_ok(), kind.is_good(), "{round}, {kind:?}: {deployed:?}\n{told:?}");
-        let after = place.containers();
+        let after = containers(place);
         assert_eq!(after.len(), 3, "{round}, {kind:?}");
         if kind.is_good() {
             assert!(
@@ -84,6 +100,22 @@ fn of_good_and_bad_releases_in_turn_each_deploy_says_what_came_of_it_and_a_bad_o
         } else {
             assert_eq!(after, before, "{round}, {kind:?}: something was touched");
         }
+    }
+}
+
+#[test]
+fn of_good_and_bad_releases_in_turn_each_deploy_says_what_came_of_it_and_a_bad_one_changes_nothing() {
+    let Some(cluster) = Cluster::up(3) else { return };
+    let place = Place::new(&cluster);
+    if std::env::var_os("FORMATION_TEST_LONG").is_none_or(|value| value != "1") {
+        in_turn(&place, KINDS.len(), false);
+    } else {
+        in_turn(&place, 1, true);
+        let _balancer = Balancer::before(&cluster, 3);
+        let ((), load) = Load::during(&cluster, |_| in_turn(&place, 50, true));
+        let (asked, _, failed) = load.outcome();
+        let _ = writeln!(io::stderr().lock(), "50 releases: {asked} requests, {} failed", failed.len());
+        assert!(failed.is_empty(), "of {asked}: {failed:?}");
     }
     place.stop("", true).expect("is removed");
 }
