@@ -4,6 +4,8 @@
 mod clients;
 #[path = "ps_node/ends.rs"]
 mod ends;
+#[path = "ps_node/peer.rs"]
+mod peer;
 #[path = "ps_node/reloads.rs"]
 mod reloads;
 #[path = "ps_node/serves.rs"]
