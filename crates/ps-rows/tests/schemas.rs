@@ -68,7 +68,9 @@ fn keys(object: &Value) -> BTreeSet<&str> {
 
 fn restarted(reasons: &[RestartReason]) -> Restarts {
     let mut restarts = Restarts::default();
-    reasons.iter().for_each(|reason| restarts.count(*reason));
+    for reason in reasons {
+        restarts.count(*reason);
+    }
     restarts
 }
 
