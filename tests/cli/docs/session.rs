@@ -5,13 +5,16 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::home::{Home, LISTEN, programs};
 use crate::machines::{self, Machines};
 use crate::page::{Block, Page, World};
-use crate::program::run;
+use crate::program::{run, run_within};
 use crate::transcript;
 
+/// After this long a page counts as hanging: a swarm of three machines comes up, loses one and gets it back.
+const LONGEST: Duration = Duration::from_secs(600);
 /// A network of the page's own: the ports that it names are free there, whatever other tests run beside it.
 const ALONE: &str = "{ busybox ip link set lo up || ip link set lo up; } && exec \"$@\"";
 
@@ -47,7 +50,7 @@ fn run_in(home: &Home, page: &Page, place: impl Fn(&[&str]) -> Command) {
     if page.world == World::Dokku {
         command.env("PATH", dokku(home));
     }
-    let ran = run(command);
+    let ran = run_within(command, LONGEST);
     for (index, block) in page.blocks.iter().enumerate() {
         let place = format!("{}:{}", page.path.display(), block.line);
         let output = fs::read_to_string(outputs.join(index.to_string()));
