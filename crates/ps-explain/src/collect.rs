@@ -67,6 +67,7 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
         now,
         is_container,
         is_deployed: ps_dokku::is_deployed(world, app).unwrap_or(true),
+        earlier_releases: world.kept_releases(app).map_or(0, |kept| kept.len().saturating_sub(1)),
         wanted: wanted(world, question),
         silent,
         instances: Vec::new(),

@@ -18,6 +18,8 @@ pub(crate) struct Facts {
     pub(crate) is_container: bool,
     /// Whether it was ever deployed.
     pub(crate) is_deployed: bool,
+    /// How many releases are kept from before the one that was deployed last.
+    pub(crate) earlier_releases: usize,
     /// How many instances are wanted.
     pub(crate) wanted: u32,
     /// Why its scheduler says nothing of its instances.

@@ -165,6 +165,8 @@ fn unknown(facts: &Facts, it: Option<&Known>) -> Finding {
     }
 }
 
+/// The beginning of what a cure offers beside the repair, which needs an earlier release.
+const GO_BACK: &str = ", or go back";
 /// The programs that a cure may tell to run.
 const PROGRAMS: [&str; 4] = ["ps-lifecycle ", "ps-logs ", "ps-scale ", "ps-set "];
 
@@ -193,7 +195,10 @@ impl Answer<'_> {
 
     /// What to do: about the cause, or else about a circumstance.
     fn cure(&self) -> Option<String> {
-        let cure = self.findings.iter().find_map(|finding| finding.cure.clone())?;
+        let mut cure = self.findings.iter().find_map(|finding| finding.cure.clone())?;
+        if self.facts.earlier_releases == 0 {
+            cure.truncate(cure.find(GO_BACK).unwrap_or(cure.len()));
+        }
         let Some(world) = &self.world else { return Some(cure) };
         let mark = if world.contains(char::is_whitespace) { "'" } else { "" };
         let named = |cure: String, program: &&str| {

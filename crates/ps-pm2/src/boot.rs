@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use ps_cli::exit::Outcome;
 
 use crate::dump;
+use crate::fleet;
 use crate::say;
 use crate::session::Session;
 
@@ -63,9 +64,11 @@ fn ask_for_root(session: &Session, verb: &str, platform: &str, user: Option<&str
     let user = user.map(str::to_owned).or(own).unwrap_or_else(|| "USER".to_owned());
     let word = if verb == "enable" { "startup" } else { "unstartup" };
     let home = session.home.directory().display();
+    // sudo has a PATH of its own, in which the directory of a user's programs is missing.
+    let program = fleet::own_program().unwrap_or_else(|_| "ps-pm2".to_owned());
     say::error("only root can have the init system do that. Run this command:");
     say::error(
-        format_args!("sudo env PM2_HOME={home} ps-pm2 {word} {platform} -u {user}")
+        format_args!("sudo env PM2_HOME={home} {program} {word} {platform} -u {user}")
             .to_string()
             .replace("  ", " "),
     );

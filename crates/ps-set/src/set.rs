@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use formation::ProcessType;
 use ps_apps::{AUTO, AppLock, Error, InvalidValue, LISTEN, PsProperty, SchedulerName, Scope, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
@@ -159,7 +160,27 @@ fn write(world: &World, target: &Target, property: &PsProperty, args: &Args) -> 
         say::fact(&text)?;
     }
     say_when(world, scope, property, args)?;
+    warn_of_unknown_type(world, target, args)?;
     hint(world, scope, name, args)
+}
+
+/// A type that the app does not have may have been misspelt, or come with the next deploy.
+fn warn_of_unknown_type(world: &World, target: &Target, args: &Args) -> Result<()> {
+    let (Scope::App(app), Some(process_type)) = (target.scope(), target.process_type()) else {
+        return Ok(());
+    };
+    if args.value.is_empty() || world.inside_dokku() {
+        return Ok(());
+    }
+    if let Some(types) = world.known_types(app)?.filter(|types| !types.contains(process_type)) {
+        let known: Vec<&str> = types.iter().map(ProcessType::as_str).collect();
+        say::warning(&format!(
+            "{app} has no type {process_type} ({}): {} holds once it has one",
+            known.join(", "),
+            target.name()
+        ));
+    }
+    Ok(())
 }
 
 /// Of a deployed app: from when on what was set of its address holds.

@@ -65,6 +65,26 @@ fn a_global_value_is_for_every_app_without_one_of_its_own() {
 }
 
 #[test]
+fn a_type_that_the_app_does_not_have_is_taken_with_a_warning() {
+    let place = boxed();
+    assert_eq!(
+        set(&place, &["--quiet", "box", "wbe.nice", "5"]).stderr,
+        "",
+        "no Procfile says which types there are"
+    );
+    place.write("lib/data/ps/box/Procfile", "web: true\nworker: true\n");
+    let ran = set(&place, &["--quiet", "box", "wbe.nice", "6"]);
+    assert_eq!(
+        (ran.status, &*ran.stderr),
+        (0, " !     box has no type wbe (web, worker): wbe.nice holds once it has one\n")
+    );
+    assert_eq!(stored(&place, "box", "wbe.nice").as_deref(), Some("6"));
+    for words in [&["--quiet", "box", "web.nice", "5"][..], &["--quiet", "box", "wbe.nice"]] {
+        assert_eq!(set(&place, words).stderr, "", "{words:?}");
+    }
+}
+
+#[test]
 fn the_old_spelling_of_the_stop_timeout_is_taken_with_a_hint() {
     let place = boxed();
     let ran = set(&place, &["--quiet", "box", "stop-timeout", "45"]);

@@ -105,12 +105,19 @@ impl Crowd {
             .with_context(|| format!("{:?}", self.shared.state().seen.failures.last()))
     }
 
-    /// Waits for an answer, from now on, of a process that is none of these.
-    pub fn is_answered_by_others_than(&self, pids: &[u32]) -> Result<()> {
+    /// Waits for an answer, from now on, of a process that is none of these, or until there can be none any more; whether there was one.
+    pub fn is_answered_by_others_than(
+        &self,
+        pids: &[u32],
+        mut is_over: impl FnMut() -> bool,
+    ) -> Result<bool> {
         let known = self.shared.state().seen.answers.len();
         until("another process answers", SOON, || {
-            let state = self.shared.state();
-            state.seen.answers[known..].iter().any(|it| !pids.contains(&it.pid)).then_some(())
+            let is_other = |answers: &[Answer]| answers.iter().any(|it| !pids.contains(&it.pid));
+            if is_other(&self.shared.state().seen.answers[known..]) {
+                return Some(true);
+            }
+            is_over().then_some(false)
         })
     }
 

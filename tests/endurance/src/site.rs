@@ -156,7 +156,10 @@ impl<'a> Site<'a> {
         let mut verb = self.verb(round)?;
         verb.hear("start", "done")?;
         self.crowd.go_on();
-        self.crowd.is_answered_by_others_than(&old)?;
+        if !self.crowd.is_answered_by_others_than(&old, || verb.has_ended())? {
+            verb.end()?;
+            bail!("it succeeded, and no new process has answered");
+        }
         self.crowd.is_answered(100)?;
         self.crowd.hold()?;
         let counted = self.crowd.connections() - before;
@@ -232,6 +235,11 @@ impl Verb {
             }
         }
         bail!("it ended before {phase} was {outcome}")
+    }
+
+    /// Whether its process is over, which waits for nobody: what it tells fits into a pipe.
+    fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)) | Err(_))
     }
 
     /// Reads it to its end, which must be a success.

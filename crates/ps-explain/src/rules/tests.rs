@@ -17,6 +17,7 @@ fn facts() -> Facts {
         now: time(100),
         is_container: false,
         is_deployed: true,
+        earlier_releases: 1,
         wanted: 1,
         silent: None,
         instances: Vec::new(),
