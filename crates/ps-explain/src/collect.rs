@@ -80,8 +80,7 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
         stopped_supervisor: None,
         lost_image: None,
     };
-    let chosen = status.instances.iter().filter(|instance| question.which.includes(&instance.slot));
-    facts.instances = chosen.map(|instance| instances::known(&look, instance, question.at)).collect();
+    facts.instances = chosen(&look, question, &status);
     facts.instances.extend(of_failed_deploy(&look, &facts, &status));
     if name == SchedulerName::Native && question.at.is_none() {
         let service = Service::of(world, app, None);
@@ -95,6 +94,12 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
         container::add(&look, &status, &mut facts);
     }
     Ok(facts)
+}
+
+/// What is known of the instances that were asked for.
+fn chosen(look: &Look<'_>, question: &Question<'_>, status: &AppStatus) -> Vec<Known> {
+    let chosen = status.instances.iter().filter(|instance| question.which.includes(&instance.slot));
+    chosen.map(|instance| instances::known(look, instance, question.at)).collect()
 }
 
 /// Whether the app has a type of that name, of which nothing runs.
