@@ -95,7 +95,8 @@ fn deploy(home: &Home, app: &App, declared: &Declared, stopped: &[u16]) -> Resul
     asking(|requester| native.begin(&plan, requester))?;
     world.record_intended(&name)?;
     drop(lock);
-    sharing::await_processes(home, app, &app.instances.iter().map(|one| one.slot).collect::<Vec<_>>())
+    let started = app.instances.iter().map(|one| one.slot).filter(|slot| !stopped.contains(slot));
+    sharing::await_processes(home, app, &started.collect::<Vec<_>>())
 }
 
 /// What is set for the whole app, and not only for its type, so that reports of apps show it.

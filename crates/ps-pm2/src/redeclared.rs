@@ -13,7 +13,7 @@ use crate::session::{self, Session};
 use crate::target;
 
 /// The keys that are taken over, by all of their names, or that say which app is meant. `env_<name>` is one too.
-const TAKEN_OVER: [&str; 12] = [
+const TAKEN_OVER: [&str; 11] = [
     "name",
     "script",
     "args",
@@ -25,20 +25,45 @@ const TAKEN_OVER: [&str; 12] = [
     "interpreter_args",
     "instances",
     "force",
-    "exec_mode",
 ];
 
-/// Takes over what the declarations say about apps of their names. The variables of whoever started an app stay below
-/// those of the declaration, unless `--update-env` puts the caller's in their place.
+/// Takes over what the declarations say about apps of their names, replaces their instances by `replace`, and then gives each app as many as
+/// its declaration says. The variables of whoever started an app stay below those of the declaration, unless `--update-env` puts the
+/// caller's in their place.
 ///
 /// # Errors
-/// A declaration is invalid. Nothing of it is taken over then.
-pub(crate) fn take_over(session: &Session, book: &mut Book, declarations: &[Declaration]) -> Result<()> {
-    let mut renewed = book.clone();
+/// A declaration is invalid, and nothing is changed; or `replace` has failed: then what starts later is what ran before.
+pub(crate) fn carry_out(
+    session: &Session,
+    book: &mut Book,
+    declarations: &[Declaration],
+    replace: impl FnOnce(&mut Book) -> Result<()>,
+) -> Result<()> {
+    let before = book.apps.clone();
+    let counts = take_over(session, book, declarations)?;
+    if let Err(error) = replace(book) {
+        put_back(book, &before);
+        book.write(&session.home)?;
+        return Err(error);
+    }
+    for (ours, count) in counts {
+        fleet::scale(&session.home, book, &ours, count)?;
+    }
+    Ok(())
+}
+
+/// The apps that are to have another number of instances, by our names.
+fn take_over(session: &Session, book: &mut Book, declarations: &[Declaration]) -> Result<Vec<(String, u16)>> {
+    let (mut renewed, mut counts) = (book.clone(), Vec::new());
     for declaration in declarations {
+        let is_alone = book.apps.iter().filter(|app| is_of(declaration, app)).count() == 1;
         for app in renewed.apps.iter_mut().filter(|app| is_of(declaration, app)) {
             let variables = if session.args.update_env { session::own_variables() } else { app.env.clone() };
             let declared = declared::judge_with(session, declaration, variables)?;
+            let is_other = usize::from(declared.count) != app.instances.len();
+            if declaration.get("instances").is_some() && is_alone && is_other {
+                counts.push((app.ours.clone(), declared.count));
+            }
             warn_of_others(app, &declared);
             put_into(app, declaration, declared);
         }
@@ -47,20 +72,17 @@ pub(crate) fn take_over(session: &Session, book: &mut Book, declarations: &[Decl
         renewed.write(&session.home)?;
         *book = renewed;
     }
-    Ok(())
+    Ok(counts)
 }
 
-/// Gives each app as many instances as its declaration says, if it says a number and only one app has its name.
-pub(crate) fn scale(session: &Session, book: &mut Book, declarations: &[Declaration]) -> Result<()> {
-    for declaration in declarations.iter().filter(|declaration| declaration.get("instances").is_some()) {
-        let of_name: Vec<App> = book.apps.iter().filter(|app| is_of(declaration, app)).cloned().collect();
-        let [app] = of_name.as_slice() else { continue };
-        let count = declared::judge_with(session, declaration, app.env.clone())?.count;
-        if usize::from(count) != app.instances.len() {
-            fleet::scale(&session.home, book, &app.ours, count)?;
+/// What an instance reads when it starts is as it was; what became of the instances stays.
+fn put_back(book: &mut Book, before: &[App]) {
+    for app in &mut book.apps {
+        if let Some(old) = before.iter().find(|old| old.ours == app.ours).cloned() {
+            (app.script, app.words, app.env, app.cwd, app.shown) =
+                (old.script, old.words, old.env, old.cwd, old.shown);
         }
     }
-    Ok(())
 }
 
 fn is_of(declaration: &Declaration, app: &App) -> bool {

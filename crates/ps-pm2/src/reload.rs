@@ -33,10 +33,9 @@ pub(crate) fn run(session: &Session, manner: Manner) -> Result<Outcome> {
         }
         let ids = target::found(&book, &target)?;
         session.update_variables(&mut book, &ids)?;
-        let declarations = target.declarations();
-        redeclared::take_over(session, &mut book, declarations)?;
-        reload(session, &mut book, &ids, manner)?;
-        redeclared::scale(session, &mut book, declarations)?;
+        redeclared::carry_out(session, &mut book, target.declarations(), |book| {
+            reload(session, book, &ids, manner)
+        })?;
     }
     say::fact("All processes reloaded")?;
     table::print_all(session)?;

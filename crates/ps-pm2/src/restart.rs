@@ -30,10 +30,9 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
         }
         let ids = target::found(&book, &target)?;
         session.update_variables(&mut book, &ids)?;
-        let declarations = target.declarations();
-        redeclared::take_over(session, &mut book, declarations)?;
-        fleet::restart(&session.home, &mut book, &ids)?;
-        redeclared::scale(session, &mut book, declarations)?;
+        redeclared::carry_out(session, &mut book, target.declarations(), |book| {
+            fleet::restart(&session.home, book, &ids)
+        })?;
         tell(word, &target, &book, &ids)?;
     }
     table::print_all(session)?;

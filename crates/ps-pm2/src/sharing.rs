@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use formation::{SignalName, Which};
+use formation::{SignalName, State, Which};
 use os_process::ProcessId;
 use procfile_exchange::pm2::Declaration;
 use ps_scheduler::{Scheduler, SignalOrder};
@@ -91,8 +91,13 @@ pub(crate) fn await_processes(home: &Home, app: &App, slots: &[u16]) -> Result<(
     let deadline = Instant::now() + PATIENCE;
     let is_on_its_way = || -> Result<bool> {
         let status = home.native().status_of(&name)?;
-        let mut meant = status.instances.iter().filter(|one| slots.contains(&one.slot.index));
-        Ok(meant.any(|one| one.pid.is_some_and(|main| process_below(app, main).is_none())))
+        let of_slot = |slot: &u16| status.instances.iter().find(|one| one.slot.index == *slot);
+        Ok(slots.iter().any(|slot| match of_slot(slot).map(|one| (one.pid, one.state)) {
+            Some((Some(main), _)) => process_below(app, main).is_none(),
+            // The supervisor tells of a process before it has written it down.
+            Some((None, state)) => matches!(state, State::Starting | State::Waiting),
+            None => true,
+        }))
     };
     while is_on_its_way()? && Instant::now() < deadline {
         thread::sleep(LOOK);

@@ -50,13 +50,10 @@ pub(crate) fn or_again(session: &Session, again: Again) -> Result<Outcome> {
                 launch(session, &mut book, &judged)?;
                 continue;
             }
-            let declaration = [declaration];
-            redeclared::take_over(session, &mut book, &declaration)?;
-            match again {
-                Again::Restart => fleet::restart(&session.home, &mut book, &ids)?,
-                Again::Reload(manner) => reload::reload(session, &mut book, &ids, manner)?,
-            }
-            redeclared::scale(session, &mut book, &declaration)?;
+            redeclared::carry_out(session, &mut book, &[declaration], |book| match again {
+                Again::Restart => fleet::restart(&session.home, book, &ids),
+                Again::Reload(manner) => reload::reload(session, book, &ids, manner),
+            })?;
         }
     }
     table::print_all(session)?;

@@ -127,6 +127,13 @@ fn what_a_file_says_anew_is_taken_over_by_restart_and_reload_of_it() {
         .expect("a file");
     let ran = home.say(&["reload", "api.json"]);
     assert!(ran.status == 0 && ran.stderr.contains("api keeps its max_restarts: "), "{ran:?}");
+    // A version that ends at once is not taken over: what starts later is what runs.
+    fs::write(home.app("api.json"), "{\"name\":\"api\",\"script\":\"early.sh\"}").expect("a file");
+    let ran = home.say(&["reload", "api.json"]);
+    assert!(ran.status == 1 && ran.stderr.contains("runs on as it was"), "{ran:?}");
+    home.done(&["restart", "api"]);
+    assert_eq!(home.status(0), "online");
+    assert!(home.one(0)["pm2_env"]["pm_exec_path"].as_str().is_some_and(|path| path.ends_with("say.sh")));
     fs::write(home.app("api.json"), "{\"name\":\"api\",\"script\":\"gone.sh\"}").expect("a file");
     let pid = home.pid(0);
     let ran = home.say(&["restart", "api.json"]);
