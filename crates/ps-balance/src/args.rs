@@ -17,26 +17,32 @@ use ps_cli::exit::Refusal;
 use crate::listen::Inherited;
 
 /// Hands the connections of one address to the ready instances of one app
-/// Each connection goes to the backend with the fewest connections in relation to its weight. A backend that refuses, or does not
-/// accept within 250 ms, is skipped, and the client does not notice as long as another one is ready. Bytes are passed on
-/// unchanged in both directions, until each side has ended its own.
-/// With --http it forwards single requests: connections are kept open on both sides, backends learn the client's address, and
-/// clients get an error page when no backend is ready.
-/// With --tls-listen clients speak TLS with ps-balance, and backends get the decrypted bytes. With --http that is
-/// https, by HTTP/2 or HTTP/1.1. Certificates are read again when their files change.
-/// The supervisor of an app with an address starts it, and passes on the listening sockets and the list of backends. It can also be used
-/// alone, in front of any servers, with --listen and --backend. Listening sockets can also be inherited in the way of
-/// systemd (LISTEN_FDS, LISTEN_FDNAMES; clients of a socket that is called tls speak TLS).
-/// On SIGUSR2 it executes the program that is installed at its path now, without closing a connection.
 ///
-/// SIGTERM ends it: it accepts no more, and ends with the last connection, or when the drain limit has passed. A second
-/// SIGTERM ends it at once.
+/// Each connection goes to the backend with the fewest connections in relation to its weight. A
+/// backend that refuses, or does not accept within 250 ms, is skipped, and the client does not notice
+/// as long as another one is ready. Bytes are passed on unchanged in both directions, until each side
+/// has ended its own.
+///
+/// With --http it forwards single requests: connections are kept open on both sides, backends learn
+/// the client's address, and clients get an error page when no backend is ready.
+///
+/// With --tls-listen clients speak TLS with ps-balance, and backends get the decrypted bytes. With
+/// --http that is https, by HTTP/2 or HTTP/1.1. Certificates are read again when their files change.
+///
+/// The supervisor of an app with an address starts it, and passes on the listening sockets and the
+/// list of backends. It can also be used alone, in front of any servers, with --listen and --backend.
+/// Listening sockets can also be inherited in the way of systemd (LISTEN_FDS, LISTEN_FDNAMES; clients
+/// of a socket that is called tls speak TLS).
+///
+/// On SIGUSR2 it executes the program that is installed at its path now, without closing a connection.
+/// SIGTERM ends it: it accepts no more, and ends with the last connection, or when the drain limit
+/// has passed. A second SIGTERM ends it at once.
 ///
 /// Examples:
 ///   ps-balance --listen 8080 --backend 3001 --backend 3002
 ///   ps-balance --listen 0.0.0.0:80 --backend 10.0.0.5:3000=95 --backend 10.0.0.6:3000=5
 ///   ps-balance --listen 8080 --backend 3001 --backend 3002 --http --sticky instance
-///   ps-balance --listen 0.0.0.0:80 --tls-listen 0.0.0.0:443 --tls-dir /etc/shop/tls --http --redirect-https --backend 3001
+///   ps-balance --listen 8080 --tls-listen 8443 --tls-dir tls --http --redirect-https --backend 3001
 ///   ps-balance --listen 8080 --control /run/shop.balance
 #[derive(Debug, Parser)]
 #[command(name = "ps-balance", version = ps_cli::VERSION, verbatim_doc_comment)]

@@ -18,6 +18,10 @@ pub(crate) fn run(session: &Session, args: &SignalArgs) -> Result<Outcome> {
 
 fn signal(session: &Session, app: &App, args: &SignalArgs) -> Result<Outcome> {
     let which = args.which.clone().unwrap_or(Which::All);
+    let named = match &which {
+        Which::All => app.name.to_string(),
+        which => format!("{which} of {}", app.name),
+    };
     stop::refuse_unknown(session, app, &which)?;
     elsewhere::refuse(&session.world, &app.name, "signal")?;
     let order = SignalOrder {
@@ -51,7 +55,7 @@ fn signal(session: &Session, app: &App, args: &SignalArgs) -> Result<Outcome> {
         }
     }
     match (told.len(), missed) {
-        (0, _) => bail!("nothing of {} runs: {} was sent to no process", app.name, args.signal),
+        (0, _) => bail!("no process of {named} runs: {} was sent to none", args.signal),
         (_, 0) => Ok(Outcome::Done),
         (all, missed) => bail!("{missed} of {all} instances did not get {}: see above", args.signal),
     }

@@ -14,15 +14,18 @@ use ps_cli::exit::Refusal;
 
 /// Runs a Node program in several processes that share the ports it asks for
 ///
-/// The program needs no change: where it calls listen(8000), ps-node listens, and hands each connection to one of the processes, in turns.
-/// A process that dies is started again, and clients wait meanwhile. This does not work for a program that is not a Node program, or that
-/// starts Node indirectly (npm start): it listens by itself.
-/// SIGHUP replaces the processes one by one: a new one listens before an old one is told to leave, and the old one ends when its last
-/// connection has ended. No client notices. If the new one does not listen, the old ones keep running.
+/// The program needs no change: where it calls listen(8000), ps-node listens, and hands each
+/// connection to one of the processes, in turns. A process that dies is started again, and clients
+/// wait meanwhile. This does not work for a program that is not a Node program, or that starts Node
+/// indirectly (npm start): it listens by itself.
 ///
-/// SIGTERM and SIGINT end it in the same way; a second one ends it at once.
-/// Each process gets its number, from 0 on, as NODE_APP_INSTANCE. If NOTIFY_SOCKET is set, READY=1 is sent there when
-/// all listen.
+/// SIGHUP replaces the processes one by one: a new one listens before an old one is told to leave,
+/// and the old one ends when its last connection has ended. No client notices. If the new one does
+/// not listen, the old ones keep running. SIGTERM and SIGINT end it in the same way; a second one
+/// ends it at once.
+///
+/// Each process gets its number, from 0 on, as NODE_APP_INSTANCE. If NOTIFY_SOCKET is set, READY=1 is
+/// sent there when all listen.
 ///
 /// Examples:
 ///   ps-node server.js

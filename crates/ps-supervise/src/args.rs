@@ -18,10 +18,12 @@ use type_settings::{Paths, Patterns};
 /// A DIRECTORY with a spec2.json is the service directory of an app that ps-lifecycle deployed: its
 /// processes are kept running until SIGTERM.
 ///
-/// With --root and the DOKKU_LIB_ROOT of a world it is the root, which keeps the supervisors of all apps
-/// alive. ps-lifecycle starts a root if there is none, and a boot unit (ps-lifecycle boot) one that stays.
+/// With --root and the DOKKU_LIB_ROOT of a world it is the root, which keeps the supervisors of all
+/// apps alive. ps-lifecycle starts a root if there is none, and a boot unit (ps-lifecycle boot) one
+/// that stays.
 ///
 /// A word with a slash in it is a DIRECTORY (by default the current one), any other word a TYPE.
+/// `ps-supervise start` is the same as ps-supervise, for those who are used to `foreman start`.
 ///
 /// Examples:
 ///   ps-supervise                              run the Procfile of this directory
@@ -29,7 +31,7 @@ use type_settings::{Paths, Patterns};
 ///   ps-supervise -m web=2,worker=1            how many of each; all=1,web=2: one of every other type
 ///   ps-supervise -f Procfile.dev -p 3000      another Procfile; web.1 gets PORT 3000
 ///   ps-supervise --watch                      restart the processes when a file changes
-///   ps-supervise --any-exit                   the first process that ends stops all, and gives the exit status
+///   ps-supervise --any-exit                   the first process that ends stops all, with its status
 ///   ps-supervise --stdin web                  what you type goes to web.1
 ///   ps-supervise run web --help               the command of web with one more argument
 ///   ps-supervise run bin/rails console        any command, in the app's environment

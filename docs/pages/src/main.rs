@@ -82,11 +82,35 @@ mod tests {
 
     use clap::Command;
 
+    /// The columns within which clap prints help, unless the terminal is narrower.
+    const WIDTH: usize = 100;
+
     /// What is said of each command in the list of the command above it.
     fn introductions(command: &Command) -> BTreeMap<String, String> {
         let said = |command: &Command| command.get_about().map(ToString::to_string).unwrap_or_default();
         let below = command.get_subcommands();
         below.map(|command| (command.get_name().to_owned(), said(command))).collect()
+    }
+
+    /// The paragraphs with line breaks of their own that are wider than help is printed: clap breaks such lines once more.
+    fn too_wide(command: &Command) -> Vec<String> {
+        let texts = [command.get_long_about(), command.get_after_help(), command.get_after_long_help()];
+        let of_arguments = command.get_arguments().filter_map(clap::Arg::get_long_help);
+        let texts: Vec<_> =
+            texts.into_iter().flatten().chain(of_arguments).map(ToString::to_string).collect();
+        let paragraphs = texts.iter().flat_map(|text| text.split("\n\n"));
+        let lines = paragraphs.filter(|paragraph| paragraph.contains('\n')).flat_map(str::lines);
+        let name = command.get_name();
+        let here = lines.filter(|line| line.chars().count() > WIDTH).map(|line| format!("{name}: {line}"));
+        here.chain(command.get_subcommands().flat_map(too_wide)).collect()
+    }
+
+    #[test]
+    fn help_breaks_no_line_that_is_broken_already() {
+        for mut command in super::commands() {
+            command.build();
+            assert_eq!(too_wide(&command), [""; 0]);
+        }
     }
 
     /// clap adds the options of a command when it is asked for, and lets the documentation of a struct of options replace the command's own.

@@ -312,8 +312,12 @@ fn a_command_beside_an_instance_with_a_tmp_of_its_own_sees_that() {
     home.does(&["ps-set", "shop", "web.private-tmp", "yes"]);
     let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", source.path().to_str().expect("text")];
     home.does(&deploy);
-    let ran = home.run(&["ps-lifecycle", "enter", "shop", "web.1", "--", "sh", "-c", "cat /tmp/own; pwd"]);
-    assert_eq!(ran.stdout, format!("mine\n{}\n", source.path().display()), "{ran:?}");
+    // `--` before the command may be left out, also if the command has options.
+    for dashes in [&["--"][..], &[]] {
+        let words = [dashes, &["sh", "-c", "cat /tmp/own; pwd"]].concat();
+        let ran = home.run(&[&["ps-lifecycle", "enter", "shop", "web.1"], &words[..]].concat());
+        assert_eq!(ran.stdout, format!("mine\n{}\n", source.path().display()), "{ran:?}");
+    }
     home.does(&["ps-lifecycle", "destroy", "shop"]);
 }
 

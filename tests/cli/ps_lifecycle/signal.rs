@@ -93,3 +93,10 @@ fn what_a_signal_ends_is_started_again_by_its_restart_policy_and_the_journal_say
     let journal = fs::read_to_string(home.path("lib/data/formation/hit/journal")).expect("a journal");
     assert!(journal.contains("\"signal\",\"KILL\",\"hit\""), "{journal}");
 }
+
+#[test]
+fn a_type_without_instances_is_what_the_refusal_names() {
+    let home = Home::running("lone", "web: exec sleep 600\nworker: exec sleep 600\n", &[]);
+    let none = "no process of worker of lone runs: SIGCONT was sent to none";
+    home.refuses(&["ps-lifecycle", "signal", "CONT", "lone", "worker"], 1, &[none]);
+}

@@ -38,7 +38,7 @@ pub(crate) struct EnterArgs {
     #[arg(value_name = "TYPE.N")]
     pub(crate) slot: Slot,
     /// Run this command, each word exactly as it is
-    #[arg(last = true, value_name = "CMD")]
+    #[arg(trailing_var_arg = true, value_name = "CMD")]
     pub(crate) command: Vec<String>,
     /// Give it pipes, although stdin is a terminal
     #[arg(short = 'T', long)]

@@ -102,14 +102,14 @@ pub(crate) enum Verb {
     ///
     /// Examples:
     ///   ps-lifecycle enter shop web.1
-    ///   ps-lifecycle enter shop worker.2 -- env
+    ///   ps-lifecycle enter shop worker.2 env
     #[command(verbatim_doc_comment)]
     Enter(EnterArgs),
     /// Sends a signal to every process of running instances
     ///
-    /// The signal is a name with or without SIG, or a number: SIGHUP, hup and 1 are the same. An instance that does not run is
-    /// named, and the exit status is 1. An instance that the signal ends is treated like one that ends by itself: its restart
-    /// policy decides what follows.
+    /// The signal is a name with or without SIG, or a number: SIGHUP, hup and 1 are the same. An instance
+    /// that does not run is named, and the exit status is 1. An instance that the signal ends is treated
+    /// like one that ends by itself: its restart policy decides what follows.
     ///
     /// Examples:
     ///   ps-lifecycle signal HUP shop web.1 --main     # nginx reads its configuration again
@@ -133,8 +133,8 @@ pub(crate) enum Verb {
     Reload(TargetArgs),
     /// Saves under a name which apps run, with which formation and release, and restores such a state
     ///
-    /// A reboot needs no snapshot, because the current state is always stored. A snapshot is a state to come back to later. It does
-    /// not contain the environment and the properties of apps.
+    /// A reboot needs no snapshot, because the current state is always stored. A snapshot is a state to
+    /// come back to later. It does not contain the environment and the properties of apps.
     ///
     /// Examples:
     ///   ps-lifecycle snapshot save before-the-move
@@ -154,7 +154,7 @@ pub(crate) enum Verb {
     /// Examples:
     ///   ps-lifecycle events shop --since 14:03
     ///   ps-lifecycle events -f
-    ///   ps-lifecycle events --json | jq -r 'select(.outcome == "failed") | "\(.at) \(.app) \(.verb) \(.error)"'
+    ///   ps-lifecycle events --json | jq -r 'select(.outcome == "failed") | "\(.app): \(.error)"'
     #[command(verbatim_doc_comment)]
     Events(EventsArgs),
     /// Prints raw descriptions of an app's instances as JSON; they contain secrets: pipe them into ps-inspect-sanitize

@@ -14,6 +14,7 @@ use ps_cli::exit::Refusal;
 
 pub(crate) const APP_JSON: &str = "app.json";
 const ALL: &str = "all";
+const START: &str = "start";
 
 /// The counts, and notes for people.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -66,6 +67,15 @@ impl Counts {
     }
 }
 
+/// The types that were named. `start` before them is what foreman, honcho and overmind call the same; a type of that name is
+/// the type.
+pub(crate) fn named<'a>(words: &'a [String], known: &[ProcessType]) -> &'a [String] {
+    match words {
+        [first, rest @ ..] if first == START && !known.iter().any(|known| known.as_str() == START) => rest,
+        _ => words,
+    }
+}
+
 /// The error for a word that is no type.
 pub(crate) fn unknown(name: &str, known: &[ProcessType]) -> anyhow::Error {
     let there: Vec<&str> = known.iter().map(ProcessType::as_str).collect();
@@ -74,7 +84,6 @@ pub(crate) fn unknown(name: &str, known: &[ProcessType]) -> anyhow::Error {
         _ if Path::new(name).is_dir() => format!(" (write ./{name} if you mean the directory)"),
         Some(near) if !name.contains('=') => format!(" (did you mean {near}?)"),
         _ if name.contains('=') => format!(" (counts are given with -m {name})"),
-        _ if name == "start" => " (without words every type is started)".to_owned(),
         _ => String::new(),
     };
     Refusal::failed(format!("the Procfile has no type {name}: there are {}{hint}", there.join(", ")))

@@ -10,7 +10,7 @@ use ps_cli::exit::Refusal;
 use ps_supervisor::{ProcessSpec, Spec};
 
 use super::base_port::base_port;
-use super::counts::{Asked, Counts, app_json, unknown};
+use super::counts::{Asked, Counts, app_json, named, unknown};
 use super::readiness;
 use super::settings;
 use super::source::Source;
@@ -32,7 +32,7 @@ impl Plan {
     pub(crate) fn make(args: &Args, source: &Source, types: &[String]) -> Result<Self> {
         let procfile = source.procfile(types)?;
         let known: Vec<ProcessType> = procfile.entries().map(|entry| entry.process_type()).collect();
-        let asked = Asked { formation: &args.run.formation, types };
+        let asked = Asked { formation: &args.run.formation, types: named(types, &known) };
         let counts = Counts::decide(&asked, &known, &source.root)?;
         let stdin = args.run.stdin.as_deref().map(|name| stdin(name, &known, &counts)).transpose()?;
         let restart_policy = if args.run.any_exit { RestartPolicy::No } else { args.run.restart };

@@ -34,7 +34,6 @@ fn an_unknown_type_is_refused_with_those_that_there_are() {
     for (args, hint) in [
         (&["wrker"][..], "did you mean worker?"),
         (&["shop"], "write ./shop"),
-        (&["start"], "without words"),
         (&["web=2"], "given with -m web=2"),
         (&["-m", "cron=1"], "there are web, worker, release, clock"),
         (&["--stdin", "cron"], "there are web, worker, release, clock"),
@@ -188,4 +187,15 @@ fn a_service_directory_takes_no_types_and_a_source_directory_may_have_a_spec() {
     let ended = source.run(&["web"]);
     assert!(ended.err.contains("service directory"), "{}", ended.err);
     assert_eq!(ended.code(), 2);
+}
+
+#[test]
+fn start_is_no_type_but_what_others_call_the_same_unless_there_is_such_a_type() {
+    let source = Source::new("css: echo css\nweb: echo web\n");
+    let mut lines = source.run(&["start"]).lines().to_vec();
+    lines.sort_unstable();
+    assert_eq!(lines, ["css", "web"]);
+    assert_eq!(source.run(&["start", "css"]).lines(), ["css"]);
+    let named = Source::new("start: echo start\nweb: echo web\n");
+    assert_eq!(named.run(&["start"]).lines(), ["start"]);
 }
