@@ -15,15 +15,14 @@ Examples:
   ps-set box start-cmd node --harmony app.js   flags end at the property
   ps-set box start-cmd                         clear it
   ps-set --global stop-timeout-seconds 60      for every app without a value of its own
-  ps-set box port 3000                         web.1 gets PORT=3000, web.2 gets 3001, the next type 3100
+  ps-set box port 3000                         web.1 gets PORT=3000, web.2 gets PORT=3001
   ps-set box worker.stop-timeout-seconds 300   for one process type alone
   ps-set box webhook - < address.txt           a secret, which no list of processes shows
   ps-set box                                   every setting with its value, and who set it
   ps-set --list box --json
 
-Properties: dockerfile-start-cmd, port, procfile-path, restart-policy, restore, skip-deploy, start-cmd, stop-timeout-seconds,
-webhook.
-Of one process type too (<type>.<property>): port, restart-policy, stop-timeout-seconds.
+Properties: `ps-set box` lists all of them, with what is set. Many can also be set for one process
+type: `ps-set box worker.nice 5`.
 
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 20 no such app, 75 the app is being changed: try again.";
 

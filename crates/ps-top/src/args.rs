@@ -24,8 +24,8 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "\
-Keys: up down choose, Enter details, l logs, e events, / filter, f follow, w wrap, s start, x stop, r restart, + - scale, : command,
-? all keys, q quit.
+Keys: up down choose, Enter details, l logs, e events, / filter, f follow, w wrap, s start, x stop,
+r restart, + - scale, : command, ? all keys, q quit.
 
 Environment: NO_COLOR no colours.
 

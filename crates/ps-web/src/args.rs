@@ -49,8 +49,8 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "\
-Paths: / the page, /api/status, /api/apps/<app>/{logs,events,explain,usage}, /api/openapi.json, /events (server-sent events),
-/metrics (OpenMetrics), /compat/pm2.
+Paths: / the page, /api/status, /api/apps/<app>/{logs,events,explain,usage}, /api/openapi.json,
+/events (server-sent events), /metrics (OpenMetrics), /compat/pm2.
 
 Exit status: 0 told to end; 1 failed; 2 wrong usage.
 
@@ -58,7 +58,7 @@ Examples:
   ps-web
   curl --unix-socket /var/lib/dokku/data/formation-web/socket http://localhost/api/status
   ps-web --listen 127.0.0.1:9616 --token-file /etc/formation/token
-  ps-web --listen 0.0.0.0:9616 --token-file /etc/formation/token --tls web.crt,web.key --host web.example.org
+  ps-web --listen 0.0.0.0:9616 --token-file token --tls web.crt,web.key --host web.example.org
   ps-web --textfile /var/lib/prometheus/node-exporter";
 
 impl Args {
