@@ -29,8 +29,8 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "\
-Exit status: 0 explained, also where the cause is unknown or the app is well; 1 the app's files could
-not be read; 2 wrong usage; 20 no such app.
+Exit status: 0 explained, also where the cause is unknown or the app is well; 1 the app's files
+could not be read; 2 wrong usage; 20 no such app.
 
 Examples:
   ps-explain shop
