@@ -1,5 +1,6 @@
-//! One attempt of a GET. It has three steps, each of which may have to wait for the server: connect, send the request,
-//! read the answer.
+//! One attempt of a GET. It has four steps, each of which may have to wait for the server: connect, send the request,
+//! read the answer until it is known whether the check holds, and let the server write the rest of it. A server whose
+//! connection is closed earlier logs an error (a broken pipe) at each check.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,6 +18,9 @@ use crate::connection::Connection;
 const PIECE: usize = 4096;
 /// How many pieces are read in a row, so that a caller with many probes gets to the others.
 const PIECES: usize = 16;
+/// How long and how much a server may go on writing once the result is known.
+const LEAVE: Duration = Duration::from_millis(250);
+const REST: usize = 1 << 20;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// The result of a try so far.
@@ -43,9 +47,26 @@ pub struct Probe<C = Connection> {
 
 #[derive(Debug)]
 enum Step<C> {
-    Connecting { channel: C, request: Vec<u8> },
-    Sending { channel: C, request: Vec<u8>, sent: usize },
-    Reading { channel: C, answer: Answer },
+    Connecting {
+        channel: C,
+        request: Vec<u8>,
+    },
+    Sending {
+        channel: C,
+        request: Vec<u8>,
+        sent: usize,
+    },
+    Reading {
+        channel: C,
+        answer: Answer,
+    },
+    /// The result is known; the server may go on writing `left` bytes, until then.
+    Leaving {
+        channel: C,
+        standing: Standing,
+        until: Instant,
+        left: usize,
+    },
     Over(Standing),
 }
 
@@ -73,14 +94,20 @@ impl<C: Channel> Probe<C> {
         match &self.step {
             Step::Connecting { channel, .. } => Some((channel.descriptor(), PollFlags::OUT)),
             Step::Sending { channel, .. } => Some((channel.descriptor(), channel.waits_for(PollFlags::OUT))),
-            Step::Reading { channel, .. } => Some((channel.descriptor(), channel.waits_for(PollFlags::IN))),
+            Step::Reading { channel, .. } | Step::Leaving { channel, .. } => {
+                Some((channel.descriptor(), channel.waits_for(PollFlags::IN)))
+            }
             Step::Over(_) => None,
         }
     }
 
     /// When [`Self::advance`] has to be called at the latest; `now` if it does not have to wait.
     pub fn due(&self, now: Instant) -> Instant {
-        if self.has_more { now } else { self.deadline }
+        match &self.step {
+            _ if self.has_more => now,
+            Step::Leaving { until, .. } => self.deadline.min(*until),
+            _ => self.deadline,
+        }
     }
 
     /// Continues as far as possible without blocking, and returns the result so far. May be called at any time.
@@ -88,7 +115,7 @@ impl<C: Channel> Probe<C> {
         self.has_more = true;
         for _ in 0..PIECES {
             let step = std::mem::replace(&mut self.step, Step::Over(Standing::Pending));
-            let (step, goes_on) = match self.after(step) {
+            let (step, goes_on) = match self.after(step, now) {
                 Ok(taken) => taken,
                 Err(reason) => (Step::Over(Standing::DoesNotHold(reason)), false),
             };
@@ -99,12 +126,16 @@ impl<C: Channel> Probe<C> {
             }
         }
         let is_late = now >= self.deadline;
-        if let Some(late) = self.late().filter(|_| is_late) {
-            self.step = Step::Over(Standing::DoesNotHold(late));
+        let ended = match &self.step {
+            Step::Leaving { standing, until, .. } => (is_late || now >= *until).then(|| standing.clone()),
+            _ => self.late().filter(|_| is_late).map(Standing::DoesNotHold),
+        };
+        if let Some(standing) = ended {
+            self.step = Step::Over(standing);
         }
         match &self.step {
             Step::Over(standing) => standing.clone(),
-            Step::Connecting { .. } | Step::Sending { .. } | Step::Reading { .. } => Standing::Pending,
+            _ => Standing::Pending,
         }
     }
 
@@ -131,7 +162,7 @@ impl<C: Channel> Probe<C> {
     }
 
     /// The next step, and whether it can be tried at once.
-    fn after(&self, step: Step<C>) -> Result<(Step<C>, bool), String> {
+    fn after(&self, step: Step<C>, now: Instant) -> Result<(Step<C>, bool), String> {
         match step {
             Step::Connecting { channel, request } => {
                 if !is_writable(channel.descriptor()) {
@@ -152,7 +183,8 @@ impl<C: Channel> Probe<C> {
                 }
                 Ok((Step::Sending { channel, request, sent }, more.is_some()))
             }
-            Step::Reading { channel, answer } => reading(channel, answer),
+            Step::Reading { channel, answer } => reading(channel, answer, now),
+            Step::Leaving { channel, standing, until, left } => Ok(leaving(channel, standing, until, left)),
             Step::Over(standing) => Ok((Step::Over(standing), false)),
         }
     }
@@ -169,21 +201,36 @@ impl<C: Channel> Probe<C> {
                 None => "it did not take the request".to_owned(),
             },
             Step::Reading { answer, .. } => answer.late(),
-            Step::Over(_) => return None,
+            Step::Leaving { .. } | Step::Over(_) => return None,
         };
         Some(format!("{what} {within}"))
     }
 }
 
-fn reading<C: Channel>(mut channel: C, mut answer: Answer) -> Result<(Step<C>, bool), String> {
+fn reading<C: Channel>(mut channel: C, mut answer: Answer, now: Instant) -> Result<(Step<C>, bool), String> {
     let mut piece = [0; PIECE];
     match channel.receive(&mut piece)? {
         None => Ok((Step::Reading { channel, answer }, false)),
         Some(0) => Err(answer.why_cut_off()),
-        Some(count) => match answer.take(&piece[..count]) {
-            None => Ok((Step::Reading { channel, answer }, true)),
-            Some(judged) => judged.map(|()| (Step::Over(Standing::Holds), false)),
-        },
+        Some(count) => Ok(match answer.take(&piece[..count]) {
+            None => (Step::Reading { channel, answer }, true),
+            Some(judged) => {
+                let standing = judged.map_or_else(Standing::DoesNotHold, |()| Standing::Holds);
+                (Step::Leaving { channel, standing, until: now + LEAVE, left: REST }, true)
+            }
+        }),
+    }
+}
+
+/// Reads on. The result stands, however this ends.
+fn leaving<C: Channel>(mut channel: C, standing: Standing, until: Instant, left: usize) -> (Step<C>, bool) {
+    let mut piece = [0; PIECE];
+    match channel.receive(&mut piece) {
+        Ok(None) => (Step::Leaving { channel, standing, until, left }, false),
+        Ok(Some(count)) if count > 0 && count < left => {
+            (Step::Leaving { channel, standing, until, left: left - count }, true)
+        }
+        _ => (Step::Over(standing), false),
     }
 }
 

@@ -1,5 +1,5 @@
-//! The first line of a response, as it arrives in pieces. Nothing after it is read, because a check only asks for the
-//! status.
+//! The first line of a response, as it arrives in pieces. What comes after it does not matter to a check that only asks
+//! for the status.
 
 /// The longest status line that is read, in bytes.
 const LONGEST: usize = 8192;
