@@ -57,6 +57,8 @@ mod events;
 mod external;
 #[path = "ps_lifecycle/files.rs"]
 mod files;
+#[path = "ps_lifecycle/fixed_port.rs"]
+mod fixed_port;
 #[path = "ps_lifecycle/hello.rs"]
 mod hello;
 #[path = "ps_lifecycle/inputs.rs"]

@@ -16,7 +16,7 @@ use ps_supervisor::{Manner, Next, Request, Spec};
 use crate::follow::Follower;
 use crate::preflight::{self, Judge};
 use crate::specify::specify;
-use crate::{rolling, status, task};
+use crate::{fixed_port, rolling, status, task};
 
 /// How much longer than the grace period a start may take.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -44,6 +44,11 @@ pub(crate) fn deploy(
         (requester.tell)(Progress::Note(lacking));
     }
     let done = carry_out(&judge, earlier.as_ref(), &present, requester);
+    let again = done.as_ref().err().and_then(|error| fixed_port::plan_after(service, plan, &present, error));
+    if let Some((plan, notes)) = again {
+        notes.into_iter().for_each(|note| (requester.tell)(Progress::Note(note)));
+        return deploy(service, &plan, requester);
+    }
     // A first deploy that failed leaves nothing behind.
     if done.is_err() && earlier.is_none() && running.is_empty() {
         let cancel = Cancel::default();

@@ -6,6 +6,7 @@ mod confinement;
 mod deploy;
 mod drift;
 mod enter;
+mod fixed_port;
 mod follow;
 mod health;
 mod inspect;

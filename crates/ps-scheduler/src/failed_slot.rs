@@ -1,8 +1,13 @@
 //! The slots that failed in a deploy, and the message about them.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use formation::{AppName, Slot};
+use ps_rollout::Fate;
+
+/// What programs print when their port is taken, in lower case.
+const IN_USE: [&str; 3] = ["address already in use", "address in use", "eaddrinuse"];
 
 /// A slot that failed a deploy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +16,22 @@ pub struct FailedSlot {
     pub slot: Slot,
     /// The failure, as a phrase that follows the slot's name, with the last lines of the instance's output.
     pub reason: String,
+}
+
+impl FailedSlot {
+    /// The lines of its reason which say that a port was in use.
+    pub fn lines_about_a_port(&self) -> impl Iterator<Item = &str> {
+        let is_about_it = |line: &&str| {
+            let line = line.to_lowercase();
+            IN_USE.iter().any(|words| line.contains(words))
+        };
+        self.reason.lines().filter(is_about_it)
+    }
+
+    /// Whether it could not have a port while the instance that ran before ran on.
+    pub(crate) fn is_refused_a_port(&self, fates: &BTreeMap<Slot, Fate>) -> bool {
+        matches!(fates.get(&self.slot), Some(Fate::Kept(_))) && self.lines_about_a_port().next().is_some()
+    }
 }
 
 /// The message of a failed deploy: a line for each slot that failed, then what differs from before.

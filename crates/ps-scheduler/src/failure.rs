@@ -8,14 +8,24 @@ use ps_rollout::{Failure, Fate, Outcome};
 use crate::failed_slot::FailedSlot;
 use crate::{DeployOutcome, Error, Progress, Requester};
 
-/// What programs print when their port is taken, in lower case.
-const IN_USE: [&str; 3] = ["address already in use", "address in use", "eaddrinuse"];
-
 impl Error {
     /// The error of a deploy that failed in one slot and left nothing changed.
     pub fn deploy_failed(app: &AppName, slot: &Slot, reason: String) -> Self {
         let failed = vec![FailedSlot { slot: slot.clone(), reason }];
         Self::DeployFailed { app: app.clone(), failed, fates: BTreeMap::new(), aftermath: Vec::new() }
+    }
+
+    /// The slots that failed because a port was in use, if the deploy failed for nothing else and all of them have a running
+    /// instance, beside which the new one was tried.
+    pub fn refused_a_port(&self) -> &[FailedSlot] {
+        match self {
+            Self::DeployFailed { failed, fates, .. }
+                if failed.iter().all(|failed| failed.is_refused_a_port(fates)) =>
+            {
+                failed
+            }
+            _ => &[],
+        }
     }
 }
 
@@ -71,10 +81,7 @@ fn failed(failures: Vec<(Slot, Failure)>, first: Option<&Slot>) -> Vec<FailedSlo
 
 /// Advice if the new instance could not use the port because the old one still had it.
 fn cannot_run_twice(failed: &[FailedSlot], fates: &BTreeMap<Slot, Fate>) -> Option<String> {
-    let is_beside = |slot: &Slot| matches!(fates.get(slot), Some(Fate::Kept(_)));
-    let is_refused_a_port = |reason: &str| IN_USE.iter().any(|words| reason.to_lowercase().contains(words));
-    let FailedSlot { slot, .. } =
-        failed.iter().find(|failed| is_beside(&failed.slot) && is_refused_a_port(&failed.reason))?;
+    let FailedSlot { slot, .. } = failed.iter().find(|failed| failed.is_refused_a_port(fates))?;
     let process_type = &slot.process_type;
     Some(format!(
         "{slot} was tried beside the instance that runs: where two of {process_type} cannot run at the same time, app.json's \

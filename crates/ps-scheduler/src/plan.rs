@@ -93,6 +93,17 @@ impl Plan {
         self.changed.as_ref().is_some_and(|changed| !changed.contains(process_type))
     }
 
+    /// The same plan, except that the old instances of these types end before new ones start, and that no task runs again.
+    #[must_use]
+    pub fn stopping_first(&self, types: &BTreeSet<ProcessType>) -> Self {
+        let mut plan = Self { tasks: Vec::new(), ..self.clone() };
+        for (_, rules) in plan.rules.iter_mut().filter(|(name, _)| types.contains(*name)) {
+            rules.strategy = Strategy::StopFirst;
+            rules.max_trials = None;
+        }
+        plan
+    }
+
     /// Whether nothing is to be done.
     pub fn is_noop(&self) -> bool {
         self.steps.iter().all(|step| step.change == Change::Keep)
