@@ -46,7 +46,9 @@ pub(crate) fn deploy(
     let done = carry_out(&judge, earlier.as_ref(), &present, requester);
     let again = done.as_ref().err().and_then(|error| fixed_port::plan_after(service, plan, &present, error));
     if let Some((plan, notes)) = again {
-        notes.into_iter().for_each(|note| (requester.tell)(Progress::Note(note)));
+        for note in notes {
+            (requester.tell)(Progress::Note(note));
+        }
         return deploy(service, &plan, requester);
     }
     // A first deploy that failed leaves nothing behind.
