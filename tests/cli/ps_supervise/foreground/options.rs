@@ -192,7 +192,8 @@ fn a_service_directory_takes_no_types_and_a_source_directory_may_have_a_spec() {
 #[test]
 fn start_is_no_type_but_what_others_call_the_same_unless_there_is_such_a_type() {
     let source = Source::new("css: echo css\nweb: echo web\n");
-    let mut lines = source.run(&["start"]).lines().to_vec();
+    let ended = source.run(&["start"]);
+    let mut lines = ended.lines();
     lines.sort_unstable();
     assert_eq!(lines, ["css", "web"]);
     assert_eq!(source.run(&["start", "css"]).lines(), ["css"]);
