@@ -64,6 +64,7 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
     let is_container = name == SchedulerName::DockerLocal;
     let mut facts = Facts {
         app: app.to_string(),
+        asked: question.which.clone(),
         now,
         is_container,
         is_deployed: ps_dokku::is_deployed(world, app).unwrap_or(true),

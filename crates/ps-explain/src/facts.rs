@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use formation::{EndCause, Exit, OutOfMemory, State, Stream};
+use formation::{EndCause, Exit, OutOfMemory, State, Stream, Which};
 use jiff::Timestamp;
 use ps_scheduler::Over;
 
@@ -12,6 +12,8 @@ use ps_scheduler::Over;
 pub(crate) struct Facts {
     /// Its name.
     pub(crate) app: String,
+    /// What is asked for of it.
+    pub(crate) asked: Which,
     /// The moment that is explained.
     pub(crate) now: Timestamp,
     /// Whether its instances are containers.
@@ -42,6 +44,16 @@ pub(crate) struct Facts {
     pub(crate) stopped_supervisor: Option<u32>,
     /// The image that it runs, if the engine does not have it any more.
     pub(crate) lost_image: Option<String>,
+}
+
+impl Facts {
+    /// What is asked for, for people: `shop`, `worker of shop`.
+    pub(crate) fn subject(&self) -> String {
+        match &self.asked {
+            Which::All => self.app.clone(),
+            asked => format!("{asked} of {}", self.app),
+        }
+    }
 }
 
 /// Why a scheduler says nothing.

@@ -2,6 +2,7 @@
 
 use formation::State;
 use ps_rows::{EvidenceRow, ExplanationRow, ReasonRow};
+use ps_scheduler::Over;
 
 use crate::case::Case;
 use crate::facts::{Facts, Known};
@@ -74,7 +75,7 @@ fn badness(known: &Known) -> u8 {
 }
 
 fn situation(facts: &Facts, it: Option<&Known>, is_well: bool) -> String {
-    let app = &facts.app;
+    let app = facts.subject();
     let Some(it) = it else {
         let running = facts.instances.iter().filter(|known| known.state.is_alive()).count();
         if is_well {
@@ -99,12 +100,6 @@ fn situation(facts: &Facts, it: Option<&Known>, is_well: bool) -> String {
             None => format!("{app} does not run"),
         };
     };
-    let others = facts.instances.iter().filter(|known| !known.is_well()).count().saturating_sub(1);
-    let more = if others > 0 {
-        format!(" (and {others} more of its instances are not well)")
-    } else {
-        String::new()
-    };
     let since = it
         .since
         .map(|since| format!(" since {}", ago(facts, since).trim_start_matches("at ")))
@@ -127,7 +122,21 @@ fn situation(facts: &Facts, it: Option<&Known>, is_well: bool) -> String {
         State::Stopping => "is stopping",
         State::Scheduled => "waits for its time",
     };
-    format!("{} of {app} {state}{since}{more}", it.slot)
+    if is_stopped_as_a_whole(facts) {
+        return format!("{app} {state}{since}");
+    }
+    let more = match facts.instances.iter().filter(|known| !known.is_well()).count() {
+        0 | 1 => String::new(),
+        2 => "; one more of its instances is not well".to_owned(),
+        count => format!("; {} more of its instances are not well", count - 1),
+    };
+    format!("{} of {} {state}{since}{more}", it.slot, facts.app)
+}
+
+/// Whether somebody has stopped all of several instances.
+fn is_stopped_as_a_whole(facts: &Facts) -> bool {
+    let is_stopped = |known: &Known| known.over == Some(Over::StoppedByHand);
+    facts.instances.len() > 1 && facts.instances.iter().all(is_stopped)
 }
 
 fn healthy(facts: &Facts) -> Finding {

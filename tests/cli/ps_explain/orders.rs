@@ -47,6 +47,23 @@ fn an_app_without_instances_was_scaled_to_zero() {
 }
 
 #[test]
+fn a_type_without_instances_is_what_is_explained_and_scaled() {
+    let home = Home::running("shop", "web: exec sleep 600\nworker: exec sleep 600\n", &[]);
+    let row = is_explained(&home, &["shop", "worker"], "scaled-to-zero");
+    assert_eq!(row["situation"], "worker of shop does not run", "{row:#}");
+    assert_eq!(row["cure"], "ps-scale shop worker=1");
+    home.does(&["ps-scale", "shop", "worker=2"]);
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    let row = is_explained(&home, &["shop"], "stopped-by-hand");
+    let situation = row["situation"].as_str().expect("text");
+    assert!(situation.starts_with("shop is stopped since "), "{situation}");
+    home.does(&["ps-lifecycle", "start", "shop", "web"]);
+    let row = is_explained(&home, &["shop"], "stopped-by-hand");
+    let situation = row["situation"].as_str().expect("text");
+    assert!(situation.ends_with("; one more of its instances is not well"), "{situation}");
+}
+
+#[test]
 fn an_app_that_was_never_deployed() {
     let home = Home::new();
     std::fs::create_dir_all(home.path("home/shop")).expect("made");

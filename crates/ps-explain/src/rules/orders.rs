@@ -1,6 +1,6 @@
 //! What somebody wanted: counts, stops, signals, schedules.
 
-use formation::{EndCause, Exit, State};
+use formation::{EndCause, Exit, State, Which};
 use ps_scheduler::Over;
 
 use super::ends::of_end;
@@ -44,7 +44,12 @@ pub(super) fn scaled_to_zero(case: Case<'_>) -> Option<Said> {
     let by = scaled.map(|verb| format!(": {} by {} ({})", ago(facts, verb.at), verb.by, verb.words));
     let evidence = scaled.map(|verb| Evidence::Journal(verb.at));
     let says = format!("no instance of it is wanted{}", by.unwrap_or_default());
-    Some(Said::new(says, evidence).cure(format!("ps-scale {} web=1", facts.app)))
+    let process_type = match &facts.asked {
+        Which::All => "web",
+        Which::Type(asked) => asked.as_str(),
+        Which::Slot(slot) => slot.process_type.as_str(),
+    };
+    Some(Said::new(says, evidence).cure(format!("ps-scale {} {process_type}=1", facts.app)))
 }
 
 pub(super) fn stopped_by_hand(case: Case<'_>) -> Option<Said> {
@@ -59,7 +64,7 @@ pub(super) fn stopped_by_hand(case: Case<'_>) -> Option<Said> {
     let stop = stopping(facts, at);
     Some(match stop {
         Some(verb) => {
-            let says = format!("{} had it stopped {} ({})", verb.by, time(verb.at), verb.words);
+            let says = format!("it was stopped {} by {} ({})", time(verb.at), verb.by, verb.words);
             Said::new(says, [Evidence::Journal(verb.at)]).cure(cure)
         }
         None => {
@@ -89,7 +94,7 @@ pub(super) fn killed_by_operator(case: Case<'_>) -> Option<Said> {
         // It has a handler for that signal, and ended in order.
         Exit::Code(_) => ending_signal(&verb.words)?,
     };
-    let says = format!("{} sent it {sent} {} ({})", verb.by, time(verb.at), verb.words);
+    let says = format!("it was sent {sent} {} by {} ({})", time(verb.at), verb.by, verb.words);
     Some(Said::new(says, [Evidence::Journal(verb.at)].into_iter().chain(of_end(end))))
 }
 

@@ -1,6 +1,6 @@
 //! The rules with facts made by hand. If no rule is certain, the cause stays unknown.
 
-use formation::{EndCause, Exit, OutOfMemory, State, Stream};
+use formation::{EndCause, Exit, OutOfMemory, State, Stream, Which};
 use jiff::Timestamp;
 use ps_scheduler::Over;
 
@@ -14,6 +14,7 @@ fn time(second: i64) -> Timestamp {
 fn facts() -> Facts {
     Facts {
         app: "shop".to_owned(),
+        asked: Which::All,
         now: time(100),
         is_container: false,
         is_deployed: true,
