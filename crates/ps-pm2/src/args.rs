@@ -8,10 +8,14 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, Parser};
 use ps_cli::exit::Outcome;
 
+use crate::count;
 use crate::say::{self, Usage};
 
 /// The version of pm2 whose words these are.
 pub(crate) const VERSION: &str = "0.7.2";
+
+/// The options that belong to `logs` alone.
+const OF_LOGS: [&str; 6] = ["--lines", "--nostream", "--raw", "--json", "--err", "--out"];
 
 const COMMANDS: &str = "\
 Commands:
@@ -211,10 +215,26 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Result<Args, Outcome>> {
         say::plain(VERSION)?;
         return Ok(Err(Outcome::Done));
     }
-    if let Some(word) = negative_number(&args.words) {
+    if let Some(word) = negative_number(&args.words).or_else(|| of_logs_elsewhere(&args, words)) {
         return Err(unknown(word, "").into());
     }
+    if let Some(word) = own_words(words).find(|word| word.starts_with("-i=")) {
+        // pm2 0.7.2 reads what follows a short option as further short options.
+        return Err(anyhow!("{}, and with a space before it: -i {}", count::WANTED, &word[3..]));
+    }
     Ok(Ok(args))
+}
+
+/// The words before the first `--`, those that are no UTF-8 left out.
+fn own_words(words: &[OsString]) -> impl Iterator<Item = &str> {
+    words.iter().skip(1).filter_map(|word| word.to_str()).take_while(|word| *word != "--")
+}
+
+/// An option of `logs` that another command was given. pm2 0.7.2 has none of them.
+fn of_logs_elsewhere<'a>(args: &Args, words: &'a [OsString]) -> Option<&'a str> {
+    let is_logs = args.words.first().is_none_or(|verb| matches!(verb.as_str(), "logs" | "log"));
+    let name = |word: &'a str| word.split('=').next().unwrap_or(word);
+    own_words(words).map(name).find(|word| !is_logs && OF_LOGS.contains(word))
 }
 
 /// A word such as `-1`, which the parser lets through for the sake of `scale NAME -1`, and which is an option anywhere else.

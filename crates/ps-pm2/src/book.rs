@@ -134,6 +134,11 @@ impl Book {
         write().with_context(|| format!("write {}", home.own().join(FILE).display()))
     }
 
+    /// Whether `kill` was the last command that changed something.
+    pub(crate) fn was_killed(&self, home: &Home) -> bool {
+        self.apps.is_empty() && self.next_id == 0 && home.own().join(FILE).exists()
+    }
+
     /// Whether there is an app of this name with this script.
     pub(crate) fn has(&self, app: &App) -> bool {
         self.apps.iter().any(|known| known.name == app.name && known.script == app.script)

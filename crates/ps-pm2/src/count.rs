@@ -5,6 +5,8 @@ use std::thread;
 
 use anyhow::{Result, bail};
 
+/// What pm2 says of a count that is none.
+pub(crate) const WANTED: &str = "Instance option must be an integer or the \"max\" string";
 /// The largest count.
 const MOST: u16 = 10_000;
 
@@ -30,7 +32,7 @@ fn of(word: &str, cpus: u16) -> Result<u16> {
             let count = u32::from(cpus).saturating_mul(percent).div_ceil(100);
             Ok(u16::try_from(count).unwrap_or(MOST).clamp(1, MOST))
         }
-        _ => bail!("Instance option must be an integer or the \"max\" string"),
+        _ => bail!(WANTED),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::thread;
@@ -400,9 +401,20 @@ pub(crate) fn asking<T>(ask: impl FnOnce(&mut Requester<'_>) -> Result<T, ps_sch
     Ok(ask(&mut Requester { tell: &mut tell, cancel: &cancel, lock: None })?)
 }
 
+/// Prints what was noted of the start of an app, of which the slots with these numbers stay stopped.
+pub(crate) fn show_online(app: Option<&App>, stopped: &[u16]) -> io::Result<()> {
+    let Some(app) = app else { return Ok(()) };
+    let started = app.instances.iter().filter(|instance| !stopped.contains(&instance.slot));
+    started.map(|instance| online(app, instance)).try_for_each(say::plain)
+}
+
+fn online(app: &App, instance: &Instance) -> String {
+    format!("{} - id{} worker online", app.script.display(), instance.id)
+}
+
 fn note_online<'a>(home: &Home, app: &App, instances: impl IntoIterator<Item = &'a Instance>) {
     for instance in instances {
-        home.note(&format!("{} - id{} worker online", app.script.display(), instance.id));
+        home.note(&online(app, instance));
     }
     if let Ok(name) = app.app_name() {
         home.note_root(&name);

@@ -27,16 +27,17 @@ pub(crate) struct Lock {
 }
 
 impl Home {
-    /// `PM2_HOME`, or `.pm2` in the user's home. What is not there of its directories is made, for their owner alone.
-    pub(crate) fn open() -> Result<Self> {
+    /// `PM2_HOME`, or `.pm2` in the user's home, and whether it is new. What is not there of its directories is made, for their owner alone.
+    pub(crate) fn open() -> Result<(Self, bool)> {
         let directory = ps_apps::pm2_home()
             .context("neither HOME nor PM2_HOME is set: set one, so that apps have a place")?;
         let home = Self::at(&directory);
+        let is_new = !home.own().exists();
         for part in [home.own(), home.logs(), home.pids()] {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&part);
             made.with_context(|| format!("create {}", part.display()))?;
         }
-        Ok(home)
+        Ok((home, is_new))
     }
 
     /// The home in this directory, which has to exist.

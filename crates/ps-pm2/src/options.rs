@@ -1,10 +1,29 @@
 //! pm2's own options: variables of the caller, and those in `custom_options.sh`. pm2 runs that file as a script. Here
 //! it is only read, and only lines that set one variable to one word have an effect.
 
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+
 use crate::home::Home;
 
 const FILE: &str = "custom_options.sh";
 const MAX_BYTES: u64 = 1 << 20;
+/// What stands in a new file.
+const OFFERED: &str = "\
+# Options of ps-pm2, one in a line. This file is read and never run; variables of the environment come first.
+# export PM2_API_PORT=9615
+# export PM2_NODE_OPTIONS='--harmony'
+# export PM2_GRACEFUL_TIMEOUT=8000
+# export PM2_DEBUG=true
+";
+
+/// Creates the file if it does not exist.
+pub(crate) fn offer(home: &Home) -> io::Result<()> {
+    let path = home.directory().join(FILE);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(OFFERED.as_bytes())
+}
 
 /// The value of an option; what the caller set comes first.
 pub(crate) fn value(home: &Home, name: &str) -> Option<String> {

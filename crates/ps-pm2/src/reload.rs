@@ -13,7 +13,7 @@ use crate::book::{App, Book};
 use crate::fleet::{self, Turn};
 use crate::launch;
 use crate::redeclared;
-use crate::row::{self, Row};
+use crate::row::{self, Row, Status};
 use crate::say;
 use crate::session::Session;
 use crate::sharing;
@@ -42,11 +42,12 @@ pub(crate) fn run(session: &Session, manner: Manner) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Reloads the apps of these instances; those that do not run are left alone.
+/// Reloads the apps of these instances. What was given up is started; what was stopped is left alone.
 pub(crate) fn reload(session: &Session, book: &mut Book, ids: &[u64], manner: Manner) -> Result<()> {
     let whole = book.clone();
     for (app, _) in fleet::by_app(&whole, ids) {
         fleet::refuse_without_script(app)?;
+        let at_rest = AtRest::of(&row::rows_of(&session.home, vec![app])?);
         let reloaded = if app.sharing.is_some() {
             together(session, book, app, manner)
         } else {
@@ -59,9 +60,47 @@ pub(crate) fn reload(session: &Session, book: &mut Book, ids: &[u64], manner: Ma
             if let Some(kept) = book.instance_mut(instance.id) {
                 kept.restarts += 1;
             }
-            say::fact(format_args!("Process {} succesfully reloaded", app.name))?;
         }
         book.write(&session.home)?;
+        fleet::restart(&session.home, book, &at_rest.errored)?;
+        tell(app, &reloaded, &at_rest)?;
+    }
+    Ok(())
+}
+
+/// The instances of an app that had no process before a reload, by id.
+struct AtRest {
+    /// They stay so, as in pm2 0.7.2.
+    stopped: Vec<u64>,
+    /// They are started.
+    errored: Vec<u64>,
+}
+
+impl AtRest {
+    fn of(rows: &[Row<'_>]) -> Self {
+        let ids = |status| {
+            rows.iter().filter(|row| row.status == status).map(|row| row.instance.id).collect::<Vec<_>>()
+        };
+        Self { stopped: ids(Status::Stopped), errored: ids(Status::Errored) }
+    }
+}
+
+/// pm2 says that a stopped instance in cluster mode is reloaded, and scripts compare that.
+fn tell(app: &App, reloaded: &BTreeSet<Slot>, at_rest: &AtRest) -> Result<()> {
+    for instance in &app.instances {
+        let is_stopped = at_rest.stopped.contains(&instance.id);
+        if is_stopped {
+            say::warning(format_args!(
+                "{} ({}) is stopped, and a reload starts nothing: ps-pm2 restart {1} does",
+                app.name, instance.id
+            ));
+        }
+        let is_told = is_stopped && app.is_cluster
+            || at_rest.errored.contains(&instance.id)
+            || reloaded.contains(&instance.slot());
+        if is_told {
+            say::fact(format_args!("Process {} succesfully reloaded", app.name))?;
+        }
     }
     Ok(())
 }

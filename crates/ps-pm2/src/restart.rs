@@ -23,10 +23,7 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
             Target::All => (),
             Target::Id(word, _) => say::fact(format_args!("Restarting process by id {word}"))?,
             Target::Name(name) => say::fact(format_args!("Restarting process by name {name}"))?,
-            Target::Declared { names, .. } => {
-                say::fact(format_args!("Restarting process by name {word}"))?;
-                target::tell_each(names)?;
-            }
+            Target::Declared { .. } => say::fact(format_args!("Restarting process by name {word}"))?,
         }
         let ids = target::found(&book, &target)?;
         session.update_variables(&mut book, &ids)?;
@@ -39,7 +36,15 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// pm2 says that a file is restarted between the first of its apps and the second one.
 fn tell(word: &str, target: &Target, book: &Book, ids: &[u64]) -> Result<()> {
+    if let Target::Declared { names, .. } = target {
+        let (first, others) = names.split_at(names.len().min(1));
+        target::tell_each(first)?;
+        say::fact(format_args!("Process {word} restarted"))?;
+        target::tell_each(others)?;
+        return Ok(());
+    }
     if *target != Target::All {
         say::fact(format_args!("Process {word} restarted"))?;
         return Ok(());

@@ -142,6 +142,9 @@ fn bring(session: &Session, book: &mut Book, group: &Group) -> Result<()> {
     for _ in &group.stopped {
         say::fact(format_args!("Process {} launched", group.script))?;
     }
+    if session.shows_notes {
+        fleet::show_online(book.apps.last(), &group.stopped_slots())?;
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use ps_cli::say::failure;
 
 use crate::args::Args;
 use crate::book::Book;
-use crate::home::Home;
+use crate::home::{Home, private};
 use crate::options;
 
 /// What every verb needs.
@@ -19,18 +19,26 @@ pub(crate) struct Session {
     pub(crate) home: Home,
     /// The directory of the caller, by the path that its shell knows it by.
     pub(crate) cwd: PathBuf,
+    /// Whether what is noted in `pm2.log` about the apps that this command starts is printed as well: in pm2, `PM2_DEBUG` has this effect on
+    /// the command that brings the daemon up, and on no later one.
+    pub(crate) shows_notes: bool,
 }
 
 impl Session {
     /// Reads the environment, and makes the directories that are not there.
     pub(crate) fn open(args: Args) -> Result<Self> {
         let cwd = cwd().context("the current directory is not there any more: change to another one")?;
-        let home = Home::open()?;
+        let (home, is_new) = Home::open()?;
+        // Scripts look for both files, and nothing here depends on them.
+        let _ = private(&home.diary());
+        let _ = options::offer(&home);
         ps_supervisor::close_descriptors_on_exec();
         if options::value(&home, "PM2_NODE_OPTIONS").is_some_and(|options| options.contains("--harmony")) {
             failure("● ES6 mode");
         }
-        Ok(Self { args, home, cwd })
+        let is_debugged = options::value(&home, "PM2_DEBUG").is_some_and(|value| !value.is_empty());
+        let shows_notes = is_debugged && (is_new || Book::read(&home)?.was_killed(&home));
+        Ok(Self { args, home, cwd, shows_notes })
     }
 
     /// A path that was given on the command line or in a declaration.

@@ -14,7 +14,7 @@ use crate::say;
 use crate::session::Session;
 use crate::table;
 use crate::target;
-use crate::{fleet, foreground, interpreter, load, redeclared, reload};
+use crate::{fleet, interpreter, load, redeclared, reload};
 
 /// Starts each of the words.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
@@ -34,7 +34,7 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
         }
     }
     table::print_all(session)?;
-    if session.args.no_daemon { foreground::stay(session) } else { Ok(Outcome::Done) }
+    Ok(Outcome::Done)
 }
 
 /// `startOrRestart` and `startOrReload`: apps of a file that do not exist yet are started, and existing ones are
@@ -213,6 +213,9 @@ fn declared(session: &Session, book: &mut Book, declarations: &[Declaration]) ->
 fn launch(session: &Session, book: &mut Book, judged: &Declared) -> Result<()> {
     fleet::launch(&session.home, book, judged, &[])?;
     say::fact("Process launched")?;
+    if session.shows_notes {
+        fleet::show_online(book.apps.last(), &[])?;
+    }
     Ok(())
 }
 

@@ -42,8 +42,9 @@ pub(crate) fn parse(session: &Session, book: &Book, word: &str) -> Result<Target
     }
     if word.starts_with(|c: char| c.is_ascii_digit()) {
         let id = word.parse().ok().filter(|id| book.instance(*id).is_some());
-        // An app may be called 7.
-        if id.is_some() || !book.apps.iter().any(|app| app.name == word) {
+        // An app may be called 3d-viewer. What is called 7 has to be meant by its id.
+        let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number || !book.apps.iter().any(|app| app.name == word) {
             return Ok(Target::Id(word.to_owned(), id));
         }
     }
@@ -81,7 +82,14 @@ pub(crate) fn words<'a>(session: &'a Session, what: &str) -> Result<&'a [String]
 pub(crate) fn found(book: &Book, target: &Target) -> Result<Vec<u64>> {
     let ids = target.ids(book);
     match target {
-        Target::Id(word, None) => bail!("{word} : pm2 id not found"),
+        Target::Id(word, None) => match called(book, word)[..] {
+            [] => bail!("{word} : pm2 id not found"),
+            [id, ..] => {
+                bail!(
+                    "{word} : pm2 id not found, a number is always an id; the app called {word} has id {id}"
+                )
+            }
+        },
         Target::Name(name) if ids.is_empty() => say::warning(format_args!("no app is called {name}")),
         _ => (),
     }

@@ -9,12 +9,41 @@ use crate::say;
 use crate::session::Session;
 use crate::start::Again;
 use crate::{
-    boot, delete, describe, dump, flush, generate, import, kill, list, logs, monit, reload, reset, restart,
-    resurrect, scale, send_signal, start, stop, update, web,
+    boot, delete, describe, dump, flush, foreground, generate, import, kill, list, logs, monit, reload,
+    reset, restart, resurrect, scale, send_signal, start, stop, update, web,
 };
+
+/// The commands that print the table at their end: with `--no-daemon` they stay.
+const WITH_TABLE: [&str; 16] = [
+    "start",
+    "startOrRestart",
+    "startOrReload",
+    "startOrGracefulReload",
+    "stop",
+    "restart",
+    "delete",
+    "list",
+    "ls",
+    "l",
+    "status",
+    "reload",
+    "gracefulReload",
+    "sendSignal",
+    "resurrect",
+    "web",
+];
 
 /// Does what the first word says.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
+    let outcome = once(session)?;
+    let prints_table = session.args.words.first().is_some_and(|verb| WITH_TABLE.contains(&verb.as_str()));
+    if session.args.no_daemon && prints_table && matches!(outcome, Outcome::Done) {
+        return foreground::stay(session);
+    }
+    Ok(outcome)
+}
+
+fn once(session: &Session) -> Result<Outcome> {
     let Some(verb) = session.args.words.first() else {
         args::help()?;
         return Ok(Outcome::No);

@@ -78,7 +78,9 @@ fn an_app_runs_as_the_user_that_it_names_and_an_unknown_one_is_refused() {
 #[test]
 fn with_no_daemon_the_command_stays_and_its_end_is_that_of_the_apps() {
     let home = Home::new();
-    let words = home.command(&["start", "tick.js", "--no-daemon"]);
+    // Every command that prints the table stays, and begins with what was noted before.
+    home.done(&["start", "tick.js"]);
+    let words = home.command(&["list", "--no-daemon"]);
     let mut command = Command::new(words.get_program());
     command
         .args(words.get_args())
@@ -89,6 +91,8 @@ fn with_no_daemon_the_command_stays_and_its_end_is_that_of_the_apps() {
     let mut child = command.spawn().expect("it runs");
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
     assert!(lines.any(|line| line.starts_with("PM2 dameon PID = ")));
+    let is_note = |line: String| line.starts_with("[0 ") && line.ends_with("/tick.js - id0 worker online");
+    assert!(lines.any(is_note));
     let pid = home.pid(0);
     assert!(lives(pid));
     let own = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");

@@ -99,3 +99,48 @@ fn help_that_was_asked_for_is_an_answer_and_not_an_error() {
     }
     assert!(!home.path().join(".pm2").exists(), "a question makes nothing");
 }
+
+#[test]
+fn a_file_is_said_to_be_restarted_after_the_first_of_its_apps() {
+    let home = Home::new();
+    for is_running in [false, true] {
+        if is_running {
+            home.done(&["start", "two.json"]);
+        }
+        let said = home.done(&["--silent", "restart", "two.json"]);
+        let wanted = "Processing......\nPM2 Restarting process by name two.json\nPM2 Stopping process by name one\n\
+                      PM2 Process two.json restarted\nPM2 Stopping process by name other\n";
+        assert_eq!(said, wanted);
+    }
+}
+
+#[test]
+fn a_number_is_an_id_and_the_options_of_logs_are_no_others() {
+    let home = Home::new();
+    home.done(&["start", "tick.js", "--name", "7"]);
+    home.done(&["start", "say.sh", "--name", "3d"]);
+    let ran = home.say(&["stop", "7"]);
+    assert_eq!((ran.status, ran.stdout.lines().nth(1)), (1, Some("PM2 Stopping process by id 7")));
+    assert!(ran.stderr.contains("7 : pm2 id not found") && ran.stderr.contains("has id 0"), "{ran:?}");
+    home.done(&["stop", "3d"]);
+    assert_eq!((home.status(0).as_str(), home.status(1).as_str()), ("online", "stopped"));
+    let ran = home.say(&["list", "--lines", "5"]);
+    assert_eq!((ran.status, &*ran.stderr), (1, "\n  error: unknown option `--lines'\n\n"));
+    let ran = home.say(&["start", "deaf.sh", "-i=2"]);
+    assert!(ran.status == 1 && ran.stderr.contains("integer or the \"max\" string"), "{ran:?}");
+    assert_eq!(home.list().len(), 2);
+}
+
+#[test]
+fn the_first_command_alone_shows_what_is_noted_where_debugging_is_asked_for() {
+    let home = Home::new();
+    let shown = |words: &[&str]| {
+        let ran = home.command(words).env("PM2_DEBUG", "true").output().expect("it runs");
+        String::from_utf8_lossy(&ran.stdout).matches(" worker online\n").count()
+    };
+    assert_eq!(shown(&["start", "tick.js", "-i", "2"]), 2);
+    assert_eq!(shown(&["start", "say.sh"]), 0);
+    home.done(&["kill"]);
+    assert_eq!(shown(&["start", "say.sh"]), 1);
+    assert!(home.pm2("custom_options.sh").exists());
+}

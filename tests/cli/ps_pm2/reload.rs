@@ -1,6 +1,6 @@
 use std::fs;
 
-use crate::home::{Home, lives};
+use crate::home::{Home, eventually, lives};
 
 #[test]
 fn a_reload_replaces_each_process_and_counts_and_leaves_what_is_stopped() {
@@ -8,16 +8,34 @@ fn a_reload_replaces_each_process_and_counts_and_leaves_what_is_stopped() {
     home.done(&["start", "tick.js", "-i", "2"]);
     home.done(&["stop", "1"]);
     let zero = home.pid(0);
-    let out = home.done(&["reload", "tick"]);
+    let ran = home.say(&["reload", "tick"]);
     let said = "Processing......\nPM2 Reloading process by name tick\n\
-                PM2 Process tick succesfully reloaded\nPM2 All processes reloaded\n";
-    assert!(out.starts_with(said), "{out}");
+                PM2 Process tick succesfully reloaded\nPM2 Process tick succesfully reloaded\nPM2 All processes reloaded\n";
+    assert!(ran.status == 0 && ran.stdout.starts_with(said), "{ran:?}");
+    assert_eq!(
+        ran.stderr,
+        "PM2 [WARN] tick (1) is stopped, and a reload starts nothing: ps-pm2 restart 1 does\n"
+    );
     assert!(!lives(zero) && home.pid(0) != zero);
     assert_eq!(
         (home.one(0)["pm2_env"]["restart_time"].as_u64(), home.status(1).as_str()),
         (Some(1), "stopped")
     );
     assert_eq!(home.done(&["gracefulReload", "nobody"]).lines().nth(2), Some("PM2 All processes reloaded"));
+}
+
+#[test]
+fn a_reload_starts_what_was_given_up() {
+    let home = Home::new();
+    home.done(&["start", "early.sh"]);
+    eventually(|| match home.status(0).as_str() {
+        "errored" => Ok(()),
+        other => Err(other.to_owned()),
+    });
+    fs::copy(home.app("say.sh"), home.app("early.sh")).expect("it is ours");
+    let out = home.done(&["reload", "all"]);
+    assert!(out.contains("PM2 Process early.sh succesfully reloaded\n"), "{out}");
+    assert_eq!(home.status(0), "online");
 }
 
 #[test]
