@@ -28,6 +28,8 @@ mod recorded;
 mod reload;
 #[path = "ps_pm2/restarts.rs"]
 mod restarts;
+#[path = "ps_pm2/scripts.rs"]
+mod scripts;
 #[path = "ps_pm2/start.rs"]
 mod start;
 #[path = "ps_pm2/stop.rs"]

@@ -179,6 +179,58 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) watch: bool,
 
+    /// Give it up if it ends so soon after its start, in milliseconds
+    #[arg(long, value_name = "MS")]
+    pub(crate) min_uptime: Option<String>,
+
+    /// Milliseconds before it is started again, longer each time
+    #[arg(long, value_name = "MS")]
+    pub(crate) exp_backoff_restart_delay: Option<String>,
+
+    /// Exit statuses after which it is left as it is, with commas between them
+    #[arg(long, value_name = "STATUSES")]
+    pub(crate) stop_exit_codes: Option<String>,
+
+    /// Send it the message shutdown before it is told to end
+    #[arg(long)]
+    pub(crate) shutdown_with_message: bool,
+
+    /// Files whose changes restart nothing
+    #[arg(long, value_name = "PATTERN", num_args = 1)]
+    pub(crate) ignore_watch: Vec<String>,
+
+    /// The user that it runs as
+    #[arg(long, value_name = "USER")]
+    pub(crate) uid: Option<String>,
+
+    /// The group that it runs as
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) gid: Option<String>,
+
+    /// Arguments of the app in one word
+    #[arg(short, long, value_name = "ARGUMENTS", allow_hyphen_values = true)]
+    pub(crate) args: Option<String>,
+
+    /// Kept, and has no effect
+    #[arg(long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+
+    /// Kept, and has no effect
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) log: Option<String>,
+
+    /// Kept, and has no effect
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_date_format: Option<String>,
+
+    /// Kept, and has no effect
+    #[arg(long)]
+    pub(crate) time: bool,
+
+    /// What today's pm2 may be told, without an effect here
+    #[arg(long, hide = true, action = ArgAction::Count, alias = "no-vizion", alias = "no-pmx", alias = "no-automation")]
+    pub(crate) no_color: u8,
+
     /// How many lines of the past (15 unless said)
     #[arg(long, value_name = "N")]
     pub(crate) lines: Option<usize>,

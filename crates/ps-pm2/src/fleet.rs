@@ -278,19 +278,24 @@ pub(crate) enum Turn {
     OldFirst,
 }
 
-/// Replaces the instances of an app that run, and waits until the new ones have proved themselves; the slots. If they do not, the old
-/// ones run on.
-pub(crate) fn reload(home: &Home, app: &App, turn: Turn) -> Result<BTreeSet<Slot>> {
-    journal::of_verb(home, app, "reload", || replace(home, app, turn))
+/// Replaces those of the meant instances of an app that run, and waits until the new ones have proved themselves; the slots. If they do
+/// not, the old ones run on.
+pub(crate) fn reload(home: &Home, app: &App, meant: &BTreeSet<Slot>, turn: Turn) -> Result<BTreeSet<Slot>> {
+    journal::of_verb(home, app, "reload", || replace(home, app, meant, turn))
 }
 
-fn replace(home: &Home, app: &App, turn: Turn) -> Result<BTreeSet<Slot>> {
+fn replace(home: &Home, app: &App, meant: &BTreeSet<Slot>, turn: Turn) -> Result<BTreeSet<Slot>> {
     let (world, native, name) = (home.world(), home.native(), app.app_name()?);
     let _lock = world.lock_app(&name, WAIT)?;
     let release = deployed(home, app)?;
     let wanted = ps_release::runnable(&world.formation(&name)?, &release).formation;
     let mut plan = Plan::ask(&native, release, &wanted, &Intent::Restart(Which::Type(process_type())))?;
     plan.steps.retain(|step| step.change != Change::Start);
+    for step in plan.steps.iter_mut().filter(|step| step.change == Change::Replace) {
+        if !meant.contains(&step.slot) {
+            step.change = Change::Keep;
+        }
+    }
     let slots: BTreeSet<Slot> = plan.slots(Change::Replace).cloned().collect();
     if slots.is_empty() {
         return Ok(slots);

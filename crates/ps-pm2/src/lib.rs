@@ -16,6 +16,7 @@ mod fleet;
 mod flush;
 mod foreground;
 mod generate;
+mod given;
 mod home;
 mod import;
 mod interpreter;

@@ -45,14 +45,16 @@ pub(crate) fn run(session: &Session, manner: Manner) -> Result<Outcome> {
 /// Reloads the apps of these instances. What was given up is started; what was stopped is left alone.
 pub(crate) fn reload(session: &Session, book: &mut Book, ids: &[u64], manner: Manner) -> Result<()> {
     let whole = book.clone();
-    for (app, _) in fleet::by_app(&whole, ids) {
+    for (app, instances) in fleet::by_app(&whole, ids) {
+        let meant: BTreeSet<Slot> = instances.iter().map(|instance| instance.slot()).collect();
         fleet::refuse_without_script(app)?;
-        let at_rest = AtRest::of(&row::rows_of(&session.home, vec![app])?);
+        let mut rows = row::rows_of(&session.home, vec![app])?;
+        rows.retain(|row| ids.contains(&row.instance.id));
+        let at_rest = AtRest::of(&rows);
         let reloaded = if app.sharing.is_some() {
-            together(session, book, app, manner)
+            together(session, book, (app, &meant), manner)
         } else {
-            let rows = row::rows_of(&session.home, vec![app])?;
-            fleet::reload(&session.home, app, turn(app, &rows))
+            fleet::reload(&session.home, app, &meant, turn(app, &rows))
         };
         let reloaded =
             reloaded.with_context(|| format!("{} is not reloaded, and runs on as it was", app.name))?;
@@ -115,7 +117,12 @@ pub(crate) enum Manner {
 }
 
 /// Reloads an app whose processes share their ports. A new process of an app that listens has to listen too.
-fn together(session: &Session, book: &mut Book, app: &App, manner: Manner) -> Result<BTreeSet<Slot>> {
+fn together(
+    session: &Session,
+    book: &mut Book,
+    (app, meant): (&App, &BTreeSet<Slot>),
+    manner: Manner,
+) -> Result<BTreeSet<Slot>> {
     let mains: Vec<u32> = row::rows_of(&session.home, vec![app])?.iter().map(|row| row.main).collect();
     let listens = !Listeners::default().ports_of(mains.into_iter().filter(|pid| *pid > 0)).is_empty();
     if manner == Manner::Graceful {
@@ -123,7 +130,7 @@ fn together(session: &Session, book: &mut Book, app: &App, manner: Manner) -> Re
     }
     book.set_must_listen(&app.ours, listens);
     book.write(&session.home)?;
-    let reloaded = fleet::reload(&session.home, app, Turn::NewFirst);
+    let reloaded = fleet::reload(&session.home, app, meant, Turn::NewFirst);
     // What starts later, after a crash or by hand, is ready as an app that nobody knows is.
     book.set_must_listen(&app.ours, false);
     book.write(&session.home)?;

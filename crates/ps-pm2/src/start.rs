@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 
 use crate::book::Book;
 use crate::declared::{self, Declared, basename};
+use crate::given::Command;
 use crate::row::{self, Status};
 use crate::say;
 use crate::session::Session;
 use crate::table;
 use crate::target;
-use crate::{fleet, interpreter, load, redeclared, reload};
+use crate::{fleet, given, interpreter, load, redeclared, reload};
 
 /// Starts each of the words.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
@@ -70,14 +71,22 @@ pub(crate) enum Again {
 fn script_or_known(session: &Session, book: &mut Book, word: &str) -> Result<()> {
     let script = session.path(Path::new(word));
     if script.is_file() {
-        return one_script(session, book, &script);
+        return one_script(session, book, &script, None);
     }
-    let ids = target::parse(session, book, word)?.ids(book);
-    if !ids.is_empty() {
+    // Programs of the machine, such as npm, run many apps, which their names tell apart.
+    let is_program = interpreter::on_path(word).is_some();
+    let ids =
+        if is_program { target::called(book, word) } else { target::parse(session, book, word)?.ids(book) };
+    let is_other = session.args.name.as_ref().is_some_and(|name| is_program && name != word);
+    if !ids.is_empty() && !is_other {
         return start_again(session, book, &ids);
     }
-    let Some(program) = interpreter::on_path(word) else { bail!("script not found : {}", script.display()) };
-    one_script(session, book, &program)
+    let command = Command::read(word)?;
+    let first = command.as_ref().map_or(word, |command| command.first());
+    let local = command.as_ref().map(|command| session.path(Path::new(command.first())));
+    let program = local.filter(|path| path.is_file()).or_else(|| interpreter::on_path(first));
+    let Some(program) = program else { bail!("script not found : {}", script.display()) };
+    one_script(session, book, &program, command.as_ref())
 }
 
 /// Starts what does not run of these, as they were started before.
@@ -96,12 +105,16 @@ fn at_rest(status: Status) -> bool {
     matches!(status, Status::Stopped | Status::Errored)
 }
 
-fn one_script(session: &Session, book: &mut Book, script: &Path) -> Result<()> {
+/// `words`: the command that was given in one word, if it was.
+fn one_script(session: &Session, book: &mut Book, script: &Path, words: Option<&Command>) -> Result<()> {
+    let declaration = given::declaration(session, script, words)?;
     if !session.args.force {
+        let is_shared = words.is_some() || interpreter::is_on_path(script);
+        let name = declaration.text("name")?.unwrap_or_default();
         let same: Vec<u64> = book
             .apps
             .iter()
-            .filter(|app| app.script == script)
+            .filter(|app| app.script == script && (!is_shared || app.name == name))
             .flat_map(|app| app.instances.iter().map(|instance| instance.id))
             .collect();
         if !same.is_empty() {
@@ -114,70 +127,12 @@ fn one_script(session: &Session, book: &mut Book, script: &Path) -> Result<()> {
             return start_again(session, book, &same);
         }
     }
-    let declaration = of_options(session, script)?;
     tell_schedule(&declaration)?;
     let judged = declared::judge(session, &declaration)?;
     if session.args.write {
         write_declaration(session, script, &declaration)?;
     }
     launch(session, book, &judged)
-}
-
-/// The declaration that the options of the command line make.
-pub(crate) fn of_options(session: &Session, script: &Path) -> Result<Declaration> {
-    let args = &session.args;
-    let mut declared = Declaration::default();
-    let text = |path: &Path| {
-        path.to_str().map(str::to_owned).with_context(|| format!("{} is no UTF-8", path.display()))
-    };
-    let usual = basename(script);
-    let usual = usual.strip_suffix(".js").unwrap_or(&usual);
-    declared.set("script", text(script)?.into());
-    declared.set("name", args.name.as_deref().unwrap_or(usual).into());
-    if let Some(instances) = &args.instances {
-        declared.set("instances", instances.as_str().into());
-    }
-    for (key, path) in [("error_file", &args.error), ("out_file", &args.output), ("pid_file", &args.pid)] {
-        if let Some(path) = path {
-            declared.set(key, text(path)?.into());
-        }
-    }
-    let is_fork = args.execute_command || !interpreter::is_cluster(script) || interpreter::is_on_path(script);
-    declared.set("exec_mode", if is_fork { "fork_mode" } else { "cluster_mode" }.into());
-    let shown = args.interpreter.as_deref().unwrap_or_else(|| interpreter::shown(script));
-    declared.set("exec_interpreter", shown.into());
-    if !args.of_app.is_empty() {
-        declared.set("args", serde_json::to_string(&args.of_app)?.into());
-    }
-    let texts = [
-        ("node_args", &args.node_args),
-        ("cron_restart", &args.cron),
-        ("max_memory_restart", &args.max_memory_restart),
-        ("max_restarts", &args.max_restarts),
-        ("restart_delay", &args.restart_delay),
-        ("kill_timeout", &args.kill_timeout),
-        ("listen_timeout", &args.listen_timeout),
-    ];
-    for (key, value) in texts {
-        if let Some(value) = value {
-            declared.set(key, value.as_str().into());
-        }
-    }
-    if let Some(cwd) = &args.cwd {
-        declared.set("cwd", text(cwd)?.into());
-    }
-    let flags = [
-        ("autorestart", args.no_autorestart, false),
-        ("merge_logs", args.merge_logs, true),
-        ("wait_ready", args.wait_ready, true),
-        ("watch", args.watch, true),
-    ];
-    for (key, is_given, value) in flags {
-        if is_given {
-            declared.set(key, value.into());
-        }
-    }
-    Ok(declared)
 }
 
 /// The apps of a file. What runs already by that name is refused, what is stopped is started, and the first one that cannot be started is

@@ -90,7 +90,11 @@ pub(crate) fn found(book: &Book, target: &Target) -> Result<Vec<u64>> {
                 )
             }
         },
-        Target::Name(name) if ids.is_empty() => say::warning(format_args!("no app is called {name}")),
+        Target::Name(name) if ids.is_empty() => {
+            say::warning(format_args!(
+                "no app is called {name}, so nothing was done: ps-pm2 list shows the names"
+            ));
+        }
         _ => (),
     }
     Ok(ids)

@@ -59,7 +59,7 @@ fn once(session: &Session) -> Result<Outcome> {
         "list" | "ls" | "l" | "status" => list::table(session),
         "jlist" => list::json(session),
         "prettylist" => list::pretty(session),
-        "update" => update::run(session),
+        "update" | "updatePM2" => update::run(session),
         "import" => import::run(session),
         "kill" | "exit" => kill::run(session),
         "reload" => reload::run(session, Manner::Plain),
@@ -81,23 +81,47 @@ fn once(session: &Session) -> Result<Outcome> {
         "unstartup" => boot::run(session, "disable"),
         "monit" | "m" => monit::run(session),
         "web" => web::run(session),
-        "interact" | "link" => bail!(
-            "{verb}: pm2's service on the net is not spoken to, because it would see what your apps write: ps-pm2 list and logs show it"
-        ),
-        "killInteract" | "unlink" => bail!("{verb}: there is nothing to end, because {verb} was never begun"),
-        // Logs are opened by the apps, for appending: one that was moved away is theirs until they are restarted.
-        "reloadLogs" => {
-            bail!("reloadLogs: apps write their logs themselves; empty a log, or restart the app")
-        }
+        "init" | "ecosystem" => generate::ecosystem(session),
         "ping" => {
             say::plain("{ msg: 'pong' }")?;
             Ok(Outcome::Done)
         }
         _ => {
+            if let Some(why) = refused(verb) {
+                bail!("{verb}: {why}");
+            }
             say::fact("")?;
             say::plain("Command not found")?;
             args::help()?;
             Ok(Outcome::No)
         }
     }
+}
+
+/// Why a command of pm2 is not offered.
+fn refused(verb: &str) -> Option<&'static str> {
+    Some(match verb {
+        "interact" | "link" | "plus" | "register" | "login" | "monitor" | "open" => {
+            "pm2's service on the net is not spoken to, because it would see what your apps write: ps-pm2 list and logs show it"
+        }
+        "killInteract" | "unlink" | "unmonitor" => "there is nothing to end, because it was never begun",
+        // Logs are opened by the apps, for appending: one that was moved away is theirs until they are restarted.
+        "reloadLogs" => "apps write their logs themselves; empty a log, or restart the app",
+        "set" | "get" | "unset" | "multiset" | "conf" | "config" => {
+            "pm2's own settings are for its modules, and there are none; options are variables, or lines of custom_options.sh"
+        }
+        "install" | "uninstall" | "module:list" | "module:update" | "package" | "publish" => {
+            "a module runs inside pm2's daemon, and there is none: start what it does as an app"
+        }
+        "deploy" | "pull" | "forward" | "backward" => {
+            "source is fetched by git or by your deploy script, which then calls ps-pm2 startOrReload FILE"
+        }
+        "serve" => {
+            "no web server is offered: start one as an app, such as ps-pm2 start 'python3 -m http.server 8080'"
+        }
+        "trigger" | "send" | "attach" | "inspect" | "profile:cpu" | "profile:mem" => {
+            "pm2 asks its module inside the app for that, and there is none: ps-pm2 sendSignal sends a signal"
+        }
+        _ => return None,
+    })
 }

@@ -32,7 +32,7 @@ fn unknown_ids_are_refused_and_unknown_names_are_only_warned_of() {
         let ran = home.say(&[verb, "nobody"]);
         assert_eq!(
             (ran.status, &*ran.stderr),
-            (0, "PM2 [WARN] no app is called nobody\n"),
+            (0, "PM2 [WARN] no app is called nobody, so nothing was done: ps-pm2 list shows the names\n"),
             "{verb}: {ran:?}"
         );
         let ran = home.say(&[verb]);

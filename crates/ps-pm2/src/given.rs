@@ -1,0 +1,139 @@
+//! What the command line says of an app that `start` is to make: its options, and a whole command in one word.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use procfile_exchange::pm2::Declaration;
+
+use crate::args::Args;
+use crate::arguments;
+use crate::declared::basename;
+use crate::interpreter;
+use crate::session::Session;
+
+/// What only a shell understands.
+const OF_SHELL: [char; 13] = ['|', '&', ';', '<', '>', '(', ')', '$', '`', '*', '?', '~', '#'];
+
+/// A command in one word of the command line, as today's pm2 takes it: `start "npm run serve"`.
+#[derive(Debug)]
+pub(crate) struct Command {
+    text: String,
+    words: Vec<String>,
+}
+
+impl Command {
+    /// The command, if the word is one.
+    ///
+    /// # Errors
+    /// A shell would be needed for it, and none is called here.
+    pub(crate) fn read(word: &str) -> Result<Option<Self>> {
+        if !word.trim().contains(char::is_whitespace) {
+            return Ok(None);
+        }
+        if let Some(c) = word.chars().find(|c| OF_SHELL.contains(c)) {
+            bail!("{word}: {c} is for a shell, and none is called: start sh --name NAME -- -c '{word}'");
+        }
+        let words = arguments::of(&word.into())?;
+        Ok((!words.is_empty()).then(|| Self { text: word.trim().replace('/', "-"), words }))
+    }
+
+    /// The word that says the program.
+    pub(crate) fn first(&self) -> &str {
+        &self.words[0]
+    }
+
+    fn arguments(&self) -> &[String] {
+        &self.words[1..]
+    }
+
+    /// The name of an app without one: the whole command. A name becomes that of log files, so it has no `/`.
+    fn name(&self) -> &str {
+        &self.text
+    }
+}
+
+/// The declaration that the options of the command line make of a script. `command`: what was given in one word, if it was.
+pub(crate) fn declaration(
+    session: &Session,
+    script: &Path,
+    command: Option<&Command>,
+) -> Result<Declaration> {
+    let args = &session.args;
+    let mut declared = Declaration::default();
+    let text = |path: &Path| {
+        path.to_str().map(str::to_owned).with_context(|| format!("{} is no UTF-8", path.display()))
+    };
+    let usual = basename(script);
+    let usual = command.map_or_else(|| usual.strip_suffix(".js").unwrap_or(&usual), Command::name);
+    declared.set("script", text(script)?.into());
+    declared.set("name", args.name.as_deref().unwrap_or(usual).into());
+    if let Some(instances) = &args.instances {
+        declared.set("instances", instances.as_str().into());
+    }
+    for (key, path) in [("error_file", &args.error), ("out_file", &args.output), ("pid_file", &args.pid)] {
+        if let Some(path) = path {
+            declared.set(key, text(path)?.into());
+        }
+    }
+    let is_fork = args.execute_command || !interpreter::is_cluster(script) || interpreter::is_on_path(script);
+    declared.set("exec_mode", if is_fork { "fork_mode" } else { "cluster_mode" }.into());
+    let shown = args.interpreter.as_deref().unwrap_or_else(|| interpreter::shown(script));
+    declared.set("exec_interpreter", shown.into());
+    let words: Vec<&String> = command.into_iter().flat_map(Command::arguments).chain(&args.of_app).collect();
+    if words.is_empty() {
+        if let Some(words) = &args.args {
+            declared.set("args", words.as_str().into());
+        }
+    } else {
+        declared.set("args", serde_json::to_string(&words)?.into());
+    }
+    if let Some(cwd) = &args.cwd {
+        declared.set("cwd", text(cwd)?.into());
+    }
+    set_settings(args, &mut declared);
+    Ok(declared)
+}
+
+/// The options that are keys of a declaration with the value as it was given.
+fn set_settings(args: &Args, declared: &mut Declaration) {
+    let texts = [
+        ("node_args", &args.node_args),
+        ("cron_restart", &args.cron),
+        ("max_memory_restart", &args.max_memory_restart),
+        ("max_restarts", &args.max_restarts),
+        ("min_uptime", &args.min_uptime),
+        ("restart_delay", &args.restart_delay),
+        ("exp_backoff_restart_delay", &args.exp_backoff_restart_delay),
+        ("kill_timeout", &args.kill_timeout),
+        ("listen_timeout", &args.listen_timeout),
+        ("uid", &args.uid),
+        ("gid", &args.gid),
+        ("namespace", &args.namespace),
+        ("log_file", &args.log),
+        ("log_date_format", &args.log_date_format),
+    ];
+    for (key, value) in texts {
+        if let Some(value) = value {
+            declared.set(key, value.as_str().into());
+        }
+    }
+    if let Some(statuses) = &args.stop_exit_codes {
+        declared.set("stop_exit_codes", statuses.split(',').map(str::trim).collect::<Vec<_>>().into());
+    }
+    if !args.ignore_watch.is_empty() {
+        declared.set("ignore_watch", args.ignore_watch.clone().into());
+    }
+    let flags = [
+        ("autorestart", args.no_autorestart, false),
+        ("merge_logs", args.merge_logs, true),
+        ("wait_ready", args.wait_ready, true),
+        ("shutdown_with_message", args.shutdown_with_message, true),
+        ("watch", args.watch, true),
+        ("time", args.time, true),
+    ];
+    for (key, is_given, value) in flags {
+        if is_given {
+            declared.set(key, value.into());
+        }
+    }
+}
