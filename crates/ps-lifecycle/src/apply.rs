@@ -7,6 +7,7 @@ mod difference;
 mod files;
 mod format;
 mod merged;
+mod variables;
 
 use anyhow::{Context, Result, bail};
 use formation::AppName;
@@ -17,6 +18,7 @@ use ps_scheduler::Intent;
 
 use self::declaration::{Declaration, Form};
 use self::difference::Difference;
+use self::variables::Environment;
 use crate::args::{ApplyArgs, DeployArgs};
 use crate::session::Session;
 use crate::{converge, deploy, elsewhere, images};
@@ -149,7 +151,7 @@ fn prepare(session: &Session, declaration: &Declaration, args: &ApplyArgs) -> Re
         bail!("{} declares nothing: ps-lifecycle destroy {app} ends the app", declaration.id);
     }
     deploy.scale = merged.counts(world, app)?;
-    let environment = declaration.environment(world, app)?;
+    let environment = Environment::find(world, app, merged.files.environment.as_deref())?;
     let difference = Difference::find(world, app, (&checkout, &deploy, &merged), (environment, &known))?;
     deploy.declared = Some(difference.declared());
     merged::say_what_stays(app, &merged, (&known, declaration));

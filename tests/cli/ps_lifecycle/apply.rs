@@ -115,6 +115,39 @@ fn only_some_of_the_types_can_be_applied() {
 }
 
 #[test]
+fn the_variables_of_other_types_stay_with_only() {
+    let pm2 = |api: &str, worker: &str| {
+        format!(
+            r#"[{{"name":"api","script":"/bin/sleep","args":"1000","exec_interpreter":"none","env":{{"OF_API":"{api}"}}}},
+                {{"name":"worker","script":"/bin/sleep","args":"1001","exec_interpreter":"none","env":{{"OF_WORKER":"{worker}"}}}}]"#
+        )
+    };
+    let (home, file) = world("ecosystem.json", &pm2("one", "one"));
+    let first = home.run(&["ps-lifecycle", "apply", &file, "--only", "worker"]);
+    assert!(first.status == Some(0) && !first.stderr.contains("the Procfile does not have"), "{first:?}");
+    assert_eq!(slots(&home), ["worker.1"]);
+    home.does(&["ps-lifecycle", "apply", &file]);
+    let before = home.pids("shop");
+    let variable = |slot: &str, name: &str| {
+        let path = format!("/proc/{}/environ", home.pids("shop")[slot]);
+        let variables = std::fs::read_to_string(path).expect("it runs");
+        variables.split('\0').find_map(|one| one.strip_prefix(&format!("{name}="))).map(str::to_owned)
+    };
+    home.write("shop/ecosystem.json", &pm2("two", "two"));
+    home.does(&["ps-lifecycle", "apply", &file, "--only", "worker"]);
+    let now = home.pids("shop");
+    assert_eq!(now["api.1"], before["api.1"], "api was not asked for");
+    assert_ne!(now["worker.1"], before["worker.1"]);
+    assert_eq!(variable("worker.1", "OF_WORKER").as_deref(), Some("two"));
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    assert_eq!(variable("api.1", "OF_API").as_deref(), Some("one"), "it was kept");
+    home.does(&["ps-lifecycle", "apply", &file]);
+    assert_eq!(variable("api.1", "OF_API").as_deref(), Some("two"));
+    let same = home.run(&["ps-lifecycle", "apply", &file, "--diff"]);
+    assert!(same.status == Some(0) && same.stdout.is_empty(), "{same:?}");
+}
+
+#[test]
 fn a_declaration_that_fails_leaves_everything_as_it_was() {
     let (home, file) = world("process-compose.yaml", TWO);
     home.does(&["ps-lifecycle", "apply", &file]);

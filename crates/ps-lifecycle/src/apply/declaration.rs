@@ -9,7 +9,6 @@ use formation::AppName;
 use procfile_exchange::compose::Composed;
 use procfile_exchange::import::{Imported, MAX_IMPORT_BYTES, Manager, Surroundings};
 use procfile_exchange::{compose, pm2};
-use ps_apps::World;
 use ps_cli::say;
 use ps_release::{Checkout, Tree};
 
@@ -277,59 +276,4 @@ fn ask_node(path: &Path) -> Result<Vec<u8>> {
         bail!("node could not run it: {}", said.status);
     }
     Ok(said.stdout)
-}
-
-/// The variables of an app that a declaration has set lie between these lines of its env file; what stands outside is others'.
-const BEGIN: &str = "# what apply has declared begins here";
-const END: &str = "# what apply has declared ends here";
-
-/// What the variables of an app are to become.
-#[derive(Debug)]
-pub(super) struct Environment {
-    pub(super) bytes: Vec<u8>,
-    /// The names of those that differ.
-    pub(super) differing: Vec<String>,
-}
-
-impl Declaration {
-    /// The app's variables with those that are declared, if these are others than now.
-    pub(super) fn environment(&self, world: &World, app: &AppName) -> Result<Option<Environment>> {
-        let Form::Files(Files { environment: Some(declared), .. }) = &self.form else { return Ok(None) };
-        let path = world.env_path(app);
-        let now = ps_apps::state_file::read(&path, true)?.unwrap_or_default();
-        let mut bytes = without_declared(&now);
-        if !declared.is_empty() {
-            let block = [BEGIN.as_bytes(), b"\n", declared, END.as_bytes(), b"\n"].concat();
-            bytes.extend(block);
-        }
-        let parse =
-            |bytes: &[u8]| procfile::EnvFile::parse(bytes).with_context(|| path.display().to_string());
-        let (before, after) = (parse(&now)?, parse(&bytes)?);
-        let names: std::collections::BTreeSet<&[u8]> =
-            before.iter_bytes().chain(after.iter_bytes()).map(|(name, _)| name).collect();
-        let is_other = |name: &&&[u8]| before.get_bytes(name) != after.get_bytes(name);
-        let differing: Vec<String> =
-            names.iter().filter(is_other).map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-        Ok((!differing.is_empty()).then_some(Environment { bytes, differing }))
-    }
-}
-
-/// An env file without what a declaration has put there.
-fn without_declared(file: &[u8]) -> Vec<u8> {
-    let mut is_declared = false;
-    let mut others = Vec::new();
-    for line in file.split_inclusive(|byte| *byte == b'\n') {
-        let text = line.trim_ascii_end();
-        if text == BEGIN.as_bytes() {
-            is_declared = true;
-        } else if text == END.as_bytes() {
-            is_declared = false;
-        } else if !is_declared {
-            others.extend_from_slice(line);
-        }
-    }
-    if !others.is_empty() && !others.ends_with(b"\n") {
-        others.push(b'\n');
-    }
-    others
 }

@@ -11,8 +11,8 @@ use ps_apps::{DeclarationRecord, ServiceRecord, World};
 use ps_release::{Checkout, Counts, Process, Release};
 use type_settings::Setting;
 
-use super::declaration::Environment;
 use super::merged::Merged;
+use super::variables::Environment;
 use crate::args::{Declared, DeployArgs};
 
 /// What differs.
@@ -97,7 +97,8 @@ impl Difference {
             let of = merged.types_of_variable(known, name);
             let is_meant = |name: &&ProcessType| of.as_ref().is_none_or(|of| of.contains(*name));
             let types = new.processes.iter().map(|process| &process.process_type);
-            self.changed.extend(types.filter(is_meant).cloned());
+            let is_asked = |name: &&ProcessType| merged.only.is_empty() || merged.only.contains(*name);
+            self.changed.extend(types.filter(is_meant).filter(is_asked).cloned());
         }
     }
 

@@ -10,6 +10,7 @@ use ps_cli::say;
 
 use super::declaration::{Composition, Declaration};
 use super::files::Files;
+use super::variables;
 use crate::args::ApplyArgs;
 
 /// What the app is to have.
@@ -27,6 +28,8 @@ pub(super) struct Merged {
     pub(super) pruned: Vec<ProcessType>,
     counts: BTreeMap<String, String>,
     starts_one: bool,
+    /// The types that alone are asked for; none: all.
+    pub(super) only: Vec<ProcessType>,
     pub(super) images: BTreeMap<String, String>,
 }
 
@@ -47,7 +50,7 @@ pub(super) fn with_what_stays(
     let is_taken = |process_type: &ProcessType| args.only.is_empty() || args.only.contains(process_type);
     let earlier = Earlier::read(world, app)?;
     let (mut procfile, mut of_old) = (Vec::new(), BTreeSet::new());
-    let mut merged = Merged { starts_one: files.starts_one, ..Merged::default() };
+    let mut merged = Merged { starts_one: files.starts_one, only: args.only.clone(), ..Merged::default() };
     for (process_type, line) in lines(&files.parsed()?) {
         if is_taken(&process_type) {
             merged.declared.push(process_type.clone());
@@ -77,8 +80,13 @@ pub(super) fn with_what_stays(
     merged.counts = files.counts.clone();
     merged.counts.retain(|name, _| merged.declared.iter().any(|declared| declared.as_str() == name));
     merged.files = files.clone();
+    if !args.only.is_empty() {
+        variables::narrow(world, app, &mut merged.files, (&known.variables, &args.only))?;
+    }
     if !of_old.is_empty() || merged.types.len() != named.len() {
         merged.files.procfile = procfile.concat();
+        // What is declared and not asked for says nothing in the app.json either.
+        of_old.extend(named.into_iter().filter(|process_type| !merged.types.contains(process_type)));
         merged.files.app_json =
             app_json::with_types_of(files.app_json.as_deref(), earlier.app_json.as_deref(), &of_old)?;
     }
