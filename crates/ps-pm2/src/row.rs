@@ -3,7 +3,7 @@
 use anyhow::Result;
 use formation::{AppName, State};
 use jiff::Timestamp;
-use os_process::{Stat, Usage};
+use os_process::{ProcessId, Stat, Usage};
 use ps_scheduler::{Instance as Running, Scheduler};
 
 use crate::book::{App, Book, Instance};
@@ -23,7 +23,7 @@ pub(crate) struct Row<'a> {
     pub(crate) restarts: u32,
     /// Restarts in a row that came too soon.
     pub(crate) unstable: u32,
-    /// Since when it has been in its state, in milliseconds since 1970.
+    /// When its process was started; of what is not online, since when it has been in its state. In milliseconds since 1970.
     pub(crate) since: i64,
     /// In bytes.
     pub(crate) memory: u64,
@@ -98,15 +98,21 @@ fn row<'a>(app: &'a App, instance: &'a Instance, running: Option<&Running>) -> R
     let cpu = own_usage.map(|usage| usage.cpu_percent).or(running.and_then(|running| running.cpu_percent));
     let memory =
         own_usage.map(|usage| usage.memory_bytes).or(running.and_then(|running| running.memory_bytes));
+    let pid = below.unwrap_or(main);
+    // An app that ends before it counts as running stays in one state, whereas pm2 counts from the start of its process.
+    let begun =
+        ProcessId::of(pid).filter(|_| is_online && pid > 0).map(|process| Timestamp::now() - process.age());
     Row {
         app,
         instance,
         status,
-        pid: below.unwrap_or(main),
+        pid,
         main,
         restarts,
         unstable: if status == Status::Errored { own } else { 0 },
-        since: running.and_then(|running| running.since).map_or(0, Timestamp::as_millisecond),
+        since: begun
+            .or_else(|| running.and_then(|running| running.since))
+            .map_or(0, Timestamp::as_millisecond),
         memory: memory.filter(|_| is_online).unwrap_or(0),
         cpu: whole(cpu.filter(|_| is_online).unwrap_or(0.0)),
     }

@@ -1,3 +1,4 @@
+use std::fs;
 use std::process::Command;
 
 use crate::home::{Home, eventually, lives};
@@ -54,4 +55,19 @@ fn a_restart_of_a_script_that_is_gone_leaves_the_old_process() {
     let ran = home.say(&["restart", "tick"]);
     assert!(ran.status == 1 && ran.stderr.contains("script not found : "), "{ran:?}");
     assert_eq!(home.pid(0), pid);
+}
+
+#[test]
+fn the_uptime_of_what_ends_again_and_again_is_that_of_its_process() {
+    let home = Home::new();
+    // The fourth process stays.
+    let script = "n=$(ls started.* 2>/dev/null | wc -l)\ntouch started.$n\n[ $n -ge 3 ] || { sleep 0.2; exit 1; }\nexec sleep 1000\n";
+    fs::write(home.app("again.sh"), script).expect("a script");
+    home.done(&["start", "again.sh"]);
+    eventually(|| if home.app("started.3").exists() { Ok(()) } else { Err("it ends".to_owned()) });
+    let one = home.one(0);
+    let before = home.app("started.2").metadata().and_then(|file| file.modified()).expect("a time");
+    let before = before.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis();
+    let uptime = u128::from(one["pm2_env"]["pm_uptime"].as_u64().expect("a number"));
+    assert!(uptime > before && one["pm2_env"]["restart_time"] == 3, "{before}: {one}");
 }
