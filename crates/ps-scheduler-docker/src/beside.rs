@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use formation::{ProcessType, Slot};
+use ps_container_talk::waiter;
 use ps_engine::ContainerCreateBody;
 use ps_rollout::{Lane, Run};
 use ps_scheduler::Release;
@@ -79,7 +80,7 @@ fn labels(of_instance: HashMap<String, String>, beside: &Beside<'_>) -> HashMap<
         set(label::DEADLINE, deadline.as_secs().max(1).to_string());
     }
     if beside.is_waited_for {
-        set(label::WAITS, label::this_process());
+        set(label::WAITS, waiter::this_process());
     }
     labels
 }

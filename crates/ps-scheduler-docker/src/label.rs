@@ -10,7 +10,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use formation::{AppName, ProcessType, Slot};
-use os_process::ProcessId;
 use ps_engine::Container;
 use ps_rollout::{HIGHEST_NUMBER, Lane, Run};
 use serde_json::Value;
@@ -163,23 +162,6 @@ pub(crate) fn task(container: &Container) -> Option<&str> {
 /// The time for which a run by a schedule was begun.
 pub(crate) fn due(container: &Container) -> Option<i64> {
     container.label(DUE)?.parse().ok()
-}
-
-/// This program, as the value of [`WAITS`].
-pub(crate) fn this_process() -> String {
-    let own = ProcessId::of(std::process::id());
-    let json = own.and_then(|own| serde_json::to_string(&own).ok()).unwrap_or_default();
-    format!("{} {json}", pid_namespace())
-}
-
-/// Whether the program in a value of [`WAITS`] lives, as far as that can be known: pids of another namespace are not ours.
-pub(crate) fn is_alive(waits: &str) -> bool {
-    let Some((namespace, json)) = waits.split_once(' ') else { return true };
-    namespace != pid_namespace() || serde_json::from_str::<ProcessId>(json).map_or(true, |one| one.is_alive())
-}
-
-fn pid_namespace() -> String {
-    std::fs::read_link("/proc/self/ns/pid").map(|link| link.display().to_string()).unwrap_or_default()
 }
 
 /// The label of what is made for an app and is no container: its images, whose containers have it too, and its network.

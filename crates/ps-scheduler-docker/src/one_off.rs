@@ -1,12 +1,12 @@
 //! One-off containers. The engine removes one when it has ended. If the program that waits for it was killed, or its
 //! time is over, `retire` removes it.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use formation::{AppName, Exit, Slot};
+use ps_container_talk::{Over, SIGPIPE, Talk, draw_name, missing_command, shell, waiter};
 use ps_engine::{Container, ContainerCreateBody, Engine, Fault, Target};
-use ps_scheduler::{Command, Ended, Entry, Error, OneOff, SHELL, Source, Streams};
+use ps_scheduler::{Command, Ended, Entry, Error, OneOff, Source, Streams};
 
 use crate::app::{self, App};
 use crate::beside::{self, Beside};
@@ -14,7 +14,6 @@ use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 use crate::label;
 use crate::network;
-use crate::talk::{Over, Talk};
 
 /// Dokku's word for the kind of a container that was started by `run`.
 pub(crate) const KIND: &str = "run";
@@ -22,13 +21,6 @@ pub(crate) const KIND: &str = "run";
 pub(crate) const USUAL: Duration = Duration::from_secs(86_400);
 /// How often a name is drawn that is taken.
 const DRAWS: u32 = 5;
-/// The status of a command that a shell does not find, and of one that it may not run.
-const NOT_FOUND: i32 = 127;
-const NOT_EXECUTABLE: i32 = 126;
-/// The signal that a process gets if it writes to a reader that is gone.
-const SIGPIPE: i32 = 13;
-/// How long the engine may take to say how a process ended whose output is over.
-const SAID_LATER: Duration = Duration::from_secs(10);
 
 /// Runs the command to its end, or starts it.
 pub(crate) fn run(docker: &DockerLocal, order: &OneOff<'_>) -> Result<Ended, Error> {
@@ -55,9 +47,10 @@ pub(crate) fn run(docker: &DockerLocal, order: &OneOff<'_>) -> Result<Ended, Err
             let _ = engine.remove(&id).await;
         }
         match ended {
-            Err(Fault::Refused { status: 400, message, .. }) if is_no_command(&message) => {
-                Ok(Ended::Exit(Exit::Code(status_of(&message))))
-            }
+            Err(fault @ Fault::Refused { status: 400, .. }) => match missing_command(fault.reason()) {
+                Some(exit) => Ok(Ended::Exit(exit)),
+                None => Err(failed(fault, format!("run {name}"))),
+            },
             ended => ended.map_err(|fault| failed(fault, format!("run {name}"))),
         }
     })
@@ -69,17 +62,11 @@ pub(crate) fn name(docker: &DockerLocal, app: &AppName) -> Result<Slot, Error> {
     let listed = engine.run(engine.list(&[format!("{}={app}", label::APP)]));
     let listed = listed.map_err(|fault| failed(fault, "list the containers"))?;
     let is_taken = |slot: &Slot| listed.iter().any(|container| container.name == format!("{app}.{slot}"));
-    let mut drawn = (0..DRAWS).map(|_| draw());
+    let mut drawn = (0..DRAWS).map(|_| draw_name());
     drawn.find(|slot| !is_taken(slot)).ok_or_else(|| Error::Backend {
         context: format!("find a name for a one-off of {app}"),
         reason: "each that was tried is taken: ps-lifecycle retire removes what is left over".to_owned(),
     })
-}
-
-fn draw() -> Slot {
-    let random = RandomState::new().hash_one(SystemTime::now()) % u64::from(u16::MAX);
-    let index = u16::try_from(random + 1).expect("it is at most the largest number of 16 bits");
-    Slot::new(KIND.parse().expect("run is a process type"), index)
 }
 
 async fn once(engine: &Engine, id: &str, order: &OneOff<'_>) -> Result<Ended, Fault> {
@@ -137,23 +124,6 @@ fn description(docker: &DockerLocal, image: &str, order: &OneOff<'_>) -> Contain
     body
 }
 
-/// A shell for people.
-fn shell() -> Vec<String> {
-    ["/bin/sh", "-c", SHELL].map(str::to_owned).into()
-}
-
-/// Whether the engine could not start a container because there is no such program in it.
-fn is_no_command(message: &str) -> bool {
-    let message = message.to_lowercase();
-    ["executable file not found", "no such file or directory", "permission denied"]
-        .into_iter()
-        .any(|reason| message.contains(reason))
-}
-
-fn status_of(message: &str) -> i32 {
-    if message.to_lowercase().contains("permission denied") { NOT_EXECUTABLE } else { NOT_FOUND }
-}
-
 /// Runs a command in the container of an instance.
 pub(crate) fn enter(docker: &DockerLocal, entry: &Entry<'_>) -> Result<Ended, Error> {
     let records = app::records(docker.world(), entry.app)?;
@@ -164,36 +134,13 @@ pub(crate) fn enter(docker: &DockerLocal, entry: &Entry<'_>) -> Result<Ended, Er
         present: records.slots.keys().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     })?;
     let engine = docker.engine()?;
-    let words = entry.words.map_or_else(shell, <[String]>::to_vec);
-    let entered = engine.run(inside(engine, &id, &words, entry));
+    let entered = engine.run(ps_container_talk::enter(engine, &id, entry));
     entered.map_err(|fault| failed(fault, format!("enter {} of {}", entry.slot, entry.app)))
-}
-
-async fn inside(engine: &Engine, id: &str, words: &[String], entry: &Entry<'_>) -> Result<Ended, Fault> {
-    let exec = engine.exec(id, words, &[], entry.is_terminal).await?;
-    let streams = engine.start_exec(&exec, entry.is_terminal).await?;
-    let Entry { is_terminal, signals, grace, .. } = *entry;
-    let target = Target::Exec(&exec);
-    let talk = Talk { engine, container: id, target, is_terminal, signals, timeout: None, grace };
-    if talk.hold(streams).await? == Over::Unread {
-        return Ok(Ended::Exit(Exit::Signal(SIGPIPE)));
-    }
-    let until = tokio::time::Instant::now() + SAID_LATER;
-    loop {
-        if let Some(status) = engine.exec_status(&exec).await? {
-            return Ok(Ended::Exit(exit(status)));
-        }
-        if tokio::time::Instant::now() >= until {
-            // It has closed its output and lives on, or our connection broke off.
-            return Ok(Ended::RunsOn);
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// Whether a one-off is to be gone: its time is over, or the program that waits for it was killed.
 pub(crate) fn is_due(container: &Container) -> bool {
-    let is_abandoned = container.label(label::WAITS).is_some_and(|waits| !label::is_alive(waits));
+    let is_abandoned = container.label(label::WAITS).is_some_and(|waits| !waiter::is_alive(waits));
     let limit = container.label(label::DEADLINE).and_then(|seconds| seconds.parse().ok());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let age = now.saturating_sub(container.created);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use formation::{AppName, SignalName};
 use futures_util::future::{Either, select};
+use ps_container_talk::inmate;
 use ps_engine::{ContainerCreateBody, Engine, Fault, Image};
 use ps_scheduler::{Error, Release, Requester, Source, Task};
 use serde_json::json;
@@ -15,7 +16,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::docker_local::DockerLocal;
 use crate::task::{self, Over};
-use crate::{beside, inmate, label, network, one_off};
+use crate::{beside, label, network, one_off};
 
 /// The command of the container while it is prepared: it waits for a line that is never written.
 const WAITING: [&str; 3] = ["/bin/sh", "-c", "read -r _"];

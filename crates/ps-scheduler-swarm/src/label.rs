@@ -23,6 +23,12 @@ pub(crate) const NUDGED: &str = "com.formation.nudged";
 pub(crate) const REVISION: &str = "com.formation.revision";
 /// On a service that runs a task of a deploy to its end: which one.
 pub(crate) const TASK: &str = "com.formation.task";
+/// On a service that runs a one-off: what it is called, `run.4711`.
+pub(crate) const ONE_OFF: &str = "com.formation.one-off";
+/// On a one-off: the program that waits for it.
+pub(crate) const WAITS: &str = "com.formation.waits";
+/// On a one-off: how many seconds after it was made it is to be gone.
+pub(crate) const DEADLINE: &str = "com.dokku.active-deadline-seconds";
 
 /// The longest name of a service.
 const LONGEST: usize = 63;

@@ -3,6 +3,7 @@
 //! a change is lost, the result is looked up, and is never assumed.
 
 mod address;
+mod alone;
 mod backends;
 mod changes;
 mod clients;
@@ -16,6 +17,8 @@ mod judge;
 mod label;
 mod logs;
 mod manager;
+mod no_input;
+mod one_off;
 mod place;
 mod placement;
 mod published;
@@ -36,11 +39,11 @@ mod world_id;
 
 use std::path::PathBuf;
 
-use formation::AppName;
+use formation::{AppName, Slot};
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, Cancel, DeployOutcome, Ended, Entry, Error, Leftover, LogRequest, LogSink, Moved, Plan,
-    Progress, Reached, Release, Requester, Scheduler, StopOrder, Stopped, Task,
+    AppStatus, Cancel, DeployOutcome, Ended, Entry, Error, Leftover, LogRequest, LogSink, Moved, OneOff,
+    Plan, Progress, Reached, Release, Requester, Scheduler, StopOrder, Stopped, Task,
 };
 use ps_service::Service;
 
@@ -119,6 +122,14 @@ impl Scheduler for Swarm {
         task::run(self, &plan.release, task, requester)
     }
 
+    fn name_for_one_off(&self, app: &AppName) -> Result<Slot, Error> {
+        one_off::name(self, app)
+    }
+
+    fn run_once(&self, order: &OneOff<'_>) -> Result<Ended, Error> {
+        one_off::run(self, order)
+    }
+
     fn enter(&self, entry: &Entry<'_>) -> Result<Ended, Error> {
         place::enter(self, entry)
     }
@@ -131,12 +142,16 @@ impl Scheduler for Swarm {
         logs::logs(self, request, sink)
     }
 
-    /// Removes the tasks of deploys that are no longer waited for. Nothing of an app that is being deployed is changed.
+    /// Removes the tasks of deploys that are no longer waited for, and the one-offs that are to be gone. Nothing of an app that is being deployed is changed.
     fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error> {
         let (Some(world), Some(app)) = (self.known_id()?, app) else { return Ok(Vec::new()) };
         let engine = self.engine()?;
         let manager = Manager { engine, world: &world, app, cancel: &Cancel::default(), clients: None };
-        engine.run(task::forget_all(&manager)).map(|()| Vec::new())
+        engine.run(async {
+            task::forget_all(&manager).await?;
+            let removed = one_off::forget(&manager, false).await?;
+            secret::collect(&manager).await.map(|()| removed)
+        })
     }
 }
 

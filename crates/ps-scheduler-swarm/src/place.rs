@@ -9,6 +9,9 @@ use crate::manager::Manager;
 use crate::swarm::Swarm;
 use crate::swarm_task::Phase;
 
+/// How much of the id of a container is shown.
+const SHORT: usize = 12;
+
 /// A container of an instance.
 struct Placed {
     slot: Slot,
@@ -28,7 +31,8 @@ impl Swarm {
         let (mut processes, mut sentences) = (Vec::new(), Vec::new());
         for Placed { slot, container, elsewhere } in placed(self, app)? {
             if let Some(node) = elsewhere {
-                sentences.push(format!("{slot} of {app} runs on {node}; there: docker top {container}"));
+                sentences
+                    .push(format!("{slot} of {app} runs on {node}; there: docker top {}", short(&container)));
                 continue;
             }
             match engine.run(engine.top(&container, OsProcess::COLUMNS)) {
@@ -42,7 +46,7 @@ impl Swarm {
     }
 }
 
-/// Says where an instance runs, and what to type there.
+/// Runs a command in the container of an instance on the node that is asked; of any other instance, says where it runs and what to type there.
 pub(crate) fn enter(swarm: &Swarm, entry: &Entry<'_>) -> Result<Ended, Error> {
     let (app, slot) = (entry.app, entry.slot);
     let placed = placed(swarm, app)?;
@@ -51,12 +55,25 @@ pub(crate) fn enter(swarm: &Swarm, entry: &Entry<'_>) -> Result<Ended, Error> {
         let (app, which) = (app.clone(), slot.to_string());
         return Err(Error::NoSuchInstance { app, which, present: present.join(" ") });
     };
-    let place = elsewhere.as_ref().map_or_else(|| "this machine".to_owned(), |node| format!("node {node}"));
+    let what = format!("enter {slot} of {app}");
+    let Some(node) = elsewhere else {
+        let engine = swarm.engine()?;
+        let entered = engine.run(ps_container_talk::enter(engine, container, entry));
+        return entered.map_err(|fault| failed(&fault, &what));
+    };
     let words = entry.words.map_or_else(|| "sh".to_owned(), |words| words.join(" "));
+    let container = short(container);
     Err(backend(
-        &format!("enter {slot} of {app}"),
-        format!("only the engine of its node can do that; on {place}: docker exec -it {container} {words}"),
+        &what,
+        format!(
+            "only the engine of its node can do that; on node {node}: docker exec -it {container} {words}"
+        ),
     ))
+}
+
+/// As much of the id of a container as a person types.
+fn short(container: &str) -> &str {
+    container.get(..SHORT).unwrap_or(container)
 }
 
 /// The containers of the instances that run.
@@ -80,7 +97,7 @@ fn placed(swarm: &Swarm, app: &AppName) -> Result<Vec<Placed>, Error> {
         placed.extend(running.filter_map(|task| {
             Some(Placed {
                 slot: Slot::new(service.process_type.clone(), task.slot),
-                container: task.container.as_ref()?.chars().take(12).collect(),
+                container: task.container.clone()?,
                 elsewhere: (task.node != own).then(|| nodes.name(task)),
             })
         }));

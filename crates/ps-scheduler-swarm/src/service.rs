@@ -118,14 +118,19 @@ impl Service {
 
     /// How long its tasks have to end.
     pub(crate) fn grace(&self) -> Duration {
-        let nanos = self.spec["TaskTemplate"]["ContainerSpec"]["StopGracePeriod"].as_u64();
-        Duration::from_nanos(nanos.unwrap_or(0))
+        grace(&self.spec)
     }
 
     /// The revision that distinguishes its instances from those before.
     pub(crate) fn revision(&self) -> Option<&str> {
         revision(&self.spec["TaskTemplate"])
     }
+}
+
+/// How long the tasks of a service of this specification have to end.
+pub(crate) fn grace(spec: &Value) -> Duration {
+    let nanos = spec["TaskTemplate"]["ContainerSpec"]["StopGracePeriod"].as_u64();
+    Duration::from_nanos(nanos.unwrap_or(0))
 }
 
 /// The revision of what a task is made from.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use formation::{ProcessType, RestartPolicy};
 use ps_release::in_container;
 use ps_rollout::Rules;
-use ps_scheduler::{Release, Task};
+use ps_scheduler::{Command, OneOff, Release, Task};
 use serde_json::{Map, Value, json};
 use type_settings::{Cpus, Size, Switch, TypeSettings, Whole};
 
@@ -75,15 +75,40 @@ pub(crate) fn service(
 /// The specification of the service that runs a task of a deploy once. The caller adds its name.
 pub(crate) fn of_task(release: &Release, task: &Task, world: &str) -> Value {
     let revision = format!("{:016x}", RandomState::new().hash_one(&task.command));
-    let identity = Identity { world, deploy: "", revision: &revision, release: 0 };
     let process_type = &task.process_type;
-    let mut container = container(release, process_type, identity);
     let mut labels = label::labels(world, &release.app, process_type);
     labels[label::TASK] = json!(process_type.as_str());
     labels[label::REVISION] = json!(revision);
-    container["Labels"] = labels.clone();
     let variables = in_container::variables(release, process_type);
-    container["Args"] = json!(in_container::words(release, &variables, &task.command));
+    let words = in_container::words(release, &variables, &task.command);
+    alone(release, process_type, &labels, Some(&words))
+}
+
+/// The specification of a one-off. The caller adds its name. `labels` are those of the service and of its container.
+pub(crate) fn of_one_off(release: &Release, order: &OneOff<'_>, labels: &Value) -> Value {
+    let words = match &order.command {
+        Command::Words(words) => Some(words.as_slice()),
+        Command::OfType | Command::Shell => None,
+    };
+    let mut spec = alone(release, &order.process_type, labels, words);
+    let container = &mut spec["TaskTemplate"]["ContainerSpec"];
+    container["StopGracePeriod"] = nanos(order.grace).into();
+    for variable in container["Env"].as_array_mut().into_iter().flatten() {
+        if variable.as_str().is_some_and(|pair| pair.starts_with("DYNO=")) {
+            *variable = json!(format!("DYNO={}", order.name));
+        }
+    }
+    spec
+}
+
+/// A service of one task that is never restarted, with the settings of a type. `words`: what it runs in place of the command of the type.
+fn alone(release: &Release, process_type: &ProcessType, labels: &Value, words: Option<&[String]>) -> Value {
+    let identity = Identity { world: "", deploy: "", revision: "", release: 0 };
+    let mut container = container(release, process_type, identity);
+    container["Labels"] = labels.clone();
+    if let Some(words) = words {
+        container["Args"] = json!(words);
+    }
     json!({
         "Labels": labels,
         "TaskTemplate": {

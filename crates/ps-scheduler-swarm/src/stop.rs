@@ -12,7 +12,7 @@ use crate::manager::{AFTER_GRACE, Manager, Seen, scaled};
 use crate::service::Service;
 use crate::swarm::Swarm;
 use crate::swarm_task::SwarmTask;
-use crate::{committed, secret, task};
+use crate::{committed, one_off, secret, task};
 
 /// Ends instances, and with `remove` everything of the app that is on the swarm.
 pub(crate) fn stop(
@@ -37,6 +37,7 @@ pub(crate) fn stop(
                 manager.remove(&service.id).await?;
             }
             task::forget_all(&manager).await?;
+            one_off::forget(&manager, true).await?;
             secret::collect(&manager).await?;
         }
         Ok(stopped)

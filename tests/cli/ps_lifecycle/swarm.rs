@@ -93,9 +93,10 @@ fn an_app_is_deployed_to_a_swarm_scaled_restarted_rolled_back_stopped_and_destro
     let processes = place.run(&["ps-lifecycle", "processes", "shop", "--json"]).rows();
     let slots: BTreeSet<String> = processes.iter().map(slot).collect();
     assert_eq!(slots.len(), 3, "all of them run on this node: {processes:?}");
-    place
-        .run(&["ps-lifecycle", "enter", "shop", "web.2"])
-        .is_refused(1, &["on this machine: docker exec -it "]);
+    assert_eq!(
+        place.does(&["ps-lifecycle", "enter", "shop", "web.2", "--", "sh", "-c", "echo $DYNO"]),
+        "web.2\n"
+    );
 
     let bad = deploy("formation-test/bad:1");
     bad.is_refused(1, &["of shop ended with exit status 3; the last it wrote:"]);

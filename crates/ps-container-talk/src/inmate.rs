@@ -8,7 +8,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// Sends a signal to the process with this number, if it is one of that container. A process that ended and left its number to another
 /// one gets nothing, and neither does it.
-pub(crate) fn signal(container: &str, pid: i32, signal: i32) -> io::Result<()> {
+pub fn signal(container: &str, pid: i32, signal: i32) -> io::Result<()> {
     let (pid, signal) =
         Pid::from_raw(pid).zip(Signal::from_named_raw(signal)).ok_or(io::ErrorKind::InvalidInput)?;
     let process = pidfd_open(pid, PidfdFlags::empty())?;

@@ -30,23 +30,27 @@ const FIT_AGAIN: Duration = Duration::from_millis(20);
 const AFTER_KILL: Duration = Duration::from_secs(10);
 
 /// Whom we talk to, and how it ends.
-pub(crate) struct Talk<'a> {
-    pub(crate) engine: &'a Engine,
+#[derive(Clone, Copy)]
+pub struct Talk<'a> {
+    /// The engine of the container.
+    pub engine: &'a Engine,
     /// The container in which it is.
-    pub(crate) container: &'a str,
-    pub(crate) target: Target<'a>,
+    pub container: &'a str,
+    /// The process there.
+    pub target: Target<'a>,
     /// Whether both ends are terminals.
-    pub(crate) is_terminal: bool,
-    pub(crate) signals: Signals<'a>,
+    pub is_terminal: bool,
+    /// What we are sent meanwhile.
+    pub signals: Signals<'a>,
     /// The time after which it is ended.
-    pub(crate) timeout: Option<Duration>,
+    pub timeout: Option<Duration>,
     /// From that, or from a signal that asks it to end, to SIGKILL.
-    pub(crate) grace: Duration,
+    pub grace: Duration,
 }
 
 /// How a talk ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Over {
+pub enum Over {
     /// The process closed its output.
     Silent,
     /// Its time was over.
@@ -57,7 +61,10 @@ pub(crate) enum Over {
 
 impl Talk<'_> {
     /// Talks until the process writes no more. Whoever calls has it ended after an error.
-    pub(crate) async fn hold(&self, (input, mut output): (Input, Output)) -> Result<Over, Fault> {
+    ///
+    /// # Errors
+    /// The process was to be killed, and the engine refused or did not answer.
+    pub async fn hold(&self, (input, mut output): (Input, Output)) -> Result<Over, Fault> {
         let _raw = self.is_terminal.then(RawMode::enter);
         let drained = pin!(drain(&mut output));
         // What is typed may ask for the size of the terminal, so it arrives once that is known there.

@@ -1,0 +1,45 @@
+//! A command in a container that runs, beside its main process.
+
+use std::time::Duration;
+
+use formation::Exit;
+use ps_engine::{Engine, Fault, Target};
+use ps_scheduler::{Ended, Entry, SHELL};
+
+use crate::SIGPIPE;
+use crate::talk::{Over, Talk};
+
+/// How long the engine may take to say how a process ended whose output is over.
+const SAID_LATER: Duration = Duration::from_secs(10);
+
+/// A shell for people.
+pub fn shell() -> Vec<String> {
+    ["/bin/sh", "-c", SHELL].map(str::to_owned).into()
+}
+
+/// Runs the words of an entry, or a shell, in the container with this id, to the end of what they write.
+///
+/// # Errors
+/// The container does not run, or the engine broke off.
+pub async fn enter(engine: &Engine, id: &str, entry: &Entry<'_>) -> Result<Ended, Fault> {
+    let words = entry.words.map_or_else(shell, <[String]>::to_vec);
+    let exec = engine.exec(id, &words, &[], entry.is_terminal).await?;
+    let streams = engine.start_exec(&exec, entry.is_terminal).await?;
+    let Entry { is_terminal, signals, grace, .. } = *entry;
+    let target = Target::Exec(&exec);
+    let talk = Talk { engine, container: id, target, is_terminal, signals, timeout: None, grace };
+    if talk.hold(streams).await? == Over::Unread {
+        return Ok(Ended::Exit(Exit::Signal(SIGPIPE)));
+    }
+    let until = tokio::time::Instant::now() + SAID_LATER;
+    loop {
+        if let Some(status) = engine.exec_status(&exec).await? {
+            return Ok(Ended::Exit(ps_engine::exit_of(status).unwrap_or(Exit::Code(1))));
+        }
+        if tokio::time::Instant::now() >= until {
+            // It has closed its output and lives on, or our connection broke off.
+            return Ok(Ended::RunsOn);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
