@@ -364,9 +364,12 @@ can_deploy() {
   install_plugin --check
   [[ $status == 0 ]] || { echo "$output"; false; }
   mkdir -p "$LIB/config/scheduler/demo"
-  printf native >"$LIB/config/scheduler/demo/selected"
-  install_plugin --uninstall
-  [[ $status == 1 && $output == *"have the scheduler native"*": demo; first"* && -d $place && -x $PLUGIN/bin/ps-lifecycle ]]
+  local selected
+  for selected in native swarm; do
+    printf %s "$selected" >"$LIB/config/scheduler/demo/selected"
+    install_plugin --uninstall
+    [[ $status == 1 && $output == *"have the scheduler native or swarm"*": demo; first"* && -d $place && -x $PLUGIN/bin/ps-lifecycle ]]
+  done
   rm "$LIB/config/scheduler/demo/selected"
   install_plugin --uninstall
   [[ $status == 0 && ! -e $place && ! -L $LIB/plugins/enabled/scheduler-formation ]]

@@ -12,6 +12,7 @@ mod deploy;
 mod failed;
 mod follow;
 mod health;
+mod image_kind;
 mod instances;
 mod judge;
 mod label;
@@ -49,6 +50,7 @@ use ps_service::Service;
 
 use crate::manager::Manager;
 
+pub use image_kind::ImageKind;
 pub use swarm::Swarm;
 pub use watch::AddressWatch;
 

@@ -1,4 +1,5 @@
-//! Dokku's questions about native apps. All answers are read from files; no supervisor is asked.
+//! Dokku's questions about apps. Of a native app all answers are read from files; no supervisor is asked. Of an app on a swarm a manager is
+//! asked.
 
 use std::io::{self, Write};
 
@@ -9,6 +10,8 @@ use ps_cli::exit::Outcome;
 use ps_scheduler::{LogRequest, Scheduler};
 use ps_scheduler_native::Native;
 
+use super::on_swarm;
+use super::ours::Ours;
 use crate::logs;
 
 /// The colours of instances in a log, one after the other; docker-local has the same ones.
@@ -24,28 +27,31 @@ pub(super) struct Wanted<'a> {
 }
 
 /// `<instances> <true|false|mixed>`.
-pub(super) fn app_status(world: &World, app: &AppName) -> Result<()> {
-    let status = Native::new(world).without_usage().status_of(app)?;
+pub(super) fn app_status(scheduler: &dyn Scheduler, app: &AppName) -> Result<()> {
+    let status = scheduler.status_of(app)?;
     let mut out = io::stdout().lock();
     Ok(writeln!(out, "{} {}", status.current().count(), status.running().as_str())?)
 }
 
-/// Whether the app was ever deployed natively.
-pub(super) fn is_deployed(world: &World, app: &AppName) -> Result<Outcome> {
-    let is_deployed = Native::new(world).directory(app)?.is_some();
+/// Whether the app was ever deployed by this scheduler.
+pub(super) fn is_deployed(world: &World, ours: Ours, app: &AppName) -> Result<Outcome> {
+    let is_deployed = match ours {
+        Ours::Native => Native::new(world).directory(app)?.is_some(),
+        Ours::Swarm => on_swarm::is_deployed(world, app),
+    };
     Ok(if is_deployed { Outcome::Done } else { Outcome::No })
 }
 
 /// Prints the descriptions with everything in them. The hook pipes them into `ps-inspect-sanitize`.
-pub(super) fn inspect(world: &World, app: &AppName) -> Result<()> {
-    let described = Native::new(world).inspect(app)?;
+pub(super) fn inspect(scheduler: &dyn Scheduler, app: &AppName) -> Result<()> {
+    let described = scheduler.inspect(app)?;
     let mut out = io::stdout().lock();
     serde_json::to_writer(&mut out, &described).map_err(io::Error::from)?;
     Ok(writeln!(out)?)
 }
 
 /// The last `lines` lines of each instance, as they were written.
-pub(super) fn logs(world: &World, app: &AppName, wanted: &Wanted<'_>, lines: &str) -> Result<()> {
+pub(super) fn logs(scheduler: &dyn Scheduler, app: &AppName, wanted: &Wanted<'_>, lines: &str) -> Result<()> {
     let lines = lines.parse().with_context(|| format!("{lines:?} is not a number of lines"))?;
     let which = match wanted.process_type {
         "" => Which::All,
@@ -53,7 +59,7 @@ pub(super) fn logs(world: &World, app: &AppName, wanted: &Wanted<'_>, lines: &st
     };
     let request = LogRequest { follow: wanted.follows, ..LogRequest::last(app.clone(), which, Some(lines)) };
     let mut seen: Vec<Slot> = Vec::new();
-    logs::write_out(&Native::new(world), &request, |out, line| {
+    logs::write_out(scheduler, &request, |out, line| {
         if !seen.contains(&line.slot) {
             seen.push(line.slot.clone());
         }

@@ -40,7 +40,7 @@ pub(super) fn deploy(session: &Session, app: &AppName, tag: &str, which: Which) 
     let arguments = [app.as_str(), "", "", tag];
     caller.stream("core-post-deploy", &arguments)?;
     caller.stream("post-deploy", &arguments)?;
-    handover::take_over(world, &caller, app)
+    handover::take_over(world, &caller, app, "natively")
 }
 
 fn make_so(session: &Session, app: &AppName, native: &Native, which: Which) -> Result<()> {

@@ -1,5 +1,5 @@
-//! Ends the native instances of an app after another scheduler has deployed it. Dokku itself leaves them running, and
-//! no command would find them any more.
+//! Ends the instances of an app that another scheduler ran before. Dokku itself leaves them running, and no command would find them any
+//! more.
 
 use anyhow::Result;
 use formation::{AppName, Which};
@@ -7,28 +7,39 @@ use ps_apps::{SchedulerName, World};
 use ps_cli::say;
 use ps_dokku::Caller;
 use ps_scheduler_native::Native;
+use ps_scheduler_swarm::Swarm;
 
+use super::on_swarm;
 use crate::session::Session;
 use crate::stop;
 
-/// Ends the containers of an app that runs natively now.
-pub(super) fn take_over(world: &World, caller: &Caller, app: &AppName) -> Result<()> {
+/// Ends the containers of docker-local of an app that runs otherwise now; `how`: natively, or on a swarm.
+pub(super) fn take_over(world: &World, caller: &Caller, app: &AppName, how: &str) -> Result<()> {
     if world.container_files(app)?.is_empty() {
         return Ok(());
     }
-    say::step(&format!("{app} runs natively now: ending its containers"))?;
+    say::step(&format!("{app} runs {how} now: ending its containers"))?;
     caller.stream("scheduler-stop", &[SchedulerName::DockerLocal.as_str(), app.as_str(), "true"])?;
     Ok(world.forget_containers(app)?)
 }
 
-/// Ends the native processes of an app that another scheduler has deployed.
+/// Ends what runs natively or on a swarm of an app that another scheduler has deployed.
 pub(super) fn give_up(world: &World, app: &AppName) -> Result<()> {
-    let native = Native::new(world);
-    if world.scheduler_name(app)? == SchedulerName::Native || native.directory(app)?.is_none() {
+    let (native, now) = (Native::new(world), world.scheduler_name(app)?);
+    let was_native = now != SchedulerName::Native && native.directory(app)?.is_some();
+    let was_on_swarm = now != SchedulerName::Swarm && on_swarm::is_deployed(world, app);
+    if !was_native && !was_on_swarm {
         return Ok(());
     }
     let session = Session::of_hook(world)?;
     let lock = session.lock(app)?;
+    if was_on_swarm {
+        session.step(&format!("{app} no longer runs on a swarm: ending its tasks"))?;
+        stop::end_via(&session, app, &Swarm::new(world), &Which::All, true)?;
+    }
+    if !was_native {
+        return Ok(());
+    }
     session.step(&format!("{app} no longer runs natively: ending its processes"))?;
     stop::end_via(&session, app, &native, &Which::All, true)?;
     if world.forget_listeners(app)? {

@@ -1,0 +1,58 @@
+//! The schedulers for which Dokku's triggers are answered here.
+
+use anyhow::Result;
+use formation::AppName;
+use ps_apps::{SchedulerName, World};
+use ps_scheduler::Scheduler;
+use ps_scheduler_native::Native;
+use ps_scheduler_swarm::Swarm;
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ours {
+    Native,
+    Swarm,
+}
+
+impl Ours {
+    /// The one of this name; `None`: the hooks of another plugin answer.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        match SchedulerName::from(name) {
+            SchedulerName::Native => Some(Self::Native),
+            SchedulerName::Swarm => Some(Self::Swarm),
+            SchedulerName::DockerLocal | SchedulerName::External(_) => None,
+        }
+    }
+
+    pub(super) fn scheduler(self, world: &World) -> Box<dyn Scheduler> {
+        match self {
+            Self::Native => Box::new(Native::new(world)),
+            Self::Swarm => Box::new(Swarm::new(world)),
+        }
+    }
+
+    /// The same for questions that do not ask how much processes use.
+    pub(super) fn quick(self, world: &World) -> Box<dyn Scheduler> {
+        match self {
+            Self::Native => Box::new(Native::new(world).without_usage()),
+            Self::Swarm => self.scheduler(world),
+        }
+    }
+
+    /// Removes what earlier deploys left, of one app or of all.
+    pub(super) fn retire(self, world: &World, app: Option<&AppName>) -> Result<()> {
+        let scheduler = self.scheduler(world);
+        match (self, app) {
+            (Self::Native, app) => drop(scheduler.retire(app)?),
+            (Self::Swarm, Some(app)) => drop(scheduler.retire(Some(app))?),
+            (Self::Swarm, None) => {
+                for app in world.apps()? {
+                    if super::on_swarm::is_deployed(world, &app.name) {
+                        scheduler.retire(Some(&app.name))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
