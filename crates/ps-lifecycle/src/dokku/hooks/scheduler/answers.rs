@@ -8,9 +8,7 @@ use formation::{AppName, Slot, Which};
 use ps_apps::World;
 use ps_cli::exit::Outcome;
 use ps_scheduler::{LogRequest, Scheduler};
-use ps_scheduler_native::Native;
 
-use super::on_swarm;
 use super::ours::Ours;
 use crate::logs;
 
@@ -35,10 +33,7 @@ pub(super) fn app_status(scheduler: &dyn Scheduler, app: &AppName) -> Result<()>
 
 /// Whether the app was ever deployed by this scheduler.
 pub(super) fn is_deployed(world: &World, ours: Ours, app: &AppName) -> Result<Outcome> {
-    let is_deployed = match ours {
-        Ours::Native => Native::new(world).directory(app)?.is_some(),
-        Ours::Swarm => on_swarm::is_deployed(world, app),
-    };
+    let is_deployed = ours.has_deployed(world, app)?;
     Ok(if is_deployed { Outcome::Done } else { Outcome::No })
 }
 

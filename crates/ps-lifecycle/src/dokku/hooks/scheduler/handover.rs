@@ -9,7 +9,7 @@ use ps_dokku::Caller;
 use ps_scheduler_native::Native;
 use ps_scheduler_swarm::Swarm;
 
-use super::on_swarm;
+use super::ours::Ours;
 use crate::session::Session;
 use crate::stop;
 
@@ -27,7 +27,7 @@ pub(super) fn take_over(world: &World, caller: &Caller, app: &AppName, how: &str
 pub(super) fn give_up(world: &World, app: &AppName) -> Result<()> {
     let (native, now) = (Native::new(world), world.scheduler_name(app)?);
     let was_native = now != SchedulerName::Native && native.directory(app)?.is_some();
-    let was_on_swarm = now != SchedulerName::Swarm && on_swarm::is_deployed(world, app);
+    let was_on_swarm = now != SchedulerName::Swarm && Ours::Swarm.has_deployed(world, app)?;
     if !was_native && !was_on_swarm {
         return Ok(());
     }

@@ -17,6 +17,7 @@ use ps_supervisor::Signals;
 
 use super::handover;
 use super::named::{named, refusal};
+use super::ours::Ours;
 use crate::release;
 use crate::run::{HEARD, status};
 use crate::session::Session;
@@ -36,7 +37,7 @@ pub(super) fn deploy(session: &Session, app: &AppName, tag: &str, which: &Which)
     let wanted = release::runnable(&stored, &release);
     let intent = match which {
         // A deploy of a swarm is one of all types.
-        Which::Type(_) if is_deployed(world, app) => Intent::Restart(which.clone()),
+        Which::Type(_) if Ours::Swarm.has_deployed(world, app)? => Intent::Restart(which.clone()),
         Which::All | Which::Type(_) | Which::Slot(_) => Intent::Deploy,
     };
     let plan = Plan::ask(&swarm, release, &wanted, &intent)?;
@@ -97,11 +98,6 @@ fn assemble(session: &Session, app: &AppName, image: &str) -> Result<Release> {
     Ok(release)
 }
 
-/// Whether the app was ever deployed to a swarm.
-pub(super) fn is_deployed(world: &World, app: &AppName) -> bool {
-    Swarm::new(world).witness(app).is_some_and(|file| world.lib().join(file).is_file())
-}
-
 /// `scheduler-enter <scheduler> <app> <type>[.<number>] [--] [word…]`: runs a command, or a shell, beside an instance whose node is this one.
 pub(super) fn enter(world: &World, app: &str, words: &[&str]) -> Result<Outcome> {
     let app = named(app)?;
@@ -128,7 +124,7 @@ pub(super) fn run(session: &Session, app: &str, words: &[&str]) -> Result<Outcom
     let app = named(app)?;
     let Asked { env, command } = asked(words).with_context(|| format!("run a command for {app}"))?;
     let scheduler = Swarm::new(world);
-    if !is_deployed(world, &app) {
+    if !Ours::Swarm.has_deployed(world, &app)? {
         return Err(ps_scheduler::Error::NotDeployed { app }.into());
     }
     let release = assemble(session, &app, &image(session, &Caller::new(world), &app, "")?)?;

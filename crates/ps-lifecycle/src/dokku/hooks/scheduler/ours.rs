@@ -39,6 +39,16 @@ impl Ours {
         }
     }
 
+    /// Whether it has ever deployed the app.
+    pub(super) fn has_deployed(self, world: &World, app: &AppName) -> Result<bool> {
+        Ok(match self {
+            Self::Native => Native::new(world).directory(app)?.is_some(),
+            Self::Swarm => {
+                Swarm::new(world).witness(app).is_some_and(|file| world.lib().join(file).is_file())
+            }
+        })
+    }
+
     /// Removes what earlier deploys left, of one app or of all.
     pub(super) fn retire(self, world: &World, app: Option<&AppName>) -> Result<()> {
         let scheduler = self.scheduler(world);
@@ -47,7 +57,7 @@ impl Ours {
             (Self::Swarm, Some(app)) => drop(scheduler.retire(Some(app))?),
             (Self::Swarm, None) => {
                 for app in world.apps()? {
-                    if super::on_swarm::is_deployed(world, &app.name) {
+                    if self.has_deployed(world, &app.name)? {
                         scheduler.retire(Some(&app.name))?;
                     }
                 }
