@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use formation::{ProcessType, Quantity};
 use ps_scheduler::{Change, Plan};
 
+use crate::instances::Nodes;
 use crate::manager::Seen;
 use crate::service::Service;
 
@@ -50,8 +51,9 @@ impl Count {
     }
 }
 
-/// The changes of a plan; a type of which nothing is to be done has none.
-pub(crate) fn of(plan: &Plan, seen: &Seen) -> BTreeMap<ProcessType, ServiceChange> {
+/// The changes of a plan; a type of which nothing is to be done has none. What is to be kept and is on a node of which nothing is heard has to be
+/// waited for like what does not run yet.
+pub(crate) fn of(plan: &Plan, seen: &Seen, nodes: &Nodes) -> BTreeMap<ProcessType, ServiceChange> {
     let mut counts = counts(plan);
     if plan.is_deploy {
         // What has no instance would be started from an earlier release later.
@@ -60,7 +62,14 @@ pub(crate) fn of(plan: &Plan, seen: &Seen) -> BTreeMap<ProcessType, ServiceChang
         }
     }
     let change = |(process_type, count): (ProcessType, Count)| {
-        let change = of_type(plan, count, seen.service(&process_type), wanted(plan, &process_type))?;
+        let service = seen.service(&process_type);
+        let mut tasks = service.into_iter().flat_map(|service| seen.tasks_of(&service.id));
+        let has_lost = tasks.any(|task| task.is_current() && !nodes.is_up(task));
+        let change = of_type(plan, count, service, wanted(plan, &process_type));
+        let change = change.or_else(|| {
+            let filled = count.filled();
+            (has_lost && filled > 0).then_some(ServiceChange::Fill(filled))
+        })?;
         Some((process_type, change))
     };
     counts.into_iter().filter_map(change).collect()
@@ -136,6 +145,8 @@ mod tests {
     use crate::label;
     use crate::service::tests::described;
     use crate::spec::tests::release;
+    use crate::swarm_task::SwarmTask;
+    use crate::swarm_task::tests::listed;
 
     fn row(slot: &str, state: State, over: Option<Over>) -> Instance {
         Instance {
@@ -161,7 +172,7 @@ mod tests {
     }
 
     fn of_web(plan: &Plan, seen: &Seen) -> Option<ServiceChange> {
-        of(plan, seen).get("web").copied()
+        of(plan, seen, &Nodes::default()).get("web").copied()
     }
 
     const UP: State = State::Running;
@@ -171,7 +182,7 @@ mod tests {
     fn a_deploy_makes_replaces_and_removes() {
         let plan = plan(&["web=2"], &[row("old.1", UP, None)], &Intent::Deploy);
         let there = seen(&[("old", 1, 0), ("idle", 0, 0)]);
-        let changes = of(&plan, &there);
+        let changes = of(&plan, &there, &Nodes::default());
         let words: Vec<String> = changes.iter().map(|(name, change)| format!("{name} {change:?}")).collect();
         assert_eq!(words, ["idle Remove", "old Remove", "web Make(2)"]);
         assert_eq!(of_web(&plan, &seen(&[("web", 3, 0)])), Some(ServiceChange::Replace(2)));
@@ -198,6 +209,25 @@ mod tests {
         let there = [row("web.1", UP, None), row("web.2", State::Waiting, None)];
         let plan = plan(&["web=2"], &there, &CONVERGE);
         assert_eq!(of_web(&plan, &seen(&[("web", 2, 0)])), Some(ServiceChange::Fill(2)));
+    }
+
+    #[test]
+    fn what_is_kept_on_a_node_of_which_nothing_is_heard_is_waited_for() {
+        let there = [row("web.1", UP, None), row("web.2", UP, None)];
+        let nodes = |state: &str| {
+            let node = |id: &str, state: &str| json!({"ID": id, "Status": {"State": state}});
+            Nodes::read(&json!([node("n1", "ready"), node("n2", state)]))
+        };
+        let mut two = seen(&[("web", 2, 0)]);
+        let mut on_two = listed("web", 2, "running", "running", "r");
+        on_two["NodeID"] = json!("n2");
+        two.tasks = SwarmTask::read_all(&json!([listed("web", 1, "running", "running", "r"), on_two]));
+        let plan = plan(&["web=2"], &there, &CONVERGE);
+        let of = |state: &str| of(&plan, &two, &nodes(state)).get("web").copied();
+        assert_eq!(
+            [of("ready"), of("down"), of("unknown")],
+            [None, Some(ServiceChange::Fill(2)), Some(ServiceChange::Fill(2))]
+        );
     }
 
     #[test]

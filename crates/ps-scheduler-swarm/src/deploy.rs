@@ -21,7 +21,7 @@ use crate::service::Service;
 use crate::spec::{self, Identity, Proof};
 use crate::standing::Move;
 use crate::swarm::Swarm;
-use crate::{committed, judge, published, secret, task};
+use crate::{committed, images, judge, published, secret, task};
 
 /// One deploy that is under way.
 struct Deploy<'a> {
@@ -73,7 +73,8 @@ pub(crate) fn deploy(
         let mut deploy =
             Deploy { manager, plan, seen, name, revision, release, seal, follower, moves, silent_since };
         deploy.follower.know(&deploy.seen);
-        let changes = changes::of(plan, &deploy.seen);
+        let changes = changes::of(plan, &deploy.seen, &deploy.manager.nodes().await?);
+        images::refuse_missing(&deploy.manager, &plan.release, &changes).await?;
         deploy.remark(requester.tell).await?;
         match deploy.bring_up(&changes, requester.tell).await {
             Ok(()) => {}

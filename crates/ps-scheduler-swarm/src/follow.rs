@@ -68,7 +68,7 @@ impl Follower {
             let now = Instant::now();
             let mut still = Vec::new();
             for one in open {
-                match one.standing(&seen, |task| self.lived(task, now), now) {
+                match self.standing(manager, &seen, one, now).await? {
                     Standing::Done => {}
                     Standing::UnderWay => still.push(one),
                     Standing::Failed(reasons) => {
@@ -87,6 +87,24 @@ impl Follower {
             }
         }
         Ok(followed)
+    }
+
+    /// How far a change has come. What would be the end of it is one only if the nodes of its tasks are heard of: for some seconds after the loss
+    /// of a node, and longer while managers choose a leader, a swarm says that what ran there runs.
+    async fn standing(
+        &self,
+        manager: &Manager<'_>,
+        seen: &Seen,
+        one: &Move,
+        now: Instant,
+    ) -> Result<Standing, Error> {
+        match one.standing(seen, |task| Some(self.lived(task, now)), now) {
+            Standing::Done => {
+                let nodes = manager.nodes().await?;
+                Ok(one.standing(seen, |task| nodes.is_up(task).then(|| self.lived(task, now)), now))
+            }
+            standing => Ok(standing),
+        }
     }
 
     /// Has the swarm begin an update anew that waits for a task of a node that was lost. What has been replaced is not replaced again. A label

@@ -13,6 +13,7 @@ mod failed;
 mod follow;
 mod health;
 mod image_kind;
+mod images;
 mod instances;
 mod judge;
 mod label;

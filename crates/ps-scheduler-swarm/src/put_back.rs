@@ -73,11 +73,13 @@ async fn whole(
     let (process_type, app) = (&moved.service.process_type, manager.app);
     let revision = service::revision(&old["TaskTemplate"]);
     let wanted = old["Mode"]["Replicated"]["Replicas"].as_u64().unwrap_or(0);
-    let nodes = manager.nodes().await?;
     let mut looks = 0;
     loop {
-        let seen = manager.look().await?;
-        let is_old = |task: &&SwarmTask| task.is_current() && task.revision.as_deref() == revision;
+        let (seen, nodes) = (manager.look().await?, manager.nodes().await?);
+        // Of a node of which nothing is heard, a swarm repeats what was true before.
+        let is_old = |task: &&SwarmTask| {
+            task.is_current() && task.revision.as_deref() == revision && nodes.is_up(task)
+        };
         let tasks: Vec<&SwarmTask> = seen.tasks_of(&moved.service.id).collect();
         let running = tasks.iter().copied().filter(is_old).filter(|task| task.phase == Phase::Running);
         let running: Vec<&SwarmTask> = running.collect();

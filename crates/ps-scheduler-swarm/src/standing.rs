@@ -86,11 +86,12 @@ impl Move {
         }
     }
 
-    /// How far the swarm has come. `lived` says how long a task has been seen to run.
+    /// How far the swarm has come. `lived` says how long a task has been seen to run; `None`: nothing is heard of its node, so that the swarm
+    /// only repeats what was true before, and the task does not count.
     pub(crate) fn standing(
         &self,
         seen: &Seen,
-        lived: impl Fn(&SwarmTask) -> Duration,
+        lived: impl Fn(&SwarmTask) -> Option<Duration>,
         now: Instant,
     ) -> Standing {
         let alone =
@@ -111,7 +112,8 @@ impl Move {
             return alone(format!("was put back by the swarm ({})", plain(said)));
         }
         let is_up = |task: &&&SwarmTask| {
-            let runs = task.is_current() && task.phase == Phase::Running && lived(task) >= self.life;
+            let has_lived = lived(task).is_some_and(|lived| lived >= self.life);
+            let runs = task.is_current() && task.phase == Phase::Running && has_lived;
             self.is_of_it(task) && (runs || self.may_end && task.phase == Phase::Complete)
         };
         let up: BTreeSet<u16> = tasks.iter().filter(is_up).map(|task| task.slot).collect();
@@ -120,7 +122,11 @@ impl Move {
         if up.len() >= usize::from(self.service.replicas) && !is_busy {
             return Standing::Done;
         }
-        if now < self.deadline { Standing::UnderWay } else { Standing::Failed(self.late(&tasks, &up)) }
+        if now < self.deadline {
+            Standing::UnderWay
+        } else {
+            Standing::Failed(self.late(&tasks, &up, &lived))
+        }
     }
 
     fn failure(&self, task: &SwarmTask) -> (FailedSlot, Option<String>) {
@@ -137,7 +143,12 @@ impl Move {
     }
 
     /// What is said of each slot that has not come up in time.
-    fn late(&self, tasks: &[&SwarmTask], up: &BTreeSet<u16>) -> Vec<(FailedSlot, Option<String>)> {
+    fn late(
+        &self,
+        tasks: &[&SwarmTask],
+        up: &BTreeSet<u16>,
+        lived: &impl Fn(&SwarmTask) -> Option<Duration>,
+    ) -> Vec<(FailedSlot, Option<String>)> {
         let seconds = self.within.as_secs();
         let waiting =
             tasks.iter().filter(|task| task.is_current() && self.is_of_it(task) && !up.contains(&task.slot));
@@ -147,6 +158,11 @@ impl Move {
                 let reason = match (task.phase, why.is_empty()) {
                     (Phase::Pending, false) => format!("found no place within {seconds} s: {why}"),
                     (Phase::Pending, true) => format!("found no place within {seconds} s"),
+                    (Phase::Running, _) if lived(task).is_none() => {
+                        format!(
+                            "is on a node of which nothing is heard, and ran on no other within {seconds} s"
+                        )
+                    }
                     _ => format!("did not become ready within {seconds} s"),
                 };
                 let task_id = task.container.as_ref().map(|_| task.id.clone());

@@ -28,7 +28,7 @@ fn moved() -> Move {
 }
 
 fn of(moved: &Move, seen: &Seen) -> Standing {
-    moved.standing(seen, |_| 5 * SECOND, Instant::now())
+    moved.standing(seen, |_| Some(5 * SECOND), Instant::now())
 }
 
 fn reasons(standing: Standing) -> Vec<String> {
@@ -63,7 +63,20 @@ fn what_runs_must_have_lived_where_nothing_else_shows_it() {
     let long = Move { life: 10 * SECOND, is_update: false, ..moved() };
     let both = seen(None, "new", &[up(1, "new"), up(2, "new")]);
     assert!(matches!(of(&long, &both), Standing::UnderWay));
-    assert!(matches!(long.standing(&both, |_| 10 * SECOND, Instant::now()), Standing::Done));
+    assert!(matches!(long.standing(&both, |_| Some(10 * SECOND), Instant::now()), Standing::Done));
+}
+
+#[test]
+fn what_is_said_to_run_on_a_node_of_which_nothing_is_heard_does_not_count() {
+    let both = seen(Some("completed"), "new", &[up(1, "new"), up(2, "new")]);
+    let heard = |task: &SwarmTask| (task.slot != 2).then_some(5 * SECOND);
+    let now = Instant::now();
+    assert!(matches!(moved().standing(&both, heard, now), Standing::UnderWay));
+    let over = Move { deadline: now, ..moved() };
+    assert_eq!(
+        reasons(over.standing(&both, heard, now)),
+        ["web.2 is on a node of which nothing is heard, and ran on no other within 60 s"]
+    );
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! A deploy is followed to its end, and what is said of it is true.
 
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
 use formation::Which;
 use ps_scheduler::{Error, Intent, Progress, Running};
 use swarm_cluster::Cluster;
 
+use crate::losses;
 use crate::place::Place;
 
 fn failed(error: Error) -> (Vec<String>, Vec<String>) {
@@ -67,8 +71,11 @@ fn a_bad_release_is_put_back_and_one_line_says_why_with_the_last_that_it_wrote()
     let mut missing = place.release("sleep 1000");
     missing.source = ps_scheduler::Source::Image("formation-test/no-such-image:1".to_owned());
     let (rejected, _) = place.carry_out(&place.plan(missing, &["web=2"], &Intent::Deploy));
-    let (told, _) = failed(rejected.expect_err("there is no such image"));
-    assert!(told[0].contains("was rejected: No such image: formation-test/no-such-image:1"), "{told:?}");
+    let told = rejected.expect_err("there is no such image").to_string();
+    assert!(
+        told.contains("this machine does not have the image formation-test/no-such-image:1, and no registry"),
+        "{told}"
+    );
     assert_eq!(place.containers(), before);
 
     let mut large = place.release("sleep 1000");
@@ -85,6 +92,67 @@ fn a_bad_release_is_put_back_and_one_line_says_why_with_the_last_that_it_wrote()
     );
     assert_eq!(place.containers(), before);
     place.stop("", true).expect("is removed");
+}
+
+#[test]
+fn of_an_image_that_is_not_here_its_registry_is_asked_before_anything_changes() {
+    let program = Path::new("/usr/bin/docker-registry");
+    if !program.is_file() {
+        skipped::skip(format!("no {}: scripts/setup installs it", program.display()));
+        return;
+    }
+    let Some(cluster) = Cluster::up(1) else { return };
+    let place = Place::new(&cluster);
+    let registry = Registry::on(&cluster, program);
+    let image = "127.0.0.1:5000/shop:1";
+    cluster.docker(1, &["tag", crate::place::IMAGE, image]);
+    losses::eventually("the registry takes it", || registry.takes(&cluster, image), |taken| *taken);
+    cluster.docker(1, &["image", "rm", image]);
+    let deploy = |image: &str| {
+        let mut release = place.release("sleep 1000");
+        release.source = ps_scheduler::Source::Image(image.to_owned());
+        place.carry_out(&place.plan(release, &["web=1"], &Intent::Deploy)).0
+    };
+    // The nodes of a test cluster pull nothing: what was not refused is rejected by the node.
+    let (told, _) = failed(deploy(image).expect_err("the node does not have it"));
+    assert!(told[0].contains("was rejected: No such image"), "{told:?}");
+    let error = deploy("127.0.0.1:5000/shop:2").expect_err("the registry does not have it").to_string();
+    assert!(error.contains("no registry hands it out") && error.contains("manifest unknown"), "{error}");
+    place.stop("", true).expect("is removed");
+}
+
+/// A registry on the loopback of the first node; ended when it is dropped.
+struct Registry(Child, tempfile::TempDir);
+
+impl Registry {
+    fn on(cluster: &Cluster, program: &Path) -> Self {
+        let place = tempfile::tempdir().expect("a directory for the test");
+        let config = place.path().join("config.yml");
+        let storage = place.path().join("storage");
+        let text = format!(
+            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"127.0.0.1:5000\"}}\n",
+            storage.display()
+        );
+        std::fs::write(&config, text).expect("written");
+        let mut command = Command::new(program);
+        command.arg("serve").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self(cluster.at(1, || command.spawn().expect("it starts")), place)
+    }
+
+    /// Whether it takes an image: it may not listen yet.
+    fn takes(&self, cluster: &Cluster, image: &str) -> bool {
+        let host = format!("unix://{}", cluster.socket(1).display());
+        let mut push = Command::new("docker");
+        push.args(["push", "-q", image]).env("DOCKER_HOST", host).stdout(Stdio::null()).stderr(Stdio::null());
+        push.status().expect("the client runs").success() && self.1.path().join("storage").is_dir()
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]
