@@ -1,6 +1,9 @@
 //! `ps-web` as those who ask it see it: by its socket and by an address, with apps that really run.
 
 #[expect(dead_code, reason = "the tests of ps-lifecycle need more of it")]
+#[path = "support/asking.rs"]
+mod asking;
+#[expect(dead_code, reason = "the tests of ps-lifecycle need more of it")]
 #[path = "ps_lifecycle/home.rs"]
 mod home;
 #[expect(dead_code, reason = "the tests of ps-lifecycle need more of it")]
@@ -9,6 +12,8 @@ mod program;
 
 #[path = "ps_web/answers.rs"]
 mod answers;
+#[path = "ps_web/balanced.rs"]
+mod balanced;
 #[path = "ps_web/browser.rs"]
 mod browser;
 #[path = "ps_web/chromium.rs"]

@@ -154,6 +154,7 @@ impl Backend {
         BackendNumbers {
             id: self.id.clone(),
             release: self.release,
+            draining: !self.standing.is_ready(),
             connections: self.connections,
             open: self.open,
             failed: self.failed,

@@ -16,6 +16,9 @@ const CLASSES: usize = 27 * PARTS as usize;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
     counts: Vec<u32>,
+    /// The sum of all, in microseconds. Versions that did not know it have left it out.
+    #[serde(default)]
+    total_us: u64,
 }
 
 impl Latency {
@@ -23,6 +26,8 @@ impl Latency {
         let class = class(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
         self.counts.resize(self.counts.len().max(class + 1), 0);
         self.counts[class] = self.counts[class].saturating_add(1);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.total_us = self.total_us.saturating_add(micros);
     }
 
     /// What was counted after `earlier`, an earlier state of the same counts, was taken.
@@ -32,7 +37,24 @@ impl Latency {
         let counts = self.counts.iter().zip(before).map(|(now, before)| now.saturating_sub(before));
         let mut counts: Vec<u32> = counts.collect();
         counts.truncate(counts.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1));
-        Self { counts }
+        Self { counts, total_us: self.total_us.saturating_sub(earlier.total_us) }
+    }
+
+    /// How many were counted.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().map(|count| u64::from(*count)).sum()
+    }
+
+    /// The sum of all durations. Durations that a version without this sum has counted are missing from it.
+    pub fn total(&self) -> Duration {
+        Duration::from_micros(self.total_us)
+    }
+
+    /// How many took less than this number of microseconds. It is exact for powers of two, which are the ends of classes, and otherwise
+    /// too small by what is in the class of that number.
+    pub fn within(&self, micros: u64) -> u64 {
+        let counts = self.counts.iter().enumerate();
+        counts.filter(|(at, _)| upper(*at) <= micros).map(|(_, count)| u64::from(*count)).sum()
     }
 
     /// The longest time, in microseconds; none if nothing was counted.
@@ -42,8 +64,7 @@ impl Latency {
 
     /// The time within which this percentage was done, in microseconds; `None` if nothing was counted.
     pub fn percentile(&self, percent: u64) -> Option<u64> {
-        let all: u64 = self.counts.iter().map(|count| u64::from(*count)).sum();
-        let wanted = (all * percent).div_ceil(100).max(1);
+        let wanted = (self.count() * percent).div_ceil(100).max(1);
         let mut seen = 0;
         let within = |(at, count): (usize, &u32)| {
             seen += u64::from(*count);
@@ -89,6 +110,15 @@ mod tests {
                 assert!(said >= exact && said <= exact + exact / 4 + 1, "{percent} of {scale}: {said}");
             }
         }
+    }
+
+    #[test]
+    fn the_sum_is_exact_and_so_are_the_counts_below_a_power_of_two() {
+        let latency = of([3, 7, 8, 1_023, 1_024, 5_000_000].into_iter());
+        assert_eq!((latency.count(), latency.total()), (6, Duration::from_micros(5_002_065)));
+        let below: Vec<u64> = [4, 8, 16, 1 << 10, 1 << 11, 1 << 23].map(|it| latency.within(it)).into();
+        assert_eq!(below, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(latency.since(&of([3, 7].into_iter())).total(), Duration::from_micros(5_002_055));
     }
 
     #[test]

@@ -230,6 +230,9 @@ pub struct BackendNumbers {
     /// The release that it runs.
     #[serde(default)]
     pub release: Option<u64>,
+    /// Whether it is being drained: it gets no new connection.
+    #[serde(default)]
+    pub draining: bool,
     /// Connections in all.
     pub connections: u64,
     /// Those that are open or being opened.

@@ -70,6 +70,9 @@ pub struct StatusRow {
     /// How many processes of the slot the kernel has killed for want of memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oom_kills: Option<u64>,
+    /// How many bytes of its output were dropped because its log could not be written, since the log was begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_dropped_bytes: Option<u64>,
     /// CPU time used per wall time since it started, in percent of one CPU.
     pub cpu_percent: Option<f64>,
     /// CPU time used since it started, in seconds. Only if it is known, and not in CSV.
@@ -135,6 +138,7 @@ impl StatusRow {
             restarts: instance.restarts,
             restarts_by_reason: instance.restarts_by_reason.map(RestartsRow),
             oom_kills: instance.oom_kills,
+            log_dropped_bytes: instance.log_dropped_bytes,
             cpu_percent: instance.cpu_percent,
             cpu_seconds: instance.cpu_seconds,
             memory_bytes: instance.memory_bytes,

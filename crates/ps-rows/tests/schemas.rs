@@ -89,6 +89,7 @@ fn known(state: State, exit: Exit) -> Instance {
         restarts: Some(3),
         restarts_by_reason: Some(restarted(&[RestartReason::Crash, RestartReason::OutOfMemory])),
         oom_kills: Some(1),
+        log_dropped_bytes: Some(512),
         cpu_percent: Some(12.5),
         cpu_seconds: Some(0.25),
         memory_bytes: Some(1 << 20),

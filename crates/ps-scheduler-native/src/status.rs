@@ -242,6 +242,7 @@ fn instance(status: &Status, typed: Option<&Path>, belief: Belief) -> Instance {
         restarts: Some(status.restarts),
         restarts_by_reason: Some(status.restarts_by_reason),
         oom_kills: Some(status.oom_kills),
+        log_dropped_bytes: Some(status.log_dropped),
         cpu_percent: usage.as_ref().map(|usage| usage.cpu_percent),
         cpu_seconds: usage.as_ref().map(|usage| usage.cpu_seconds),
         memory_bytes: usage.as_ref().map(|usage| usage.memory_bytes),

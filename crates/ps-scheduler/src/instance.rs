@@ -74,6 +74,8 @@ pub struct Instance {
     pub restarts_by_reason: Option<Restarts>,
     /// How many processes of the slot the kernel has killed for want of memory.
     pub oom_kills: Option<u64>,
+    /// How many bytes of its output were dropped because its log could not be written, since the log was begun.
+    pub log_dropped_bytes: Option<u64>,
     /// CPU time used per wall time since it started, in percent of one CPU.
     pub cpu_percent: Option<f64>,
     /// CPU time used since it started, in seconds.
@@ -123,6 +125,7 @@ impl Instance {
             restarts: None,
             restarts_by_reason: None,
             oom_kills: None,
+            log_dropped_bytes: None,
             cpu_percent: None,
             cpu_seconds: None,
             memory_bytes: None,

@@ -1,5 +1,6 @@
 //! The service directory of one app, for programs: its files, its supervisor, and the root above the supervisor.
 
+mod balanced;
 pub mod earlier;
 mod lead;
 mod leave;
@@ -12,6 +13,7 @@ pub mod root;
 mod service;
 mod supervised;
 
+pub use balanced::slot_of_backend;
 pub use lead::Led;
 pub use opened::Opened;
 pub use ps_supervisor::Backend;

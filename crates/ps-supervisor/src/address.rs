@@ -19,7 +19,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-pub use asked::{OpenConnections, open as open_connections};
+pub use asked::{OpenConnections, numbers as balance_numbers, open as open_connections};
 pub(crate) use balance::{Balance, Heard, Reached, Read};
 pub use led::{Backend, leads_elsewhere, led};
 pub(crate) use led::{Led, is_kept as has_led};

@@ -75,7 +75,8 @@ mod wakeup;
 mod watched;
 
 pub use address::{
-    Backend, OpenConnections, leads_elsewhere, led, open_connections, refusal as address_refusal,
+    Backend, OpenConnections, balance_numbers, leads_elsewhere, led, open_connections,
+    refusal as address_refusal,
 };
 pub use attachment::{Attachment, Cause, Change, Reaction, Waited};
 pub use bereft::{Bereft, bereft, misses_supervisor};

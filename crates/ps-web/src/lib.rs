@@ -7,6 +7,7 @@
 mod access;
 mod api;
 mod args;
+mod balanced;
 mod changes;
 mod client;
 mod collect;
@@ -15,6 +16,7 @@ mod events;
 mod failed;
 mod guard;
 mod history;
+mod labels;
 mod listen;
 mod metrics;
 mod openapi;

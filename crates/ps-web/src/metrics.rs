@@ -1,6 +1,6 @@
 //! `/metrics`: OpenMetrics if the client accepts it, otherwise Prometheus' older text format.
 //!
-//! No label has a value for each run: no pid, no id of a container. While a slot has two runs, because one replaces the
+//! While a slot has two runs, because one replaces the
 //! other, the serving one is counted.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use formation::{RestartReason, State};
 use jiff::Timestamp;
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -23,66 +23,15 @@ use prometheus_client::registry::{Registry, Unit};
 use ps_apps::World;
 use ps_rows::{ExitRow, StatusRow};
 
+use crate::balanced::{self, Balanced, Counted};
 use crate::deploys::{Deploys, Results};
 use crate::failed::failed;
+use crate::labels::{OfApp, OfInstance, OfMemory, OfReason, OfResult, OfState, OfType};
 use crate::server::Server;
 use crate::snapshot::Snapshot;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// By which an instance is known.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfInstance {
-    app: String,
-    process_type: String,
-    index: u32,
-    scheduler: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfState {
-    app: String,
-    process_type: String,
-    index: u32,
-    scheduler: String,
-    state: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfReason {
-    app: String,
-    process_type: String,
-    index: u32,
-    scheduler: String,
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfMemory {
-    app: String,
-    process_type: String,
-    index: u32,
-    scheduler: String,
-    kind: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfType {
-    app: String,
-    process_type: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfResult {
-    app: String,
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfApp {
-    app: String,
-}
 
 type Float = Gauge<f64, AtomicU64>;
 type Seconds = Counter<f64, AtomicU64>;
@@ -103,6 +52,8 @@ struct Metrics {
     running: Family<OfType, Gauge>,
     unknown: Family<OfApp, Gauge>,
     deploys: Family<OfResult, Counter>,
+    log_dropped: Family<OfInstance, Counter>,
+    balanced: Balanced,
 }
 
 /// How many instances are wanted, by app and type; an app whose formation cannot be read is left out.
@@ -113,12 +64,17 @@ type Desired = BTreeMap<(String, String), i64>;
 pub(crate) struct OfApps {
     desired: Desired,
     deploys: BTreeMap<String, Results>,
+    counted: Counted,
 }
 
 impl OfApps {
-    /// Reads it from the files of the apps in a snapshot.
+    /// Reads it from the files of the apps in a snapshot, and asks each `ps-balance`.
     pub(crate) fn read(world: &World, snapshot: &Snapshot, deploys: &Deploys) -> Self {
-        Self { desired: desired(world, snapshot), deploys: deploys.of(world, snapshot.apps.keys()) }
+        Self {
+            desired: desired(world, snapshot),
+            deploys: deploys.of(world, snapshot.apps.keys()),
+            counted: balanced::counted(world, snapshot),
+        }
     }
 }
 
@@ -151,7 +107,7 @@ fn desired(world: &World, snapshot: &Snapshot) -> Desired {
 
 /// Everything, as OpenMetrics.
 pub(crate) fn written(snapshot: &Snapshot, of_apps: &OfApps) -> Result<String, fmt::Error> {
-    let metrics = Metrics::default();
+    let mut metrics = Metrics::default();
     for rows in snapshot.apps.values() {
         for slot in
             rows.chunk_by(|row, next| (&row.process_type, row.index) == (&next.process_type, next.index))
@@ -172,6 +128,11 @@ pub(crate) fn written(snapshot: &Snapshot, of_apps: &OfApps) -> Result<String, f
             metrics.deploys.get_or_create(&OfResult { app: app.clone(), result }).inc_by(count);
         }
     }
+    for (app, numbers) in &of_apps.counted {
+        let scheduler =
+            snapshot.apps.get(app).and_then(|rows| rows.first()).map(|row| row.scheduler.as_str());
+        metrics.balanced.take(app, scheduler.unwrap_or_default(), numbers);
+    }
     for app in snapshot.silent.iter().flat_map(|silence| &silence.apps) {
         metrics.unknown.get_or_create(&OfApp { app: app.clone() }).set(1);
     }
@@ -180,11 +141,13 @@ pub(crate) fn written(snapshot: &Snapshot, of_apps: &OfApps) -> Result<String, f
     Ok(in_order(&out))
 }
 
-/// The series of each metric in the order of their labels, so that two answers can be compared.
+/// The series of each metric in the order of their labels, so that two answers can be compared. Those of a histogram are in their order
+/// already, by app and then by bucket.
 fn in_order(openmetrics: &str) -> String {
     let mut lines: Vec<&str> = openmetrics.lines().collect();
     for series in lines.chunk_by_mut(|line, next| line.starts_with('#') == next.starts_with('#')) {
-        if series.iter().all(|line| !line.starts_with('#')) {
+        let is_histogram = series.iter().any(|line| line.contains("_bucket{"));
+        if !is_histogram && series.iter().all(|line| !line.starts_with('#')) {
             series.sort_unstable();
         }
     }
@@ -193,9 +156,7 @@ fn in_order(openmetrics: &str) -> String {
 
 impl Metrics {
     fn take(&self, row: &StatusRow) {
-        let (app, process_type) = (row.app.clone(), row.process_type.clone());
-        let (index, scheduler) = (u32::from(row.index), row.scheduler.clone());
-        let of = OfInstance { app, process_type, index, scheduler };
+        let of = OfInstance::of(row);
         let OfInstance { app, process_type, index, scheduler } = of.clone();
         for state in State::ALL.map(State::as_str) {
             let (app, process_type, scheduler) = (app.clone(), process_type.clone(), scheduler.clone());
@@ -252,6 +213,9 @@ impl Metrics {
         if let Some(kills) = row.oom_kills {
             self.oom_kills.get_or_create(of).inc_by(kills);
         }
+        if let Some(bytes) = row.log_dropped_bytes {
+            self.log_dropped.get_or_create(of).inc_by(bytes);
+        }
     }
 
     fn registry(self) -> Registry {
@@ -296,7 +260,13 @@ impl Metrics {
             "1 where the scheduler of the app does not answer, or something is wrong with it",
             self.unknown,
         );
+        registry.register(
+            "log_dropped_bytes",
+            "How many bytes of its output were dropped because its log could not be written",
+            self.log_dropped,
+        );
         registry.register("deploys", "Deploys, by result, as far as the journal reaches back", self.deploys);
+        self.balanced.register(&mut registry);
         registry
     }
 }

@@ -22,7 +22,7 @@ for family in read(sys.stdin.read()):
 ";
 
 /// The samples that a parser finds; `None`: it is not installed, which is noted.
-fn samples(kind: &str, text: &str) -> Option<Vec<Value>> {
+pub(crate) fn samples(kind: &str, text: &str) -> Option<Vec<Value>> {
     // Debian's own Python has Debian's packages.
     let python = |words: &[&str]| {
         let mut python = Command::new("/usr/bin/python3");
@@ -43,7 +43,7 @@ fn samples(kind: &str, text: &str) -> Option<Vec<Value>> {
 }
 
 /// The value, without a fraction that is none, of the sample with this name and these labels among others.
-fn value(samples: &[Value], name: &str, labels: &[(&str, &str)]) -> String {
+pub(crate) fn value(samples: &[Value], name: &str, labels: &[(&str, &str)]) -> String {
     let is_meant =
         |sample: &&Value| sample[0] == name && labels.iter().all(|(label, value)| sample[1][label] == *value);
     let found: Vec<&Value> = samples.iter().filter(is_meant).collect();
@@ -63,6 +63,7 @@ fn is_complete(samples: &[Value]) {
         assert_eq!(of_web("instance_restarts_total", &[("reason", reason)]), "0");
     }
     assert_eq!(of_web("instance_oom_kills_total", &[]), "0");
+    assert_eq!(of_web("log_dropped_bytes_total", &[]), "0");
     assert!(number(of_web("instance_memory_bytes", &[("kind", "resident")])) > 4096.0);
     assert!(number(of_web("instance_start_time_seconds", &[])) > 1e9);
     assert!(number(of_web("instance_cpu_seconds_total", &[])) >= 0.0);

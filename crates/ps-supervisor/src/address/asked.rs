@@ -37,7 +37,8 @@ pub fn open(service: &Path) -> Option<Vec<OpenConnections>> {
     Some(numbers.backends.iter().filter_map(|backend| of_run(&backend.id, backend.open)).collect())
 }
 
-fn numbers(service: &Path) -> Option<Numbers> {
+/// What the `ps-balance` of an app has counted since it was started; `None` if none runs, or it does not answer within a second.
+pub fn numbers(service: &Path) -> Option<Numbers> {
     let mut connection = socket::connect_at_once(service, SOCKET).ok()?;
     connection.set_nonblocking(false).ok()?;
     connection.set_read_timeout(Some(PATIENCE)).ok()?;

@@ -139,6 +139,7 @@ mod tests {
         let of_one = |(id, connections): &(&str, u64)| BackendNumbers {
             id: (*id).to_owned(),
             release: Some(if *id == "web.1@1" { 3 } else { 4 }),
+            draining: false,
             connections: *connections,
             open: 0,
             failed: 0,
