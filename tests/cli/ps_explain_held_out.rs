@@ -28,6 +28,8 @@ mod containers;
 mod ends;
 #[path = "ps_explain_held_out/fault.rs"]
 mod fault;
+#[path = "ps_explain_held_out/fourth.rs"]
+mod fourth;
 #[path = "ps_explain_held_out/healthy.rs"]
 mod healthy;
 #[path = "ps_explain_held_out/network.rs"]
@@ -75,6 +77,7 @@ fn every_fault() -> Vec<Fault> {
         containers::faults(),
         second::faults(),
         third::faults(),
+        fourth::faults(),
     ]
     .into_iter()
     .flatten()

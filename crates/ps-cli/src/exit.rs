@@ -1,6 +1,8 @@
 //! The only place that prints a final error and chooses an exit status. The numbers are public API:
 //! docs/contract.md lists them, and the tests of every program assert them.
 
+mod reader;
+
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -9,6 +11,8 @@ use ps_apps::Error as AppsError;
 use ps_dokku::{Error as DokkuError, TriggerFailed};
 
 use crate::say;
+
+pub use reader::end_with_reader;
 
 /// Done, or the answer is yes.
 pub const DONE: u8 = 0;

@@ -174,6 +174,7 @@ fn lines(worlds: &[World], shape: Shape) -> Result<Outcome> {
         outputs.extend(child.stdout.take().map(|out| (BufReader::new(out), world.name())));
         children.push(child);
     }
+    exit::end_with_reader();
     let (children, has_heading) = (Mutex::new(children), Mutex::new(false));
     let pass_on = |(out, name): (_, String)| {
         let passed = pass_on(out, &name, shape, &has_heading);

@@ -1,5 +1,6 @@
 //! Collects the facts from the scheduler, the journal, the logs, the files and the machine.
 
+mod behind;
 mod container;
 mod files;
 mod instances;
@@ -14,9 +15,10 @@ use formation::{AppName, State, Which};
 use jiff::Timestamp;
 use ps_apps::{SchedulerName, World};
 use ps_cli::say;
-use ps_journal::Journal;
+use ps_journal::{Entry, Journal};
 use ps_scheduler::{AppStatus, Error, Instance};
 use ps_service::Service;
+use ps_supervisor::Spec;
 
 use crate::facts::{Facts, Known, Silence};
 use crate::rules;
@@ -49,14 +51,10 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
     let spec = (name == SchedulerName::Native)
         .then(|| Service::of(world, app, None).spec().ok().flatten())
         .flatten();
+    let now = question.at.unwrap_or_else(Timestamp::now);
+    let status = status(world, question, &name, &mut entries);
     let secrets = Secrets::of(world, app, spec.as_ref());
     let look = Look { world, app, entries, spec, secrets };
-    let now = question.at.unwrap_or_else(Timestamp::now);
-    let status = if question.at.is_some() {
-        Ok(AppStatus::of(app.clone(), ps_rows::instances_after(&look.entries)))
-    } else {
-        ps_schedulers::named(world, &name).status_of(app)
-    };
     let (status, silent) = match status {
         Ok(status) => (status, None),
         Err(error) => (AppStatus::of(app.clone(), Vec::new()), Some(silence(&look, &error))),
@@ -78,6 +76,7 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
         changed: Vec::new(),
         clock: past::clock(&look.entries),
         is_unsupervised: false,
+        has_ulimit: look.spec.as_ref().is_some_and(has_ulimit),
         stopped_supervisor: None,
         lost_image: None,
     };
@@ -95,6 +94,24 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
         container::add(&look, &status, &mut facts);
     }
     Ok(facts)
+}
+
+/// The status of the app now, with the journal brought up to it, or the one that the journal had at the time that is asked about.
+fn status(
+    world: &World,
+    question: &Question<'_>,
+    name: &SchedulerName,
+    entries: &mut Vec<Entry>,
+) -> Result<AppStatus, Error> {
+    if question.at.is_some() {
+        return Ok(AppStatus::of(question.app.clone(), ps_rows::instances_after(entries)));
+    }
+    let status = ps_schedulers::named(world, name).status_of(question.app)?;
+    if *name == SchedulerName::Native {
+        let read = || Some(Journal::of(world, question.app).read().ok()?.entries);
+        behind::catch_up(entries, &status.instances, read);
+    }
+    Ok(status)
 }
 
 /// What is known of the instances that were asked for.
@@ -127,6 +144,11 @@ fn of_failed_deploy(look: &Look<'_>, facts: &Facts, status: &AppStatus) -> Optio
     let instance = Instance { run: Some(run), ..Instance::new(slot, State::Crashed) };
     let until = verb.ended.as_ref().map(|(at, _)| *at);
     Some(instances::of_run(look, &instance, Some(verb.at), until))
+}
+
+/// Whether a command of the app sets limits itself.
+fn has_ulimit(spec: &Spec) -> bool {
+    spec.processes.iter().any(|process| process.command.contains("ulimit "))
 }
 
 /// Whether somebody has to look after an instance: it lives, is to be started, or is gone although it was to run.

@@ -40,6 +40,8 @@ pub(crate) struct Facts {
     pub(crate) clock: Option<(Timestamp, i64)>,
     /// Whether no supervisor keeps it alive, or kept it alive when it was last seen.
     pub(crate) is_unsupervised: bool,
+    /// Whether a command of the app sets limits itself (ulimit).
+    pub(crate) has_ulimit: bool,
     /// The pid of its supervisor, if that is stopped by a signal.
     pub(crate) stopped_supervisor: Option<u32>,
     /// The image that it runs, if the engine does not have it any more.

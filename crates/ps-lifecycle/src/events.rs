@@ -10,7 +10,7 @@ use formation::AppName;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ps_apps::World;
-use ps_cli::exit::Outcome;
+use ps_cli::exit::{self, Outcome};
 use ps_cli::say;
 use ps_journal::{Entry, Unread};
 use ps_rows::JournalRow;
@@ -41,6 +41,7 @@ pub(crate) fn run(session: &Session, args: &EventsArgs) -> Result<Outcome> {
     let mut out = BufWriter::new(io::stdout().lock());
     print(&mut out, &told, args)?;
     let Some(watch) = &mut watch else { return Ok(Outcome::Done) };
+    exit::end_with_reader();
     let mut look_due = Instant::now() + LOOK_AGAIN;
     loop {
         let mut grown = watch.wait(LOOK_AGAIN);

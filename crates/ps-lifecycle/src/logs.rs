@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 use formation::{AppName, Which};
-use ps_cli::exit::Outcome;
+use ps_cli::exit::{self, Outcome};
 use ps_cli::say;
 use ps_output::{Choice, Look, Manner, Show};
 use ps_scheduler::{LogLine, LogRequest, Scheduler};
@@ -20,6 +20,9 @@ pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
     let which = args.which.clone().unwrap_or(Which::All);
     stop::refuse_unknown(session, &app, &which)?;
     let request = request(&app.name, which, args)?;
+    if args.past.follow {
+        exit::end_with_reader();
+    }
     let look = Look { has_prefix: true, is_for_terminal: io::stdout().is_terminal(), ..Look::default() };
     let manner = if args.past.json { Manner::Json } else { Manner::text(look) };
     let (mut out, mut noted) = (io::BufWriter::new(io::stdout().lock()), |_: &_, _: &_| Ok(()));
@@ -46,6 +49,9 @@ pub(crate) fn write_out(
     request: &LogRequest,
     mut print: impl FnMut(&mut dyn Write, &LogLine) -> io::Result<()>,
 ) -> Result<()> {
+    if request.follow {
+        exit::end_with_reader();
+    }
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut failure = None;
     scheduler.logs(request, &mut |line: &LogLine| {

@@ -16,7 +16,7 @@ use clap::Parser;
 use formation::AppName;
 use ps_apps::World;
 use ps_cli::completion;
-use ps_cli::exit::{Outcome, Refusal};
+use ps_cli::exit::{self, Outcome, Refusal};
 use ps_cli::say;
 use ps_cli::worlds::Shape;
 use ps_output::{Choice, Look, Manner, Show, Times};
@@ -53,6 +53,9 @@ pub fn run() -> Result<Outcome> {
     let targets = targets::of(&world, &args.words)?;
     if let Some(upkeep) = upkeep {
         return upkeep::run(&world, &targets, upkeep);
+    }
+    if args.follow {
+        exit::end_with_reader();
     }
     let earlier = args.after_cursor.as_deref().map(Cursor::read).transpose()?;
     let choice = Choice::of(args.grep.clone(), args.exclude.clone());

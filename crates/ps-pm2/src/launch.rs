@@ -12,6 +12,8 @@ use std::process::{self, Command};
 use anyhow::{Context, Result, anyhow};
 use formation::Slot;
 use ps_cli::exit::Outcome;
+use ps_service::Service;
+use ps_supervisor::OwnOutputs;
 
 use crate::book::{App, Book, Instance};
 use crate::home::{Home, private};
@@ -48,6 +50,7 @@ pub(crate) fn run(words: &[OsString]) -> Result<Outcome> {
 fn execute(home: &Home, app: &App, instance: &Instance) -> Result<Outcome> {
     let open = |path: &Path| private(path).with_context(|| format!("write {}", path.display()));
     let (out, err) = (open(&app.out_of(instance.id))?, open(&app.err_of(instance.id))?);
+    note_outputs(home, app, instance);
     let words = if let Some(sharing) = app.sharing {
         sharing::words(home, app, instance, sharing)?
     } else {
@@ -64,6 +67,14 @@ fn execute(home: &Home, app: &App, instance: &Instance) -> Result<Outcome> {
     // What fails from here on is still said to the supervisor's log: the streams are exchanged at the last moment.
     let failed: io::Error = command.stdout(out).stderr(err).exec();
     Err(failed).with_context(|| format!("execute {} in {}", Path::new(program).display(), app.cwd.display()))
+}
+
+/// Notes where the instance writes from now on, so that `ps-logs` and `ps-explain` find it. Without the note they only know less.
+fn note_outputs(home: &Home, app: &App, instance: &Instance) {
+    let Ok(name) = app.app_name() else { return };
+    let slot = Slot::new(formation::FIRST_TYPE.parse().expect("it is the name of a type"), instance.slot);
+    let outputs = OwnOutputs::begun(app.out_of(instance.id), app.err_of(instance.id));
+    let _ = outputs.note(&Service::of(&home.world(), &name, None).instance(&slot));
 }
 
 /// Writes the file that says the pid of an instance. Nothing depends on it.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
-use ps_cli::exit::Outcome;
+use ps_cli::exit::{self, Outcome};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use serde_json::json;
 
@@ -58,6 +58,7 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     if session.args.nostream {
         return Ok(Outcome::Done);
     }
+    exit::end_with_reader();
     let mut room = [MaybeUninit::uninit(); 4096];
     let mut events = Reader::new(&notify, &mut room);
     loop {
@@ -119,7 +120,8 @@ fn show_past(args: &Args, log: &Log, lines: usize) -> Result<()> {
         all.pop();
     }
     for line in &all[all.len().saturating_sub(lines)..] {
-        show(args, log, line)?;
+        // Nobody has noted when it was written.
+        show(args, log, line, None)?;
     }
     Ok(())
 }
@@ -146,14 +148,14 @@ fn show_new(args: &Args, log: &mut Log) -> Result<()> {
 /// Shows the lines that have ended, and one that is too long to wait for.
 fn show_whole(args: &Args, log: &mut Log) -> Result<()> {
     let mut rest = std::mem::take(&mut log.rest);
-    let mut begin = 0;
+    let (mut begin, now) = (0, Some(Timestamp::now()));
     while let Some(length) = rest[begin..].iter().position(|byte| *byte == b'\n') {
-        show(args, log, &rest[begin..begin + length])?;
+        show(args, log, &rest[begin..begin + length], now)?;
         begin += length + 1;
     }
     rest.drain(..begin);
     if rest.len() as u64 >= PART {
-        show(args, log, &rest)?;
+        show(args, log, &rest, now)?;
         rest.clear();
     }
     log.rest = rest;
@@ -174,19 +176,20 @@ fn read(log: &Log, from: u64, to: u64) -> Result<Vec<u8>> {
     read().with_context(|| format!("read {}", log.path.display()))
 }
 
-fn show(args: &Args, log: &Log, line: &[u8]) -> Result<()> {
+/// Shows a line, and when it was read, if it came while it was waited for.
+fn show(args: &Args, log: &Log, line: &[u8], at: Option<Timestamp>) -> Result<()> {
     let mut out = io::stdout().lock();
     let kind = if log.is_err { "err" } else { "out" };
-    let now = Timestamp::now();
     if args.json {
         let message = String::from_utf8_lossy(line);
-        let line = json!({"message": message, "timestamp": now.to_string(), "type": kind, "process_id": log.id, "app_name": log.name});
+        let line = json!({"message": message, "timestamp": at.map(|at| at.to_string()), "type": kind, "process_id": log.id, "app_name": log.name});
         writeln!(out, "{line}")?;
         return Ok(());
     }
     if !args.raw {
         let colour = COLOURS[usize::try_from(log.id).unwrap_or(0) % COLOURS.len()];
-        let millis = now.round(jiff::Unit::Millisecond).unwrap_or(now);
+        let millis = at.map(|at| at.round(jiff::Unit::Millisecond).unwrap_or(at).to_string());
+        let millis = millis.as_deref().unwrap_or("-");
         let before = format!("[{}-{} ({kind}) {millis}]", log.name, log.id);
         write!(out, "{} ", paint(colour, &before, io::stdout().is_terminal()))?;
     }

@@ -2,6 +2,7 @@
 
 mod bookmark;
 mod outputs;
+mod own;
 
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};

@@ -37,6 +37,7 @@ mod notify_socket;
 mod numbers;
 mod output;
 mod outputs;
+mod own_outputs;
 mod pace;
 mod poll;
 mod ports;
@@ -101,6 +102,7 @@ pub use marks::{MARKER, living_root, living_supervisors, mark};
 
 pub use ps_probe::{Ask, Check, Checks, Get, Scheme};
 
+pub use own_outputs::{OwnOutput, OwnOutputs};
 pub use poll::Poll;
 pub use ports::{obstacle as port_obstacle, port_by_place, refusal as port_refusal};
 pub use revision::{Manner, NEXT_FILE, Next};

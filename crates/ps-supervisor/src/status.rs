@@ -20,6 +20,7 @@ use timetable::Course;
 
 use crate::layout::MAX_FILE_BYTES;
 use crate::limits::InForce;
+use crate::own_outputs::OwnOutputs;
 use crate::restart::Deaths;
 use crate::start_settings::StartSettings;
 use crate::{Error, layout};
@@ -249,9 +250,13 @@ impl Status {
     /// The last lines that the run wrote: stdout's, then stderr's, ten in all, of which stderr may take as many as it has.
     /// An unreadable log is ignored, because it must not hide why a process failed.
     pub fn last_words(&self, directory: &Path) -> Vec<String> {
+        let own = OwnOutputs::read(directory);
         let of_stream = |stream| {
             let log = layout::log(directory, stream);
-            log_store::last_lines(&log, self.log_place(stream), LAST_LINES).unwrap_or_default()
+            let mut lines =
+                log_store::last_lines(&log, self.log_place(stream), LAST_LINES).unwrap_or_default();
+            lines.extend(own.iter().flat_map(|own| own.of(stream).last_lines(LAST_LINES)));
+            lines
         };
         let mut lines: Vec<String> =
             [Stream::Stdout, Stream::Stderr].into_iter().flat_map(of_stream).collect();

@@ -1,11 +1,13 @@
 //! Who follows is told of each line once, whatever happens to the logs and to who writes them.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 
 use faults::{count, note};
 use rustix::process::{Signal, kill_process};
 
 use crate::home::{Home, eventually};
+use crate::program::Running;
 use crate::ticks::{follow, followed, more_ticks, ticks};
 
 /// An app that counts, with segments so small that they are rotated by themselves as well, and all of them kept.
@@ -17,6 +19,60 @@ fn counting() -> Home {
     let source = home.source("shop", "web: faultapp --tick 0.005\n");
     home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "web=1", "--quiet"]);
     home
+}
+
+/// Two apps that each say one word and no more.
+fn quiet() -> Home {
+    let home = Home::new();
+    for app in ["shop", "blog"] {
+        let source = home.source(app, "web: echo up; exec sleep 600\n");
+        home.does(&["ps-lifecycle", "deploy", app, "--dir", &source]);
+        eventually("it has said something", || {
+            let said = home.does(&["ps-logs", app]);
+            if said.contains("up") { Ok(()) } else { Err(said) }
+        });
+    }
+    home
+}
+
+#[test]
+fn who_follows_ends_with_its_reader_though_nothing_more_is_written() {
+    let home = quiet();
+    let followers: [(&[&str], &str); 7] = [
+        (&["ps-logs", "shop", "-f"], "up"),
+        (&["ps-logs", "-f"], "up"),
+        (&["ps-logs", "shop", "-f", "--json"], "up"),
+        (&["ps-logs", "shop", "-f", "--save-cursor", "cursor"], "up"),
+        (&["ps-logs", "shop", "-f", "--all-worlds"], "up"),
+        (&["ps-lifecycle", "logs", "shop", "-f"], "up"),
+        (&["ps-lifecycle", "events", "shop", "-f"], "deploy"),
+    ];
+    for (words, word) in followers {
+        let mut follower = home.start(words);
+        // That closes the pipe, as `head -1` does when it has its line.
+        follower.until_stdout_says(word);
+        let ran = follower.ended();
+        assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{words:?}");
+    }
+}
+
+#[test]
+fn who_follows_goes_on_while_its_output_is_a_file() {
+    let home = quiet();
+    let mut command = home.command(&["ps-logs", "shop", "-f"]);
+    let path = home.path("followed");
+    command.process_group(0).stdout(fs::File::create(&path).expect("a file"));
+    let mut follower = Running::begin(command);
+    eventually("it prints", || {
+        let text = fs::read_to_string(&path).expect("it is there");
+        if text.contains("up") { Ok(()) } else { Err(text) }
+    });
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    eventually("it prints what comes", || {
+        let text = fs::read_to_string(&path).expect("it is there");
+        if text.matches("up").count() >= 2 { Ok(()) } else { Err(text) }
+    });
+    assert!(follower.is_running());
 }
 
 /// Kills the supervisor of the app; the root starts another one.

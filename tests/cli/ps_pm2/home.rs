@@ -129,7 +129,7 @@ impl Drop for Home {
 }
 
 /// Waits until something is as it should be; fails with what it was last.
-pub(crate) fn eventually<T>(look: impl Fn() -> Result<T, String>) -> T {
+pub(crate) fn eventually<T>(mut look: impl FnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + DEADLINE;
     loop {
         match look() {

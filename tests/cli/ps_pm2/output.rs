@@ -1,5 +1,7 @@
 use std::fs::{self, File};
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -14,8 +16,8 @@ fn logs_shows_what_was_written_last_and_follows_what_comes() {
     let lines: Vec<&str> = past.lines().collect();
     assert_eq!(lines[0], "########### Starting streaming logs for [api] process");
     assert!(
-        lines.len() == 3 && lines[1].starts_with("[api-0 (out) ") && lines[1].ends_with("] tick"),
-        "{past}"
+        lines.len() == 3 && lines[1..] == ["[api-0 (out) -] tick"; 2],
+        "what was written before has no time: {past}"
     );
     let json = home.done(&["logs", "--json", "--lines", "1", "--nostream"]);
     let line: Value = serde_json::from_str(json.lines().next().expect("a line")).expect("JSON");
@@ -23,6 +25,7 @@ fn logs_shows_what_was_written_last_and_follows_what_comes() {
         (&line["message"], &line["type"], &line["app_name"]),
         (&"tick".into(), &"out".into(), &"api".into())
     );
+    assert_eq!(line["timestamp"], Value::Null);
     let mut follow = Command::new(env!("CARGO_BIN_EXE_ps-pm2"));
     follow.args(["logs", "--raw"]).env("HOME", home.path()).env_remove("PM2_HOME");
     let shown = home.path().join("shown");
@@ -143,4 +146,77 @@ fn the_first_command_alone_shows_what_is_noted_where_debugging_is_asked_for() {
     home.done(&["kill"]);
     assert_eq!(shown(&["start", "say.sh"]), 1);
     assert!(home.pm2("custom_options.sh").exists());
+}
+
+#[test]
+fn a_follower_ends_with_its_reader_though_nothing_more_is_written() {
+    let home = Home::new();
+    home.done(&["start", "say.sh"]);
+    home.log("say.sh-out-0.log", |text| text.contains("pm_id=0"));
+    let mut follow = Command::new(env!("CARGO_BIN_EXE_ps-pm2"));
+    follow.args(["logs"]).env("HOME", home.path()).env_remove("PM2_HOME").stdout(Stdio::piped());
+    let mut follow = follow.spawn().expect("it runs");
+    let mut line = String::new();
+    let stdout = follow.stdout.take().expect("a pipe");
+    BufReader::new(stdout).read_line(&mut line).expect("readable");
+    assert_eq!(line, "########### Starting streaming logs for [all] process\n");
+    let ended = eventually(|| follow.try_wait().expect("it is ours").ok_or_else(|| "it goes on".to_owned()));
+    assert_eq!(ended.code(), Some(0));
+}
+
+#[test]
+fn ps_logs_finds_what_the_apps_have_written_themselves() {
+    let home = Home::new();
+    home.done(&["start", "tick.js", "--name", "api", "-i", "2"]);
+    home.done(&["start", "early.sh", "--name", "early"]);
+    for id in 0..2 {
+        home.log(&format!("api-out-{id}.log"), |text| text.lines().count() > 3);
+    }
+    let said = home.other("ps-logs", &["--world", "pm2", "api", "-n", "2"]);
+    let of_slot = |slot: &str| said.lines().filter(|line| line.ends_with(&format!("{slot} | tick"))).count();
+    assert_eq!((of_slot("web.1"), of_slot("web.2"), said.lines().count()), (2, 2, 4), "{said}");
+    // The time of a line that is not the last of its file is not known, and is not made up.
+    assert!(said.lines().filter(|line| line.starts_with("- ")).count() >= 2, "{said}");
+    let json = home.other("ps-logs", &["--world", "pm2", "api", "web.2", "--json", "-n", "2"]);
+    let rows: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!((rows.len(), &rows[0]["at"], &rows[0]["index"]), (2, &Value::Null, &2.into()), "{json}");
+    assert!(rows[1]["at"].is_string(), "it is the last one: {json}");
+
+    // What comes while it is followed has a time.
+    let shown = home.path().join("shown");
+    let mut follow = Command::new(beside("ps-logs"));
+    follow.args(["--world", "pm2", "api", "-f", "-n", "0"]).env("HOME", home.path()).env_remove("PM2_HOME");
+    let mut follow = follow.stdout(File::create(&shown).expect("a file")).spawn().expect("it runs");
+    let text = eventually(|| {
+        let text = fs::read_to_string(&shown).expect("text");
+        if text.lines().count() > 4 { Ok(text) } else { Err(text) }
+    });
+    follow.kill().expect("it is ours");
+    follow.wait().expect("it is ours");
+    assert!(text.lines().take(4).all(|line| line.starts_with("20") && line.ends_with("tick")), "{text}");
+}
+
+#[test]
+fn ps_explain_says_what_an_app_has_written_last_and_where() {
+    let home = Home::new();
+    let text = "console.error('of before');\nrequire('express');\n";
+    fs::write(home.app("lost.js"), text).expect("a script");
+    home.done(&["start", "lost.js", "--name", "api"]);
+    home.log("api-err-0.log", |text| text.contains("Cannot find module"));
+    let said = eventually(|| {
+        let ran = Command::new(beside("ps-explain"))
+            .args(["--world", "pm2", "api"])
+            .env("HOME", home.path())
+            .env_remove("PM2_HOME")
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8(ran.stdout).expect("text");
+        if said.contains("express") { Ok(said) } else { Err(said) }
+    });
+    assert!(said.contains(home.pm2("logs/api-err-0.log").to_str().expect("text")), "{said}");
+}
+
+/// Another program, which lies beside this one.
+fn beside(program: &str) -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_ps-pm2")).with_file_name(program)
 }

@@ -10,7 +10,7 @@ use formation::{Slot, Stream, Which};
 use jiff::Timestamp;
 use ps_scheduler::{LogLine, LogRequest};
 use ps_service::Service;
-use ps_supervisor::Status;
+use ps_supervisor::{OwnOutputs, Status};
 
 use super::look::Look;
 use crate::facts::{Known, Line};
@@ -77,6 +77,10 @@ type Begin = [(PathBuf, u64); 2];
 
 /// The same of a native instance, as its status says.
 fn begin(directory: &Path) -> Option<Begin> {
+    if let Some(own) = OwnOutputs::read(directory) {
+        let of = |stream| (own.of(stream).path.clone(), own.of(stream).begin);
+        return Some([of(Stream::Stdout), of(Stream::Stderr)]);
+    }
     let status = Status::read(directory).ok().flatten()?;
     let of = |stream| {
         let place = status.log_place(stream);
@@ -104,6 +108,11 @@ fn shown(look: &Look<'_>, directory: &Path, line: &LogLine) -> Line {
 
 /// The last place of a line in the logs of a native instance. What was packed since has none.
 fn place(directory: &Path, stream: Stream, line: &[u8]) -> Option<(PathBuf, u64)> {
+    if let Some(own) = OwnOutputs::read(directory)
+        && let Some(at) = find(&own.of(stream).path, line)
+    {
+        return Some((own.of(stream).path.clone(), at));
+    }
     let log = ps_supervisor::log(directory, stream);
     let paths = log.segments().ok()?.into_iter().rev().map(|segment| log.path(segment));
     paths.into_iter().find_map(|path| find(&path, line).map(|at| (path, at)))

@@ -73,6 +73,8 @@ fn own_limit(number: i32) -> Option<(&'static str, &'static str, &'static str)> 
     }
 }
 
+const KILL: i32 = 9;
+
 pub(super) fn killed_from_outside(case: Case<'_>) -> Option<Said> {
     let end = ended_unasked(case)?;
     let Some(Exit::Signal(number)) = end.exit else { return None };
@@ -81,7 +83,10 @@ pub(super) fn killed_from_outside(case: Case<'_>) -> Option<Said> {
     } else {
         "its supervisor did not send it, and the kernel counted no kill for want of memory"
     };
-    let says = format!("it was ended by {} from outside{}: {known}", signal(number), at(case.facts, end));
+    let mut says = format!("it was ended by {} from outside{}: {known}", signal(number), at(case.facts, end));
+    if number == KILL && case.facts.has_ulimit {
+        says += "; its command sets limits (ulimit), and the kernel does that to a process at a hard limit of CPU time";
+    }
     let cure = "find out who sent it: another program, a script, or a person (journalctl, auditctl -a always,exit -S kill)";
     Some(Said::new(says, of_end(end)).cure(cure))
 }
@@ -144,7 +149,7 @@ pub(super) fn ended_by_itself(case: Case<'_>) -> Option<Said> {
     if let Some(sign) = sign(case) {
         return Some(of_sign(case, sign));
     }
-    if let Some(number) = code.checked_sub(128).filter(|number| (1..=31).contains(number)) {
+    if let Some(number) = code.checked_sub(128).filter(|number| is_deadly(*number)) {
         // A shell ends like that if what it ran was ended by a signal.
         let says = format!(
             "it ended with exit status {code}{}, as a script does when a process that it started was ended by {}",
@@ -159,6 +164,11 @@ pub(super) fn ended_by_itself(case: Case<'_>) -> Option<Said> {
         Said::new(says, of_end(end))
             .cure(format!("read what it wrote before: ps-logs {} --previous", case.facts.app)),
     )
+}
+
+/// Whether a signal ends a process that has not arranged for it: 17 to 23 and 28 are ignored, or stop it.
+fn is_deadly(number: i32) -> bool {
+    matches!(number, 1..=16 | 24..=27 | 29..=31)
 }
 
 /// The last end of the instance, unless somebody wanted it, a check brought it about, or it lives again.

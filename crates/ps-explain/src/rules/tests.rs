@@ -28,6 +28,7 @@ fn facts() -> Facts {
         changed: Vec::new(),
         clock: None,
         is_unsupervised: false,
+        has_ulimit: false,
         stopped_supervisor: None,
         lost_image: None,
     }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use formation::{Slot, Stream};
-use log_store::{Place, Segment};
+use log_store::{OwnPlace, Place, Segment};
 use ps_scheduler::ReadUpTo;
 
 /// The word for the service directory.
@@ -18,6 +18,7 @@ pub(super) type Places = BTreeMap<u64, Place>;
 pub(super) fn written<'a>(
     service: Option<(u64, u64)>,
     streams: impl Iterator<Item = (&'a Slot, Stream, Places)>,
+    own: impl Iterator<Item = (&'a Slot, Stream, OwnPlace)>,
 ) -> ReadUpTo {
     let places = streams.flat_map(|(slot, stream, places)| {
         places.into_iter().map(move |(run, place)| {
@@ -28,7 +29,29 @@ pub(super) fn written<'a>(
         })
     });
     let id = service.map(|(device, inode)| (SERVICE.to_owned(), format!("{device} {inode}")));
-    ReadUpTo(places.chain(id).collect())
+    let own = own.map(|(slot, stream, OwnPlace { inode, offset })| {
+        (own_key(slot, stream), format!("{inode} {offset}"))
+    });
+    ReadUpTo(places.chain(own).chain(id).collect())
+}
+
+/// The key of a file into which an instance writes itself. Its value is the inode of the file, and a byte.
+fn own_key(slot: &Slot, stream: Stream) -> String {
+    format!("{slot} {} own", stream.as_str())
+}
+
+/// Reads what was written of such a file. `None`: nothing of this service.
+pub(super) fn read_own(
+    bookmark: &ReadUpTo,
+    service: Option<(u64, u64)>,
+    slot: &Slot,
+    stream: Stream,
+) -> Option<OwnPlace> {
+    let value = |key: &str| bookmark.0.get(key).and_then(|words| pair(words));
+    if value(SERVICE).is_none() || value(SERVICE) != service {
+        return None;
+    }
+    value(&own_key(slot, stream)).map(|(inode, offset)| OwnPlace { inode, offset })
 }
 
 /// Reads what was written of one stream. `None`: nothing of this service.
@@ -66,10 +89,15 @@ mod tests {
         let slot: Slot = "web.1".parse().expect("a slot");
         let place = |run, number, offset| (run, Place { segment: Segment { run, number }, offset });
         let places: Places = [place(16, 0, 7), place(17, 3, 1234)].into();
-        let bookmark = written(Some((1, 2)), [(&slot, Stream::Stdout, places.clone())].into_iter());
+        let own = OwnPlace { inode: 5, offset: 9 };
+        let streams = [(&slot, Stream::Stdout, places.clone())].into_iter();
+        let bookmark = written(Some((1, 2)), streams, [(&slot, Stream::Stderr, own)].into_iter());
         assert_eq!(bookmark.0["web.1 stdout 17"], "3 1234");
         assert_eq!(read(&bookmark, Some((1, 2)), &slot, Stream::Stdout), Some(places));
         assert_eq!(read(&bookmark, Some((1, 2)), &slot, Stream::Stderr), None);
         assert_eq!(read(&bookmark, Some((1, 3)), &slot, Stream::Stdout), None);
+        assert_eq!(read_own(&bookmark, Some((1, 2)), &slot, Stream::Stderr), Some(own));
+        assert_eq!(read_own(&bookmark, Some((1, 2)), &slot, Stream::Stdout), None);
+        assert_eq!(read_own(&bookmark, Some((1, 3)), &slot, Stream::Stderr), None);
     }
 }

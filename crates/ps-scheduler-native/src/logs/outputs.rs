@@ -12,8 +12,8 @@ use ps_scheduler::{Error, LogLine, LogRequest, LogSink, ReadUpTo};
 use ps_service::{Service, backend};
 
 use super::bookmark;
+use super::own::{OwnFiles, STREAMS};
 
-const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
 /// How often everything is looked at while nothing is told of: some file systems do not tell of what is written.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -24,6 +24,8 @@ pub(super) struct Outputs<'a> {
     request: &'a LogRequest,
     identity: Option<(u64, u64)>,
     readers: BTreeMap<(Slot, Stream), Reader>,
+    /// What instances write themselves.
+    own: OwnFiles,
     /// Whether the directory was looked at before: a stream that appears later is new.
     has_looked: bool,
     /// What tells of new lines while they are followed.
@@ -39,6 +41,8 @@ pub(super) enum Where {
     Service,
     /// The logs of a slot.
     Logs(Slot),
+    /// Files into which instances write themselves: those of several slots may lie in one directory.
+    Own,
 }
 
 impl<'a> Outputs<'a> {
@@ -46,7 +50,8 @@ impl<'a> Outputs<'a> {
     pub(super) fn of(service: &'a Service, request: &'a LogRequest, identity: Option<(u64, u64)>) -> Self {
         let watch = request.follow.then(GrowthWatch::new);
         let readers = BTreeMap::new();
-        Self { service, request, identity, readers, has_looked: false, watch, look_due: Instant::now() }
+        let own = OwnFiles::default();
+        Self { service, request, identity, readers, own, has_looked: false, watch, look_due: Instant::now() }
     }
 
     /// Waits until there may be more to read, and says where. `most`: how long at most.
@@ -60,6 +65,9 @@ impl<'a> Outputs<'a> {
     pub(super) fn look(&mut self, grown: &Grown<Where>) -> Result<(), Error> {
         if grown.has(&Where::Service) || self.look_due <= Instant::now() {
             return self.look_everywhere();
+        }
+        if grown.has(&Where::Own) {
+            self.own.look()?;
         }
         for ((slot, _), reader) in &mut self.readers {
             if grown.has(&Where::Logs(slot.clone())) {
@@ -83,6 +91,7 @@ impl<'a> Outputs<'a> {
                     watch.watch_entries(&directory, Where::Service);
                 }
             });
+            self.open_own(&slot)?;
             for stream in STREAMS.into_iter().filter(|it| self.request.stream.is_none_or(|one| one == *it)) {
                 let key = (slot.clone(), stream);
                 if !self.readers.contains_key(&key) {
@@ -93,6 +102,7 @@ impl<'a> Outputs<'a> {
             }
         }
         self.has_looked = true;
+        self.own.look()?;
         for ((slot, _), reader) in &mut self.readers {
             reader.look().map_err(|error| unread(slot, &error))?;
         }
@@ -101,6 +111,9 @@ impl<'a> Outputs<'a> {
 
     /// Passes on all lines that were read; with `whole`, incomplete last lines as well.
     pub(super) fn hand_out(&mut self, whole: bool, sink: &mut dyn LogSink) -> Result<ControlFlow<()>, Error> {
+        if self.own.hand_out(whole, sink)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
         let handed = if self.request.is_by_time {
             self.hand_out_by_time(whole, sink)?
         } else {
@@ -122,7 +135,18 @@ impl<'a> Outputs<'a> {
     /// Up to where everything was read.
     pub(super) fn read_up_to(&self) -> ReadUpTo {
         let streams = self.readers.iter().map(|((slot, stream), reader)| (slot, *stream, reader.places()));
-        bookmark::written(self.identity, streams)
+        bookmark::written(self.identity, streams, self.own.places())
+    }
+
+    fn open_own(&mut self, slot: &Slot) -> Result<(), Error> {
+        let after = self.request.after.as_ref().filter(|_| !self.has_looked);
+        let place = |stream| bookmark::read_own(after?, self.identity, slot, stream);
+        let watch = &mut self.watch;
+        self.own.open(slot, &self.service.instance(slot), self.request, self.has_looked, place, |path| {
+            if let (Some(watch), Some(directory)) = (watch.as_mut(), path.parent()) {
+                watch.watch_files(directory, Where::Own);
+            }
+        })
     }
 
     fn watch(&mut self, watch: impl FnOnce(&mut GrowthWatch<Where>, &Service)) {

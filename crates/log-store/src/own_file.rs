@@ -1,0 +1,264 @@
+//! Reads a file that a process writes by itself, such as a log of pm2. Nobody notes when its lines come. So of what is there at first only
+//! the time of the last line is known, by the time at which the file was written last; lines that come while the file is followed have
+//! the time at which they were read.
+
+use std::fs::{File, Metadata};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The longest line that is handed out as one; what is longer is divided.
+const LONGEST: u64 = 1 << 20;
+/// In steps of this size the beginning of the last lines is looked for.
+const BLOCK: u64 = 64 << 10;
+
+/// A place in such a file: its inode, and a byte.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnPlace {
+    /// The inode of the file; 0 where there is none.
+    pub inode: u64,
+    /// Up to where it was read, in bytes.
+    pub offset: u64,
+}
+
+/// Which part of it is read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OwnRange {
+    /// Only what was written at that time or later, as far as that is known.
+    pub since: Option<SystemTime>,
+    /// Only what comes before that byte.
+    pub before: Option<u64>,
+    /// How many of the last lines; `None`: all.
+    pub last: Option<usize>,
+}
+
+/// A line of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnLine {
+    /// Its bytes, without the line end.
+    pub bytes: Vec<u8>,
+    /// When it was written, or `None` if that is not known.
+    pub at: Option<SystemTime>,
+}
+
+/// Reads such a file, from a place on.
+#[derive(Debug)]
+pub struct OwnFile {
+    path: PathBuf,
+    place: OwnPlace,
+    /// Nothing from there on is handed out.
+    limit: Option<u64>,
+    /// Up to where there was something at the last look.
+    end: u64,
+    /// When what is there came, if it came since an earlier look.
+    seen: Option<SystemTime>,
+    /// When the file was written last.
+    written: Option<SystemTime>,
+    file: Option<BufReader<File>>,
+}
+
+impl OwnFile {
+    /// The file at this path, which need not be there, from the beginning of that part of it on.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn open(path: &Path, range: OwnRange) -> io::Result<Self> {
+        let mut own = Self::at(path, OwnPlace::default());
+        own.limit = range.before;
+        let Some((mut file, metadata)) = own.file()? else { return Ok(own) };
+        let end = metadata.len().min(range.before.unwrap_or(u64::MAX));
+        let is_older = range.since.zip(metadata.modified().ok()).is_some_and(|(since, at)| at < since);
+        let begin = match range.last {
+            _ if is_older => end,
+            Some(lines) => begin_of_last(&mut file, end, lines)?,
+            None => 0,
+        };
+        own.place = OwnPlace { inode: metadata.ino(), offset: begin };
+        Ok(own)
+    }
+
+    /// The file at this path, from a place on up to which it was read before. If it has been replaced or emptied since, from its beginning.
+    pub fn at(path: &Path, place: OwnPlace) -> Self {
+        Self { path: path.to_owned(), place, limit: None, end: 0, seen: None, written: None, file: None }
+    }
+
+    /// The path of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Up to where it was read.
+    pub fn place(&self) -> OwnPlace {
+        self.place
+    }
+
+    /// Finds out what can be read now: [`OwnFile::next`] returns that until the next call.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn look(&mut self) -> io::Result<()> {
+        let is_first = self.written.is_none();
+        let Some((file, metadata)) = self.file()? else { return Ok(()) };
+        let is_another = self.place.inode != 0 && self.place.inode != metadata.ino();
+        if is_another || metadata.len() < self.place.offset {
+            self.place.offset = 0;
+        }
+        self.place.inode = metadata.ino();
+        self.end = metadata.len().min(self.limit.unwrap_or(u64::MAX));
+        self.written = metadata.modified().ok();
+        self.seen = (!is_first).then(SystemTime::now);
+        self.file = Some(BufReader::new(file));
+        if let Some(file) = &mut self.file {
+            file.seek(SeekFrom::Start(self.place.offset))?;
+        }
+        Ok(())
+    }
+
+    /// The next complete line; with `whole`, also a last one that no newline ends. `None` if there are no more until the next look.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn next(&mut self, whole: bool) -> io::Result<Option<OwnLine>> {
+        let room = self.end.saturating_sub(self.place.offset).min(LONGEST);
+        let Some(file) = self.file.as_mut().filter(|_| room > 0) else { return Ok(None) };
+        let mut bytes = Vec::new();
+        file.by_ref().take(room).read_until(b'\n', &mut bytes)?;
+        let is_complete = bytes.last() == Some(&b'\n') || bytes.len() as u64 == LONGEST;
+        if bytes.is_empty() || !(is_complete || whole) {
+            // The rest of the line is awaited, so this part is read again.
+            self.file = None;
+            return Ok(None);
+        }
+        self.place.offset += bytes.len() as u64;
+        let is_last = self.place.offset == self.end && self.limit.is_none();
+        if bytes.last() == Some(&b'\n') {
+            bytes.pop();
+        }
+        Ok(Some(OwnLine { bytes, at: self.seen.or(self.written.filter(|_| is_last)) }))
+    }
+
+    fn file(&self) -> io::Result<Option<(File, Metadata)>> {
+        let file = match File::open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let metadata = file.metadata()?;
+        // Something else may have its name; a FIFO would block.
+        Ok(metadata.is_file().then_some((file, metadata)))
+    }
+}
+
+/// Where the last lines of the first `end` bytes begin.
+fn begin_of_last(file: &mut File, end: u64, lines: usize) -> io::Result<u64> {
+    let mut left = lines;
+    let mut behind = end;
+    while behind > 0 && left > 0 {
+        let begin = behind.saturating_sub(BLOCK);
+        let mut block = Vec::new();
+        file.seek(SeekFrom::Start(begin))?;
+        file.by_ref().take(behind - begin).read_to_end(&mut block)?;
+        for (index, byte) in block.iter().enumerate().rev() {
+            let after = begin + index as u64 + 1;
+            // A newline at the very end begins no line.
+            if *byte == b'\n' && after < end {
+                left -= 1;
+                if left == 0 {
+                    return Ok(after);
+                }
+            }
+        }
+        behind = begin;
+    }
+    Ok(if lines == 0 { end } else { 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, OpenOptions};
+    use std::io::Write;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn read(own: &mut OwnFile, whole: bool) -> Vec<(String, bool)> {
+        own.look().expect("readable");
+        let mut lines = Vec::new();
+        while let Some(OwnLine { bytes, at }) = own.next(whole).expect("readable") {
+            lines.push((String::from_utf8(bytes).expect("text"), at.is_some()));
+        }
+        lines
+    }
+
+    fn lines(texts: &[(&str, bool)]) -> Vec<(String, bool)> {
+        texts.iter().map(|(text, is_known)| ((*text).to_owned(), *is_known)).collect()
+    }
+
+    fn append(path: &Path, text: &str) {
+        let file = OpenOptions::new().append(true).create(true).open(path);
+        file.expect("a file").write_all(text.as_bytes()).expect("written");
+    }
+
+    #[test]
+    fn the_last_lines_that_are_there_have_no_time_but_the_last_one_and_those_that_come_have() {
+        let place = tempfile::tempdir().expect("a directory");
+        let path = place.path().join("out.log");
+        append(&path, "one\ntwo\nthree\n");
+        let range = OwnRange { last: Some(2), ..OwnRange::default() };
+        let mut own = OwnFile::open(&path, range).expect("readable");
+        assert_eq!(read(&mut own, false), lines(&[("two", false), ("three", true)]));
+        append(&path, "four\nfi");
+        assert_eq!(read(&mut own, false), lines(&[("four", true)]));
+        append(&path, "ve\n");
+        assert_eq!(read(&mut own, false), lines(&[("five", true)]));
+        append(&path, "six");
+        assert_eq!(read(&mut own, true), lines(&[("six", true)]));
+        let mut later = OwnFile::at(&path, own.place());
+        append(&path, "\nseven\n");
+        assert_eq!(read(&mut later, true), lines(&[("", false), ("seven", true)]));
+    }
+
+    #[test]
+    fn a_file_that_was_emptied_or_replaced_is_read_from_its_beginning_and_one_that_comes_later_too() {
+        let place = tempfile::tempdir().expect("a directory");
+        let path = place.path().join("out.log");
+        let mut own = OwnFile::open(&path, OwnRange::default()).expect("it need not be there");
+        assert_eq!(read(&mut own, false), []);
+        append(&path, "a long first line\n");
+        assert_eq!(read(&mut own, false).len(), 1);
+        fs::write(&path, "short\n").expect("emptied");
+        assert_eq!(read(&mut own, false), lines(&[("short", true)]));
+        fs::rename(&path, place.path().join("out.log.1")).expect("moved");
+        append(&path, "another file, which is longer\n");
+        assert_eq!(read(&mut own, false), lines(&[("another file, which is longer", true)]));
+    }
+
+    #[test]
+    fn a_range_ends_before_a_byte_and_what_was_written_before_a_time_is_left_out() {
+        let place = tempfile::tempdir().expect("a directory");
+        let path = place.path().join("out.log");
+        append(&path, "one\ntwo\nthree\n");
+        let before = OwnRange { before: Some(8), last: Some(1), ..OwnRange::default() };
+        let mut own = OwnFile::open(&path, before).expect("readable");
+        assert_eq!(read(&mut own, true), lines(&[("two", false)]));
+        let since = |time| OwnRange { since: Some(time), ..OwnRange::default() };
+        let hour = Duration::from_secs(3600);
+        let mut own = OwnFile::open(&path, since(SystemTime::now() + hour)).expect("readable");
+        assert_eq!(read(&mut own, true), []);
+        let mut own = OwnFile::open(&path, since(SystemTime::now() - hour)).expect("readable");
+        assert_eq!(read(&mut own, true).len(), 3);
+        let none = OwnRange { last: Some(0), ..OwnRange::default() };
+        assert_eq!(read(&mut OwnFile::open(&path, none).expect("readable"), true), []);
+    }
+
+    #[test]
+    fn the_last_lines_of_a_large_file_are_found_from_its_end() {
+        let place = tempfile::tempdir().expect("a directory");
+        let path = place.path().join("out.log");
+        let text: String = (0..40_000).map(|number| format!("line {number}\n")).collect();
+        append(&path, &text);
+        let range = OwnRange { last: Some(20_000), ..OwnRange::default() };
+        let found = read(&mut OwnFile::open(&path, range).expect("readable"), true);
+        assert_eq!((found.len(), found[0].0.as_str()), (20_000, "line 20000"));
+    }
+}
