@@ -255,8 +255,8 @@ mod tests {
     fn the_last_lines_of_a_large_file_are_found_from_its_end() {
         let place = tempfile::tempdir().expect("a directory");
         let path = place.path().join("out.log");
-        let text: String = (0..40_000).map(|number| format!("line {number}\n")).collect();
-        append(&path, &text);
+        let lines: Vec<String> = (0..40_000).map(|number| format!("line {number}\n")).collect();
+        append(&path, &lines.concat());
         let range = OwnRange { last: Some(20_000), ..OwnRange::default() };
         let found = read(&mut OwnFile::open(&path, range).expect("readable"), true);
         assert_eq!((found.len(), found[0].0.as_str()), (20_000, "line 20000"));

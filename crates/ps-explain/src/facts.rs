@@ -9,6 +9,7 @@ use ps_scheduler::Over;
 
 /// Everything that is known of an app.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Facts {
     /// Its name.
     pub(crate) app: String,
