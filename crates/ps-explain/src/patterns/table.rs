@@ -1,5 +1,7 @@
 //! The table of signs: words, what they mean, and what to do. Narrow words come before wide ones.
 
+// budget: one table, whose rows are tried in their order: parts of it could not be read by themselves
+
 /// A sign.
 pub(crate) struct Pattern {
     /// The cause that it is a sign of.
