@@ -11,15 +11,31 @@ use crate::WriteError;
 use crate::access::{Access, chown};
 use crate::syncs::Syncs;
 
-/// Creates a root directory and the directories above it, if they do not exist.
+/// Creates a root directory and the directories above it durably, if they do not exist.
 pub fn create_root(root: &Path) -> Result<(), WriteError> {
-    match std::fs::metadata(root) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            std::fs::create_dir_all(root).map_err(|error| WriteError::new("create", root, error))
-        }
-        Err(error) => Err(WriteError::new("read", root, error)),
+    create_path(root, 0o777)
+}
+
+/// The same, for directories that nobody but their owner may look into: each that is made is 0700.
+pub fn create_private(path: &Path) -> Result<(), WriteError> {
+    create_path(path, 0o700)
+}
+
+fn create_path(path: &Path, mode: u32) -> Result<(), WriteError> {
+    match std::fs::metadata(path) {
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (),
+        Err(error) => return Err(WriteError::new("read", path, error)),
     }
+    if let Some(above) = path.parent().filter(|above| *above != Path::new("")) {
+        create_path(above, mode)?;
+    }
+    let made = match rustix::fs::mkdirat(CWD, path, Mode::from_raw_mode(mode)) {
+        // Whoever has made it meanwhile may be killed before it syncs.
+        Ok(()) | Err(Errno::EXIST) => sync_parent(path, None),
+        made => made,
+    };
+    made.map_err(|errno| WriteError::new("create", path, errno))
 }
 
 /// Creates the directories between `base` and `path`, each 0755 and owned like `base`, which must be there.
@@ -69,8 +85,11 @@ fn own_durably(path: &Path, owner: Option<(u32, u32)>, syncs: Option<&Syncs>) ->
 }
 
 fn sync_parent(path: &Path, syncs: Option<&Syncs>) -> Result<(), Errno> {
-    let path = path.parent().unwrap_or(path);
-    let parent = open_dir(path)?;
+    let path = match path.parent() {
+        Some(parent) if parent == Path::new("") => Path::new("."),
+        parent => parent.unwrap_or(path),
+    };
+    let parent = open_parent(path)?;
     match syncs {
         Some(syncs) => syncs.add_directory(path, parent),
         None => retry_on_intr(|| rustix::fs::fsync(&parent)),
@@ -83,6 +102,11 @@ pub(crate) fn absent<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
         other => other.map(Some),
     }
+}
+
+/// A directory above others, which may be a link.
+fn open_parent(path: &Path) -> Result<OwnedFd, Errno> {
+    rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
 pub(crate) fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {

@@ -90,8 +90,8 @@ impl Directory {
     pub fn remove(&self, name: &str) -> Result<(), WriteError> {
         let fail = |errno: Errno| WriteError::new("remove", &self.path.join(name), errno);
         if self.find(name).map_err(fail)?.is_none() {
-            // Whoever removed it with shared syncs may have been killed before these were finished.
-            return self.syncs.as_ref().map_or(Ok(()), |_| self.sync().map_err(fail));
+            // Whoever removed it may have been killed before that was synced.
+            return self.sync().map_err(fail);
         }
         rustix::fs::renameat(&self.dir, name, &self.stage, name).map_err(fail)?;
         let synced = self.sync();

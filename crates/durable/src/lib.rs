@@ -5,8 +5,8 @@
 //! readers, one for each kind of file: [`state`] for files of our own ([`OpenDirectory`] if many of them are in one
 //! directory), [`input`] for files that a person put into a directory, and [`argument`] for a file that a person named,
 //! which may be a pipe. There are three writers: [`Directory`] for files that must survive a crash of the machine
-//! ([`Syncs`] if many of them are written at once), [`replace`] for files that need not ([`refresh`] if another file has the same content), and [`Records`] for files
-//! that only grow.
+//! ([`Syncs`] if many of them are written at once, [`replace_durably`] if nobody else writes the file), [`replace`] for files that need not
+//! ([`refresh`] if another file has the same content), and [`Records`] for files that only grow.
 //!
 //! The crate does not interpret the content of a file, and never repairs one.
 
@@ -24,14 +24,14 @@ mod syncs;
 
 pub use access::Access;
 pub use argument::{Stop, argument};
-pub use create::{create_below, create_below_with, create_root};
+pub use create::{create_below, create_below_with, create_private, create_root};
 pub use directory::{Directory, STAGE, stage_of};
 pub use error::{ReadError, WriteError};
 pub use input::{input, is_file};
 pub use open_directory::OpenDirectory;
 pub use pin::{Pin, is_at};
 pub use records::Records;
-pub use replace::{refresh, replace};
+pub use replace::{refresh, replace, replace_durably};
 pub use syncs::Syncs;
 
 use std::fs::File;

@@ -1,12 +1,14 @@
-//! Replacing a file that is written often and need not survive the machine: whole or not at all for every reader, but not
-//! synced, and staged beside its place without a lock. Whoever uses it is the only writer.
+//! Replacing a file whose writer is the only one: whole or not at all for every reader, and staged beside its place without a
+//! lock. Only [`replace_durably`] syncs what it writes.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags};
+
+use crate::access::{Access, chown};
 
 /// Puts `bytes` in the place of whatever has this name, be it a directory: whole or not at all, for its owner alone to read.
 /// After an error what was there is as it was.
@@ -14,6 +16,45 @@ pub fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let (path, staged) = places(directory, name);
     stage(&staged, bytes)?;
     put(&staged, &path)
+}
+
+/// Like [`replace`], for a file that must survive a power failure: when this returns, its bytes and its name are on the disk. It gets the
+/// owner and group of `directory`, if this process may give them.
+///
+/// # Errors
+/// It could not be written or synced. What was there before is there again, unless it was a directory.
+pub fn replace_durably(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let (path, staged) = places(directory, name);
+    stage(&staged, bytes)?;
+    // Only root can change the owner, and only for root can it differ.
+    let _ = chown(CWD, &staged, Access::like(directory, 0o600).owner);
+    let put = sync(&staged).and_then(|()| put_durably(directory, &staged, &path));
+    if put.is_err() {
+        // What was not published takes room that others need.
+        let _ = clear(&staged);
+    }
+    put
+}
+
+fn put_durably(directory: &Path, staged: &Path, path: &Path) -> io::Result<()> {
+    let exchange = || rustix::fs::renameat_with(CWD, staged, CWD, path, RenameFlags::EXCHANGE);
+    let (is_exchanged, was_there) = (exchange().is_ok(), path.exists());
+    if !is_exchanged {
+        // Nothing is there yet, or the file system cannot do that.
+        put(staged, path)?;
+    }
+    let synced = sync(directory);
+    let _ = match (&synced, is_exchanged) {
+        (Ok(()), true) => clear(staged),
+        (Err(_), true) => exchange().map_err(io::Error::from),
+        (Err(_), false) if !was_there => clear(path),
+        (_, false) => Ok(()),
+    };
+    synced
+}
+
+fn sync(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// Like [`replace`], for a file that is written often and whose content is also stored elsewhere: after a power failure it may be
@@ -76,7 +117,7 @@ mod tests {
 
     #[test]
     fn either_way_the_new_file_is_there_alone_whatever_lay_in_its_place() {
-        for put in [replace, refresh] {
+        for put in [replace, refresh, replace_durably] {
             let place = tempfile::tempdir().expect("a directory");
             let (path, staged) = places(place.path(), "status");
             let files = || fs::read_dir(place.path()).expect("readable").count();

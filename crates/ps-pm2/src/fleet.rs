@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -114,8 +113,8 @@ fn directory(home: &Home, app: &App, declared: &Declared) -> Result<PathBuf> {
         return Ok(app.cwd.clone());
     }
     let directory = home.source(&app.ours);
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
-    made.with_context(|| format!("create {}", directory.display()))?;
+    // The record of the deploy names it.
+    durable::create_private(&directory)?;
     Ok(directory)
 }
 

@@ -1,8 +1,8 @@
 //! `PM2_HOME`: the directory in which scripts look for logs, pids and dumps. The data of the apps is below it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -34,8 +34,7 @@ impl Home {
         let home = Self::at(&directory);
         let is_new = !home.own().exists();
         for part in [home.own(), home.logs(), home.pids()] {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(&part);
-            made.with_context(|| format!("create {}", part.display()))?;
+            durable::create_private(&part)?;
         }
         Ok((home, is_new))
     }

@@ -86,8 +86,8 @@ impl Next {
         if !path.exists() {
             return Ok(());
         }
-        let written = durable::replace(service, NEXT_FILE, &self.to_json());
-        written.and_then(|()| File::open(&path)?.sync_all()).map_err(|error| Error::io("write", &path, error))
+        durable::replace_durably(service, NEXT_FILE, &self.to_json())
+            .map_err(|error| Error::io("write", &path, error))
     }
 }
 

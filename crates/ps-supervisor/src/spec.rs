@@ -11,10 +11,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -209,16 +207,11 @@ impl Spec {
         document(self)
     }
 
-    /// Writes the spec atomically, owned by the owner of the service directory.
+    /// Writes the spec durably, owned by the owner of the service directory.
     pub(crate) fn write(&self, service: &Path) -> Result<(), Error> {
-        let path = service.join(SPEC_FILE);
-        let fail = |error: io::Error| Error::io("write", &path, error);
-        let owner = fs::metadata(service).map_err(fail)?;
         Self::set_first_format_aside(service);
-        durable::replace(service, SPEC_FILE, &self.to_json()).map_err(fail)?;
-        // Only root can change the owner, and only for root can it differ.
-        let _ = std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid()));
-        File::open(&path).and_then(|file| file.sync_all()).map_err(fail)?;
+        durable::replace_durably(service, SPEC_FILE, &self.to_json())
+            .map_err(|error| Error::io("write", &service.join(SPEC_FILE), error))?;
         Self::has_replaced_another(service);
         Ok(())
     }

@@ -6,9 +6,7 @@
 //! in revision 7, and a deploy brings revision 8, in which all of `web` runs. If the supervisor is killed right after the
 //! commit, the next one reads revision 8 and starts `web.2`.
 
-use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::fs;
 use std::path::Path;
 
 use durable::ReadError;
@@ -60,15 +58,10 @@ pub(crate) fn read(service: &Path, revision: u64) -> Result<Option<Vec<Slot>>, E
 /// Records durably which slots are stopped in a revision. The file belongs to the owner of the service directory.
 pub(crate) fn write(service: &Path, revision: u64, slots: &[Slot]) -> Result<(), Error> {
     let path = service.join(STOPPED_FILE);
-    let fail = |error: io::Error| Error::io("write", &path, error);
     let slots = slots.iter().map(Slot::to_string).collect();
     let written = Written { format: FORMAT, revision, slots };
     let json = serde_json::to_vec(&written).expect("names and numbers are plain data");
-    let owner = fs::metadata(service).map_err(fail)?;
-    durable::replace(service, STOPPED_FILE, &json).map_err(fail)?;
-    // Only root can change the owner, and only for root can it differ.
-    let _ = std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid()));
-    File::open(&path).and_then(|file| file.sync_all()).map_err(fail)
+    durable::replace_durably(service, STOPPED_FILE, &json).map_err(|error| Error::io("write", &path, error))
 }
 
 /// Removes the list, when the spec itself says all of it.

@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 /// What is asked of the state after each fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +27,12 @@ pub enum Question {
     App(String),
     /// A file below `home`, byte for byte.
     File(String),
+    /// The slots of a native app that were stopped by hand.
+    Stopped(String),
 }
 
 impl Question {
-    /// `formation <app>`, `property <plugin> <app> <key>`, `app <app>` or `file <path below home>`.
+    /// `formation <app>`, `property <plugin> <app> <key>`, `app <app>`, `file <path below home>` or `stopped <app>`.
     pub fn parse(words: &str) -> Result<Self> {
         match words.split_whitespace().collect::<Vec<_>>()[..] {
             ["formation", app] => Ok(Self::Formation(app.to_owned())),
@@ -38,6 +41,7 @@ impl Question {
             }
             ["app", app] => Ok(Self::App(app.to_owned())),
             ["file", path] => Ok(Self::File(path.to_owned())),
+            ["stopped", app] => Ok(Self::Stopped(app.to_owned())),
             _ => bail!("{words:?} is no question"),
         }
     }
@@ -51,6 +55,7 @@ impl Question {
                 shown(&path)
             }
             Self::File(path) => shown(&root.join("home").join(path)),
+            Self::Stopped(app) => stopped(&root.join("lib/data/scheduler-native").join(app)),
             Self::App(app) if root.join("home").join(app).is_dir() => formation(root, app),
             Self::App(_) => Ok("no app".to_owned()),
         }
@@ -59,6 +64,21 @@ impl Question {
 
 fn shown(path: &Path) -> Result<String> {
     Ok(bytes(path)?.map_or_else(|| "unset".to_owned(), |value| value.escape_ascii().to_string()))
+}
+
+/// A list of its own counts for the revision that it names; otherwise the one in the spec does.
+fn stopped(service: &Path) -> Result<String> {
+    let document = |name: &str| -> Result<Option<Value>> {
+        let Some(bytes) = bytes(&service.join(name))? else { return Ok(None) };
+        Ok(Some(serde_json::from_slice(&bytes).unwrap_or_else(|_| format!("torn: {name}").into())))
+    };
+    let Some(spec) = document("spec2.json")? else { return Ok("no spec".to_owned()) };
+    let list = document("stopped.json")?;
+    if let Some(torn) = [Some(&spec), list.as_ref()].into_iter().flatten().find_map(Value::as_str) {
+        return Ok(torn.to_owned());
+    }
+    let list = list.filter(|list| list["revision"] == spec["revision"]);
+    Ok(list.map_or_else(|| spec["stopped"].clone(), |list| list["slots"].clone()).to_string())
 }
 
 fn formation(root: &Path, app: &str) -> Result<String> {

@@ -131,6 +131,95 @@ fn what_a_deploy_records_is_durable_in_all_its_places_before_the_file_is_removed
 }
 
 #[test]
+fn what_was_stopped_by_hand_is_as_before_or_stopped_after_a_power_failure_and_afterwards_stopped() {
+    if !programs::strace_works() {
+        skipped::skip("no recording without strace (scripts/setup installs it)");
+        return;
+    }
+    programs::build().expect("the programs build");
+    // The first writes the spec, which nobody has written yet; the others write a list beside it.
+    for (before, command, after) in [
+        ("serve hello", "stop hello 1 web.1", r#"["web.1"]"#),
+        ("serve hello; apps-on-disk stop hello 1 web.1", "stop hello 1", "[]"),
+        (
+            "serve hello; apps-on-disk stop hello 1; apps-on-disk stop hello 1 web.1",
+            "stop hello 1 web.2",
+            r#"["web.2"]"#,
+        ),
+    ] {
+        let line = format!("stop | apps-on-disk {before} | apps-on-disk {command} | stopped hello | {after}");
+        let verb = verb::of(&line).expect("a verb");
+        let recorded = Recorded::of(&verb);
+        let violations = |history: &History| {
+            let mut found = Found::default();
+            recorded.judge(history, &mut found);
+            found.violations
+        };
+        assert_eq!(violations(&recorded.history()), Vec::<String>::new(), "{line}");
+        for of_files in [true, false] {
+            let history = recorded.history().without_syncs(of_files);
+            assert!(!violations(&history).is_empty(), "this test is blind: {line}");
+        }
+    }
+}
+
+#[test]
+fn what_a_killed_program_removed_stays_removed_once_the_next_one_has_found_it_removed() {
+    if !programs::strace_works() {
+        skipped::skip("no recording without strace (scripts/setup installs it)");
+        return;
+    }
+    programs::build().expect("the programs build");
+    let line = "unset | apps-on-disk create hello; apps-on-disk set hello restart-policy no | apps-on-disk unset hello restart-policy \
+                | property ps hello restart-policy | unset";
+    let verb = verb::of(line).expect("a verb");
+    let Recorded { sandbox, deeds, .. } = Recorded::of(&verb);
+    let world = sandbox.world();
+    let value = world.join("lib/config/ps/hello/restart-policy");
+    let is_removal =
+        |deed: &script::Deed| matches!(deed, script::Deed::Rename { from, .. } if *from == value);
+    let removal = deeds.iter().position(is_removal).expect("it is removed");
+    // The first program is killed when the name has just gone.
+    let killed = deeds[..=removal].to_vec();
+    assert!(sandbox.run(&verb.command).expect("a run").status.success());
+    let lines = strace::script(&sandbox, &verb.command, script::CALLS).expect("a recording");
+    let again = script::read(&lines, &world).expect("calls that are understood");
+    sandbox.restore().expect("the world before");
+    let is_lost = |deeds: &[script::Deed]| {
+        let history = History::of(&world, deeds).expect("a history");
+        let states = history.states(history.moments() - 1).expect("few states");
+        states.iter().any(|state| state.contains_key(&value))
+    };
+    assert!(is_lost(&killed), "this test is blind");
+    assert!(!is_lost(&[killed, again].concat()), "the value may be back");
+}
+
+#[test]
+fn directories_that_the_first_app_of_a_machine_needs_are_durable_from_the_topmost_on() {
+    if !programs::strace_works() {
+        skipped::skip("no recording without strace (scripts/setup installs it)");
+        return;
+    }
+    programs::build().expect("the programs build");
+    let verb = verb::of("create | | apps-on-disk create hello | app hello | web=1").expect("a verb");
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let parts = ["home", "lib"].map(|part| sandbox.world().join(part));
+    let empty = || parts.iter().for_each(|part| fs::remove_dir_all(part).expect("removed"));
+    empty();
+    let lines = strace::script(&sandbox, &verb.command, script::CALLS).expect("a recording");
+    let deeds = script::read(&lines, &sandbox.world()).expect("calls that are understood");
+    empty();
+    let history = History::of(&sandbox.world(), &deeds).expect("a history");
+    let last = |history: &History| history.states(history.moments() - 1).expect("few states");
+    let is_whole = |state: &State| {
+        let formation = sandbox.world().join("lib/config/ps/hello/scale");
+        state.contains_key(&formation) && state.contains_key(&sandbox.world().join("home/hello"))
+    };
+    assert!(last(&history).iter().all(is_whole), "the app may be gone");
+    assert!(!last(&history.without_syncs(false)).iter().all(is_whole), "this test is blind");
+}
+
+#[test]
 fn a_writer_in_place_loses_its_value_with_the_power() {
     if !programs::strace_works() {
         skipped::skip("no recording without strace (scripts/setup installs it)");

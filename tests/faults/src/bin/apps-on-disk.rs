@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use ps_apps::{App, Bytes, Deployed, Error, FormationOrigin, Scope, StoredEntry, StoredFormation, World};
 use ps_cli::exit::{self, Outcome};
+use ps_supervisor::Spec;
+use serde_json::json;
 
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -30,6 +33,8 @@ fn run() -> Result<Outcome> {
         ["record", app, release, count] => change(&world, app, |app| record(&world, app, release, count))?,
         ["note", app, verb] => note(&world, app, verb)?,
         ["fill-journal", app] => fill_journal(&world, app)?,
+        ["serve", app] => std::fs::create_dir_all(service(&world, app))?,
+        ["stop", app, revision, ref slots @ ..] => stop(&service(&world, app), revision.parse()?, slots)?,
         ["hold", app] => hold(&world, app, false)?,
         ["hold-with-child", app] => hold(&world, app, true)?,
         ["try-lock", app] => world.lock_app(&app.parse()?, Duration::ZERO).map(drop)?,
@@ -103,6 +108,20 @@ fn fill_journal(world: &World, app: &str) -> Result<()> {
     let path = world.kept_dir(&app.parse()?).join("journal");
     let line = std::fs::read_to_string(&path)?;
     Ok(std::fs::write(path, line.repeat((1 << 20) / line.len()))?)
+}
+
+/// Has a spec say which slots were stopped by hand, as a supervisor does.
+fn stop(service: &Path, revision: u64, slots: &[&str]) -> Result<()> {
+    let spec = json!({
+        "app": "hello", "revision": revision, "directory": "/", "env": {}, "env_files": [], "base_port": 0, "places": {},
+        "restart_policy": "no", "stop_timeout_seconds": 1, "stopped": slots,
+        "processes": [{"process_type": "web", "command": "true", "quantity": 2}],
+    });
+    Ok(serde_json::from_value::<Spec>(spec)?.note_stopped(service)?)
+}
+
+fn service(world: &World, app: &str) -> PathBuf {
+    world.lib().join("data/scheduler-native").join(app)
 }
 
 fn destroy(world: &World, app: &str) -> Result<()> {
