@@ -25,7 +25,7 @@ pub(crate) const REVISION: &str = "com.formation.revision";
 pub(crate) const TASK: &str = "com.formation.task";
 /// On a service that runs a one-off: what it is called, `run.4711`.
 pub(crate) const ONE_OFF: &str = "com.formation.one-off";
-/// On a one-off: the program that waits for it.
+/// On a one-off: the node on which a program waits for it, and that program.
 pub(crate) const WAITS: &str = "com.formation.waits";
 /// On a one-off: how many seconds after it was made it is to be gone.
 pub(crate) const DEADLINE: &str = "com.dokku.active-deadline-seconds";

@@ -117,7 +117,8 @@ async fn begin(
     });
     let is_waited_for = matches!(order.streams, Streams::Ours { .. });
     if is_waited_for {
-        labels[label::WAITS] = json!(waiter::this_process());
+        labels[label::WAITS] =
+            json!(format!("{} {}", own_node(manager, what).await?, waiter::this_process()));
     }
     if let Some(deadline) = order.timeout.or((!is_waited_for).then_some(USUAL)) {
         // The grace period is part of its time.
@@ -283,9 +284,11 @@ fn pass_on(piece: &LogOutput) -> bool {
 pub(crate) async fn forget(manager: &Manager<'_>, all: bool) -> Result<Vec<String>, Error> {
     let what = format!("remove the one-offs of {}", manager.app);
     let mut removed = Vec::new();
-    for json in alone::list(manager, label::ONE_OFF, &what).await? {
+    let list = alone::list(manager, label::ONE_OFF, &what).await?;
+    let node = if list.is_empty() { String::new() } else { own_node(manager, &what).await? };
+    for json in list {
         let id = json["ID"].as_str().unwrap_or_default();
-        if !all && !is_due(&json) && !is_over_and_nobodys(manager, &json, &what).await? {
+        if !all && !is_due(&json, &node) && !is_over_and_nobodys(manager, &json, &what).await? {
             continue;
         }
         alone::remove(manager, id, &what).await?;
@@ -304,10 +307,18 @@ async fn is_over_and_nobodys(manager: &Manager<'_>, json: &Value, what: &str) ->
     Ok(alone::task(manager, id, what).await?.is_some_and(|task| task.phase.is_over()))
 }
 
-/// Whether a one-off is to be gone: its time is over, or the program that waits for it was killed.
-fn is_due(json: &Value) -> bool {
+/// The id of the node of this machine.
+async fn own_node(manager: &Manager<'_>, what: &str) -> Result<String, Error> {
+    let info = manager.patiently(what, || manager.engine.swarm_info()).await?;
+    Ok(info["NodeID"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Whether a one-off is to be gone: its time is over, or the program that waits for it on this node, `node`, was killed. Of a program
+/// on another node nothing is known here.
+fn is_due(json: &Value, node: &str) -> bool {
     let label = |name: &str| json["Spec"]["Labels"][name].as_str();
-    let is_abandoned = label(label::WAITS).is_some_and(|waits| !waiter::is_alive(waits));
+    let here = label(label::WAITS).and_then(|waits| waits.split_once(' ')).filter(|(on, _)| *on == node);
+    let is_abandoned = here.is_some_and(|(_, waits)| !waiter::is_alive(waits));
     let limit = label(label::DEADLINE).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
     let made: Option<Timestamp> = json["CreatedAt"].as_str().and_then(|at| at.parse().ok());
     let age = made.and_then(|made| SystemTime::now().duration_since(SystemTime::from(made)).ok());
@@ -325,16 +336,19 @@ mod tests {
 
     #[test]
     fn a_one_off_is_to_be_gone_when_its_time_is_over_or_nobody_waits_any_more() {
+        let is_due = |made: &Value| super::is_due(made, "n1");
         assert!(!is_due(&made(100, &json!({}))));
         assert!(!is_due(&made(100, &json!({ label::DEADLINE: "200" }))));
         assert!(is_due(&made(100, &json!({ label::DEADLINE: "99" }))));
-        assert!(!is_due(&made(100, &json!({ label::WAITS: waiter::this_process() }))));
+        assert!(!is_due(&made(100, &json!({ label::WAITS: format!("n1 {}", waiter::this_process()) }))));
         let (namespace, json) = waiter::this_process()
             .split_once(' ')
             .map(|(one, other)| (one.to_owned(), other.to_owned()))
             .expect("both");
         let mut other: Value = serde_json::from_str(&json).expect("an identity");
         other["start_time"] = json!(1);
-        assert!(is_due(&made(0, &json!({ label::WAITS: format!("{namespace} {other}") }))), "{other}");
+        let killed = |node: &str| made(0, &json!({ label::WAITS: format!("{node} {namespace} {other}") }));
+        assert!(is_due(&killed("n1")), "{other}");
+        assert!(!is_due(&killed("n2")), "a program on another machine may live: {other}");
     }
 }
