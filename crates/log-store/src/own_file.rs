@@ -2,11 +2,13 @@
 //! the time of the last line is known, by the time at which the file was written last; lines that come while the file is followed have
 //! the time at which they were read.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use rustix::fs::OFlags;
 
 /// The longest line that is handed out as one; what is longer is divided.
 const LONGEST: u64 = 1 << 20;
@@ -139,12 +141,13 @@ impl OwnFile {
     }
 
     fn file(&self) -> io::Result<Option<(File, Metadata)>> {
-        let file = match File::open(&self.path) {
+        // Something else may have its name, such as a FIFO, which would be waited for.
+        let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+        let file = match OpenOptions::new().read(true).custom_flags(flags).open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file?,
         };
         let metadata = file.metadata()?;
-        // Something else may have its name; a FIFO would block.
         Ok(metadata.is_file().then_some((file, metadata)))
     }
 }
@@ -175,7 +178,7 @@ fn begin_of_last(file: &mut File, end: u64, lines: usize) -> io::Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, OpenOptions};
+    use std::fs;
     use std::io::Write;
     use std::time::Duration;
 
@@ -231,6 +234,16 @@ mod tests {
         fs::rename(&path, place.path().join("out.log.1")).expect("moved");
         append(&path, "another file, which is longer\n");
         assert_eq!(read(&mut own, false), lines(&[("another file, which is longer", true)]));
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read_and_not_waited_for() {
+        let place = tempfile::tempdir().expect("a directory");
+        let path = place.path().join("out.log");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).expect("a FIFO");
+        let mut own = OwnFile::open(&path, OwnRange::default()).expect("it is left alone");
+        assert_eq!(read(&mut own, true), []);
     }
 
     #[test]
