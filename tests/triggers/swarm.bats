@@ -13,13 +13,16 @@ REGISTRY=127.0.0.1:5000
 obstacle() {
   local program
   [[ $EUID == 0 ]] || { echo "no root: a swarm of its own needs namespaces"; return; }
-  for program in docker dockerd ip unshare docker-registry; do
+  for program in docker dockerd ip unshare; do
     command -v "$program" >/dev/null || { echo "no $program: scripts/setup installs it"; return; }
   done
+  [[ $REGISTRY_PROGRAM ]] || echo "no docker-registry: scripts/setup unpacks one"
 }
 
 setup_file() {
   find_programs
+  local unpacked=${FORMATION_SETUP_STATE:-${XDG_STATE_HOME:-/var/lib}/formation-setup}/consumers/usr/bin/docker-registry
+  REGISTRY_PROGRAM=$(command -v docker-registry || { [[ ! -x $unpacked ]] || echo "$unpacked"; })
   OBSTACLE=$(obstacle)
   export OBSTACLE
   [[ -z $OBSTACLE ]] || return 0
@@ -29,7 +32,7 @@ setup_file() {
   export DOCKER_HOST
   printf 'version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "%s"}\n' \
     "$BATS_FILE_TMPDIR/storage" "$REGISTRY" >"$BATS_FILE_TMPDIR/registry.yml"
-  ip netns exec "fswarm-$NAME-1" docker-registry serve "$BATS_FILE_TMPDIR/registry.yml" >/dev/null 2>&1 </dev/null 3>&- &
+  ip netns exec "fswarm-$NAME-1" "$REGISTRY_PROGRAM" serve "$BATS_FILE_TMPDIR/registry.yml" >/dev/null 2>&1 </dev/null 3>&- &
   echo $! >"$BATS_FILE_TMPDIR/registry.pid"
 }
 

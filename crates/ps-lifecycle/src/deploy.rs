@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use app_json::AppJson;
-use formation::{AppName, Formation};
+use formation::{AppName, Formation, ProcessType};
 use procfile::Procfile;
 use ps_apps::{
     AppLock, Bytes, Deployed, FormationOrigin, KeptRelease, SchedulerName, Scope, StoredEntry, World,
 };
 use ps_cli::exit::Outcome;
 use ps_cli::say;
-use ps_release::{Checkout, Counts, Release, Source, remarks};
+use ps_release::{Checkout, Counts, Process, Release, Source, remarks};
 use ps_rollout::Canary;
 use ps_scheduler::{Intent, Plan, Scheduler};
 use ps_scheduler_docker::DockerLocal;
@@ -226,6 +226,8 @@ fn deploy(
         let (formation, source) = counts.apply(world, app)?;
         let wanted = release::runnable(&formation, &release);
         say_idle(app, &release, &wanted);
+        let is_usual = earlier.is_none() && source.is_none();
+        let idle = if is_usual { without_instance(&release, &wanted) } else { Vec::new() };
         let scheduler = ps_schedulers::named(world, &name);
         let mut plan = Plan { canary, ..Plan::ask(scheduler.as_ref(), release, &wanted, &args.intent())? };
         // What is refused is refused before a root is started and before anything is written down.
@@ -241,17 +243,43 @@ fn deploy(
         record.properties = asked.properties.clone().into_iter().chain(secrets::property(args)).collect();
         plan.deploy = Some(intend(world, app, &record, scheduler.as_ref())?);
         roll_out(session, lock, scheduler.as_ref(), &plan)?;
-        Ok((scheduler, plan))
+        Ok((scheduler, plan, idle))
     })();
     if ran.is_err() && !world.is_unfinished(app) {
         variables::put_back(world, app);
     }
-    let (scheduler, plan) = ran?;
+    let (scheduler, plan, idle) = ran?;
     if let Err(error) = world.record_intended(app) {
         return Err(unrecorded::of(session, app, &name, earlier.is_none(), error));
     }
     leave::earlier(session, earlier, &name, &plan.release)?;
+    say_without_instance(session, app, &idle)?;
     conclude(session, lock, scheduler.as_ref(), (&name, &plan, &app_json))
+}
+
+/// The types of which nothing runs after a first deploy, because an app begins with one instance of `web` alone. Whoever has run the
+/// Procfile elsewhere expects one of each.
+fn without_instance(release: &Release, wanted: &Formation) -> Vec<String> {
+    let is_wanted = |name: &ProcessType| wanted.iter().any(|(of, count)| of == name && count.get() > 0);
+    let is_expected = |process: &&Process| {
+        let name = &process.process_type;
+        !name.is_release() && process.settings.schedule.is_none() && !is_wanted(name)
+    };
+    let names = release.processes.iter().filter(is_expected).map(|process| process.process_type.to_string());
+    // Of an app of which nothing is wanted that is said already.
+    let is_any = wanted.iter().any(|(_, count)| count.get() > 0);
+    names.filter(|_| is_any).collect()
+}
+
+fn say_without_instance(session: &Session, app: &AppName, names: &[String]) -> Result<()> {
+    let have = match names.len() {
+        0 => return Ok(()),
+        1 => "has",
+        _ => "have",
+    };
+    let counts: Vec<String> = names.iter().map(|name| format!("{name}=1")).collect();
+    let (names, counts) = (names.join(", "), counts.join(" "));
+    session.detail(&format!("{names} {have} no instance yet: ps-scale {app} {counts}"))
 }
 
 /// Determines the app's new address, and whether the rollout compares the new release with the old one there.

@@ -25,6 +25,8 @@ const USUAL: Duration = Duration::from_secs(86_400);
 const FOR_A_PLACE: Duration = Duration::from_secs(60);
 /// How long the rest of what it wrote is waited for.
 const FOR_THE_REST: Duration = Duration::from_secs(10);
+/// How long the end of it is waited for, if it was told to end.
+const FOR_THE_LAST: Duration = Duration::from_secs(2);
 /// How often a name is drawn that is taken.
 const DRAWS: u32 = 5;
 /// The signals that ask a program to end: HUP, INT, QUIT, TERM.
@@ -228,9 +230,20 @@ impl Watch<'_> {
 
     /// What it is when its task is over: how it ended, once all that it wrote is passed on.
     async fn over(mut self, now: &SwarmTask) -> Result<Ended, Error> {
-        let until = Instant::now() + FOR_THE_REST;
+        // What is told to end is removed by the swarm as soon as it has ended, and what it wrote last with it.
+        let patience = if self.told.is_some() { FOR_THE_LAST } else { FOR_THE_REST };
+        let until = Instant::now() + patience;
         let is_read = |told: Option<(i32, Instant)>| told.is_some_and(|(signal, _)| signal == SIGPIPE);
         while self.read(now).await == Some(false) && !is_read(self.told) {
+            if Instant::now() >= until && self.told.is_some() {
+                // Where stderr is closed, nobody wants to know.
+                let _ = writeln!(
+                    io::stderr(),
+                    " !     {}: what it wrote while it ended was not handed out",
+                    self.what
+                );
+                break;
+            }
             if Instant::now() >= until {
                 let how = now.end_in_words().unwrap_or_else(|| "ended".to_owned());
                 return Err(self.error(format!("it {how}, and its node did not hand out all that it wrote")));

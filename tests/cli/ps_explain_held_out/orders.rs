@@ -94,9 +94,14 @@ fn deploys() -> Vec<Fault> {
             stage.file("app.json", "{\"scripts\": {\"dokku\": {\"predeploy\": \"exit 5\"}}}\n");
             stage.fails_when_deployed(QUIET, &[]);
         }),
-        fault("a deploy was put back", "the new one crashes", &["deploy", "release", "status 1"], |stage| {
-            stage.is_replaced_badly("echo 'no such table: orders'; exit 1");
-        }),
+        fault(
+            "a deploy was put back",
+            "the new one crashes",
+            &["deploy", "release", "status 1", "table"],
+            |stage| {
+                stage.is_replaced_badly("echo 'no such table: orders'; exit 1");
+            },
+        ),
         fault("a deploy was put back", "the new one has no program", DEPLOY, |stage| {
             stage.is_replaced_badly("gunicornn app:app");
         }),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::home::{self, Home, eventually, get, hello, slot, table};
 
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "address",
     "app",
     "container_id",
@@ -15,6 +15,7 @@ const KEYS: [&str; 20] = [
     "cpu_seconds",
     "index",
     "last_exit",
+    "log_dropped_bytes",
     "memory_bytes",
     "oom_kills",
     "pid",

@@ -51,6 +51,8 @@ fn a_restart_of_a_script_that_is_gone_leaves_the_old_process() {
     let home = Home::new();
     home.done(&["start", "tick.js"]);
     let pid = home.pid(0);
+    // Node has read it.
+    home.log("tick-out-0.log", |text| !text.is_empty());
     std::fs::remove_file(home.app("tick.js")).expect("it was there");
     let ran = home.say(&["restart", "tick"]);
     assert!(ran.status == 1 && ran.stderr.contains("script not found : "), "{ran:?}");
