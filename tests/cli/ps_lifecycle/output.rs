@@ -199,3 +199,21 @@ fn reads_are_quick() {
         assert!(took.len() < 10, "{words:?}: {took:?}");
     }
 }
+
+#[test]
+fn a_first_deploy_names_the_types_of_which_it_has_started_nothing() {
+    let home = Home::new();
+    let procfile = "web: exec sleep 600\nworker: exec sleep 600\nclock: exec sleep 600\nrelease: true\n";
+    let source = home.source("shop", procfile);
+    let deploy = |app: &str, words: &[&str]| {
+        let ran = home.run(&[&["ps-lifecycle", "deploy", app, "--dir", &source], words].concat());
+        assert_eq!(ran.status, Some(0), "{ran:?}");
+        ran.stderr
+    };
+    let told = deploy("shop", &[]);
+    let hint = "worker, clock have no instance yet: ps-scale shop worker=1 clock=1";
+    assert!(told.contains(hint), "{told}");
+    for told in [deploy("shop", &[]), deploy("asked", &["--scale", "web=1"])] {
+        assert!(!told.contains("no instance yet"), "{told}");
+    }
+}
