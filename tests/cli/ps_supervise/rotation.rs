@@ -234,7 +234,10 @@ fn a_line_of_a_gigabyte_costs_no_memory_and_stays_as_it_was() {
     words.write_all(b"\nlast\n").expect("web.1 reads");
     eventually("the end is kept", || kept(&service).ends_with(b"last\n").then_some(()));
     assert!(most() < before + 4096, "{before} KiB, then {} KiB", most());
-    let kept = kept(&service);
-    let line = kept.strip_prefix(b"first\n").and_then(|kept| kept.strip_suffix(b"\nlast\n")).expect("both");
-    assert!(line.len() == bytes && line.iter().all(|byte| *byte == b'x'));
+    // Segments are still being compressed: one that gets its new name while it is listed and read is missed.
+    eventually("all is kept as it was", || {
+        let kept = kept(&service);
+        let line = kept.strip_prefix(b"first\n").and_then(|kept| kept.strip_suffix(b"\nlast\n"))?;
+        (line.len() == bytes && line.iter().all(|byte| *byte == b'x')).then_some(())
+    });
 }
