@@ -38,7 +38,7 @@ fn scripts() -> Vec<Fault> {
         ),
         python(
             "no such table",
-            EXCEPTION,
+            &["exception", "error", "table"],
             &[("app.py", "import sqlite3\nsqlite3.connect(':memory:').execute('select * from users')\n")],
         ),
         python(
