@@ -30,7 +30,7 @@ fn script(path: &str) -> PathBuf {
 
 /// The files of an empty Debian; `None`, noted as skipped: there are none to be had.
 fn empty_debian() -> Option<PathBuf> {
-    let place = cage::state_of_setup().join("empty-debian");
+    let place = skipped::state_of_setup().join("empty-debian");
     let made = Command::new(script("tests/package/base")).arg(&place).output().expect("bash runs");
     match made.status.code() {
         Some(0) => Some(place),

@@ -106,8 +106,12 @@ fn status(
     if question.at.is_some() {
         return Ok(AppStatus::of(question.app.clone(), ps_rows::instances_after(entries)));
     }
-    let status = ps_schedulers::named(world, name).status_of(question.app)?;
+    let scheduler = ps_schedulers::named(world, name);
+    let ask = || scheduler.status_of(question.app);
+    let mut status = ask()?;
     if *name == SchedulerName::Native {
+        let service = Service::of(world, question.app, None);
+        status = behind::seen(status, || !service.is_free(), ask)?;
         let read = || Some(Journal::of(world, question.app).read().ok()?.entries);
         behind::catch_up(entries, &status.instances, read);
     }

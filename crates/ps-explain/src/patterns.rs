@@ -2,10 +2,16 @@
 //! line gives the meaning of that line. A pattern must occur at the beginning of a word: `enotfound` does not occur in `FileNotFoundError`.
 
 mod form;
-mod table;
+mod narrow;
+mod pattern;
+mod wide;
 
-use table::PATTERNS;
-pub(crate) use table::Pattern;
+pub(crate) use pattern::Pattern;
+
+/// The table, in the order in which its rows are tried.
+fn rows() -> impl Iterator<Item = &'static Pattern> {
+    narrow::ROWS.iter().chain(wide::ROWS)
+}
 
 /// What a line of output is a sign of.
 pub(crate) fn of_line(line: &str) -> Option<&'static Pattern> {
@@ -14,7 +20,7 @@ pub(crate) fn of_line(line: &str) -> Option<&'static Pattern> {
         pattern.words.iter().any(|word| stands_in(&text, word))
             || (pattern.cause == "variable-missing" && lacks_a_variable(line))
     };
-    PATTERNS.iter().find(holds)
+    rows().find(holds)
 }
 
 /// Whether a line is a sign only by words that anybody can use, and has not the form of an error that the program met itself. Then it counts
@@ -62,7 +68,7 @@ pub(crate) fn is_of_environment(frame: &str) -> bool {
 
 /// The row of an error of which nothing narrower is known.
 pub(crate) fn exception() -> &'static Pattern {
-    PATTERNS.iter().find(|pattern| pattern.is_wide()).expect("the table has it")
+    rows().find(|pattern| pattern.is_wide()).expect("the table has it")
 }
 
 /// Whether a word stands in a text, and none that only ends like it.
@@ -157,10 +163,19 @@ mod tests {
     }
 
     #[test]
+    fn no_row_hides_the_words_of_a_later_one() {
+        for pattern in rows() {
+            for word in pattern.words {
+                let found = of_line(word).map(|found| found.cause);
+                assert_eq!(found, Some(pattern.cause), "{word}");
+            }
+        }
+    }
+
+    #[test]
     fn each_setting_that_a_cure_names_is_one() {
-        let named = PATTERNS
-            .iter()
-            .filter_map(|pattern| pattern.cure.split_once("ps-set <app> ")?.1.split([' ', ')']).next());
+        let named =
+            rows().filter_map(|pattern| pattern.cure.split_once("ps-set <app> ")?.1.split([' ', ')']).next());
         let named: Vec<&str> = named.collect();
         let is_known = |name: &&str| type_settings::Setting::named(name).is_some();
         assert!(!named.is_empty() && named.iter().all(is_known), "{named:?}");

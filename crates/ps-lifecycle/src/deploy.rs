@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use app_json::AppJson;
-use formation::{AppName, Formation, ProcessType};
+use formation::AppName;
 use procfile::Procfile;
 use ps_apps::{
     AppLock, Bytes, Deployed, FormationOrigin, KeptRelease, SchedulerName, Scope, StoredEntry, World,
 };
 use ps_cli::exit::Outcome;
 use ps_cli::say;
-use ps_release::{Checkout, Counts, Process, Release, Source, remarks};
+use ps_release::{Checkout, Counts, Release, Source, remarks};
 use ps_rollout::Canary;
 use ps_scheduler::{Intent, Plan, Scheduler};
 use ps_scheduler_docker::DockerLocal;
@@ -25,7 +25,8 @@ use crate::scripts::Scripts;
 use crate::session::Session;
 use crate::source_args::SourceArgs;
 use crate::{
-    address, archive, canary, images, interrupted, journal, leave, plan, provision, release, scripts, watch,
+    address, archive, canary, idle, images, interrupted, journal, leave, plan, provision, release, scripts,
+    watch,
 };
 
 use unrecorded::RunsOn;
@@ -225,9 +226,9 @@ fn deploy(
         // The hook may have scaled the app.
         let (formation, source) = counts.apply(world, app)?;
         let wanted = release::runnable(&formation, &release);
-        say_idle(app, &release, &wanted);
+        idle::warn(app, &release, &wanted);
         let is_usual = earlier.is_none() && source.is_none();
-        let idle = if is_usual { without_instance(&release, &wanted) } else { Vec::new() };
+        let idle_types = if is_usual { idle::types(&release, &wanted) } else { Vec::new() };
         let scheduler = ps_schedulers::named(world, &name);
         let mut plan = Plan { canary, ..Plan::ask(scheduler.as_ref(), release, &wanted, &args.intent())? };
         // What is refused is refused before a root is started and before anything is written down.
@@ -243,43 +244,18 @@ fn deploy(
         record.properties = asked.properties.clone().into_iter().chain(secrets::property(args)).collect();
         plan.deploy = Some(intend(world, app, &record, scheduler.as_ref())?);
         roll_out(session, lock, scheduler.as_ref(), &plan)?;
-        Ok((scheduler, plan, idle))
+        Ok((scheduler, plan, idle_types))
     })();
     if ran.is_err() && !world.is_unfinished(app) {
         variables::put_back(world, app);
     }
-    let (scheduler, plan, idle) = ran?;
+    let (scheduler, plan, idle_types) = ran?;
     if let Err(error) = world.record_intended(app) {
         return Err(unrecorded::of(session, app, &name, earlier.is_none(), error));
     }
     leave::earlier(session, earlier, &name, &plan.release)?;
-    say_without_instance(session, app, &idle)?;
+    idle::tell(session, app, &idle_types)?;
     conclude(session, lock, scheduler.as_ref(), (&name, &plan, &app_json))
-}
-
-/// The types of which nothing runs after a first deploy, because an app begins with one instance of `web` alone. Whoever has run the
-/// Procfile elsewhere expects one of each.
-fn without_instance(release: &Release, wanted: &Formation) -> Vec<String> {
-    let is_wanted = |name: &ProcessType| wanted.iter().any(|(of, count)| of == name && count.get() > 0);
-    let is_expected = |process: &&Process| {
-        let name = &process.process_type;
-        !name.is_release() && process.settings.schedule.is_none() && !is_wanted(name)
-    };
-    let names = release.processes.iter().filter(is_expected).map(|process| process.process_type.to_string());
-    // Of an app of which nothing is wanted that is said already.
-    let is_any = wanted.iter().any(|(_, count)| count.get() > 0);
-    names.filter(|_| is_any).collect()
-}
-
-fn say_without_instance(session: &Session, app: &AppName, names: &[String]) -> Result<()> {
-    let have = match names.len() {
-        0 => return Ok(()),
-        1 => "has",
-        _ => "have",
-    };
-    let counts: Vec<String> = names.iter().map(|name| format!("{name}=1")).collect();
-    let (names, counts) = (names.join(", "), counts.join(" "));
-    session.detail(&format!("{names} {have} no instance yet: ps-scale {app} {counts}"))
 }
 
 /// Determines the app's new address, and whether the rollout compares the new release with the old one there.
@@ -341,14 +317,6 @@ fn roll_out(session: &Session, lock: &AppLock, scheduler: &dyn Scheduler, plan: 
     }
 }
 
-/// Warns of a deploy of which nothing runs, and of types that are never due because they have no instance.
-fn say_idle(app: &AppName, release: &Release, wanted: &Formation) {
-    if release.with_tasks(wanted).iter().all(|(_, quantity)| quantity.get() == 0) {
-        say::warning(&idle(app, release));
-    }
-    release::say_all(&remarks::of_schedules(app, release, wanted));
-}
-
 /// Writes down what will be true once the scheduler has committed it, so that it is known also where this program is killed.
 fn intend(world: &World, app: &AppName, record: &Deployed, scheduler: &dyn Scheduler) -> Result<String> {
     let witness = scheduler.witness(app).context("the scheduler says nowhere what it has committed")?;
@@ -363,14 +331,6 @@ fn give_up(world: &World, app: &AppName, error: &ps_scheduler::Error) {
     {
         say::warning(&error.to_string());
     }
-}
-
-/// A deploy of which nothing will run, for example because its only process type has another name now.
-fn idle(app: &AppName, release: &Release) -> String {
-    let types = release.processes.iter().map(|process| &process.process_type);
-    let way_out = types.into_iter().find(|process_type| !process_type.is_release());
-    let way_out = way_out.map(|process_type| format!(": ps-scale {app} {process_type}=1 starts one"));
-    format!("no instance of {app} is wanted{}", way_out.unwrap_or_default())
 }
 
 fn scheduler_name(world: &World, app: &AppName, args: &DeployArgs, source: &Source) -> Result<SchedulerName> {

@@ -19,6 +19,7 @@ mod elsewhere;
 mod enter;
 mod events;
 mod finish;
+mod idle;
 mod images;
 mod inspect;
 mod interrupted;

@@ -193,15 +193,7 @@ pub(crate) fn is_root() -> bool {
 
 /// Where `scripts/setup` unpacks what is not installed.
 fn unpacked() -> Option<PathBuf> {
-    Some(state_of_setup().join("consumers")).filter(|folder| folder.is_dir())
-}
-
-/// Where `scripts/setup` keeps what it has made.
-pub(crate) fn state_of_setup() -> PathBuf {
-    let state = std::env::var_os("FORMATION_SETUP_STATE").map(PathBuf::from);
-    let state = state
-        .or_else(|| std::env::var_os("XDG_STATE_HOME").map(|home| Path::new(&home).join("formation-setup")));
-    state.unwrap_or_else(|| PathBuf::from("/var/lib/formation-setup"))
+    Some(skipped::state_of_setup().join("consumers")).filter(|folder| folder.is_dir())
 }
 
 fn places() -> Vec<PathBuf> {

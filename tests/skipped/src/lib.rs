@@ -37,6 +37,24 @@ pub fn corpus(what: &str) -> Option<PathBuf> {
     Some(path)
 }
 
+/// Where `scripts/setup` keeps what it has made.
+pub fn state_of_setup() -> PathBuf {
+    let variable = |name: &str| env::var_os(name).map(PathBuf::from);
+    let usual = || variable("XDG_STATE_HOME").unwrap_or_else(|| "/var/lib".into()).join("formation-setup");
+    variable("FORMATION_SETUP_STATE").unwrap_or_else(usual)
+}
+
+/// A server of Debian, by its path without the first slash, `usr/sbin/nginx`: as `scripts/setup` has unpacked it, else as it is installed. `None`, noted as
+/// skipped, where it is neither.
+pub fn server(path: &str) -> Option<PathBuf> {
+    let places = [state_of_setup().join("consumers"), "/".into()];
+    let found = places.into_iter().map(|place| place.join(path)).find(|path| path.is_file());
+    if found.is_none() {
+        skip(format_args!("no {path}: scripts/setup unpacks one, for root"));
+    }
+    found
+}
+
 fn line(reason: &str) -> String {
     let program = env::current_exe().ok();
     let name = program.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());

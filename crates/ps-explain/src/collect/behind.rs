@@ -1,21 +1,43 @@
-//! Waits for a journal that is behind. A supervisor writes down what its instances do first, and then in the journal why; who asks between the
-//! two would see that an instance has ended, and not how.
+//! Waits for what is being written down. Between the death of a process and the moment in which its supervisor has written that down, nobody
+//! can say how it ended. The supervisor writes the state first, and then in the journal why.
 
 use std::thread;
 use std::time::Duration;
 
-use formation::LifeStep;
+use formation::{LifeStep, State};
 use jiff::{SignedDuration, Timestamp};
 use ps_journal::Entry;
-use ps_scheduler::Instance;
+use ps_scheduler::{AppStatus, Error, Instance, Over};
 
 use super::past;
+
+/// The status, asked for again while its supervisor lives and has not written down an end that can be seen.
+pub(super) fn seen(
+    mut status: AppStatus,
+    is_supervised: impl Fn() -> bool,
+    mut ask: impl FnMut() -> Result<AppStatus, Error>,
+) -> Result<AppStatus, Error> {
+    for _ in 0..TIMES {
+        if !status.instances.iter().any(is_unrecorded) || !is_supervised() {
+            break;
+        }
+        thread::sleep(PAUSE);
+        status = ask()?;
+    }
+    Ok(status)
+}
+
+/// Whether its process is gone, and how it ended is written nowhere.
+fn is_unrecorded(instance: &Instance) -> bool {
+    let is_job = instance.state == State::Stopped && instance.over == Some(Over::Finished);
+    instance.last_exit.is_none() && (is_job || instance.state == State::Missing)
+}
 
 /// A state that is older than this is in the journal, or never will be.
 const RECENT: SignedDuration = SignedDuration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(20);
-/// How often it is read again: for about a second.
-const TIMES: usize = 50;
+/// How often it is read again: for about three seconds. On a busy disk a supervisor comes to its journal that late.
+const TIMES: usize = 150;
 
 /// Reads the journal again until it knows of the runs that these instances have, and of their ends. A journal that stays behind is taken
 /// as it is: its writer may have died, or it could not be written.
@@ -49,7 +71,7 @@ fn is_behind(entries: &[Entry], instances: &[Instance], now: Timestamp) -> bool 
 
 #[cfg(test)]
 mod tests {
-    use formation::{Exit, State};
+    use formation::Exit;
 
     use super::*;
 
@@ -84,6 +106,22 @@ mod tests {
             Some(vec![entry("exit", 3)])
         });
         assert_eq!(reads, TIMES);
+    }
+
+    #[test]
+    fn an_end_that_a_living_supervisor_has_not_written_down_is_waited_for() {
+        let slot = || "web.1".parse().expect("a slot");
+        let of = |instance| AppStatus::of("shop".parse().expect("a name"), vec![instance]);
+        let job = || of(Instance { over: Some(Over::Finished), ..Instance::new(slot(), State::Stopped) });
+        let mut asked = 0;
+        let mut ask = || {
+            asked += 1;
+            Ok(if asked > 2 { of(ended(3)) } else { of(Instance::new(slot(), State::Missing)) })
+        };
+        let status = seen(job(), || true, &mut ask).expect("it answers");
+        assert_eq!((status.instances[0].last_exit, asked), (Some(Exit::Signal(1)), 3));
+        let unseen = seen(job(), || false, || panic!("nobody will write it down")).expect("it is known");
+        assert_eq!(unseen.instances[0].over, Some(Over::Finished));
     }
 
     #[test]

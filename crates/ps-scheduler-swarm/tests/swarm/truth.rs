@@ -1,6 +1,6 @@
 //! A deploy is followed to its end, and what is said of it is true.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use formation::Which;
@@ -96,7 +96,7 @@ fn a_bad_release_is_put_back_and_one_line_says_why_with_the_last_that_it_wrote()
 
 #[test]
 fn of_an_image_that_is_not_here_its_registry_is_asked_before_anything_changes() {
-    let Some(program) = registry_program() else { return };
+    let Some(program) = skipped::server("usr/bin/docker-registry") else { return };
     let Some(cluster) = Cluster::up(1) else { return };
     let place = Place::new(&cluster);
     let registry = Registry::on(&cluster, &program);
@@ -115,20 +115,6 @@ fn of_an_image_that_is_not_here_its_registry_is_asked_before_anything_changes() 
     let error = deploy("127.0.0.1:5000/shop:2").expect_err("the registry does not have it").to_string();
     assert!(error.contains("no registry hands it out") && error.contains("manifest unknown"), "{error}");
     place.stop("", true).expect("is removed");
-}
-
-/// The program of Debian's package, installed or as `scripts/setup` unpacks it; `None` where there is none, which is said.
-fn registry_program() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let state = variable("FORMATION_SETUP_STATE").unwrap_or_else(|| {
-        variable("XDG_STATE_HOME").unwrap_or_else(|| "/var/lib".into()).join("formation-setup")
-    });
-    let unpacked = state.join("consumers/usr/bin/docker-registry");
-    let found = [unpacked, "/usr/bin/docker-registry".into()].into_iter().find(|path| path.is_file());
-    if found.is_none() {
-        skipped::skip("no docker-registry: scripts/setup unpacks one, for root");
-    }
-    found
 }
 
 /// A registry on the loopback of the first node; ended when it is dropped.

@@ -4,10 +4,10 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -41,23 +41,6 @@ cd "$DOKKU_ROOT/../nginx"
 mv upstream.new upstream
 [ ! -s pid ] || "$(cat program)" -p "$PWD" -c "$PWD/nginx.conf" -s reload 2>>errors
 "#;
-
-/// The program; `None` where there is none, which is said.
-fn nginx_program() -> Option<PathBuf> {
-    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let found = FOUND.get_or_init(|| {
-        let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-        let state = variable("FORMATION_SETUP_STATE").or_else(|| {
-            Some(variable("XDG_STATE_HOME").unwrap_or_else(|| "/var/lib".into()).join("formation-setup"))
-        });
-        let unpacked = state.map(|state| state.join("consumers/usr/sbin/nginx"));
-        unpacked.into_iter().chain(["/usr/sbin/nginx".into()]).find(|path: &PathBuf| path.is_file())
-    });
-    if found.is_none() {
-        skipped::skip(format_args!("no nginx: scripts/setup unpacks one, for root"));
-    }
-    found.clone()
-}
 
 /// An nginx before one app.
 struct Nginx {
@@ -206,7 +189,7 @@ fn leave(place: &Place<'_>) {
 
 #[test]
 fn deploys_and_restarts_behind_a_proxy_lose_no_request() {
-    let Some(program) = nginx_program().filter(|_| has_engine()) else { return };
+    let Some(program) = skipped::server("usr/sbin/nginx").filter(|_| has_engine()) else { return };
     let (place, nginx) = behind_nginx(&program);
     let times = times(1, 50);
     for verb in [DEPLOY, &["ps-lifecycle", "restart", "APP"]] {
@@ -225,7 +208,7 @@ fn deploys_and_restarts_behind_a_proxy_lose_no_request() {
 
 #[test]
 fn a_release_of_which_one_instance_fails_loses_no_request_and_no_container() {
-    let Some(program) = nginx_program().filter(|_| has_engine()) else { return };
+    let Some(program) = skipped::server("usr/sbin/nginx").filter(|_| has_engine()) else { return };
     let (place, nginx) = behind_nginx(&program);
     let mut before = place.containers();
     before.sort();
@@ -258,7 +241,7 @@ fn a_release_of_which_one_instance_fails_loses_no_request_and_no_container() {
 
 #[test]
 fn a_proxy_that_does_not_lead_clients_over_loses_requests_and_these_clients_see_it() {
-    let Some(program) = nginx_program().filter(|_| has_engine()) else { return };
+    let Some(program) = skipped::server("usr/sbin/nginx").filter(|_| has_engine()) else { return };
     let (place, nginx) = behind_nginx(&program);
     place.home.hook("proxy/proxy-build-config", "#!/bin/sh\nexit 0\n");
     place.home.write(&format!("lib/config/checks/{}/wait-to-retire", place.app), "0");

@@ -1,0 +1,152 @@
+//! What one kind of program says of one kind of trouble. A row may have words that a row of the wide ones has too, and then is what counts.
+
+use super::pattern::Pattern;
+
+pub(super) const ROWS: &[Pattern] = &[
+    Pattern {
+        cause: "line-endings",
+        words: &[
+            "\\r’",
+            "\\r'",
+            "$'\\r'",
+            "bad interpreter: no such file or directory^m",
+            "^m: bad interpreter",
+        ],
+        says: "a script has the line endings of Windows (CRLF), and what runs it takes each carriage return for a part of a word",
+        cure: "sed -i 's/\\r$//' on that script, and keep them out: text eol=lf in .gitattributes",
+    },
+    Pattern {
+        cause: "module-format",
+        words: &[
+            "err_require_esm",
+            "cannot use import statement outside a module",
+            "require is not defined in es module scope",
+            "module is not defined in es module scope",
+            "exports is not defined in es module scope",
+            "to load an es module",
+            "unexpected token 'export'",
+        ],
+        says: "it mixes the two kinds of modules of JavaScript: a file is loaded as an ES module and is none, or the other way round",
+        cure: "let the ending of the file (.mjs, .cjs) or type in package.json say what it is, or use a version of Node that loads both",
+    },
+    Pattern {
+        cause: "name-missing",
+        words: &["cannot import name", "does not provide an export named"],
+        says: "a module that it imports from is there, and has no such name: it is of another version, or two modules import each other",
+        cure: "install the version of that module which the program is written for, or break the circle of imports",
+    },
+    Pattern {
+        cause: "watch-limit",
+        words: &[
+            "system limit for number of file watchers",
+            "inotify watch limit",
+            "inotify instance limit",
+            "user limit on the total number of inotify",
+            "inotify_add_watch",
+        ],
+        says: "it may watch no more files: a limit of inotify is reached, and no disk is full",
+        cure: "raise it: sysctl fs.inotify.max_user_watches=524288 (and max_user_instances=512), or have it watch less",
+    },
+    Pattern {
+        cause: "key-mismatch",
+        words: &[
+            "key_values_mismatch",
+            "key values mismatch",
+            "private key does not match",
+            "private key does not belong",
+        ],
+        says: "the private key that it was given belongs to another certificate than the one that it was given",
+        cure: "give it the key and the certificate of one pair: openssl x509 -noout -pubkey and openssl pkey -pubout print the same for them",
+    },
+    Pattern {
+        cause: "file-size-limit",
+        words: &["efbig", "file too large"],
+        says: "a file that it writes is as large as a limit, or its file system, allows",
+        cure: "find out which file grows, or raise the limit where it is set (ulimit -f)",
+    },
+    Pattern {
+        cause: "arguments-too-long",
+        words: &["argument list too long", "e2big"],
+        says: "the arguments and the variables of a program that it starts are longer than the kernel takes",
+        cure: "hand them over in a file or through a pipe (xargs), or set fewer and shorter variables",
+    },
+    Pattern {
+        cause: "database-locked",
+        words: &["database is locked", "database table is locked"],
+        says: "another process, or another connection of its own, holds the lock of its database",
+        cure: "find out who has the file open (fuser -v FILE), and let one process at a time write",
+    },
+    Pattern {
+        cause: "schema-missing",
+        words: &[
+            "no such table",
+            "no such column",
+            "undefinedtable",
+            "undefinedcolumn",
+            "base table or view not found",
+            "unknown column '",
+        ],
+        says: "its database has no such table or column: it seems that its migrations were not run there",
+        cure: "run its migrations, for example as the release task of the Procfile, or correct the name of the database in its variables",
+    },
+    Pattern {
+        cause: "database-missing",
+        words: &["fatal: database \"", "fatal:  database \"", "unknown database '"],
+        says: "the server of its database has no database of that name",
+        cure: "create it, or correct its name in the app's variables",
+    },
+    Pattern {
+        cause: "connections-exhausted",
+        words: &[
+            "too many clients already",
+            "too many connections",
+            "remaining connection slots are reserved",
+            "max number of clients reached",
+        ],
+        says: "the server that it connects to has as many connections as it takes",
+        cure: "let the instances of this app and of others hold fewer (the size of their pools), or have the server take more",
+    },
+    Pattern {
+        cause: "dependency-starting",
+        words: &[
+            "database system is starting up",
+            "database system is in recovery mode",
+            "redis is loading the dataset",
+        ],
+        says: "something that it connects to is starting, and does not answer yet",
+        cure: "have the app try again until that is there, or wait for it in the command",
+    },
+    Pattern {
+        cause: "already-running",
+        words: &[
+            "server is already running",
+            "another instance is already running",
+            "already running with pid",
+            "already running (pid",
+            "already running? pid",
+        ],
+        says: "it believes that it runs already: the file of a pid, or a lock, of an earlier process is there",
+        cure: "have the command remove that file before it starts the program, or have the program write none",
+    },
+    Pattern {
+        cause: "version-mismatch",
+        words: &[
+            "you must install or update .net",
+            "framework: 'microsoft.",
+            "unsupportedclassversionerror",
+            "compiled by a more recent version",
+            "version `",
+            "err_ossl_evp_unsupported",
+            "node_module_version",
+            "your ruby version is",
+            "unsupported engine",
+            "requires python",
+            "requires node",
+            "requires ruby",
+            "requires java",
+            "requires php",
+        ],
+        says: "its program, or a part of it, is made for another version of what runs it",
+        cure: "install the version that it names, or build it for the one that is here",
+    },
+];
