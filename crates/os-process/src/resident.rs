@@ -14,10 +14,10 @@ use std::process::Command;
 const PLACE: &str = "libexec/formation";
 const ORDINARY_PLACE: &str = "bin";
 /// A variable for programs that stay, and its value, which the C library reads if it is glibc: freed memory goes back to the machine at
-/// once, and its threads share one heap. Otherwise each process would keep what its start took.
+/// once, as is the stack of a thread that has ended, and its threads share one heap. Otherwise each process would keep what its start took.
 pub const FRUGAL: (&str, &str) = (
     "GLIBC_TUNABLES",
-    "glibc.malloc.trim_threshold=8192:glibc.malloc.top_pad=0:glibc.malloc.mmap_threshold=2048:glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1",
+    "glibc.malloc.trim_threshold=4096:glibc.malloc.top_pad=0:glibc.malloc.mmap_threshold=1024:glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1:glibc.pthread.stack_cache_size=0",
 );
 
 /// The file that is executed in the place of `program` if it stays in memory: the separate program of the same installation, or `program`
@@ -27,6 +27,7 @@ pub fn resident(program: &Path) -> PathBuf {
 }
 
 /// Becomes the program that is made to stay, if this one is not and that one is installed. It returns where it does not.
+#[inline(never)]
 pub fn become_resident() {
     let Some(resident) = env::current_exe().ok().and_then(|own| installed(&own)) else { return };
     let mut words = env::args_os();

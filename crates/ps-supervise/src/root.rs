@@ -32,6 +32,7 @@ pub(crate) fn meant(given: &Path, is_while_needed: bool) -> Result<Option<PathBu
 }
 
 /// Keeps the supervisors alive until it is asked to exit.
+#[inline(never)]
 pub(crate) fn run(lib: &Path, is_while_needed: bool) -> Result<Outcome> {
     let services = lib.join(SERVICES);
     let owned = if services.is_dir() { &services } else { lib };
@@ -52,6 +53,7 @@ pub(crate) fn run(lib: &Path, is_while_needed: bool) -> Result<Outcome> {
 }
 
 /// Holds the outputs of all apps. It has the user and the directory of the root that started it, and outlives it.
+#[inline(never)]
 pub(crate) fn hold(services: &Path) -> Result<Outcome> {
     let _ = rustix::process::setsid();
     ps_supervisor::disown(Against::Handlers).context("watch for signals")?;

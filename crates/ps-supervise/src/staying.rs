@@ -36,28 +36,35 @@ pub(crate) fn answer() -> Result<Option<Outcome>> {
             os_process::become_resident();
             root::hold(&services).map(Some)
         }
-        Some(Asked::ClearUnit) => {
-            os_process::take_controllers_from_unit().context("lift the limits in the cgroup of the unit")?;
-            Ok(Some(Outcome::Done))
-        }
-        Some(Asked::Candidate { service }) => {
-            Supervisor::can_go_on(&service)?;
-            Ok(Some(Outcome::Done))
-        }
+        Some(Asked::ClearUnit) => clear_unit().map(Some),
+        Some(Asked::Candidate { service }) => go_on(&service).map(Some),
         Some(Asked::Service { .. }) | None => Ok(None),
     }
 }
 
+// Whatever is not a function of its own takes its share of the stack of each supervisor, for as long as that lives.
 #[inline(never)]
 fn failed(launch: Launch) -> anyhow::Error {
     let failed = launch.exec();
     Refusal { status: failed.status(), message: failed.to_string() }.into()
 }
 
-// Compressing takes 50 KiB of stack. As a part of its caller it would take them from each supervisor.
+// Compressing alone takes 50 KiB.
 #[inline(never)]
 fn tidy(logs: &TidyLogs) -> Result<Outcome> {
     logs.run().context("tidy logs")?;
+    Ok(Outcome::Done)
+}
+
+#[inline(never)]
+fn clear_unit() -> Result<Outcome> {
+    os_process::take_controllers_from_unit().context("lift the limits in the cgroup of the unit")?;
+    Ok(Outcome::Done)
+}
+
+#[inline(never)]
+fn go_on(service: &Path) -> Result<Outcome> {
+    Supervisor::can_go_on(service)?;
     Ok(Outcome::Done)
 }
 

@@ -61,6 +61,7 @@ mod socket;
 mod spawn;
 mod spec;
 mod spec_file;
+mod stack;
 mod start;
 mod start_settings;
 mod state;

@@ -49,7 +49,7 @@ impl Heard {
         Ok(Self { children: Signals::watch(&[SIGCHLD])?, signals: Signals::watch(signals)? })
     }
 
-    /// By descriptors of the kernel: the signals are blocked in this thread, which has to be the only one.
+    /// By descriptors of the kernel: the signals are blocked in this thread, which has to be the only one, and in those that it starts.
     pub(crate) fn held(signals: &[i32]) -> io::Result<Self> {
         Ok(Self { children: Signals::hold(&[SIGCHLD])?, signals: Signals::hold(signals)? })
     }

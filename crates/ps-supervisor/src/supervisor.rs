@@ -1,5 +1,5 @@
-//! The event loop of one supervisor: it waits for events, hands them to seats and runs, and records the results. What to do
-//! is decided in `seat_table` and `run_table`, never here.
+//! One supervisor: it hands events to seats and runs, and records the results. What to do is decided in `seat_table` and
+//! `run_table`, never here.
 
 mod address;
 mod adoption;
@@ -7,6 +7,7 @@ mod attached;
 mod checks;
 mod compare;
 mod due;
+mod event_loop;
 mod flow;
 mod happened;
 mod led;
@@ -24,6 +25,7 @@ mod unseen;
 mod upkeep;
 mod watched;
 
+pub use event_loop::Until;
 pub use open::{Begin, NOTHING_LIVES};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,15 +116,6 @@ pub struct Supervisor {
     candidate: Option<Candidate>,
 }
 
-/// How long a supervisor runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Until {
-    /// Until it is ordered to end.
-    Told,
-    /// Until it is ordered to end, or nothing runs and nothing waits to be started.
-    AtRest,
-}
-
 impl Supervisor {
     /// A file that was ignored because it cannot be read, for people.
     pub fn passed_over(&self) -> Option<Error> {
@@ -190,58 +183,6 @@ impl Supervisor {
             lock,
             candidate: None,
         }))
-    }
-
-    /// Runs until it is ordered to end (or, with [`Until::AtRest`], nothing is left to do) and all processes have ended.
-    pub fn run(&mut self, until: Until) -> Result<(), Error> {
-        loop {
-            self.publish();
-            if self.is_over(until) {
-                self.means.begin_turn();
-                self.drop_candidate();
-                self.close_address();
-                return Ok(());
-            }
-            self.turn()?;
-        }
-    }
-
-    fn is_over(&mut self, until: Until) -> bool {
-        let is_due = self.is_ending || until == Until::AtRest;
-        let is_at_rest = self.seats.values().all(Seat::is_at_rest) || (!self.is_ending && self.only_waits());
-        if !is_due || !self.means.ending.is_empty() || !is_at_rest || self.clears_strays() {
-            return false;
-        }
-        if self.is_written_down() {
-            self.server.flush();
-            return true;
-        }
-        self.tell_unwritten();
-        false
-    }
-
-    /// Waits for events and handles them.
-    #[inline(never)]
-    fn turn(&mut self) -> Result<(), Error> {
-        self.means.state.vouch(&self.service);
-        self.bring_inside();
-        // A start that no event caused may have opened outputs since the last wait; they must be watched before the next
-        // one.
-        self.watch_outputs();
-        self.tell_holder();
-        self.watch_memory();
-        let timeout = self.timeout();
-        self.means.begin_turn();
-        if timeout.is_none_or(|timeout| timeout > PAUSE) {
-            self.means.census.forget();
-        }
-        let ready = self.poll.wait(timeout).map_err(|errno| Error::io("watch", &self.service, errno))?;
-        for wakeup in ready {
-            self.serve(&wakeup);
-            self.bring_inside();
-        }
-        self.look();
-        Ok(())
     }
 
     /// Begins to end everything; [`Supervisor::run`] returns when that is done. Instances that have finished keep their

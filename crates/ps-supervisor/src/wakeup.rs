@@ -45,6 +45,11 @@ pub(crate) enum Wakeup {
 }
 
 impl Wakeup {
+    /// Whether a run has written output.
+    pub(crate) fn is_output(&self) -> bool {
+        matches!(self, Self::Output { .. })
+    }
+
     /// Whether it belongs to a run of this slot.
     pub(crate) fn is_of(&self, of: &Slot) -> bool {
         match self {

@@ -7,6 +7,7 @@ use crate::Error;
 use crate::first_format::{Predecessor, note_finished};
 use crate::signals::Heard;
 use crate::spec::Spec;
+use crate::stack;
 
 /// The option that tells a supervisor that no earlier one has left a process.
 pub const NOTHING_LIVES: &str = "--nothing-lives";
@@ -26,7 +27,7 @@ impl Supervisor {
     /// Takes over a service directory: its lock, its socket, and the processes that an earlier supervisor left running.
     pub fn open(service: &Path, begin: Begin) -> Result<Box<Self>, Error> {
         let heard = Heard::held(&END_SIGNALS).map_err(|error| Error::io("watch", service, error))?;
-        Self::open_with(service, begin, heard)
+        stack::on_another(|| Self::open_with(service, begin, heard))
     }
 
     /// The same, with what it listens to.
