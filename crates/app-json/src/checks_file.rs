@@ -14,7 +14,7 @@ use crate::{AppJson, Error, document};
 /// A line makes no sense, with its number.
 pub fn with_checks_file(app_json: Option<&[u8]>, file: &[u8]) -> Result<Option<Vec<u8>>, Error> {
     let own = app_json.unwrap_or_default();
-    // What is wrong with app.json, the caller hears when it reads it.
+    // An app.json that cannot be parsed counts as one without checks here. The caller reports the error when it parses it.
     let has_none = AppJson::parse(own).is_ok_and(|own| own.checked_types().next().is_none());
     if !has_none {
         return Ok(None);

@@ -31,7 +31,7 @@ fn create_path(path: &Path, mode: u32) -> Result<(), WriteError> {
         create_path(above, mode)?;
     }
     let made = match rustix::fs::mkdirat(CWD, path, Mode::from_raw_mode(mode)) {
-        // Whoever has made it meanwhile may be killed before it syncs.
+        // Also when it exists: another process may have created it a moment ago and been killed before it synced.
         Ok(()) | Err(Errno::EXIST) => sync_parent(path, None),
         made => made,
     };

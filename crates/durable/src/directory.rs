@@ -90,7 +90,7 @@ impl Directory {
     pub fn remove(&self, name: &str) -> Result<(), WriteError> {
         let fail = |errno: Errno| WriteError::new("remove", &self.path.join(name), errno);
         if self.find(name).map_err(fail)?.is_none() {
-            // Whoever removed it may have been killed before that was synced.
+            // Another process may have removed it and been killed before it synced.
             return self.sync().map_err(fail);
         }
         rustix::fs::renameat(&self.dir, name, &self.stage, name).map_err(fail)?;

@@ -30,7 +30,7 @@ pub fn replace_durably(directory: &Path, name: &str, bytes: &[u8]) -> io::Result
     let _ = chown(CWD, &staged, Access::like(directory, 0o600).owner);
     let put = sync(&staged).and_then(|()| put_durably(directory, &staged, &path));
     if put.is_err() {
-        // What was not published takes room that others need.
+        // The staged file would only take up space.
         let _ = clear(&staged);
     }
     put
@@ -64,7 +64,7 @@ pub fn refresh(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let (path, staged) = places(directory, name);
     stage(&staged, bytes)?;
     match rustix::fs::renameat_with(CWD, &staged, CWD, &path, RenameFlags::EXCHANGE) {
-        // What was there and cannot be removed is removed by the next write.
+        // If the old file cannot be removed, the next write removes it.
         Ok(()) => clear(&staged).or(Ok(())),
         // Nothing is there yet, or the file system cannot do that.
         Err(_) => put(&staged, &path),
@@ -86,7 +86,7 @@ fn stage(staged: &Path, bytes: &[u8]) -> io::Result<()> {
     };
     let written = file.write_all(bytes);
     if written.is_err() {
-        // What is half written takes room that others need.
+        // The incomplete file would only take up space.
         let _ = fs::remove_file(staged);
     }
     written

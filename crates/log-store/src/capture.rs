@@ -195,7 +195,7 @@ impl Capture {
         let bytes = target.end();
         if bytes > 0 {
             target.go_on_in_next()?;
-            // What cannot be removed now is tried again at the next rotation.
+            // Segments that cannot be removed now are tried again at the next rotation.
             let _ = prune(&self.series, &self.limits);
         }
         Ok(bytes)
@@ -233,7 +233,7 @@ impl Capture {
         target.find_end()?;
         let has_rotated = target.rotate(&self.limits);
         if has_rotated {
-            // What cannot be removed now is tried again at the next rotation.
+            // Segments that cannot be removed now are tried again at the next rotation.
             let _ = prune(&self.series, &self.limits);
         }
         if self.limits.when_full == WhenFull::Drop {

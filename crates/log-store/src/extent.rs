@@ -63,7 +63,7 @@ impl Extent {
 fn begin(series: &Series, run: &[Segment], time: SystemTime) -> io::Result<Place> {
     for segment in run.iter().rev() {
         if is_before(series, *segment, time) {
-            // What comes after its end is what is wanted.
+            // The first wanted line is the one after the end of this segment.
             return end_of(series, *segment);
         }
         if let Some(offset) = Index::read(&series.times_path(*segment)).place_of(time) {

@@ -25,7 +25,7 @@ impl Upkeep {
     /// # Errors
     /// The directory cannot be read, or a file cannot be made or removed. What could be done is done.
     pub fn carry_out(self, series: &Series, writers: &mut [&mut Capture]) -> io::Result<u64> {
-        // What a process wrote before belongs to what was written before.
+        // Bytes that are still in the pipe belong to the old segment, so they are read first.
         for writer in writers.iter_mut() {
             writer.drain();
         }
@@ -70,7 +70,7 @@ fn length(series: &Series, segment: Segment) -> io::Result<u64> {
 
 /// All of them, or the first error; each is asked for.
 fn sum(parts: impl IntoIterator<Item = io::Result<u64>>) -> io::Result<u64> {
-    // What fails keeps none of the others from being done.
+    // All of them are carried out before the first error is returned.
     let done: Vec<io::Result<u64>> = parts.into_iter().collect();
     done.into_iter().sum()
 }

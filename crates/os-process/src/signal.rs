@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn a_signal_without_a_handler_is_told_from_one_that_has_one() {
-        // Rust ignores SIGPIPE, and nobody here handles SIGHUP; the runtime handles SIGSEGV.
+        // Rust's runtime ignores SIGPIPE and handles SIGSEGV; SIGHUP has no handler.
         let own = std::process::id();
         assert_eq!(handles(own, Signal::PIPE), Some(false));
         assert_eq!(handles(own, Signal::HUP), Some(false));

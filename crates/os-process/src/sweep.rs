@@ -113,7 +113,8 @@ impl<N: FromStr + Display + Clone + Ord> Strays<N> {
 impl Manner {
     /// Asks each process of a tree once, and kills it once its time is over. Whoever is stopped goes on: it could not end otherwise.
     fn apply(&self, tree: &[(u32, u64)], waited: Duration, told: &mut BTreeSet<(u32, u64)>) {
-        // Whoever alone was to be asked may be gone: then the others would never hear of it.
+        // If the one process that was to get the signal has ended, the others get it, because they would not learn of the
+        // stop otherwise.
         let only = self.only.filter(|only| tree.iter().any(|(pid, _)| pid == only));
         for (pid, started) in tree.iter().copied() {
             let is_it = || start_time(pid) == Some(started);

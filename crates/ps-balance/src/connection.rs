@@ -135,7 +135,7 @@ impl Connection {
         let Stage::Relaying(relay) = &mut *stage else { return Poll::Ready(Ok(())) };
         let polled = relay.poll(shared, bytes, cx);
         if let Poll::Ready(ended) = &polled {
-            // Whoever gets only a part of what was sent must be able to tell that from the end.
+            // A client that gets only a part of an answer must see a reset, and not an orderly end.
             let is_broken = ended.is_err() && is_reset(&relay.backend);
             if ended.is_err() {
                 relay.reset();

@@ -32,7 +32,7 @@ impl Counted {
 
     /// Closed from now on, the other side sees a reset and no end.
     pub(crate) fn reset_when_closed(&self) {
-        // One that cannot be told to is closed all the same.
+        // If the option cannot be set, the connection is closed in the ordinary way.
         let _ = self.socket.set_zero_linger();
     }
 

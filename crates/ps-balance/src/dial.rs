@@ -42,7 +42,7 @@ pub(crate) async fn relay(
 ) {
     // Dropped when the connection is over, or its task is cut: in this order, so that its backend is drained before it is gone.
     let held = (claim, presence);
-    // How it ended has been said to both sides; nobody else asks.
+    // The relay has closed both sides in the way it ended. Its result is not needed here.
     let _ = poll_fn(|cx| {
         let mut buffer = balancer.buffer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut shared = Shared { buffer: &mut buffer, pipes: &balancer.pipes };

@@ -32,7 +32,7 @@ pub(crate) fn take() -> Result<Resumed> {
     upgrade::forget_socket();
     let mut listeners = Vec::new();
     for _ in 0..description.listeners {
-        // Nobody who speaks TLS is handed over.
+        // Listeners with TLS are not handed over in an upgrade.
         let socket = TcpListener::from_std(unpacked.next()?)?;
         listeners.push(Arc::new(Listener { socket, tls: None }));
     }

@@ -127,7 +127,7 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(family, SocketType::STREAM, flags, None)?;
-    // What one side has sent is passed on at once: it has waited at its sender already, if that was wanted.
+    // Bytes are passed on at once. If small packets were to be collected, their sender has done that already.
     set_tcp_nodelay(&socket, true)?;
     match rustix::net::connect(&socket, &address) {
         Err(error) if error != Errno::INPROGRESS => return Err(error.into()),

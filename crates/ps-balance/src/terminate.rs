@@ -74,7 +74,7 @@ impl Drop for Both {
     fn drop(&mut self) {
         if !self.is_whole {
             self.client.get_ref().0.reset_when_closed();
-            // One that cannot be told to reset is closed all the same.
+            // If the option cannot be set, the connection is closed in the ordinary way.
             let _ = self.backend.set_zero_linger();
         }
     }

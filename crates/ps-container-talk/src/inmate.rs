@@ -12,7 +12,7 @@ pub fn signal(container: &str, pid: i32, signal: i32) -> io::Result<()> {
     let (pid, signal) =
         Pid::from_raw(pid).zip(Signal::from_named_raw(signal)).ok_or(io::ErrorKind::InvalidInput)?;
     let process = pidfd_open(pid, PidfdFlags::empty())?;
-    // Read after it was opened: what this tells is told of the very process.
+    // The start time is read after the pidfd was opened, so it is that of the process that the pidfd names.
     let groups = fs::read_to_string(format!("/proc/{}/cgroup", pid.as_raw_nonzero()))?;
     if !groups.contains(container) {
         return Err(io::ErrorKind::NotFound.into());

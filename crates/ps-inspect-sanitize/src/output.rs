@@ -59,6 +59,6 @@ pub(crate) fn counts(summary: &Summary) -> String {
 }
 
 fn say(line: &str) {
-    // There is nobody left to tell.
+    // If stderr is closed, the message is dropped.
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -39,9 +39,9 @@ impl Unpacked {
 impl Drop for Unpacked {
     fn drop(&mut self) {
         if !self.is_kept {
-            // What is left is removed with the next deploy.
+            // Files that cannot be removed now are removed by the next deploy.
             let _ = fs::remove_dir_all(&self.whole);
-            // Of an app that never came to be nothing is left; a directory that is not empty stays.
+            // The directories of an app that was never created are removed too; one that is not empty stays.
             for above in self.whole.ancestors().skip(1).take(2) {
                 let _ = fs::remove_dir(above);
             }
@@ -70,7 +70,7 @@ fn open(archive: &Path) -> Result<File> {
     if archive == Path::new(DASH) {
         return Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?));
     }
-    // A FIFO that nobody writes to must not hold us up.
+    // Opening a FIFO without a writer would wait for one.
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(archive)?;
     if file.metadata()?.is_dir() {

@@ -44,7 +44,7 @@ pub(crate) fn provide(
     let mut built: Vec<(compose::Build, String)> = Vec::new();
     for service in &composed.services {
         let of_service = || format!("the service {}", service.process_type);
-        // What is built alike is built once.
+        // Services with the same `build` share one image.
         let same = built.iter().find(|(build, _)| Some(build) == service.build.as_ref());
         let image = match (same, &service.build) {
             (Some((_, image)), _) => image.clone(),

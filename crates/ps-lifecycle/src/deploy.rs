@@ -52,7 +52,7 @@ fn deploy_to(session: &Session, app: &AppName, args: &DeployArgs) -> Result<Outc
     if let Some(unpacked) = unpacked.filter(|_| deployed.is_ok() || runs_on) {
         unpacked.keep();
     }
-    // What runs and is not written down is not known to be needed.
+    // While an unrecorded release runs, it is not known which images are needed.
     if !runs_on {
         images::tidy(session, app, &checkout);
     }
@@ -79,7 +79,7 @@ pub(crate) fn anew(
     });
     let runs_on = matches!(&deployed, Err(error) if error.is::<RunsOn>());
     if deployed.is_err() && is_new && !runs_on && !ps_dokku::is_deployed(&session.world, app)? {
-        // The user hears of the failure. If only a hook failed after the deploy, the app is deployed and runs on.
+        // The failure itself is reported to the user. If only a hook failed after the deploy, the app is deployed and stays.
         let _ = session.world.destroy_app(app);
         lock.retire();
     }
@@ -231,12 +231,12 @@ fn deploy(
         let idle_types = if is_usual { idle::types(&release, &wanted) } else { Vec::new() };
         let scheduler = ps_schedulers::named(world, &name);
         let mut plan = Plan { canary, ..Plan::ask(scheduler.as_ref(), release, &wanted, &args.intent())? };
-        // What is refused is refused before a root is started and before anything is written down.
+        // The plan is judged before a root is started and before anything is written.
         scheduler.judge(&plan)?;
         provision = provision.take().or_else(|| provision::for_deploy(session, app, &name));
         let before = (&app_json, checkout.record.prepared.as_ref());
         let prepared = scripts::before(session, lock, scheduler.as_ref(), &mut plan, before)?;
-        // Where this deploy does not say it, whoever said it before did.
+        // If this deploy does not name a source of the counts, that of the last one stays.
         let source = source.map_or_else(|| world.formation_origin(app), Ok)?;
         let image = image(world, &name, &plan.release.source)?;
         let mut record = record(&name, checkout, formation.scale, source, counts.can_scale());

@@ -14,7 +14,7 @@ pub(crate) fn run(session: &Session, args: &DestroyArgs) -> Result<Outcome> {
     elsewhere::refuse(&session.world, &app.name, "destroy")?;
     let lock = session.lock(&app.name)?;
     session.step(&format!("Destroying {}", app.name))?;
-    // Whoever is killed in the middle leaves an app that is stopped, or one of which nothing is left.
+    // The order of the steps matters: killed at any point, it leaves either a stopped app or no app.
     let deployed = ps_dokku::is_deployed(&session.world, &app.name)?;
     let _provision = deployed.then(|| provision::for_destroy(session, &app.name)).flatten();
     let wish = deployed.then(|| Wish::set(&session.world, &app.name, false));

@@ -31,7 +31,7 @@ pub(crate) fn run(session: &Session, args: &EventsArgs) -> Result<Outcome> {
         None => ps_triggers::visible(world, world.apps()?.into_iter().map(|app| app.name).collect())?,
     };
     let mut read: Vec<Unread<'_>> = apps.iter().map(|app| Unread::of(world, app)).collect();
-    // They are watched before they are read: what is written in between is told of.
+    // The files are watched before they are read, so that an entry that is written in between is reported.
     let mut watch = args.past.is_endless().then(GrowthWatch::new);
     if let Some(watch) = &mut watch {
         watch_all(world, &apps, watch);

@@ -89,7 +89,7 @@ fn try_tidy(session: &Session, app: &AppName, checkout: &Checkout) -> Result<()>
     if !world.is_app(app)? {
         return Ok(DockerLocal::new(world).forget_app(app)?);
     }
-    // What a damaged release needs is not known: then every image stays.
+    // If a release's record is damaged, it is not known which image it needs, and every image stays.
     let kept = world.kept_releases(app)?.into_iter().collect::<Result<Vec<_>, _>>()?;
     forget_all_but(world, app, &kept, &now)?;
     Ok(())
@@ -117,7 +117,7 @@ pub(crate) fn retire(session: &Session, app: &AppName) -> Result<Vec<String>> {
     let releases: Result<Vec<_>, _> = world.kept_releases(app)?.into_iter().collect();
     match (world.is_app(app)?, releases) {
         (true, Ok(kept)) => forget_all_but(world, app, &kept, &world.source_record(app)?),
-        // What a damaged release needs is not known.
+        // If a release's record is damaged, it is not known which image it needs.
         (false, _) | (true, Err(_)) => Ok(Vec::new()),
     }
 }

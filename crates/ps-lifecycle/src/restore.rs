@@ -83,7 +83,7 @@ impl Wanted {
         let mut wanted = Self::default();
         for app in session.world.apps()? {
             if session.world.is_unfinished(&app.name) {
-                // Whoever takes the lock writes down what a deploy has come to that was cut off.
+                // Taking the lock records how a deploy ended that was killed.
                 drop(session.world.lock_app(&app.name, Duration::ZERO));
             }
             match is_wanted(session, &app) {

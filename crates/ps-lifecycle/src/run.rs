@@ -32,7 +32,7 @@ pub(crate) fn run(session: &Session, args: &RunArgs) -> Result<Outcome> {
     let app = session.world.app(&args.app)?;
     if args.behind.is_some() {
         behind::leave_session();
-        // Whoever started this program has told the journal.
+        // The program that started this one has written to the journal.
         return once(session, &app, args);
     }
     journal::of_verb(&session.world, VERB, &app.name, || once(session, &app, args))

@@ -51,7 +51,7 @@ pub(crate) fn run(session: &Session, args: &WatchArgs) -> Result<Outcome> {
                     journal::happened(world, &app, "schedule", &slot, &what);
                 }
                 News::Do(deed) => {
-                    // Nobody need read it.
+                    // A failure to print it is ignored.
                     let _ = session.detail(&deeds::line(&deed));
                     deeds.take(deed);
                 }

@@ -163,7 +163,7 @@ impl Serving {
                 };
                 return tell(&format!("process {} says {what}: it is passed over", self.crew.name(*id)));
             }
-            // Nobody here knows what else the program's own messages mean.
+            // Other messages are the program's own and have no meaning here.
             Event::Message { .. } | Event::Refused => return,
         };
         self.crew.hear(id, &happened, Instant::now());
@@ -199,7 +199,7 @@ impl Serving {
     }
 
     fn be_ready(&mut self) {
-        // What only an earlier program has listened on.
+        // Sockets that only the earlier version of the program listened on.
         self.primary.close_unused();
         let places: Vec<String> = self.primary.places().map(ToString::to_string).collect();
         let who = match self.serving() {
@@ -238,7 +238,7 @@ impl Serving {
 
     fn signal(&self, id: Id, signal: rustix::process::Signal) {
         if let Some(pid) = self.pids.get(&id) {
-            // Until it is reaped, nobody else has its number.
+            // It is not reaped yet, so no other process can have its pid.
             let _ = rustix::process::kill_process(*pid, signal);
         }
     }

@@ -96,7 +96,7 @@ pub(crate) fn run(args: &Args, directory: &Path) -> Result<Outcome> {
         ended: None,
     };
     let status = single.serve().context("wait for connections")?;
-    // What is lent is withdrawn.
+    // This withdraws the sockets that were lent.
     drop(single);
     if let Some(signal) = status.terminating_signal() {
         signals::end_by(signal);
@@ -168,7 +168,7 @@ impl Single {
                 awaits.word = false;
                 self.primary.admit(self.id);
             }
-            // The program says itself what it cannot do, and nobody here knows what else its messages mean.
+            // Other messages are the program's own and have no meaning here.
             _ => return,
         }
         if self.awaits.is_some_and(|awaits| !awaits.word && !awaits.port) && self.leaving.is_none() {
@@ -227,7 +227,7 @@ impl Single {
 
     fn signal(&self, signal: rustix::process::Signal) {
         if self.ended.is_none() {
-            // Until it is reaped, nobody else has its number.
+            // It is not reaped yet, so no other process can have its pid.
             let _ = rustix::process::kill_process(self.pid, signal);
         }
     }

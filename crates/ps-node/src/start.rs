@@ -50,7 +50,8 @@ impl Program {
         place: Option<usize>,
         channel: &OwnedFd,
     ) -> io::Result<rustix::process::Pid> {
-        // What lies at the number that the process is to have is not to be the channel itself, which would stay closed on exec.
+        // If the channel had the descriptor number that the process expects, dup2 would do nothing and it would be closed on
+        // exec. So it gets a higher number first.
         let channel = rustix::io::fcntl_dupfd_cloexec(channel, CHANNEL + 1)?;
         let nothing = File::open("/dev/null")?;
         let mut actions = PosixSpawnFileActions::init()?;

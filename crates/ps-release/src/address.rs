@@ -43,7 +43,7 @@ impl Reached {
         let mut options = Options::default();
         for name in OPTIONS {
             if let Some(value) = value(name)? {
-                // A value that somebody has written into the file by hand, and that makes no sense, is that of nobody.
+                // A value that was damaged by hand is ignored.
                 let _ = options.set(name, &value);
             }
         }

@@ -161,7 +161,7 @@ impl Checkout {
             checkout.record.archive = record.archive;
             return Ok(checkout);
         }
-        // What was recorded as its Procfile is all there is.
+        // Without a checkout the recorded Procfile is the only source.
         let recorded = state_file::read(&world.procfile_path(app), true)?;
         Ok(Self {
             kind,

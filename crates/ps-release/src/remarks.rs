@@ -143,7 +143,7 @@ fn of_directory(source: &Source, app_json: &AppJson) -> Vec<String> {
 /// engine can do.
 fn of_settings(release: &Release, is_on_swarm: bool) -> Vec<String> {
     let is_native = release.source.is_native();
-    // What runs by a schedule, and the tasks of a deploy, have a time in which they must end, and instances have none.
+    // Scheduled runs and the tasks of a deploy have a time limit; instances have none.
     let unheeded = |settings: &TypeSettings, ends: bool| -> Vec<&'static str> {
         let is_heeded = |setting: &Setting| {
             if is_native {

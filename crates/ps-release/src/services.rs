@@ -65,7 +65,7 @@ fn of_container(container: &Value) -> Vec<(&'static Setting, String)> {
     ];
     let set = |(name, elements): (&str, Vec<String>)| {
         let setting = Setting::named(name).expect("it is in the table");
-        // What cannot be said as a setting stays what the file says.
+        // Elements that the setting does not accept are left out; the file still has them.
         let elements = elements.into_iter().map(|element| type_settings::listed(&[element]));
         let text = elements.filter(|element| setting.accepts(element)).collect::<Vec<_>>().join(",");
         setting.accepts(&text).then_some((setting, text))

@@ -50,7 +50,7 @@ pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
     let schedulers = [SchedulerName::Native, SchedulerName::DockerLocal];
     let schedulers = schedulers.map(|name| (ps_schedulers::named(world, &name), name));
     for app in &apps {
-        // What is set can be shown also where nobody says how it runs.
+        // The settings can be shown even if the scheduler does not answer.
         let drift = of_what_runs(world, app, &schedulers);
         let drift = drift.unwrap_or_else(|error| {
             complain(&format!("{app}: what runs cannot be compared: {error:#}"));

@@ -192,7 +192,7 @@ impl Seat {
         let has_trouble = self.trouble.is_some();
         match self.old_life() {
             Some(Life::Gone) if self.is_owed() => Errand::Start(Revision::Old),
-            // Nobody has said whether it started, so it is ended rather than left out of the record.
+            // It is not known whether it has started. It is ended, because otherwise a process might run that no record has.
             Some(Life::Starting) if has_trouble => Errand::Retire(Which::Old),
             // It never started, so no restart policy could start it again.
             Some(Life::Down) if matches!(self.trouble, Some(Failure::Refused(_))) => {

@@ -277,7 +277,7 @@ impl Member {
     /// Takes the next step of its life and sets the timer that belongs to it.
     pub(crate) fn set(&mut self, life: Life, deed: Deed, now: Duration, rules: Rules) {
         if deed == Deed::Probe {
-            // It could not have begun earlier: whoever starts runs may have others to start first.
+            // The deadline begins now and not when the start was ordered, because other runs may have been started first.
             self.due = Some(now + rules.deadline);
             self.mature = Some(now + rules.minimum_life);
         }

@@ -227,7 +227,7 @@ impl Client {
     fn answer(&self, sockets: &[(SocketAddr, OwnedFd)]) {
         let addresses = sockets.iter().map(|(address, _)| *address).collect();
         let fds: Vec<_> = sockets.iter().map(|(_, socket)| socket.as_fd()).collect();
-        // Whoever does not take the answer in asks again.
+        // A client that did not get the answer asks again.
         let _ = passed_fds::send(&self.stream, &Copies { addresses }.line(), &fds);
     }
 

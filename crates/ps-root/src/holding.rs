@@ -59,7 +59,7 @@ impl Holding {
     /// Nothing of an app runs any more.
     pub(crate) fn release(&mut self, app: &AppName) {
         if let Some(holder) = &mut self.holder {
-            // If it does not take this in, it holds on to what nobody writes to.
+            // If the holder does not read this, it keeps FIFOs open that have no writer any more, which does no harm.
             let _ = holder.write(&Order::Release { app: app.to_string() }.line());
         }
     }

@@ -64,14 +64,14 @@ fn deploy(
 ) -> Result<Outcome> {
     let caller = lock.map_or_else(|| Caller::new(world), |lock| Caller::holding(world, lock));
     let tag = caller.image_tag(app.as_str())?;
-    // An old line that nobody would accept today never reaches a hook's shell.
+    // A stored name that is not legal today is never passed to a hook's shell.
     for process_type in changed.iter().filter(|name| name.parse::<ProcessType>().is_ok()) {
         for call in order::deploy(app.as_str(), &tag, Some(process_type)) {
             if args.format() == Format::Text {
                 caller.make([&call])?;
             } else {
                 let said = caller.collect(&call)?;
-                // Our stdout is data; whoever closed stderr does not want to know.
+                // Our stdout is data, so it goes to stderr. If that is closed, it is dropped.
                 let _ = io::stderr().write_all(&said);
             }
         }

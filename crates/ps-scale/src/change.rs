@@ -72,7 +72,7 @@ pub(crate) fn told<T>(world: &World, app: &AppName, deed: impl FnOnce() -> Resul
 fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> Result<Outcome> {
     let wait = Duration::from_secs(args.wait);
     let lock = world.lock_app(app, wait).map_err(|error| ps_dokku::busy(world, error))?;
-    // What a killed change of the formation had called may still be at work, and what is planned beside it would soon be wrong.
+    // Hooks that a killed ps-scale had called may still be running. A plan that is made meanwhile would soon be wrong.
     if !world.inside_dokku()
         && lock.was_left_by_the_dead()
         && let Some(orphans) = lock.orphans(wait)
@@ -80,7 +80,7 @@ fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> 
         say::warning(&orphans.to_string());
     }
     let _deploy = lock_deploy(world, app, args, &lock)?;
-    // What was refused until here changes nothing, and leaves no trace.
+    // Refusals above this line change nothing and are not written to the journal.
     told(world, app, || carry_through(&lock, world, app, args, change))
 }
 

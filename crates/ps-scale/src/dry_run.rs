@@ -40,7 +40,7 @@ pub(crate) fn change(
     after: &StoredFormation,
     args: &Args,
 ) -> Result<Outcome> {
-    // An old line that nobody would accept today is never deployed.
+    // A stored name that is not legal today is never deployed.
     let is_type = |name: &String| name.parse::<ProcessType>().is_ok();
     let changed = || after.changed_since(before).into_iter().filter(is_type).collect::<Vec<_>>();
     let whole = world.inside_dokku().then(changed);

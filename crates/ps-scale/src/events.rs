@@ -18,7 +18,7 @@ pub(crate) fn told(app: &AppName, change: impl FnOnce() -> Result<Outcome>) -> R
     let done = change();
     let reason = done.as_ref().err().map(|error| format!("{error:#}"));
     let last = EventRow::last(VERB, began.elapsed(), exit::status(&done));
-    // Whoever reads no more does not want to know.
+    // If the reader has closed the pipe, the event is dropped without an error.
     let _ = ps_rows::json_line(io::stdout().lock(), &EventRow { app: Some(app.as_str()), reason, ..last });
     done
 }

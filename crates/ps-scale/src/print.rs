@@ -58,7 +58,7 @@ pub(crate) fn write(app: &AppName, stored: &StoredFormation, format: Format, is_
             as_dokku_escapes(&serde_json::to_string(&as_rows(&rows).collect::<Vec<_>>())?)
         )?,
         Format::Csv => csv(&mut out, &rows)?,
-        // What is stored is no event.
+        // A stored formation is no event, so there is nothing to print.
         Format::Events => (),
         Format::DokkuScale => out.write_all(dokku_scale(stored).as_bytes())?,
     }

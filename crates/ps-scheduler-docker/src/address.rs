@@ -68,7 +68,7 @@ impl Address {
         let (tell, told) = oneshot::channel();
         let service = self.service.clone();
         thread::spawn(move || {
-            // Whoever has waited may have given up.
+            // The receiver may have given up waiting.
             let _ = tell.send(service.lead(&backends, begins).map_err(|error| error.to_string()));
         });
         let told = told.map(|led| led.unwrap_or_else(|_| Err("whoever was to do so has died".to_owned())));

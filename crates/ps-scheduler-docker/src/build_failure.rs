@@ -16,7 +16,7 @@ const UNKNOWN: [&str; 3] = ["unknown instruction", "unknown flag", "Unknown flag
 
 /// The error of a build. `packed`: why the archive could not be packed, where that is so.
 pub(crate) fn told(order: &BuildOrder, fault: Fault, packed: Option<PackError>, account: &Account) -> Error {
-    // An archive that nobody takes any more is a consequence. A file that could not be read is the cause.
+    // That the engine stopped reading the archive is a consequence of its own error. A file that could not be read is a cause.
     if let Some(error) = packed.filter(|error| !matches!(error, PackError::Write(_))) {
         let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
         return refused(order, format!("{error}{}", source.unwrap_or_default()));

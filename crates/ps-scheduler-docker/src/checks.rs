@@ -86,7 +86,7 @@ impl Containers<'_> {
         loop {
             let Err(miss) = asking::attempt(self.app.engine, subject, check).await else { return Ok(()) };
             failures += 1;
-            // What has not lived long enough does not get younger.
+            // The minimum life is checked once: a container that has ended or restarted in that time has failed.
             if failures >= check.attempts || matches!(check.ask, Ask::Live(_)) {
                 return Err(check.failure(failures, miss.reason()));
             }

@@ -85,7 +85,7 @@ impl Clients {
         }
         self.are_behind = false;
         let gone = containers.gone(&leaving);
-        // Whoever takes over has told them once, and goes on.
+        // A process that takes over an unfinished rollout goes on even if clients cannot be led away.
         let goes = containers.fresh.is_some() && !leaving.is_empty();
         let mut unled = Vec::new();
         let leading = self.address.as_ref().and_then(|address| {

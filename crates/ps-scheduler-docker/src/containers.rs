@@ -192,7 +192,7 @@ impl<'a> Containers<'a> {
         };
         match self.app.engine.image(image).await {
             Ok(image) => Ok((entrypoint::behind(body, command, &image), networks)),
-            // Whoever creates the container says what is wrong.
+            // If the image cannot be inspected, creating the container fails with the reason.
             Err(_) => Ok((body, networks)),
         }
     }

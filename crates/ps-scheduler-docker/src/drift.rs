@@ -93,7 +93,7 @@ fn compare(slot: &Slot, running: &Sight, wanted: &Sight) -> Vec<Drift> {
     for (setting, view) in VIEWS {
         differ(setting, view(running), view(wanted));
     }
-    // What an image or an engine may give a container of itself is no difference, unless it was set once.
+    // Values that an image or an engine gives a container by default count as a difference only if they were set once.
     let set: BTreeSet<&str> = running.set().union(&wanted.set()).copied().collect();
     if set.contains("stop-signal") {
         differ("stop-signal", running.stop_signal(), wanted.stop_signal());

@@ -58,9 +58,9 @@ impl App<'_> {
         is_scheduled: bool,
         sink: &mut Sink<'_>,
     ) -> Result<(), Error> {
-        // A run by a schedule is no instance, so every container of the app is told of.
+        // Scheduled runs are no instances but their output is followed too, so every container of the app is reported.
         let [_, ours, _] = self.filters();
-        // What is started while the containers are listed is told again.
+        // A container that starts while the list is read is reported twice, and never missed.
         let started = self.engine.starts(&[ours], SystemTime::now());
         let mut follower = Follower {
             app: self,
@@ -82,7 +82,7 @@ impl App<'_> {
             let is_over = match tokio::time::timeout(LOOK_AGAIN, follower.next(request.until)).await {
                 Ok(Some(news)) => follower.take(news, sink).await?.is_break(),
                 Ok(None) => true,
-                // Nobody tells that an app was destroyed, of which no container is left.
+                // No event says that an app was destroyed whose containers have all gone.
                 Err(_) => follower.open.is_empty() && !self.world.app_dir(self.name).is_dir(),
             };
             if is_over {

@@ -43,7 +43,7 @@ pub(crate) fn run(docker: &DockerLocal, order: &OneOff<'_>) -> Result<Ended, Err
             Err((_, fault)) => Err(fault),
         };
         if ended.is_err() {
-            // Whatever became of it, nobody waits for it any more.
+            // Removed whether it succeeded or failed.
             let _ = engine.remove(&id).await;
         }
         match ended {

@@ -59,7 +59,7 @@ impl DockerLocal {
             if matches!(&over, Ok(Over::Ended(exit)) if exit.is_success()) {
                 prepared = app.engine.commit(&id, &self.instructions(app.name, &of)).await;
             }
-            // Whatever became of it, nobody waits for it any more.
+            // Removed whether it succeeded or failed.
             app.engine.remove(&id).await?;
             over
         });

@@ -54,7 +54,7 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[AppName]) -> Result<Vec<AppSt
             let over = record.id.as_ref().filter(|id| is_over(id));
             let is_stopped = over.is_some() && stopped.get(slot) == over;
             if is_stopped {
-                // Whatever its exit says: an engine that died meanwhile gives every container the same one.
+                // Its exit status does not matter here: after an engine died, all containers have the same one.
                 (instance.over, instance.state) = (Some(Over::StoppedByHand), State::Stopped);
             }
             if over.is_some_and(|id| watched.is_given_up(slot, id)) {

@@ -59,7 +59,7 @@ pub(crate) fn run(
             Ok(Over::TooLate | Over::Cancelled) => {
                 one_off::end(app.engine, &id, release.grace(&task.process_type)).await?;
             }
-            // Whatever became of it, nobody waits for it any more.
+            // Removed whether it succeeded or failed.
             Err(_) => drop(app.engine.remove(&id).await),
         }
         over
@@ -158,7 +158,7 @@ impl App<'_> {
         labels.insert(label::TASK.to_owned(), task.process_type.to_string());
         match self.engine.image(image).await {
             Ok(image) => entrypoint::behind(body, &task.command, &image),
-            // Whoever creates the container says what is wrong.
+            // If the image cannot be inspected, creating the container fails with the reason.
             Err(_) => body,
         }
     }

@@ -30,7 +30,7 @@ impl Watcher<'_> {
         let is_rolling = recover::was_cut_off(app.world, name);
         let is_settled = !is_rolling && !app.world.is_unfinished(name);
         if !is_settled {
-            // What is written down of a deploy is not true yet.
+            // The record of a deploy that is in progress does not describe what runs.
             self.look_in(MEANWHILE, name.clone());
         }
         match app.listed_now().await {

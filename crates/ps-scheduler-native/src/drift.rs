@@ -55,7 +55,7 @@ fn of_run(status: &Status, spec: &Spec, release: &Release) -> Vec<Drift> {
 
 /// The settings of a type, with what holds for the whole app where the type has none of its own.
 fn whole(own: &TypeSettings, restart_policy: RestartPolicy, grace: Option<Whole<0, 86_400>>) -> TypeSettings {
-    // What runs by a schedule comes again by itself.
+    // A scheduled type is not restarted: it runs again at its next due time.
     let usual = if own.schedule.is_some() { RestartPolicy::No } else { restart_policy };
     TypeSettings {
         restart_policy: own.restart_policy.or(Some(usual)),

@@ -34,7 +34,7 @@ pub(crate) fn enter(service: &Service, entry: &Entry<'_>) -> Result<Ended, Error
     };
     let invocation = entry.words.map(|words| Invocation::Words(words.iter().map(OsString::from).collect()));
     let mut settings = settings(&spec, entry);
-    // What is private to it is joined, and not made once more.
+    // The command joins the instance's private /tmp instead of getting one of its own.
     let has_own_view = settings.private_tmp.take().is_some_and(Switch::is_on);
     let one_offs = OneOffs::of(service);
     one_offs.carry(&Given {

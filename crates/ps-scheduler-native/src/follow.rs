@@ -46,7 +46,7 @@ impl<'a> Follower<'a> {
             follower.learn(message);
         }
         follower.told.clear();
-        // What comes up already may be what is waited for.
+        // An instance that is starting already may be the one that this verb waits for.
         follower.seen.retain(|_, (state, _)| !matches!(state, State::Waiting | State::Starting));
         Ok(follower)
     }
@@ -149,7 +149,8 @@ impl<'a> Follower<'a> {
             if let Some(message) = self.next(now + TURN)? {
                 self.take(&mut awaited, message, requester)?;
             } else {
-                // No message means that nobody is about to start an instance that was given up.
+                // There was no message, so nothing is about to change: an instance that depends on one that was given up will never
+                // start.
                 let is_hopeless = |slot: &Slot| self.depends_on_what_was_given_up(order, slot);
                 self.waits_in_vain(fresh, is_hopeless).map_or(Ok(()), Err)?;
             }
@@ -356,7 +357,7 @@ impl Awaited<'_> {
         if !self.fresh.contains(slot) {
             return false;
         }
-        // What is left when it ends may be done at once. A note says that it has put itself into the background.
+        // A job may end at once. If it has a note, its main process ended because it put itself into the background.
         let may_end = || {
             let is_left = status.job && status.note.is_none();
             is_left || self.order.is_awaited_to_be_done(&slot.process_type)

@@ -211,7 +211,7 @@ fn instance(status: &Status, typed: Option<&Path>, belief: Belief) -> Instance {
     let process = status.process.as_ref().filter(|_| is_believed || asked.is_some());
     let is_backoff = status.state == State::Backoff;
     let state = match process {
-        // A job whose end nobody saw has finished, whatever its exit status was.
+        // A job whose end no supervisor saw counts as finished, because its exit status is not known.
         None if is_told_alive && status.job => State::Stopped,
         None if is_told_alive => State::Missing,
         _ => status.state,

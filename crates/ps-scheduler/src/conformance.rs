@@ -109,7 +109,7 @@ impl Suite<'_> {
 
     fn what_was_stopped_by_hand_stays_so_until_it_is_started(&self) {
         if self.chooses_slots() {
-            // Nobody can say which instance is stopped.
+            // The scheduler chooses which instance it stops.
             return;
         }
         let one: Which = "web.1".parse().expect("an instance");

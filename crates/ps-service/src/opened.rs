@@ -124,7 +124,7 @@ impl Opened {
     /// The rollout has failed: the app is reached where it was before.
     pub fn put_back(&self) {
         let Some(before) = &self.before else {
-            // What cannot be removed is found by the next deploy.
+            // Files that cannot be removed now are removed by the next deploy.
             let _ = self.service.close(true);
             return;
         };

@@ -83,7 +83,7 @@ impl Service {
             Err(ReadError::Missing) => return Ok(BTreeMap::new()),
             bytes => bytes.map_err(|error| fail(&error))?,
         };
-        // What somebody has written into it by hand, and that makes no sense, is nobody's.
+        // A file that was damaged by hand counts as empty.
         let mut promised: BTreeMap<String, u16> = serde_json::from_slice(&bytes).unwrap_or_default();
         let exists =
             |name: &str| name.parse::<AppName>().is_ok_and(|app| self.world.is_app(&app).unwrap_or(true));

@@ -142,7 +142,7 @@ fn connect_or_start(service: &Service, program: &Path) -> Result<Client, String>
     if let Ok(client) = Client::connect(&place) {
         return Ok(client);
     }
-    // One that was called long ago has left, because nobody had asked it for anything.
+    // A root that was started long ago and got no request has ended by itself.
     let is_alive = |root: &mut Child| root.try_wait().is_ok_and(|ended| ended.is_none());
     let called = starting.remove(&service.parent()).and_then(|mut root| is_alive(&mut root).then_some(root));
     let mut child = called

@@ -78,7 +78,8 @@ pub(crate) fn serve(service: &Path, open_files: Option<u64>, begin: Begin) -> Re
         // The supervisor raises its own again, and gives its processes what it finds.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: open_files, ..limit });
     }
-    // Whoever started us goes on, and may close its terminal. It fails only where we lead a session already.
+    // The process that started us may close its terminal, which must not end us. This fails only if we lead a session
+    // already.
     let _ = rustix::process::setsid();
     ps_supervisor::disown(Against::Mask).context("watch for signals")?;
     let mut supervisor = Supervisor::open(service, begin)?;

@@ -55,7 +55,7 @@ impl Begun {
     /// Empties it: every run that is in it has a file of its own, or has ended.
     pub(crate) fn forget(&mut self) {
         if let Some(file) = self.file.take() {
-            // What stays is passed over, because the runs have files of their own.
+            // If it cannot be emptied, its entries do no harm: a run that has a file of its own is read from there.
             let _ = file.set_len(0);
         }
     }

@@ -225,7 +225,7 @@ impl Limited {
     pub(crate) fn left(in_force: &InForce, service: &Path, tree: &Tree, name: &str) -> Self {
         let root = LimitRoot::find(maker(None, geteuid().as_raw()), groups::known_name(service));
         let limited = Self::of(root.left(tree.cgroup(), name), in_force.memory_restart);
-        // While nobody looked, the kernel may have killed.
+        // The kernel may have killed one of its processes while no supervisor was there, so the counter is read soon.
         Self { due: Some(Instant::now() + SETTLED), ..limited }
     }
 
@@ -291,7 +291,7 @@ impl Limited {
         let Some(most) = self.most else { return Some(Seen { kills, beyond: None }) };
         let used = memory.map_or_else(used, os_process::MemoryGroup::used);
         let beyond = used.filter(|used| *used >= most);
-        // Beyond it, counting what is kept of files, nobody tells any more: it has been told.
+        // Once the usage including the page cache is beyond the threshold, the kernel does not report it again.
         let is_told = self.watch.is_none() || memory.is_some_and(|memory| memory.holds_more_than(most));
         if let Some(memory) = memory {
             let _ = memory.tell_beyond((!is_told).then_some(most));

@@ -89,7 +89,7 @@ pub(crate) fn within<T>(directory: &Path, start: impl FnOnce() -> T) -> io::Resu
     let before = openat(CWD, ".", flags, Mode::empty())?;
     rustix::process::chdir(directory)?;
     let started = start();
-    // Nobody takes away a directory that is open.
+    // This cannot fail: the directory is open, so it exists even if it was removed.
     let _ = rustix::process::fchdir(before);
     Ok(started)
 }

@@ -92,7 +92,8 @@ impl Start<'_> {
     #[inline(never)]
     fn at_once(&mut self) -> Option<u32> {
         let Given { tree, environment, output, descriptors, .. } = self.given;
-        // What it is limited to would hold for the supervisor too while that starts it.
+        // The limits would have to be set in the supervisor itself while it starts the process. The launcher sets them in its
+        // own process instead.
         if self.confinement.is_some() || self.given.limited.is_some() {
             return None;
         }

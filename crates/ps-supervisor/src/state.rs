@@ -350,7 +350,7 @@ fn open(service: &Path, goes_on: bool) -> io::Result<File> {
     let path = service.join(FILE);
     let file = OpenOptions::new().read(true).write(true).create_new(!goes_on).mode(0o600).open(path)?;
     let length = file.metadata()?.len();
-    // A part of a block belongs to nobody: it is not to be found in a block that is added.
+    // A partial block at the end is cut off, so that a block that is added there does not begin with its bytes.
     if length % BLOCK as u64 != 0 {
         file.set_len(length / BLOCK as u64 * BLOCK as u64)?;
     }

@@ -54,7 +54,7 @@ pub(crate) fn find(
     let (kept, place) = means.state.take_left(slot).unzip();
     let is_kept = kept.is_some();
     means.numbers.pass(alive.iter().copied().max().unwrap_or(0));
-    // A group without a process is one that nobody was there to remove: of that run nothing is left.
+    // A cgroup without a process is left over from a run that ended while no supervisor was there to remove it.
     let alive: BTreeSet<u64> =
         alive.iter().copied().filter(|number| !is_left_over(slot, *number, means)).collect();
     // On a full disk `state` can be newer than the slot's file.

@@ -267,7 +267,7 @@ impl Words<'_> {
     fn assignment<'a>(&self, text: &'a str) -> Option<Verdict<'a>> {
         let (name, value) = text.split_once('=')?;
         let bare = name.trim_start_matches('-');
-        // What ends in one or two equals signs is base64, and no assignment.
+        // Text that ends in one or two equals signs is base64 and not an assignment.
         if !is_variable(bare)
             || value.is_empty()
             || value.starts_with('=')

@@ -158,7 +158,7 @@ mod tests {
             times("*/30 2,3 * * *", BERLIN, autumn, 4),
             ["25 02:00+02:00", "25 02:30+02:00", "25 03:00+01:00", "25 03:30+01:00"]
         );
-        // Also for whoever asks while it is shown for the second time.
+        // Also when it is asked during the second 02:30.
         assert_eq!(times("30 2 * * *", BERLIN, "2026-10-25T01:10:00Z", 1), ["26 02:30+01:00"]);
     }
 

@@ -70,7 +70,7 @@ impl Session {
             Err(error) => return Err(error.to_string()),
         }
         if let Err(error) = tls.process_new_packets() {
-            // The other side is told as well, where it listens.
+            // This sends the TLS alert to the server. Whether it arrives does not matter.
             let _ = self.flush();
             return Err(self.opening.tell(&Fault::Tls(error)));
         }

@@ -18,7 +18,8 @@ impl Lent {
     /// The answer is there as a whole. One that is dropped instead is closed.
     pub(crate) fn give_back(self) {
         let Self { balancer, claim, line } = self;
-        // Where the backend is drained, it is closed before the drained backend is told of.
+        // The line goes back first: if the backend is being drained, its line is closed before the drained backend is
+        // reported.
         balancer.keep(claim.key, line);
         drop(claim);
     }

@@ -109,7 +109,7 @@ impl Carrier {
         mut wanted: impl FnMut(&mut Context<'_>) -> Poll<T>,
         may_be_there: bool,
     ) -> Poll<T> {
-        // What brings it runs here, and is polled before: nobody has to be woken.
+        // The task that fills the channel is this one and is polled first, so no waker is needed.
         let nobody = &mut Context::from_waker(Waker::noop());
         match self {
             Self::Asker { bell, .. } => bell.hush(),

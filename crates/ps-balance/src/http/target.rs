@@ -34,7 +34,7 @@ pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
 /// Makes the target one for a server: a path.
 pub(crate) fn direct(parts: &mut Parts) -> Result<(), Refusal> {
     if let Some(authority) = parts.uri.authority() {
-        // What the target says wins over the field (RFC 9112, 3.2.2).
+        // The host in the request target takes precedence over the field Host (RFC 9112, 3.2.2).
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Refusal::Bad)?;
         parts.headers.insert(HOST, host);
     }

@@ -248,7 +248,7 @@ impl Source {
         let composed = crate::compose::read(&app, &self.directory, &self.name)?;
         let unknown: Vec<String> = composed.unknown.iter().map(ToString::to_string).collect();
         let form = Form::Compose(Composition { directory: self.directory, file: self.name, composed });
-        // What is not carried over is said when the images are provided.
+        // Keys that are not carried over are reported when the images are provided.
         Ok(Declaration { id: self.id, app, form, notes: Vec::new(), unknown })
     }
 }

@@ -85,7 +85,7 @@ pub(super) fn with_what_stays(
     }
     if !of_old.is_empty() || merged.types.len() != named.len() {
         merged.files.procfile = procfile.concat();
-        // What is declared and not asked for says nothing in the app.json either.
+        // Types that are declared but not selected keep their earlier entries in app.json.
         of_old.extend(named.into_iter().filter(|process_type| !merged.types.contains(process_type)));
         merged.files.app_json =
             app_json::with_types_of(files.app_json.as_deref(), earlier.app_json.as_deref(), &of_old)?;
@@ -139,7 +139,7 @@ impl Merged {
         let mut words = Vec::new();
         for process_type in &self.declared {
             let name = process_type.as_str();
-            // Every new app has web=1, and nobody has asked for that.
+            // Every new app has web=1 by default, which does not count as a stored wish.
             let is_stored = stored.contains_key(name) && (is_deployed || name != FIRST_TYPE);
             match self.counts.get(name) {
                 Some(count) => words.push(format!("{name}={count}")),

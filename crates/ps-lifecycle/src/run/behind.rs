@@ -74,7 +74,7 @@ pub(super) fn leave_session() {
 /// Says that the one-off runs.
 pub(super) fn tell() {
     if let Ok(socket) = rustix::io::dup(io::stdin()) {
-        // If nobody waits there any more, nobody has to be told.
+        // If the caller has ended, the write fails, and there is no one to tell.
         let _ = UnixStream::from(socket).write_all(b".");
     }
 }

@@ -252,7 +252,7 @@ impl Board {
                 turns.extend(self.fates(fates, now));
                 turns
             }
-            // What has become of each instance was told before, where it is known.
+            // The result of each instance was printed before, if it is known.
             Err(error) => {
                 let word = if matches!(error, Error::Cancelled) { "cancelled" } else { "unknown" };
                 let is_new =

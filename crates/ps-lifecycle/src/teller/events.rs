@@ -39,7 +39,7 @@ impl Events {
         thread::Builder::new()
             .spawn(move || {
                 let _alive: Sender<()> = alive;
-                // Whoever reads no more does not want to know.
+                // If the reader has closed the pipe, the rest is dropped without an error.
                 queue.iter().all(|line| out.write_all(&line).is_ok());
             })
             .context("write events")?;

@@ -27,7 +27,7 @@ pub(super) fn begin(world: &World, only: Option<AppName>, mut waking: UnixStream
                 Err(error) => vec![News::Say(format!("{error}; it is asked again"))],
             };
             for one in news {
-                // Nobody is told any more where the watch ends.
+                // The receiver is gone when the watch has ended.
                 if tell.send(one).is_err() || waking.write_all(&[0]).is_err() {
                     return;
                 }

@@ -79,7 +79,7 @@ impl<'a> Outputs<'a> {
 
     fn look_everywhere(&mut self) -> Result<(), Error> {
         self.look_due = Instant::now() + LOOK_AGAIN;
-        // It is watched before it is read: what is made in between is told of.
+        // The directory is watched before it is read, so that a file that is created in between is reported.
         self.watch(|watch, service| {
             watch.watch_entries(&service.directory, Where::Service);
         });

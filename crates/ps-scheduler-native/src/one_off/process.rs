@@ -84,7 +84,8 @@ impl OneOffs<'_> {
             }
         };
         if is_apart {
-            // A signal of the terminal is for us then, and passed on. With a terminal it is for whoever is in its foreground.
+            // In a process group of its own it does not get the terminal's signals: we get them, and pass them on. A command with
+            // a terminal of its own gets them there.
             command.process_group(0);
         }
         let _terminal = (!is_apart).then(Terminal::keep);

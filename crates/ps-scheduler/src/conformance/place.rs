@@ -41,7 +41,7 @@ pub(super) struct Place<'a> {
 pub(super) fn release(subject: &Subject, types: &[&str], strategy: Option<Strategy>) -> Release {
     let process = |name: &&str| Process {
         strategy,
-        // What a subject runs need not listen.
+        // The command of the subject need not listen on a port.
         settings: TypeSettings { ready: Some(Ready::Alive), ..TypeSettings::default() },
         ..Process::new(name.parse().expect("a legal process type"), subject.command.clone())
     };

@@ -363,7 +363,7 @@ impl<'a> Suite<'a> {
             if !self.harness.dies_at(&self.plan(&self.harness.good(), wanted, intent), step) {
                 assert!(!died.is_empty(), "it did not die at all");
                 if stride > 1 {
-                    // What a test leaves out is said; where nobody listens, nothing is lost.
+                    // A test that leaves steps out says so. If stderr is closed, the message is lost.
                     let _ = writeln!(
                         io::stderr(),
                         "{:?}, {intent:?}: the caller died at the steps {died:?} of {step} or fewer",

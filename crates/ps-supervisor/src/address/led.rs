@@ -146,9 +146,9 @@ pub fn led(service: &Path) -> Vec<Backend> {
     read(service).map(|written| written.backends).unwrap_or_default()
 }
 
-/// Nobody is led anywhere any more.
+/// Forgets to which backends clients were led.
 pub(crate) fn forget(service: &Path) {
-    // If the file stays, a supervisor that nobody needs is started again, and the next verb ends it.
+    // If the file cannot be removed, a supervisor is started for it once more, and the next verb ends that.
     let _ = fs::remove_file(service.join(LED_FILE));
 }
 

@@ -40,7 +40,8 @@ fn enter_with_users() -> io::Result<()> {
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)?;
     fs::write("/proc/self/uid_map", format!("{user} {user} 1"))?;
-    // Whoever could leave a group might get rights that its files deny to that group.
+    // A process that may drop a group could open files whose mode denies access to that group, so the kernel asks for
+    // this before it maps a group.
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/gid_map", format!("{group} {group} 1"))
 }

@@ -85,7 +85,7 @@ impl Index {
     /// Removes a link that is out of date, unless it was replaced meanwhile.
     fn remove(&self, link: &Path, named: &Path) -> io::Result<()> {
         let directory = File::open(&self.place)?;
-        // Whoever has the lock is about to do the same. If it is stopped, nobody waits for it.
+        // Another process that holds the lock is about to remove the same link, so we do not wait for it.
         rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive)?;
         if fs::read_link(link).is_ok_and(|now| now == named) { fs::remove_file(link) } else { Ok(()) }
     }

@@ -111,7 +111,8 @@ fn a_start_asks_the_index_and_reads_no_file_of_another_app() {
         fs::create_dir_all(directory).expect("made");
     }
     let port = start("shop", bases[0], &services[0]);
-    // Somebody has copied it. Were the files read, the shop would give the port up.
+    // A copy of the file in another app's directory. If the start read the files instead of the index, `shop` would give
+    // its port up to the copy.
     fs::copy(services[0].join(kept::FILE), services[1].join(kept::FILE)).expect("copied");
     assert_eq!(start("shop", bases[0], &services[0]), port);
     let another = start("other", bases[1], &services[1]);

@@ -50,7 +50,7 @@ impl Run {
             self.prepare_outputs(spec).map_err(Obstacle::Place)?;
         }
         let process_type = &self.status.slot.process_type;
-        // What ran and was not seen to end is not run again: it is due the next time.
+        // A scheduled run whose end was not seen is not repeated: the next one starts at the next due time.
         self.status.job = spec.is_scheduled(process_type) || is_job(spec.policy(process_type), has_finished);
         self.status.directory = Some(spec.directory.clone());
         self.assign_port(spec, means).map_err(Obstacle::Refused)?;

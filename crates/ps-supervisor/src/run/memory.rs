@@ -64,7 +64,7 @@ impl Run {
         if seen.kills > in_force.kills_seen && main.is_some() {
             // Its main process lives: it was another one of it.
             let what = limited.blame(in_force, false).to_string();
-            // Of processes that are started and killed over and over again the first one is told.
+            // If its child processes are started and killed over and over again, only the first kill becomes an event.
             let is_first = in_force.kills_seen == 0;
             self.status.note = Some(what.clone());
             self.status.oom_kills += seen.kills - in_force.kills_seen;

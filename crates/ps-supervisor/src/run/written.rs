@@ -15,7 +15,7 @@ impl Run {
     /// Sets the state and the role that files and terminals show.
     pub(crate) fn show(&mut self, state: State, role: Role) {
         if self.status.state != state {
-            // Nobody was told of a state that came and went within a turn.
+            // A state that began and ended within one turn was never published, so `since` is that of the last published one.
             let (told, since) = self.told;
             self.status.since = if state == told { since } else { status::now() };
             self.status.state = state;

@@ -301,7 +301,7 @@ impl Supervisor {
             let (state, weight) = match run.state() {
                 RunState::Ready if table.is_withdrawn(run.number()) => (State::Drain, WEIGHT),
                 RunState::Ready if is_let_in => (State::Ready, WEIGHT),
-                // What it has goes on while it is not ready.
+                // It keeps the connections that it has, and gets no new ones.
                 RunState::Unready if is_let_in => (State::Ready, 0),
                 RunState::Ready
                 | RunState::Unready
@@ -314,7 +314,8 @@ impl Supervisor {
                 | RunState::Ended => return None,
             };
             let run_of = RunOf { slot: run.status.slot.clone(), number: run.number() };
-            // What is handed to one that listens at the app's own address would come back from there.
+            // An instance cannot be a backend at a port of the app's own address: its connections would be handed to it again
+            // and again.
             let port = run.status.port.filter(|port| !address.sockets.have_port(*port))?;
             let address = (Ipv4Addr::LOCALHOST, port).into();
             let release = Some(run.status.revision);

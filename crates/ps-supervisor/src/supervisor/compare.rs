@@ -30,7 +30,7 @@ impl Supervisor {
                 let counted = address.count.tallies();
                 carried.judge(counted.as_ref().map(|counted| counted as &dyn Fn(&str) -> Tally));
             }
-            // Nobody has led clients to them.
+            // Without an address there is no balancer, so there are no numbers to compare.
             (Step::LetIn(_) | Step::Count | Step::Judge, None) => {
                 carried.judge(None);
             }

@@ -38,7 +38,7 @@ impl Supervisor {
         let mut supervisor = Self::take_charge(service, spec, lock, None, heard)?;
         supervisor.note_spec_file();
         if supervisor.means.state.slots_left().is_empty() {
-            // Nobody of today has been here.
+            // No slot has a status in today's format: if there are files of an earlier format, their jobs that have finished are noted.
             note_finished(service, Predecessor::Unknown);
         }
         supervisor.means.is_clear = begin == Begin::Clear;

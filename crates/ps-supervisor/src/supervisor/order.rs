@@ -58,7 +58,8 @@ impl Supervisor {
         let missing: Vec<&Slot> =
             wanted.iter().filter(|slot| !self.seats.get(slot).is_some_and(has_reached)).collect();
         let first = missing.first()?;
-        // In the foreground, a program that the shell did not find is given up by whoever looks on.
+        // In the foreground the seat is not marked as given up when the shell did not find its program: the foreground decides
+        // that, and then the seat is at rest.
         let is_given_up = |seat: &Seat| seat.is_given_up() || (self.attached.is_some() && seat.is_at_rest());
         let given_up = missing.iter().find(|slot| self.seats.get(slot).is_some_and(is_given_up));
         let why = given_up.map(|slot| format!(", and {slot} was given up")).unwrap_or_default();
@@ -86,7 +87,8 @@ impl Supervisor {
         let is_ordered = !self.means.spec.order().is_empty();
         for slot in slots {
             let Some(seat) = self.seats.get_mut(&slot) else { continue };
-            // What waits has no process on which others depend, and must not be started any more.
+            // An instance that waits for others has no process that others depend on. It is stopped at once, so that it is not
+            // started meanwhile.
             if is_ordered && !seat.is_at_rest() && !seat.is_waiting() {
                 self.leaving.entry(slot).or_insert(false);
             } else {
