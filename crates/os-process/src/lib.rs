@@ -48,7 +48,7 @@ pub use marked::Marked;
 pub use orphans::has_orphans;
 pub use owner::become_owner_of;
 pub use port_holder::{Holder, describe_port_holder, port_holder};
-pub use resident::{FRUGAL, become_resident, resident};
+pub use resident::{FRUGAL, become_resident, is_frugal, resident};
 pub use signal::{handles, send_signal, signal_process};
 pub use sister::{lasting_sister, names_a_version, sister};
 pub use stat::{Stat, children, has_open, name, open_files, pids};

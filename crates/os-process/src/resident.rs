@@ -20,6 +20,11 @@ pub const FRUGAL: (&str, &str) = (
     "glibc.malloc.trim_threshold=4096:glibc.malloc.top_pad=0:glibc.malloc.mmap_threshold=1024:glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1:glibc.pthread.stack_cache_size=0",
 );
 
+/// Whether this process was started with [`FRUGAL`].
+pub fn is_frugal() -> bool {
+    env::var_os(FRUGAL.0).is_some_and(|value| value == FRUGAL.1)
+}
+
 /// The file that is executed in the place of `program` if it stays in memory: the separate program of the same installation, or `program`
 /// itself if there is none.
 pub fn resident(program: &Path) -> PathBuf {

@@ -2,7 +2,8 @@
 //!
 //! A stack keeps the pages that were ever written on it. A rollout or the answer to a client goes deep, a supervisor that
 //! waits needs hardly any of it, and an installation has as many supervisors as apps. So such work is done by a thread, and
-//! its stack goes back to the system when the thread ends (`os_process::FRUGAL` tells the C library not to keep it).
+//! its stack goes back to the system when the thread ends. That holds where `os_process::FRUGAL` tells the C library not to
+//! keep it; elsewhere a thread would save nothing, and there is none.
 
 use std::panic::resume_unwind;
 use std::thread;
@@ -10,8 +11,12 @@ use std::thread;
 /// The size of the stack in bytes. Pages that are not written cost nothing.
 const BYTES: usize = 8 << 20;
 
-/// Does `work` on another stack, and waits for it. If the system gives us no thread, it is done on this one.
+/// Does `work` on another stack where that saves memory, and waits for it. If the system gives us no thread, it is done on
+/// this one.
 pub(crate) fn on_another<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    if !os_process::is_frugal() {
+        return work();
+    }
     let mut work = Some(work);
     let mut result = None;
     thread::scope(|scope| {
