@@ -1,11 +1,15 @@
 //! The Debian package, on a machine that has nothing but Debian and systemd: installed, its app back after each boot, upgraded while
 //! that runs, removed, and gone without a trace. `scripts/package` makes it of today's programs.
 
+#[path = "package/audit.rs"]
+mod audit;
 #[path = "support/cage.rs"]
 mod cage;
 #[path = "ps_lifecycle/home.rs"]
 #[allow(dead_code, reason = "these tests use a part of it")]
 mod home;
+#[path = "package/lintian.rs"]
+mod lintian;
 #[path = "ps_lifecycle/program.rs"]
 #[allow(dead_code, reason = "these tests use a part of it")]
 mod program;
@@ -74,6 +78,8 @@ fn an_app_of_the_package_comes_back_after_each_boot_runs_on_through_an_upgrade_a
     let folder = place.path().canonicalize().expect("it is there");
     fs::create_dir(folder.join("out")).expect("made");
     pack(&folder);
+    // It takes as long as the boots, and is asked for its judgement after them.
+    let judged = lintian::starts_on(&folder, "today.deb");
     let here = cage::quoted(&folder.display().to_string());
     fs::write(folder.join("administrator"), ADMINISTRATOR.replace("here=@", &format!("here={here}")))
         .expect("written");
@@ -111,4 +117,8 @@ fn an_app_of_the_package_comes_back_after_each_boot_runs_on_through_an_upgrade_a
     assert_eq!(noted("after-removal"), "0", "processes of apps once the package was removed");
     assert_eq!(noted("left-behind"), "", "once the apps are destroyed and the package is purged");
     assert_eq!(noted("theirs-still"), "theirs");
+    if let Some(lintian) = judged {
+        lintian.finds_nothing();
+        lintian::starts_on(&folder, "theirs.deb").expect("it was there").finds("no-copyright-file");
+    }
 }

@@ -36,7 +36,7 @@ fn render(installation: &Installation, units: &Path, target: &str) -> Result<Vec
     let clear = format!("ExecStopPost=-{supervise} --clear-unit");
     let subgroup = format!("DelegateSubgroup={SUBGROUP}");
     let (root, lib_variable, wanted) = (root?, lib_variable?, format!("WantedBy={target}"));
-    let mut lines = vec![MARK, "[Unit]", &description];
+    let mut lines = vec![MARK, "[Unit]", &description, "Documentation=man:ps-lifecycle(1)"];
     if installation.user.is_some() || units == Path::new(SYSTEM) {
         lines.extend(["Wants=network-online.target", "After=network-online.target local-fs.target"]);
     }
