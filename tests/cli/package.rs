@@ -3,6 +3,8 @@
 
 #[path = "package/audit.rs"]
 mod audit;
+#[path = "package/beside_dokku.rs"]
+mod beside_dokku;
 #[path = "support/cage.rs"]
 mod cage;
 #[path = "ps_lifecycle/home.rs"]
@@ -32,10 +34,11 @@ fn script(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
-/// The files of an empty Debian; `None`, noted as skipped: there are none to be had.
-fn empty_debian() -> Option<PathBuf> {
-    let place = skipped::state_of_setup().join("empty-debian");
-    let made = Command::new(script("tests/package/base")).arg(&place).output().expect("bash runs");
+/// The files of a Debian called `name`, empty but for `packages`; `None`, noted as skipped: there are none to be had.
+fn debian(name: &str, packages: &[&str]) -> Option<PathBuf> {
+    let place = skipped::state_of_setup().join(name);
+    let made =
+        Command::new(script("tests/package/base")).arg(&place).args(packages).output().expect("bash runs");
     match made.status.code() {
         Some(0) => Some(place),
         Some(3) => {
@@ -62,6 +65,32 @@ fn pack(folder: &Path) {
     assert!(made.status.success(), "{made:?}");
 }
 
+/// Packs the programs of today for a machine, and puts there what its administrator does.
+fn prepare(folder: &Path, administrator: &str) {
+    fs::create_dir(folder.join("out")).expect("made");
+    pack(folder);
+    let here = format!("here={}", cage::quoted(&folder.display().to_string()));
+    fs::write(folder.join("administrator"), administrator.replace("here=@", &here)).expect("written");
+}
+
+/// Lets the administrator of a machine do what is to be done, boot after boot, and gives what was said meanwhile.
+fn carry_out(base: &Path, folder: &Path, patience: Duration) -> String {
+    let here = cage::quoted(&folder.display().to_string());
+    let machine = Cage::machine(
+        base,
+        folder,
+        &format!("exec 2>&1; . {here}/administrator; install_before_the_first_boot"),
+    );
+    let until = Instant::now() + patience;
+    while !folder.join("off").exists() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(200));
+    }
+    let progress = fs::read_to_string(folder.join("out/log")).unwrap_or_default();
+    assert!(folder.join("off").exists(), "the administrator came to an end: {progress}");
+    drop(machine);
+    progress
+}
+
 /// What the administrator wrote down.
 fn noted(folder: &Path, name: &str) -> String {
     let text = fs::read_to_string(folder.join("out").join(name));
@@ -73,38 +102,23 @@ fn an_app_of_the_package_comes_back_after_each_boot_runs_on_through_an_upgrade_a
     if !cage::can_be_built() {
         return;
     }
-    let Some(base) = empty_debian() else { return };
+    let Some(base) = debian("empty-debian", &[]) else { return };
     let place = tempfile::tempdir().expect("a folder");
     let folder = place.path().canonicalize().expect("it is there");
-    fs::create_dir(folder.join("out")).expect("made");
-    pack(&folder);
+    prepare(&folder, ADMINISTRATOR);
     // It takes as long as the boots, and is asked for its judgement after them.
     let judged = lintian::starts_on(&folder, "today.deb");
-    let here = cage::quoted(&folder.display().to_string());
-    fs::write(folder.join("administrator"), ADMINISTRATOR.replace("here=@", &format!("here={here}")))
-        .expect("written");
-    let machine = Cage::machine(
-        &base,
-        &folder,
-        &format!("exec 2>&1; . {here}/administrator; install_before_the_first_boot"),
-    );
-    let until = Instant::now() + PATIENCE;
-    while !folder.join("off").exists() && Instant::now() < until {
-        thread::sleep(Duration::from_millis(200));
-    }
-    let progress = || fs::read_to_string(folder.join("out/log")).unwrap_or_default();
-    assert!(folder.join("off").exists(), "the administrator came to an end: {}", progress());
-    drop(machine);
+    let progress = carry_out(&base, &folder, PATIENCE);
 
     let noted = |name: &str| noted(&folder, name);
-    assert_eq!(noted("installed"), "0", "{}", progress());
+    assert_eq!(noted("installed"), "0", "{}", progress);
     assert_eq!(noted("version"), noted("version.wanted"), "the programs are on PATH");
     assert_eq!(noted("procfile-util"), "theirs", "the package of that name keeps its program");
-    assert_eq!(noted("owner"), "formation formation", "of the app and its supervisor: {}", progress());
+    assert_eq!(noted("owner"), "formation formation", "of the app and its supervisor: {}", progress);
     assert_eq!(noted("boot-check"), "0", "the unit of the package is the one that boot would write");
     let wanted = "web,1,running\nworker,1,stopped";
     for when in ["deployed", "rebooted", "upgraded", "reinstalled"] {
-        assert_eq!(noted(&format!("status.{when}")), wanted, "{when}: {}", progress());
+        assert_eq!(noted(&format!("status.{when}")), wanted, "{when}: {}", progress);
     }
     assert_eq!(
         noted("pid.unit-restarted"),
@@ -113,7 +127,7 @@ fn an_app_of_the_package_comes_back_after_each_boot_runs_on_through_an_upgrade_a
     );
     assert_eq!(noted("pid.upgraded"), noted("pid.rebooted"), "an upgrade restarts no app");
     assert_eq!(noted("supervisor.upgraded"), "the new program, in the same process");
-    assert!(noted("removed").contains("/var/lib/formation stays"), "{}", progress());
+    assert!(noted("removed").contains("/var/lib/formation stays"), "{}", progress);
     assert_eq!(noted("after-removal"), "0", "processes of apps once the package was removed");
     assert_eq!(noted("left-behind"), "", "once the apps are destroyed and the package is purged");
     assert_eq!(noted("theirs-still"), "theirs");
