@@ -7,6 +7,8 @@ mod audit;
 mod beside_dokku;
 #[path = "support/cage.rs"]
 mod cage;
+#[path = "package/downgrade.rs"]
+mod downgrade;
 #[path = "ps_lifecycle/home.rs"]
 #[allow(dead_code, reason = "these tests use a part of it")]
 mod home;
@@ -111,14 +113,14 @@ fn an_app_of_the_package_comes_back_after_each_boot_runs_on_through_an_upgrade_a
     let progress = carry_out(&base, &folder, PATIENCE);
 
     let noted = |name: &str| noted(&folder, name);
-    assert_eq!(noted("installed"), "0", "{}", progress);
+    assert_eq!(noted("installed"), "0", "{progress}");
     assert_eq!(noted("version"), noted("version.wanted"), "the programs are on PATH");
     assert_eq!(noted("procfile-util"), "theirs", "the package of that name keeps its program");
-    assert_eq!(noted("owner"), "formation formation", "of the app and its supervisor: {}", progress);
+    assert_eq!(noted("owner"), "formation formation", "of the app and its supervisor: {progress}");
     assert_eq!(noted("boot-check"), "0", "the unit of the package is the one that boot would write");
     let wanted = "web,1,running\nworker,1,stopped";
     for when in ["deployed", "rebooted", "upgraded", "reinstalled"] {
-        assert_eq!(noted(&format!("status.{when}")), wanted, "{when}: {}", progress);
+        assert_eq!(noted(&format!("status.{when}")), wanted, "{when}: {progress}");
     }
     assert_eq!(
         noted("pid.unit-restarted"),
@@ -127,7 +129,7 @@ fn an_app_of_the_package_comes_back_after_each_boot_runs_on_through_an_upgrade_a
     );
     assert_eq!(noted("pid.upgraded"), noted("pid.rebooted"), "an upgrade restarts no app");
     assert_eq!(noted("supervisor.upgraded"), "the new program, in the same process");
-    assert!(noted("removed").contains("/var/lib/formation stays"), "{}", progress);
+    assert!(noted("removed").contains("/var/lib/formation stays"), "{progress}");
     assert_eq!(noted("after-removal"), "0", "processes of apps once the package was removed");
     assert_eq!(noted("left-behind"), "", "once the apps are destroyed and the package is purged");
     assert_eq!(noted("theirs-still"), "theirs");
