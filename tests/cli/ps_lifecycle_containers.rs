@@ -49,6 +49,8 @@ mod services;
 mod swarm;
 #[path = "ps_lifecycle/swarm_address.rs"]
 mod swarm_address;
+#[path = "ps_lifecycle/swarm_registry.rs"]
+mod swarm_registry;
 #[path = "ps_lifecycle/swarm_run.rs"]
 mod swarm_run;
 #[path = "ps_lifecycle/tags.rs"]

@@ -25,6 +25,7 @@ mod property;
 mod ps_clone;
 mod ps_data;
 mod ps_property;
+mod registry_logins;
 mod scaling;
 mod scheduler_name;
 mod scope;

@@ -8,12 +8,13 @@ use futures_util::Stream;
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper::header::CONTENT_TYPE;
+use registry_logins::Logins;
 use serde_json::Value;
 
 use crate::activity::Activity;
 use crate::tale::{self, Patience, Tale};
 use crate::trace::Trace;
-use crate::{Engine, Fault, Logins};
+use crate::{Engine, Fault};
 
 const ASKED: &str = "build an image";
 /// The first answer comes when the engine has received the whole archive. A step may compile for a long time without

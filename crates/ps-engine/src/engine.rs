@@ -203,14 +203,14 @@ impl Engine {
         })
     }
 
-    /// Asks the registry of an image for its description (`/distribution`), without credentials. An image that has no registry in its name is looked
-    /// for in Docker's own.
+    /// Asks the registry of an image for its description (`/distribution`), with the credentials of the header `auth`. An image that has no registry in
+    /// its name is looked for in Docker's own.
     ///
     /// # Errors
-    /// The registry does not have it, does not show it without credentials, or does not answer.
-    pub async fn describe_in_registry(&self, name: &str) -> Result<Value, Fault> {
+    /// The registry does not have it, does not show it to somebody with these credentials, or does not answer.
+    pub async fn describe_in_registry(&self, name: &str, auth: Option<&str>) -> Result<Value, Fault> {
         let path = format!("/distribution/{name}/json");
-        self.within("ask a registry for an image", SHORT, transport::get(&self.socket, &path)).await
+        self.within("ask a registry for an image", SHORT, transport::get_as(&self.socket, &path, auth)).await
     }
 
     /// Makes an image from a root file system, which is a tar archive, and gives it labels (`name=value`).

@@ -6,11 +6,13 @@ use std::time::Duration;
 use bollard::errors::Error as BollardError;
 use hyper::Request;
 use hyper::body::Bytes;
+use registry_logins::Logins;
 use serde_json::Value;
 
 use crate::activity::Activity;
 use crate::tale::{self, Patience, Tale};
-use crate::{Engine, Fault, Logins, Reference};
+use crate::transport;
+use crate::{Engine, Fault, Reference};
 
 const ASKED: &str = "pull an image";
 /// The engine gives a registry up by itself, mostly within half a minute; while layers come it tells of each.
@@ -50,10 +52,8 @@ impl Engine {
             tale::encoded(&image.name),
             tale::encoded(image.version())
         );
-        let mut request = Request::post(path);
-        if let Some(header) = logins.header(image.registry()) {
-            request = request.header("X-Registry-Auth", header);
-        }
+        let auth = logins.header(image.registry());
+        let request = transport::with_auth(Request::post(path), auth.as_deref());
         let request = request.body(bollard::body_full(Bytes::new()));
         let request = request.map_err(|error| Fault::of(&self.socket, ASKED, BollardError::from(error)))?;
         let mut layers = BTreeMap::new();

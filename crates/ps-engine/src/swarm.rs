@@ -80,21 +80,29 @@ impl Engine {
         self.swarm_call(Call::get("describe a service", named("services", name, &[]))).await
     }
 
-    /// Makes a service of this specification; the answer has its `ID`.
+    /// Makes a service of this specification; the answer has its `ID`. `auth`: the header with which its nodes ask the registry of the image; the
+    /// swarm keeps it with the service, and shows it to nobody.
     ///
     /// # Errors
     /// See [`SwarmFault`]; [`SwarmFault::is_conflict`] where the name is taken.
-    pub async fn create_service(&self, spec: &Value) -> Result<Value, SwarmFault> {
-        self.swarm_call(Call::post("create a service", "/services/create".to_owned(), spec)).await
+    pub async fn create_service(&self, spec: &Value, auth: Option<&str>) -> Result<Value, SwarmFault> {
+        self.swarm_call(Call::post_as("create a service", "/services/create".to_owned(), spec, auth)).await
     }
 
-    /// Replaces the specification of a service. `version` is `Version.Index` of the description that the change was made from.
+    /// Replaces the specification of a service. `version` is `Version.Index` of the description that the change was made from. `auth` is as in
+    /// [`Engine::create_service`]; without it, that of the service stays.
     ///
     /// # Errors
     /// See [`SwarmFault`]; [`SwarmFault::OutOfSequence`] where somebody else has changed the service since.
-    pub async fn update_service(&self, id: &str, version: u64, spec: &Value) -> Result<Value, SwarmFault> {
+    pub async fn update_service(
+        &self,
+        id: &str,
+        version: u64,
+        spec: &Value,
+        auth: Option<&str>,
+    ) -> Result<Value, SwarmFault> {
         let path = format!("{}/update?version={version}", named("services", id, &[]));
-        self.swarm_call(Call::post("update a service", path, spec)).await
+        self.swarm_call(Call::post_as("update a service", path, spec, auth)).await
     }
 
     /// Removes a service, by its name or its id, and with it all of its tasks. One that is gone is success.

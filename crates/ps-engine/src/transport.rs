@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
+use hyper::http::request::Builder;
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -39,7 +40,13 @@ pub(crate) async fn connect(socket: &Path) -> io::Result<UnixStream> {
 
 /// The whole JSON document at `path`.
 pub(crate) async fn get(socket: &Path, path: &str) -> Result<Value, Error> {
-    answer(socket, Request::get(path).body(bollard::body_full(Bytes::new()))?).await
+    get_as(socket, path, None).await
+}
+
+/// The same, of an engine that asks a registry for it with these credentials.
+pub(crate) async fn get_as(socket: &Path, path: &str, auth: Option<&str>) -> Result<Value, Error> {
+    let request = with_auth(Request::get(path), auth);
+    answer(socket, request.body(bollard::body_full(Bytes::new()))?).await
 }
 
 /// The head of the answer to a request that asks for no more.
@@ -67,9 +74,27 @@ pub(crate) async fn get_each<R>(
 
 /// The answer to a document that is sent to `path`; null if it has no words.
 pub(crate) async fn post(socket: &Path, path: &str, body: Option<&Value>) -> Result<Value, Error> {
+    post_as(socket, path, body, None).await
+}
+
+/// The same, with the credentials that an engine is to have for a registry.
+pub(crate) async fn post_as(
+    socket: &Path,
+    path: &str,
+    body: Option<&Value>,
+    auth: Option<&str>,
+) -> Result<Value, Error> {
     let body = body.map(Value::to_string).unwrap_or_default();
-    let request = Request::post(path).header(CONTENT_TYPE, "application/json");
+    let request = with_auth(Request::post(path).header(CONTENT_TYPE, "application/json"), auth);
     answer(socket, request.body(bollard::body_full(Bytes::from(body)))?).await
+}
+
+/// A request with the credentials of a registry, encoded as the engine wants them.
+pub(crate) fn with_auth(request: Builder, auth: Option<&str>) -> Builder {
+    match auth {
+        Some(auth) => request.header("X-Registry-Auth", auth),
+        None => request,
+    }
 }
 
 /// The answer to the removal of what is at `path`; null if it has no words.

@@ -49,9 +49,9 @@ fn a_service_is_made_read_changed_followed_and_removed() {
     let Some(cluster) = Cluster::up(2) else { return };
     let engine = engine(&cluster, 1);
     let made =
-        engine.run(engine.create_service(&spec("web", 2, &["sh", "-c", "echo hello; exec sleep 600"])));
+        engine.run(engine.create_service(&spec("web", 2, &["sh", "-c", "echo hello; exec sleep 600"]), None));
     let id = made.expect("is made")["ID"].as_str().expect("an id").to_owned();
-    engine.run(engine.create_service(&spec("idle", 0, &["true"]))).expect("is made");
+    engine.run(engine.create_service(&spec("idle", 0, &["true"]), None)).expect("is made");
 
     let running = |service: &str| {
         let filter = [("service", service), ("desired-state", "running")];
@@ -86,8 +86,9 @@ fn a_service_is_made_read_changed_followed_and_removed() {
     let (version, mut changed) =
         (described["Version"]["Index"].as_u64().expect("a number"), described["Spec"].clone());
     changed["Mode"]["Replicated"]["Replicas"] = 1.into();
-    engine.run(engine.update_service(&id, version, &changed)).expect("is changed");
-    let stale = engine.run(engine.update_service(&id, version, &changed)).expect_err("somebody was first");
+    engine.run(engine.update_service(&id, version, &changed, None)).expect("is changed");
+    let stale =
+        engine.run(engine.update_service(&id, version, &changed, None)).expect_err("somebody was first");
     assert!(matches!(stale, SwarmFault::OutOfSequence(_)), "{stale:?}");
     until(
         "one runs",
@@ -95,10 +96,11 @@ fn a_service_is_made_read_changed_followed_and_removed() {
         |tasks| tasks.as_array().is_some_and(|tasks| tasks.len() == 1),
     );
 
-    let taken = engine.run(engine.create_service(&spec("web", 1, &["true"]))).expect_err("the name is taken");
+    let taken =
+        engine.run(engine.create_service(&spec("web", 1, &["true"]), None)).expect_err("the name is taken");
     assert!(taken.is_conflict(), "{taken:?}");
     let long = engine
-        .run(engine.create_service(&spec(&"x".repeat(64), 1, &["true"])))
+        .run(engine.create_service(&spec(&"x".repeat(64), 1, &["true"]), None))
         .expect_err("the name is too long");
     assert!(matches!(&long, SwarmFault::Refused(fault) if fault.reason().contains("63")), "{long:?}");
     for gone in [engine.run(engine.service("none")), engine.run(engine.swarm_tasks(&[("service", "none")]))] {
@@ -123,7 +125,7 @@ fn what_a_task_wrote_is_read_from_whichever_node_it_is_on() {
     let mut there = spec("there", 1, &["sh", "-c", "echo one; echo two >&2; sleep 1.1; echo three"]);
     there["TaskTemplate"]["Placement"] = json!({"Constraints": ["node.hostname == node2"]});
     there["TaskTemplate"]["RestartPolicy"] = json!({"Condition": "none"});
-    engine.run(engine.create_service(&there)).expect("is made");
+    engine.run(engine.create_service(&there, None)).expect("is made");
     let tasks = || engine.run(engine.swarm_tasks(&[("service", "there")])).expect("a list");
     let ended = until("it ends", tasks, |tasks| tasks[0]["Status"]["State"] == "complete");
     let id = ended[0]["ID"].as_str().expect("an id");
@@ -179,7 +181,7 @@ fn secrets_configs_and_overlays_are_made_found_and_removed_but_not_while_they_ar
     let mut user = spec("user", 1, &["sleep", "600"]);
     user["TaskTemplate"]["ContainerSpec"]["Secrets"] = json!([{"SecretID": secret, "SecretName": "shop-env", "File": {"Name": "env", "UID": "0", "GID": "0", "Mode": 256}}]);
     user["TaskTemplate"]["Networks"] = json!([{"Target": "shop-net"}]);
-    engine.run(engine.create_service(&user)).expect("is made");
+    engine.run(engine.create_service(&user, None)).expect("is made");
     let used = engine.run(engine.remove_secret("shop-env")).expect_err("it is used");
     assert!(matches!(used, SwarmFault::Refused(_)), "{used:?}");
     engine.run(engine.remove_service("user")).expect("is removed");
@@ -200,7 +202,7 @@ fn a_worker_and_an_engine_in_no_swarm_say_so() {
     let info = worker.run(worker.swarm_info()).expect("every engine answers this");
     assert_eq!((&info["LocalNodeState"], &info["ControlAvailable"]), (&json!("active"), &json!(false)));
     let read = worker.run(worker.swarm_services(&[], false)).expect_err("a worker");
-    let write = worker.run(worker.create_service(&spec("web", 1, &["true"]))).expect_err("a worker");
+    let write = worker.run(worker.create_service(&spec("web", 1, &["true"]), None)).expect_err("a worker");
     cluster.docker(2, &["swarm", "leave"]);
     let none = worker.run(worker.nodes()).expect_err("no swarm");
     for fault in [read, write, none] {
@@ -214,7 +216,7 @@ fn a_worker_and_an_engine_in_no_swarm_say_so() {
 fn without_a_quorum_every_call_comes_back_and_nothing_is_taken_for_done() {
     let Some(cluster) = Cluster::up_to_lose_nodes(3) else { return };
     let engine = engine(&cluster, 1);
-    engine.run(engine.create_service(&spec("web", 1, &["sleep", "600"]))).expect("is made");
+    engine.run(engine.create_service(&spec("web", 1, &["sleep", "600"]), None)).expect("is made");
     let version = engine.run(engine.service("web")).expect("is there");
     let (index, unchanged) =
         (version["Version"]["Index"].as_u64().expect("a number"), version["Spec"].clone());
@@ -224,7 +226,7 @@ fn without_a_quorum_every_call_comes_back_and_nothing_is_taken_for_done() {
     let alone = loop {
         let begin = Instant::now();
         // The leader may not have noticed yet that it is alone.
-        let Err(fault) = engine.run(engine.update_service("web", index, &unchanged)) else { continue };
+        let Err(fault) = engine.run(engine.update_service("web", index, &unchanged, None)) else { continue };
         assert!(begin.elapsed() < Duration::from_secs(14), "{:?}: {fault}", begin.elapsed());
         match fault {
             SwarmFault::NoQuorum(_) => break fault,

@@ -56,7 +56,7 @@ pub(crate) fn provide(
             (None, None) => {
                 let image = service.image.as_deref().unwrap_or_default();
                 let settled =
-                    session.with_requester(app, |requester| docker.settle_image(image, pull, requester));
+                    session.with_requester(app, |requester| docker.settle_image(app, image, pull, requester));
                 settled.with_context(of_service)?
             }
         };

@@ -17,8 +17,9 @@ use crate::{compose, sources};
 /// Gets the image of a checkout, and has the checkout name this very image from now on. A checkout that runs natively needs none.
 pub(crate) fn provide(session: &Session, app: &AppName, checkout: &mut Checkout, pull: Pull) -> Result<()> {
     let docker = DockerLocal::new(&session.world);
-    let settle =
-        |image: &str| session.with_requester(app, |requester| docker.settle_image(image, pull, requester));
+    let settle = |image: &str| {
+        session.with_requester(app, |requester| docker.settle_image(app, image, pull, requester))
+    };
     let arguments = &checkout.record.build_args;
     let order = |directory: &Path, recipe: Recipe, arguments: &BTreeMap<String, String>| BuildOrder {
         directory: directory.to_owned(),
@@ -52,7 +53,7 @@ pub(crate) fn provide(session: &Session, app: &AppName, checkout: &mut Checkout,
 pub(crate) fn look_up(session: &Session, app: &AppName, checkout: &mut Checkout) -> Result<()> {
     let docker = DockerLocal::new(&session.world);
     let settle = |image: &str| {
-        session.with_requester(app, |requester| docker.settle_image(image, Pull::Missing, requester))
+        session.with_requester(app, |requester| docker.settle_image(app, image, Pull::Missing, requester))
     };
     match &checkout.source {
         Source::Directory(_) => {}

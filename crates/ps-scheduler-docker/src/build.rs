@@ -8,8 +8,9 @@ use std::time::Duration;
 use build_context::{Context, DOCKERIGNORE, Ignored, PackError, Packed};
 use durable::ReadError;
 use formation::AppName;
-use ps_engine::{Build, BuildNews, Builder, Fault, Logins};
+use ps_engine::{Build, BuildNews, Builder, Fault};
 use ps_scheduler::{Error, Progress, Requester};
+use registry_logins::Logins;
 
 use crate::build_account::Account;
 use crate::build_failure::{refused, told};
@@ -55,8 +56,8 @@ impl DockerLocal {
         order: &BuildOrder,
         requester: &mut Requester<'_>,
     ) -> Result<String, Error> {
-        let logins = pull::logins(requester);
-        let (context, builder) = self.context(order, requester)?;
+        let logins = pull::logins(self.world(), app, requester);
+        let (context, builder) = self.context(app, order, requester)?;
         let build = Build {
             dockerfile: match &order.recipe {
                 Recipe::Dockerfile(path) => path.clone(),
@@ -86,7 +87,7 @@ impl DockerLocal {
             }),
             Err(fault) => {
                 self.forget(&account);
-                Err(told(order, fault, packed.err(), &account))
+                Err(told(order, fault, packed.err(), &account, &logins))
             }
         }
     }
@@ -114,6 +115,7 @@ impl DockerLocal {
     /// What is packed and who builds it, once everything that can be judged before is judged.
     fn context(
         &self,
+        app: &AppName,
         order: &BuildOrder,
         requester: &mut Requester<'_>,
     ) -> Result<(Context, Builder), Error> {
@@ -136,7 +138,7 @@ impl DockerLocal {
                     let always = vec![path.clone(), DOCKERIGNORE.to_owned()];
                     return Ok((Context { always, ..context }, Builder::Classic));
                 }
-                let replaced = self.ready_for_buildkit(order, &dockerfile, requester)?;
+                let replaced = self.ready_for_buildkit(app, order, &dockerfile, requester)?;
                 let replaced = replaced.then(|| (path.clone(), dockerfile::without_frontend(&text).into()));
                 let added = replaced.into_iter().collect();
                 Ok((Context { always: vec![path.clone()], added, ..context }, Builder::BuildKit))
@@ -156,6 +158,7 @@ impl DockerLocal {
     /// Dockerfile names cannot be had.
     fn ready_for_buildkit(
         &self,
+        app: &AppName,
         order: &BuildOrder,
         dockerfile: &Dockerfile,
         requester: &mut Requester<'_>,
@@ -167,10 +170,10 @@ impl DockerLocal {
             return Err(refused(order, reason));
         }
         for image in &dockerfile.images {
-            self.settle_image(image, order.pull, requester)?;
+            self.settle_image(app, image, order.pull, requester)?;
         }
         let Some(frontend) = &dockerfile.frontend else { return Ok(false) };
-        match self.settle_image(frontend, order.pull, requester) {
+        match self.settle_image(app, frontend, order.pull, requester) {
             Ok(_) => Ok(false),
             Err(Error::Backend { reason, .. }) if dockerfile.has_stock_frontend() => {
                 let note = format!(

@@ -3,11 +3,11 @@
 use build_context::PackError;
 use ps_engine::{Fault, Reference};
 use ps_scheduler::Error;
+use registry_logins::Logins;
 
 use crate::build_account::Account;
 use crate::build_order::BuildOrder;
 use crate::failed::failed;
-use crate::pull;
 
 /// How BuildKit says who it was that failed, before it says why.
 const WHO: [&str; 3] = ["failed to solve", "failed to create LLB definition", "failed to build LLB"];
@@ -15,7 +15,13 @@ const WHO: [&str; 3] = ["failed to solve", "failed to create LLB definition", "f
 const UNKNOWN: [&str; 3] = ["unknown instruction", "unknown flag", "Unknown flag"];
 
 /// The error of a build. `packed`: why the archive could not be packed, where that is so.
-pub(crate) fn told(order: &BuildOrder, fault: Fault, packed: Option<PackError>, account: &Account) -> Error {
+pub(crate) fn told(
+    order: &BuildOrder,
+    fault: Fault,
+    packed: Option<PackError>,
+    account: &Account,
+    logins: &Logins,
+) -> Error {
     // That the engine stopped reading the archive is a consequence of its own error. A file that could not be read is a cause.
     if let Some(error) = packed.filter(|error| !matches!(error, PackError::Write(_))) {
         let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
@@ -25,8 +31,8 @@ pub(crate) fn told(order: &BuildOrder, fault: Fault, packed: Option<PackError>, 
     let message = cause(message.trim_end());
     let advice = match account.from() {
         Some(image) => {
-            let registry = Reference::of(image).registry().to_owned();
-            pull::advised(message, &registry, None)
+            let advice = logins.advice(message, Reference::of(image).registry());
+            format!("{message}: {advice}")
         }
         None => message.to_owned() + way_out(message),
     };

@@ -19,7 +19,7 @@ use crate::swarm_task::SwarmTask;
 /// another one.
 pub(crate) async fn make(manager: &Manager<'_>, spec: &Value, what: &str) -> Result<String, Error> {
     let name = spec["Name"].as_str().unwrap_or_default();
-    match manager.engine.create_service(spec).await {
+    match manager.engine.create_service(spec, manager.auth(spec).as_deref()).await {
         Ok(answer) => Ok(answer["ID"].as_str().unwrap_or(name).to_owned()),
         Err(fault) if fault.is_conflict() => Err(of_swarm(&fault, what)),
         Err(fault) => {
@@ -103,7 +103,7 @@ pub(crate) async fn tell_to_end(
     if spec["Mode"]["Replicated"]["Replicas"] != 0 {
         spec["Mode"]["Replicated"]["Replicas"] = json!(0);
         let version = json["Version"]["Index"].as_u64().unwrap_or_default();
-        let _ = manager.engine.update_service(id, version, &spec).await;
+        let _ = manager.engine.update_service(id, version, &spec, None).await;
     }
     Ok(Some(grace(&spec)))
 }

@@ -57,7 +57,8 @@ pub(crate) fn deploy(
     let engine = swarm.engine()?;
     let opened = Opening::of(swarm, &plan.release)?;
     let clients = opened.as_ref().map(|opened| &opened.clients);
-    let manager = Manager { engine, world: &world, app, cancel: requester.cancel, clients };
+    let logins = swarm.logins(app, requester.tell);
+    let manager = Manager { engine, world: &world, app, cancel: requester.cancel, clients, logins: &logins };
     let revision = unique();
     let outcome = engine.run(async {
         let seen = manager.look().await?;
@@ -74,6 +75,7 @@ pub(crate) fn deploy(
             Deploy { manager, plan, seen, name, revision, release, seal, follower, moves, silent_since };
         deploy.follower.know(&deploy.seen);
         let changes = changes::of(plan, &deploy.seen, &deploy.manager.nodes().await?);
+        images::remark_on_logins(&logins, &plan.release, &changes, requester.tell);
         images::refuse_missing(&deploy.manager, &plan.release, &changes).await?;
         deploy.remark(requester.tell).await?;
         match deploy.bring_up(&changes, requester.tell).await {

@@ -9,11 +9,11 @@ use ps_engine::{Engine, OutputRange};
 use ps_scheduler::{Error, FailedSlot, LAST_LINES, Progress};
 use serde_json::json;
 
-use crate::label;
 use crate::manager::{LOOK, Manager, Seen};
 use crate::service::Service;
 use crate::standing::{Move, Standing};
 use crate::swarm_task::{Phase, SwarmTask, plain};
+use crate::{images, label};
 
 /// How long the last lines of a task are waited for: its node may be gone.
 const OF_LOG: Duration = Duration::from_secs(3);
@@ -72,6 +72,7 @@ impl Follower {
                     Standing::Done => {}
                     Standing::UnderWay => still.push(one),
                     Standing::Failed(reasons) => {
+                        let reasons = with_missing_images(manager, &seen, one, reasons).await?;
                         for (failed, task) in reasons {
                             followed.failed.push(with_last_words(manager.engine, failed, task).await);
                         }
@@ -208,6 +209,29 @@ impl Follower {
             tell(Progress::Ended(slot.clone(), task.exit));
         }
     }
+}
+
+/// The same failures; those of instances whose node could not get the image, with its name and why.
+async fn with_missing_images(
+    manager: &Manager<'_>,
+    seen: &Seen,
+    one: &Move,
+    mut reasons: Vec<(FailedSlot, Option<String>)>,
+) -> Result<Vec<(FailedSlot, Option<String>)>, Error> {
+    if !reasons.iter().any(|(failed, _)| images::is_missing(&failed.reason)) {
+        return Ok(reasons);
+    }
+    let image = one.service.spec["TaskTemplate"]["ContainerSpec"]["Image"].as_str().unwrap_or_default();
+    let (why, nodes) = (images::why_missing(manager, image).await, manager.nodes().await?);
+    for (failed, _) in reasons.iter_mut().filter(|(failed, _)| images::is_missing(&failed.reason)) {
+        let is_it = |task: &&SwarmTask| {
+            one.is_new(task) && task.slot == failed.slot.index && task.phase == Phase::Rejected
+        };
+        let node = seen.tasks_of(&one.service.id).find(is_it).map(|task| nodes.name(task));
+        let node = node.as_deref().unwrap_or("its node");
+        failed.reason = format!("{} ({node} could not get it: {why})", failed.reason);
+    }
+    Ok(reasons)
 }
 
 /// The failure with the last lines that the task wrote.

@@ -8,6 +8,7 @@ mod reader;
 use std::time::SystemTime;
 
 use ps_scheduler::{Cancel, Error, LogRequest, LogSink};
+use registry_logins::Logins;
 
 use crate::manager::Manager;
 use crate::swarm::Swarm;
@@ -24,7 +25,14 @@ pub(crate) fn logs(swarm: &Swarm, request: &LogRequest, sink: &mut dyn LogSink) 
     let not_deployed = || Error::NotDeployed { app: app.clone() };
     let world = swarm.known_id()?.ok_or_else(not_deployed)?;
     let engine = swarm.engine()?;
-    let manager = Manager { engine, world: &world, app, cancel: &Cancel::default(), clients: None };
+    let manager = Manager {
+        engine,
+        world: &world,
+        app,
+        cancel: &Cancel::default(),
+        clients: None,
+        logins: &Logins::default(),
+    };
     engine.run(async {
         let mut reader = Reader::new(engine, request);
         let (seen, nodes) = (manager.look().await?, manager.nodes().await?);

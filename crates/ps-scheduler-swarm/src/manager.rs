@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use formation::{AppName, ProcessType};
 use ps_engine::{Engine, SwarmFault};
 use ps_scheduler::{Cancel, Error};
+use registry_logins::Logins;
 use serde_json::{Value, json};
 
 use crate::clients::Clients;
 use crate::instances::Nodes;
 use crate::service::{self, Service};
 use crate::swarm_task::SwarmTask;
-use crate::{backends, failed, label};
+use crate::{backends, failed, images, label};
 
 /// How long a swarm without a leader is waited for: as long as it needs to choose another one, and some.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
@@ -34,6 +35,8 @@ pub(crate) struct Manager<'a> {
     pub(crate) cancel: &'a Cancel,
     /// The app's clients, where they are to be led along with what is seen.
     pub(crate) clients: Option<&'a Clients>,
+    /// With what its nodes ask registries.
+    pub(crate) logins: &'a Logins,
 }
 
 /// What there is of an app.
@@ -120,7 +123,8 @@ impl Manager<'_> {
             if is_same(&service.spec, &spec) {
                 return Ok(service);
             }
-            match self.engine.update_service(id, service.version, &spec).await {
+            let auth = self.auth_in_place_of(&service.spec, &spec);
+            match self.engine.update_service(id, service.version, &spec, auth.as_deref()).await {
                 Ok(_) | Err(SwarmFault::OutOfSequence(_)) => {}
                 Err(fault) if may_come_true(&fault) && Instant::now() < until => {
                     again().await;
@@ -140,7 +144,7 @@ impl Manager<'_> {
             if let Some(service) = self.look().await?.service(process_type) {
                 return self.bring(&service.id, |service| named(spec, &service.name)).await;
             }
-            match self.engine.create_service(&named(spec, &name)).await {
+            match self.engine.create_service(&named(spec, &name), self.auth(spec).as_deref()).await {
                 Ok(_) => {}
                 Err(fault) if fault.is_conflict() => match names.next() {
                     Some(next) => name = next,
@@ -154,11 +158,27 @@ impl Manager<'_> {
         }
     }
 
+    /// What the nodes are to ask the registry of a specification's image with; `None` if nothing is known for it.
+    pub(crate) fn auth(&self, spec: &Value) -> Option<String> {
+        registry(spec).and_then(|registry| self.logins.header(&registry))
+    }
+
+    /// The same for a specification that comes in the place of another one. If nothing is known for the registry, the swarm keeps what it has, as
+    /// somebody else may have deployed; but what one registry is asked with is not for another one.
+    fn auth_in_place_of(&self, before: &Value, spec: &Value) -> Option<String> {
+        self.auth(spec).or_else(|| (registry(before) != registry(spec)).then(Logins::nothing))
+    }
+
     /// Removes a service; one that is gone is success.
     pub(crate) async fn remove(&self, id: &str) -> Result<(), Error> {
         let what = format!("remove a service of {}", self.app);
         self.patiently(&what, || self.engine.remove_service(id)).await
     }
+}
+
+/// The host of the registry that has the image of a specification; `None` if none has it.
+fn registry(spec: &Value) -> Option<String> {
+    images::registry(spec["TaskTemplate"]["ContainerSpec"]["Image"].as_str()?)
 }
 
 /// Waits before something is asked again.
@@ -226,6 +246,27 @@ mod tests {
         {
             assert!(!is_same(&service.spec, &other), "{other}");
         }
+    }
+
+    #[test]
+    fn what_one_registry_is_asked_with_is_never_for_another_one() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("config.json");
+        let text = r#"{"auths": {"a.example": {"username": "ann", "password": "x"}}}"#;
+        std::fs::write(&file, text).expect("written");
+        let logins = Logins::read(&file).expect("a file");
+        let engine = Engine::new("/nowhere.sock".into()).expect("a client");
+        let (app, cancel) = ("shop".parse().expect("a name"), Cancel::default());
+        let (clients, logins) = (None, &logins);
+        let manager = Manager { engine: &engine, world: "w", app: &app, cancel: &cancel, clients, logins };
+        let of = |image: &str| json!({"TaskTemplate": {"ContainerSpec": {"Image": image}}});
+        let in_place_of = |one: &str, other: &str| manager.auth_in_place_of(&of(one), &of(other));
+        let known = logins.header("a.example");
+        assert!(known.is_some());
+        assert_eq!(in_place_of("b.example/shop:1", "a.example/shop:1"), known);
+        assert_eq!(in_place_of("b.example/shop:1", "b.example/shop:2"), None);
+        assert_eq!(in_place_of("a.example/shop:1", "b.example/shop:1"), Some(Logins::nothing()));
+        assert_eq!(in_place_of("a.example/shop:1", "sha256:00"), Some(Logins::nothing()));
     }
 
     #[test]

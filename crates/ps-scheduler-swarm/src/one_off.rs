@@ -8,7 +8,8 @@ use formation::{AppName, Exit, Slot};
 use jiff::Timestamp;
 use ps_container_talk::{SIGPIPE, draw_name, missing_command, waiter};
 use ps_engine::LogOutput;
-use ps_scheduler::{Cancel, Command, Ended, Error, OneOff, Release, Source, Streams};
+use ps_scheduler::{Cancel, Command, Ended, Error, OneOff, Progress, Release, Source, Streams};
+use registry_logins::Logins;
 use serde_json::{Value, json};
 
 use crate::alone::{self, Reader};
@@ -17,7 +18,7 @@ use crate::manager::{AFTER_GRACE, LOOK, Manager};
 use crate::sealed::Seal;
 use crate::swarm::Swarm;
 use crate::swarm_task::{Phase, SwarmTask, plain};
-use crate::{label, no_input, secret, spec};
+use crate::{images, label, no_input, secret, spec};
 
 /// The time limit of a detached run without a limit of its own: a day, as in Dokku.
 const USUAL: Duration = Duration::from_secs(86_400);
@@ -37,7 +38,14 @@ const SIGTERM: i32 = 15;
 pub(crate) fn name(swarm: &Swarm, app: &AppName) -> Result<Slot, Error> {
     let world = swarm.ensured_id()?;
     let engine = swarm.engine()?;
-    let manager = Manager { engine, world: &world, app, cancel: &Cancel::default(), clients: None };
+    let manager = Manager {
+        engine,
+        world: &world,
+        app,
+        cancel: &Cancel::default(),
+        clients: None,
+        logins: &Logins::default(),
+    };
     let what = format!("list the one-offs of {app}");
     let there = engine.run(alone::list(&manager, label::ONE_OFF, &what))?;
     let is_taken =
@@ -62,7 +70,14 @@ pub(crate) fn run(swarm: &Swarm, order: &OneOff<'_>) -> Result<Ended, Error> {
     }
     let world = swarm.ensured_id()?;
     let engine = swarm.engine()?;
-    let manager = Manager { engine, world: &world, app, cancel: &Cancel::default(), clients: None };
+    let logins = swarm.logins(app, &mut |note| {
+        if let Progress::Note(note) = note {
+            // Where stderr is closed, nobody wants to know.
+            let _ = writeln!(io::stderr(), " !     {note}");
+        }
+    });
+    let manager =
+        Manager { engine, world: &world, app, cancel: &Cancel::default(), clients: None, logins: &logins };
     let what = format!("run {} of {app}", order.name);
     engine.run(async {
         let id = begin(&manager, &release, order, &what).await?;
@@ -256,8 +271,14 @@ impl Watch<'_> {
             (_, Some((SIGPIPE, _))) => Ok(Ended::Exit(Exit::Signal(SIGPIPE))),
             (Some(exit), _) => Ok(self.ended(exit)),
             (None, Some((signal, _))) => Ok(self.ended(Exit::Signal(signal))),
-            (None, None) => missing_command(&now.reason)
-                .map_or_else(|| Err(self.error(format!("it {why}"))), |exit| Ok(Ended::Exit(exit))),
+            (None, None) => {
+                if let Some(exit) = missing_command(&now.reason) {
+                    return Ok(Ended::Exit(exit));
+                }
+                let image = self.order.release.source.image(&self.order.process_type);
+                let why = images::explained(self.manager, image, now, why).await?;
+                Err(self.error(format!("it {why}")))
+            }
         }
     }
 

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use formation::AppName;
 use ps_apps::World;
 use ps_engine::{Engine, EngineCell};
-use ps_scheduler::Error;
+use ps_scheduler::{Error, Progress};
+use registry_logins::Logins;
 
 use crate::failed::failed;
 use crate::world_id;
@@ -29,6 +31,14 @@ impl Swarm {
 
     pub(crate) fn world(&self) -> &World {
         &self.world
+    }
+
+    /// With what the registries of an app's images are asked. If the file cannot be read that has it, that is told.
+    pub(crate) fn logins(&self, app: &AppName, tell: &mut dyn FnMut(Progress)) -> Logins {
+        self.world.registry_logins(app).unwrap_or_else(|unread| {
+            tell(Progress::Note(format!("{unread}: no registry gets credentials")));
+            Logins::default()
+        })
     }
 
     pub(crate) fn engine(&self) -> Result<&Engine, Error> {

@@ -13,7 +13,7 @@ use crate::manager::{LOOK, Manager};
 use crate::sealed::Seal;
 use crate::swarm::Swarm;
 use crate::swarm_task::Phase;
-use crate::{label, secret, spec};
+use crate::{images, label, secret, spec};
 
 /// How the task of a deploy has ended.
 enum Over {
@@ -32,7 +32,9 @@ pub(crate) fn run(
     let world = swarm.ensured_id()?;
     let engine = swarm.engine()?;
     let app = &release.app;
-    let manager = Manager { engine, world: &world, app, cancel: requester.cancel, clients: None };
+    let logins = swarm.logins(app, requester.tell);
+    let manager =
+        Manager { engine, world: &world, app, cancel: requester.cancel, clients: None, logins: &logins };
     let mut last = VecDeque::new();
     let over = engine.run(async {
         forget_all(&manager).await?;
@@ -108,6 +110,7 @@ async fn attend(
         }
         if let Some(now) = now.filter(|now| now.phase.is_over()) {
             let why = now.end_in_words().unwrap_or_default();
+            let why = images::explained(manager, release.source.image(&task.process_type), &now, why).await?;
             let exit = now.exit.filter(|_| now.phase != Phase::Rejected);
             return Ok(Over::Ended(exit, why));
         }

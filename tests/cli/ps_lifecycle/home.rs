@@ -150,8 +150,16 @@ impl Home {
 
     /// Writes a hook, by another process: what we hold open for writing while another test forks could not be run.
     pub(crate) fn hook(&self, path: &str, script: &str) {
+        self.install(&self.path("lib/plugins/enabled").join(path), script);
+    }
+
+    /// Writes a program that is on PATH, in the same way.
+    pub(crate) fn program(&self, name: &str, script: &str) {
+        self.install(&self.path("programs").join(name), script);
+    }
+
+    fn install(&self, path: &Path, script: &str) {
         let text = self.write("hook.text", script);
-        let path = self.path("lib/plugins/enabled").join(path);
         let installed = Command::new("install").args(["-D", "-m", "755"]).arg(&text).arg(path).status();
         assert!(installed.expect("install runs").success());
         fs::remove_file(text).expect("it was there");
@@ -175,7 +183,7 @@ impl Home {
         command
             .args(&words[1..])
             .env_clear()
-            .env("PATH", format!("{}:{path}", programs().display()))
+            .env("PATH", format!("{}:{}:{path}", programs().display(), self.path("programs").display()))
             .env("HOME", self.0.path())
             .env("DOKKU_ROOT", self.path("home"))
             .env("DOKKU_LIB_ROOT", self.path("lib"))

@@ -54,6 +54,17 @@ fn an_image_is_pulled_when_it_is_missing_and_recorded_by_its_digest() {
     docker(&["image", "rm", &first, &second]);
 }
 
+/// A config.json that has no login itself: a program keeps it.
+pub(crate) fn keeper(home: &Home, registry: &Registry) -> String {
+    let answer = format!(r#"{{"ServerURL": "", "Username": "ann", "Secret": "{PASSWORD}"}}"#);
+    let script = format!(
+        "#!/bin/sh\nread server\n[ \"$1 $server\" = \"get {}\" ] && echo '{answer}'\n",
+        registry.host
+    );
+    home.program("docker-credential-formation-test", &script);
+    format!(r#"{{"credHelpers": {{"{}": "formation-test"}}}}"#, registry.host)
+}
+
 #[test]
 fn credentials_of_docker_login_are_used_and_never_shown() {
     if !has_engine() {
@@ -62,22 +73,29 @@ fn credentials_of_docker_login_are_used_and_never_shown() {
     let Some(registry) = Registry::start(true) else { return };
     let (home, app) = (Home::new(), name("private"));
     let image = format!("{}/private:1", registry.host);
-    let digest = registry.keep("private:1", &dockerfile(3));
+    registry.keep("private:1", &dockerfile(3));
     let deploy = ["ps-lifecycle", "deploy", &app, "--image", &image];
     let said = format!("docker login {}", registry.host);
     home.refuses(&deploy, 1, &[&image, &said]);
     home.write(".docker/config.json", "{");
     let ran = home.refuses(&deploy, 1, &[&said]);
     assert!(ran.stderr.contains("config.json is not read"), "{ran:?}");
-    home.write(".docker/config.json", r#"{"auths": {}, "credsStore": "pass"}"#);
-    home.refuses(&deploy, 1, &["docker-credential-pass, which is not asked"]);
-    let login = format!(r#"{{"auths": {{"{}": {{"auth": "YW5uOnB+dz8+eA=="}}}}}}"#, registry.host);
-    home.write(".docker/config.json", &login);
-    let ran = home.run(&deploy);
-    assert_eq!(ran.status, Some(0), "{ran:?}");
-    assert!(!format!("{ran:?}").contains(PASSWORD) && !format!("{ran:?}").contains("YW5uOn"), "{ran:?}");
-    home.does(&["ps-lifecycle", "destroy", &app]);
-    docker(&["image", "rm", &digest]);
+    let wrong =
+        format!(r#"{{"auths": {{"{}": {{"username": "ann", "password": "guess"}}}}}}"#, registry.host);
+    home.write(".docker/config.json", &wrong);
+    let ran = home.refuses(&deploy, 1, &[&format!("{} refuses the login in", registry.host), &said]);
+    assert!(!format!("{ran:?}").contains("guess"), "{ran:?}");
+    home.write(".docker/config.json", r#"{"auths": {}, "credsStore": "formation-test-nowhere"}"#);
+    home.refuses(&deploy, 1, &["docker-credential-formation-test-nowhere is not in PATH", &said]);
+    for login in [registry.login(), keeper(&home, &registry)] {
+        home.write(".docker/config.json", &login);
+        let ran = home.run(&deploy);
+        assert_eq!(ran.status, Some(0), "{login}: {ran:?}");
+        assert!(!format!("{ran:?}").contains(PASSWORD) && !format!("{ran:?}").contains("YW5uOn"), "{ran:?}");
+        home.does(&["ps-lifecycle", "destroy", &app]);
+        // With its only name, its digest goes too.
+        docker(&["image", "rm", &image]);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use swarm_cluster::Cluster;
 use tempfile::TempDir;
 
 use crate::cage;
@@ -33,10 +34,20 @@ impl Registry {
         Some(started.expect("one of five ports stays free until the registry listens"))
     }
 
+    /// One that wants credentials, in the network that joins the nodes of a cluster.
+    pub(crate) fn among(cluster: &Cluster) -> Option<Self> {
+        let program = cage::program("docker-registry")?;
+        let started = cluster.inside(|| Self::listening(&program, true, "10.77.0.1:5000".to_owned()));
+        Some(started.expect("nobody else listens there"))
+    }
+
     fn start_once(program: &Path, users: bool) -> Option<Self> {
-        let place = TempDir::new().expect("a temporary directory");
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let host = free.expect("a free port").to_string();
+        Self::listening(program, users, free.expect("a free port").to_string())
+    }
+
+    fn listening(program: &Path, users: bool, host: String) -> Option<Self> {
+        let place = TempDir::new().expect("a temporary directory");
         let (storage, htpasswd) = (place.path().join("storage"), place.path().join("users"));
         fs::write(&htpasswd, USERS).expect("written");
         let auth = format!("auth:\n  htpasswd: {{realm: test, path: {}}}\n", htpasswd.display());
@@ -58,6 +69,11 @@ impl Registry {
         running.is_running().then(|| Self { host, _place: place, _running: running })
     }
 
+    /// A config.json with the login that it accepts.
+    pub(crate) fn login(&self) -> String {
+        format!(r#"{{"auths": {{"{}": {{"auth": "YW5uOnB+dz8+eA=="}}}}}}"#, self.host)
+    }
+
     /// Makes an image of its own and has the registry keep it under this name; its digest reference. This machine's engine forgets it.
     pub(crate) fn keep(&self, name: &str, dockerfile: &str) -> String {
         let image = format!("{}/{name}", self.host);
@@ -65,8 +81,7 @@ impl Registry {
         fs::write(context.path().join("Dockerfile"), dockerfile).expect("written");
         docker(&["build", "-q", "-t", &image, context.path().to_str().expect("text")]);
         let config = TempDir::new().expect("a temporary directory");
-        let auths = format!("{{\"auths\": {{{:?}: {{\"auth\": \"YW5uOnB+dz8+eA==\"}}}}}}", self.host);
-        fs::write(config.path().join("config.json"), auths).expect("written");
+        fs::write(config.path().join("config.json"), self.login()).expect("written");
         docker(&["--config", config.path().to_str().expect("text"), "push", "-q", &image]);
         let digest = docker(&["image", "inspect", "--format", "{{index .RepoDigests 0}}", &image]);
         docker(&["image", "rm", "-f", &image]);

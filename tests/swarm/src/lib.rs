@@ -29,15 +29,20 @@ impl Cluster {
     /// A swarm of this many nodes, numbered from 1, of which the first three are managers; of fewer than three nodes only the first one
     /// is. Waits until fewer than three other tests have a cluster. `None`, noted as skipped, where this machine cannot have one.
     pub fn up(nodes: u8) -> Option<Self> {
-        Self::begin(nodes, PATIENT)
+        Self::begin(nodes, &["--heartbeat", PATIENT])
+    }
+
+    /// The same, of nodes that ask the registry of an image before they start a task, as usual engines do.
+    pub fn up_to_pull(nodes: u8) -> Option<Self> {
+        Self::begin(nodes, &["--heartbeat", PATIENT, "--pull"])
     }
 
     /// The same, where the loss of a node is noticed after about six seconds. On a very busy machine a node that lives may be given up.
     pub fn up_to_lose_nodes(nodes: u8) -> Option<Self> {
-        Self::begin(nodes, QUICK)
+        Self::begin(nodes, &["--heartbeat", QUICK])
     }
 
-    fn begin(nodes: u8, heartbeat: &str) -> Option<Self> {
+    fn begin(nodes: u8, manner: &[&str]) -> Option<Self> {
         if let Some(obstacle) = obstacle::of_this_machine() {
             skipped::skip(obstacle);
             return None;
@@ -45,7 +50,7 @@ impl Cluster {
         let cluster = Self { turn: Turn::wait() };
         // What a test left that was killed.
         cluster.run(&["down"]);
-        cluster.run(&["--heartbeat", heartbeat, "up", &nodes.to_string()]);
+        cluster.run(&[manner, &["up", &nodes.to_string()]].concat());
         Some(cluster)
     }
 

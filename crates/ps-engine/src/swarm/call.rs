@@ -19,7 +19,7 @@ pub(crate) struct Call<'a> {
 
 enum Act<'a> {
     Get,
-    Post(&'a Value),
+    Post(&'a Value, Option<&'a str>),
     Delete,
 }
 
@@ -29,7 +29,12 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn post(asked: &'static str, path: String, body: &'a Value) -> Self {
-        Self { asked, path, act: Act::Post(body) }
+        Self::post_as(asked, path, body, None)
+    }
+
+    /// The same, with the credentials that the nodes are to have for a registry.
+    pub(crate) fn post_as(asked: &'static str, path: String, body: &'a Value, auth: Option<&'a str>) -> Self {
+        Self { asked, path, act: Act::Post(body, auth) }
     }
 
     pub(crate) fn delete(asked: &'static str, path: String) -> Self {
@@ -39,7 +44,7 @@ impl<'a> Call<'a> {
     fn is_write(&self) -> bool {
         match self.act {
             Act::Get => false,
-            Act::Post(_) | Act::Delete => true,
+            Act::Post(..) | Act::Delete => true,
         }
     }
 }
@@ -50,7 +55,7 @@ impl Engine {
         self.in_time(call.asked, call.is_write(), async {
             match call.act {
                 Act::Get => transport::get(&self.socket, &call.path).await,
-                Act::Post(body) => transport::post(&self.socket, &call.path, Some(body)).await,
+                Act::Post(body, auth) => transport::post_as(&self.socket, &call.path, Some(body), auth).await,
                 Act::Delete => transport::delete(&self.socket, &call.path).await,
             }
         })

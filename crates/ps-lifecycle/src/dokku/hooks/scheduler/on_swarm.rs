@@ -68,7 +68,7 @@ fn image(session: &Session, caller: &Caller, app: &AppName, tag: &str) -> Result
     let name = format!("{registry}{separator}{repository}:{tag}");
     let docker = DockerLocal::new(&session.world);
     let settled =
-        session.with_requester(app, |requester| docker.settle_image(&name, Pull::Missing, requester));
+        session.with_requester(app, |requester| docker.settle_image(app, &name, Pull::Missing, requester));
     settled.with_context(|| format!("find the image that was built for {app}"))
 }
 
