@@ -31,6 +31,12 @@ impl Reference {
         Self { name: name.to_owned(), tag, digest }
     }
 
+    /// The host of the registry that has the image of this name; `None` for an id, `sha256:…`, by which no registry knows an image.
+    pub fn registry_of(image: &str) -> Option<String> {
+        let is_name = !image.is_empty() && !image.starts_with("sha256:");
+        is_name.then(|| Self::of(image).registry().to_owned())
+    }
+
     /// The host of the registry, with its port.
     pub fn registry(&self) -> &str {
         let first = self.name.split_once('/').map(|(first, _)| first);
@@ -58,6 +64,12 @@ impl Reference {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_is_of_no_registry() {
+        assert_eq!(Reference::registry_of("r.example/shop:1").as_deref(), Some("r.example"));
+        assert_eq!([Reference::registry_of("sha256:00"), Reference::registry_of("")], [None, None]);
+    }
 
     #[test]
     fn a_name_has_a_registry_a_tag_and_a_digest() {

@@ -16,12 +16,6 @@ use crate::swarm_task::SwarmTask;
 /// How a swarm says that a node does not have an image and could not pull it either.
 const NO_IMAGE: &str = "No such image";
 
-/// The host of the registry that has an image; `None`: it is named by its id, and no registry knows it by that.
-pub(crate) fn registry(image: &str) -> Option<String> {
-    let is_name = !image.is_empty() && !image.starts_with("sha256:");
-    is_name.then(|| Reference::of(image).registry().to_owned())
-}
-
 /// Refuses a change for which an image is needed that this machine does not have and no registry hands out. An image that is here may still be
 /// missing elsewhere, which only the other nodes know.
 pub(crate) async fn refuse_missing(
@@ -48,7 +42,8 @@ pub(crate) fn remark_on_logins(
     changes: &BTreeMap<ProcessType, ServiceChange>,
     tell: &mut dyn FnMut(Progress),
 ) {
-    let registries: BTreeSet<String> = needed(release, changes).into_iter().filter_map(registry).collect();
+    let registries: BTreeSet<String> =
+        needed(release, changes).into_iter().filter_map(Reference::registry_of).collect();
     for trouble in registries.iter().filter_map(|registry| logins.trouble(registry)) {
         tell(Progress::Note(format!("warning: {trouble}: nodes pull without one")));
     }
@@ -62,7 +57,7 @@ fn needed<'a>(release: &'a Release, changes: &BTreeMap<ProcessType, ServiceChang
 
 /// What the registry of an image answers this machine's engine, with what the nodes ask it with.
 async fn described(manager: &Manager<'_>, image: &str) -> Result<(), Fault> {
-    let auth = registry(image).and_then(|registry| manager.logins.header(&registry));
+    let auth = Reference::registry_of(image).and_then(|registry| manager.logins.header(&registry));
     manager.engine.describe_in_registry(image, auth.as_deref()).await.map(drop)
 }
 
@@ -98,7 +93,7 @@ pub(crate) async fn explained(
 
 /// Why nodes could not get an image, as a phrase with what to do. The registry is asked again, because a node tells nobody what it was answered.
 pub(crate) async fn why_missing(manager: &Manager<'_>, image: &str) -> String {
-    let Some(registry) = registry(image) else {
+    let Some(registry) = Reference::registry_of(image) else {
         return "no registry has it: push it, and deploy it by its name there".to_owned();
     };
     match described(manager, image).await {

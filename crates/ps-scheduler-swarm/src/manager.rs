@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use formation::{AppName, ProcessType};
-use ps_engine::{Engine, SwarmFault};
+use ps_engine::{Engine, Reference, SwarmFault};
 use ps_scheduler::{Cancel, Error};
 use registry_logins::Logins;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::clients::Clients;
 use crate::instances::Nodes;
 use crate::service::{self, Service};
 use crate::swarm_task::SwarmTask;
-use crate::{backends, failed, images, label};
+use crate::{backends, failed, label};
 
 /// How long a swarm without a leader is waited for: as long as it needs to choose another one, and some.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
@@ -178,7 +178,7 @@ impl Manager<'_> {
 
 /// The host of the registry that has the image of a specification; `None` if none has it.
 fn registry(spec: &Value) -> Option<String> {
-    images::registry(spec["TaskTemplate"]["ContainerSpec"]["Image"].as_str()?)
+    Reference::registry_of(spec["TaskTemplate"]["ContainerSpec"]["Image"].as_str()?)
 }
 
 /// Waits before something is asked again.

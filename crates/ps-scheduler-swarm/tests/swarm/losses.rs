@@ -259,12 +259,20 @@ fn one_round(cluster: &Cluster, place: &mut Place, load: &Load, (loss, verb): (L
     assert!(failed.is_empty(), "{what}: {} requests failed beside those: {failed:?}", failed.len());
 }
 
-/// What a plain run tries, and of a long one each loss with each verb, as often as makes 21 rounds of it.
+/// What a plain run tries, and of a long one each loss with each verb, as often as makes 21 rounds of it. A long run can be one of some losses alone,
+/// in the order in which `FORMATION_TEST_LOSSES` names them (`QuorumIsLost,LeaderIsCutOff`).
 fn rounds() -> Vec<(Loss, Verb)> {
     if std::env::var_os("FORMATION_TEST_LONG").is_none_or(|value| value != "1") {
         return vec![(Loss::FollowerLosesPower, Verb::Scale), (Loss::LeaderIsEnded, Verb::Deploy)];
     }
     let verbs = [Verb::Deploy, Verb::Scale, Verb::Restart];
+    if let Ok(named) = std::env::var("FORMATION_TEST_LOSSES") {
+        let loss = |name: &str| LOSSES.into_iter().find(|loss| format!("{loss:?}") == name);
+        let losses = named.split(',').map(|name| loss(name).unwrap_or_else(|| panic!("{name} is no loss")));
+        let losses: Vec<Loss> = losses.collect();
+        let each = verbs.into_iter().flat_map(|verb| losses.iter().map(move |loss| (*loss, verb)));
+        return each.collect::<Vec<_>>().repeat(7);
+    }
     let each: Vec<(Loss, Verb)> = LOSSES.iter().flat_map(|loss| verbs.map(|verb| (*loss, verb))).collect();
     each.repeat(7)
 }

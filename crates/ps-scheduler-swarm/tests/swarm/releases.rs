@@ -82,25 +82,31 @@ fn releases(place: &Place) -> Vec<Option<u64>> {
     rows.filter(|row| row.slot.process_type.as_str() == "web").map(|row| row.release).collect()
 }
 
-/// Deploys so many releases. `has_clients`: each has a second type that clients ask, which every release replaces and each bad one puts back.
-fn in_turn(place: &Place, rounds: usize, has_clients: bool) {
+/// Deploys so many releases. With `load`, each has a second type that clients ask, which every release replaces and each bad one puts back.
+fn in_turn(place: &Place, rounds: usize, load: Option<&Load>) {
     for round in 0..rounds {
         let kind = KINDS[round % KINDS.len()];
         let (before, released) = (containers(place), releases(place));
         let mut release = kind.release(place, round);
         let mut wanted = vec!["web=3".to_owned()];
-        if has_clients {
+        if load.is_some() {
             load::add_server(&mut release, "");
             wanted.push(format!("{}=2", load::TYPE));
         }
         let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
         let begin = Instant::now();
         let (deployed, told) = place.carry_out(&place.plan(release, &wanted, &Intent::Deploy));
-        if has_clients {
+        if let Some(load) = load {
             let (took, end) = (begin.elapsed(), if deployed.is_ok() { "deployed" } else { "put back" });
-            // Past the capture of the harness: a reader of a long run wants to know.
-            let _ =
-                writeln!(io::stderr().lock(), "{round}, {kind:?}: {end} after {:.1} s", took.as_secs_f64());
+            let (asked, _, failed) = load.outcome();
+            // Past the capture of the harness: a run that is cut off has shown something, too.
+            let _ = writeln!(
+                io::stderr().lock(),
+                "{round}, {kind:?}: {end} after {:.1} s; so far {asked} requests, {} failed",
+                took.as_secs_f64(),
+                failed.len()
+            );
+            assert!(failed.is_empty(), "{round}, {kind:?}: of {asked}: {failed:?}");
         }
         assert_eq!(deployed.is_ok(), kind.is_good(), "{round}, {kind:?}: {deployed:?}\n{told:?}");
         let after = containers(place);
@@ -125,11 +131,11 @@ fn of_good_and_bad_releases_in_turn_each_deploy_says_what_came_of_it_and_a_bad_o
     let place = Place::new(&cluster);
     cluster.docker(1, &["tag", swarm_cluster::IMAGE, OF_ONE_NODE]);
     if std::env::var_os("FORMATION_TEST_LONG").is_none_or(|value| value != "1") {
-        in_turn(&place, KINDS.len(), false);
+        in_turn(&place, KINDS.len(), None);
     } else {
-        in_turn(&place, 1, true);
+        in_turn(&place, 1, Some(&Load::default()));
         let _balancer = Balancer::before(&cluster, 3);
-        let ((), load) = Load::during(&cluster, |_| in_turn(&place, 50, true));
+        let ((), load) = Load::during(&cluster, |load| in_turn(&place, 50, Some(load)));
         let (asked, _, failed) = load.outcome();
         let _ = writeln!(io::stderr().lock(), "50 releases: {asked} requests, {} failed", failed.len());
         assert!(failed.is_empty(), "of {asked}: {failed:?}");
