@@ -46,6 +46,8 @@ setup() {
   [[ -z $OBSTACLE ]] || skip "$OBSTACLE"
   make_native_world
   TREE=$BATS_TEST_TMPDIR/tree
+  CONTEXT=$BATS_TEST_TMPDIR/context
+  mkdir "$CONTEXT"
   mkdir "$DOKKU_ROOT/demo"
   put config/scheduler/demo/selected swarm
   put config/ps/demo/scale $'web=2\n'
@@ -73,15 +75,17 @@ printf %s "$n" >"$DOKKU_LIB_ROOT/tag"'
   hook_of registry deployed-app-image-tag 'cat "$DOKKU_LIB_ROOT/tag"'
 }
 
-# A push of this Procfile: the triggers of Dokku in their order, and a build, in a deploy of its own.
+# A push of this Procfile (`-`: of none): the triggers of Dokku in their order, and a build, in a deploy of its own. $2: more of the Dockerfile.
 push() {
   DOKKU_PID=$((DOKKU_PID + 1))
   mkdir -p "$TREE"
-  printf '%s' "$1" >"$TREE/Procfile"
+  [[ $1 == - ]] || printf '%s' "$1" >"$TREE/Procfile"
   plugn trigger core-post-extract demo "$TREE" abc
   plugn trigger post-extract demo "$TREE" abc
+  [[ $1 == - ]] || mv "$TREE/Procfile" "$CONTEXT"
   rm -rf "$TREE"
-  printf 'FROM formation-test/busybox:latest\nLABEL build=%s\n' "$DOKKU_PID" | DOCKER_BUILDKIT=0 docker build -q -t dokku/demo:latest - >/dev/null 2>&1
+  printf 'FROM formation-test/busybox:latest\nLABEL build=%s\n%s' "$DOKKU_PID" "${2:-}" >"$CONTEXT/Dockerfile"
+  DOCKER_BUILDKIT=0 docker build -q -t dokku/demo:latest "$CONTEXT" >/dev/null
   plugn trigger post-release-builder dockerfile demo dokku/demo:latest
   run timeout 120 plugn trigger scheduler-deploy swarm demo latest ""
 }
@@ -153,6 +157,75 @@ WEB='web: echo "i am $DYNO"; exec sleep 600'
   [[ $status == 5 && $output == "a=b hunter2" ]] || { echo "$output"; false; }
   run plugn trigger scheduler-inspect swarm demo
   [[ $status == 0 && $output == *SECRET_KEY=XXXXXX* && $output != *hunter2* ]] || { echo "$output"; false; }
+}
+
+# The files of an image, from the contract of its builder, and its Dockerfile, for `push`.
+script_of_image() { cat >"$CONTEXT/$1" && chmod 755 "$CONTEXT/$1"; }
+
+@test "an image of herokuish: /start runs each type, /exec what is run beside, and start-cmd in the place of /start" {
+  with_registry
+  # `/start TYPE` runs the line of the Procfile that is in the image, `/exec` any command, both with what the buildpacks have exported.
+  script_of_image start <<'END'
+#!/bin/sh
+export OF_BUILDPACK=yes
+cd /app
+echo "start $1"
+exec sh -c "$(sed -n "s/^$1: *//p" Procfile)"
+END
+  script_of_image exec <<'END'
+#!/bin/sh
+export OF_BUILDPACK=yes
+exec "$@"
+END
+  local labels='LABEL com.dokku.app-name=demo com.dokku.builder-type=herokuish com.dokku.image-stage=release org.label-schema.vendor=dokku'
+  local dockerfile=$labels$'\nENV USER=herokuishuser\nCOPY Procfile /app/\nCOPY start exec /\n'
+  put config/ps/demo/scale $'web=1\nworker=1\n'
+  # shellcheck disable=SC2016  # For the app's shell.
+  local procfile=$'web: echo "web $OF_BUILDPACK $PORT"; exec sleep 600\nworker: echo "worker $OF_BUILDPACK"; exec sleep 600\n'
+  push "$procfile" "$dockerfile"
+  [[ $status == 0 && $(answer) == "2 true" ]] || { echo "$output"; false; }
+  [[ $(plugn trigger scheduler-logs swarm demo web false true 10) == $'start web\nweb yes 5000' ]] || { plugn trigger scheduler-logs swarm demo "" false true 10; false; }
+  [[ $(plugn trigger scheduler-logs swarm demo worker false true 10) == $'start worker\nworker yes' ]]
+  # shellcheck disable=SC2016  # For the shell in the container.
+  run plugn trigger scheduler-run swarm demo 0 -- sh -c 'echo "beside $OF_BUILDPACK"' </dev/null
+  [[ $status == 0 && $output == "beside yes" ]] || { echo "$output"; false; }
+  # shellcheck disable=SC2016
+  run plugn trigger scheduler-enter swarm demo web.1 -- sh -c 'echo "in $OF_BUILDPACK"' </dev/null
+  [[ $status == 0 && $output == "in yes" ]] || { echo "$output"; false; }
+  put config/ps/demo/start-cmd 'echo own; exec sleep 600'
+  push "$procfile" "$dockerfile"
+  [[ $status == 0 && $(plugn trigger scheduler-logs swarm demo web false true 10) == own ]] || { echo "$output"; false; }
+}
+
+@test "an image of Cloud Native Buildpacks: its launcher runs the command of the Procfile, and its ENTRYPOINT a type without one" {
+  with_registry
+  # ENTRYPOINT starts the default process with its arguments; `launcher` runs one argument as a script and words behind `--` as they are, with what
+  # the buildpacks have exported.
+  script_of_image web <<'END'
+#!/bin/sh
+echo "default process: $*"
+exec sleep 600
+END
+  script_of_image launcher <<'END'
+#!/bin/sh
+export OF_BUILDPACK=yes
+[ "$1" != -- ] || { shift; exec "$@"; }
+[ $# = 1 ] || exit 9
+exec sh -c "$1"
+END
+  local labels='LABEL com.dokku.app-name=demo com.dokku.builder-type=pack com.dokku.image-stage=build io.buildpacks.stack.id=test'
+  local dockerfile=$labels$'\nENV PATH=/cnb/lifecycle:/bin\nCOPY web /cnb/process/\nCOPY launcher /cnb/lifecycle/\nENTRYPOINT ["/cnb/process/web"]\nCMD []\n'
+  put config/ps/demo/scale $'web=1\n'
+  # shellcheck disable=SC2016  # For the app's shell.
+  push $'web: echo "web $OF_BUILDPACK $PORT" && exec sleep 600\n' "$dockerfile"
+  [[ $status == 0 && $(answer) == "1 true" ]] || { echo "$output"; false; }
+  [[ $(plugn trigger scheduler-logs swarm demo web false true 10) == "web yes 5000" ]] || { plugn trigger scheduler-logs swarm demo "" false true 10; false; }
+  # shellcheck disable=SC2016  # For the shell in the container.
+  run plugn trigger scheduler-run swarm demo 0 -- sh -c 'echo "beside $OF_BUILDPACK"' </dev/null
+  [[ $status == 0 && $output == "beside yes" ]] || { echo "$output"; false; }
+  rm "$DOKKU_LIB_ROOT/data/ps/demo/Procfile"
+  push - "$dockerfile"
+  [[ $status == 0 && $(plugn trigger scheduler-logs swarm demo web false true 10) == "default process: " ]] || { echo "$output"; plugn trigger scheduler-logs swarm demo "" false true 10; false; }
 }
 
 @test "an app that changes its scheduler or is destroyed leaves nothing on the swarm" {

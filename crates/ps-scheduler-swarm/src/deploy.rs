@@ -14,6 +14,7 @@ use crate::address::Opening;
 use crate::changes::{self, ServiceChange};
 use crate::failed::backend;
 use crate::follow::Follower;
+use crate::image_kind::Launched;
 use crate::manager::{AFTER_GRACE, Manager, Seen, scaled};
 use crate::put_back;
 use crate::sealed::{self, Seal};
@@ -35,6 +36,7 @@ struct Deploy<'a> {
     release: u64,
     /// What takes the environment of those types out of their specifications that are to have it so; `None`: of no type.
     seal: Option<Seal>,
+    launched: Launched,
     follower: Follower,
     moves: Vec<Move>,
     /// When each type that stops first has begun to be without an instance.
@@ -69,10 +71,21 @@ pub(crate) fn deploy(
             (None, false) => committed.unwrap_or_else(|| revision.clone()),
         };
         let release = release_number(swarm, plan, &seen)?;
-        let (follower, seal) = (Follower::default(), None);
+        let (follower, seal, launched) = (Follower::default(), None, Launched::default());
         let (moves, silent_since) = (Vec::new(), BTreeMap::new());
-        let mut deploy =
-            Deploy { manager, plan, seen, name, revision, release, seal, follower, moves, silent_since };
+        let mut deploy = Deploy {
+            manager,
+            plan,
+            seen,
+            name,
+            revision,
+            release,
+            seal,
+            launched,
+            follower,
+            moves,
+            silent_since,
+        };
         deploy.follower.know(&deploy.seen);
         let changes = changes::of(plan, &deploy.seen, &deploy.manager.nodes().await?);
         images::remark_on_logins(&logins, &plan.release, &changes, requester.tell);
@@ -169,6 +182,9 @@ impl Deploy<'_> {
         tell: &mut dyn FnMut(Progress),
     ) -> Result<(), Error> {
         let specified = changes.iter().filter(|(_, change)| change.is_specified()).map(|(name, _)| name);
+        let source = &self.plan.release.source;
+        let images = specified.clone().filter_map(|process_type| source.image(process_type));
+        self.launched = Launched::of(&self.manager, images).await?;
         self.seal = Seal::of(&self.manager, &self.plan.release, specified).await?;
         let mut last = Vec::new();
         for (process_type, change) in changes {
@@ -331,6 +347,8 @@ impl Deploy<'_> {
         };
         let release = &self.plan.release;
         let mut spec = spec::service(release, process_type, count, identity, &proof);
+        let command = release.process(process_type).and_then(|process| process.command.as_deref());
+        self.launched.run_line(&mut spec["TaskTemplate"]["ContainerSpec"], command);
         if let Some(seal) = self.seal.as_ref().filter(|_| sealed::is_sealed(release, process_type)) {
             seal.put_on(&mut spec["TaskTemplate"]["ContainerSpec"], process_type);
         }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::alone::{self, Reader};
 use crate::failed::backend;
+use crate::image_kind::Launched;
 use crate::manager::{AFTER_GRACE, LOOK, Manager};
 use crate::sealed::Seal;
 use crate::swarm::Swarm;
@@ -143,6 +144,15 @@ async fn begin(
     }
     let mut spec = spec::of_one_off(release, order, &labels);
     let process_type = &order.process_type;
+    let (launched, container) = (
+        Launched::of(manager, release.source.image(process_type)).await?,
+        &mut spec["TaskTemplate"]["ContainerSpec"],
+    );
+    let of_type = release.process(process_type).and_then(|process| process.command.as_deref());
+    match &order.command {
+        Command::Words(words) => launched.run_words(container, words),
+        Command::OfType | Command::Shell => launched.run_line(container, of_type),
+    }
     if let Some(seal) = Seal::of(manager, release, std::iter::once(process_type)).await? {
         seal.put_on(&mut spec["TaskTemplate"]["ContainerSpec"], process_type);
     }

@@ -8,6 +8,7 @@ use ps_scheduler::{Cancel, Error};
 use serde_json::Value;
 
 use crate::follow::Follower;
+use crate::instances::Nodes;
 use crate::label;
 use crate::manager::{AFTER_GRACE, LOOK, Manager, scaled};
 use crate::service::{self, Service, UpdateState};
@@ -62,6 +63,27 @@ async fn remove(manager: &Manager<'_>, services: &[&Service]) -> Result<(), Erro
     Ok(())
 }
 
+/// How much of what ran before runs again.
+struct Back<'a> {
+    running: Vec<&'a SwarmTask>,
+    /// Whether that is all of it, and nothing else is left.
+    is_whole: bool,
+}
+
+/// What the tasks of a service say that goes back to this revision. Of a node of which nothing is heard, a swarm repeats what was true before: what
+/// is said to run there does not count, and nobody waits for its end.
+fn back<'a>(tasks: &[&'a SwarmTask], revision: Option<&str>, wanted: u64, nodes: &Nodes) -> Back<'a> {
+    let is_old =
+        |task: &&SwarmTask| task.is_current() && task.revision.as_deref() == revision && nodes.is_up(task);
+    let running = tasks.iter().copied().filter(is_old).filter(|task| task.phase == Phase::Running);
+    let running: Vec<&SwarmTask> = running.collect();
+    // A task that failed may have got a successor just before, which the swarm takes away again.
+    let current = tasks.iter().filter(|task| task.is_current()).count() as u64;
+    let is_over = |task: &&SwarmTask| task.phase.is_over() || task.is_wanted() || !nodes.is_up(task);
+    let is_whole = running.len() as u64 >= wanted && current == wanted && tasks.iter().all(is_over);
+    Back { running, is_whole }
+}
+
 /// Waits until what ran before runs again.
 async fn whole(
     manager: &Manager<'_>,
@@ -76,23 +98,12 @@ async fn whole(
     let mut looks = 0;
     loop {
         let (seen, nodes) = (manager.look().await?, manager.nodes().await?);
-        // Of a node of which nothing is heard, a swarm repeats what was true before.
-        let is_old = |task: &&SwarmTask| {
-            task.is_current() && task.revision.as_deref() == revision && nodes.is_up(task)
-        };
         let tasks: Vec<&SwarmTask> = seen.tasks_of(&moved.service.id).collect();
-        let running = tasks.iter().copied().filter(is_old).filter(|task| task.phase == Phase::Running);
-        let running: Vec<&SwarmTask> = running.collect();
-        // A task that failed may have got a successor just before, which the swarm takes away again.
-        let current = tasks.iter().filter(|task| task.is_current()).count() as u64;
-        let is_over = |task: &&SwarmTask| task.phase.is_over() || task.is_wanted() || !nodes.is_up(task);
         let service = seen.services.iter().find(|service| service.id == moved.service.id);
         let state = service.and_then(|service| service.update.as_ref()).map(|update| update.state);
         let is_busy = matches!(state, Some(UpdateState::Updating | UpdateState::RollbackStarted));
-        let is_whole = running.len() as u64 >= wanted
-            && current == wanted
-            && tasks.iter().copied().all(|task| is_over(&task))
-            && !is_busy;
+        let Back { running, is_whole } = back(&tasks, revision, wanted, &nodes);
+        let is_whole = is_whole && !is_busy;
         // It has been so for a while: the swarm may not have seen every end yet.
         looks = if is_whole { looks + 1 } else { 0 };
         if looks < SETTLED && Instant::now() < until {
@@ -149,4 +160,55 @@ pub(crate) async fn interrupted(
         }
     }
     Ok(sentences)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::swarm_task::tests::listed;
+
+    /// How many of the earlier release run, and whether that is all, of tasks on `n1`, and on `n2` of which this is said.
+    fn of(tasks: &[Value], n2: &str, wanted: u64) -> (usize, bool) {
+        let node = |id: &str, state: &str| json!({"ID": id, "Status": {"State": state}});
+        let nodes = Nodes::read(&json!([node("n1", "ready"), node("n2", n2)]));
+        let tasks = SwarmTask::read_all(&json!(tasks));
+        let back = back(&tasks.iter().collect::<Vec<_>>(), Some("old"), wanted, &nodes);
+        (back.running.len(), back.is_whole)
+    }
+
+    fn on(node: &str, mut task: Value) -> Value {
+        task["NodeID"] = json!(node);
+        task
+    }
+
+    #[test]
+    fn what_is_said_to_run_on_a_node_of_which_nothing_is_heard_is_not_back() {
+        let both = [
+            listed("web", 1, "running", "running", "old"),
+            on("n2", listed("web", 2, "running", "running", "old")),
+        ];
+        assert_eq!(of(&both, "ready", 2), (2, true));
+        for lost in ["down", "unknown"] {
+            assert_eq!(of(&both, lost, 2), (1, false), "{lost}");
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_the_end_of_what_a_lost_node_runs_and_whatever_else_is_to_end_has_to() {
+        let leaving = on("n2", listed("web", 1, "running", "shutdown", "new"));
+        let tasks = [listed("web", 1, "running", "running", "old"), leaving];
+        assert_eq!(of(&tasks, "ready", 1), (1, false));
+        assert_eq!(of(&tasks, "down", 1), (1, true));
+    }
+
+    #[test]
+    fn a_successor_of_the_later_release_keeps_it_from_being_whole() {
+        let old = listed("web", 1, "running", "running", "old");
+        let next = listed("web", 2, "pending", "running", "new");
+        assert_eq!(of(&[old.clone(), next], "ready", 1), (1, false));
+        assert_eq!(of(&[old.clone(), listed("web", 2, "failed", "shutdown", "new")], "ready", 1), (1, true));
+        assert_eq!(of(&[old], "ready", 2), (1, false));
+    }
 }

@@ -63,10 +63,11 @@ impl Seal {
         // PORT of the app's own environment is not that of a type which has one.
         let again = port.map_or_else(String::new, |port| format!("export {port}; "));
         let wrapper = format!(". /run/secrets/{FILE} && {{ {again}exec \"$@\"; }}");
-        let words = [SHELL, "-c", wrapper.as_str(), "sh"]
-            .into_iter()
-            .chain(self.entrypoint.iter().map(String::as_str));
-        container["Command"] = json!(words.collect::<Vec<_>>());
+        let given = container["Command"].as_array().map(|words| words.iter().filter_map(Value::as_str));
+        let entrypoint: Vec<&str> =
+            given.map_or_else(|| self.entrypoint.iter().map(String::as_str).collect(), Iterator::collect);
+        let words = [SHELL, "-c", wrapper.as_str(), "sh"].into_iter().chain(entrypoint).map(str::to_owned);
+        container["Command"] = json!(words.collect::<Vec<String>>());
         if container["Args"].is_null() {
             container["Args"] = json!(self.command);
         }
@@ -212,6 +213,10 @@ mod tests {
         assert!(
             check.starts_with(". /run/secrets/formation-environment || exit 1\n") && check.ends_with("check")
         );
+        let mut launched = given.clone();
+        (launched["Command"], launched["Args"]) = (json!(["launcher"]), json!(["work"]));
+        seal().put_on(&mut launched, &web);
+        assert_eq!(launched["Command"], json!(["/bin/sh", "-c", wrapper, "sh", "launcher"]));
         given["Args"] = json!(["/bin/sh", "-c", "exec work"]);
         seal().put_on(&mut given, &"worker".parse().expect("a type"));
         assert_eq!(given["Args"], json!(["/bin/sh", "-c", "exec work"]));

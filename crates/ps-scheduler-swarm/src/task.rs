@@ -9,6 +9,7 @@ use ps_scheduler::{Cancel, Error, LAST_LINES, Progress, Release, Requester, Task
 use serde_json::{Value, json};
 
 use crate::alone::{self, Reader};
+use crate::image_kind::Launched;
 use crate::manager::{LOOK, Manager};
 use crate::sealed::Seal;
 use crate::swarm::Swarm;
@@ -61,6 +62,8 @@ async fn begin(manager: &Manager<'_>, release: &Release, task: &Task) -> Result<
     let what = format!("run the {} of {}", task.process_type, manager.app);
     let mut spec = spec::of_task(release, task, manager.world);
     let process_type = &task.process_type;
+    let launched = Launched::of(manager, release.source.image(process_type)).await?;
+    launched.run_line(&mut spec["TaskTemplate"]["ContainerSpec"], Some(&task.command));
     if let Some(seal) = Seal::of(manager, release, std::iter::once(process_type)).await? {
         seal.put_on(&mut spec["TaskTemplate"]["ContainerSpec"], process_type);
     }

@@ -95,7 +95,7 @@ fn asked(world: &World, name: &str, ours: Ours, words: &[&str]) -> Option<Result
 fn enter(world: &World, ours: Ours, app: &str, rest: &[&str]) -> Result<Outcome> {
     match ours {
         Ours::Native => Err(refusal(&named(app)?, "natively", "there is no container to enter")),
-        Ours::Swarm => on_swarm::enter(world, app, rest),
+        Ours::Swarm => on_swarm::enter(&Session::of_hook(world)?, app, rest),
     }
 }
 

@@ -6,10 +6,10 @@ use std::io::{self, IsTerminal};
 use anyhow::{Context, Result, bail};
 use formation::{AppName, Slot, Which};
 use ps_apps::World;
-use ps_cli::exit::{Outcome, Refusal};
+use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_dokku::Caller;
-use ps_release::{Release, Source, brought, remarks};
+use ps_release::{Process, Release, START_CMD, Source, brought, remarks};
 use ps_scheduler::{Command, Ended, Entry, Intent, Leftover, OneOff, Plan, Scheduler, Streams};
 use ps_scheduler_docker::{DockerLocal, Pull};
 use ps_scheduler_swarm::{ImageKind, Swarm};
@@ -24,6 +24,8 @@ use crate::session::Session;
 
 /// The type whose settings a command gets that is none of a type.
 const OF_NO_TYPE: &str = "run";
+/// What runs a command in an image of herokuish.
+const EXEC: &str = "/exec";
 
 /// Deploys an app, or the instances of one type.
 pub(super) fn deploy(session: &Session, app: &AppName, tag: &str, which: &Which) -> Result<()> {
@@ -74,38 +76,61 @@ fn image(session: &Session, caller: &Caller, app: &AppName, tag: &str) -> Result
 
 fn assemble(session: &Session, app: &AppName, image: &str) -> Result<Release> {
     let world = &session.world;
-    let (procfile, app_json) = (brought::procfile(world, app)?, brought::app_json(world, app)?);
+    // Without a Procfile the image says what it runs.
+    let procfile = world.current_procfile(app).map(|_| brought::procfile(world, app)).transpose()?;
+    let procfile = procfile.filter(|procfile| procfile.entries().next().is_some());
+    let app_json = brought::app_json(world, app)?;
     release::say_all(&remarks::of_checks(&app_json));
     let source = Source::Image(image.to_owned());
-    let has_procfile = procfile.entries().next().is_some();
-    let mut release = release::assemble(world, app, source, has_procfile.then_some(&procfile), &app_json)?;
+    let mut release = release::assemble(world, app, source, procfile.as_ref(), &app_json)?;
     // Dokku has run it, in the image that it built.
     release.processes.retain(|process| !process.process_type.is_release());
     match Swarm::new(world).kind_of_image(image)? {
-        ImageKind::Plain => {}
-        ImageKind::Herokuish => {
-            for process in &mut release.processes {
-                process.command = Some(format!("/start {}", process.process_type));
-            }
-        }
-        ImageKind::Buildpacks => {
-            return Err(Refusal::failed(format!(
-                "App {app} has an image of Cloud Native Buildpacks, which the scheduler swarm does not start yet: dokku \
-                 builder:set {app} selected dockerfile, or dokku scheduler:set {app} selected docker-local"
-            )));
-        }
+        ImageKind::Plain | ImageKind::Buildpacks => {}
+        ImageKind::Herokuish => start_by_herokuish(world, app, &mut release)?,
     }
     Ok(release)
 }
 
+/// Every type is started as by Dokku's own scheduler: by `/start <type>`, which finds the command in the image, or by the property `start-cmd` in the
+/// place of that. Without a Procfile the buildpack may have said what the types run.
+fn start_by_herokuish(world: &World, app: &AppName, release: &mut Release) -> Result<()> {
+    let own = world.ps_property(app, START_CMD)?;
+    let wanted = release::runnable(&world.formation(app)?, release);
+    for (process_type, _) in wanted.iter().filter(|_| !release.are_all_types) {
+        if release.process(process_type).is_none() {
+            release.processes.push(Process::new(process_type.clone(), None));
+        }
+    }
+    for process in &mut release.processes {
+        let usual = || format!("/start {}", process.process_type);
+        process.command = Some(own.clone().unwrap_or_else(usual));
+    }
+    Ok(())
+}
+
+/// The words of a command beside the instances of an app: `/exec` of herokuish makes the environment of its buildpacks first.
+fn words_for(kind: ImageKind, command: Vec<String>) -> Vec<String> {
+    match kind {
+        ImageKind::Herokuish if !command.is_empty() => [vec![EXEC.to_owned()], command].concat(),
+        ImageKind::Herokuish | ImageKind::Plain | ImageKind::Buildpacks => command,
+    }
+}
+
 /// `scheduler-enter <scheduler> <app> <type>[.<number>] [--] [word…]`: runs a command, or a shell, beside an instance whose node is this one.
-pub(super) fn enter(world: &World, app: &str, words: &[&str]) -> Result<Outcome> {
+pub(super) fn enter(session: &Session, app: &str, words: &[&str]) -> Result<Outcome> {
+    let world = &session.world;
     let app = named(app)?;
     let Some((instance, command)) = words.split_first().filter(|(first, _)| !first.starts_with('-')) else {
         return Err(refusal(&app, "on a swarm", "name an instance, for example web.1"));
     };
     let slot: Slot = if instance.contains('.') { instance.parse()? } else { Slot::new(instance.parse()?, 1) };
     let command: Vec<String> = after_dashes(command);
+    let kind = match command.as_slice() {
+        [] => ImageKind::Plain,
+        _ => Swarm::new(world).kind_of_image(&image(session, &Caller::new(world), &app, "")?)?,
+    };
+    let command = words_for(kind, command);
     let signals = Signals::watch(&HEARD)?;
     let entry = Entry {
         app: &app,
@@ -127,7 +152,9 @@ pub(super) fn run(session: &Session, app: &str, words: &[&str]) -> Result<Outcom
     if !Ours::Swarm.has_deployed(world, &app)? {
         return Err(ps_scheduler::Error::NotDeployed { app }.into());
     }
-    let release = assemble(session, &app, &image(session, &Caller::new(world), &app, "")?)?;
+    let image = image(session, &Caller::new(world), &app, "")?;
+    let release = assemble(session, &app, &image)?;
+    let command = words_for(scheduler.kind_of_image(&image)?, command);
     let signals = Signals::watch(&HEARD)?;
     let order = OneOff {
         release: &release,
