@@ -20,6 +20,9 @@ const OF_LOG: Duration = Duration::from_secs(3);
 /// The most of them that is kept, in bytes.
 const MOST: usize = 64 << 10;
 
+/// A node that has the image needs less time to make a container.
+const WITH_IMAGE: Duration = Duration::from_secs(5);
+
 /// Whoever hears what happens.
 pub(crate) type Tell<'a> = dyn FnMut(Progress) + 'a;
 
@@ -29,6 +32,8 @@ pub(crate) struct Follower {
     phases: BTreeMap<String, (Phase, bool)>,
     running_since: BTreeMap<String, Instant>,
     waiting: BTreeSet<String>,
+    /// Since when tasks have been prepared of which that was not told.
+    preparing_since: BTreeMap<String, Option<Instant>>,
     /// Tasks for which an update has been begun anew.
     nudged: BTreeSet<String>,
 }
@@ -174,6 +179,19 @@ impl Follower {
         for task in seen.tasks_of(&one.service.id) {
             let slot = Slot::new(one.service.process_type.clone(), task.slot);
             self.told_of(task, &slot, one.is_new(task), tell);
+            self.told_of_image(task, &slot, Instant::now(), tell);
+        }
+    }
+
+    /// Tells once that a node takes its time before it starts a task: it pulls the image, of which a swarm says nothing.
+    fn told_of_image(&mut self, task: &SwarmTask, slot: &Slot, now: Instant, tell: &mut Tell<'_>) {
+        if !task.is_preparing || !task.is_wanted() {
+            return;
+        }
+        let since = self.preparing_since.entry(task.id.clone()).or_insert(Some(now));
+        if since.is_some_and(|since| now.duration_since(since) >= WITH_IMAGE) {
+            *since = None;
+            tell(Progress::Note(format!("{slot} waits for its image, which its node pulls")));
         }
     }
 
@@ -260,4 +278,32 @@ pub(crate) async fn last_lines(engine: &Engine, task: &str) -> Vec<String> {
     let _ = tokio::time::timeout(OF_LOG, read).await;
     let lines: Vec<String> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
     lines[lines.len().saturating_sub(LAST_LINES)..].to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swarm_task::tests::listed;
+
+    #[test]
+    fn a_node_that_takes_its_time_to_get_an_image_is_told_of_once() {
+        let slot: Slot = "web.1".parse().expect("a legal slot");
+        let (mut follower, mut told, begin) = (Follower::default(), Vec::new(), Instant::now());
+        for (state, desired, seconds) in [
+            ("preparing", "running", 0),
+            ("preparing", "running", 4),
+            ("starting", "running", 5),
+            ("preparing", "shutdown", 6),
+            ("preparing", "running", 6),
+            ("preparing", "running", 60),
+        ] {
+            let mut json = listed("web", 1, state, desired, "r");
+            json["ID"] = json!("t");
+            let task = SwarmTask::read_all(&json!([json])).remove(0);
+            let now = begin + Duration::from_secs(seconds);
+            follower.told_of_image(&task, &slot, now, &mut |progress| told.push((seconds, progress)));
+        }
+        let [(6, Progress::Note(note))] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!(note, "web.1 waits for its image, which its node pulls");
+    }
 }

@@ -17,6 +17,8 @@ pub(crate) struct SwarmTask {
     /// The id of its node; empty while it has none.
     pub(crate) node: String,
     pub(crate) phase: Phase,
+    /// Whether its node gets the image, and makes the container.
+    pub(crate) is_preparing: bool,
     pub(crate) desired: Desired,
     /// The swarm's own explanation of its state; empty if there is none.
     pub(crate) reason: String,
@@ -117,6 +119,7 @@ impl SwarmTask {
             slot: json["Slot"].as_u64()?.try_into().ok()?,
             node,
             phase,
+            is_preparing: status["State"] == "preparing",
             desired,
             reason: text(&status["Err"]),
             container: container["ContainerID"].as_str().filter(|id| !id.is_empty()).map(str::to_owned),
