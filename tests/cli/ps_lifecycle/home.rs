@@ -153,12 +153,8 @@ impl Home {
         self.install(&self.path("lib/plugins/enabled").join(path), script);
     }
 
-    /// Writes a program that is on PATH, in the same way.
-    pub(crate) fn program(&self, name: &str, script: &str) {
-        self.install(&self.path("programs").join(name), script);
-    }
-
-    fn install(&self, path: &Path, script: &str) {
+    /// Writes a program, in the same way. Those in `programs` are on PATH.
+    pub(crate) fn install(&self, path: &Path, script: &str) {
         let text = self.write("hook.text", script);
         let installed = Command::new("install").args(["-D", "-m", "755"]).arg(&text).arg(path).status();
         assert!(installed.expect("install runs").success());

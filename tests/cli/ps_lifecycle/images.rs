@@ -61,7 +61,7 @@ pub(crate) fn keeper(home: &Home, registry: &Registry) -> String {
         "#!/bin/sh\nread server\n[ \"$1 $server\" = \"get {}\" ] && echo '{answer}'\n",
         registry.host
     );
-    home.program("docker-credential-formation-test", &script);
+    home.install(&home.path("programs/docker-credential-formation-test"), &script);
     format!(r#"{{"credHelpers": {{"{}": "formation-test"}}}}"#, registry.host)
 }
 
