@@ -61,31 +61,8 @@ pub(crate) fn deploy(
     let clients = opened.as_ref().map(|opened| &opened.clients);
     let logins = swarm.logins(app, requester.tell);
     let manager = Manager { engine, world: &world, app, cancel: requester.cancel, clients, logins: &logins };
-    let revision = unique();
     let outcome = engine.run(async {
-        let seen = manager.look().await?;
-        let committed = committed::read(swarm.world(), app)?;
-        let name = match (&plan.deploy, plan.is_deploy) {
-            (Some(name), _) => name.clone(),
-            (None, true) => revision.clone(),
-            (None, false) => committed.unwrap_or_else(|| revision.clone()),
-        };
-        let release = release_number(swarm, plan, &seen)?;
-        let (follower, seal, launched) = (Follower::default(), None, Launched::default());
-        let (moves, silent_since) = (Vec::new(), BTreeMap::new());
-        let mut deploy = Deploy {
-            manager,
-            plan,
-            seen,
-            name,
-            revision,
-            release,
-            seal,
-            launched,
-            follower,
-            moves,
-            silent_since,
-        };
+        let mut deploy = Deploy::of(swarm, plan, manager).await?;
         deploy.follower.know(&deploy.seen);
         let changes = changes::of(plan, &deploy.seen, &deploy.manager.nodes().await?);
         images::remark_on_logins(&logins, &plan.release, &changes, requester.tell);
@@ -141,7 +118,35 @@ fn done(plan: &Plan) -> DeployOutcome {
     }
 }
 
-impl Deploy<'_> {
+impl<'a> Deploy<'a> {
+    /// A deploy of which nothing was begun yet.
+    async fn of(swarm: &Swarm, plan: &'a Plan, manager: Manager<'a>) -> Result<Self, Error> {
+        let revision = unique();
+        let seen = manager.look().await?;
+        let committed = committed::read(swarm.world(), manager.app)?;
+        let name = match (&plan.deploy, plan.is_deploy) {
+            (Some(name), _) => name.clone(),
+            (None, true) => revision.clone(),
+            (None, false) => committed.unwrap_or_else(|| revision.clone()),
+        };
+        let release = release_number(swarm, plan, &seen)?;
+        let (follower, seal, launched) = (Follower::default(), None, Launched::default());
+        let (moves, silent_since) = (Vec::new(), BTreeMap::new());
+        Ok(Self {
+            manager,
+            plan,
+            seen,
+            name,
+            revision,
+            release,
+            seal,
+            launched,
+            follower,
+            moves,
+            silent_since,
+        })
+    }
+
     /// Prints which parts of the release have no effect on a swarm, and what a person should know about the others.
     async fn remark(&self, tell: &mut dyn FnMut(Progress)) -> Result<(), Error> {
         if !self.plan.is_deploy {
