@@ -28,6 +28,8 @@ mod containers;
 mod ends;
 #[path = "ps_explain_held_out/fault.rs"]
 mod fault;
+#[path = "ps_explain_held_out/fifth.rs"]
+mod fifth;
 #[path = "ps_explain_held_out/fourth.rs"]
 mod fourth;
 #[path = "ps_explain_held_out/healthy.rs"]
@@ -44,6 +46,8 @@ mod resources;
 mod second;
 #[path = "ps_explain_held_out/settings.rs"]
 mod settings;
+#[path = "ps_explain_held_out/sixth.rs"]
+mod sixth;
 #[path = "ps_explain_held_out/stage.rs"]
 mod stage;
 #[path = "ps_explain_held_out/table.rs"]
@@ -78,6 +82,8 @@ fn every_fault() -> Vec<Fault> {
         second::faults(),
         third::faults(),
         fourth::faults(),
+        fifth::faults(),
+        sixth::faults(),
     ]
     .into_iter()
     .flatten()

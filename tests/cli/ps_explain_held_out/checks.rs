@@ -25,7 +25,7 @@ pub(crate) fn faults() -> Vec<Fault> {
     [startup(), never_ready(), later()].into_iter().flatten().collect()
 }
 
-fn checked(check: &str) -> String {
+pub(crate) fn checked(check: &str) -> String {
     format!(
         "{{\"formation\": {{\"web\": {{\"ready\": \"alive\"}}}}, \"healthchecks\": {{\"web\": [{check}]}}}}"
     )

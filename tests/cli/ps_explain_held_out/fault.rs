@@ -21,12 +21,16 @@ pub(crate) struct Fault {
     needs: &'static [&'static str],
     /// One of these must stand in the cause, or in the sentence that tells it. In lower case.
     names: &'static [&'static str],
+    /// One of these stands in the line of the app's own that says what is wrong. In lower case.
+    quoting: &'static [&'static str],
     bring: Box<dyn Fn(&Stage) + Send + Sync>,
 }
 
 /// What came of it.
 pub(crate) enum Said {
     Named(String),
+    /// It claims no more than that the app's own program met an error, and quotes the line that says what is wrong as the cause.
+    Quoted(String),
     Unknown(String),
     Wrong(String),
     /// It could not be made here.
@@ -41,12 +45,18 @@ pub(crate) fn fault(
     names: &'static [&'static str],
     bring: impl Fn(&Stage) + Send + Sync + 'static,
 ) -> Fault {
-    Fault { kind, name, needs: &[], names, bring: Box::new(bring) }
+    Fault { kind, name, needs: &[], names, quoting: &[], bring: Box::new(bring) }
 }
 
 impl Fault {
     pub(crate) fn needing(mut self, needs: &'static [&'static str]) -> Self {
         self.needs = needs;
+        self
+    }
+
+    /// What is wrong cannot be told better than by the program itself, in a line that contains one of these.
+    pub(crate) fn quoting(mut self, quoting: &'static [&'static str]) -> Self {
+        self.quoting = quoting;
         self
     }
 
@@ -70,15 +80,18 @@ impl Fault {
         let cause = answer["cause"].as_str().unwrap_or("unknown");
         let says = answer["reasons"][0]["says"].as_str().unwrap_or_default();
         let situation = answer["situation"].as_str().unwrap_or_default();
-        let own_words = says.split(QUOTES).next().unwrap_or_default();
+        let (own_words, quoted) = says.split_once(QUOTES).unwrap_or((says, ""));
+        let quoted = quoted.to_lowercase();
         let claim = format!("{} {own_words}", cause.replace('-', " ")).to_lowercase();
         let told = format!("{cause}: {situation} | {says}");
         if self.names.iter().any(|name| claim.contains(name)) {
             Said::Named(told)
-        } else if CLAIMS_NOTHING.contains(&cause) {
-            Said::Unknown(told)
-        } else {
+        } else if !CLAIMS_NOTHING.contains(&cause) {
             Said::Wrong(told)
+        } else if self.quoting.iter().any(|line| quoted.contains(line)) {
+            Said::Quoted(told)
+        } else {
+            Said::Unknown(told)
         }
     }
 }

@@ -21,14 +21,14 @@ pub(crate) fn faults() -> Vec<Fault> {
     [ports(), servers(), names(), certificates()].into_iter().flatten().collect()
 }
 
-fn taken() -> (TcpListener, String) {
+pub(crate) fn taken() -> (TcpListener, String) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let port = listener.local_addr().expect("bound").port().to_string();
     (listener, port)
 }
 
 /// The app's own port, with somebody who listens there from when it was deployed on.
-fn taken_port(stage: &Stage, command: &str) {
+pub(crate) fn taken_port(stage: &Stage, command: &str) {
     let (listener, port) = taken();
     stage.keep(listener);
     stage.ends(command, &[("web.port", &port)]);
