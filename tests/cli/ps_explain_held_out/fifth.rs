@@ -232,12 +232,15 @@ fn shells() -> Vec<Fault> {
             },
         )
         .needing(&["root"]),
-        crash(
+        fault(
             kind,
             "a wrapper that is given nothing to run",
             &["with success", "ends by itself", "nothing to run"],
-            "bin/start",
-            &[("bin/start", "#!/bin/sh\nset -e\nexec \"$@\"\n")],
+            |stage| {
+                stage.file("bin/start", "#!/bin/sh\nset -e\nexec \"$@\"\n");
+                stage.ends("bin/start", &[]);
+                stage.until("web.1", &["stopped"]);
+            },
         ),
     ]
 }
@@ -254,16 +257,21 @@ fn languages() -> Vec<Fault> {
         )
         .needing(JAVA)
         .quoting(&["unrecognized vm option"]),
-        fault(kind, "java, an archive that cannot be started", &["manifest", "main class"], |stage| {
-            stage.file("a.txt", "a");
-            stage.runs(
-                "/usr/bin/python3",
-                &["-c", "import zipfile; zipfile.ZipFile('app.jar', 'w').write('a.txt')"],
-            );
-            stage.crashes("java -jar app.jar", &[]);
-        })
+        fault(
+            kind,
+            "java, an archive that cannot be started",
+            &["manifest", "main class", "archive"],
+            |stage| {
+                stage.file("a.txt", "a");
+                stage.runs(
+                    "/usr/bin/python3",
+                    &["-c", "import zipfile; zipfile.ZipFile('app.jar', 'w').write('a.txt')"],
+                );
+                stage.crashes("java -jar app.jar", &[]);
+            },
+        )
         .needing(&["/usr/bin/java", "/usr/bin/python3"])
-        .quoting(&["no main manifest attribute"]),
+        .quoting(&["no main manifest attribute", "corrupt jarfile"]),
         crash(
             kind,
             "perl, an object of no class",
