@@ -105,10 +105,19 @@ fn scripts() -> Vec<Fault> {
             stage.crashes("./server", &[]);
         })
         .needing(CC),
-        crash(kind, "it reads orders from stdin, and there are none", &["with success", "ends by itself", "stdin"], "/usr/bin/python3 app.py", &[(
-            "app.py",
-            "import sys\nprint('waiting for orders', flush=True)\nfor line in sys.stdin:\n    print(line)\n",
-        )])
+        fault(
+            kind,
+            "it reads orders from stdin, and there are none",
+            &["with success", "ends by itself", "stdin"],
+            |stage| {
+                stage.file(
+                    "app.py",
+                    "import sys\nprint('waiting for orders', flush=True)\nfor line in sys.stdin:\n    print(line)\n",
+                );
+                stage.ends("/usr/bin/python3 app.py", &[]);
+                stage.until("web.1", &["stopped"]);
+            },
+        )
         .needing(PYTHON),
     ]
 }
