@@ -46,6 +46,8 @@ mod resources;
 mod second;
 #[path = "ps_explain_held_out/settings.rs"]
 mod settings;
+#[path = "ps_explain_held_out/seventh.rs"]
+mod seventh;
 #[path = "ps_explain_held_out/sixth.rs"]
 mod sixth;
 #[path = "ps_explain_held_out/stage.rs"]
@@ -84,6 +86,7 @@ fn every_fault() -> Vec<Fault> {
         fourth::faults(),
         fifth::faults(),
         sixth::faults(),
+        seventh::faults(),
     ]
     .into_iter()
     .flatten()

@@ -154,6 +154,11 @@ impl World {
         if is_like_a_lock { directory.with_file_name(format!("{app}~")) } else { directory }
     }
 
+    /// What `ps-web` keeps, `data/formation-web`: its socket, and the use of CPU and memory (`usage`).
+    pub fn web_dir(&self) -> PathBuf {
+        self.lib.join("data/formation-web")
+    }
+
     /// The Procfile of the last deploy, `data/ps/<app>/Procfile`.
     pub fn procfile_path(&self, app: &AppName) -> PathBuf {
         self.data_dir("ps", app).join("Procfile")

@@ -46,7 +46,12 @@ fn without_quotations(line: &str) -> String {
         let begins = kept.is_empty() || kept.ends_with(char::is_whitespace);
         let inside = quoted[1..].split_once(mark).filter(|_| begins);
         match inside {
-            Some((text, after)) if text.trim().contains(' ') => rest = after,
+            // `env: 'python3 -u': No such file`: what is in quotes is what the message is about.
+            Some((text, after))
+                if text.trim().contains(' ') && !(kept.ends_with(": ") && after.starts_with(": ")) =>
+            {
+                rest = after;
+            }
             Some((text, after)) => {
                 kept.extend([mark, text, mark]);
                 rest = after;
@@ -69,6 +74,11 @@ pub(crate) fn is_of_environment(frame: &str) -> bool {
 /// The row of an error of which nothing narrower is known.
 pub(crate) fn exception() -> &'static Pattern {
     rows().find(|pattern| pattern.is_wide()).expect("the table has it")
+}
+
+/// The first row of this cause.
+pub(crate) fn named(cause: &str) -> Option<&'static Pattern> {
+    rows().find(|pattern| pattern.cause == cause)
 }
 
 /// Whether a word stands in a text, and none that only ends like it.
@@ -144,6 +154,10 @@ mod tests {
                 "version-mismatch",
             ),
             ("Error: self-signed certificate", "certificate-refused"),
+            ("/usr/bin/env: 'python3 -u': No such file or directory", "interpreter-missing"),
+            ("run.sh: line 1:  4242 Segmentation fault      ./server", "child-killed"),
+            ("Error: listen EADDRINUSE: address already in use /run/shop.sock", "socket-taken"),
+            ("Can't locate Web/Frame.pm in @INC (you may need to install it)", "module-missing"),
             ("OSError: [Errno 30] Read-only file system: 'data/cache'", "read-only"),
             ("json.decoder.JSONDecodeError: Expecting value: line 1 column 2 (char 1)", "config-invalid"),
             ("ValueError: invalid literal for int() with base 10: 'many'", "value-invalid"),
@@ -153,6 +167,9 @@ mod tests {
             assert_eq!(of_line(line).map(|pattern| pattern.cause), Some(cause), "{line}");
         }
         assert!(of_line("listening on 5000").is_none());
+        assert!(
+            of_line("Can't locate object method \"new\" via package \"Shop\" at app.pl line 2.").is_none()
+        );
         for quoted in [
             "checking article 'How to fix Error: listen EADDRINUSE: address already in use :::5000'",
             "\"FATAL ERROR: JavaScript heap out of memory\" is the title of the post",

@@ -4,8 +4,10 @@
 mod circumstances;
 mod deploys;
 mod ends;
+mod frames;
 mod health;
 mod keepers;
+mod last_words;
 mod orders;
 mod refusals;
 mod report;

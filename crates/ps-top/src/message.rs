@@ -31,6 +31,8 @@ pub(crate) enum Message {
     Shortfall(String),
     /// What the processes with these pids have used since the last time.
     Used(Vec<(u32, Used)>),
+    /// The memory of these instances (`shop/web.1`) grows steadily, by so many bytes an hour, as the history of ps-web says.
+    Growing(Vec<(String, u64)>),
     /// The journal of an app, from its end.
     Events { app: AppName, entries: Vec<Entry> },
     /// Lines of what is followed; `turn` says since which choice.

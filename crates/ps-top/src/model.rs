@@ -3,6 +3,7 @@
 
 pub(crate) mod deeds;
 pub(crate) mod fleet;
+pub(crate) mod growth;
 pub(crate) mod list;
 pub(crate) mod output;
 pub(crate) mod past;
@@ -16,6 +17,7 @@ use crate::message::{Answer, Effect, Message};
 use crate::subject::Subject;
 use deeds::Deeds;
 use fleet::Fleet;
+use growth::Growth;
 use list::List;
 use output::Output;
 use past::Past;
@@ -68,6 +70,7 @@ pub(crate) struct Question {
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) fleet: Fleet,
+    pub(crate) growth: Growth,
     pub(crate) list: List,
     pub(crate) pane: Pane,
     /// Whether the keys for up and down are the pane's.
@@ -99,6 +102,7 @@ impl Model {
     pub(crate) fn new(now: Timestamp, is_dokku: bool) -> Self {
         Self {
             fleet: Fleet::default(),
+            growth: Growth::default(),
             list: List::default(),
             pane: Pane::default(),
             is_in_pane: false,
@@ -135,7 +139,11 @@ impl Model {
             Message::Silent { scheduler, apps, reason } => self.fleet.silent(&scheduler, &apps, &reason),
             Message::Slow(slow) => self.fleet.slow = slow,
             Message::Shortfall(why) => self.shortfall = Some(why),
-            Message::Used(used) => self.fleet.used(used),
+            Message::Used(used) => {
+                self.fleet.used(used);
+                self.note_minute();
+            }
+            Message::Growing(growing) => self.growth.told(growing),
             Message::Events { app, entries } if self.follows(&app) => {
                 self.follow_again_if(entries.last() != self.past.entries.last());
                 self.past.set(entries);
@@ -207,6 +215,21 @@ impl Model {
         {
             (question.command, question.plan) = (Some(command), text);
         }
+    }
+
+    /// Once a minute, what was measured is kept for longer.
+    fn note_minute(&mut self) {
+        let minute = u64::try_from(self.now.as_second()).unwrap_or_default() / 60;
+        if !self.growth.wants(minute) {
+            return;
+        }
+        let current = |row: &&StatusRow| row.role.is_none_or(|role| role == "current");
+        let rows = self.fleet.apps.values().flat_map(|app| &app.rows).filter(current);
+        let measured = rows.filter_map(|row| {
+            let memory = self.fleet.history(row)?.memory.back()?;
+            Some((format!("{}/{}", row.app, list::slot_of(row)), *memory))
+        });
+        self.growth.sample(minute, measured);
     }
 
     /// The filter has changed.

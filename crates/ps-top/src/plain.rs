@@ -13,6 +13,7 @@ use ps_apps::World;
 use ps_cli::exit::Outcome;
 use ps_rows::StatusRow;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use usage_history::grows;
 
 use crate::live::WAITING;
 use crate::message::{Answer, Message};
@@ -32,6 +33,7 @@ struct Told {
     silent: BTreeMap<AppName, String>,
     troubles: BTreeMap<AppName, Vec<String>>,
     slow: BTreeSet<String>,
+    growing: BTreeSet<String>,
 }
 
 /// Runs until a signal comes or its output is closed.
@@ -98,8 +100,20 @@ impl Told {
                 lines
             }
             Message::Shortfall(why) => vec![why],
+            Message::Growing(growing) => self.growing(&growing),
             _ => Vec::new(),
         }
+    }
+
+    fn growing(&mut self, growing: &[(String, u64)]) -> Vec<String> {
+        let before = std::mem::take(&mut self.growing);
+        self.growing = growing.iter().map(|(name, _)| name.clone()).collect();
+        let new = growing.iter().filter(|(name, _)| !before.contains(name));
+        let line = |(name, bytes): &(String, u64)| {
+            let (app, slot) = name.split_once('/').unwrap_or((name, ""));
+            format!("{app}: {}", grows(slot, *bytes))
+        };
+        new.map(line).collect()
     }
 
     fn apps_are(&mut self, apps: Vec<AppName>) -> Vec<String> {
@@ -189,6 +203,17 @@ mod tests {
         assert_eq!(crashed, ["shop web.2 crashed, was running, run 2, restarted 3 times"]);
         assert_eq!(told.hear(answer(&[("web.1", State::Running, 1, 0)])), ["shop web.2 gone"]);
         assert_eq!(told.hear(Message::Apps(Vec::new())), ["shop is gone"]);
+    }
+
+    #[test]
+    fn memory_that_grows_is_told_once() {
+        let mut told = Told::default();
+        let growing = |mib: u64| Message::Growing(vec![("shop/web.1".to_owned(), mib << 20)]);
+        let line = "shop: the memory of web.1 has grown steadily for hours, by 60 MiB an hour";
+        assert_eq!(told.hear(growing(60)), [line]);
+        assert_eq!(told.hear(growing(61)), [""; 0]);
+        assert_eq!(told.hear(Message::Growing(Vec::new())), [""; 0]);
+        assert_eq!(told.hear(growing(60)), [line]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod askers;
 mod changes;
 mod follower;
+mod growth;
 mod journals;
 mod scope;
 pub(crate) mod signals;
@@ -52,6 +53,7 @@ impl Sources {
         let askers = Arc::new(Askers::new(world, to.clone()));
         let journals = Journals::begin(world, to.clone());
         Changes::begin(world, scope, Arc::clone(&askers), journals.clone(), to.clone());
+        growth::begin(world, to.clone());
         Self {
             world: world.clone(),
             to: to.clone(),

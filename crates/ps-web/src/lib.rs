@@ -15,7 +15,6 @@ mod deploys;
 mod events;
 mod failed;
 mod guard;
-mod history;
 mod labels;
 mod listen;
 mod metrics;
@@ -30,7 +29,6 @@ mod samples;
 mod serve;
 mod server;
 mod sister;
-mod slope;
 mod snapshot;
 mod textfile;
 

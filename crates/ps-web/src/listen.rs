@@ -85,7 +85,7 @@ pub(crate) fn open(args: &Args, world: &World) -> Result<Served> {
 
 /// The directory of what is kept.
 pub(crate) fn directory(world: &World) -> Result<PathBuf> {
-    let directory = world.lib().join("data/formation-web");
+    let directory = world.web_dir();
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&directory);
     made.with_context(|| format!("create {}", directory.display()))?;
     Ok(directory)

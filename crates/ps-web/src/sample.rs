@@ -17,11 +17,10 @@ use ps_rows::StatusRow;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{self, MissedTickBehavior};
+use usage_history::{DAY, Sample};
 
 use crate::failed::{Failed, failed};
-use crate::history::{DAY, Sample};
 use crate::server::Server;
-use crate::slope;
 use crate::snapshot::{Silence, Snapshot};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -50,7 +49,7 @@ pub(crate) async fn run(server: Arc<Server>) {
         let written = tokio::task::spawn_blocking(move || {
             let Some(kept) = &writing.samples else { return Ok(None) };
             kept.history().write(now, &samples)?;
-            if now.is_multiple_of(LOOK) { kept.growing(now).map(Some) } else { Ok(None) }
+            if now.is_multiple_of(LOOK) { kept.history().growing(now).map(Some) } else { Ok(None) }
         });
         match written.await {
             Ok(Ok(Some(growing))) => server.collector.remark(growing.iter().map(remark).collect()),
@@ -65,8 +64,7 @@ pub(crate) async fn run(server: Arc<Server>) {
 
 fn remark((name, bytes): &(String, u64)) -> Silence {
     let (app, slot) = name.split_once('/').unwrap_or((name, ""));
-    let reason = format!("the memory of {slot} has grown steadily for hours, by {} MiB an hour", bytes >> 20);
-    Silence { apps: vec![app.to_owned()], reason }
+    Silence { apps: vec![app.to_owned()], reason: usage_history::grows(slot, *bytes) }
 }
 
 fn minute() -> u64 {
@@ -132,5 +130,6 @@ pub(crate) async fn usage(
     });
     let points = read.await.map_err(io::Error::other).and_then(|read| read);
     let points = points.map_err(|error| failed(StatusCode::BAD_GATEWAY, error.to_string()))?;
-    Ok(Json(json!({"points": points, "grows_bytes_per_hour": slope::steady(&points, now)})).into_response())
+    Ok(Json(json!({"points": points, "grows_bytes_per_hour": usage_history::steady(&points, now)}))
+        .into_response())
 }

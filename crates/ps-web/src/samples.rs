@@ -1,14 +1,13 @@
 //! The samples of the last day, for all writers and readers.
 
-use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 use ps_apps::World;
 use ps_cli::say;
+use usage_history::History;
 
-use crate::history::History;
-use crate::{listen, slope};
+use crate::listen;
 
 /// The samples of the last day.
 #[derive(Debug)]
@@ -31,16 +30,5 @@ impl Samples {
 
     pub(crate) fn history(&self) -> MutexGuard<'_, History> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The instances whose memory grows, with the bytes of an hour.
-    pub(crate) fn growing(&self, now: u64) -> io::Result<Vec<(String, u64)>> {
-        let names: Vec<String> = self.history().names().map(str::to_owned).collect();
-        let mut growing = Vec::new();
-        for name in names {
-            let points = self.history().read(&name, now, slope::MINUTES)?;
-            growing.extend(slope::steady(&points, now).map(|bytes| (name, bytes)));
-        }
-        Ok(growing)
     }
 }

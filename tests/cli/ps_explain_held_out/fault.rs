@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::stage::Stage;
 
 /// Causes that claim nothing: the answer says what happened, and no more.
-const CLAIMS_NOTHING: [&str; 4] = ["unknown", "exit-status", "ends-by-itself", "exception"];
+const CLAIMS_NOTHING: [&str; 5] = ["unknown", "exit-status", "ends-by-itself", "exception", "own-error"];
 /// What follows is a line of the app's. It is evidence, and no claim: a wrong answer may quote the right line.
 const QUOTES: &str = "as it wrote:";
 

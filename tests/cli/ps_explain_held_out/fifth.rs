@@ -372,7 +372,7 @@ fn natives() -> Vec<Fault> {
         })
         .needing(CC)
         .quoting(&["double free"]),
-        fault(kind, "a script's child crashes", &["sigsegv", "segmentation", "signal 11"], |stage| {
+        fault(kind, "a script's child crashes", &["sigsegv", "segmentation", "signal 11", "child killed"], |stage| {
             compiled(stage, "int main(void) { int *volatile a = 0; return *a; }\n", &[]);
             stage.file("run.sh", "./server\necho \"server is gone\" >&2\nexit 1\n");
             stage.crashes("bash run.sh", &[]);

@@ -61,7 +61,8 @@ fn runtimes() -> Vec<Fault> {
         crash(kind, "node, less address space than it reserves", &["memory"], "ulimit -v 400000; exec node app.js", &[("app.js", "setInterval(() => {}, 1000);\n")])
             .needing(NODE),
         crash(kind, "java, more heap than any machine has", &["memory", "heap"], "java -Xms90000g -Xmx90000g -cp . Main", &[])
-            .needing(JAVA),
+            .needing(JAVA)
+            .quoting(&["could not reserve enough space"]),
         crash(kind, "php, a function of a newer version", &["exception", "does not handle", "function"], "php app.php", &[(
             "app.php",
             "<?php\nfunction start() {\n  return shop_connect('db');\n}\nstart();\n",
@@ -148,12 +149,6 @@ fn servers() -> Vec<Fault> {
 fn circumstances() -> Vec<Fault> {
     let kind = "sixth set: circumstances";
     vec![
-        fault(kind, "a file of variables with a byte order mark", &["byte order", "bom", "variable", "env"], |stage| {
-            stage.file(".env", "\u{feff}SHOP_DATABASE=shop.db\nSHOP_MODE=live\n");
-            stage.file("app.py", "import os\nprint(os.environ['SHOP_MODE'], os.environ['SHOP_DATABASE'])\n");
-            stage.crashes("/usr/bin/python3 app.py", &[]);
-        })
-        .needing(PYTHON),
         fault(kind, "it listens by the other version of IP", &["listen", "address", "refused", "::1", "check"], |stage| {
             let _listening = home::listening();
             stage.file("app.json", &checks::checked(r#"{"type": "startup", "path": "/", "attempts": 1, "wait": 1, "timeout": 1}"#));

@@ -49,7 +49,7 @@ impl<'a> Pane<'a> {
 
     /// The same, with colours as control sequences.
     pub(crate) fn coloured(&self) -> String {
-        self.does(&["capture-pane", "-p", "-e"])
+        self.does(&["capture-pane", "-p", "-e", "-N"])
     }
 
     /// What tmux says of it, such as `#{alternate_on}`.

@@ -52,17 +52,18 @@ pub(super) fn lines(look: &Look<'_>, slot: &Slot, known: &Known, until: Option<T
     lines
 }
 
-/// The last lines of each stream that are no frames, or frames that tell which error it was, in the order that they have.
+/// The last lines of each stream that are no frames, or frames that tell which error it was, in the order that they have. Of each stack the
+/// innermost frame stays: it tells where the error came up.
 fn last(found: &[LogLine]) -> impl Iterator<Item = &LogLine> {
-    let is_frame = |line: &LogLine| {
+    let is_frame = |at: usize, line: &LogLine| {
         let text = line.bytes.trim_ascii_start();
-        let is_one =
-            text.len() < line.bytes.len() && (text.starts_with(b"at ") || text.starts_with(b"File \""));
-        is_one && !patterns::is_of_environment(&String::from_utf8_lossy(text))
+        is_frame(line)
+            && !patterns::is_of_environment(&String::from_utf8_lossy(text))
+            && !is_innermost(found, at)
     };
     let mut left = [LINES; 2];
     let mut kept: Vec<&LogLine> = Vec::new();
-    for line in found.iter().rev().filter(|line| !is_frame(line)) {
+    for (_, line) in found.iter().enumerate().rev().filter(|(at, line)| !is_frame(*at, line)) {
         let left = &mut left[usize::from(line.stream == Stream::Stderr)];
         if *left > 0 {
             *left -= 1;
@@ -70,6 +71,42 @@ fn last(found: &[LogLine]) -> impl Iterator<Item = &LogLine> {
         }
     }
     kept.into_iter().rev()
+}
+
+fn is_frame(line: &LogLine) -> bool {
+    let text = line.bytes.trim_ascii_start();
+    text.len() < line.bytes.len() && (text.starts_with(b"at ") || text.starts_with(b"File \""))
+}
+
+/// Whether a frame is the innermost one of the app's own code: Python writes it last, Node and Java write it first.
+fn is_innermost(found: &[LogLine], at: usize) -> bool {
+    let line = &found[at];
+    let same = |other: &&LogLine| other.stream == line.stream;
+    let is_own = |line: &LogLine| is_frame(line) && !is_of_library(&String::from_utf8_lossy(&line.bytes));
+    if !is_own(line) {
+        return false;
+    }
+    if line.bytes.trim_ascii_start().starts_with(b"at ") {
+        let mut before = found[..at].iter().rev().filter(same).take_while(|other| is_frame(other));
+        return !before.any(is_own);
+    }
+    let mut below = found[at + 1..].iter().filter(same).take_while(|other| other.bytes.starts_with(b" "));
+    !below.any(is_own)
+}
+
+/// Whether a frame is that of a runtime, or of a library that the app uses.
+fn is_of_library(frame: &str) -> bool {
+    const PLACES: [&str; 8] = [
+        "<frozen ",
+        "/lib/python",
+        "/site-packages/",
+        "/dist-packages/",
+        "node:",
+        "/node_modules/",
+        "java.base/",
+        "jdk.",
+    ];
+    PLACES.iter().any(|place| frame.contains(place))
 }
 
 /// Where the output of the last run begins in each stream: the file, and the byte in it.
@@ -132,4 +169,41 @@ fn find(path: &Path, line: &[u8]) -> Option<u64> {
     let at =
         bytes.windows(line.len()).enumerate().rev().find(|(at, window)| *window == line && is_line(*at))?.0;
     Some(begin + at as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_stack_the_innermost_frame_of_the_app_stays() {
+        let line = |text: &str| LogLine {
+            slot: "web.1".parse().expect("a slot"),
+            run: None,
+            stream: Stream::Stderr,
+            at: None,
+            bytes: text.as_bytes().to_vec(),
+            shown: 0,
+            is_begun: false,
+        };
+        let text = "Traceback (most recent call last):
+  File \"/srv/app.py\", line 1, in <module>
+    outer()
+  File \"/srv/app.py\", line 7, in inner
+    json.loads(text)
+  File \"/usr/lib/python3.11/json/__init__.py\", line 346, in loads
+    return decode(text)
+Broken: lost
+Error: lost
+    at parse (node:url:3:4)
+    at inner (/srv/app.js:7:1)
+    at outer (/srv/app.js:1:1)";
+        let found: Vec<LogLine> = text.lines().map(line).collect();
+        let kept: Vec<_> =
+            last(&found).map(|line| String::from_utf8_lossy(line.bytes.trim_ascii()).into_owned()).collect();
+        let frames: Vec<_> =
+            kept.iter().filter(|line| line.starts_with("at ") || line.starts_with("File ")).collect();
+        assert_eq!(frames, ["File \"/srv/app.py\", line 7, in inner", "at inner (/srv/app.js:7:1)"]);
+        assert_eq!(kept.len(), found.len() - 4, "nothing but frames is left out: {kept:?}");
+    }
 }

@@ -2,10 +2,10 @@
 
 use formation::{EndCause, Exit};
 
-use super::failed_deploy;
-use super::signs::{of_sign, sign};
+use super::signs::{of_sign, quoted, sign};
+use super::{failed_deploy, last_words};
 use crate::case::Case;
-use crate::facts::{End, Facts};
+use crate::facts::{End, Facts, Line};
 use crate::finding::{Evidence, Said};
 use crate::words::{ago, signal};
 
@@ -44,8 +44,11 @@ pub(super) fn fault(case: Case<'_>) -> Option<Said> {
         let says = format!("it ended by {}{}: {what}", signal(number), at(case.facts, end));
         return Some(Said::new(says, of_end(end)).cause(cause).cure(cure));
     }
+    // A runtime that aborts says why.
+    let told = case.it.map(|it| last_words::of(&it.output, end.at)).unwrap_or_default();
+    let words = if told.is_empty() { String::new() } else { format!(", {}", quoted(&told)) };
     let says = format!(
-        "it ended by {}{}, which a process mostly gets for a fault of its own",
+        "it ended by {}{}, which a process mostly gets for a fault of its own{words}",
         signal(number),
         at(case.facts, end)
     );
@@ -53,7 +56,8 @@ pub(super) fn fault(case: Case<'_>) -> Option<Said> {
     if let Some(sign) = sign(case).filter(|sign| sign.pattern.cause == "heap-exhausted") {
         return Some(of_sign(case, sign));
     }
-    Some(Said::new(says, of_end(end)).cure(cure))
+    let evidence = told.first().map(|line| Evidence::Output((*line).clone())).into_iter().chain(of_end(end));
+    Some(Said::new(says, evidence).cure(cure))
 }
 
 /// A signal that the kernel sends to a process which has used up what its limits (ulimit) give it.
@@ -104,10 +108,20 @@ const NARROWER: [&str; 6] = [
 /// A shell that finds nothing ends in less time, in milliseconds. A program that has lived longer has chosen its exit status itself.
 const SHELL_GIVES_UP: u64 = 1000;
 
+/// How what runs a program says that it is not there, or may not be executed.
+const NOT_RUN: [&str; 6] =
+    ["not found", "no such file", "does not exist", "permission denied", "cannot execute", "is a directory"];
+
 pub(super) fn program_missing(case: Case<'_>) -> Option<Said> {
     let end = ended_unasked(case)?;
     let narrower = sign(case).filter(|sign| NARROWER.contains(&sign.pattern.cause));
     if narrower.is_none() && end.lived_ms.is_some_and(|lived| lived > SHELL_GIVES_UP) {
+        return None;
+    }
+    // These statuses are not the shell's alone: the dynamic loader ends with 127 too, and says something else.
+    let told = case.it.map(|it| last_words::of(&it.output, end.at)).unwrap_or_default();
+    let is_of_shell = |line: &&Line| has_any(&line.written, &NOT_RUN);
+    if narrower.is_none() && !told.is_empty() && !told.iter().any(is_of_shell) {
         return None;
     }
     let (says, cause, cure) = match end.exit? {
@@ -160,10 +174,25 @@ pub(super) fn ended_by_itself(case: Case<'_>) -> Option<Said> {
         return Some(Said::new(says, of_end(end)).cause("child-killed").cure(cure));
     }
     let says = format!("it ended by itself with exit status {code}{}", at(case.facts, end));
+    let told = case.it.map(|it| last_words::of(&it.output, end.at)).unwrap_or_default();
+    if let Some(first) = told.first() {
+        let says = format!("{says}, with an error that it tells itself, {}", quoted(&told));
+        let evidence = [vec![Evidence::Output((*first).clone())], of_end(end)].concat();
+        let cure = format!(
+            "do what these words ask for; what it wrote before: ps-logs {} --previous",
+            case.facts.app
+        );
+        return Some(Said::new(says, evidence).cause("own-error").cure(cure));
+    }
     Some(
         Said::new(says, of_end(end))
             .cure(format!("read what it wrote before: ps-logs {} --previous", case.facts.app)),
     )
+}
+
+fn has_any(text: &str, words: &[&str]) -> bool {
+    let text = text.to_lowercase();
+    words.iter().any(|word| text.contains(word))
 }
 
 /// Whether a signal ends a process that has not arranged for it: 17 to 23 and 28 are ignored, or stop it.

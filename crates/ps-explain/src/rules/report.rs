@@ -36,7 +36,6 @@ const GOES_ON: &[&str] = &[
     "fall back",
     "fallback",
     "without it",
-    "instead",
     "ignored",
     "ignoring",
     "skipping",
@@ -47,7 +46,7 @@ const GOES_ON: &[&str] = &[
 /// Words of a program that tries once more. What it tells with them is a sign only as its last word.
 const TRIES_AGAIN: &[&str] = &["retry", "trying again", "try again", "tries again", "attempt "];
 /// Words of a program that ends, and of what runs it: they may follow a report in any number.
-const ENDS: &[&str] = &[
+pub(super) const ENDS: &[&str] = &[
     "stopping",
     "stopped",
     "shutting down",
@@ -115,7 +114,7 @@ fn of_line(line: &str, is_seen: IsSeen<'_>) -> Option<&'static Pattern> {
     patterns::of_line(line).filter(is_believed)
 }
 
-fn is_late(line: &Line, ended: Option<Timestamp>) -> bool {
+pub(super) fn is_late(line: &Line, ended: Option<Timestamp>) -> bool {
     line.at.zip(ended).is_none_or(|(at, ended)| ended.duration_since(at) <= BEFORE)
 }
 
@@ -135,7 +134,7 @@ fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Told<'a>> {
             continue;
         }
         let text = line.written.to_lowercase();
-        if has(&text, GOES_ON) {
+        if goes_on(&text) {
             break;
         }
         if is_headline(&line.written) {
@@ -149,13 +148,16 @@ fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Told<'a>> {
                 wide = wide.or(Some(sign));
                 continue;
             }
-            return Some(Told { sign, is_report: true });
+            return Some(Told { sign: in_context(sign, &lines[..index]), is_report: true });
         }
         let is_last_word = wide.is_none() && strangers == 0;
         match of_line(&line.written, is_seen) {
-            Some(pattern) if pattern.is_wide() => wide = wide.or(Some(Sign { line, pattern })),
+            Some(pattern) if pattern.is_wide() => {
+                wide = wide.or(Some(Sign { line: error_of(&lines[index..]), pattern }));
+            }
             Some(pattern) if is_last_word || !has(&text, TRIES_AGAIN) => {
-                return Some(Told { sign: Sign { line, pattern }, is_report: false });
+                let sign = in_context(Sign { line, pattern }, &lines[..index]);
+                return Some(Told { sign, is_report: false });
             }
             Some(_) => break,
             None if has(&text, ENDS) => (),
@@ -168,6 +170,11 @@ fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Told<'a>> {
     wide.map(|sign| Told { sign, is_report: false })
 }
 
+/// Whether a line says that the program goes on. `use import instead` is advice.
+pub(super) fn goes_on(text: &str) -> bool {
+    has(text, GOES_ON) || (text.contains("instead") && !text.contains("use "))
+}
+
 /// What a report says, which begins with its headline: the narrowest of what its lines are signs of, else that it is one.
 fn of_report<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Sign<'a> {
     let headline: &'a Line = lines[0];
@@ -178,18 +185,51 @@ fn of_report<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Sign<'a> {
     narrow.unwrap_or(Sign { line: headline, pattern: patterns::exception() })
 }
 
+/// What a sign means where the lines of the report above it say what failed. Some messages of the system have several meanings: "Resource
+/// temporarily unavailable" is told of a process that cannot be made, of a lock that somebody holds, and of a socket that has nothing to read.
+fn in_context<'a>(sign: Sign<'a>, above: &[&Line]) -> Sign<'a> {
+    let above = above.iter().rev().take_while(|line| is_of_report(&line.written));
+    let mut context = sign.line.written.to_lowercase();
+    context.extend(above.map(|line| line.written.to_lowercase()));
+    let is_meant = |words: &[&str]| has(&context, words);
+    let pattern = match sign.pattern.cause {
+        "process-limit" if !is_meant(&["fork", "thread", "spawn", "clone", "process", "exec"]) => {
+            let held =
+                patterns::named("lock-held").filter(|_| is_meant(&["lock(", "flock", "lockf", " lock"]));
+            held.unwrap_or_else(patterns::exception)
+        }
+        "port-taken" if is_meant(&["af_unix", ".sock'", ".sock\"", "unix:", "unixserver", "unix_server"]) => {
+            patterns::named("socket-taken").unwrap_or(sign.pattern)
+        }
+        // The file that is missing is the socket of a server that does not run.
+        "file-missing" if has(&sign.line.written.to_lowercase(), &["connect", "dial unix"]) => {
+            patterns::named("dependency-unreachable").unwrap_or(sign.pattern)
+        }
+        _ => sign.pattern,
+    };
+    Sign { pattern, ..sign }
+}
+
+/// The line that tells the error of which a report of Python begins here, whatever that error is called; else the first line.
+fn error_of<'a>(lines: &[&'a Line]) -> &'a Line {
+    let begin: &'a Line = lines[0];
+    let is_traceback = begin.written.starts_with("Traceback (");
+    let told = lines.iter().skip(1).find(|line| !is_of_report(&line.written));
+    told.filter(|_| is_traceback).copied().unwrap_or(begin)
+}
+
 /// Whether the frames above a KeyError of Python say that it is of the environment. Other errors need not say so.
 fn is_of_environment(headline: &str, above: &[&Line]) -> bool {
     let mut frames = above.iter().rev().take_while(|line| is_of_report(&line.written));
     !headline.starts_with("KeyError") || frames.any(|line| patterns::is_of_environment(&line.written))
 }
 
-fn has(text: &str, words: &[&str]) -> bool {
+pub(super) fn has(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| text.contains(word))
 }
 
 /// Whether a line belongs to what stands before it: a frame, a field, a mark, or nothing at all.
-fn is_of_report(line: &str) -> bool {
+pub(super) fn is_of_report(line: &str) -> bool {
     let text = line.trim();
     let is_call = text.ends_with("()") || text.ends_with("(...)") || text.contains("(0x");
     line.starts_with([' ', '\t'])
@@ -204,7 +244,11 @@ fn is_headline(line: &str) -> bool {
     const BEFORE_IT: [&str; 4] =
         ["Uncaught ", "Caused by: ", "Unhandled exception. ", "[UnhandledPromiseRejection: "];
     const WORDS: [&str; 4] = ["panic: ", "fatal error: ", "FATAL ERROR: ", "[UnhandledPromiseRejection"];
-    if WORDS.iter().any(|word| line.starts_with(word)) || line.contains("panicked at ") || is_of_perl(line) {
+    if WORDS.iter().any(|word| line.starts_with(word))
+        || line.contains("panicked at ")
+        || is_of_perl(line)
+        || is_of_ruby(line)
+    {
         return true;
     }
     let rest = match line.strip_prefix("Exception in thread \"") {
@@ -229,6 +273,14 @@ fn is_of_perl(line: &str) -> bool {
         && before.contains(" at ")
         && line.ends_with('.')
         && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `app.rb:2:in `<main>': undefined method `fetch' for nil (NoMethodError)`
+fn is_of_ruby(line: &str) -> bool {
+    let Some((before, class)) = line.trim_end().trim_end_matches(')').rsplit_once(" (") else { return false };
+    let is_class = class.starts_with(char::is_uppercase)
+        && class.chars().all(|c| c.is_alphanumeric() || matches!(c, ':' | '_'));
+    is_class && before.contains(".rb:") && before.contains(":in ")
 }
 
 #[cfg(test)]
@@ -265,6 +317,48 @@ mod tests {
         ] {
             assert_eq!(cause(Stream::Stderr, &format!("{noise}{report}")), Some(expected), "{report}");
         }
+    }
+
+    #[test]
+    fn a_message_with_several_meanings_is_understood_by_what_failed() {
+        let report = |code: &str, error: &str| {
+            cause(
+                Stream::Stderr,
+                &format!("Traceback (most recent call last):\n  File \"a.py\"\n    {code}\n{error}\n"),
+            )
+        };
+        let again = "BlockingIOError: [Errno 11] Resource temporarily unavailable";
+        assert_eq!(report("fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)", again), Some("lock-held"));
+        assert_eq!(report("pid = os.fork()", again), Some("process-limit"));
+        assert_eq!(report("client.recv(10)", again), Some("exception"));
+        let socket = "psql: error: connection to server on socket \"/run/.s.PGSQL.5432\" failed: No such file or directory";
+        assert_eq!(cause(Stream::Stderr, socket), Some("dependency-unreachable"));
+        assert_eq!(
+            cause(Stream::Stderr, "dial unix /run/db.sock: connect: no such file or directory"),
+            Some("dependency-unreachable")
+        );
+        let in_use = "OSError: [Errno 98] Address already in use";
+        assert_eq!(report("socket.socket(socket.AF_UNIX).bind(path)", in_use), Some("socket-taken"));
+        assert_eq!(report("socket.create_server(('127.0.0.1', 80))", in_use), Some("port-taken"));
+    }
+
+    #[test]
+    fn an_error_is_told_by_its_own_line_whatever_it_is_called() {
+        let line = |text: &str| {
+            let lines: Vec<Line> = text.lines().map(|line| Line::of_test(Stream::Stderr, line)).collect();
+            sign(&lines, None, &|_| false).map(|sign| (sign.pattern.cause, sign.line.text.clone()))
+        };
+        let broken = "shop.pool.Broken: a worker was lost";
+        let python = format!("Traceback (most recent call last):\n  File \"a.py\", line 3\n{broken}\n");
+        assert_eq!(line(&python), Some(("exception", broken.to_owned())));
+        let ruby = "app.rb:2:in `<main>': undefined method `fetch' for nil:NilClass (NoMethodError)";
+        assert_eq!(line(ruby), Some(("exception", ruby.to_owned())));
+        let node = "ReferenceError: require is not defined in ES module scope, you can use import instead\n    at app.js:1\n";
+        assert_eq!(
+            line(node).map(|(cause, _)| cause),
+            Some("module-format"),
+            "advice is no word of going on"
+        );
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Evidence for a cause in the output of an instance.
 
 use super::report::{self, Sign};
+use super::{frames, last_words};
 use crate::case::Case;
-use crate::facts::Facts;
+use crate::facts::{Facts, Line};
 use crate::finding::{Evidence, Said};
 use crate::patterns::Pattern;
 
@@ -36,8 +37,19 @@ pub(super) fn sign(case: Case<'_>) -> Option<Sign<'_>> {
     report::sign(&it.output, ended, &is_seen)
 }
 
+/// `as it wrote: "a", "b"`
+pub(super) fn quoted(lines: &[&Line]) -> String {
+    let quoted: Vec<String> = lines.iter().map(|line| format!("\"{}\"", line.text.trim())).collect();
+    format!("as it wrote: {}", quoted.join(", "))
+}
+
 pub(super) fn of_sign(case: Case<'_>, Sign { line, pattern }: Sign<'_>) -> Said {
-    let quoted = format!("{}, as it wrote: \"{}\"", pattern.says, line.text.trim());
+    // What is known of an error is what it tells itself: then all of it.
+    let told = case.it.filter(|_| pattern.is_wide()).map(|it| last_words::of(&it.output, None));
+    let told = told.filter(|told| told.iter().any(|other| std::ptr::eq(*other, line)));
+    let place = case.it.filter(|_| pattern.is_wide()).and_then(|it| frames::of(&it.output, line));
+    let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
+    let quoted = format!("{}, {}{place}", pattern.says, quoted(&told.unwrap_or_else(|| vec![line])));
     let evidence = Evidence::Output(line.clone());
     if pattern.cause == "disk-full" {
         return no_room(case.facts, line.text.trim(), evidence);

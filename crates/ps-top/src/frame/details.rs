@@ -2,12 +2,13 @@
 //! of `ps-explain`.
 
 use ps_rows::StatusRow;
+use usage_history::grows;
 
 use super::canvas::Tone;
 use super::look::Look;
 use super::text::{harmless, memory, time, wrapped};
 use crate::model::Model;
-use crate::model::list::name_of;
+use crate::model::list::{name_of, slot_of};
 use crate::model::past::Going;
 use crate::subject::Subject;
 
@@ -24,6 +25,7 @@ pub(crate) fn lines(model: &Model, look: &Look, room: usize) -> Vec<(String, Ton
     lines.extend(explanation(model, &subject, room));
     match model.list.row(&model.fleet) {
         Some(row) => {
+            lines.extend(growth(model, row, room));
             lines.extend(facts(row).into_iter().flat_map(|(label, value)| pair(label, &value, room)));
             lines.extend(exits(model, look, &subject));
             lines.extend(
@@ -77,6 +79,17 @@ fn pair(label: &str, value: &str, room: usize) -> Vec<(String, Tone)> {
         .into_iter()
         .enumerate()
         .map(|(number, part)| (format!("{:LABEL$}{part}", label(number)), Tone::Plain))
+        .collect()
+}
+
+/// That its memory grows.
+fn growth(model: &Model, row: &StatusRow, room: usize) -> Vec<(String, Tone)> {
+    let slot = slot_of(row);
+    let said = model.growth.of(&row.app, &slot).map(|bytes| grows(&slot, bytes)).unwrap_or_default();
+    wrapped(&said, room)
+        .into_iter()
+        .filter(|line| !line.is_empty())
+        .map(|line| (line, Tone::Warning))
         .collect()
 }
 

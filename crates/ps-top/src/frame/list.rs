@@ -139,9 +139,13 @@ fn draw_app(
     let (x, room) =
         (x + Column::State.width() + 1, row.right().saturating_sub(x + Column::State.width() + 1));
     let listen = app.rows.iter().find_map(|row| row.listen.first());
-    let (text, tone) = match (&app.silent, app.troubles.first()) {
+    let growing = || model.growth.of_app(place.app.as_str()).next();
+    // The details say it in full.
+    let grows = |(slot, bytes): (&str, u64)| format!("{slot} grows by {} MiB an hour", bytes >> 20);
+    let trouble = app.troubles.first().cloned().or_else(|| growing().map(grows));
+    let (text, tone) = match (&app.silent, trouble) {
         (Some(reason), _) => (format!("no answer: {reason}"), Tone::Bad),
-        (None, Some(trouble)) => (trouble.clone(), Tone::Warning),
+        (None, Some(trouble)) => (trouble, Tone::Warning),
         (None, None) => {
             let scheduler = app.scheduler.as_deref().unwrap_or_default();
             let address = listen.map(|listen| format!(" at {listen}")).unwrap_or_default();
@@ -176,7 +180,8 @@ fn cell(model: &Model, row: &StatusRow, column: Column, is_ascii: bool) -> Strin
         }),
         Column::MemoryPast(width) => history.map_or_else(String::new, |history| {
             let limit = row.limits.as_ref().and_then(|limits| limits.memory_max);
-            let most = limit.or(history.memory.iter().copied().max()).unwrap_or(0);
+            // Without a limit what it has now is half a bar: a whole one would look like an alarm.
+            let most = limit.or(history.memory.iter().max().map(|most| most.saturating_mul(2))).unwrap_or(0);
             sparkline(&history.memory, most, width.into(), is_ascii)
         }),
     }

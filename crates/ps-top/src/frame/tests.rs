@@ -179,6 +179,14 @@ fn details_of_what_was_given_up() {
 }
 
 #[test]
+fn memory_that_grows_steadily() {
+    let mut model = model();
+    model.handle(Message::Growing(vec![("blog/web.1".to_owned(), 60 << 20)]));
+    press(&mut model, "j\n");
+    is_as_recorded("growth", &mut model);
+}
+
+#[test]
 fn a_deploy_that_goes_on() {
     let mut model = model();
     let entries = [

@@ -5,15 +5,16 @@ use crate::history::Point;
 /// How long it has to have grown, in minutes, and in how many equal parts of that.
 const PARTS: u64 = 6;
 const PART: u64 = 30;
-/// How many minutes are looked at.
-pub(crate) const MINUTES: u64 = PARTS * PART;
+/// How many minutes [`steady`] looks at.
+pub const GROWTH_MINUTES: u64 = PARTS * PART;
 /// By how much at least: this many bytes, and this part of what it was.
 const LEAST: u64 = 8 << 20;
 const SHARE: u64 = 10;
 
-/// By how many bytes an hour it grows, if in each half hour of the last three its least memory was more than in the half hour before, and all
+/// By how many bytes an hour the memory of these points, the oldest first, grows until the minute `now` (both in minutes since 1970), if in each half hour of the last three its least memory was more than in the half hour before, and all
 /// in all by a tenth and 8 MiB. What a process takes for a moment and gives back is not seen by that; what it never gives back is.
-pub(crate) fn steady(points: &[Point], now: u64) -> Option<u64> {
+#[must_use]
+pub fn steady(points: &[Point], now: u64) -> Option<u64> {
     let least = |part: u64| {
         let until = now.saturating_sub((PARTS - 1 - part) * PART);
         let within = points.iter().filter(|point| point.minute + PART > until && point.minute <= until);
@@ -25,6 +26,12 @@ pub(crate) fn steady(points: &[Point], now: u64) -> Option<u64> {
     let is_steady = least.windows(2).all(|pair| pair[0] < pair[1]);
     let minutes = (PARTS - 1) * PART;
     (is_steady && grown >= LEAST.max(first / SHARE)).then(|| grown * 60 / minutes)
+}
+
+/// That in words, for people. `instance` is its slot, such as `web.1`.
+#[must_use]
+pub fn grows(instance: &str, bytes_per_hour: u64) -> String {
+    format!("the memory of {instance} has grown steadily for hours, by {} MiB an hour", bytes_per_hour >> 20)
 }
 
 #[cfg(test)]

@@ -15,12 +15,14 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::Serialize;
 
+use crate::slope::{GROWTH_MINUTES, steady};
+
 /// How many instances there is room for. Those beyond are not kept.
 const INSTANCES: usize = 4096;
 /// How many bytes the name of an instance may have, of which one is its length.
 const NAME: usize = 200;
 /// How many minutes are kept.
-pub(crate) const DAY: u64 = 24 * 60;
+pub const DAY: u64 = 24 * 60;
 /// CPU in tenths of a percent and memory in KiB, each with 4 bytes. No sample is all ones.
 const SAMPLE: usize = 8;
 const NONE: u32 = u32::MAX;
@@ -32,24 +34,27 @@ const FRAMES: usize = TABLE + INSTANCES * NAME;
 
 /// What an instance used in a minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sample {
+pub struct Sample {
     /// Of one CPU, in tenths of a percent; `None`: not known.
-    pub(crate) cpu: Option<u32>,
-    pub(crate) memory_kib: Option<u32>,
+    pub cpu: Option<u32>,
+    /// Resident memory in KiB; `None`: not known.
+    pub memory_kib: Option<u32>,
 }
 
 /// A sample with its time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) struct Point {
+pub struct Point {
     /// Minutes since 1970.
-    pub(crate) minute: u64,
-    pub(crate) cpu_percent: Option<f64>,
-    pub(crate) memory_bytes: Option<u64>,
+    pub minute: u64,
+    /// Of one CPU.
+    pub cpu_percent: Option<f64>,
+    /// Resident memory.
+    pub memory_bytes: Option<u64>,
 }
 
 /// The file.
 #[derive(Debug)]
-pub(crate) struct History {
+pub struct History {
     file: File,
     /// The place of each instance, `shop/web.1`.
     places: BTreeMap<String, usize>,
@@ -60,13 +65,16 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Opens the file, or makes it. One that is something else is begun anew.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+    /// Opens the file to write to it, or makes it. One that is something else is begun anew.
+    ///
+    /// # Errors
+    /// Another program has opened it to write, it cannot be opened, or there is no room for it.
+    pub fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         // Two programs would give the same place to two instances.
         flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
-            Errno::WOULDBLOCK => io::Error::other("another ps-web keeps it"),
+            Errno::WOULDBLOCK => io::Error::other("another program keeps it"),
             error => error.into(),
         })?;
         let mut header = [0; HEADER.len()];
@@ -77,6 +85,21 @@ impl History {
             file.set_len(size)?;
             file.write_all_at(HEADER, 0)?;
         }
+        Self::of(file)
+    }
+
+    /// Opens the file to read it, while another program may write to it: nothing is locked, and `write` fails.
+    ///
+    /// # Errors
+    /// There is no such file, it cannot be read, or it is no history.
+    pub fn look(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let mut header = [0; HEADER.len()];
+        file.read_exact_at(&mut header, 0)?;
+        if header == *HEADER { Self::of(file) } else { Err(io::Error::other("it is no history of usage")) }
+    }
+
+    fn of(file: File) -> io::Result<Self> {
         let mut table = vec![0; INSTANCES * NAME];
         file.read_exact_at(&mut table, offset(TABLE))?;
         let name = |entry: &[u8]| {
@@ -89,8 +112,11 @@ impl History {
         Ok(Self { file, places: named.collect(), owners, written: vec![0; INSTANCES] })
     }
 
-    /// Writes the samples of a minute. What one that kept them before has written of the same minute stays, where nothing newer is known.
-    pub(crate) fn write(&mut self, minute: u64, samples: &BTreeMap<String, Sample>) -> io::Result<()> {
+    /// Writes the samples of a minute. What one that kept them before has written of the same minute stays, where nothing newer is known. The names are those of instances.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&mut self, minute: u64, samples: &BTreeMap<String, Sample>) -> io::Result<()> {
         let mut frame = vec![0; FRAME];
         self.file.read_exact_at(&mut frame, frame_at(minute))?;
         if frame[..STAMP] != minute.to_le_bytes() {
@@ -133,36 +159,62 @@ impl History {
     }
 
     /// The measurements of an instance in the given number of minutes until `now`, at most a day, the oldest first.
-    pub(crate) fn read(&self, name: &str, now: u64, minutes: u64) -> io::Result<Vec<Point>> {
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read(&self, name: &str, now: u64, minutes: u64) -> io::Result<Vec<Point>> {
         let Some(place) = self.places.get(name) else { return Ok(Vec::new()) };
         let mut points = Vec::new();
         for minute in now.saturating_sub(minutes.clamp(1, DAY) - 1)..=now {
             let (mut stamp, mut sample) = ([0; STAMP], [0; SAMPLE]);
             self.file.read_exact_at(&mut stamp, frame_at(minute))?;
-            // A frame that was never written is all zeroes.
-            if minute == 0 || u64::from_le_bytes(stamp) != minute {
-                continue;
-            }
-            self.file.read_exact_at(&mut sample, frame_at(minute) + offset(STAMP + place * SAMPLE))?;
-            let [c0, c1, c2, c3, m0, m1, m2, m3] = sample;
-            let known = |bytes| Some(u32::from_le_bytes(bytes)).filter(|number| *number != NONE);
-            let (cpu, memory) = (known([c0, c1, c2, c3]), known([m0, m1, m2, m3]));
-            if cpu.is_some() || memory.is_some() {
-                let cpu_percent = cpu.map(|tenths| f64::from(tenths) / 10.0);
-                points.push(Point {
-                    minute,
-                    cpu_percent,
-                    memory_bytes: memory.map(|kib| u64::from(kib) << 10),
-                });
+            if is_of(&stamp, minute) {
+                self.file.read_exact_at(&mut sample, frame_at(minute) + offset(STAMP + place * SAMPLE))?;
+                points.extend(point(minute, &sample));
             }
         }
         Ok(points)
     }
 
-    /// The instances that it has something of.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.places.keys().map(String::as_str)
+    /// The instances whose memory grows steadily until the minute `now`, with the bytes of an hour, in the order of their names.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn growing(&self, now: u64) -> io::Result<Vec<(String, u64)>> {
+        let mut points: Vec<Vec<Point>> = self.owners.iter().map(|_| Vec::new()).collect();
+        // Each frame is read once for all: there may be thousands of instances.
+        let mut frame = vec![0; FRAME];
+        for minute in now.saturating_sub(GROWTH_MINUTES - 1)..=now {
+            self.file.read_exact_at(&mut frame[..STAMP], frame_at(minute))?;
+            if !is_of(&frame, minute) {
+                continue;
+            }
+            self.file.read_exact_at(&mut frame, frame_at(minute))?;
+            for (points, sample) in points.iter_mut().zip(frame[STAMP..].chunks(SAMPLE)) {
+                points.extend(point(minute, sample));
+            }
+        }
+        let growing = |(name, place): (&String, &usize)| Some((name.clone(), steady(&points[*place], now)?));
+        Ok(self.places.iter().filter_map(growing).collect())
     }
+}
+
+/// Whether a frame is this minute's, and not of an earlier day. One that was never written is all zeroes.
+fn is_of(frame: &[u8], minute: u64) -> bool {
+    minute != 0 && frame.starts_with(&minute.to_le_bytes())
+}
+
+/// A sample as it stands in the file; `None`: the instance was not there, or nothing was known of it.
+fn point(minute: u64, sample: &[u8]) -> Option<Point> {
+    let known =
+        |bytes: &[u8]| Some(u32::from_le_bytes(bytes.try_into().ok()?)).filter(|number| *number != NONE);
+    let (cpu, memory) = sample.split_at_checked(SAMPLE / 2)?;
+    let (cpu, memory) = (known(cpu), known(memory));
+    (cpu.is_some() || memory.is_some()).then(|| Point {
+        minute,
+        cpu_percent: cpu.map(|tenths| f64::from(tenths) / 10.0),
+        memory_bytes: memory.map(|kib| u64::from(kib) << 10),
+    })
 }
 
 fn offset(bytes: usize) -> u64 {
@@ -249,6 +301,30 @@ mod tests {
         assert_eq!(memory(&history, 10_001), [], "there is no room");
         history.write(10_001 + DAY, &sample(1)).expect("written");
         assert_eq!(memory(&history, 10_001 + DAY), [(10_001 + DAY, Some(1024))]);
-        assert_eq!(history.names().count(), INSTANCES);
+        assert_eq!(history.places.len(), INSTANCES);
+    }
+
+    #[test]
+    fn who_only_looks_disturbs_nobody_and_sees_the_memory_that_grows() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("usage");
+        assert!(History::look(&path).is_err() && !path.exists());
+        let mut history = History::open(&path).expect("a file");
+        let one = |memory_kib| Sample { cpu: None, memory_kib: Some(memory_kib) };
+        for minute in 2_000..2_200_u32 {
+            let samples = [
+                ("shop/web.1".to_owned(), one(minute * 1024)),
+                ("shop/web.2".to_owned(), one(100_000)),
+                ("shop/worker.1".to_owned(), one(5_000 + minute * 512)),
+            ];
+            history.write(minute.into(), &samples.into()).expect("written");
+        }
+        let looking = History::look(&path).expect("it is there");
+        let growing = [("shop/web.1".to_owned(), 60 << 20), ("shop/worker.1".to_owned(), 30 << 20)];
+        assert_eq!(looking.growing(2_199).expect("read"), growing);
+        assert_eq!(looking.growing(2_400).expect("read"), [], "it was not written any more");
+        history.write(2_200, &sample(1)).expect("whoever looks has locked nothing");
+        std::fs::write(directory.path().join("other"), [0; 100]).expect("a file");
+        assert!(History::look(&directory.path().join("other")).is_err());
     }
 }

@@ -1,0 +1,196 @@
+//! The last error that a program tells in its own words. Where no sign is known, these words are the best answer: a program mostly
+//! knows what it cannot do. Nothing is read into them. For example, of
+//!
+//! ```text
+//! starting the server
+//! Unrecognized VM option 'UseConcMarkSweepGC'
+//! Error: Could not create the Java Virtual Machine.
+//! ```
+//!
+//! the last words are the second and the third line.
+
+use formation::Stream;
+use jiff::{SignedDuration, Timestamp};
+
+use super::report::{ENDS, goes_on, has, is_late, is_of_report};
+use crate::facts::Line;
+
+/// So many lines from the last one on are looked at.
+const LOOKED_AT: usize = 6;
+/// So many of them are quoted.
+const QUOTED: usize = 4;
+/// What was written so long before the last line belongs to something else: times of lines are known to the second.
+const TOGETHER: SignedDuration = SignedDuration::from_secs(1);
+
+/// Words that stand for themselves in a line that tells an error, as a level or as what happened.
+const LEVELS: [&str; 11] = [
+    "error",
+    "fatal",
+    "critical",
+    "emerg",
+    "panic",
+    "exception",
+    "failed",
+    "failure",
+    "fails",
+    "abort",
+    "aborted",
+];
+/// What is said of something that is not as it should be.
+const TELLS: [&str; 33] = [
+    "***",
+    "cannot",
+    "can't",
+    "could not",
+    "couldn't",
+    "unable to",
+    "invalid",
+    "illegal",
+    "bad ",
+    "unknown",
+    "unrecognized",
+    "unrecognised",
+    "unsupported",
+    "unexpected",
+    "undefined",
+    "corrupt",
+    "not permitted",
+    "not allowed",
+    "not supported",
+    "not valid",
+    "not a ",
+    "not found",
+    "no such",
+    "does not ",
+    "doesn't ",
+    "refused",
+    "denied",
+    "missing",
+    "must ",
+    "required",
+    "too long",
+    "too large",
+    "mismatch",
+];
+
+/// The last words of the process that ended at that time, at most four lines; empty: it tells no error at its end.
+pub(super) fn of(output: &[Line], ended: Option<Timestamp>) -> Vec<&Line> {
+    let on = |stream: Stream| {
+        let late = output.iter().filter(|line| line.stream == stream && is_late(line, ended));
+        block(&late.collect::<Vec<_>>())
+    };
+    let told = |block: &[&Line], tells: fn(&str) -> bool| block.iter().position(|line| tells(&line.written));
+    let (err, out) = (on(Stream::Stderr), on(Stream::Stdout));
+    // A weak word counts only where programs report errors.
+    let found = told(&err, tells_error)
+        .map(|at| (&err, at))
+        .or_else(|| told(&out, tells_error).map(|at| (&out, at)))
+        .or_else(|| told(&err, tells_something).map(|at| (&err, at)));
+    found.map(|(block, at)| block[at..].iter().take(QUOTED).copied().collect()).unwrap_or_default()
+}
+
+/// The lines at the end that belong together, in the order in which they were written: nothing that belongs to a report stands between them.
+fn block<'a>(lines: &[&'a Line]) -> Vec<&'a Line> {
+    let mut block: Vec<&Line> = Vec::new();
+    for line in lines.iter().rev() {
+        let text = line.written.to_lowercase();
+        if is_of_report(&line.written) || has(&text, ENDS) {
+            if block.is_empty() {
+                continue;
+            }
+            break;
+        }
+        let is_earlier = block.last().is_some_and(|last| {
+            last.at.zip(line.at).is_some_and(|(later, at)| later.duration_since(at) > TOGETHER)
+        });
+        // The run before has ended with the same words.
+        let is_again = block.iter().any(|other| other.written == line.written);
+        if is_earlier
+            || is_again
+            || block.len() == LOOKED_AT
+            || goes_on(&text)
+            || text.starts_with("traceback (")
+        {
+            break;
+        }
+        block.push(line);
+    }
+    block.reverse();
+    block
+}
+
+/// Whether a line tells an error.
+fn tells_error(line: &str) -> bool {
+    let text = line.to_lowercase();
+    let is_level = |word: &str| {
+        LEVELS.contains(&word) || (word.len() > 5 && (word.ends_with("error") || word.ends_with("exception")))
+    };
+    has(&text, &TELLS) || text.split(|c: char| !c.is_alphanumeric()).any(is_level)
+}
+
+/// Whether a line is a warning, or what a program says under its own name: `node: out of words`.
+fn tells_something(line: &str) -> bool {
+    let text = line.to_lowercase();
+    let name = line.split_once(": ").map(|(name, _)| name).unwrap_or_default();
+    text.contains("warning") || (!name.is_empty() && !name.contains(char::is_whitespace))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(stream: Stream, text: &str) -> Vec<String> {
+        let lines: Vec<Line> = text.lines().map(|line| Line::of_test(stream, line)).collect();
+        of(&lines, None).iter().map(|line| line.text.clone()).collect()
+    }
+
+    #[test]
+    fn the_last_words_begin_with_the_first_line_that_tells_the_error() {
+        for (text, wanted) in [
+            (
+                "starting\nUnrecognized VM option 'X'\nError: Could not create the Machine.\nError: A fatal exception.\n",
+                &[
+                    "Unrecognized VM option 'X'",
+                    "Error: Could not create the Machine.",
+                    "Error: A fatal exception.",
+                ] as &[&str],
+            ),
+            (
+                "make: *** No rule to make target 'serve'.  Stop.\n",
+                &["make: *** No rule to make target 'serve'.  Stop."],
+            ),
+            ("run.sh: 3: Bad substitution\nstopping\n", &["run.sh: 3: Bad substitution"]),
+            (
+                "Traceback (most recent call last):\n  File \"a.py\", line 3\nshop.pool.Broken: a process was lost, and cannot be had again\n",
+                &["shop.pool.Broken: a process was lost, and cannot be had again"],
+            ),
+            (
+                "throw new Oops('no stock')\n^\n\nOops: there is no stock\n    at app.js:3\n\nNode.js v20\n",
+                &["Oops: there is no stock"],
+            ),
+            ("Warning: it was never settled\nat a place\n", &["Warning: it was never settled", "at a place"]),
+            ("cache: not found, going on without it\nready\n", &[]),
+            ("serving\n", &[]),
+            ("shop: bad option\nshop: bad option\n", &["shop: bad option"]),
+        ] {
+            assert_eq!(told(Stream::Stderr, text), wanted, "{text}");
+        }
+        assert_eq!(told(Stream::Stdout, "Warning: it was never settled\n"), [""; 0]);
+        assert_eq!(
+            told(Stream::Stdout, "shop: the stock cannot be read\n"),
+            ["shop: the stock cannot be read"]
+        );
+    }
+
+    #[test]
+    fn what_was_written_long_before_is_not_among_them() {
+        let line = |second, text| Line {
+            at: Some(Timestamp::from_second(second).expect("a time")),
+            ..Line::of_test(Stream::Stderr, text)
+        };
+        let lines = [line(5, "mail: cannot connect"), line(9, "no port is left: cannot listen")];
+        let told: Vec<&str> = of(&lines, None).iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(told, ["no port is left: cannot listen"]);
+        assert!(of(&lines, Timestamp::from_second(60).ok()).is_empty(), "it has survived both");
+    }
+}
