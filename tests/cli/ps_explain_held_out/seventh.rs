@@ -15,9 +15,6 @@ pub(crate) fn faults() -> Vec<Fault> {
 fn scripting() -> Vec<Fault> {
     let kind = "seventh set: scripting languages";
     vec![
-        crash(kind, "python, a port above all", &["port", "value"], "/usr/bin/python3 -m http.server 99999", &[])
-            .needing(PYTHON)
-            .quoting(&["port must be 0-65535"]),
         python(
             kind,
             "python, a command of it fails",
@@ -160,7 +157,7 @@ fn tools() -> Vec<Fault> {
             let command = format!("/usr/sbin/nginx -p {} -e stderr -c nginx.conf -g 'daemon off;'", as_text(&stage.path("")));
             stage.crashes(&command, &[]);
         })
-        .needing(NGINX),
+        .needing(NGINX).quoting(&["cannot load certificate"]),
         crash(kind, "sqlite3, a directory that is not there", &["database", "directory", "file"], "sqlite3 -batch data/shop.db .tables", &[])
             .needing(&["/usr/bin/sqlite3"])
             .quoting(&["unable to open database"]),

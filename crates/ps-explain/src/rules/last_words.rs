@@ -16,7 +16,7 @@ use super::report::{ENDS, goes_on, has, is_late, is_of_report};
 use crate::facts::Line;
 
 /// So many lines from the last one on are looked at.
-const LOOKED_AT: usize = 6;
+const LOOKED_AT: usize = 8;
 /// So many of them are quoted.
 const QUOTED: usize = 4;
 /// What was written so long before the last line belongs to something else: times of lines are known to the second.
@@ -37,7 +37,7 @@ const LEVELS: [&str; 11] = [
     "aborted",
 ];
 /// What is said of something that is not as it should be.
-const TELLS: [&str; 33] = [
+const TELLS: [&str; 36] = [
     "***",
     "cannot",
     "can't",
@@ -60,6 +60,9 @@ const TELLS: [&str; 33] = [
     "not valid",
     "not a ",
     "not found",
+    "not defined",
+    "not set",
+    "not recognized",
     "no such",
     "does not ",
     "doesn't ",
@@ -75,48 +78,76 @@ const TELLS: [&str; 33] = [
 
 /// The last words of the process that ended at that time, at most four lines; empty: it tells no error at its end.
 pub(super) fn of(output: &[Line], ended: Option<Timestamp>) -> Vec<&Line> {
-    let on = |stream: Stream| {
-        let late = output.iter().filter(|line| line.stream == stream && is_late(line, ended));
-        block(&late.collect::<Vec<_>>())
+    let on = |stream: Stream| -> Vec<&Line> {
+        output.iter().filter(|line| line.stream == stream && is_late(line, ended)).collect()
     };
-    let told = |block: &[&Line], tells: fn(&str) -> bool| block.iter().position(|line| tells(&line.written));
     let (err, out) = (on(Stream::Stderr), on(Stream::Stdout));
+    let of_err = blocks(&err);
     // A weak word counts only where programs report errors.
-    let found = told(&err, tells_error)
-        .map(|at| (&err, at))
-        .or_else(|| told(&out, tells_error).map(|at| (&out, at)))
-        .or_else(|| told(&err, tells_something).map(|at| (&err, at)));
-    found.map(|(block, at)| block[at..].iter().take(QUOTED).copied().collect()).unwrap_or_default()
+    let found = begun(&of_err, tells_error)
+        .or_else(|| begun(&blocks(&out), tells_error))
+        .or_else(|| of_npm(&err))
+        .or_else(|| begun(&of_err, tells_something));
+    found.unwrap_or_default().into_iter().take(QUOTED).collect()
 }
 
-/// The lines at the end that belong together, in the order in which they were written: nothing that belongs to a report stands between them.
-fn block<'a>(lines: &[&'a Line]) -> Vec<&'a Line> {
-    let mut block: Vec<&Line> = Vec::new();
+/// The lines from the first one on that tells it, of the last block in which one does.
+fn begun<'a>(blocks: &[Vec<&'a Line>], tells: fn(&str) -> bool) -> Option<Vec<&'a Line>> {
+    let of_block = |block: &Vec<&'a Line>| {
+        // What stands before the usage of a program is what was wrong with it.
+        let is_usage = block.iter().skip(1).any(|line| line.written.to_lowercase().starts_with("usage"));
+        let at = block.iter().position(|line| tells(&line.written)).or(is_usage.then_some(0))?;
+        Some(block[at..].to_vec())
+    };
+    blocks.iter().find_map(of_block)
+}
+
+/// The blocks of lines at the end, the last one first. Lines of a block belong together, and stand in the order in which they were written;
+/// what belongs to a report stands between two blocks.
+fn blocks<'a>(lines: &[&'a Line]) -> Vec<Vec<&'a Line>> {
+    let mut blocks: Vec<Vec<&Line>> = vec![Vec::new()];
+    let mut newest: Option<&Line> = None;
     for line in lines.iter().rev() {
         let text = line.written.to_lowercase();
-        if is_of_report(&line.written) || has(&text, ENDS) {
-            if block.is_empty() {
-                continue;
-            }
-            break;
+        // What an exception of C++ says stands in a line of its own.
+        if (is_of_report(&line.written) && !text.starts_with("  what():")) || has(&text, ENDS) {
+            blocks.push(Vec::new());
+            continue;
         }
-        let is_earlier = block.last().is_some_and(|last| {
-            last.at.zip(line.at).is_some_and(|(later, at)| later.duration_since(at) > TOGETHER)
-        });
+        let is_earlier = newest
+            .and_then(|newest| newest.at.zip(line.at))
+            .is_some_and(|(later, at)| later.duration_since(at) > TOGETHER);
         // The run before has ended with the same words.
-        let is_again = block.iter().any(|other| other.written == line.written);
-        if is_earlier
-            || is_again
-            || block.len() == LOOKED_AT
-            || goes_on(&text)
-            || text.starts_with("traceback (")
-        {
+        let is_again = blocks.iter().flatten().any(|other| other.written == line.written);
+        let is_enough = blocks.iter().map(Vec::len).sum::<usize>() == LOOKED_AT;
+        if is_earlier || is_again || is_enough || goes_on(&text) || text.starts_with("traceback (") {
             break;
         }
-        block.push(line);
+        newest = newest.or(Some(line));
+        if let Some(block) = blocks.last_mut() {
+            block.insert(0, line);
+        }
     }
-    block.reverse();
-    block
+    blocks.retain(|block| !block.is_empty());
+    blocks
+}
+
+/// What npm says of an error of its own, behind the code of it.
+fn of_npm<'a>(lines: &[&'a Line]) -> Option<Vec<&'a Line>> {
+    let is_code = |line: &&Line| {
+        ["npm error code ", "npm ERR! code "].iter().any(|code| line.written.starts_with(code))
+    };
+    let at = lines.iter().rposition(|line| is_code(line))?;
+    // A code of the script that it has run says nothing.
+    let is_own = lines[at]
+        .written
+        .rsplit(' ')
+        .next()
+        .is_some_and(|code| code.starts_with('E') && code != "ELIFECYCLE");
+    let told = lines[at + 1..].iter().filter(|line| {
+        line.written.trim_end().to_lowercase().starts_with("npm err") && line.written.trim_end().len() > 10
+    });
+    is_own.then(|| told.copied().collect())
 }
 
 /// Whether a line tells an error.
@@ -171,6 +202,23 @@ mod tests {
             ("Warning: it was never settled\nat a place\n", &["Warning: it was never settled", "at a place"]),
             ("cache: not found, going on without it\nready\n", &[]),
             ("serving\n", &[]),
+            (
+                "cannot read \"shop\": no such variable\n    while running\n\"puts $shop\"\n    (file \"app\" line 1)\n",
+                &["cannot read \"shop\": no such variable"],
+            ),
+            (
+                "option of nobody: -prot\nUsage of ./server:\n  -port int\n",
+                &["option of nobody: -prot", "Usage of ./server:"],
+            ),
+            (
+                "terminate called after throwing 'std::runtime_error'\n  what():  no route\n",
+                &["terminate called after throwing 'std::runtime_error'", "  what():  no route"],
+            ),
+            (
+                "npm error code EUSAGE\nnpm error\nnpm error The lock file is not there\nnpm error A complete log: x\n",
+                &["npm error The lock file is not there", "npm error A complete log: x"],
+            ),
+            ("npm error code 1\nnpm error path /srv/shop\n", &[]),
             ("shop: bad option\nshop: bad option\n", &["shop: bad option"]),
         ] {
             assert_eq!(told(Stream::Stderr, text), wanted, "{text}");

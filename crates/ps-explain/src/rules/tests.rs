@@ -162,3 +162,30 @@ fn circumstances_are_said_beside_the_cause_and_not_twice() {
     assert_eq!(named("exit-status"), ["restart-count", "files-changed", "disk-full", "clock-jump"]);
     assert_eq!(named("disk-full"), ["restart-count", "files-changed", "clock-jump"]);
 }
+
+#[test]
+fn what_no_rule_knows_is_told_in_the_program_s_own_words() {
+    let said = |exit, text: &str, cause_of_end| {
+        let output = text.lines().map(|line| Line::of_test(Stream::Stderr, line)).collect();
+        let mut known = Known { output, ..crashed(Some(exit), cause_of_end) };
+        if let Some(end) = known.end.as_mut() {
+            end.lived_ms = Some(10);
+        }
+        let facts = facts();
+        cause(Case { facts: &facts, it: Some(&known) }).map(|finding| (finding.cause, finding.says))
+    };
+    let of_code = |code, text: &str| said(Exit::Code(code), text, EndCause::Itself).expect("it is known");
+    let (cause, says) = of_code(2, "make: *** No rule to make target 'serve'.  Stop.");
+    assert!(
+        cause == "own-error" && says.contains("exit status 2") && says.contains("No rule to make"),
+        "{says}"
+    );
+    assert_eq!(of_code(2, "serving").0, "exit-status");
+    // The shell and the dynamic loader both end with 127.
+    assert_eq!(of_code(127, "").0, "program-missing");
+    assert_eq!(of_code(127, "nice: 'puma': No such file or directory").0, "program-missing");
+    assert_eq!(of_code(127, "./server: symbol lookup failed: shop_open").0, "own-error");
+    let (cause, says) =
+        said(Exit::Signal(6), "free(): invalid pointer", EndCause::Signal).expect("it is known");
+    assert!(cause == "fault" && says.contains("as it wrote: \"free(): invalid pointer\""), "{says}");
+}
