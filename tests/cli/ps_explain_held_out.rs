@@ -24,6 +24,8 @@ mod checks;
 mod code;
 #[path = "ps_explain_held_out/containers.rs"]
 mod containers;
+#[path = "ps_explain_held_out/eighth.rs"]
+mod eighth;
 #[path = "ps_explain_held_out/ends.rs"]
 mod ends;
 #[path = "ps_explain_held_out/fault.rs"]
@@ -87,6 +89,7 @@ fn every_fault() -> Vec<Fault> {
         fifth::faults(),
         sixth::faults(),
         seventh::faults(),
+        eighth::faults(),
     ]
     .into_iter()
     .flatten()

@@ -28,6 +28,32 @@ fn in_a_pipe_each_change_is_a_line_and_nothing_else_is() {
 }
 
 #[test]
+fn the_memory_that_ps_web_has_seen_grow_is_told() {
+    let home = Home::running("shop", "web: exec sleep 600\n", &[]);
+    std::fs::create_dir_all(home.path("lib/data/formation-web")).expect("a directory");
+    let mut history =
+        usage_history::History::open(&home.path("lib/data/formation-web/usage")).expect("a file");
+    let now = u64::try_from(jiff::Timestamp::now().as_second() / 60).expect("after 1970");
+    for minute in now - 240..=now {
+        let memory_kib = u32::try_from(minute + 300 - now).expect("small") * 1024;
+        let sample = usage_history::Sample { cpu: None, memory_kib: Some(memory_kib) };
+        history.write(minute, &[("shop/web.1".to_owned(), sample)].into()).expect("written");
+    }
+    // Whoever writes it holds its lock meanwhile.
+    let mut child = home.command(&["ps-top"]).stdout(Stdio::piped()).spawn().expect("it starts");
+    let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+    let mut said = lines.take(2).filter(|line| line.contains("grown steadily"));
+    let told = said.next().expect("a line about it");
+    assert!(
+        told.ends_with("shop: the memory of web.1 has grown steadily for hours, by 60 MiB an hour"),
+        "{told}"
+    );
+    drop(said);
+    child.kill().expect("ours");
+    child.wait().expect("it ends");
+}
+
+#[test]
 fn it_ends_once_nobody_reads() {
     let home = Home::running("shop", "web: exec sleep 600\n", &[]);
     let mut child = home.command(&["ps-top", "shop"]).stdout(Stdio::piped()).spawn().expect("it starts");

@@ -60,6 +60,7 @@ fn last(found: &[LogLine]) -> impl Iterator<Item = &LogLine> {
         is_frame(line)
             && !patterns::is_of_environment(&String::from_utf8_lossy(text))
             && !is_innermost(found, at)
+            || is_help_of_npm(found, at)
     };
     let mut left = [LINES; 2];
     let mut kept: Vec<&LogLine> = Vec::new();
@@ -71,6 +72,20 @@ fn last(found: &[LogLine]) -> impl Iterator<Item = &LogLine> {
         }
     }
     kept.into_iter().rev()
+}
+
+/// Whether a line is of the help that npm prints behind an error of its own: more than a hundred lines, of which the first tell what was wrong.
+fn is_help_of_npm(found: &[LogLine], at: usize) -> bool {
+    const TELL: usize = 8;
+    let is_npm = |line: &LogLine| line.bytes.starts_with(b"npm error") || line.bytes.starts_with(b"npm ERR!");
+    let is_code = |line: &LogLine| {
+        line.bytes.starts_with(b"npm error code ") || line.bytes.starts_with(b"npm ERR! code ")
+    };
+    let before = found[..at].iter().rev().filter(|other| other.stream == found[at].stream).take(TELL);
+    is_npm(&found[at])
+        && before.clone().count() == TELL
+        && before.clone().all(is_npm)
+        && !before.clone().any(is_code)
 }
 
 fn is_frame(line: &LogLine) -> bool {
@@ -205,5 +220,9 @@ Error: lost
             kept.iter().filter(|line| line.starts_with("at ") || line.starts_with("File ")).collect();
         assert_eq!(frames, ["File \"/srv/app.py\", line 7, in inner", "at inner (/srv/app.js:7:1)"]);
         assert_eq!(kept.len(), found.len() - 4, "nothing but frames is left out: {kept:?}");
+        let mut npm = vec![line("npm error code EUSAGE"), line("npm error There is no lock file")];
+        npm.extend((0..100).map(|_| line("npm error   --an-option")));
+        let kept: Vec<_> = last(&npm).collect();
+        assert!(kept.len() == 9 && kept[1].bytes.ends_with(b"no lock file"), "{kept:?}");
     }
 }

@@ -61,6 +61,7 @@ pub(super) const ROWS: &[Pattern] = &[
             "memory allocation of",
             "std::bad_alloc",
             "process out of memory",
+            "fatal process oom",
             "fatal: out of memory",
             "could not reserve enough space",
         ],

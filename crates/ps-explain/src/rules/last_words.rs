@@ -137,7 +137,7 @@ fn of_npm<'a>(lines: &[&'a Line]) -> Option<Vec<&'a Line>> {
     let is_code = |line: &&Line| {
         ["npm error code ", "npm ERR! code "].iter().any(|code| line.written.starts_with(code))
     };
-    let at = lines.iter().rposition(|line| is_code(line))?;
+    let at = lines.iter().rposition(is_code)?;
     // A code of the script that it has run says nothing.
     let is_own = lines[at]
         .written

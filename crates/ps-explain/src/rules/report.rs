@@ -170,9 +170,10 @@ fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Told<'a>> {
     wide.map(|sign| Told { sign, is_report: false })
 }
 
-/// Whether a line says that the program goes on. `use import instead` is advice.
+/// Whether a line says that the program goes on. `use import instead`, and `Instead change it`, are advice.
 pub(super) fn goes_on(text: &str) -> bool {
-    has(text, GOES_ON) || (text.contains("instead") && !text.contains("use "))
+    has(text, GOES_ON)
+        || (text.contains("instead") && !text.contains("use ") && !text.trim_start().starts_with("instead "))
 }
 
 /// What a report says, which begins with its headline: the narrowest of what its lines are signs of, else that it is one.
@@ -359,6 +360,8 @@ mod tests {
             Some("module-format"),
             "advice is no word of going on"
         );
+        let node = "Error [ERR_REQUIRE_ESM]: require() of ES Module a.js from b.js not supported.\nInstead change the require.\n    at app.js:1\n";
+        assert_eq!(line(node).map(|(cause, _)| cause), Some("module-format"));
     }
 
     #[test]
