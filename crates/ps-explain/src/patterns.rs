@@ -92,7 +92,7 @@ fn stands_in(text: &str, word: &str) -> bool {
 
 /// Whether a line names a variable that is wanted, in whatever words: `SHOP_TOKEN is not set`.
 fn lacks_a_variable(line: &str) -> bool {
-    const LACKS: [&str; 9] = [
+    const LACKS: [&str; 10] = [
         "not set",
         "is required",
         "is missing",
@@ -102,6 +102,7 @@ fn lacks_a_variable(line: &str) -> bool {
         "undefined",
         "not provided",
         "is empty",
+        "key not found",
     ];
     let text = line.to_lowercase();
     let is_name = |word: &str| {
@@ -137,6 +138,7 @@ mod tests {
                 "heap-exhausted",
             ),
             ("KeyError: 'DATABASE_URL'", "variable-missing"),
+            ("app.rb:1:in `fetch': key not found: \"DATABASE_URL\" (KeyError)", "variable-missing"),
             ("sh: 1: DATABASE_URL: parameter not set", "variable-missing"),
             ("sh: 1: gunicorn: not found", "program-missing"),
             ("Error: connect ECONNREFUSED 127.0.0.1:5432", "dependency-unreachable"),
@@ -167,6 +169,7 @@ mod tests {
             assert_eq!(of_line(line).map(|pattern| pattern.cause), Some(cause), "{line}");
         }
         assert!(of_line("listening on 5000").is_none());
+        assert!(of_line("app.rb:2:in `fetch': key not found: \"adapter\" (KeyError)").is_none());
         assert!(
             of_line("Can't locate object method \"new\" via package \"Shop\" at app.pl line 2.").is_none()
         );

@@ -16,7 +16,7 @@ fn pythons() -> Vec<Fault> {
     vec![
         crash(kind, "a list of requirements that is not there", GONE, "/usr/bin/python3 -m pip install -r requirements.txt", &[])
             .needing(PYTHON)
-            .quoting(&["could not open requirements file", "no module named pip"]),
+            .quoting(&["could not open requirements file", "no module named pip", "externally-managed-environment"]),
         python(
             kind,
             "a log file in a directory that is not there",
@@ -140,7 +140,7 @@ fn shells() -> Vec<Fault> {
             "bash divides by nothing",
             &["divi"],
             "bash run.sh",
-            &[("run.sh", "set -e\nCPUS=0\nWORKERS=$((8 / CPUS))\nexec sleep 3600\n")],
+            &[("run.sh", "set -e\nCPUS=0\nexec sleep $((3600 / CPUS))\n")],
         )
         .quoting(&["division by 0"]),
         crash(
@@ -152,7 +152,8 @@ fn shells() -> Vec<Fault> {
                 ("run.sh", "set -e\nport=$(awk '{ print $2' settings)\nexec sleep 3600\n"),
                 ("settings", "port 5000\n"),
             ],
-        ),
+        )
+        .quoting(&["missing } near end of file"]),
         crash(
             kind,
             "xargs has nothing to run",

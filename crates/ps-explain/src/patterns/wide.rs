@@ -187,7 +187,6 @@ pub(super) const ROWS: &[Pattern] = &[
             "parameter null or not set",
             "must be set",
             "is not defined in the environment",
-            "key not found: \"",
         ],
         says: "a variable that it needs is not set",
         cure: "set it in the app's env file, and restart",

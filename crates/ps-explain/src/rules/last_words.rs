@@ -37,7 +37,7 @@ const LEVELS: [&str; 11] = [
     "aborted",
 ];
 /// What is said of something that is not as it should be.
-const TELLS: [&str; 36] = [
+const TELLS: [&str; 38] = [
     "***",
     "cannot",
     "can't",
@@ -63,6 +63,8 @@ const TELLS: [&str; 36] = [
     "not defined",
     "not set",
     "not recognized",
+    "no response",
+    "no answer",
     "no such",
     "does not ",
     "doesn't ",
