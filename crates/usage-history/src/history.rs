@@ -13,8 +13,8 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use serde::Serialize;
 
+use crate::point::{Point, Sample};
 use crate::slope::{GROWTH_MINUTES, steady};
 
 /// How many instances there is room for. Those beyond are not kept.
@@ -31,26 +31,6 @@ const STAMP: usize = 8;
 const FRAME: usize = STAMP + INSTANCES * SAMPLE;
 const TABLE: usize = HEADER.len();
 const FRAMES: usize = TABLE + INSTANCES * NAME;
-
-/// What an instance used in a minute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sample {
-    /// Of one CPU, in tenths of a percent; `None`: not known.
-    pub cpu: Option<u32>,
-    /// Resident memory in KiB; `None`: not known.
-    pub memory_kib: Option<u32>,
-}
-
-/// A sample with its time.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Point {
-    /// Minutes since 1970.
-    pub minute: u64,
-    /// Of one CPU.
-    pub cpu_percent: Option<f64>,
-    /// Resident memory.
-    pub memory_bytes: Option<u64>,
-}
 
 /// The file.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Detects whether the memory of an instance grows steadily, as with a leak.
 
-use crate::history::Point;
+use crate::point::Point;
 
 /// How long it has to have grown, in minutes, and in how many equal parts of that.
 const PARTS: u64 = 6;

@@ -51,6 +51,8 @@ fn the_memory_that_ps_web_has_seen_grow_is_told() {
     drop(said);
     child.kill().expect("ours");
     child.wait().expect("it ends");
+    // Nothing of it belongs to an app that is destroyed.
+    std::fs::remove_dir_all(home.path("lib/data/formation-web")).expect("it was made here");
 }
 
 #[test]
