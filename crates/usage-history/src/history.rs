@@ -293,9 +293,9 @@ mod tests {
         let one = |memory_kib| Sample { cpu: None, memory_kib: Some(memory_kib) };
         for minute in 2_000..2_200_u32 {
             let samples = [
-                ("shop/web.1".to_owned(), one(minute * 1024)),
+                ("shop/web.1".to_owned(), one((minute - 1_900) * 1024)),
                 ("shop/web.2".to_owned(), one(100_000)),
-                ("shop/worker.1".to_owned(), one(5_000 + minute * 512)),
+                ("shop/worker.1".to_owned(), one(5_000 + (minute - 1_900) * 512)),
             ];
             history.write(minute.into(), &samples.into()).expect("written");
         }
