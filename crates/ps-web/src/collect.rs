@@ -24,6 +24,10 @@ use crate::snapshot::{Silence, Snapshot};
 const PAUSE: Duration = Duration::from_secs(1);
 /// Of a look that took long, this many times what it took: a machine with thousands of instances is not kept busy by looking.
 const REST: u32 = 4;
+/// Of the CPU time that a look took, this many times: who reads events costs a hundredth of a CPU at most.
+const SHARE: u32 = 100;
+/// But a change is never seen later than after this time.
+const LATEST: Duration = Duration::from_secs(5);
 /// How long a look waits for a scheduler; an answer that comes later is used by the next look.
 const PATIENCE: Duration = Duration::from_millis(900);
 /// After this time a scheduler is said not to answer.
@@ -104,7 +108,7 @@ impl Collector {
             if self.lookers.load(Ordering::Relaxed) == 0 {
                 self.asked.notified().await;
             }
-            let began = Instant::now();
+            let (began, cpu) = (Instant::now(), cpu_time());
             let mut snapshot = round.look().await;
             let remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner).clone();
             snapshot.silent.extend(remarks);
@@ -115,10 +119,23 @@ impl Collector {
             }
             snapshot.number = ring.newest();
             self.found.send_replace(Arc::new(snapshot));
-            let took = began.elapsed();
+            let (took, used) = (began.elapsed(), cpu_time().saturating_sub(cpu));
             time::sleep((took * REST).max(PAUSE.saturating_sub(took))).await;
+            // A request does not wait for what follows.
+            let _ = time::timeout(spared(used, began.elapsed()), self.asked.notified()).await;
         }
     }
+}
+
+/// How much longer nobody looks who is not asked to, where a look has used so much of a CPU and so much time has passed since it began.
+fn spared(used: Duration, passed: Duration) -> Duration {
+    (used * SHARE).min(LATEST).saturating_sub(passed)
+}
+
+/// What this process has used of a CPU.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.try_into().unwrap_or_default()
 }
 
 /// What is remembered from one look to the next.
@@ -259,4 +276,19 @@ fn listed(world: &World) -> Listed {
         }
     }
     listed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_costs_much_is_not_repeated_every_second() {
+        let [ms, second] = [Duration::from_millis(1), Duration::from_secs(1)];
+        assert_eq!(spared(5 * ms, second), Duration::ZERO, "half a hundredth");
+        assert_eq!(spared(30 * ms, second), 2 * second);
+        assert_eq!(spared(90 * ms, second), 4 * second, "a change is seen after five seconds");
+        assert_eq!(spared(90 * ms, 6 * second), Duration::ZERO);
+        assert!(cpu_time() > Duration::ZERO);
+    }
 }
