@@ -104,8 +104,9 @@ impl Collector {
     /// Asks the schedulers regularly, and sends changes to `ring`. It never returns.
     pub(crate) async fn run(&self, world: World, ring: &Ring) {
         let mut round = Round { world, asked: BTreeMap::new(), known: BTreeMap::new() };
+        let mut is_asked = false;
         loop {
-            if self.lookers.load(Ordering::Relaxed) == 0 {
+            if !is_asked && self.lookers.load(Ordering::Relaxed) == 0 {
                 self.asked.notified().await;
             }
             let (began, cpu) = (Instant::now(), cpu_time());
@@ -122,7 +123,7 @@ impl Collector {
             let (took, used) = (began.elapsed(), cpu_time().saturating_sub(cpu));
             time::sleep((took * REST).max(PAUSE.saturating_sub(took))).await;
             // A request does not wait for what follows.
-            let _ = time::timeout(spared(used, began.elapsed()), self.asked.notified()).await;
+            is_asked = time::timeout(spared(used, began.elapsed()), self.asked.notified()).await.is_ok();
         }
     }
 }
