@@ -22,12 +22,16 @@ mod lists;
 mod never;
 #[path = "ps_pm2/output.rs"]
 mod output;
+#[path = "ps_pm2/peer.rs"]
+mod peer;
 #[path = "ps_pm2/recorded.rs"]
 mod recorded;
 #[path = "ps_pm2/reload.rs"]
 mod reload;
 #[path = "ps_pm2/restarts.rs"]
 mod restarts;
+#[path = "ps_pm2/runtime.rs"]
+mod runtime;
 #[path = "ps_pm2/scripts.rs"]
 mod scripts;
 #[path = "ps_pm2/start.rs"]
@@ -36,3 +40,5 @@ mod start;
 mod stop;
 #[path = "ps_pm2/today.rs"]
 mod today;
+#[path = "ps_pm2/unseen.rs"]
+mod unseen;

@@ -17,6 +17,15 @@ pub(crate) const VERSION: &str = "0.7.2";
 /// The options that belong to `logs` alone.
 const OF_LOGS: [&str; 6] = ["--lines", "--nostream", "--raw", "--json", "--err", "--out"];
 
+/// What pm2 calls the values of options, where that is not the name of the option.
+const VALUES: [(&str, &str); 5] = [
+    ("instances", "number"),
+    ("output", "path"),
+    ("error", "path"),
+    ("cron", "cron_pattern"),
+    ("user", "username"),
+];
+
 const COMMANDS: &str = "\
 Commands:
   start FILE|JSON|YAML|-         start a script, a program, or what a file (- is stdin) declares
@@ -42,7 +51,10 @@ Examples:
   ps-pm2 restart api
   ps-pm2 list
 
-Exit status: 0 done, 1 refused or failed.";
+Called pm2-runtime, it is the command of a container: it stays in the foreground and ends with its apps; called pm2-dev, it restarts
+what changes. scripts/install --as-pm2 installs both names; pm2-runtime --help and pm2-dev --help say more.
+
+Exit status: 0 done, 1 refused or failed; 2 of pm2-runtime when no app runs any more.";
 
 /// Accepts the commands of pm2: keeps apps in any language alive, and knows them by name and id.
 #[derive(Debug, Default, Parser)]
@@ -254,6 +266,14 @@ pub(crate) struct Args {
     /// Only stdout
     #[arg(long)]
     pub(crate) out: bool,
+
+    /// Whether stdout is for what apps write there, and stderr for what they write there, as in `pm2-runtime`.
+    #[arg(skip)]
+    pub(crate) streams_are_of_apps: bool,
+
+    /// Keys of declarations, and the values that they have where nothing is said.
+    #[arg(skip)]
+    pub(crate) usual: Vec<(&'static str, serde_json::Value)>,
 }
 
 /// The arguments, or what came of a command line that asks only for help or for the version.
@@ -346,5 +366,7 @@ fn shown_option(long: &str) -> String {
         return format!("--{long}");
     };
     let short = option.get_short().map_or_else(String::new, |short| format!("-{short} "));
-    format!("{short}--{long} <{}>", long.replace('-', "_"))
+    let other = VALUES.iter().find(|(option, _)| *option == long);
+    let value = other.map_or_else(|| long.replace('-', "_"), |(_, value)| (*value).to_owned());
+    format!("{short}--{long} <{value}>")
 }

@@ -8,11 +8,11 @@ use crate::fleet;
 use crate::say;
 use crate::session::Session;
 use crate::table;
-use crate::target::{self, Target, WHICH};
+use crate::target::{self, Target};
 
 /// Deletes each of the words.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
-    for word in target::words(session, WHICH)? {
+    for word in target::words(session, "name|id|script|all|json_file")? {
         let _lock = session.home.lock()?;
         let mut book = Book::read(&session.home)?;
         let target = target::parse(session, &book, word)?;

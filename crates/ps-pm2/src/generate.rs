@@ -1,7 +1,7 @@
 //! `generate NAME` and `init`: write a sample declaration into the working directory. An existing file is not overwritten.
 
 use std::fs::OpenOptions;
-use std::io::{Read, Seek, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -16,17 +16,12 @@ use crate::target;
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
     let name = &target::words(session, "name")?[0];
     let path = session.cwd.join(format!("{name}-pm2.json"));
-    let sample = json!([{
-        "name": name,
-        "script": format!("{name}.js"),
-        "instances": 1,
-        "env": {},
-        "error_file": format!("{name}-err.log"),
-        "out_file": format!("{name}-out.log"),
-        "pid_file": format!("{name}.pid"),
-    }]);
-    let written = write(&path, &sample)?;
-    say::plain(written.trim_end())?;
+    let quoted = |text: &str| Value::from(text).to_string();
+    let (own, script) = (quoted(name), quoted(&format!("{name}.js")));
+    // Letter by letter what pm2 writes.
+    let sample = format!("{{\n  \"name\" : {own},\n  \"script\" : {script},\n  \"options\": [\"\"]\n}}\n");
+    write(&path, &sample)?;
+    say::plain(format_args!("Sample generated on current folder\n{name}-pm2.json :\n\n{sample}"))?;
     Ok(Outcome::Done)
 }
 
@@ -40,22 +35,27 @@ pub(crate) fn ecosystem(session: &Session) -> Result<Outcome> {
         "env": {"NODE_ENV": "development"},
         "env_production": {"NODE_ENV": "production"},
     }]});
-    write(&path, &sample)?;
+    write(&path, &format!("{}\n", serde_json::to_string_pretty(&sample)?))?;
     say::plain(format_args!("File {} generated", path.display()))?;
     Ok(Outcome::Done)
 }
 
-/// Writes a file that does not exist, and reads what stands in it then.
-fn write(path: &Path, sample: &Value) -> Result<String> {
-    let mut text = serde_json::to_string_pretty(sample)?;
-    text.push('\n');
-    let write = || -> std::io::Result<String> {
-        let mut file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.rewind()?;
-        let mut written = String::new();
-        file.read_to_string(&mut written)?;
-        Ok(written)
+/// Writes a file that does not exist, or has this text already.
+fn write(path: &Path, text: &str) -> Result<()> {
+    let write = || -> io::Result<()> {
+        let created = OpenOptions::new().write(true).create_new(true).open(path);
+        let mut file = match created {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_there(path, text) => {
+                return Ok(());
+            }
+            created => created?,
+        };
+        file.write_all(text.as_bytes())
     };
     write().with_context(|| format!("write {}", path.display()))
+}
+
+fn is_there(path: &Path, text: &str) -> bool {
+    let limit = text.len() as u64 + 1;
+    durable::input(path, limit).is_ok_and(|there| there == text.as_bytes())
 }

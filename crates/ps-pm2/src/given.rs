@@ -9,6 +9,7 @@ use crate::args::Args;
 use crate::arguments;
 use crate::declared::basename;
 use crate::interpreter;
+use crate::load;
 use crate::session::Session;
 
 /// What only a shell understands.
@@ -66,7 +67,7 @@ pub(crate) fn declaration(
     let usual = basename(script);
     let usual = command.map_or_else(|| usual.strip_suffix(".js").unwrap_or(&usual), Command::name);
     declared.set("script", text(script)?.into());
-    declared.set("name", args.name.as_deref().unwrap_or(usual).into());
+    declared.set("name", args.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(usual).into());
     if let Some(instances) = &args.instances {
         declared.set("instances", instances.as_str().into());
     }
@@ -91,6 +92,7 @@ pub(crate) fn declaration(
         declared.set("cwd", text(cwd)?.into());
     }
     set_settings(args, &mut declared);
+    load::complete(session, &mut declared);
     Ok(declared)
 }
 

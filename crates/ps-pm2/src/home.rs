@@ -31,7 +31,12 @@ impl Home {
     pub(crate) fn open() -> Result<(Self, bool)> {
         let directory = ps_apps::pm2_home()
             .context("neither HOME nor PM2_HOME is set: set one, so that apps have a place")?;
-        let home = Self::at(&directory);
+        Self::open_in(&directory)
+    }
+
+    /// The same in this directory.
+    pub(crate) fn open_in(directory: &Path) -> Result<(Self, bool)> {
+        let home = Self::at(directory);
         let is_new = !home.own().exists();
         for part in [home.own(), home.logs(), home.pids()] {
             durable::create_private(&part)?;

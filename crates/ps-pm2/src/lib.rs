@@ -36,6 +36,8 @@ mod reset;
 mod restart;
 mod resurrect;
 mod row;
+mod runtime;
+mod runtime_args;
 mod say;
 mod scale;
 mod send_signal;
@@ -72,6 +74,9 @@ pub fn run() -> Result<Outcome> {
     }
     if completion::answered(command, &[("words", candidates::of_words)]) {
         return Ok(Outcome::Done);
+    }
+    if let Some(name) = runtime::called(&words) {
+        return say::conclude(runtime::run(name, &words));
     }
     let done = args::parse(&words).and_then(|args| match args {
         Ok(args) => Session::open(args).and_then(|session| verb::run(&session)),

@@ -55,7 +55,20 @@ pub(crate) fn declarations(session: &Session, word: &str) -> Result<Vec<Declarat
         let name = declared.text("name").ok().flatten();
         only.as_ref().is_none_or(|only| name.is_some_and(|name| only.contains(&name.as_str())))
     };
-    Ok(read.into_iter().filter(is_meant).collect())
+    let complete = |mut declared: Declaration| {
+        complete(session, &mut declared);
+        declared
+    };
+    Ok(read.into_iter().filter(is_meant).map(complete).collect())
+}
+
+/// Adds what the keys are that nothing is said of.
+pub(crate) fn complete(session: &Session, declared: &mut Declaration) {
+    for (key, value) in &session.args.usual {
+        if declared.get(key).is_none() {
+            declared.set(key, value.clone());
+        }
+    }
 }
 
 /// What is plain JSON needs no other reader, which would say less of what is wrong with it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::mem::MaybeUninit;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::args::Args;
 use crate::book::Book;
+use crate::home::Home;
 use crate::say::{self, paint};
 use crate::session::Session;
 
@@ -72,6 +73,34 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     }
 }
 
+/// What is written into the logs of all apps, looked at again and again.
+pub(crate) struct Stream {
+    logs: BTreeMap<(u64, bool), Log>,
+    /// How long the logs were that were there before, in bytes.
+    past: BTreeMap<PathBuf, u64>,
+}
+
+impl Stream {
+    /// Before the first app is started.
+    pub(crate) fn begin(home: &Home) -> Self {
+        let files = std::fs::read_dir(home.logs()).into_iter().flatten().flatten();
+        let length = |file: std::fs::DirEntry| Some((file.path(), file.metadata().ok()?.len()));
+        Self { logs: BTreeMap::new(), past: files.filter_map(length).collect() }
+    }
+
+    /// Looks which apps there are.
+    pub(crate) fn look_for_new(&mut self, session: &Session) -> Result<()> {
+        let past = &self.past;
+        let begin = |path: &Path| past.get(path).copied().unwrap_or(0);
+        add_new(session, None, &mut self.logs, &begin).map(drop)
+    }
+
+    /// Shows what is new.
+    pub(crate) fn show(&mut self, args: &Args) -> Result<()> {
+        self.logs.values_mut().try_for_each(|log| show_new(args, log))
+    }
+}
+
 /// Adds the logs of instances that are new.
 fn follow_new(
     session: &Session,
@@ -80,9 +109,30 @@ fn follow_new(
     watched: &mut Vec<PathBuf>,
     notify: &rustix::fd::OwnedFd,
 ) -> Result<()> {
-    let book = Book::read(&session.home)?;
     // The list says which instances there are.
     let mut directories = vec![session.home.own(), session.home.logs()];
+    let length = |path: &Path| path.metadata().map_or(0, |log| log.len());
+    directories.extend(add_new(session, word, logs, &length)?);
+    for directory in directories {
+        if !watched.contains(&directory) {
+            let what = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
+            inotify::add_watch(notify, &directory, what)
+                .with_context(|| format!("watch {}", directory.display()))?;
+            watched.push(directory);
+        }
+    }
+    Ok(())
+}
+
+/// The same without a watch on their directories, which are returned. `begin`: where what is new begins in a log, in bytes.
+fn add_new(
+    session: &Session,
+    word: Option<&str>,
+    logs: &mut BTreeMap<(u64, bool), Log>,
+    begin: &dyn Fn(&Path) -> u64,
+) -> Result<Vec<PathBuf>> {
+    let book = Book::read(&session.home)?;
+    let mut directories = Vec::new();
     for app in &book.apps {
         for instance in &app.instances {
             let is_meant = word.is_none_or(|word| app.name == word || instance.id.to_string() == word);
@@ -93,21 +143,13 @@ fn follow_new(
                 }
                 let path = if is_err { app.err_of(instance.id) } else { app.out_of(instance.id) };
                 directories.extend(path.parent().map(PathBuf::from));
-                let at = path.metadata().map_or(0, |log| log.len());
+                let at = begin(&path);
                 let (name, id) = (app.name.clone(), instance.id);
                 logs.insert((id, is_err), Log { name, id, is_err, path, at, rest: Vec::new() });
             }
         }
     }
-    for directory in directories {
-        if !watched.contains(&directory) {
-            let what = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
-            inotify::add_watch(notify, &directory, what)
-                .with_context(|| format!("watch {}", directory.display()))?;
-            watched.push(directory);
-        }
-    }
-    Ok(())
+    Ok(directories)
 }
 
 fn show_past(args: &Args, log: &Log, lines: usize) -> Result<()> {
@@ -178,7 +220,9 @@ fn read(log: &Log, from: u64, to: u64) -> Result<Vec<u8>> {
 
 /// Shows a line, and when it was read, if it came while it was waited for.
 fn show(args: &Args, log: &Log, line: &[u8], at: Option<Timestamp>) -> Result<()> {
-    let mut out = io::stdout().lock();
+    let is_apart = log.is_err && args.streams_are_of_apps;
+    let mut out: Box<dyn Write> =
+        if is_apart { Box::new(io::stderr().lock()) } else { Box::new(io::stdout().lock()) };
     let kind = if log.is_err { "err" } else { "out" };
     if args.json {
         let message = String::from_utf8_lossy(line);

@@ -36,10 +36,12 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// pm2 says that a file is restarted between the first of its apps and the second one.
+/// pm2 says that a file is restarted once the first of its apps has been asked for: what there is of it takes a while to restart, and what
+/// there is not is named at once.
 fn tell(word: &str, target: &Target, book: &Book, ids: &[u64]) -> Result<()> {
     if let Target::Declared { names, .. } = target {
-        let (first, others) = names.split_at(names.len().min(1));
+        let at_once = usize::from(ids.is_empty()).min(names.len());
+        let (first, others) = names.split_at(at_once);
         target::tell_each(first)?;
         say::fact(format_args!("Process {word} restarted"))?;
         target::tell_each(others)?;

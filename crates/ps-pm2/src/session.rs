@@ -27,8 +27,13 @@ pub(crate) struct Session {
 impl Session {
     /// Reads the environment, and makes the directories that are not there.
     pub(crate) fn open(args: Args) -> Result<Self> {
+        Self::open_in(args, None)
+    }
+
+    /// The same, with the apps in this directory, if one is named.
+    pub(crate) fn open_in(args: Args, directory: Option<PathBuf>) -> Result<Self> {
         let cwd = cwd().context("the current directory is not there any more: change to another one")?;
-        let (home, is_new) = Home::open()?;
+        let (home, is_new) = directory.map_or_else(Home::open, |directory| Home::open_in(&directory))?;
         // Scripts look for both files, and nothing here depends on them.
         let _ = private(&home.diary());
         let _ = options::offer(&home);

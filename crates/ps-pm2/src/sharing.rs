@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use formation::{SignalName, State, Which};
 use os_process::ProcessId;
 use procfile_exchange::pm2::Declaration;
@@ -17,6 +17,7 @@ use crate::book::{App, Instance, Sharing, process_type};
 use crate::home::Home;
 use crate::options;
 use crate::say;
+use crate::send_signal::Rests;
 
 /// Milliseconds from the message `shutdown`, or from the last new connection, to the end, where nothing is said.
 const GRACEFUL_TIMEOUT: u64 = 8_000;
@@ -112,9 +113,7 @@ pub(crate) fn signal(home: &Home, app: &App, instance: &Instance, signal: Signal
     let below = || ProcessId::of(process_below(app, main?)?);
     let number =
         Signal::from_named_raw(i32::from(signal.number())).context("this machine has no such signal")?;
-    let Some(process) = below() else {
-        bail!("{} ({}) does not run, so nothing was sent", app.name, instance.id)
-    };
+    let process = below().ok_or_else(|| Rests::new(app, instance))?;
     let sent = os_process::send_signal(process.pid, number, || {
         process.is_alive() && below().is_some_and(|now| now == process)
     });

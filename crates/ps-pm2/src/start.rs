@@ -5,17 +5,20 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use procfile_exchange::pm2::{Declaration, as_text};
 use ps_cli::exit::Outcome;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::book::Book;
 use crate::declared::{self, Declared, basename};
 use crate::given::Command;
 use crate::row::{self, Status};
-use crate::say;
+use crate::say::{self, Usage};
 use crate::session::Session;
 use crate::table;
 use crate::target;
 use crate::{fleet, given, interpreter, load, redeclared, reload};
+
+/// What `start` is about, as pm2 says it.
+const WHAT: &str = "script|json_file|stdin(-)";
 
 /// Starts each of the words.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
@@ -23,7 +26,7 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     let words = if session.subjects().is_empty() && !usual.is_empty() {
         &usual
     } else {
-        target::words(session, "file|json|stdin")?
+        target::words(session, WHAT)?
     };
     for word in words {
         let _lock = session.home.lock()?;
@@ -71,7 +74,10 @@ pub(crate) enum Again {
 fn script_or_known(session: &Session, book: &mut Book, word: &str) -> Result<()> {
     let script = session.path(Path::new(word));
     if script.is_file() {
-        return one_script(session, book, &script, None);
+        return one_script(session, book, (&script, word), None);
+    }
+    if word.is_empty() {
+        return Err(Usage(format!("missing required argument `{WHAT}'")).into());
     }
     // Programs of the machine, such as npm, run many apps, which their names tell apart.
     let is_program = interpreter::on_path(word).is_some();
@@ -85,8 +91,12 @@ fn script_or_known(session: &Session, book: &mut Book, word: &str) -> Result<()>
     let first = command.as_ref().map_or(word, |command| command.first());
     let local = command.as_ref().map(|command| session.path(Path::new(command.first())));
     let program = local.filter(|path| path.is_file()).or_else(|| interpreter::on_path(first));
-    let Some(program) = program else { bail!("script not found : {}", script.display()) };
-    one_script(session, book, &program, command.as_ref())
+    let Some(program) = program else {
+        let hint = if script.is_dir() { ", which is a directory: name the script in it" } else { "" };
+        bail!("script not found : {}{hint}", script.display())
+    };
+    let shown = program.display().to_string();
+    one_script(session, book, (&program, &shown), command.as_ref())
 }
 
 /// Starts what does not run of these, as they were started before.
@@ -105,8 +115,13 @@ fn at_rest(status: Status) -> bool {
     matches!(status, Status::Stopped | Status::Errored)
 }
 
-/// `words`: the command that was given in one word, if it was.
-fn one_script(session: &Session, book: &mut Book, script: &Path, words: Option<&Command>) -> Result<()> {
+/// `shown`: the script as the command line names it. `words`: the command that was given in one word, if it was.
+fn one_script(
+    session: &Session,
+    book: &mut Book,
+    (script, shown): (&Path, &str),
+    words: Option<&Command>,
+) -> Result<()> {
     let declaration = given::declaration(session, script, words)?;
     if !session.args.force {
         let is_shared = words.is_some() || interpreter::is_on_path(script);
@@ -127,22 +142,25 @@ fn one_script(session: &Session, book: &mut Book, script: &Path, words: Option<&
             return start_again(session, book, &same);
         }
     }
-    tell_schedule(&declaration)?;
+    tell_schedule(session, &declaration)?;
     let judged = declared::judge(session, &declaration)?;
     if session.args.write {
-        write_declaration(session, script, &declaration)?;
+        write_declaration(session, (script, shown), &declaration)?;
     }
     launch(session, book, &judged)
 }
 
 /// The apps of a file. What runs already by that name is refused, what is stopped is started, and the first one that cannot be started is
 /// the last that is tried.
+///
+/// Two entries of one name are two apps, as in pm2: what counts is which names there were before.
 fn declared(session: &Session, book: &mut Book, declarations: &[Declaration]) -> Result<()> {
+    let before = book.clone();
     for declaration in declarations {
-        tell_schedule(declaration)?;
+        tell_schedule(session, declaration)?;
         let judged = declared::judge(session, declaration)?;
         let is_forced = session.args.force || declaration.flag("force")?.unwrap_or(false);
-        let known = target::called(book, &judged.app.name);
+        let known = target::called(&before, &judged.app.name);
         if is_forced || known.is_empty() {
             launch(session, book, &judged)?;
             continue;
@@ -167,7 +185,9 @@ fn declared(session: &Session, book: &mut Book, declarations: &[Declaration]) ->
 
 fn launch(session: &Session, book: &mut Book, judged: &Declared) -> Result<()> {
     fleet::launch(&session.home, book, judged, &[])?;
-    say::fact("Process launched")?;
+    if !session.args.streams_are_of_apps {
+        say::fact("Process launched")?;
+    }
     if session.shows_notes {
         fleet::show_online(book.apps.last(), &[])?;
     }
@@ -175,22 +195,30 @@ fn launch(session: &Session, book: &mut Book, judged: &Declared) -> Result<()> {
 }
 
 /// pm2 repeats a schedule before it judges it.
-fn tell_schedule(declaration: &Declaration) -> Result<()> {
-    if let Some(pattern) = declaration.get("cron_restart") {
+fn tell_schedule(session: &Session, declaration: &Declaration) -> Result<()> {
+    if let Some(pattern) = declaration.get("cron_restart").filter(|_| !session.args.streams_are_of_apps) {
         say::plain(as_text(pattern))?;
     }
     Ok(())
 }
 
-/// `-w`: the options as a declaration, in the directory of the caller.
-fn write_declaration(session: &Session, script: &Path, declaration: &Declaration) -> Result<()> {
+/// `-w`: the options as a declaration, in the directory of the caller. It names the script as the command line did.
+fn write_declaration(
+    session: &Session,
+    (script, shown): (&Path, &str),
+    declaration: &Declaration,
+) -> Result<()> {
     let stem = basename(script);
     let stem = stem.strip_suffix(".js").unwrap_or(&stem);
     let path = session.cwd.join(format!("{stem}-pm2.json"));
-    let object: serde_json::Map<String, Value> = declaration.0.iter().cloned().collect();
-    let mut json = serde_json::to_vec_pretty(&json!([object]))?;
-    json.push(b'\n');
+    let said = |(key, value): &(String, Value)| {
+        let value = if key == "script" { shown.into() } else { value.clone() };
+        Ok(format!("{}:{}", Value::from(key.as_str()), serde_json::to_string(&value)?))
+    };
+    let json = declaration.0.iter().map(said).collect::<Result<Vec<_>>>()?;
+    let json = format!("{{{}}}", json.join(","));
     say::fact(format_args!("Writing configuration to  {}", path.display()))?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    durable::replace(&session.cwd, &name, &json).with_context(|| format!("write {}", path.display()))
+    durable::replace(&session.cwd, &name, json.as_bytes())
+        .with_context(|| format!("write {}", path.display()))
 }

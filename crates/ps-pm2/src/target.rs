@@ -40,8 +40,9 @@ pub(crate) fn parse(session: &Session, book: &Book, word: &str) -> Result<Target
         let names = declarations.iter().map(declared_name).collect::<Result<_>>()?;
         return Ok(Target::Declared { names, declarations });
     }
-    if word.starts_with(|c: char| c.is_ascii_digit()) {
-        let id = word.parse().ok().filter(|id| book.instance(*id).is_some());
+    // As for pm2, space before a number does not matter to what is a number, and ids are written in one way.
+    if word.trim_start().starts_with(|c: char| c.is_ascii_digit()) {
+        let id = word.parse().ok().filter(|id: &u64| id.to_string() == word && book.instance(*id).is_some());
         // An app may be called 3d-viewer. What is called 7 has to be meant by its id.
         let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
         if is_number || !book.apps.iter().any(|app| app.name == word) {

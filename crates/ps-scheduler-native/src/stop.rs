@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use formation::{Slot, State, Which};
 use ps_scheduler::{Error, Instance, Progress, Requester, StopOrder, Stopped};
-use ps_service::{Service, backend, orphan, root};
+use ps_service::{Service, backend, moved, orphan, root};
 use ps_supervisor::{Client, Next, Request, strays};
 use type_settings::Order;
 
@@ -151,7 +151,15 @@ fn ask_to_end(
         follower.until_it_leaves(deadline, requester)
     });
     match asked {
-        Ok(Some(reason)) => Err(unwritten(service, &Which::All, &reason)),
+        Ok(Some(reason)) => match moved(service) {
+            // It has ended everything, and can never record that.
+            Some(moved) => {
+                drop(root::let_go(service));
+                orphan::kill_moved(&moved);
+                note_stopped(service, &Which::All)
+            }
+            None => Err(unwritten(service, &Which::All, &reason)),
+        },
         Ok(None) => {
             // When nothing is left, the supervisor exits and its lock becomes free.
             service.is_left_before(deadline);
@@ -226,7 +234,14 @@ fn unwritten(service: &Service, which: &Which, reason: &str) -> Error {
     let what = format!(
         "{what} has ended, but that is not written down yet, and until it is a restore starts it again"
     );
-    backend(what, &format!("{reason}: make room"))
+    let advice = moved(service).map_or_else(
+        || "make room".to_owned(),
+        |moved| {
+            let (from, to) = (moved.from.display(), service.directory.display());
+            format!("its directory {from} was moved to {to} while it ran: stop the whole app there, or move it back")
+        },
+    );
+    backend(what, &format!("{reason}: {advice}"))
 }
 
 /// Finds processes that escaped from their instance and ends them, and a supervisor whose directory was removed.

@@ -4,6 +4,7 @@ mod balanced;
 pub mod earlier;
 mod lead;
 mod leave;
+mod moved;
 mod opened;
 pub mod orphan;
 mod outward;
@@ -15,6 +16,7 @@ mod supervised;
 
 pub use balanced::slot_of_backend;
 pub use lead::Led;
+pub use moved::{Moved, moved};
 pub use opened::Opened;
 pub use ps_supervisor::Backend;
 pub use reach::reached_by;

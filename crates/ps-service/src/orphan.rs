@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use os_process::signal_process;
 use rustix::process::Signal;
 
+use crate::Moved;
+
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Tells each supervisor of a service directory to end its processes and exit; those that have not exited within `patience`
@@ -22,6 +24,14 @@ pub fn end(service: &Path, patience: Duration) {
         if Instant::now() >= deadline {
             return kill(service);
         }
+        thread::sleep(LOOK);
+    }
+}
+
+/// Kills a supervisor whose directory was moved away under it. Its processes go on, and the next supervisor takes them over.
+pub fn kill_moved(moved: &Moved) {
+    signal_process(moved.supervisor, Signal::KILL, || true);
+    while os_process::ProcessId::of(moved.supervisor).is_some() {
         thread::sleep(LOOK);
     }
 }

@@ -8,10 +8,22 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long an answer may take before it counts as lost.
+const ANSWER: Duration = Duration::from_secs(30);
+/// How many clients ask at once.
+const CLIENTS: u32 = 8;
 
 /// The body of an answer to a GET through a connection of its own.
 pub(crate) fn get(port: u16) -> Result<String, String> {
-    get_through(TcpStream::connect(("127.0.0.1", port)).map_err(|error| format!("connect: {error}"))?)
+    get_through(connect(port).map_err(|error| format!("connect: {error}"))?)
+}
+
+fn connect(port: u16) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(ANSWER))?;
+    Ok(stream)
 }
 
 pub(crate) fn get_through(mut stream: impl Read + Write) -> Result<String, String> {
@@ -50,11 +62,20 @@ struct Seen {
 struct Common {
     is_over: AtomicBool,
     answered: AtomicUsize,
+    /// How long each client waits from the start of a request to that of its next.
+    turn: Duration,
 }
 
 impl Common {
     fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the next request is due. What an answer was too late for is not made up.
+    fn pace(&self, due: &mut Instant) {
+        let now = Instant::now();
+        std::thread::sleep(due.saturating_duration_since(now));
+        *due = now.max(*due) + self.turn;
     }
 }
 
@@ -67,8 +88,9 @@ impl Seen {
 
 /// Asks again and again, each time through a new connection.
 fn anew(port: u16, common: &Common) -> Seen {
-    let mut seen = Seen::default();
+    let (mut seen, mut due) = (Seen::default(), Instant::now());
     while !common.is_over() {
+        common.pace(&mut due);
         match get(port) {
             Ok(pid) => seen.answer(pid, common),
             Err(reason) => seen.failed.push(reason),
@@ -79,11 +101,19 @@ fn anew(port: u16, common: &Common) -> Seen {
 
 /// Asks through one connection for as long as the server keeps it.
 fn kept(port: u16, common: &Common) -> Seen {
-    let mut seen = Seen::default();
+    let (mut seen, mut due) = (Seen::default(), Instant::now());
     while !common.is_over() {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+        let stream = match connect(port) {
+            Ok(stream) => stream,
+            Err(error) => {
+                seen.failed.push(error.to_string());
+                common.pace(&mut due);
+                continue;
+            }
+        };
         let mut reader = BufReader::new(stream);
         while !common.is_over() {
+            common.pace(&mut due);
             match ask(&mut reader) {
                 Ok((pid, is_kept)) => {
                     seen.answer(pid, common);
@@ -142,13 +172,23 @@ pub(crate) struct Summary {
 impl Load {
     /// Eight clients; with `keeps`, every other one keeps its connection.
     pub(crate) fn begin(port: u16, keeps: bool) -> Self {
-        let common = Arc::new(Common::default());
+        Self::of(port, keeps, Common::default())
+    }
+
+    /// The same, with at most so many requests in a second, of which half are on connections that are kept.
+    pub(crate) fn paced(port: u16, per_second: u32) -> Self {
+        let turn = Duration::from_secs(1) * CLIENTS / per_second;
+        Self::of(port, true, Common { turn, ..Common::default() })
+    }
+
+    fn of(port: u16, keeps: bool, common: Common) -> Self {
+        let common = Arc::new(common);
         let client = |number| {
             let common = common.clone();
             let client = if number % 2 == 0 || !keeps { anew } else { kept };
             std::thread::spawn(move || client(port, &common))
         };
-        let clients = (0..8).map(client).collect();
+        let clients = (0..CLIENTS).map(client).collect();
         Self { common, clients }
     }
 
