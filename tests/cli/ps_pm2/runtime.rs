@@ -74,6 +74,11 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // A test that failed may have left apps there.
+        let dev = self.home.path().join(".pm2-dev");
+        if dev.exists() {
+            let _ = self.home.command(&["kill"]).env("PM2_HOME", dev).output();
+        }
     }
 }
 

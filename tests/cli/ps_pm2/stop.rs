@@ -36,8 +36,13 @@ fn unknown_ids_are_refused_and_unknown_names_are_only_warned_of() {
             "{verb}: {ran:?}"
         );
         let ran = home.say(&[verb]);
-        let missing = "\n  error: missing required argument `pm2_id|name|all|json_file|stdin(-)'\n\n";
-        assert_eq!((ran.status, &*ran.stderr), (1, missing), "{verb}: {ran:?}");
+        let what = if verb == "delete" {
+            "name|id|script|all|json_file"
+        } else {
+            "pm2_id|name|all|json_file|stdin(-)"
+        };
+        let missing = format!("\n  error: missing required argument `{what}'\n\n");
+        assert_eq!((ran.status, ran.stderr), (1, missing), "{verb}: {:?}", ran.stdout);
     }
 }
 
