@@ -10,23 +10,9 @@ use crate::fleet;
 use crate::home::Home;
 use crate::say::{self, Usage};
 use crate::session::Session;
-use crate::sharing;
+use crate::sharing::{self, Rests};
 use crate::table;
 use crate::target::{self, Target};
-
-/// An instance has no process that could get a signal.
-#[derive(Debug, thiserror::Error)]
-#[error("{name} ({id}) does not run, so nothing was sent")]
-pub(crate) struct Rests {
-    name: String,
-    id: u64,
-}
-
-impl Rests {
-    pub(crate) fn new(app: &App, instance: &Instance) -> Self {
-        Self { name: app.name.clone(), id: instance.id }
-    }
-}
 
 /// Sends it.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {

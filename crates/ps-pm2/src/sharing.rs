@@ -17,7 +17,6 @@ use crate::book::{App, Instance, Sharing, process_type};
 use crate::home::Home;
 use crate::options;
 use crate::say;
-use crate::send_signal::Rests;
 
 /// Milliseconds from the message `shutdown`, or from the last new connection, to the end, where nothing is said.
 const GRACEFUL_TIMEOUT: u64 = 8_000;
@@ -104,6 +103,20 @@ pub(crate) fn await_processes(home: &Home, app: &App, slots: &[u16]) -> Result<(
         thread::sleep(LOOK);
     }
     Ok(())
+}
+
+/// An instance has no process that could get a signal.
+#[derive(Debug, thiserror::Error)]
+#[error("{name} ({id}) does not run, so nothing was sent")]
+pub(crate) struct Rests {
+    name: String,
+    id: u64,
+}
+
+impl Rests {
+    pub(crate) fn new(app: &App, instance: &Instance) -> Self {
+        Self { name: app.name.clone(), id: instance.id }
+    }
 }
 
 /// Sends a signal to the program, and not to `ps-node`.
