@@ -57,7 +57,7 @@ impl Environment {
     pub fn read_file(&mut self, path: &Path, grammar: Grammar) -> Result<(), String> {
         match durable::input(path, MAX_ENV_FILE_BYTES) {
             Ok(bytes) => self.add(path, &bytes, grammar),
-            // Whoever made the link meant the variables to be there.
+            // A dangling link is an error and not a missing file: it was made for variables that the processes need.
             Err(ReadError::Missing) if path.is_symlink() => {
                 Err(format!("{}: is a symbolic link to a file that is not there", path.display()))
             }

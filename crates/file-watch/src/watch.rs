@@ -97,12 +97,12 @@ impl FileWatch {
             }
         }
         for directory in made {
-            // What was written into it before it was watched would never be told.
+            // Files that were written into it before it was watched cause no event, so they are listed.
             changed.extend(self.add(&directory));
         }
         if missed {
             changed.insert(PathBuf::from("."));
-            // Directories may have been made that nobody told of.
+            // Events were lost, so new directories may have been missed.
             self.trees.clone().iter().for_each(|tree| drop(self.add(tree)));
         }
         changed.into_iter().collect()
@@ -133,7 +133,7 @@ impl FileWatch {
         let mut files = Vec::new();
         let mut waiting = vec![top.to_owned()];
         while let Some(directory) = waiting.pop() {
-            // Watched before it is read: what is made in between is told twice rather than never.
+            // The directory is watched before it is read: a file that is made in between is reported twice rather than never.
             if !self.add_one(&directory) {
                 continue;
             }

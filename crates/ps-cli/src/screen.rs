@@ -108,7 +108,7 @@ impl Drop for Aside {
 }
 
 fn bottom() -> MutexGuard<'static, Bottom> {
-    // Whoever panicked has drawn something or not, and the next one draws it again.
+    // After a panic the lines may be drawn or not. The next call draws them again.
     BOTTOM.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -125,7 +125,7 @@ impl Bottom {
         let now = size();
         match (drawn.is_empty(), now) {
             (true, _) => String::new(),
-            // Nobody can tell how many rows a line takes that no longer fits, because some terminals cut and some wrap: it stays.
+            // A line that no longer fits is left where it is: some terminals cut it and some wrap it, so its height is not known.
             (false, Some(size)) if drawn.iter().all(|width| *width <= size.columns) => {
                 format!("\x1b[{}A{ERASE}", drawn.len().min(size.rows - 1))
             }
@@ -144,7 +144,7 @@ impl Bottom {
             text.push_str(WRAP);
         }
         if !text.is_empty() {
-            // There is nobody left to look.
+            // If stderr is closed, the text is dropped.
             let _ = io::stderr().lock().write_all(text.as_bytes());
         }
     }

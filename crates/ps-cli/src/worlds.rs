@@ -179,7 +179,7 @@ fn lines(worlds: &[World], shape: Shape) -> Result<Outcome> {
     let pass_on = |(out, name): (_, String)| {
         let passed = pass_on(out, &name, shape, &has_heading);
         if passed.is_err() {
-            // Nobody reads any more: the others need not go on either.
+            // The reader has closed the pipe, so the other worlds' programs are ended too.
             locked(&children).iter_mut().for_each(|child| drop(child.kill()));
         }
         passed

@@ -137,7 +137,7 @@ async fn ask(socket: &Path, path: &str, body: Option<&Value>) -> Result<(UnixStr
     tokio::spawn(connection.with_upgrades());
     let response = sender.send_request(request).await?;
     let status = response.status();
-    // An engine answers 101 to whoever asks for another protocol, and an old one 200.
+    // An engine answers a request to upgrade with 101, an old one with 200.
     if status.as_u16() != 101 && !status.is_success() {
         return Err(transport::refusal(status, &transport::json(response).await?));
     }

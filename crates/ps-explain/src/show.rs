@@ -31,7 +31,7 @@ const UNKNOWN: &str = "unknown";
 /// Judges the facts.
 pub(crate) fn answer(facts: &Facts) -> Answer<'_> {
     let it = facts.instances.iter().filter(|known| !known.is_well()).max_by_key(|known| badness(known));
-    // What is not to run now is what is asked for, if nothing else is.
+    // If no instance is unwell, an app that is meant to be idle is explained by its first one.
     let it = it.or_else(|| facts.instances.first().filter(|_| is_idle(facts)));
     let case = Case { facts, it };
     let is_quiet = facts.silent.is_none() && facts.is_deployed && facts.wanted > 0;

@@ -20,7 +20,7 @@ impl Quota {
 
     /// How long the next alert has to wait; zero: it may be told now.
     pub(crate) fn wait(&mut self, now: Timestamp) -> Duration {
-        // What lies in the future was told before the clock was set back.
+        // An alert in the future was sent before the clock was set back.
         self.0.retain(|told| *told <= now && now.duration_since(*told) < WINDOW);
         let Some(first) = self.0.len().checked_sub(MOST) else { return Duration::ZERO };
         let left = WINDOW - now.duration_since(self.0[first]);

@@ -179,7 +179,7 @@ fn follow(world: &World, requests: Vec<LogRequest>, apps: &[AppName], outputs: &
         begin(world, request, index, to.clone());
     }
     drop(to);
-    // What is there already is one batch.
+    // The lines that exist already are one batch.
     let mut awaited: Vec<bool> = vec![true; apps.len()];
     loop {
         let Ok(first) = from.recv() else { return };

@@ -87,7 +87,7 @@ pub(crate) fn judge_with(
     let count = declared.get("instances").map_or(Ok(1), instances)?;
     let port = declared.get("port").cloned();
     let account = account(declared)?;
-    // Somebody else may not reach what is shared.
+    // A process of another user could not open the socket through which ports are shared.
     let is_shared = is_cluster && account == Account::default() && sharing::runs_node(&words);
     let sharing = sharing::judge(&session.home, declared, is_shared)?;
     let listen = address(port.as_ref(), count)?.filter(|_| sharing.is_none());

@@ -206,7 +206,7 @@ fn stop_of(home: &Home, app: &App, instances: &[&Instance], remove: bool) -> Res
         let slot = instance.slot();
         present.iter().any(|there| there.slot == slot && there.state == State::Crashed)
     };
-    // What was given up stays so in the list.
+    // An instance that was given up keeps that state in the list.
     let live: Vec<&Instance> = instances.iter().filter(|instance| !was_given_up(instance)).copied().collect();
     let instances = if remove { instances } else { &live };
     let grace = Duration::from_millis(app.kill_timeout);

@@ -42,7 +42,7 @@ pub(crate) fn stay(session: &Session) -> Result<Outcome> {
     signals.forever().next();
     is_over.store(true, Ordering::Relaxed);
     shower.thread().unpark();
-    // Whether somebody still read what it showed does not matter any more.
+    // A write error of the thread that shows the logs does not matter any more.
     let _ = shower.join();
     kill::run(session)
 }
@@ -85,7 +85,7 @@ impl Notes {
     }
 
     fn lines(&mut self) -> Result<Vec<String>> {
-        // Somebody may have emptied it.
+        // If the file is shorter than our position, it was truncated.
         if self.file.metadata()?.len() < self.file.stream_position()? {
             self.file.rewind()?;
             self.rest.clear();

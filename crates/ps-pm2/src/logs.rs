@@ -162,7 +162,7 @@ fn show_past(args: &Args, log: &Log, lines: usize) -> Result<()> {
         all.pop();
     }
     for line in &all[all.len().saturating_sub(lines)..] {
-        // Nobody has noted when it was written.
+        // The file does not say when its lines were written.
         show(args, log, line, None)?;
     }
     Ok(())
@@ -171,7 +171,7 @@ fn show_past(args: &Args, log: &Log, lines: usize) -> Result<()> {
 fn show_new(args: &Args, log: &mut Log) -> Result<()> {
     let now = log.path.metadata().map_or(0, |log| log.len());
     if now < log.at {
-        // Somebody has emptied it.
+        // The file was truncated.
         log.at = 0;
         log.rest.clear();
     }

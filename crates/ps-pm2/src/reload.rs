@@ -131,7 +131,7 @@ fn together(
     book.set_must_listen(&app.ours, listens);
     book.write(&session.home)?;
     let reloaded = fleet::reload(&session.home, app, meant, Turn::NewFirst);
-    // What starts later, after a crash or by hand, is ready as an app that nobody knows is.
+    // The demand to listen holds for this reload alone. After a crash or a start by hand the app is ready by the usual rule.
     book.set_must_listen(&app.ours, false);
     book.write(&session.home)?;
     if reloaded.is_err() {

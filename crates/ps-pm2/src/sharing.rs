@@ -94,7 +94,7 @@ pub(crate) fn await_processes(home: &Home, app: &App, slots: &[u16]) -> Result<(
         let of_slot = |slot: &u16| status.instances.iter().find(|one| one.slot.index == *slot);
         Ok(slots.iter().any(|slot| match of_slot(slot).map(|one| (one.pid, one.state)) {
             Some((Some(main), _)) => process_below(app, main).is_none(),
-            // The supervisor tells of a process before it has written it down.
+            // The supervisor reports a process before its status file has it.
             Some((None, state)) => matches!(state, State::Starting | State::Waiting),
             None => true,
         }))

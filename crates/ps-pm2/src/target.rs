@@ -43,7 +43,7 @@ pub(crate) fn parse(session: &Session, book: &Book, word: &str) -> Result<Target
     // As for pm2, space before a number does not matter to what is a number, and ids are written in one way.
     if word.trim_start().starts_with(|c: char| c.is_ascii_digit()) {
         let id = word.parse().ok().filter(|id: &u64| id.to_string() == word && book.instance(*id).is_some());
-        // An app may be called 3d-viewer. What is called 7 has to be meant by its id.
+        // An app may be called 3d-viewer, but a word of digits alone is always an id, also if an app is called 7.
         let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
         if is_number || !book.apps.iter().any(|app| app.name == word) {
             return Ok(Target::Id(word.to_owned(), id));

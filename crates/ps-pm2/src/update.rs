@@ -14,7 +14,7 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     let _lock = session.home.lock()?;
     let book = Book::read(&session.home)?;
     for app in &book.apps {
-        // A supervisor that is of another build than this program is told to become ours, whatever it is asked for.
+        // Any request to a supervisor of another build makes it execute the installed program first.
         fleet::start(&session.home, app, &[])?;
     }
     say::fact("The supervisors are those that are installed, and the apps run on")?;

@@ -91,7 +91,7 @@ pub(crate) fn serve(words: &[OsString]) -> Result<Outcome> {
         }
         let (home, counted) = (home.clone(), Arc::clone(&busy));
         let answering = thread::Builder::new().spawn(move || {
-            // A client that left is nobody's concern.
+            // If the client has left, the answer is dropped.
             let _ = answer(&home, client, port);
             counted.fetch_sub(1, Ordering::Relaxed);
         });

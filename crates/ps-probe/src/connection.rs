@@ -42,7 +42,7 @@ impl Connection {
     /// Whether the connection is established, once the descriptor is writable.
     pub(crate) fn established(&self) -> io::Result<()> {
         sockopt::socket_error(&self.socket)??;
-        // If nobody listens on a port of the range for outgoing connections, the socket may be given that very port and
+        // If no process listens on a port of the range for outgoing connections, the socket may be given that very port and
         // connect to itself.
         let own = getsockname(&self.socket)?;
         let is_itself = SocketAddr::try_from(own).is_ok_and(|own| own == self.address);

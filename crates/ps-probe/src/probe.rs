@@ -191,7 +191,7 @@ impl<C: Channel> Probe<C> {
 
     /// Why the check has failed at its deadline; `None`: the try is over.
     fn late(&self) -> Option<String> {
-        // What was left of the time of a whole try has many digits.
+        // The rest of the time of a try has many digits.
         let seconds = (self.timeout.as_secs_f64() * 10.0).round() / 10.0;
         let within = format!("within {seconds} s");
         let what = match &self.step {

@@ -56,7 +56,7 @@ impl Count {
 pub(crate) fn of(plan: &Plan, seen: &Seen, nodes: &Nodes) -> BTreeMap<ProcessType, ServiceChange> {
     let mut counts = counts(plan);
     if plan.is_deploy {
-        // What has no instance would be started from an earlier release later.
+        // Types without an instance are updated too. Otherwise scaling them up later would start the earlier release.
         for service in &seen.services {
             counts.entry(service.process_type.clone()).or_default();
         }

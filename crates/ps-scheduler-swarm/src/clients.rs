@@ -82,7 +82,7 @@ impl Clients {
         let (tell, told) = mpsc::channel();
         let service = self.service.clone();
         thread::spawn(move || {
-            // Whoever has waited may have given up.
+            // The receiver may have given up waiting.
             let _ = tell.send(service.lead(&backends, begins));
         });
         loop {

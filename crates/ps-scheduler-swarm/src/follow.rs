@@ -152,7 +152,7 @@ impl Follower {
                 for task in seen.tasks_of(&service.id) {
                     let slot = Slot::new(service.process_type.clone(), task.slot);
                     self.told_of(task, &slot, false, tell);
-                    // What a lost node still runs nobody can end, and nobody can say.
+                    // Tasks on a lost node are not waited for: they cannot be ended, and their state is not known.
                     let is_leaving = !task.phase.is_over() && !task.is_wanted() && nodes.is_up(task);
                     if is_leaving || are_too_many && task.is_current() {
                         left.push((
@@ -206,7 +206,7 @@ impl Follower {
         if task.phase == Phase::Pending && !task.reason.is_empty() && self.waiting.insert(task.id.clone()) {
             tell(Progress::Note(format!("{slot} waits for a place: {}", plain(&task.reason))));
         }
-        // Of what is over and never had a node nobody has heard.
+        // A task that ended before it got a node never ran, so its end is not reported.
         if before == Some(now) || task.node.is_empty() && task.phase.is_over() {
             return;
         }
@@ -274,7 +274,7 @@ pub(crate) async fn last_lines(engine: &Engine, task: &str) -> Vec<String> {
             text.extend_from_slice(piece.as_ref());
         }
     };
-    // What has come by then is shown.
+    // After the deadline the lines that have come so far are shown.
     let _ = tokio::time::timeout(OF_LOG, read).await;
     let lines: Vec<String> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
     lines[lines.len().saturating_sub(LAST_LINES)..].to_vec()

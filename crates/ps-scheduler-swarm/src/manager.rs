@@ -191,7 +191,7 @@ pub(crate) fn may_come_true(fault: &SwarmFault) -> bool {
     match fault {
         SwarmFault::Refused(_) | SwarmFault::NotManager(_) => false,
         SwarmFault::OutOfSequence(_) | SwarmFault::Unknown(_) | SwarmFault::NoQuorum(_) => true,
-        // Where nobody listens, nobody will.
+        // An engine whose socket refuses connections is not asked again.
         SwarmFault::Unanswered(fault) => !matches!(fault, ps_engine::Fault::Silent { asked: None, .. }),
     }
 }

@@ -73,7 +73,7 @@ pub(crate) fn run(swarm: &Swarm, order: &OneOff<'_>) -> Result<Ended, Error> {
     let engine = swarm.engine()?;
     let logins = swarm.logins(app, &mut |note| {
         if let Progress::Note(note) = note {
-            // Where stderr is closed, nobody wants to know.
+            // If stderr is closed, the warning is dropped.
             let _ = writeln!(io::stderr(), " !     {note}");
         }
     });
@@ -255,13 +255,13 @@ impl Watch<'_> {
 
     /// What it is when its task is over: how it ended, once all that it wrote is passed on.
     async fn over(mut self, now: &SwarmTask) -> Result<Ended, Error> {
-        // What is told to end is removed by the swarm as soon as it has ended, and what it wrote last with it.
+        // The swarm removes a task that was told to end as soon as it has ended, together with its last output.
         let patience = if self.told.is_some() { FOR_THE_LAST } else { FOR_THE_REST };
         let until = Instant::now() + patience;
         let is_read = |told: Option<(i32, Instant)>| told.is_some_and(|(signal, _)| signal == SIGPIPE);
         while self.read(now).await == Some(false) && !is_read(self.told) {
             if Instant::now() >= until && self.told.is_some() {
-                // Where stderr is closed, nobody wants to know.
+                // If stderr is closed, the warning is dropped.
                 let _ = writeln!(
                     io::stderr(),
                     " !     {}: what it wrote while it ended was not handed out",

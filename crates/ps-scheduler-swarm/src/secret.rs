@@ -67,7 +67,7 @@ pub(crate) async fn collect(manager: &Manager<'_>) -> Result<(), Error> {
     let used: BTreeSet<&str> = services.as_array().into_iter().flatten().flat_map(used_by).collect();
     for secret in there.iter().filter(|secret| !used.contains(secret.id.as_str())) {
         match manager.answered(|| manager.engine.remove_secret(&secret.id)).await? {
-            // A service of somebody else uses it.
+            // The swarm refuses to remove a secret that another service uses.
             Ok(()) | Err(SwarmFault::Refused(_)) => {}
             Err(fault) => return Err(of_swarm(&fault, &what)),
         }

@@ -76,7 +76,7 @@ impl Move {
         match task.phase {
             Phase::Failed | Phase::Rejected => true,
             Phase::Complete => !self.may_end && task.desired != crate::swarm_task::Desired::Complete,
-            // What was told to end has a node that was drained or lost, or somebody else has ended it.
+            // A task that is being shut down was on a node that was drained or lost, or was ended from outside.
             Phase::Shutdown
             | Phase::Orphaned
             | Phase::Pending

@@ -80,7 +80,7 @@ pub(crate) fn typed(line: &str, subject: Option<&Subject>, is_dokku: bool) -> Ty
         ("scale", Some(_)) if more.is_empty() => Typed::Wrong("scale needs counts, such as web=3".to_owned()),
         ("scale", Some(subject)) => Typed::Run(Command::scale(is_dokku, subject.app.as_str(), more)),
         (verb, Some(subject)) if VERBS.contains(&verb) => {
-            // What is typed behind a verb says itself which instances are meant.
+            // Words typed after a verb name the instances, so the chosen line is not added.
             let whole = Subject { slot: subject.slot.clone().filter(|_| more.is_empty()), ..subject.clone() };
             let is_of_app = matches!(verb, "rebuild" | "rollback");
             let subject = if is_of_app { Subject { slot: None, ..whole } } else { whole };

@@ -150,7 +150,7 @@ impl Model {
             }
             Message::Lines { turn, lines } if turn == self.turn => self.output.add(lines),
             Message::LinesEnded { turn, reason } if turn == self.turn => self.output.ended = Some(reason),
-            // What was asked for before something else was chosen, and what only the terminal minds.
+            // Answers to requests of an earlier selection, and messages for the terminal alone.
             Message::Events { .. }
             | Message::Lines { .. }
             | Message::LinesEnded { .. }

@@ -141,7 +141,7 @@ async fn accept(listener: Listener, router: Router, acceptor: Option<TlsAcceptor
             Ok(accepted) => {
                 tokio::spawn(begin(accepted, router.clone(), acceptor.clone(), place));
             }
-            // A client that has left is nobody's concern, and for a descriptor it waits.
+            // Either the client has left already, or no descriptor is free; then it waits for one.
             Err(_) => tokio::time::sleep(AGAIN).await,
         }
     }

@@ -56,7 +56,7 @@ impl Server {
         if ran.status != Some(0) {
             return Err(failed(status_of(ran.status), ran.err.trim()));
         }
-        // What was cut off in the middle of a line is no object.
+        // A last line that was cut off is no JSON object and is left out.
         let rows: Vec<Value> = ran.out.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         Ok(Json(BTreeMap::from([("rows", rows)])).into_response())
     }

@@ -29,7 +29,7 @@ pub(crate) fn write(world: &World, directory: &Path) -> Result<Outcome> {
     let mut file =
         tempfile::Builder::new().prefix(".formation-").tempfile_in(directory).with_context(failed)?;
     file.write_all(metrics::as_plain_text(&written).as_bytes()).with_context(failed)?;
-    // node_exporter is somebody else.
+    // node_exporter runs as another user and must be able to read the file.
     file.as_file().set_permissions(Permissions::from_mode(0o644)).with_context(failed)?;
     file.persist(&path).with_context(failed)?;
     Ok(if snapshot.silent.is_empty() { Outcome::Done } else { Outcome::No })

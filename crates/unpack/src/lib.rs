@@ -125,7 +125,7 @@ impl Unpacking<'_> {
         }
         self.unpacked.files += 1;
         self.unpacked.bytes += written;
-        // No rights of somebody else's, and whoever unpacks can read it.
+        // The bits for setuid, setgid and sticky are dropped, and the owner can read and write it.
         let permissions = fs::Permissions::from_mode((mode & 0o777) | 0o600);
         file.set_permissions(permissions).map_err(failed)
     }

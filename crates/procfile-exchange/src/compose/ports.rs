@@ -78,7 +78,7 @@ impl Ports {
         let targets = numbers(place, target)?;
         let hosts = if host.is_empty() { Vec::new() } else { numbers(place, host)? };
         if !hosts.is_empty() && hosts.len() != targets.len() {
-            // A range of one target is a choice, which nobody makes here.
+            // For a range of host ports and one target Docker would choose a free one. That is not done here.
             let reason = format!("{host} and {target} are not equally many ports");
             return Err(ComposeError::at(place, reason));
         }

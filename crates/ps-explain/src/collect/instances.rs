@@ -40,7 +40,7 @@ pub(super) fn known(look: &Look<'_>, instance: &Instance, at: Option<Timestamp>)
     let now = at.unwrap_or_else(Timestamp::now);
     let mut known = of_run(look, instance, None, at);
     let is_up = matches!(known.state, State::Running | State::Starting);
-    // What ended long ago, or because somebody wanted that, says nothing of what runs now.
+    // An end long ago, or one that was asked for, does not explain what happens now.
     let is_old = |when: Option<Timestamp>| when.is_none_or(|when| now.duration_since(when) > LATELY);
     let was_wanted = |end: &End| matches!(end.cause, Some(EndCause::Asked));
     let is_settled = |end: &End| end.at.is_some_and(|at| past::was_started_anew(&look.entries, at));

@@ -28,7 +28,7 @@ pub(super) fn no_room(facts: &Facts, text: &str, evidence: Evidence) -> Said {
 pub(super) fn sign(case: Case<'_>) -> Option<Sign<'_>> {
     let it = case.it?;
     let ended = it.end.as_ref().and_then(|end| end.at);
-    // What is only claimed counts if it can be seen now.
+    // A line may claim a full disk or a taken port. It counts only if that can be seen now.
     let is_seen = |pattern: &Pattern| match pattern.cause {
         "disk-full" => !case.facts.full.is_empty(),
         "port-taken" => it.holder.is_some(),

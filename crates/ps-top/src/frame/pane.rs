@@ -24,7 +24,7 @@ pub(crate) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
         }
         Pane::Deed => {
             let lines = deed(model, below.width.into());
-            // The last lines, until somebody goes up.
+            // The last lines are shown until the user scrolls up.
             let hidden = lines.len().saturating_sub(below.height.into());
             scrolled(canvas, below, &lines, hidden.saturating_sub(model.down));
         }

@@ -15,7 +15,7 @@ pub(crate) fn spawn(name: &'static str, to: &SyncSender<Message>, work: impl FnO
         drop(last);
     });
     if begun.is_err() {
-        // The closure is gone with what it holds, and nobody reads: better an end than half a screen.
+        // Without this thread a part of the screen would stay empty for good, so the program ends.
         let _ = to.try_send(Message::Quit(ps_cli::exit::FAILED));
     }
 }
