@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use formation::{ProcessType, Quantity};
+use jiff::Timestamp;
 use ps_scheduler::{Change, Plan};
 
 use crate::instances::Nodes;
@@ -52,8 +53,13 @@ impl Count {
 }
 
 /// The changes of a plan; a type of which nothing is to be done has none. What is to be kept and is on a node of which nothing is heard has to be
-/// waited for like what does not run yet.
-pub(crate) fn of(plan: &Plan, seen: &Seen, nodes: &Nodes) -> BTreeMap<ProcessType, ServiceChange> {
+/// waited for like what does not run yet, and so has what may have ended with its node.
+pub(crate) fn of(
+    plan: &Plan,
+    seen: &Seen,
+    nodes: &Nodes,
+    now: Timestamp,
+) -> BTreeMap<ProcessType, ServiceChange> {
     let mut counts = counts(plan);
     if plan.is_deploy {
         // Types without an instance are updated too. Otherwise scaling them up later would start the earlier release.
@@ -64,7 +70,8 @@ pub(crate) fn of(plan: &Plan, seen: &Seen, nodes: &Nodes) -> BTreeMap<ProcessTyp
     let change = |(process_type, count): (ProcessType, Count)| {
         let service = seen.service(&process_type);
         let mut tasks = service.into_iter().flat_map(|service| seen.tasks_of(&service.id));
-        let has_lost = tasks.any(|task| task.is_current() && !nodes.is_up(task));
+        let has_lost =
+            tasks.any(|task| task.is_current() && (!nodes.is_up(task) || nodes.may_be_stale(task, now)));
         let change = of_type(plan, count, service, wanted(plan, &process_type));
         let change = change.or_else(|| {
             let filled = count.filled();
@@ -172,7 +179,7 @@ mod tests {
     }
 
     fn of_web(plan: &Plan, seen: &Seen) -> Option<ServiceChange> {
-        of(plan, seen, &Nodes::default()).get("web").copied()
+        of(plan, seen, &Nodes::default(), Timestamp::UNIX_EPOCH).get("web").copied()
     }
 
     const UP: State = State::Running;
@@ -182,7 +189,7 @@ mod tests {
     fn a_deploy_makes_replaces_and_removes() {
         let plan = plan(&["web=2"], &[row("old.1", UP, None)], &Intent::Deploy);
         let there = seen(&[("old", 1, 0), ("idle", 0, 0)]);
-        let changes = of(&plan, &there, &Nodes::default());
+        let changes = of(&plan, &there, &Nodes::default(), Timestamp::UNIX_EPOCH);
         let words: Vec<String> = changes.iter().map(|(name, change)| format!("{name} {change:?}")).collect();
         assert_eq!(words, ["idle Remove", "old Remove", "web Make(2)"]);
         assert_eq!(of_web(&plan, &seen(&[("web", 3, 0)])), Some(ServiceChange::Replace(2)));
@@ -223,11 +230,30 @@ mod tests {
         on_two["NodeID"] = json!("n2");
         two.tasks = SwarmTask::read_all(&json!([listed("web", 1, "running", "running", "r"), on_two]));
         let plan = plan(&["web=2"], &there, &CONVERGE);
-        let of = |state: &str| of(&plan, &two, &nodes(state)).get("web").copied();
+        let of = |state: &str| of(&plan, &two, &nodes(state), Timestamp::UNIX_EPOCH).get("web").copied();
         assert_eq!(
             [of("ready"), of("down"), of("unknown")],
             [None, Some(ServiceChange::Fill(2)), Some(ServiceChange::Fill(2))]
         );
+    }
+
+    #[test]
+    fn what_is_kept_on_a_node_that_has_just_come_back_is_waited_for_until_its_state_is_reported() {
+        let there = [row("web.1", UP, None)];
+        let node = json!({"ID": "n1", "Status": {"State": "ready"}, "UpdatedAt": "2026-01-01T12:00:00Z"});
+        let nodes = Nodes::read(&json!([node]));
+        let plan = plan(&["web=1"], &there, &CONVERGE);
+        let of = |reported: &str, now: &str| {
+            let mut one = seen(&[("web", 1, 0)]);
+            let mut task = listed("web", 1, "running", "running", "r");
+            (task["NodeID"], task["UpdatedAt"]) = (json!("n1"), json!(reported));
+            one.tasks = SwarmTask::read_all(&json!([task]));
+            of(&plan, &one, &nodes, now.parse().expect("a time")).get("web").copied()
+        };
+        let fill = Some(ServiceChange::Fill(1));
+        assert_eq!(of("2026-01-01T11:00:00Z", "2026-01-01T12:00:03Z"), fill, "reported before it went away");
+        assert_eq!(of("2026-01-01T12:00:02Z", "2026-01-01T12:00:03Z"), None, "reported since it came back");
+        assert_eq!(of("2026-01-01T11:00:00Z", "2026-01-01T12:01:00Z"), None, "it came back a minute ago");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use formation::{ProcessType, RestartPolicy, Slot};
+use jiff::Timestamp;
 use ps_rollout::{Rules, Strategy};
 use ps_scheduler::{Cancel, Change, DeployOutcome, Error, Plan, Progress, Requester};
 use serde_json::Value;
@@ -64,7 +65,7 @@ pub(crate) fn deploy(
     let outcome = engine.run(async {
         let mut deploy = Deploy::of(swarm, plan, manager).await?;
         deploy.follower.know(&deploy.seen);
-        let changes = changes::of(plan, &deploy.seen, &deploy.manager.nodes().await?);
+        let changes = changes::of(plan, &deploy.seen, &deploy.manager.nodes().await?, Timestamp::now());
         images::remark_on_logins(&logins, &plan.release, &changes, requester.tell);
         images::refuse_missing(&deploy.manager, &plan.release, &changes).await?;
         deploy.remark(requester.tell).await?;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use formation::{Slot, State};
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use ps_engine::{Engine, OutputRange};
 use ps_scheduler::{Error, FailedSlot, LAST_LINES, Progress};
 use serde_json::json;
@@ -20,6 +21,9 @@ const OF_LOG: Duration = Duration::from_secs(3);
 /// The most of them that is kept, in bytes.
 const MOST: usize = 64 << 10;
 
+/// The longest time for which a task whose node has come back is not believed to run.
+const DOUBT: Duration = Duration::from_secs(10);
+
 /// A node that has the image needs less time to make a container.
 const WITH_IMAGE: Duration = Duration::from_secs(5);
 
@@ -34,6 +38,8 @@ pub(crate) struct Follower {
     waiting: BTreeSet<String>,
     /// Since when tasks have been prepared of which that was not told.
     preparing_since: BTreeMap<String, Option<Instant>>,
+    /// Since when the end of a change was not believed, because the state of a task may be from before its node went away.
+    doubts_since: Option<Instant>,
     /// Tasks for which an update has been begun anew.
     nudged: BTreeSet<String>,
 }
@@ -96,9 +102,10 @@ impl Follower {
     }
 
     /// How far a change has come. What would be the end of it is one only if the nodes of its tasks are heard of: for some seconds after the loss
-    /// of a node, and longer while managers choose a leader, a swarm says that what ran there runs.
+    /// of a node, and longer while managers choose a leader, a swarm says that what ran there runs. It says so again when the node has come back,
+    /// until that has reported what became of its tasks.
     async fn standing(
-        &self,
+        &mut self,
         manager: &Manager<'_>,
         seen: &Seen,
         one: &Move,
@@ -107,7 +114,13 @@ impl Follower {
         match one.standing(seen, |task| Some(self.lived(task, now)), now) {
             Standing::Done => {
                 let nodes = manager.nodes().await?;
-                Ok(one.standing(seen, |task| nodes.is_up(task).then(|| self.lived(task, now)), now))
+                let is_stale = |task: &SwarmTask| nodes.may_be_stale(task, Timestamp::now());
+                let has_stale =
+                    seen.tasks_of(&one.service.id).any(|task| task.is_current() && is_stale(task));
+                // Where the clock of the leader is ahead of ours, it would be doubted for too long.
+                let doubts = has_stale && *self.doubts_since.get_or_insert(now) + DOUBT > now;
+                let is_believed = |task: &SwarmTask| nodes.is_up(task) && !(doubts && is_stale(task));
+                Ok(one.standing(seen, |task| is_believed(task).then(|| self.lived(task, now)), now))
             }
             standing => Ok(standing),
         }

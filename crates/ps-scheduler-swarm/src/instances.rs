@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use formation::{Slot, State};
+use jiff::{SignedDuration, Timestamp};
 use ps_rollout::Role;
 use ps_scheduler::{AppStatus, Instance, Over};
 use serde_json::Value;
@@ -25,7 +26,12 @@ pub(crate) struct Node {
     pub(crate) name: String,
     address: String,
     is_up: bool,
+    /// When its state last changed, by the leader's clock.
+    changed: Option<Timestamp>,
 }
+
+/// How long a node that has come back may take to say which of its tasks run.
+const REPORT: SignedDuration = SignedDuration::from_secs(10);
 
 impl Nodes {
     /// Those of the manager's list.
@@ -36,6 +42,7 @@ impl Nodes {
                 name: text(&json["Description"]["Hostname"]),
                 address: address(json),
                 is_up: json["Status"]["State"] == "ready",
+                changed: json["UpdatedAt"].as_str().and_then(|at| at.parse().ok()),
             };
             Some((json["ID"].as_str()?.to_owned(), node))
         };
@@ -54,6 +61,13 @@ impl Nodes {
     /// Whether what runs there can be asked for and ended. A node that is not known any more is gone.
     pub(crate) fn is_up(&self, task: &SwarmTask) -> bool {
         task.node.is_empty() || self.of(task).is_some_and(|node| node.is_up)
+    }
+
+    /// Whether the state of a task may be from before its node went away. A node that comes back is ready at once, and says some seconds
+    /// later which of its tasks run; until then the swarm shows what it knew of them before.
+    pub(crate) fn may_be_stale(&self, task: &SwarmTask, now: Timestamp) -> bool {
+        let Some(changed) = self.of(task).and_then(|node| node.changed) else { return false };
+        task.updated.is_some_and(|updated| updated < changed) && now.duration_since(changed) < REPORT
     }
 
     /// Where the node of a task is reached; `None`: nobody knows.

@@ -26,6 +26,8 @@ pub(crate) struct SwarmTask {
     pub(crate) exit: Option<Exit>,
     /// Since when it is in this phase.
     pub(crate) since: Option<Timestamp>,
+    /// When the swarm last changed anything about it, by the leader's clock.
+    pub(crate) updated: Option<Timestamp>,
     pub(crate) revision: Option<String>,
     pub(crate) release: Option<u64>,
     /// The ports of its node by which it is reached.
@@ -125,6 +127,7 @@ impl SwarmTask {
             container: container["ContainerID"].as_str().filter(|id| !id.is_empty()).map(str::to_owned),
             exit: container["ExitCode"].as_i64().filter(|_| phase.is_over()).and_then(ps_engine::exit_of),
             since: status["Timestamp"].as_str().and_then(|at| at.parse().ok()),
+            updated: json["UpdatedAt"].as_str().and_then(|at| at.parse().ok()),
             revision: service::revision(template).map(str::to_owned),
             release: template["ContainerSpec"]["Labels"][crate::label::RELEASE]
                 .as_str()
