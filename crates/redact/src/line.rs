@@ -8,16 +8,22 @@ use crate::{entropy, scan};
 /// has no places. Words after a secret's name (`password: …`) are masked too. A line that matches only as a whole is
 /// masked as a whole. This finds less than [`crate::sanitize`]: use it for text of your own, not for a container's.
 pub fn line(text: &str) -> Cow<'_, str> {
-    if scan::by_rule(text).is_none() && !text.split_ascii_whitespace().any(entropy::looks_random) {
+    if scan::by_rule(text).is_none() && !text.split_ascii_whitespace().any(looks_random) {
         return Cow::Borrowed(text);
     }
-    let masks = |word: &str| scan::by_rule(word).is_some() || entropy::looks_random(word);
+    let masks = |word: &str| scan::by_rule(word).is_some() || looks_random(word);
     let words = text.split_inclusive(' ').map(|word| {
         let bare = word.trim_end();
         if masks(bare) { format!("[redacted]{}", &word[bare.len()..]) } else { word.to_owned() }
     });
     let masked: String = words.collect();
     if scan::by_rule(&masked).is_some() { Cow::Borrowed("[redacted]") } else { Cow::Owned(masked) }
+}
+
+/// Whether a word looks random without the brackets and quotation marks that a sentence puts around it: a password has punctuation too,
+/// so `(Errno::ECONNREFUSED)` and `"backend.internal:80"` would look like one.
+fn looks_random(word: &str) -> bool {
+    entropy::looks_random(word.trim_matches(|c: char| "()[]{}<>\"'`,;".contains(c)))
 }
 
 #[cfg(test)]
@@ -29,5 +35,19 @@ mod tests {
         assert_eq!(line("app blog: no such app"), "app blog: no such app");
         assert_eq!(line("connect to redis://:pw@cache:6379 failed"), "connect to [redacted] failed");
         assert_eq!(line("login with password: hunter2"), "[redacted]");
+    }
+
+    #[test]
+    fn brackets_and_quotation_marks_make_no_secret_of_a_word_and_hide_none() {
+        let plain = [
+            "connect(2) for 127.0.0.1 port 5432 (Errno::ECONNREFUSED)",
+            "host not found in upstream \"backend.internal:80\"",
+        ];
+        assert_eq!(plain.map(line), plain);
+        let masked =
+            ["(aB3xK9pQ2mN7vR4tW8)", "\"p4$$w0rD-of#Mine!\"", "'wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY';"];
+        for word in masked {
+            assert_eq!(line(&format!("it says {word} to you")), "it says [redacted] to you");
+        }
     }
 }
