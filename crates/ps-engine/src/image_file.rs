@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::Read;
 
-use crate::{Engine, Fault, Image};
+use crate::{Engine, Fault, Image, ImageKind};
 
 /// The directory in which buildpacks put an app, whatever the image says.
 const OF_BUILDPACKS: &str = "/workspace";
@@ -46,13 +46,11 @@ impl Engine {
 
 /// The directory from which relative paths start.
 fn base(image: &Image) -> String {
-    if image.labels.contains_key("io.buildpacks.stack.id") {
-        return OF_BUILDPACKS.to_owned();
+    match ImageKind::of(image) {
+        ImageKind::Buildpacks => OF_BUILDPACKS.to_owned(),
+        ImageKind::Herokuish => OF_HEROKUISH.to_owned(),
+        ImageKind::Plain => image.directory.clone(),
     }
-    if image.environment.iter().any(|entry| entry == "USER=herokuishuser") {
-        return OF_HEROKUISH.to_owned();
-    }
-    image.directory.clone()
 }
 
 fn first_file(archive: &[u8]) -> Option<Vec<u8>> {

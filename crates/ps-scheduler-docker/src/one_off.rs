@@ -11,6 +11,7 @@ use ps_scheduler::{Command, Ended, Entry, Error, OneOff, Source, Streams};
 use crate::app::{self, App};
 use crate::beside::{self, Beside};
 use crate::docker_local::DockerLocal;
+use crate::entrypoint;
 use crate::failed::failed;
 use crate::label;
 use crate::network;
@@ -33,7 +34,7 @@ pub(crate) fn run(docker: &DockerLocal, order: &OneOff<'_>) -> Result<Ended, Err
     let engine = docker.engine()?;
     let app = &order.release.app;
     let name = format!("{app}.{}", order.name);
-    let body = description(docker, image, order);
+    let body = behind_entrypoint(engine, image, order, description(docker, image, order));
     let networks = beside::networks(docker.world().root(), order.release, &order.process_type);
     engine.run(async {
         let id = engine.create(&name, body).await;
@@ -122,6 +123,23 @@ fn description(docker: &DockerLocal, image: &str, order: &OneOff<'_>) -> Contain
         (body.open_stdin, body.stdin_once, body.tty) = (is_attached, is_attached, Some(is_terminal));
     }
     body
+}
+
+/// The same with its command as the image takes it. If the image cannot be inspected, creating the container fails with the reason.
+fn behind_entrypoint(
+    engine: &Engine,
+    image: &str,
+    order: &OneOff<'_>,
+    body: ContainerCreateBody,
+) -> ContainerCreateBody {
+    let Ok(image) = engine.run(engine.image(image)) else { return body };
+    let process = order.release.process(&order.process_type);
+    match (&order.command, process.and_then(|process| process.command.as_deref())) {
+        (Command::OfType, Some(command)) => entrypoint::behind(body, command, &image),
+        (Command::OfType, None) => body,
+        (Command::Words(words), _) => entrypoint::with_words(body, words, &image),
+        (Command::Shell, _) => entrypoint::with_words(body, &shell(), &image),
+    }
 }
 
 /// Runs a command in the container of an instance.

@@ -1,46 +1,14 @@
-//! How the processes of an image are started, as its builder meant it. An image of Cloud Native Buildpacks has an ENTRYPOINT that starts one process
-//! type, and takes whatever follows for arguments of that process. So a command of a Procfile is given to its launcher instead, which makes the
-//! environment of the buildpacks and runs the command.
+//! Commands for images whose processes a launcher starts ([`ImageKind::Buildpacks`]).
 
 use std::collections::BTreeSet;
 
-use ps_engine::Image;
+use ps_engine::{ImageKind, LAUNCHER};
 use ps_scheduler::Error;
 use serde_json::{Value, json};
 
 use crate::failed::failed;
 use crate::manager::Manager;
 use crate::swarm::Swarm;
-
-/// The label of every image of Cloud Native Buildpacks.
-const BUILDPACKS: &str = "io.buildpacks.stack.id";
-/// A variable of every image of herokuish.
-const HEROKUISH: &str = "USER=herokuishuser";
-/// The launcher of such an image, which is in its PATH.
-const LAUNCHER: &str = "launcher";
-
-/// How the processes of an image are started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImageKind {
-    /// By the command of a type, or by what the image runs by itself.
-    Plain,
-    /// By herokuish: an instance as `/start <type>`, any other command as `/exec <command>`.
-    Herokuish,
-    /// By the launcher of Cloud Native Buildpacks, which the scheduler itself puts before a command.
-    Buildpacks,
-}
-
-impl ImageKind {
-    fn of(image: &Image) -> Self {
-        if image.labels.get(BUILDPACKS).is_some_and(|stack| !stack.is_empty()) {
-            Self::Buildpacks
-        } else if image.environment.iter().any(|variable| variable == HEROKUISH) {
-            Self::Herokuish
-        } else {
-            Self::Plain
-        }
-    }
-}
 
 impl Swarm {
     /// The kind of an image that this machine's engine has.

@@ -52,7 +52,7 @@ use registry_logins::Logins;
 
 use crate::manager::Manager;
 
-pub use image_kind::ImageKind;
+pub use ps_engine::ImageKind;
 pub use swarm::Swarm;
 pub use watch::AddressWatch;
 

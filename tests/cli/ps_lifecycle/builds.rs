@@ -1,7 +1,7 @@
 //! `deploy --dir` in containers: an image is built as a Dockerfile says, or the directory is laid over one.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use serde_json::Value;
@@ -169,6 +169,38 @@ fn a_command_follows_the_entrypoint_of_its_image_as_words() {
     home.does(&["ps-set", &app, "start-cmd", "1006"]);
     home.does(&["ps-lifecycle", "restart", &app]);
     assert_eq!(commands(), [run("1006"), run("1005")]);
+    home.does(&["ps-lifecycle", "destroy", &app]);
+}
+
+/// The ENTRYPOINT of such an image starts one process type and takes a command for its arguments; the launcher runs one argument as a
+/// script, and the words behind `--` as they are.
+#[test]
+fn commands_for_an_image_of_cloud_native_buildpacks_go_through_its_launcher() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::new(), name("packed"));
+    let dockerfile = format!(
+        "FROM {IMAGE}\nLABEL io.buildpacks.stack.id=test\nENV PATH=/cnb/lifecycle:/bin\nCOPY launcher /cnb/lifecycle/\n\
+         ENTRYPOINT [\"/cnb/process/web\"]\nCMD []\n"
+    );
+    home.write("src/Dockerfile", &dockerfile);
+    let launcher = home.write(
+        "src/launcher",
+        "#!/bin/sh\nexport LAUNCHED=yes\n[ \"$1\" = -- ] && shift && exec \"$@\"\nexec /bin/sh -c \"$1\"\n",
+    );
+    fs::set_permissions(launcher, Permissions::from_mode(0o755)).expect("its own file");
+    home.write("src/Procfile", "worker: echo launched: $LAUNCHED && exec sleep 1007\n");
+    let source = path(&home, "src");
+    let deploy = ["ps-lifecycle", "deploy", &app, "--dir", &source, "--scheduler", "docker-local"];
+    home.does(&[&deploy[..], &["--scale", "web=0", "worker=1"]].concat());
+    crate::home::eventually("it runs as its launcher starts it", || {
+        let said = home.does(&["ps-lifecycle", "logs", &app]);
+        if said.contains("launched: yes") { Ok(()) } else { Err(said) }
+    });
+    let typed = ["/bin/sh", "-c", "echo \"$LAUNCHED: $1\"", "sh", "a b"];
+    let said = home.does(&[&["ps-lifecycle", "run", &app, "--"][..], &typed].concat());
+    assert_eq!(said.trim(), "yes: a b");
     home.does(&["ps-lifecycle", "destroy", &app]);
 }
 
