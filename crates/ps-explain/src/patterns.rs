@@ -104,6 +104,12 @@ fn lacks_a_variable(line: &str) -> bool {
         "is empty",
         "key not found",
     ];
+    // "(GIT_DISCOVERY_ACROSS_FILESYSTEM not set)" behind a sentence says which switch the program has, and not what it lacks.
+    let aside = |part| match str::split_once(part, " not set)") {
+        Some((name, rest)) if !name.contains(' ') => rest,
+        _ => part,
+    };
+    let line = line.split('(').map(aside).collect::<Vec<_>>().join("(");
     let text = line.to_lowercase();
     let is_name = |word: &str| {
         let is_upper = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
@@ -148,6 +154,7 @@ mod tests {
             ("thread 'main' panicked at src/main.rs:3:5:", "exception"),
             ("FileNotFoundError: [Errno 2] No such file or directory: 'a.yml'", "file-missing"),
             ("Error: SHOP_TOKEN is not set", "variable-missing"),
+            ("Error: no token (SHOP_TOKEN is not set)", "variable-missing"),
             ("/usr/bin/env: ‘python3\\r’: No such file or directory", "line-endings"),
             ("/usr/bin/env: ‘pyhton3’: No such file or directory", "interpreter-missing"),
             ("java.lang.UnsupportedClassVersionError: Main (class file version 65.0)", "version-mismatch"),
@@ -169,6 +176,7 @@ mod tests {
             assert_eq!(of_line(line).map(|pattern| pattern.cause), Some(cause), "{line}");
         }
         assert!(of_line("listening on 5000").is_none());
+        assert!(of_line("Stopping at a boundary (TOOL_ACROSS_FILESYSTEMS not set).").is_none());
         assert!(of_line("app.rb:2:in `fetch': key not found: \"adapter\" (KeyError)").is_none());
         assert!(
             of_line("Can't locate object method \"new\" via package \"Shop\" at app.pl line 2.").is_none()
