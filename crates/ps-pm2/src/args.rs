@@ -51,8 +51,9 @@ Examples:
   ps-pm2 restart api
   ps-pm2 list
 
-Called pm2-runtime, it is the command of a container: it stays in the foreground and ends with its apps; called pm2-dev, it restarts
-what changes. scripts/install --as-pm2 installs both names; pm2-runtime --help and pm2-dev --help say more.
+Called pm2-runtime, it is the command of a container: it stays in the foreground and ends with
+its apps; called pm2-dev, it restarts what changes. scripts/install --as-pm2 installs both names;
+pm2-runtime --help and pm2-dev --help say more.
 
 Exit status: 0 done, 1 refused or failed; 2 of pm2-runtime when no app runs any more.";
 
