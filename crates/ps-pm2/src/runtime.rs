@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use ps_cli::exit::Outcome;
+use ps_supervisor::Signals;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
 use rustix::process::WaitOptions;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
-use signal_hook::iterator::Signals;
 
 use crate::args::{self, Args};
 use crate::book::Book;
@@ -26,7 +27,7 @@ use crate::say;
 use crate::session::Session;
 use crate::{kill, send_signal, start};
 
-/// The pause between two looks at signals and logs.
+/// The pause between two looks at logs.
 const LOOK: Duration = Duration::from_millis(50);
 /// The pause between two looks at the apps.
 const LOOK_AT_APPS: Duration = Duration::from_secs(1);
@@ -61,12 +62,12 @@ pub(crate) fn run(name: Name, words: &[OsString]) -> Result<Outcome> {
     let is_direct = own.writes_directly() && write_directly(&mut args);
     let session = Session::open_in(args, name.home())?;
     // Before anything is started: a signal that comes now has to end it as well.
-    let mut signals =
-        Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2]).context("wait for signals")?;
+    let signals =
+        Signals::watch(&[SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2]).context("wait for signals")?;
     clear(&session.home)?;
     thread::sleep(own.delay);
     let mut stream = (!is_direct).then(|| Stream::begin(&session.home));
-    let outcome = start::run(&session).and_then(|_| stay(&session, &own, &mut signals, stream.as_mut()));
+    let outcome = start::run(&session).and_then(|_| stay(&session, &own, &signals, stream.as_mut()));
     kill::everything(&session.home)?;
     if let Some(stream) = &mut stream {
         stream.show(&session.args)?;
@@ -90,18 +91,13 @@ fn clear(home: &Home) -> Result<()> {
 }
 
 /// Until a signal comes that ends, or nothing runs any more.
-fn stay(
-    session: &Session,
-    own: &Own,
-    signals: &mut Signals,
-    mut stream: Option<&mut Stream>,
-) -> Result<Outcome> {
+fn stay(session: &Session, own: &Own, signals: &Signals, mut stream: Option<&mut Stream>) -> Result<Outcome> {
     let (mut looked, mut idle) = (Instant::now(), 0);
     if let Some(stream) = &mut stream {
         stream.look_for_new(session)?;
     }
     loop {
-        for signal in signals.pending() {
+        for signal in signals.take() {
             match signal {
                 SIGUSR1 => pass_on(session, "SIGUSR1"),
                 SIGUSR2 => pass_on(session, "SIGUSR2"),
@@ -126,7 +122,17 @@ fn stay(
         if is_time {
             looked = Instant::now();
         }
-        thread::sleep(LOOK);
+        wait(signals, if stream.is_some() { LOOK } else { LOOK_AT_APPS })?;
+    }
+}
+
+/// Waits until a signal comes, or this time is over.
+fn wait(signals: &Signals, most: Duration) -> Result<()> {
+    let most = Timespec::try_from(most).context("wait for signals")?;
+    let fd = signals.fd();
+    match rustix::event::poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&most)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno).context("wait for signals"),
     }
 }
 

@@ -11,6 +11,7 @@ mod kept;
 mod reserved;
 mod second;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -32,6 +33,8 @@ const PER_TYPE: u32 = 100;
 /// Bases are a thousand apart, so the ports of a type from this place on would be those of another app.
 const TYPES_PER_BASE: u16 = 10;
 const FIRST_SPARE: u16 = 20_001;
+/// Worlds begin to look for a spare port at so many different places, a hundred ports apart.
+const BEGINNINGS: u64 = 20;
 /// The port for a start.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Assigned {
@@ -104,7 +107,7 @@ fn choose_and_keep(
         claims.begin_choice(spec, service);
         let mut is_claimed = |port: u16| claims.has(port, spec, service);
         let preferred = preferred.filter(|port| !is_claimed(*port) && is_free(*port));
-        let spare = || (FIRST_SPARE..=u16::MAX).find(|port| !is_claimed(*port) && is_untouched(*port));
+        let spare = || spare_ports(service).find(|port| !is_claimed(*port) && is_untouched(*port));
         let port = preferred.or_else(spare);
         if let Some(chosen) = port {
             claims.kept(service).keep(slot, lane, port);
@@ -117,6 +120,16 @@ fn choose_and_keep(
         }
         claims.release();
     }
+}
+
+/// All spare ports, in the order in which this world tries them. Two worlds do not know of each other's choices, and a port is free until
+/// the process that has it listens. If both began at the same place, two deploys at the same moment would choose the same port.
+fn spare_ports(service: &Path) -> impl Iterator<Item = u16> {
+    let mut hasher = DefaultHasher::new();
+    service.parent().hash(&mut hasher);
+    let place = u16::try_from(hasher.finish() % BEGINNINGS).unwrap_or(0);
+    let begin = FIRST_SPARE + place * 100;
+    (begin..=u16::MAX).chain(FIRST_SPARE..begin)
 }
 
 /// The note for people about a slot that got another port than the one it had.
