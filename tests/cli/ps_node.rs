@@ -4,6 +4,8 @@
 mod clients;
 #[path = "ps_node/ends.rs"]
 mod ends;
+#[path = "support/npm_pm2.rs"]
+mod npm_pm2;
 #[path = "ps_node/peer.rs"]
 mod peer;
 #[path = "ps_node/reloads.rs"]

@@ -2,6 +2,8 @@
 
 #[path = "support/node_clients.rs"]
 mod clients;
+#[path = "support/npm_pm2.rs"]
+mod npm_pm2;
 mod support;
 
 #[path = "ps_pm2/cluster.rs"]

@@ -4,7 +4,6 @@
 use formation::{AppName, FIRST_TYPE};
 use ps_scheduler::{Cancel, Error, Moved, Progress, Release, Requester};
 use ps_service::{Backend, Opened, Service};
-use registry_logins::Logins;
 
 use crate::clients::Clients;
 use crate::instances::Nodes;
@@ -139,6 +138,6 @@ fn now(swarm: &Swarm, app: &AppName, cancel: &Cancel) -> Result<Option<Vec<Backe
 fn look(swarm: &Swarm, app: &AppName, cancel: &Cancel) -> Result<Option<(Seen, Nodes)>, Error> {
     let Some(world) = swarm.known_id()? else { return Ok(None) };
     let engine = swarm.engine()?;
-    let manager = Manager { engine, world: &world, app, cancel, clients: None, logins: &Logins::default() };
+    let manager = Manager::new(engine, &world, app, cancel);
     engine.run(async { Ok(Some((manager.look().await?, manager.nodes().await?))) })
 }

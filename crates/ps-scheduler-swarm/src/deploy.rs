@@ -61,7 +61,7 @@ pub(crate) fn deploy(
     let opened = Opening::of(swarm, &plan.release)?;
     let clients = opened.as_ref().map(|opened| &opened.clients);
     let logins = swarm.logins(app, requester.tell);
-    let manager = Manager { engine, world: &world, app, cancel: requester.cancel, clients, logins: &logins };
+    let manager = Manager { clients, logins: &logins, ..Manager::new(engine, &world, app, requester.cancel) };
     let outcome = engine.run(async {
         let mut deploy = Deploy::of(swarm, plan, manager).await?;
         deploy.follower.know(&deploy.seen);

@@ -10,6 +10,7 @@ use ps_engine::{Engine, OutputRange};
 use ps_scheduler::{Error, FailedSlot, LAST_LINES, Progress};
 use serde_json::json;
 
+use crate::instances::REPORT;
 use crate::manager::{LOOK, Manager, Seen};
 use crate::service::Service;
 use crate::standing::{Move, Standing};
@@ -20,9 +21,6 @@ use crate::{images, label};
 const OF_LOG: Duration = Duration::from_secs(3);
 /// The most of them that is kept, in bytes.
 const MOST: usize = 64 << 10;
-
-/// The longest time for which a task whose node has come back is not believed to run.
-const DOUBT: Duration = Duration::from_secs(10);
 
 /// A node that has the image needs less time to make a container.
 const WITH_IMAGE: Duration = Duration::from_secs(5);
@@ -114,11 +112,13 @@ impl Follower {
         match one.standing(seen, |task| Some(self.lived(task, now)), now) {
             Standing::Done => {
                 let nodes = manager.nodes().await?;
-                let is_stale = |task: &SwarmTask| nodes.may_be_stale(task, Timestamp::now());
+                let today = Timestamp::now();
+                let is_stale = |task: &SwarmTask| nodes.may_be_stale(task, today);
                 let has_stale =
                     seen.tasks_of(&one.service.id).any(|task| task.is_current() && is_stale(task));
-                // Where the clock of the leader is ahead of ours, it would be doubted for too long.
-                let doubts = has_stale && *self.doubts_since.get_or_insert(now) + DOUBT > now;
+                // If the clock of the leader is ahead of ours, a state looks stale for too long.
+                let doubts = has_stale
+                    && now.duration_since(*self.doubts_since.get_or_insert(now)) < REPORT.unsigned_abs();
                 let is_believed = |task: &SwarmTask| nodes.is_up(task) && !(doubts && is_stale(task));
                 Ok(one.standing(seen, |task| is_believed(task).then(|| self.lived(task, now)), now))
             }

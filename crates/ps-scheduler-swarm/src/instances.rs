@@ -31,7 +31,7 @@ pub(crate) struct Node {
 }
 
 /// How long a node that has come back may take to say which of its tasks run.
-const REPORT: SignedDuration = SignedDuration::from_secs(10);
+pub(crate) const REPORT: SignedDuration = SignedDuration::from_secs(10);
 
 impl Nodes {
     /// Those of the manager's list.

@@ -48,7 +48,6 @@ use ps_scheduler::{
     Plan, Progress, Reached, Release, Requester, Scheduler, StopOrder, Stopped, Task,
 };
 use ps_service::Service;
-use registry_logins::Logins;
 
 use crate::manager::Manager;
 
@@ -93,8 +92,7 @@ impl Scheduler for Swarm {
         let committed = committed::read(self.world(), app)?;
         let engine = self.engine()?;
         let logins = self.logins(app, requester.tell);
-        let manager =
-            Manager { engine, world: &world, app, cancel: requester.cancel, clients: None, logins: &logins };
+        let manager = Manager { logins: &logins, ..Manager::new(engine, &world, app, requester.cancel) };
         let told = engine.run(async {
             task::forget_all(&manager).await?;
             let told = put_back::interrupted(&manager, committed.as_deref()).await?;
@@ -152,14 +150,8 @@ impl Scheduler for Swarm {
     fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error> {
         let (Some(world), Some(app)) = (self.known_id()?, app) else { return Ok(Vec::new()) };
         let engine = self.engine()?;
-        let manager = Manager {
-            engine,
-            world: &world,
-            app,
-            cancel: &Cancel::default(),
-            clients: None,
-            logins: &Logins::default(),
-        };
+        let cancel = Cancel::default();
+        let manager = Manager::new(engine, &world, app, &cancel);
         engine.run(async {
             task::forget_all(&manager).await?;
             let removed = one_off::forget(&manager, false).await?;

@@ -8,7 +8,6 @@ mod reader;
 use std::time::SystemTime;
 
 use ps_scheduler::{Cancel, Error, LogRequest, LogSink};
-use registry_logins::Logins;
 
 use crate::manager::Manager;
 use crate::swarm::Swarm;
@@ -25,14 +24,8 @@ pub(crate) fn logs(swarm: &Swarm, request: &LogRequest, sink: &mut dyn LogSink) 
     let not_deployed = || Error::NotDeployed { app: app.clone() };
     let world = swarm.known_id()?.ok_or_else(not_deployed)?;
     let engine = swarm.engine()?;
-    let manager = Manager {
-        engine,
-        world: &world,
-        app,
-        cancel: &Cancel::default(),
-        clients: None,
-        logins: &Logins::default(),
-    };
+    let cancel = Cancel::default();
+    let manager = Manager::new(engine, &world, app, &cancel);
     engine.run(async {
         let mut reader = Reader::new(engine, request);
         let (seen, nodes) = (manager.look().await?, manager.nodes().await?);

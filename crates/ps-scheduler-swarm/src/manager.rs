@@ -2,6 +2,7 @@
 //! twenty seconds. So a request without an answer is repeated for a while, and a change without an answer is looked up
 //! before it is made again.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use formation::{AppName, ProcessType};
@@ -37,6 +38,14 @@ pub(crate) struct Manager<'a> {
     pub(crate) clients: Option<&'a Clients>,
     /// With what its nodes ask registries.
     pub(crate) logins: &'a Logins,
+}
+
+impl<'a> Manager<'a> {
+    /// For requests about an app that lead no clients and ask no registry.
+    pub(crate) fn new(engine: &'a Engine, world: &'a str, app: &'a AppName, cancel: &'a Cancel) -> Self {
+        static NO_LOGINS: LazyLock<Logins> = LazyLock::new(Logins::default);
+        Self { engine, world, app, cancel, clients: None, logins: &NO_LOGINS }
+    }
 }
 
 /// What there is of an app.

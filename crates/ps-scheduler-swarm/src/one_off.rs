@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use ps_container_talk::{SIGPIPE, draw_name, missing_command, waiter};
 use ps_engine::LogOutput;
 use ps_scheduler::{Cancel, Command, Ended, Error, OneOff, Progress, Release, Source, Streams};
-use registry_logins::Logins;
 use serde_json::{Value, json};
 
 use crate::alone::{self, Reader};
@@ -39,14 +38,8 @@ const SIGTERM: i32 = 15;
 pub(crate) fn name(swarm: &Swarm, app: &AppName) -> Result<Slot, Error> {
     let world = swarm.ensured_id()?;
     let engine = swarm.engine()?;
-    let manager = Manager {
-        engine,
-        world: &world,
-        app,
-        cancel: &Cancel::default(),
-        clients: None,
-        logins: &Logins::default(),
-    };
+    let cancel = Cancel::default();
+    let manager = Manager::new(engine, &world, app, &cancel);
     let what = format!("list the one-offs of {app}");
     let there = engine.run(alone::list(&manager, label::ONE_OFF, &what))?;
     let is_taken =
@@ -77,8 +70,8 @@ pub(crate) fn run(swarm: &Swarm, order: &OneOff<'_>) -> Result<Ended, Error> {
             let _ = writeln!(io::stderr(), " !     {note}");
         }
     });
-    let manager =
-        Manager { engine, world: &world, app, cancel: &Cancel::default(), clients: None, logins: &logins };
+    let cancel = Cancel::default();
+    let manager = Manager { logins: &logins, ..Manager::new(engine, &world, app, &cancel) };
     let what = format!("run {} of {app}", order.name);
     engine.run(async {
         let id = begin(&manager, &release, order, &what).await?;

@@ -3,7 +3,6 @@
 
 use formation::{AppName, Slot};
 use ps_scheduler::{Cancel, Ended, Entry, Error, OsProcess};
-use registry_logins::Logins;
 
 use crate::failed::{backend, failed, of_swarm};
 use crate::manager::Manager;
@@ -82,14 +81,8 @@ fn placed(swarm: &Swarm, app: &AppName) -> Result<Vec<Placed>, Error> {
     let not_deployed = || Error::NotDeployed { app: app.clone() };
     let world = swarm.known_id()?.ok_or_else(not_deployed)?;
     let engine = swarm.engine()?;
-    let manager = Manager {
-        engine,
-        world: &world,
-        app,
-        cancel: &Cancel::default(),
-        clients: None,
-        logins: &Logins::default(),
-    };
+    let cancel = Cancel::default();
+    let manager = Manager::new(engine, &world, app, &cancel);
     let (seen, nodes) =
         engine.run(async { Ok::<_, Error>((manager.look().await?, manager.nodes().await?)) })?;
     if seen.services.is_empty() {

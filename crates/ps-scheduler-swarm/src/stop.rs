@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use formation::{Exit, ProcessType, Slot, Which};
 use ps_scheduler::{Error, Progress, Requester, StopOrder, Stopped};
-use registry_logins::Logins;
 
 use crate::clients::Clients;
 use crate::follow::Follower;
@@ -29,14 +28,7 @@ pub(crate) fn stop(
         clients.leave(requester)?;
     }
     let led = clients.as_ref().filter(|_| !is_all);
-    let manager = Manager {
-        engine,
-        world: &world,
-        app: &order.app,
-        cancel: requester.cancel,
-        clients: led,
-        logins: &Logins::default(),
-    };
+    let manager = Manager { clients: led, ..Manager::new(engine, &world, &order.app, requester.cancel) };
     let stopped = engine.run(async {
         let seen = manager.look().await?;
         let stopped = ended(&manager, &seen, order, requester.tell).await?;

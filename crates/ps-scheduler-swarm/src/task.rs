@@ -34,8 +34,7 @@ pub(crate) fn run(
     let engine = swarm.engine()?;
     let app = &release.app;
     let logins = swarm.logins(app, requester.tell);
-    let manager =
-        Manager { engine, world: &world, app, cancel: requester.cancel, clients: None, logins: &logins };
+    let manager = Manager { logins: &logins, ..Manager::new(engine, &world, app, requester.cancel) };
     let mut last = VecDeque::new();
     let over = engine.run(async {
         forget_all(&manager).await?;

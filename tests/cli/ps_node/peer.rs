@@ -1,10 +1,11 @@
 //! The control of long runs: the same load upon a pm2 from npm, whose reloads lose requests.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use crate::clients::{Load, get};
+use crate::npm_pm2;
 use crate::world::{SERVER, eventually, has_node, port};
 
 /// How long an answer may take.
@@ -18,15 +19,9 @@ struct Pm2 {
 }
 
 impl Pm2 {
-    /// The newest one; `None` where npm cannot bring it.
+    /// The newest one; `None`, noted as skipped, where there is none.
     fn of_npm(port: u16) -> Option<Self> {
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("npm");
-        let program = cache.join("node_modules/.bin/pm2");
-        if !program.exists() {
-            let mut npm = Command::new("npm");
-            npm.args(["install", "--no-audit", "--no-fund", "--prefix"]).arg(&cache).arg("pm2");
-            npm.output().ok().filter(|ran| ran.status.success() && program.exists())?;
-        }
+        let program = npm_pm2::program()?;
         let place = tempfile::tempdir().expect("a directory");
         std::fs::write(place.path().join("server.js"), SERVER).expect("written");
         Some(Self { program, place, port })
@@ -54,18 +49,11 @@ impl Drop for Pm2 {
 #[test]
 #[expect(clippy::print_stderr, reason = "the figures are what it is run for")]
 fn the_same_load_notices_what_reloads_of_pm2_lose() {
-    if std::env::var_os("FORMATION_TEST_LONG").is_none() {
-        skipped::skip("pm2 from npm is a control of long runs");
-        return;
-    }
     if !has_node() {
         return;
     }
     let port = port();
-    let Some(pm2) = Pm2::of_npm(port) else {
-        skipped::skip("npm cannot bring pm2");
-        return;
-    };
+    let Some(pm2) = Pm2::of_npm(port) else { return };
     pm2.does(&["start", "server.js", "-i", "4"]);
     let version = pm2.does(&["--version"]);
     eventually("it listens", || get(port));

@@ -9,6 +9,7 @@ use std::thread;
 
 use crate::clients::{Load, Summary, get, gets};
 use crate::home::{Home, eventually};
+use crate::npm_pm2;
 
 /// How often the app is reloaded, and how many requests it gets in a second.
 const RELOADS: usize = 200;
@@ -17,14 +18,7 @@ const PER_SECOND: u32 = 500;
 #[test]
 #[expect(clippy::print_stderr, reason = "the figures are what it is run for")]
 fn under_the_load_under_which_pm2_loses_requests_nothing_is_lost_here() {
-    if std::env::var_os("FORMATION_TEST_LONG").is_none() {
-        skipped::skip("pm2 from npm is a control of long runs");
-        return;
-    }
-    let Some(pm2) = of_npm() else {
-        skipped::skip("npm cannot bring pm2");
-        return;
-    };
+    let Some(pm2) = npm_pm2::program() else { return };
     let both = [("ps-pm2", PathBuf::from(env!("CARGO_BIN_EXE_ps-pm2"))), ("pm2", pm2)];
     let running = both.map(|(name, program)| (name, thread::spawn(move || reloaded(&program))));
     let [ours, theirs] = running.map(|(name, thread)| {
@@ -36,18 +30,6 @@ fn under_the_load_under_which_pm2_loses_requests_nothing_is_lost_here() {
     // Not each of four has lived long enough to be asked.
     assert!(ours.by_process.len() > 3 * RELOADS, "{} processes have answered", ours.by_process.len());
     assert!(!theirs.failed.is_empty(), "pm2 has lost nothing: does the load still notice what is lost?");
-}
-
-/// The newest one; `None` where npm cannot bring it.
-fn of_npm() -> Option<PathBuf> {
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("npm");
-    let program = cache.join("node_modules/.bin/pm2");
-    if !program.exists() {
-        let mut npm = Command::new("npm");
-        npm.args(["install", "--no-audit", "--no-fund", "--prefix"]).arg(&cache).arg("pm2");
-        npm.output().ok().filter(|ran| ran.status.success() && program.exists())?;
-    }
-    Some(program)
 }
 
 /// Ends a daemon with its test.
