@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::Error;
 use crate::build::Build;
-use crate::control::{CONTROL_SOCKET, Message, Request};
-use crate::socket;
+use crate::control::{Message, Request};
+use crate::socket::{self, CONTROL_SOCKET};
 
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
 

@@ -12,9 +12,6 @@ use crate::rollout::Report;
 use crate::spec::Spec;
 use crate::status::Status;
 
-/// The socket's name in a service directory.
-pub(crate) const CONTROL_SOCKET: &str = "control";
-
 /// The longest line in either direction, in bytes.
 pub(crate) const MAX_LINE: usize = 1 << 20;
 

@@ -12,8 +12,8 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use crate::Error;
-use crate::control::{CONTROL_SOCKET, MAX_LINE, Message, Request};
-use crate::socket;
+use crate::control::{MAX_LINE, Message, Request};
+use crate::socket::{self, CONTROL_SOCKET};
 
 /// The answer to a client that cannot be accepted.
 const TOO_MANY: &str = "too many clients are connected: try again later";

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
+/// The name in a service directory of the socket on which its supervisor answers.
+pub(crate) const CONTROL_SOCKET: &str = "control";
+
 /// Listens under a name in a directory, in place of an old socket. The socket has mode 0600 from the start and is
 /// nonblocking.
 pub fn listen(directory: &Path, name: &str) -> io::Result<UnixListener> {

@@ -30,7 +30,7 @@ use rustix::io::{Errno, retry_on_intr};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::control::CONTROL_SOCKET;
+use crate::socket::CONTROL_SOCKET;
 use crate::status::Status;
 use cell::{CELL, cell, newest};
 
