@@ -21,6 +21,8 @@ mod passing;
 mod proxy;
 #[path = "ps_balance/reach.rs"]
 mod reach;
+#[path = "ps_balance/resting.rs"]
+mod resting;
 #[path = "ps_balance/rollouts.rs"]
 mod rollouts;
 #[path = "ps_balance/secure.rs"]

@@ -17,6 +17,7 @@ use crate::args::Args;
 use crate::clock;
 use crate::connection::Connection;
 use crate::direction::{BUFFER, Bytes};
+use crate::http::awake::Awake;
 use crate::http::line::Line;
 use crate::http::pool::Pool;
 use crate::listen::Listener;
@@ -41,6 +42,8 @@ pub(crate) struct Balancer {
     pub(crate) pipes: pipes::Pool,
     /// Connections to backends that wait for a request.
     pub(crate) pool: Pool,
+    /// Connections of clients that hyper has.
+    pub(crate) awake: Awake,
     pub(crate) buffer: Mutex<Box<[u8]>>,
     /// Another list of backends holds.
     pub(crate) changed: Notify,
@@ -133,6 +136,7 @@ impl Balancer {
             bytes: Bytes::default(),
             pipes: pipes::Pool::new((most / 8).clamp(1, 256)),
             pool: Pool::default(),
+            awake: Awake::default(),
             buffer: Mutex::new(vec![0; BUFFER].into()),
             changed: Notify::new(),
             ended: Notify::new(),

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use crate::balancer::Balancer;
 use crate::connection::Connection;
+use crate::http::watched::Readable;
 
 #[derive(Debug)]
 pub(crate) struct Counted {
@@ -42,6 +43,12 @@ impl Counted {
             self.balancer.bytes.sent.fetch_add(written as u64, Ordering::Relaxed);
         }
         polled
+    }
+}
+
+impl Readable for Counted {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.begin.is_empty() { self.socket.poll_read_ready(cx).map(drop) } else { Poll::Ready(()) }
     }
 }
 

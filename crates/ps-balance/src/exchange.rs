@@ -12,7 +12,7 @@ use crate::work::Work;
 pub(crate) struct Exchange {
     /// What does it: cutting that ends this exchange, and no other one of HTTP/2.
     pub(crate) work: Arc<Work>,
-    /// The backend that it is at, or was last.
+    /// The backend that it is at, if it is at one.
     key: Mutex<Option<Key>>,
 }
 
@@ -24,6 +24,11 @@ impl Exchange {
     /// It goes to this backend.
     pub(crate) fn is_at(&self, key: Key) {
         *self.key.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
+    }
+
+    /// The last request is answered, and none is open.
+    pub(crate) fn is_nowhere(&self) {
+        *self.key.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn backend(&self) -> Option<Key> {

@@ -3,6 +3,7 @@
 
 mod answer;
 mod at_once;
+pub(crate) mod awake;
 mod bell;
 mod body;
 mod forward;
@@ -19,12 +20,14 @@ mod sent;
 mod sticky;
 mod target;
 mod tunnel;
+pub(crate) mod watched;
 
 use std::sync::Arc;
 
 use crate::balancer::Balancer;
 use crate::claim::Presence;
 use crate::connection::Connection;
+use crate::counted::Counted;
 use crate::http::forward::Client;
 use crate::tls::Tls;
 use crate::{arrival, handshake};
@@ -43,11 +46,23 @@ pub(crate) async fn serve(
     let _presence = presence;
     let Some((origin, io)) = arrival::take(&balancer, &connection).await else { return };
     let client = Arc::new(Client::new(&balancer, connection.peer, &origin, tls.is_some()));
-    let Some(tls) = tls else { return one_by_one::serve(&balancer, &connection, client, io).await };
+    match tls {
+        None => one_by_one::serve(&balancer, &connection, client, (io, false)).await,
+        // Apart, so that connections without TLS have no room for it.
+        Some(tls) => Box::pin(serve_tls(balancer, connection, client, (io, tls))).await,
+    }
+}
+
+async fn serve_tls(
+    balancer: Arc<Balancer>,
+    connection: Arc<Connection>,
+    client: Arc<Client>,
+    (io, tls): (Counted, Arc<Tls>),
+) {
     let Some(io) = handshake::agree(&balancer, &tls, io).await else { return };
     if io.get_ref().1.alpn_protocol() == Some(HTTP2) {
-        at_once::serve(&balancer, &connection, client, io).await;
+        Box::pin(at_once::serve(&balancer, &connection, client, io)).await;
     } else {
-        one_by_one::serve(&balancer, &connection, client, io).await;
+        one_by_one::serve(&balancer, &connection, client, (io, true)).await;
     }
 }

@@ -168,6 +168,15 @@ impl Drop for Other {
 const RELOADS: usize = 12;
 const PATIENCE_OF_HAPROXY: Duration = Duration::from_secs(5);
 
+/// haproxy, with the libraries that `scripts/setup` has unpacked beside it.
+fn haproxy() -> Option<Command> {
+    let program = skipped::server("usr/sbin/haproxy")?;
+    let root = program.ancestors().nth(3).expect("it has a path of three names");
+    let mut command = Command::new(&program);
+    command.env("LD_LIBRARY_PATH", root.join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH)));
+    Some(command)
+}
+
 #[test]
 fn the_same_transfers_fail_when_haproxy_is_reloaded_and_its_old_process_may_not_stay() {
     let (server, address) = (echo(), nobody());
@@ -179,8 +188,9 @@ fn the_same_transfers_fail_when_haproxy_is_reloaded_and_its_old_process_may_not_
         server.address
     );
     fs::write(&configuration, text).expect("written");
-    let started = Command::new("haproxy").args(["-W", "-db", "-q", "-f"]).arg(&configuration).spawn();
-    let Ok(haproxy) = started.map(Other) else { return skipped::skip("no haproxy") };
+    let Some(mut program) = haproxy() else { return };
+    let haproxy =
+        Other(program.args(["-W", "-db", "-q", "-f"]).arg(&configuration).spawn().expect("it starts"));
     eventually("it accepts", || TcpStream::connect(address).map(drop).map_err(|error| error.to_string()));
     let stop = Arc::new(AtomicBool::new(false));
     let mut first = connect(address);

@@ -15,6 +15,7 @@ use crate::balancer::Balancer;
 use crate::clock;
 use crate::exchange::Exchange;
 use crate::http::answer::Refusal;
+use crate::http::awake::Awake;
 use crate::http::body::Body;
 use crate::http::headers::{self, Sender};
 use crate::http::lent::Lent;
@@ -38,6 +39,10 @@ impl Client {
         let is_trusted = balancer.manner().trusts(peer.ip());
         let sender = Sender::new(origin.client.ip(), origin.server, is_trusted, is_secure);
         Self { balancer: Arc::clone(balancer), peer, sender, tunnel: Mutex::default() }
+    }
+
+    pub(crate) fn awake(&self) -> &Awake {
+        &self.balancer.awake
     }
 
     /// What is left to do when the connection is no longer HTTP.

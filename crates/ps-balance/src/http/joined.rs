@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::http::watched::Readable;
+
 /// Up to so many bytes are copied.
 const SMALL: usize = 2048;
 
@@ -16,6 +18,12 @@ pub(crate) struct Joined<S>(S);
 impl<S> Joined<S> {
     pub(crate) fn new(socket: S) -> Self {
         Self(socket)
+    }
+}
+
+impl<S: Readable> Readable for Joined<S> {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll_readable(cx)
     }
 }
 
