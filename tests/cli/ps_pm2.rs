@@ -36,6 +36,8 @@ mod restarts;
 mod runtime;
 #[path = "ps_pm2/scripts.rs"]
 mod scripts;
+#[path = "ps_pm2/side.rs"]
+mod side;
 #[path = "ps_pm2/start.rs"]
 mod start;
 #[path = "ps_pm2/stop.rs"]

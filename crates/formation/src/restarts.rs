@@ -100,6 +100,11 @@ impl Restarts {
         RestartReason::ALL.into_iter().map(|reason| (reason, self.of(reason)))
     }
 
+    /// How many there were, whatever the reason.
+    pub fn total(&self) -> u32 {
+        self.0.iter().fold(0, |total, count| total.saturating_add(*count))
+    }
+
     /// Whether there was none.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

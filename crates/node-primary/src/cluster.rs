@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use serde_json::Value;
 
 use crate::place::Place;
-use crate::wire::{self, Query, Said};
+use crate::wire::{self, Asked, Query, Said};
 use crate::worker::{Given, Id, Phase, Worker};
 
 /// What is to be done.
@@ -83,7 +83,7 @@ impl<C: Clone> Cluster<C> {
         match self.workers.get_mut(&id) {
             Some(worker) if worker.phase != Phase::Leaving => {
                 worker.phase = Phase::Leaving;
-                vec![Act::Tell(id, wire::disconnect())]
+                vec![Act::Tell(id, wire::disconnect(worker.is_old))]
             }
             _ => Vec::new(),
         }
@@ -111,9 +111,9 @@ impl<C: Clone> Cluster<C> {
                     self.take_back(id, given);
                 }
             }
-            Said::Leaves { seq } => {
+            Said::Leaves(asked) => {
                 worker.phase = Phase::Leaving;
-                return vec![Act::Tell(id, wire::heard(seq))];
+                return vec![Act::Tell(id, wire::heard(&asked))];
             }
             Said::Listening
             | Said::HandleTaken
@@ -126,13 +126,14 @@ impl<C: Clone> Cluster<C> {
     }
 
     fn asked(&mut self, id: Id, query: Query) -> Vec<Act<C>> {
-        let Some(worker) = self.workers.get(&id) else { return Vec::new() };
+        let Some(worker) = self.workers.get_mut(&id) else { return Vec::new() };
+        worker.is_old = matches!(query.asked, Asked::Word(_));
         match query.place.clone() {
             // Node's own primary does not answer either.
             _ if worker.phase == Phase::Leaving => Vec::new(),
             Ok(place) if !worker.places.contains(&place) => vec![Act::Open(id, query, place)],
-            Ok(_) => vec![Act::Tell(id, wire::may_not_listen(query.seq, Errno::ADDRINUSE))],
-            Err(why) => vec![Act::Tell(id, wire::may_not_listen(query.seq, why))],
+            Ok(_) => vec![Act::Tell(id, wire::may_not_listen(&query.asked, Errno::ADDRINUSE))],
+            Err(why) => vec![Act::Tell(id, wire::may_not_listen(&query.asked, why))],
         }
     }
 
@@ -145,17 +146,19 @@ impl<C: Clone> Cluster<C> {
     ) -> Vec<Act<C>> {
         let (Some(worker), Ok(place)) = (self.workers.get_mut(&id), &query.place) else { return Vec::new() };
         let name = match opened {
-            Err(why) => return vec![Act::Tell(id, wire::may_not_listen(query.seq, why))],
+            Err(why) => return vec![Act::Tell(id, wire::may_not_listen(&query.asked, why))],
             Ok(name) => name,
         };
         worker.places.insert(place.clone());
-        let is_shared = self.shares_all || matches!(place, Place::Udp(_));
+        // Node 0.10 knows no connections that are handed over one by one.
+        let is_shared = self.shares_all || worker.is_old || matches!(place, Place::Udp(_));
         let new = || Door { waiting: VecDeque::new(), data: Value::Null, is_shared };
         let door = self.doors.entry(place.clone()).or_insert_with(new);
+        door.is_shared |= is_shared;
         if door.data.is_null() {
             door.data = query.data.clone();
         }
-        let answer = wire::may_listen(query.seq, &key(place), &door.data, name);
+        let answer = wire::may_listen(&query.asked, &key(place), &door.data, name);
         let mut acts = if door.is_shared {
             vec![Act::Share(id, answer, place.clone())]
         } else {

@@ -1,4 +1,4 @@
-//! The messages between Node's primary and its workers, as Node 4 to 26 send them: one JSON value a line. Messages of
+//! The messages between Node's primary and its workers, as Node 0.12 to 26 send them, and as 0.10 did: one JSON value a line. Messages of
 //! the cluster are objects whose `cmd` begins with `NODE_`; all others belong to the app.
 //! docs/decisions/node-cluster.md describes the protocol.
 
@@ -15,6 +15,8 @@ use crate::place::{Place, Port};
 const V6_ONLY: u64 = 1;
 /// Of the flags of libuv for datagrams: others may use the port as well.
 const REUSE_ADDRESS: u64 = 4;
+/// What `cmd` begins with in the messages of Node 0.10.
+const OLD: &str = "NODE_CLUSTER_";
 /// Data that workers share, such as the keys of TLS tickets, are longer than this only if something is wrong.
 const LONGEST_DATA: usize = 4096;
 
@@ -29,8 +31,8 @@ pub(crate) enum Said {
     Close { key: String },
     /// Whether it has taken a connection.
     Answer { to: u64, accepted: bool },
-    /// It will disconnect by itself, and waits for an answer to this number.
-    Leaves { seq: u64 },
+    /// It will disconnect by itself, and waits for an answer.
+    Leaves(Asked),
     /// The descriptor of the last message has arrived.
     HandleTaken,
     /// It has not: the worker has none left.
@@ -45,10 +47,19 @@ pub(crate) enum Said {
     Garbage,
 }
 
+/// What the answer to a question names, so that the worker knows what is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// The number of the question.
+    Number(u64),
+    /// The word that Node 0.10 sends along.
+    Word(String),
+}
+
 /// A question where to listen.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Query {
-    pub(crate) seq: u64,
+    pub(crate) asked: Asked,
     /// The place, or the reason why it is not possible to listen there.
     pub(crate) place: Result<Place, Errno>,
     pub(crate) backlog: i32,
@@ -76,6 +87,20 @@ pub(crate) fn read(line: &[u8]) -> Said {
         "NODE_HANDLE" => Said::Carried(fields.get("msg").cloned().unwrap_or_default()),
         "NODE_HANDLE_ACK" => Said::HandleTaken,
         "NODE_HANDLE_NACK" => Said::HandleMissed,
+        _ => match cmd.strip_prefix(OLD) {
+            Some(act) => of_old_cluster(act, &fields),
+            None => Said::Other,
+        },
+    }
+}
+
+/// What a worker of Node 0.10 says: the act is part of `cmd`, and a question has a word in place of a number.
+fn of_old_cluster(act: &str, fields: &Map<String, Value>) -> Said {
+    let asked = fields.get("_requestEcho").and_then(Value::as_str).map(|word| Asked::Word(word.to_owned()));
+    match (act, asked) {
+        ("queryServer", Some(asked)) => Said::Query(query(fields, asked)),
+        ("suicide", Some(asked)) => Said::Leaves(asked),
+        ("listening", _) => Said::Listening,
         _ => Said::Other,
     }
 }
@@ -84,9 +109,9 @@ fn of_cluster(fields: &Map<String, Value>) -> Said {
     let number = |name: &str| fields.get(name).and_then(Value::as_u64);
     let act = fields.get("act").and_then(Value::as_str);
     match (act, number("seq"), number("ack")) {
-        (Some("queryServer"), Some(seq), _) => Said::Query(query(fields, seq)),
+        (Some("queryServer"), Some(seq), _) => Said::Query(query(fields, Asked::Number(seq))),
         // Node before 6 calls it suicide.
-        (Some("exitedAfterDisconnect" | "suicide"), Some(seq), _) => Said::Leaves { seq },
+        (Some("exitedAfterDisconnect" | "suicide"), Some(seq), _) => Said::Leaves(Asked::Number(seq)),
         (Some("listening"), _, _) => Said::Listening,
         (Some("close"), _, _) => {
             let key = fields.get("key").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -97,11 +122,11 @@ fn of_cluster(fields: &Map<String, Value>) -> Said {
     }
 }
 
-fn query(fields: &Map<String, Value>, seq: u64) -> Query {
+fn query(fields: &Map<String, Value>, asked: Asked) -> Query {
     let backlog = fields.get("backlog").and_then(Value::as_i64).and_then(|size| i32::try_from(size).ok());
     let data = fields.get("data").cloned().unwrap_or_default();
     let data = if data.to_string().len() > LONGEST_DATA { Value::Null } else { data };
-    Query { seq, place: place(fields), backlog: backlog.unwrap_or_default(), data }
+    Query { asked, place: place(fields), backlog: backlog.unwrap_or_default(), data }
 }
 
 fn place(fields: &Map<String, Value>) -> Result<Place, Errno> {
@@ -156,7 +181,8 @@ fn interface_number(name: &str) -> Result<u32, Errno> {
 }
 
 /// The answer to a worker that may listen.
-pub(crate) fn may_listen(seq: u64, key: &str, data: &Value, name: Option<SocketAddr>) -> Value {
+pub(crate) fn may_listen(asked: &Asked, key: &str, data: &Value, name: Option<SocketAddr>) -> Value {
+    let Asked::Number(seq) = asked else { return heard(asked) };
     let name = name.map(|name| {
         let family = if name.is_ipv4() { "IPv4" } else { "IPv6" };
         json!({"address": name.ip().to_string(), "family": family, "port": name.port()})
@@ -169,7 +195,9 @@ pub(crate) fn may_listen(seq: u64, key: &str, data: &Value, name: Option<SocketA
 }
 
 /// The answer to a worker that may not listen.
-pub(crate) fn may_not_listen(seq: u64, why: Errno) -> Value {
+pub(crate) fn may_not_listen(asked: &Asked, why: Errno) -> Value {
+    // Node 0.10 has no word for an error: the answer comes without a socket.
+    let Asked::Number(seq) = asked else { return heard(asked) };
     json!({"cmd": "NODE_CLUSTER", "ack": seq, "errno": -why.raw_os_error(), "data": null})
 }
 
@@ -179,12 +207,18 @@ pub(crate) fn connection(seq: u64, key: &str) -> Value {
 }
 
 /// The end of a worker's wait for an answer.
-pub(crate) fn heard(seq: u64) -> Value {
-    json!({"cmd": "NODE_CLUSTER", "ack": seq})
+pub(crate) fn heard(asked: &Asked) -> Value {
+    match asked {
+        Asked::Number(seq) => json!({"cmd": "NODE_CLUSTER", "ack": seq}),
+        Asked::Word(word) => json!({"cmd": OLD, "_queryEcho": word}),
+    }
 }
 
-/// It is to listen no more, and to disconnect when its last connection has ended.
-pub(crate) fn disconnect() -> Value {
+/// It is to listen no more, and to disconnect when its last connection has ended. `is_old`: it is of Node 0.10.
+pub(crate) fn disconnect(is_old: bool) -> Value {
+    if is_old {
+        return json!({"cmd": format!("{OLD}disconnect")});
+    }
     json!({"cmd": "NODE_CLUSTER", "act": "disconnect"})
 }
 

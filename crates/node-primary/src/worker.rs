@@ -33,6 +33,8 @@ pub(crate) struct Worker<C> {
     pub(crate) phase: Phase,
     /// It may get connections.
     pub(crate) is_admitted: bool,
+    /// It is of Node 0.10, whose messages are other ones.
+    pub(crate) is_old: bool,
     /// Where it listens.
     pub(crate) places: BTreeSet<Place>,
     pub(crate) given: Option<Given<C>>,
@@ -45,7 +47,7 @@ pub(crate) struct Worker<C> {
 impl<C> Worker<C> {
     pub(crate) fn new(is_admitted: bool) -> Self {
         let places = BTreeSet::new();
-        Self { phase: Phase::Starting, is_admitted, places, given: None, turn: 0, taken: 0 }
+        Self { phase: Phase::Starting, is_admitted, is_old: false, places, given: None, turn: 0, taken: 0 }
     }
 
     /// Whether connections of this place are for it.

@@ -66,7 +66,7 @@ pub(crate) struct Args {
     #[arg(long, requires = "share")]
     pub(crate) must_listen: bool,
 
-    /// With --share: write the pid of the process into this file
+    /// With --share: write the pid of the process into this file, and remove it when the process has ended
     #[arg(long, value_name = "FILE", requires = "share")]
     pub(crate) pid_file: Option<PathBuf>,
 

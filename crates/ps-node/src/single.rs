@@ -1,6 +1,7 @@
 //! One process whose port other `ps-node` programs listen on as well: the process of one slot of a supervisor. When the
 //! process ends, `ps-node` ends in the same way; the supervisor starts it again.
 
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -96,6 +97,9 @@ pub(crate) fn run(args: &Args, directory: &Path) -> Result<Outcome> {
         ended: None,
     };
     let status = single.serve().context("wait for connections")?;
+    if let Some(file) = &args.pid_file {
+        forget_pid(file, single.pid);
+    }
     // This withdraws the sockets that were lent.
     drop(single);
     if let Some(signal) = status.terminating_signal() {
@@ -103,6 +107,15 @@ pub(crate) fn run(args: &Args, directory: &Path) -> Result<Outcome> {
     }
     let status = serve::as_of_a_shell(status);
     Ok(if status == 0 { Outcome::Done } else { Outcome::Status(status) })
+}
+
+/// Removes a file with the pid of a process that has ended, so that no script signals a process that got the number later. A file that holds
+/// another pid is of a later process and stays.
+fn forget_pid(file: &Path, pid: Pid) {
+    let own = pid.as_raw_nonzero().to_string();
+    if fs::read_to_string(file).is_ok_and(|held| held.trim() == own) {
+        let _ = fs::remove_file(file);
+    }
 }
 
 fn start(primary: &mut Primary, program: &Program, id: Id, is_admitted: bool) -> Result<Pid> {

@@ -59,7 +59,12 @@ Exit status: 0 done, 1 refused or failed; 2 of pm2-runtime when no app runs any 
 
 /// Accepts the commands of pm2: keeps apps in any language alive, and knows them by name and id.
 #[derive(Debug, Default, Parser)]
-#[command(name = "ps-pm2", disable_version_flag = true, disable_help_subcommand = true)]
+#[command(
+    name = "ps-pm2",
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    args_override_self = true
+)]
 #[command(override_usage = "ps-pm2 [OPTIONS] COMMAND [WHAT]... [-- ARGUMENT...]", after_help = COMMANDS)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #[expect(clippy::struct_field_names, reason = "node_args is pm2's word")]

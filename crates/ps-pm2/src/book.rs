@@ -199,10 +199,16 @@ impl App {
         self.log_of(&self.err, id)
     }
 
-    /// The file that holds the pid of an instance: `app.pid0.pid` for `app.pid`.
+    /// The file that holds the pid of an instance: `app.pid0.pid` for `app.pid`, and `app0.pid` for `app`.
     pub(crate) fn pid_of(&self, id: u64) -> PathBuf {
-        let path = self.pid.to_string_lossy();
-        format!("{}.pid{id}.pid", path.strip_suffix(".pid").unwrap_or(&path)).into()
+        format!("{}{id}.pid", self.pid.display()).into()
+    }
+
+    /// The files in which scripts look for the pid of an instance. In fork mode pm2 has all instances overwrite `app.pid`, so that one is
+    /// written as well.
+    pub(crate) fn pid_files_of(&self, id: u64) -> Vec<PathBuf> {
+        let shared = (!self.is_cluster).then(|| self.pid.clone());
+        std::iter::once(self.pid_of(id)).chain(shared).collect()
     }
 
     fn log_of(&self, base: &std::path::Path, id: u64) -> PathBuf {

@@ -38,10 +38,6 @@ pub(crate) fn run(session: &Session, verb: &str) -> Result<Outcome> {
     if !rustix::process::geteuid().is_root() {
         return Ok(ask_for_root(session, verb, platform.map_or("", String::as_str), user.as_deref()));
     }
-    if verb == "enable" {
-        let _lock = session.home.lock()?;
-        dump::write(session)?;
-    }
     let lifecycle = os_process::sister("ps-lifecycle");
     let lifecycle =
         lifecycle.context("ps-lifecycle is not beside this program: install it with the others")?;
@@ -53,6 +49,10 @@ pub(crate) fn run(session: &Session, verb: &str) -> Result<Outcome> {
     let status = boot.status().context("run ps-lifecycle")?;
     if !status.success() {
         bail!("ps-lifecycle boot {verb} has failed: {status}");
+    }
+    if verb == "enable" {
+        let _lock = session.home.lock()?;
+        dump::write(session)?;
     }
     say::fact("Done.")?;
     Ok(Outcome::Done)

@@ -76,6 +76,9 @@ pub(crate) fn declaration(
             declared.set(key, text(path)?.into());
         }
     }
+    if let Some(pattern) = &args.cron {
+        declared.set("cron_restart", pattern.as_str().into());
+    }
     let is_fork = args.execute_command || !interpreter::is_cluster(script) || interpreter::is_on_path(script);
     declared.set("exec_mode", if is_fork { "fork_mode" } else { "cluster_mode" }.into());
     let shown = args.interpreter.as_deref().unwrap_or_else(|| interpreter::shown(script));
@@ -100,7 +103,6 @@ pub(crate) fn declaration(
 fn set_settings(args: &Args, declared: &mut Declaration) {
     let texts = [
         ("node_args", &args.node_args),
-        ("cron_restart", &args.cron),
         ("max_memory_restart", &args.max_memory_restart),
         ("max_restarts", &args.max_restarts),
         ("min_uptime", &args.min_uptime),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use procfile_exchange::pm2::as_text;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
@@ -77,7 +78,7 @@ pub(crate) fn described(row: &Row<'_>, environment: Environment) -> Vec<(String,
     }
     for (key, value) in &mut keys {
         if key == "env" {
-            *value = if environment == Environment::Whole { variables(row) } else { json!({}) };
+            *value = if environment == Environment::Whole { variables(row, value) } else { json!({}) };
         }
     }
     let has_mode = keys.iter().any(|(key, _)| key == "exec_mode");
@@ -100,8 +101,14 @@ pub(crate) fn described(row: &Row<'_>, environment: Environment) -> Vec<(String,
     keys
 }
 
-fn variables(row: &Row<'_>) -> Value {
+/// Its variables. `declared`: what the declaration says of them, whose numbers are shown as numbers.
+fn variables(row: &Row<'_>, declared: &Value) -> Value {
     let mut env = json!(row.app.env);
+    for (name, value) in declared.as_object().into_iter().flatten() {
+        if row.app.env.get(name) == Some(&as_text(value)) {
+            env[name] = value.clone();
+        }
+    }
     env["pm_cwd"] = row.app.cwd.display().to_string().into();
     if let Some(port) = &row.app.port {
         env["PORT"] = port.clone();

@@ -54,7 +54,9 @@ fn execute(home: &Home, app: &App, instance: &Instance) -> Result<Outcome> {
     let words = if let Some(sharing) = app.sharing {
         sharing::words(home, app, instance, sharing)?
     } else {
-        write_pid(&app.pid_of(instance.id), process::id());
+        for file in app.pid_files_of(instance.id) {
+            write_pid(&file, process::id());
+        }
         app.words.iter().map(OsString::from).collect()
     };
     let (program, arguments) = words.split_first().context("there is no program")?;
@@ -69,11 +71,13 @@ fn execute(home: &Home, app: &App, instance: &Instance) -> Result<Outcome> {
     Err(failed).with_context(|| format!("execute {} in {}", Path::new(program).display(), app.cwd.display()))
 }
 
-/// Notes where the instance writes from now on, so that `ps-logs` and `ps-explain` find it. Without the note they only know less.
+/// Notes where the instance writes from now on, so that `ps-logs` and `ps-explain` find it, and which files its supervisor removes when it
+/// has ended. Without the note they only know less, and the files stay.
 fn note_outputs(home: &Home, app: &App, instance: &Instance) {
     let Ok(name) = app.app_name() else { return };
     let slot = Slot::new(formation::FIRST_TYPE.parse().expect("it is the name of a type"), instance.slot);
-    let outputs = OwnOutputs::begun(app.out_of(instance.id), app.err_of(instance.id));
+    let outputs = OwnOutputs::begun(app.out_of(instance.id), app.err_of(instance.id))
+        .with_pid_files(app.pid_files_of(instance.id));
     let _ = outputs.note(&Service::of(&home.world(), &name, None).instance(&slot));
 }
 

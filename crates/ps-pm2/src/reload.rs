@@ -143,7 +143,9 @@ fn together(
 /// The files say the pids of new processes that are gone again.
 fn rewrite_pids(session: &Session, app: &App) -> Result<()> {
     for row in row::rows_of(&session.home, vec![app])?.iter().filter(|row| row.pid > 0) {
-        launch::write_pid(&app.pid_of(row.instance.id), row.pid);
+        for file in app.pid_files_of(row.instance.id) {
+            launch::write_pid(&file, row.pid);
+        }
     }
     Ok(())
 }

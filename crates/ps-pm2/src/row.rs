@@ -89,8 +89,11 @@ fn row<'a>(app: &'a App, instance: &'a Instance, running: Option<&Running>) -> R
     let ended_for_good = status == Status::Errored && app.is_left_when_it_ends;
     let status = if ended_for_good { Status::Stopped } else { status };
     let own = running.and_then(|running| running.restarts).unwrap_or(0);
-    // The end that was one too many is counted as a restart, although none followed.
-    let restarts = instance.restarts + own + u32::from(status == Status::Errored);
+    let by_reason =
+        running.and_then(|running| running.restarts_by_reason).map_or(0, |by_reason| by_reason.total());
+    // A reload begins `own` anew, and changed files are no reason of the restart policy; `by_reason` has all of them. The end that was one
+    // too many is counted as a restart, although none followed.
+    let restarts = instance.restarts + own.max(by_reason) + u32::from(status == Status::Errored);
     let is_online = status == Status::Online;
     let main = running.and_then(|running| running.pid).unwrap_or(0);
     let below = sharing::process_below(app, main);

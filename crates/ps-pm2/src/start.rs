@@ -19,6 +19,8 @@ use crate::{fleet, given, interpreter, load, redeclared, reload};
 
 /// What `start` is about, as pm2 says it.
 const WHAT: &str = "script|json_file|stdin(-)";
+/// What pm2 says of a script that runs, or of a port that another app has.
+const ALREADY_LAUNCHED: &str = "Script already launched, add -f option to force re execution";
 
 /// Starts each of the words.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
@@ -132,12 +134,11 @@ fn one_script(
             .filter(|app| app.script == script && (!is_shared || app.name == name))
             .flat_map(|app| app.instances.iter().map(|instance| instance.id))
             .collect();
-        if !same.is_empty() {
+        // As in pm2, the instance with the lowest id says whether the script is launched.
+        if let Some(first) = same.iter().min() {
             let rows = row::rows(&session.home, book)?;
-            let runs =
-                |id: &u64| rows.iter().any(|row| row.instance.id == *id && row.status != Status::Stopped);
-            if same.iter().any(runs) {
-                bail!("Script already launched, add -f option to force re execution");
+            if rows.iter().any(|row| row.instance.id == *first && row.status != Status::Stopped) {
+                bail!("{ALREADY_LAUNCHED}");
             }
             return start_again(session, book, &same);
         }
@@ -161,6 +162,10 @@ fn declared(session: &Session, book: &mut Book, declarations: &[Declaration]) ->
         let judged = declared::judge(session, declaration)?;
         let is_forced = session.args.force || declaration.flag("force")?.unwrap_or(false);
         let known = target::called(&before, &judged.app.name);
+        if known.is_empty() && !is_forced && has_port(session, &before, &judged)? {
+            say::warning(format_args!("{}: {ALREADY_LAUNCHED}", judged.app.name));
+            continue;
+        }
         if is_forced || known.is_empty() {
             launch(session, book, &judged)?;
             continue;
@@ -181,6 +186,14 @@ fn declared(session: &Session, book: &mut Book, declarations: &[Declaration]) ->
         }
     }
     Ok(())
+}
+
+/// Whether an app that runs was given the same `port`. pm2 takes that for the same app, and starts nothing.
+fn has_port(session: &Session, book: &Book, judged: &Declared) -> Result<bool> {
+    let Some(port) = judged.app.port.as_ref().map(as_text) else { return Ok(false) };
+    let others = book.apps.iter().filter(|app| app.port.as_ref().map(as_text).as_ref() == Some(&port));
+    let rows = row::rows_of(&session.home, others.collect())?;
+    Ok(rows.iter().any(|row| !at_rest(row.status)))
 }
 
 fn launch(session: &Session, book: &mut Book, judged: &Declared) -> Result<()> {

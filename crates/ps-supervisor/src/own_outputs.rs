@@ -1,6 +1,7 @@
 //! The files into which an instance writes its output itself. Its supervisor gets nothing of it then, so whoever starts the program of the
 //! instance notes the files in the directory of the slot, and readers of logs find the lines there. `ps-pm2` does so, because scripts look
-//! for the logs of its apps where pm2 has them.
+//! for the logs of its apps where pm2 has them. Files that hold the pid of the instance are noted too: the supervisor removes them when
+//! the process has ended, so that no script signals a process that got the number later.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ use crate::layout::MAX_FILE_BYTES;
 
 const FILE: &str = "own-outputs.json";
 const FORMAT: u32 = 1;
+/// The most bytes that a file with a pid has.
+const MAX_PID_BYTES: u64 = 32;
 /// How much of the end of a file is read for its last lines, in bytes, and how many characters of a line are shown.
 const PAST: u64 = 16 << 10;
 const LINE: usize = 300;
@@ -22,6 +25,9 @@ pub struct OwnOutputs {
     format: u32,
     stdout: OwnOutput,
     stderr: OwnOutput,
+    /// The files that hold its pid.
+    #[serde(default)]
+    pid_files: Vec<PathBuf>,
 }
 
 /// The file of one stream.
@@ -37,7 +43,26 @@ impl OwnOutputs {
     /// Those of a run that is being started now, with the lengths that the files have.
     pub fn begun(stdout: PathBuf, stderr: PathBuf) -> Self {
         let of = |path: PathBuf| OwnOutput { begin: path.metadata().map_or(0, |file| file.len()), path };
-        Self { format: FORMAT, stdout: of(stdout), stderr: of(stderr) }
+        Self { format: FORMAT, stdout: of(stdout), stderr: of(stderr), pid_files: Vec::new() }
+    }
+
+    /// The same with the files that hold the pid of the run, in decimal digits.
+    #[must_use]
+    pub fn with_pid_files(self, pid_files: Vec<PathBuf>) -> Self {
+        Self { pid_files, ..self }
+    }
+
+    /// Removes the files of a slot that hold the pid of a process which has ended. A file that holds another pid is of a later process and
+    /// stays.
+    pub(crate) fn forget_pid(slot: &Path, pid: u32) {
+        for file in Self::read(slot).into_iter().flat_map(|noted| noted.pid_files) {
+            let holds = durable::state(&file, MAX_PID_BYTES)
+                .is_ok_and(|bytes| bytes.trim_ascii() == pid.to_string().as_bytes());
+            if holds {
+                // Nothing depends on it.
+                let _ = std::fs::remove_file(&file);
+            }
+        }
     }
 
     /// Those of the slot with this directory; `None` if its supervisor takes its output, or if what is noted makes no sense.

@@ -25,6 +25,7 @@ use crate::diary::Decision;
 use crate::layout;
 use crate::means::Means;
 use crate::news::News;
+use crate::own_outputs::OwnOutputs;
 use crate::restart::{Death, Deaths};
 use crate::run::{Cause, Obstacle, Run, TRY_AGAIN, Terms};
 use crate::run_table::RunState;
@@ -224,6 +225,7 @@ impl Seat {
     /// Notes the end of the main process of one of its runs; `exit` is `None` if it is unknown how it ended.
     pub(crate) fn reap(&mut self, pid: u32, exit: Option<Exit>, means: &mut Means) {
         let is_it = |run: &Run| run.process().is_some_and(|process| process.pid() == pid);
+        OwnOutputs::forget_pid(&self.directory, pid);
         if self.current.run().is_some_and(is_it) {
             self.reap_current(exit, means);
         } else if let Some(beside) = self.beside.as_mut().filter(|beside| is_it(beside)) {

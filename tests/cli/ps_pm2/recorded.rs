@@ -170,11 +170,9 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// Whether a file of pm2's has to be there. The pid of the daemon is that of the root here, which runs only while there is an app; and
-/// pids of fork mode are in files of the same form as those of cluster mode, because instances would overwrite one file.
+/// Whether a file of pm2's has to be there. The pid of the daemon is that of the root here, which runs only while there is an app.
 fn is_compared(path: &str) -> bool {
-    let is_of_fork = path.contains("/pids/") && path.matches(".pid").count() == 1;
-    path.contains("/.pm2/") && !path.ends_with("/pm2.pid") && !is_of_fork
+    path.contains("/.pm2/") && !path.ends_with("/pm2.pid")
 }
 
 /// Runs pm2's words, or a line of shell; the status, unless it had to be ended, and stdout.

@@ -28,7 +28,7 @@ fn listening(workers: u64) -> Cluster<u32> {
 }
 
 fn listen(cluster: &mut Cluster<u32>, id: Id, number: u16) {
-    let query = Query { seq: 7, place: Ok(place(number)), backlog: 0, data: json!(id) };
+    let query = Query { asked: Asked::Number(7), place: Ok(place(number)), backlog: 0, data: json!(id) };
     let asked = cluster.hear(id, Said::Query(query.clone()));
     assert_eq!(asked, [Act::Open(id, query.clone(), place(number))]);
     let told = cluster.opened(id, &query, Ok(Some(name(number))));
@@ -87,12 +87,12 @@ fn a_connection_that_every_worker_refused_is_closed_but_one_of_a_worker_that_lea
     assert_eq!(cluster.hear(id, Said::Answer { to: seq, accepted: false }), [Act::Close(5)]);
 
     let (id, seq, _) = handed(&cluster.accepted(&place(80), 6))[0];
-    assert_eq!(cluster.leave(id), [Act::Tell(id, wire::disconnect())]);
+    assert_eq!(cluster.leave(id), [Act::Tell(id, wire::disconnect(false))]);
     assert_eq!(cluster.hear(id, Said::Close { key: key(&place(80)) }), [], "its place stays open");
     assert_eq!(cluster.hear(id, Said::Answer { to: seq, accepted: false }), []);
     assert_eq!(cluster.gone(id), []);
     cluster.join(2, true);
-    let query = Query { seq: 1, place: Ok(place(80)), backlog: 0, data: Value::Null };
+    let query = Query { asked: Asked::Number(1), place: Ok(place(80)), backlog: 0, data: Value::Null };
     cluster.hear(2, Said::Query(query.clone()));
     assert_eq!(handed(&cluster.opened(2, &query, Ok(Some(name(80))))), [], "it does not listen yet");
     assert_eq!(handed(&cluster.hear(2, Said::Listening))[0].2, 6);
@@ -106,10 +106,13 @@ fn a_worker_that_is_not_admitted_or_leaves_gets_nothing() {
     assert!(!cluster.wants(&place(80)));
     cluster.admit(1);
     assert!(cluster.wants(&place(80)));
-    assert_eq!(cluster.hear(1, Said::Leaves { seq: 9 }), [Act::Tell(1, wire::heard(9))]);
+    assert_eq!(
+        cluster.hear(1, Said::Leaves(Asked::Number(9))),
+        [Act::Tell(1, wire::heard(&Asked::Number(9)))]
+    );
     assert!(!cluster.wants(&place(80)));
     assert_eq!(cluster.leave(1), [], "it leaves already");
-    let query = Query { seq: 1, place: Ok(place(81)), backlog: 0, data: Value::Null };
+    let query = Query { asked: Asked::Number(1), place: Ok(place(81)), backlog: 0, data: Value::Null };
     assert_eq!(cluster.hear(1, Said::Query(query)), []);
 }
 
@@ -130,13 +133,16 @@ fn a_place_is_shut_when_its_last_worker_closes_it_and_kept_when_that_dies() {
 fn workers_share_the_data_of_the_first_and_one_cannot_listen_twice_at_a_port() {
     let mut cluster = listening(1);
     cluster.join(2, true);
-    let query = Query { seq: 3, place: Ok(place(80)), backlog: 0, data: json!("of two") };
+    let query = Query { asked: Asked::Number(3), place: Ok(place(80)), backlog: 0, data: json!("of two") };
     let acts = cluster.opened(2, &query, Ok(Some(name(80))));
     assert!(matches!(&acts[..], [Act::Tell(2, message)] if message["data"] == 1), "{acts:?}");
     let refused = cluster.hear(2, Said::Query(query));
-    assert_eq!(refused, [Act::Tell(2, wire::may_not_listen(3, Errno::ADDRINUSE))]);
-    let query = Query { seq: 4, place: Err(Errno::BADF), backlog: 0, data: Value::Null };
-    assert_eq!(cluster.hear(2, Said::Query(query)), [Act::Tell(2, wire::may_not_listen(4, Errno::BADF))]);
+    assert_eq!(refused, [Act::Tell(2, wire::may_not_listen(&Asked::Number(3), Errno::ADDRINUSE))]);
+    let query = Query { asked: Asked::Number(4), place: Err(Errno::BADF), backlog: 0, data: Value::Null };
+    assert_eq!(
+        cluster.hear(2, Said::Query(query)),
+        [Act::Tell(2, wire::may_not_listen(&Asked::Number(4), Errno::BADF))]
+    );
 }
 
 #[test]
@@ -148,4 +154,18 @@ fn whatever_a_stranger_says_changes_nothing() {
     assert_eq!(cluster.hear(1, Said::Answer { to: 99, accepted: false }), []);
     assert_eq!(cluster.gone(9), []);
     assert!(cluster.wants(&place(80)));
+}
+
+#[test]
+fn a_worker_of_node_0_10_gets_the_socket_and_no_connections() {
+    let mut cluster: Cluster<u32> = Cluster::new(false);
+    cluster.join(1, true);
+    let asked = Asked::Word("1:1".to_owned());
+    let query = Query { asked: asked.clone(), place: Ok(place(80)), backlog: 0, data: Value::Null };
+    assert_eq!(cluster.hear(1, Said::Query(query.clone())), [Act::Open(1, query.clone(), place(80))]);
+    let acts = cluster.opened(1, &query, Ok(Some(name(80))));
+    assert_eq!(acts, [Act::Share(1, wire::heard(&asked), place(80))]);
+    cluster.hear(1, Said::Listening);
+    assert!(!cluster.wants(&place(80)));
+    assert_eq!(cluster.leave(1), [Act::Tell(1, wire::disconnect(true))]);
 }

@@ -92,7 +92,7 @@ fn a_message_of_node_that_lacks_what_it_needs_asks_for_nothing() {
     let refused = read(b"{\"cmd\":\"NODE_CLUSTER\",\"ack\":3,\"accepted\":\"yes\"}");
     assert_eq!(refused, Said::Answer { to: 3, accepted: false });
     let leaves = read(b"{\"cmd\":\"NODE_CLUSTER\",\"act\":\"suicide\",\"seq\":9}");
-    assert_eq!(leaves, Said::Leaves { seq: 9 });
+    assert_eq!(leaves, Said::Leaves(Asked::Number(9)));
 }
 
 #[test]
@@ -106,4 +106,23 @@ fn data_that_workers_share_are_kept_where_they_are_short() {
     };
     assert_eq!(data(48), json!("x".repeat(48)));
     assert_eq!(data(5000), Value::Null);
+}
+
+#[test]
+fn the_messages_of_node_0_10_are_understood_and_answered_in_its_words() {
+    let asked = Asked::Word("1:4".to_owned());
+    let line = br#"{"addressType":4,"port":8001,"address":"0.0.0.0","cmd":"NODE_CLUSTER_queryServer","_requestEcho":"1:4"}"#;
+    let Said::Query(query) = read(line) else { panic!("it is a question") };
+    let Ok(Place::Tcp(port)) = &query.place else { panic!("{:?}", query.place) };
+    assert_eq!((query.asked.clone(), port.number), (asked.clone(), 8001));
+    assert_eq!(read(br#"{"port":8001,"cmd":"NODE_CLUSTER_listening"}"#), Said::Listening);
+    let leaves = br#"{"cmd":"NODE_CLUSTER_suicide","_requestEcho":"1:4"}"#;
+    assert_eq!(read(leaves), Said::Leaves(asked.clone()));
+    for other in ["NODE_CLUSTER_online", "NODE_CLUSTER_queryServer", "NODE_CLUSTER_"] {
+        assert_eq!(read(format!("{{\"cmd\":\"{other}\"}}").as_bytes()), Said::Other, "{other}");
+    }
+    let answer = json!({"cmd": "NODE_CLUSTER_", "_queryEcho": "1:4"});
+    assert_eq!(may_listen(&asked, "key", &Value::Null, None), answer);
+    assert_eq!((may_not_listen(&asked, Errno::ADDRINUSE), heard(&asked)), (answer.clone(), answer));
+    assert_eq!(disconnect(true), json!({"cmd": "NODE_CLUSTER_disconnect"}));
 }

