@@ -38,6 +38,10 @@ mod fourth;
 mod healthy;
 #[path = "ps_explain_held_out/network.rs"]
 mod network;
+#[path = "ps_explain_held_out/ninth.rs"]
+mod ninth;
+#[path = "ps_explain_held_out/ninth_programs.rs"]
+mod ninth_programs;
 #[path = "ps_explain_held_out/noise.rs"]
 mod noise;
 #[path = "ps_explain_held_out/orders.rs"]
@@ -56,6 +60,8 @@ mod sixth;
 mod stage;
 #[path = "ps_explain_held_out/table.rs"]
 mod table;
+#[path = "ps_explain_held_out/tenth.rs"]
+mod tenth;
 #[path = "ps_explain_held_out/third.rs"]
 mod third;
 
@@ -90,6 +96,9 @@ fn every_fault() -> Vec<Fault> {
         sixth::faults(),
         seventh::faults(),
         eighth::faults(),
+        ninth::faults(),
+        ninth_programs::faults(),
+        tenth::faults(),
     ]
     .into_iter()
     .flatten()

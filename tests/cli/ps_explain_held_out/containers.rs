@@ -16,7 +16,7 @@ const GONE: &[&str] = &["gone", "removed", "missing", "no container", "not there
 const OUTSIDE: &[&str] = &["outside", "somebody", "docker", "another", "foreign", "not by", "signal"];
 
 /// A container of an image that is this test's, with this command.
-fn contained(stage: &Stage, command: &str, more: &[&str]) -> String {
+pub(crate) fn contained(stage: &Stage, command: &str, more: &[&str]) -> String {
     static NTH: AtomicUsize = AtomicUsize::new(0);
     let app = format!("held-{}-{}", std::process::id(), NTH.fetch_add(1, Ordering::SeqCst));
     stage.of_app(&app);
@@ -27,7 +27,7 @@ fn contained(stage: &Stage, command: &str, more: &[&str]) -> String {
     app
 }
 
-fn deploy(stage: &Stage, more: &[&str]) -> crate::program::Ran {
+pub(crate) fn deploy(stage: &Stage, more: &[&str]) -> crate::program::Ran {
     let directory = stage.path("");
     let words = ["--dir", directory.to_str().expect("text"), "--scheduler", "docker-local"];
     stage.tries("deploy", &[&words, more].concat())
@@ -38,13 +38,13 @@ fn docker(words: &[&str]) {
     assert!(ran.status.success(), "{words:?}: {}", String::from_utf8_lossy(&ran.stderr));
 }
 
-fn container(stage: &Stage) -> String {
+pub(crate) fn container(stage: &Stage) -> String {
     let row = stage.until_row("web.1", |row| row["container_id"].is_string());
     row["container_id"].as_str().expect("text").to_owned()
 }
 
 /// What the engine says of the container in this place of its description.
-fn until(id: &str, what: &str, value: &str) {
+pub(crate) fn until(id: &str, what: &str, value: &str) {
     eventually("the container has come to that", || {
         let words = ["inspect", "--format", &format!("{{{{{what}}}}}"), id];
         let seen = Command::new("docker").args(words).output().expect("docker runs").stdout;
@@ -59,7 +59,7 @@ pub(crate) fn faults() -> Vec<Fault> {
 
 const STAYS: &str = "sleep 3600";
 
-fn without_restart(stage: &Stage, command: &str) -> String {
+pub(crate) fn without_restart(stage: &Stage, command: &str) -> String {
     contained(stage, command, &["--scale", "web=0"]);
     stage.set("restart-policy", "no");
     stage.tries("ps-scale", &["web=1"]);

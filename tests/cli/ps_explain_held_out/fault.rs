@@ -102,7 +102,7 @@ fn words_of(why: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| why.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }
 
-/// Whether a program is in its usual place, or what else a fault needs can be had.
+/// Whether a program is in its usual place, or is found on PATH if it is named without one, or what else a fault needs can be had.
 fn is_here(need: &str) -> bool {
     let succeeds = |program: &str, words: &[&str]| {
         let mut command = Command::new(program);
@@ -116,6 +116,10 @@ fn is_here(need: &str) -> bool {
             let groups = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
             rustix::process::geteuid().is_root() && groups.contains(" cgroup")
         }
-        path => Path::new(path).is_file(),
+        path if path.contains('/') => Path::new(path).is_file(),
+        program => {
+            let places = std::env::var_os("PATH").unwrap_or_default();
+            std::env::split_paths(&places).any(|place| place.join(program).is_file())
+        }
     }
 }
