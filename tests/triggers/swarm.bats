@@ -178,7 +178,11 @@ export OF_BUILDPACK=yes
 exec "$@"
 END
   local labels='LABEL com.dokku.app-name=demo com.dokku.builder-type=herokuish com.dokku.image-stage=release org.label-schema.vendor=dokku'
-  local dockerfile=$labels$'\nENV USER=herokuishuser\nCOPY Procfile /app/\nCOPY start exec /\n'
+  script_of_image bash <<'END'
+#!/bin/sh
+exec sh "$@"
+END
+  local dockerfile=$labels$'\nENV USER=herokuishuser\nCOPY Procfile /app/\nCOPY start exec /\nCOPY bash /bin/\n'
   put config/ps/demo/scale $'web=1\nworker=1\n'
   # shellcheck disable=SC2016  # For the app's shell.
   local procfile=$'web: echo "web $OF_BUILDPACK $PORT"; exec sleep 600\nworker: echo "worker $OF_BUILDPACK"; exec sleep 600\n'
@@ -192,6 +196,9 @@ END
   # shellcheck disable=SC2016
   run plugn trigger scheduler-enter swarm demo web.1 -- sh -c 'echo "in $OF_BUILDPACK"' </dev/null
   [[ $status == 0 && $output == "in yes" ]] || { echo "$output"; false; }
+  # shellcheck disable=SC2016
+  run plugn trigger scheduler-enter swarm demo web.1 <<<'echo "in a shell $OF_BUILDPACK"'
+  [[ $status == 0 && $output == "in a shell yes" ]] || { echo "$output"; false; }
   put config/ps/demo/start-cmd 'echo own; exec sleep 600'
   push "$procfile" "$dockerfile"
   [[ $status == 0 && $(plugn trigger scheduler-logs swarm demo web false true 10) == own ]] || { echo "$output"; false; }

@@ -11,12 +11,12 @@ use ps_scheduler::{
     Cancel, Change, DeployOutcome, Error, Instance, Leftover, Plan, Progress, Requester, Task,
 };
 use ps_service::{Service, backend};
-use ps_supervisor::{Manner, Next, Request, Spec};
+use ps_supervisor::{Manner, Next, Request, Spec, Status};
 
 use crate::follow::Follower;
 use crate::preflight::{self, Judge};
 use crate::specify::specify;
-use crate::{fixed_port, rolling, status, task};
+use crate::{fixed_port, rolling, status, taken_port, task};
 
 /// How much longer than the grace period a start may take.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -43,7 +43,7 @@ pub(crate) fn deploy(
     for lacking in judge.lacking_limits() {
         (requester.tell)(Progress::Note(lacking));
     }
-    let done = carry_out(&judge, earlier.as_ref(), &present, requester);
+    let done = attempt_twice(&judge, earlier.as_ref(), &present, requester);
     let again = done.as_ref().err().and_then(|error| fixed_port::plan_after(service, plan, &present, error));
     if let Some((plan, notes)) = again {
         for note in notes {
@@ -90,7 +90,9 @@ pub(crate) fn judge(service: &Service, plan: &Plan) -> Result<(), Error> {
         .inputs()
 }
 
-fn carry_out(
+/// Runs the tasks of a plan, and carries it out; once more if all that failed in it were instances whose ports somebody else took before
+/// they listened there.
+fn attempt_twice(
     judge: &Judge<'_>,
     earlier: Option<&Spec>,
     present: &[Instance],
@@ -102,6 +104,23 @@ fn carry_out(
         task::run(service, judge.spec, (&plan.release, task), requester)?;
     }
     judge.programs()?;
+    let mut dead = Vec::new();
+    let done = carry_out(judge, earlier, present, requester, &mut dead);
+    let taken = done.as_ref().err().and_then(|error| taken_port::notes(judge.spec, error, &dead));
+    let Some(notes) = taken else { return done };
+    requester.tell_all(notes.into_iter().map(Progress::Note));
+    carry_out(judge, earlier, present, requester, &mut dead)
+}
+
+/// Carries a plan out whose tasks have run; `dead` gets the last statuses of the runs that failed.
+fn carry_out(
+    judge: &Judge<'_>,
+    earlier: Option<&Spec>,
+    present: &[Instance],
+    requester: &mut Requester<'_>,
+    dead: &mut Vec<Status>,
+) -> Result<DeployOutcome, Error> {
+    let (service, plan) = (judge.service, judge.plan);
     // Locked so that two first deploys at the same time do not choose the same ports.
     let parent = service.parent();
     let choosing = Directory::open(service.world.lib(), &parent)
@@ -113,7 +132,7 @@ fn carry_out(
         service.write_spec(&spec)?;
         drop(choosing);
         if !runs_nothing {
-            fill(judge, &spec, present, requester)?;
+            fill(judge, &spec, present, requester, dead)?;
         }
         return Ok(outcome(plan));
     }
@@ -122,7 +141,7 @@ fn carry_out(
     }
     service.write_next(&next(plan, spec))?;
     drop(choosing);
-    roll(judge, requester)
+    roll(judge, requester, dead)
 }
 
 /// Whether a plan only fills empty slots of the current release, as `start` and `restore` do. Then the failure of one
@@ -151,7 +170,11 @@ fn next(plan: &Plan, spec: Spec) -> Next {
     Next { spec, rolling: plan.rules.iter().map(manner).collect(), canary: plan.canary }
 }
 
-fn roll(judge: &Judge<'_>, requester: &mut Requester<'_>) -> Result<DeployOutcome, Error> {
+fn roll(
+    judge: &Judge<'_>,
+    requester: &mut Requester<'_>,
+    dead: &mut Vec<Status>,
+) -> Result<DeployOutcome, Error> {
     let service = judge.service;
     let rolled = rolling::carry_out(service, judge.starting.to_vec(), requester);
     if rolled.is_err() {
@@ -159,6 +182,7 @@ fn roll(judge: &Judge<'_>, requester: &mut Requester<'_>) -> Result<DeployOutcom
     }
     let (mut follower, report) = rolled?;
     let unwritten = report.unwritten.clone();
+    dead.extend(report.failed.iter().cloned());
     let outcome = rolling::outcome(service, report).ok_or_else(|| service.unreachable("it says nothing"))?;
     if outcome.cause.is_none() {
         tell(&follower, &outcome, requester);
@@ -196,6 +220,7 @@ fn fill(
     spec: &Spec,
     present: &[Instance],
     requester: &mut Requester<'_>,
+    dead: &mut Vec<Status>,
 ) -> Result<(), Error> {
     let (service, plan) = (judge.service, judge.plan);
     let mut follower = Follower::begin(service, service.supervised()?)?;
@@ -228,6 +253,9 @@ fn fill(
         for slot in &fresh {
             follower.announce(slot, requester);
         }
+    }
+    if filled.is_err() {
+        dead.extend(fresh.iter().filter_map(|slot| follower.known(slot).cloned()));
     }
     if matches!(filled, Err(Error::DeployFailed { .. })) && follower.has_up(fresh.iter()) {
         (requester.tell)(Progress::Note("What came up runs on".to_owned()));

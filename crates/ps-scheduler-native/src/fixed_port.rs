@@ -47,11 +47,16 @@ fn may_be_changed(plan: &Plan, process_type: &ProcessType) -> bool {
 /// The port that was refused to the new instance and is held by the one that runs. Some programs name it beside the error.
 /// Otherwise it is a port that is neither `PORT` nor one that the kernel has chosen.
 fn port_of_both(failed: &FailedSlot, held: &BTreeSet<u16>, own: Option<u16>) -> Option<u16> {
-    let named: BTreeSet<u16> = failed.lines_about_a_port().flat_map(ports_in).collect();
+    let named = named(failed);
     if named.is_empty() {
         return held.iter().copied().find(|port| Some(*port) != own && *port < ANY);
     }
     held.intersection(&named).next().copied()
+}
+
+/// The ports that it names where it says that one was in use.
+pub(crate) fn named(failed: &FailedSlot) -> BTreeSet<u16> {
+    failed.lines_about_a_port().flat_map(ports_in).collect()
 }
 
 /// The ports that a line names: `:::3000`, `127.0.0.1:3000`, `port 3000`, `port: 3000`.

@@ -22,6 +22,7 @@ mod source_trees;
 mod specify;
 mod status;
 mod stop;
+mod taken_port;
 mod task;
 mod upkeep;
 mod vacate;

@@ -15,7 +15,7 @@ use crate::manager::{LOOK, Manager, Seen};
 use crate::service::Service;
 use crate::standing::{Move, Standing};
 use crate::swarm_task::{Phase, SwarmTask, plain};
-use crate::{images, label};
+use crate::{images, label, taken_port};
 
 /// How long the last lines of a task are waited for: its node may be gone.
 const OF_LOG: Duration = Duration::from_secs(3);
@@ -40,6 +40,8 @@ pub(crate) struct Follower {
     doubts_since: Option<Instant>,
     /// Tasks for which an update has been begun anew.
     nudged: BTreeSet<String>,
+    /// Whose the ports are that tasks of a service wait for, by the service; `None`: it has none that could be named.
+    port_owners: BTreeMap<String, Option<String>>,
 }
 
 /// The result of some changes.
@@ -71,6 +73,7 @@ impl Follower {
             manager.cancel.check()?;
             let seen = manager.look().await?;
             for one in moves {
+                self.ask_whose_ports(manager, &seen, one).await?;
                 self.told(&seen, one, tell);
                 self.nudge(manager, &seen, one).await?;
             }
@@ -82,7 +85,8 @@ impl Follower {
                     Standing::UnderWay => still.push(one),
                     Standing::Failed(reasons) => {
                         let reasons = with_missing_images(manager, &seen, one, reasons).await?;
-                        for (failed, task) in reasons {
+                        for (mut failed, task) in reasons {
+                            failed.reason = self.with_owners(&one.service.id, &failed.reason);
                             followed.failed.push(with_last_words(manager.engine, failed, task).await);
                         }
                         if !each_alone {
@@ -143,6 +147,26 @@ impl Follower {
             manager.bring(&one.service.id, nudged).await?;
         }
         Ok(())
+    }
+
+    /// Asks once whose the ports are that tasks of a service wait for.
+    async fn ask_whose_ports(&mut self, manager: &Manager<'_>, seen: &Seen, one: &Move) -> Result<(), Error> {
+        let id = &one.service.id;
+        let waits = |task: &SwarmTask| task.phase == Phase::Pending && taken_port::is_reason(&task.reason);
+        if !self.port_owners.contains_key(id) && seen.tasks_of(id).any(waits) {
+            let what = "list the services of the swarm";
+            let all = manager.patiently(what, || manager.engine.swarm_services(&[], false)).await?;
+            self.port_owners.insert(id.clone(), taken_port::owners(&one.service, &all));
+        }
+        Ok(())
+    }
+
+    /// A reason of the swarm, and if it is about a port that is taken, whose that is.
+    fn with_owners(&self, service: &str, reason: &str) -> String {
+        match self.port_owners.get(service) {
+            Some(Some(owners)) if taken_port::is_reason(reason) => format!("{reason}; {owners}"),
+            _ => reason.to_owned(),
+        }
     }
 
     /// Waits until nothing of these services runs that is to end, and says what is left when the time is over.
@@ -217,7 +241,8 @@ impl Follower {
             self.running_since.entry(task.id.clone()).or_insert_with(Instant::now);
         }
         if task.phase == Phase::Pending && !task.reason.is_empty() && self.waiting.insert(task.id.clone()) {
-            tell(Progress::Note(format!("{slot} waits for a place: {}", plain(&task.reason))));
+            let why = self.with_owners(&task.service, plain(&task.reason));
+            tell(Progress::Note(format!("{slot} waits for a place: {why}")));
         }
         // A task that ended before it got a node never ran, so its end is not reported.
         if before == Some(now) || task.node.is_empty() && task.phase.is_over() {

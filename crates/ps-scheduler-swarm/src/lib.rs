@@ -34,6 +34,7 @@ mod status;
 mod stop;
 mod swarm;
 mod swarm_task;
+mod taken_port;
 mod task;
 mod update_rules;
 mod watch;

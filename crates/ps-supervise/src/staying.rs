@@ -84,7 +84,7 @@ pub(crate) fn serve(service: &Path, open_files: Option<u64>, begin: Begin) -> Re
     ps_supervisor::disown(Against::Mask).context("watch for signals")?;
     let mut supervisor = Supervisor::open(service, begin)?;
     if let Some(error) = supervisor.passed_over() {
-        ps_cli::say::warning(&format!("{error}: what was stopped by hand before is not known"));
+        ps_cli::say::warning(&format!("{error}: what was stopped by hand is taken from the statuses"));
     }
     supervisor.write_to(record::note);
     supervisor.run(Until::Told)?;

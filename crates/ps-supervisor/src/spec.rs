@@ -319,7 +319,7 @@ impl Spec {
     }
 
     /// Whether a person chose the ports of this type.
-    pub(crate) fn is_port_chosen(&self, process_type: &ProcessType) -> bool {
+    pub fn is_port_chosen(&self, process_type: &ProcessType) -> bool {
         !self.has_address(process_type) && (self.port_is_set || self.own_port(process_type).is_some())
     }
 

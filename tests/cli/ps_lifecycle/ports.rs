@@ -165,3 +165,54 @@ fn of_two_apps_that_are_given_one_port_and_restarted_at_once_one_gets_it_and_the
     home.does(&["ps-lifecycle", "restart", app]);
     assert_eq!(port(&home, app, 0), wanted);
 }
+
+/// Between the choice of a port and the moment at which the program listens, somebody else may take it.
+#[test]
+fn a_port_that_was_taken_before_the_program_listened_is_replaced_by_another_attempt_which_is_the_last() {
+    let _listening = listening();
+    let home = Home::new();
+    let given = |name: &str| std::fs::read_to_string(home.path(name)).unwrap_or_default();
+    // The first attempt waits until the test has its port.
+    let web = |attempts: usize| {
+        format!(
+            "web: echo $PORT >>given; touch told; n=$(wc -l <given); while [ $n -le {attempts} ] && ! [ -e taken$n ]; do sleep 0.05; done; exec faultapp --listen $PORT\n"
+        )
+    };
+    let deploy = |attempts: usize| {
+        let source = home.source("shop", &web(attempts));
+        let _ = std::fs::remove_file(home.path("shop/given"));
+        let mut holders = Vec::new();
+        std::thread::scope(|scope| {
+            let ran = scope.spawn(|| {
+                home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--listen", "none"])
+            });
+            for attempt in 1..=attempts {
+                let port = eventually("it was given a port", || {
+                    let ports = given("shop/given");
+                    let port = ports.lines().nth(attempt - 1).and_then(|port| port.parse::<u16>().ok());
+                    port.ok_or(ports)
+                });
+                holders.push(listen_at(("0.0.0.0", port)));
+                home.write(&format!("shop/taken{attempt}"), "");
+            }
+            (ran.join().expect("it ran"), holders)
+        })
+    };
+    let me = format!("(pid {})", std::process::id());
+    let (ran, _holders) = deploy(1);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let taken = given("shop/given").lines().next().map(str::to_owned).expect("a port");
+    let why = format!("web.1 was given port {taken}, and ");
+    assert!(ran.stderr.contains(&why) && ran.stderr.contains(&me), "{ran:?}");
+    let now = port(&home, "shop", 0);
+    assert_ne!(now.to_string(), taken);
+    let before = home.pids("shop");
+    for attempt in 1..=2 {
+        let _ = std::fs::remove_file(home.path(&format!("shop/taken{attempt}")));
+    }
+    let (ran, _more) = deploy(2);
+    ran.is_refused(1, &["web.1 of shop"]);
+    assert_eq!(ran.stderr.matches("listened there first").count(), 1, "{ran:?}");
+    assert_eq!(given("shop/given").lines().count(), 2, "it was not tried a third time");
+    assert_eq!(home.pids("shop"), before, "what ran runs on");
+}

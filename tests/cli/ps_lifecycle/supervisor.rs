@@ -162,6 +162,35 @@ fn a_list_of_what_was_stopped_that_cannot_be_read_is_no_dead_end() {
     });
 }
 
+/// The supervisor that comes in its place cannot read the list, and knows from their statuses what was stopped.
+#[test]
+fn what_was_stopped_by_hand_is_started_by_nobody_although_its_list_is_of_a_later_version() {
+    let home = Home::running("shop", PROCFILE, &SCALE);
+    for slot in ["web.1", "web.2"] {
+        home.does(&["ps-lifecycle", "stop", "shop", slot]);
+    }
+    let list = service(&home).join("stopped.json");
+    let text = fs::read_to_string(&list).expect("the list");
+    fs::write(&list, text.replace("\"format\":1", "\"format\":2")).expect("written");
+    kill_supervisor(&home);
+    // Whoever starts a supervisor, for example the root or a boot unit, gives it no orders.
+    let mut supervisor = home.command(&["ps-supervise", &service(&home).display().to_string()]);
+    let mut supervisor = supervisor.spawn().expect("it starts");
+    eventually("it has taken over", || {
+        let status = home.run(&["ps-lifecycle", "status", "shop"]);
+        if status.stderr.contains("no supervisor") { Err(status.stderr) } else { Ok(()) }
+    });
+    let stopped = table(&[("web.1", "stopped"), ("web.2", "stopped"), ("worker.1", "running")]);
+    assert_eq!(home.states("shop"), stopped);
+    home.does(&["ps-lifecycle", "start", "shop", "web.1"]);
+    let started = table(&[("web.1", "running"), ("web.2", "stopped"), ("worker.1", "running")]);
+    assert_eq!(home.states("shop"), started);
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    assert_eq!(home.states("shop")["web.2"], "running");
+    home.does(&["ps-lifecycle", "destroy", "shop"]);
+    supervisor.wait().expect("it is ours");
+}
+
 #[test]
 fn destroy_leaves_nothing_of_an_app_whose_files_are_damaged() {
     each_damage(|how, is_dead| {

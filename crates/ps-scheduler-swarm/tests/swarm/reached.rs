@@ -183,6 +183,7 @@ fn a_port_that_somebody_else_has_and_a_place_that_is_none_are_one_line() {
     }
     let taken = place.carry_out(&late).0.expect_err("both nodes have one already").to_string();
     assert!(taken.contains("web.1") && taken.contains("host-mode port already in use on 2 nodes"), "{taken}");
+    assert!(taken.contains("port 8080 is that of the service other_web: choose another"), "{taken}");
 
     let nowhere = refused(&place, &[("constraints", "node.labels.disk==ssd")], "web=1");
     assert!(nowhere.contains("web.constraints has node.labels.disk==ssd, and of the 2 nodes"), "{nowhere}");

@@ -82,10 +82,38 @@ fn releases(place: &Place) -> Vec<Option<u64>> {
     rows.filter(|row| row.slot.process_type.as_str() == "web").map(|row| row.release).collect()
 }
 
+/// What is released, in turn; of a long run, those kinds that `FORMATION_TEST_RELEASES` names (`Good,Sick`).
+fn kinds() -> Vec<Kind> {
+    let named = std::env::var("FORMATION_TEST_RELEASES").ok().filter(|_| is_long());
+    let kind = |name: &str| KINDS.into_iter().find(|kind| format!("{kind:?}") == name);
+    named.map_or_else(
+        || KINDS.to_vec(),
+        |named| {
+            named.split(',').map(|name| kind(name).unwrap_or_else(|| panic!("{name} is no kind"))).collect()
+        },
+    )
+}
+
+fn is_long() -> bool {
+    std::env::var_os("FORMATION_TEST_LONG").is_some_and(|value| value == "1")
+}
+
+/// What the swarm says of every task that it remembers, for whoever looks for the cause of a failure.
+fn history(cluster: &Cluster) -> String {
+    let services = cluster.docker(1, &["service", "ls", "--format", "{{.Name}}"]);
+    let list = "{{.ID}} {{.Name}} {{.Node}} {{.DesiredState}} {{.CurrentState}} {{.Error}}";
+    let tasks = |service: &str| {
+        cluster.docker(1, &["service", "ps", "--no-trunc", "--format", list, service])
+            + &cluster.docker(1, &["service", "inspect", "--format", "{{json .UpdateStatus}}", service])
+    };
+    services.lines().map(tasks).collect()
+}
+
 /// Deploys so many releases. With `load`, each has a second type that clients ask, which every release replaces and each bad one puts back.
-fn in_turn(place: &Place, rounds: usize, load: Option<&Load>) {
+fn in_turn(cluster: &Cluster, place: &Place, rounds: usize, load: Option<&Load>) {
+    let kinds = kinds();
     for round in 0..rounds {
-        let kind = KINDS[round % KINDS.len()];
+        let kind = kinds[round % kinds.len()];
         let (before, released) = (containers(place), releases(place));
         let mut release = kind.release(place, round);
         let mut wanted = vec!["web=3".to_owned()];
@@ -120,7 +148,11 @@ fn in_turn(place: &Place, rounds: usize, load: Option<&Load>) {
             // A swarm may have replaced the instance on the node that has the image before another node has none.
             assert_eq!(releases(place), released, "{round}, {kind:?}: the old release serves");
         } else {
-            assert_eq!(after, before, "{round}, {kind:?}: something was touched");
+            assert!(
+                after == before,
+                "{round}, {kind:?}: something was touched: {before:?}, then {after:?}\n{told:?}\n{}",
+                history(cluster)
+            );
         }
     }
 }
@@ -130,15 +162,15 @@ fn of_good_and_bad_releases_in_turn_each_deploy_says_what_came_of_it_and_a_bad_o
     let Some(cluster) = Cluster::up(3) else { return };
     let place = Place::new(&cluster);
     cluster.docker(1, &["tag", swarm_cluster::IMAGE, OF_ONE_NODE]);
-    if std::env::var_os("FORMATION_TEST_LONG").is_none_or(|value| value != "1") {
-        in_turn(&place, KINDS.len(), None);
-    } else {
-        in_turn(&place, 1, Some(&Load::default()));
+    if is_long() {
+        in_turn(&cluster, &place, 1, Some(&Load::default()));
         let _balancer = Balancer::before(&cluster, 3);
-        let ((), load) = Load::during(&cluster, |load| in_turn(&place, 50, Some(load)));
+        let ((), load) = Load::during(&cluster, |load| in_turn(&cluster, &place, 50, Some(load)));
         let (asked, _, failed) = load.outcome();
         let _ = writeln!(io::stderr().lock(), "50 releases: {asked} requests, {} failed", failed.len());
         assert!(failed.is_empty(), "of {asked}: {failed:?}");
+    } else {
+        in_turn(&cluster, &place, KINDS.len(), None);
     }
     place.stop("", true).expect("is removed");
 }

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use formation::{Slot, State};
+
 use super::{END_SIGNALS, Supervisor, lock};
 use crate::Error;
 use crate::first_format::{Predecessor, note_finished};
 use crate::signals::Heard;
 use crate::spec::Spec;
 use crate::stack;
+use crate::state::Statuses;
 
 /// The option that tells a supervisor that no earlier one has left a process.
 pub const NOTHING_LIVES: &str = "--nothing-lives";
@@ -32,7 +35,11 @@ impl Supervisor {
 
     /// The same, with what it listens to.
     pub(super) fn open_with(service: &Path, begin: Begin, heard: Heard) -> Result<Box<Self>, Error> {
-        let spec = Spec::read(service)?;
+        let mut spec = Spec::read(service)?;
+        if spec.list_passed_over(service).is_some() {
+            let left_empty = stopped_by_status(service, &spec);
+            spec.stopped.extend(left_empty);
+        }
         let lock = (begin == Begin::GoesOn).then(|| lock::handed_on(service)).flatten();
         let lock = lock.map_or_else(|| lock::take(service), Ok)?;
         let mut supervisor = Self::take_charge(service, spec, lock, None, heard)?;
@@ -50,4 +57,15 @@ impl Supervisor {
         supervisor.means.is_clear = false;
         Ok(supervisor)
     }
+}
+
+/// The slots that were stopped, as far as their statuses say so. They stay empty where the list of them cannot be read: a supervisor that
+/// comes in the place of another one starts nothing that nobody has asked for.
+fn stopped_by_status(service: &Path, spec: &Spec) -> Vec<Slot> {
+    let statuses = Statuses::of(service);
+    let is_stopped = |slot: &Slot| {
+        let status = statuses.read(slot).ok().flatten();
+        status.is_some_and(|status| status.state == State::Stopped && !status.done && !status.begins)
+    };
+    spec.wanted().into_iter().filter(is_stopped).collect()
 }

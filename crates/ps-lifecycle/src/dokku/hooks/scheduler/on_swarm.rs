@@ -24,8 +24,10 @@ use crate::session::Session;
 
 /// The type whose settings a command gets that is none of a type.
 const OF_NO_TYPE: &str = "run";
-/// What runs a command in an image of herokuish.
+/// What runs a command in an image of herokuish, and the shell that each has. `/exec` has a shell expand its words once more, so it is given a
+/// shell by one word.
 const EXEC: &str = "/exec";
+const SHELL_OF_HEROKUISH: &str = "/bin/bash";
 
 /// Deploys an app, or the instances of one type.
 pub(super) fn deploy(session: &Session, app: &AppName, tag: &str, which: &Which) -> Result<()> {
@@ -126,11 +128,17 @@ pub(super) fn enter(session: &Session, app: &str, words: &[&str]) -> Result<Outc
     };
     let slot: Slot = if instance.contains('.') { instance.parse()? } else { Slot::new(instance.parse()?, 1) };
     let command: Vec<String> = after_dashes(command);
-    let kind = match command.as_slice() {
-        [] => ImageKind::Plain,
-        _ => Swarm::new(world).kind_of_image(&image(session, &Caller::new(world), &app, "")?)?,
+    let kind = image(session, &Caller::new(world), &app, "")
+        .and_then(|image| Ok(Swarm::new(world).kind_of_image(&image)?));
+    let command = match (kind, command.is_empty()) {
+        (Ok(ImageKind::Herokuish), true) => {
+            words_for(ImageKind::Herokuish, vec![SHELL_OF_HEROKUISH.to_owned()])
+        }
+        (Ok(kind), _) => words_for(kind, command),
+        // A person who wants to look around gets a shell also while the registry does not answer.
+        (Err(_), true) => command,
+        (Err(error), false) => return Err(error),
     };
-    let command = words_for(kind, command);
     let signals = Signals::watch(&HEARD)?;
     let entry = Entry {
         app: &app,
