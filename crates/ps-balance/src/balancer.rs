@@ -18,6 +18,7 @@ use crate::clock;
 use crate::connection::Connection;
 use crate::direction::{BUFFER, Bytes};
 use crate::http::awake::Awake;
+use crate::http::gate::Gate;
 use crate::http::line::Line;
 use crate::http::pool::Pool;
 use crate::listen::Listener;
@@ -44,6 +45,8 @@ pub(crate) struct Balancer {
     pub(crate) pool: Pool,
     /// Connections of clients that hyper has.
     pub(crate) awake: Awake,
+    /// Where requests come in.
+    pub(crate) gate: Gate,
     pub(crate) buffer: Mutex<Box<[u8]>>,
     /// Another list of backends holds.
     pub(crate) changed: Notify,
@@ -137,6 +140,7 @@ impl Balancer {
             pipes: pipes::Pool::new((most / 8).clamp(1, 256)),
             pool: Pool::default(),
             awake: Awake::default(),
+            gate: Gate::default(),
             buffer: Mutex::new(vec![0; BUFFER].into()),
             changed: Notify::new(),
             ended: Notify::new(),

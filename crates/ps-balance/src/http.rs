@@ -7,6 +7,7 @@ pub(crate) mod awake;
 mod bell;
 mod body;
 mod forward;
+pub(crate) mod gate;
 mod head_timer;
 mod headers;
 mod joined;

@@ -42,6 +42,8 @@ async fn serve(args: &Args, inherited: Inherited) -> Result<Outcome> {
     upgrade::listen_to_signals()?;
     tokio::spawn(control::accept(Arc::clone(&balancer)));
     tokio::spawn(limits::enforce(Arc::clone(&balancer)));
+    let gate = Arc::clone(&balancer);
+    tokio::spawn(async move { gate.gate.open().await });
     if balancer.state().leaves_by.is_none() {
         accept::begin(&balancer);
     }

@@ -16,8 +16,8 @@ use tokio::sync::futures::Notified;
 use crate::balancer::Balancer;
 use crate::connection::Connection;
 use crate::exchange::Exchange;
-use crate::http::awake::Awake;
 use crate::http::forward::{self, Client};
+use crate::http::gate::Turn;
 use crate::http::head_timer::HeadTimer;
 use crate::http::joined::Joined;
 use crate::http::life::{HEAD, LONGEST_HEAD};
@@ -30,6 +30,7 @@ struct Course<'a, 'b> {
     timer: HeadTimer,
     /// The program is to end.
     leaves: Pin<&'a mut Notified<'b>>,
+    turn: Turn,
     /// Whether it was told so: the connection takes no further request then.
     is_told: bool,
 }
@@ -55,19 +56,20 @@ pub(crate) async fn serve(
     let is_told = balancer.state().leaves_by.is_some();
     // Open until a tunnel has ended as well.
     let exchange = connection.begin_exchange(Arc::clone(&connection.work));
-    let mut course = Course { client, exchange, timer: HeadTimer::new(HEAD), leaves, is_told };
+    let mut course =
+        Course { client, exchange, timer: HeadTimer::new(HEAD), leaves, is_told, turn: Turn::default() };
     let mut socket = Watched::new(Joined::new(io));
     let mut may_hold = may_hold;
     loop {
         if !std::mem::take(&mut may_hold) {
-            match course.rest(&socket).await {
+            match course.rest(balancer, &socket).await {
                 Wakeup::Came => {}
                 // The client may have gone, which makes no difference any more.
                 Wakeup::Leaves => return drop(socket.shutdown().await),
                 Wakeup::Late => return,
             }
         }
-        match Box::pin(course.wake(&balancer.awake, socket)).await {
+        match Box::pin(course.wake(balancer, socket)).await {
             Some(resting) => socket = resting,
             None => break,
         }
@@ -79,11 +81,11 @@ pub(crate) async fn serve(
 
 impl Course<'_, '_> {
     /// Waits for the next head.
-    async fn rest(&mut self, socket: &impl Readable) -> Wakeup {
+    async fn rest(&mut self, balancer: &Balancer, socket: &impl Readable) -> Wakeup {
         poll_fn(|cx| {
             if socket.poll_readable(cx).is_ready() {
                 // Taken also if the program is to end: it was on its way before.
-                Poll::Ready(Wakeup::Came)
+                balancer.gate.poll_enter(&mut self.turn, cx).map(|()| Wakeup::Came)
             } else if self.is_told || self.leaves.as_mut().poll(cx).is_ready() {
                 self.is_told = true;
                 Poll::Ready(Wakeup::Leaves)
@@ -95,12 +97,12 @@ impl Course<'_, '_> {
     }
 
     /// Has hyper serve what comes, until the connection is over, or is to rest again: its socket.
-    async fn wake<S>(&mut self, awake: &Awake, socket: Watched<S>) -> Option<Watched<S>>
+    async fn wake<S>(&mut self, balancer: &Balancer, socket: Watched<S>) -> Option<Watched<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (seen, heads) = (socket.seen(), socket.seen());
-        let place = awake.enter();
+        let place = balancer.awake.enter();
         let uses = place.uses();
         let (client, exchange) = (Arc::clone(&self.client), Arc::clone(&self.exchange));
         let service = service_fn(move |request| {
@@ -119,6 +121,9 @@ impl Course<'_, '_> {
         let mut served = Some(served);
         poll_fn(|cx| {
             let Some(connection) = &mut served else { return Poll::Ready(None) };
+            if place.is_waiting() && balancer.gate.poll_enter(&mut self.turn, cx).is_pending() {
+                return Poll::Pending;
+            }
             // How a connection ended is the client's business: it has seen it.
             let mut polled = Pin::new(&mut *connection).poll(cx);
             if polled.is_pending() && !self.is_told && self.leaves.as_mut().poll(cx).is_ready() {
@@ -131,7 +136,7 @@ impl Course<'_, '_> {
             }
             if self.timer.is_awaited() && seen.is_at_rest() {
                 self.exchange.is_nowhere();
-                if place.waits(cx.waker()) {
+                if place.waits() {
                     return Poll::Ready(served.take().and_then(UpgradeableConnection::into_parts));
                 }
             }
