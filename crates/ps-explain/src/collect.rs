@@ -8,6 +8,7 @@ mod look;
 mod machine;
 mod output;
 mod past;
+mod plain;
 mod secrets;
 
 use anyhow::Result;
@@ -147,7 +148,7 @@ fn of_failed_deploy(look: &Look<'_>, facts: &Facts, status: &AppStatus) -> Optio
     }
     let instance = Instance { run: Some(run), ..Instance::new(slot, State::Crashed) };
     let until = verb.ended.as_ref().map(|(at, _)| *at);
-    Some(instances::of_run(look, &instance, Some(verb.at), until))
+    Some(Known { is_of_deploy: true, ..instances::of_run(look, &instance, Some(verb.at), until) })
 }
 
 /// Whether a command of the app sets limits itself.

@@ -110,6 +110,8 @@ pub(crate) struct Known {
     pub(crate) since: Option<Timestamp>,
     /// The number of its run.
     pub(crate) run: Option<u64>,
+    /// Whether it is the run of a deploy that failed, where what ran before runs on.
+    pub(crate) is_of_deploy: bool,
     /// When it is due next, if it runs by a schedule.
     pub(crate) next: Option<Timestamp>,
     /// Why it does nothing although it lives.
@@ -188,7 +190,7 @@ pub(crate) struct End {
 pub(crate) struct Line {
     /// The line, without secrets.
     pub(crate) text: String,
-    /// The line as it was written: it is judged, and never shown.
+    /// The line as it was written, without colours and the like: it is judged, and never shown.
     pub(crate) written: String,
     /// Where it was written.
     pub(crate) stream: Stream,

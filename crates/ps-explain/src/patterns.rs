@@ -4,6 +4,7 @@
 mod form;
 mod narrow;
 mod pattern;
+mod variable;
 mod wide;
 
 pub(crate) use pattern::Pattern;
@@ -18,7 +19,7 @@ pub(crate) fn of_line(line: &str) -> Option<&'static Pattern> {
     let text = without_quotations(line).to_lowercase();
     let holds = |pattern: &&Pattern| {
         pattern.words.iter().any(|word| stands_in(&text, word))
-            || (pattern.cause == "variable-missing" && lacks_a_variable(line))
+            || (pattern.cause == "variable-missing" && variable::is_wanted(line))
     };
     rows().find(holds)
 }
@@ -48,7 +49,10 @@ fn without_quotations(line: &str) -> String {
         match inside {
             // `env: 'python3 -u': No such file`: what is in quotes is what the message is about.
             Some((text, after))
-                if text.trim().contains(' ') && !(kept.ends_with(": ") && after.starts_with(": ")) =>
+                if text.trim().contains(' ')
+                    && !(kept.ends_with(": ") && after.starts_with(": "))
+                    // The fields of an error of Rust: `Os { code: 98, kind: AddrInUse, message: "Address already in use" }`.
+                    && !kept.ends_with(", message: ") =>
             {
                 rest = after;
             }
@@ -81,47 +85,16 @@ pub(crate) fn named(cause: &str) -> Option<&'static Pattern> {
     rows().find(|pattern| pattern.cause == cause)
 }
 
-/// Whether a word stands in a text, and none that only ends like it.
+/// Whether a word stands in a text, and none that only ends like it. Of `relation "…does not exist` both parts must, one behind the other.
 fn stands_in(text: &str, word: &str) -> bool {
+    if let Some((begin, end)) = word.split_once('…') {
+        return stands_in(text, begin) && text.split_once(begin).is_some_and(|(_, rest)| rest.contains(end));
+    }
     let is_begin = |(at, _): (usize, &str)| {
         let begins_plain = !word.starts_with(|c: char| c.is_alphanumeric());
         begins_plain || !text[..at].ends_with(|c: char| c.is_alphanumeric())
     };
     text.match_indices(word).any(is_begin)
-}
-
-/// Whether a line names a variable that is wanted, in whatever words: `SHOP_TOKEN is not set`.
-fn lacks_a_variable(line: &str) -> bool {
-    const LACKS: [&str; 10] = [
-        "not set",
-        "is required",
-        "is missing",
-        "missing",
-        "must be",
-        "not defined",
-        "undefined",
-        "not provided",
-        "is empty",
-        "key not found",
-    ];
-    // "(GIT_DISCOVERY_ACROSS_FILESYSTEM not set)" behind a sentence says which switch the program has, and not what it lacks.
-    let aside = |part| match str::split_once(part, " not set)") {
-        Some((name, rest)) if !name.contains(' ') => rest,
-        _ => part,
-    };
-    let line = line.split('(').map(aside).collect::<Vec<_>>().join("(");
-    let text = line.to_lowercase();
-    let is_name = |word: &str| {
-        let is_upper = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-        word.len() > 3
-            && word.contains('_')
-            && word.bytes().all(is_upper)
-            && word.starts_with(char::is_alphabetic)
-    };
-    let mut words = line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    // A constant of a runtime is written like a variable.
-    LACKS.iter().any(|lack| text.contains(lack))
-        && words.any(|word| is_name(word) && !word.starts_with("ERR_"))
 }
 
 #[cfg(test)]
@@ -154,6 +127,20 @@ mod tests {
             ("thread 'main' panicked at src/main.rs:3:5:", "exception"),
             ("FileNotFoundError: [Errno 2] No such file or directory: 'a.yml'", "file-missing"),
             ("Error: SHOP_TOKEN is not set", "variable-missing"),
+            ("ERROR:  relation \"orders\" does not exist at character 22", "schema-missing"),
+            ("Os { code: 98, kind: AddrInUse, message: \"Address already in use\" }", "port-taken"),
+            ("./server: line 1: \u{7f}ELF: not found", "wrong-architecture"),
+            ("wget: bad address 'db.shop.invalid'", "name-unresolved"),
+            ("Error: spawn sleep EAGAIN", "process-limit"),
+            (
+                "requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: http://a/",
+                "credentials-refused",
+            ),
+            (
+                "failed to connect to `user=shop`: FATAL: password authentication failed",
+                "credentials-refused",
+            ),
+            ("aiohttp.ClientConnectorError: Cannot connect to host 127.0.0.1:1", "dependency-unreachable"),
             ("Error: no token (SHOP_TOKEN is not set)", "variable-missing"),
             ("/usr/bin/env: ‘python3\\r’: No such file or directory", "line-endings"),
             ("/usr/bin/env: ‘pyhton3’: No such file or directory", "interpreter-missing"),

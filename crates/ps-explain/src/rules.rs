@@ -5,6 +5,7 @@ mod circumstances;
 mod deploys;
 mod ends;
 mod frames;
+mod headline;
 mod health;
 mod keepers;
 mod last_words;

@@ -47,9 +47,9 @@ pub(crate) fn answer(facts: &Facts) -> Answer<'_> {
     } else {
         findings.push(rules::cause(case).unwrap_or_else(|| unknown(facts, it)));
     }
-    let cause = findings[0].cause;
     if !is_well {
-        findings.extend(rules::circumstances(case, cause));
+        let others = rules::circumstances(case, &findings[0]);
+        findings.extend(others);
     }
     Answer { facts, it, situation: situation(facts, it, is_well), findings, world: None }
 }
@@ -107,7 +107,7 @@ fn situation(facts: &Facts, it: Option<&Known>, is_well: bool) -> String {
     let state = match it.state {
         _ if it.suspended.is_some() => "lives, but does nothing",
         State::Running => "runs again after it had ended by itself",
-        State::Crashed if it.since.is_none() => {
+        State::Crashed if it.is_of_deploy => {
             "did not come up in the last deploy, and what ran before runs on"
         }
         State::Crashed => "is down, and given up (crashed)",

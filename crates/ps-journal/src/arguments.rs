@@ -78,12 +78,40 @@ pub(crate) fn shortened(word: &str) -> String {
     shown
 }
 
+/// The first line of a message of several hundred characters at most, without control characters. The begin and the end are kept: where errors
+/// are told one in another, as those of engines are, the cause stands last.
+pub(crate) fn first_line(message: &str) -> Option<String> {
+    let line: Vec<char> =
+        message.lines().next()?.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if line.len() <= 2 * LONGEST_WORD {
+        return Some(line.into_iter().collect());
+    }
+    let (begin, end) = (&line[..LONGEST_WORD], &line[line.len() - LONGEST_WORD..]);
+    Some(begin.iter().chain(&[' ', '…', ' ']).chain(end).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn shown(words: &str) -> String {
         redacted(words.split(' ')).join(" ")
+    }
+
+    #[test]
+    fn of_a_long_message_the_begin_and_the_end_of_its_first_line_are_kept() {
+        let chain = format!(
+            "the engine refused: {}: port is already allocated\noutput of the app",
+            "failed: ".repeat(60)
+        );
+        let kept = first_line(&chain).expect("a line");
+        assert!(
+            kept.starts_with("the engine refused: failed") && kept.ends_with(": port is already allocated"),
+            "{kept}"
+        );
+        assert_eq!(kept.chars().count(), 2 * LONGEST_WORD + 3);
+        assert_eq!(first_line("short\tly\nmore").as_deref(), Some("short ly"));
+        assert_eq!(first_line(""), None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use ps_apps::{Error, Scope, World};
 use ps_rollout::{Tally, Verdict};
 use rustix::time::ClockId;
 
-use crate::arguments::{redacted, shortened};
+use crate::arguments::{first_line, redacted, shortened};
 use crate::event::{Asker, Change, Entry, Event, FORMAT, Outcome};
 use crate::slots::grouped;
 
@@ -108,7 +108,7 @@ impl<'a> Journal<'a> {
     /// others may be output of the app.
     pub fn ended(&self, verb: &str, error: Option<&str>, took: Duration, loss: impl FnOnce(&str)) {
         let outcome = if error.is_some() { Outcome::Failed } else { Outcome::Done };
-        let error = error.and_then(|error| error.lines().next()).map(shortened);
+        let error = error.and_then(first_line);
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.note(Event::Ended { verb: verb.to_owned(), outcome, error, took_ms }, loss);
     }
@@ -133,7 +133,7 @@ impl<'a> Journal<'a> {
     /// Writes steps in the lives of instances. Only the first line of a reason is kept: the others may be output of the app.
     pub fn instances(&self, lives: Vec<LifeOfSlot>, loss: impl FnOnce(&str)) {
         let event = |(slot, life): LifeOfSlot| {
-            let reason = life.reason.as_deref().and_then(|reason| reason.lines().next()).map(shortened);
+            let reason = life.reason.as_deref().and_then(first_line);
             Event::Instance { slot, life: LifeEvent { reason, ..life } }
         };
         self.note_all(lives.into_iter().map(event), loss);

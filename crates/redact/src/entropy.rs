@@ -5,12 +5,20 @@
 
 /// Whether some run in the text looks random.
 pub(crate) fn looks_random(text: &str) -> bool {
-    // The engine's own names have these, and no others have digits in the middle of long words.
-    let text = &*text.replace("IPv4", "").replace("IPv6", "");
+    has_random_run(text) || is_mixed(&without_own_names(text))
+}
+
+/// Whether a run looks random for itself, whatever punctuation stands between it and others.
+pub(crate) fn has_random_run(text: &str) -> bool {
+    let text = &*without_own_names(text);
     let in_run = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-');
     let runs = text.split(|c: char| !in_run(c)).any(is_random_run);
-    let parts = text.split(|c: char| !c.is_ascii_alphanumeric()).any(is_random_part);
-    runs || parts || is_mixed(text)
+    runs || text.split(|c: char| !c.is_ascii_alphanumeric()).any(is_random_part)
+}
+
+fn without_own_names(text: &str) -> String {
+    // The engine's own names have these, and no others have digits in the middle of long words.
+    text.replace("IPv4", "").replace("IPv6", "")
 }
 
 /// A run in a base64 alphabet, 20 characters or more, that is not made of words.

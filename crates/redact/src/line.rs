@@ -21,9 +21,26 @@ pub fn line(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether a word looks random without the brackets and quotation marks that a sentence puts around it: a password has punctuation too,
-/// so `(Errno::ECONNREFUSED)` and `"backend.internal:80"` would look like one.
+/// so `(Errno::ECONNREFUSED)`, `"backend.internal:80":` and `Pool(host='127.0.0.1',` would look like one.
 fn looks_random(word: &str) -> bool {
-    entropy::looks_random(word.trim_matches(|c: char| "()[]{}<>\"'`,;".contains(c)))
+    let word = word.trim_matches(|c: char| "()[]{}<>\"'`,;:".contains(c));
+    entropy::has_random_run(word) || (entropy::looks_random(word) && !is_of_code(word))
+}
+
+/// Whether a word is made of names and numbers alone, as code is and passwords are not: letters and digits do not mix, but for a number at
+/// the end of a name.
+fn is_of_code(word: &str) -> bool {
+    const SHORT: usize = 4;
+    let is_name = |part: &str| {
+        let name = part.trim_end_matches(|c: char| c.is_ascii_digit());
+        let is_spoken = name.len() <= SHORT || name.bytes().any(|byte| b"aeiouyAEIOUY".contains(&byte));
+        name.bytes().all(|byte| byte.is_ascii_alphabetic()) && part.len() - name.len() <= 2 && is_spoken
+    };
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = word.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
+    let is_plain =
+        word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"()[]{}<>\"'`,;:=._/#-".contains(&byte));
+    is_plain && parts.all(|part| is_number(part) || is_name(part))
 }
 
 #[cfg(test)]
@@ -42,10 +59,18 @@ mod tests {
         let plain = [
             "connect(2) for 127.0.0.1 port 5432 (Errno::ECONNREFUSED)",
             "host not found in upstream \"backend.internal:80\"",
+            "HTTPConnectionPool(host='127.0.0.1', port=1): Max retries exceeded",
+            "Get \"http://127.0.0.1:38127/prices\": context deadline exceeded",
+            "app.json: healthchecks.web[0].attempts: a whole number is wanted",
         ];
         assert_eq!(plain.map(line), plain);
-        let masked =
-            ["(aB3xK9pQ2mN7vR4tW8)", "\"p4$$w0rD-of#Mine!\"", "'wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY';"];
+        let masked = [
+            "(aB3xK9pQ2mN7vR4tW8)",
+            "\"p4$$w0rD-of#Mine!\"",
+            "Open(key='xK9pQ2mN7',",
+            "P(a5sW0=rD'xQ7z!K",
+            "'wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY';",
+        ];
         for word in masked {
             assert_eq!(line(&format!("it says {word} to you")), "it says [redacted] to you");
         }

@@ -154,7 +154,7 @@ fn languages() -> Vec<Fault> {
             stage.crashes("./server", &[]);
         })
         .needing(&["rustc"]),
-        fault(kind, "rust, a value that is none", &["panic", "does not handle", "exception", "variable"], |stage| {
+        fault(kind, "rust, a value that is none", &["panic", "does not handle", "exception", "variable", "value"], |stage| {
             stage.file("main.rs", "fn main() {\n    let workers: u8 = std::env::args().nth(1).unwrap_or_default().parse().expect(\"SHOP_WORKERS is a number\");\n    println!(\"{workers}\");\n}\n");
             stage.runs("rustc", &["-o", "server", "main.rs"]);
             stage.crashes("./server many", &[]);
@@ -230,7 +230,7 @@ fn containers() -> Vec<Fault> {
     [
         fault(kind, "its user may not write there", &["permission", "may not"], move |stage| {
             contained(stage, stays, &["--scale", "web=0"]);
-            stage.file("Dockerfile", &format!("FROM {IMAGE}\nWORKDIR /app\nCOPY . ./\nUSER 1000\n"));
+            stage.file("Dockerfile", &format!("FROM {IMAGE}\nWORKDIR /app\nCOPY . ./\nRUN chmod 755 /\nUSER 1000\n"));
             stage.procfile("web: sh -c 'echo $$ >run.pid && exec sleep 3600'\n");
             let ran = deploy(stage, &["--scale", "web=1"]);
             assert!(ran.status != Some(0), "{ran:?}");

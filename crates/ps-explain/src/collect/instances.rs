@@ -78,6 +78,7 @@ pub(super) fn of_run(
         state: instance.state,
         since: instance.since,
         run: instance.run,
+        is_of_deploy: false,
         next: instance.next,
         suspended: None,
         bad_file: None,

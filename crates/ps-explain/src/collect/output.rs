@@ -13,11 +13,14 @@ use ps_service::Service;
 use ps_supervisor::{OwnOutputs, Status};
 
 use super::look::Look;
+use super::plain::Plain;
 use crate::facts::{Known, Line};
 use crate::patterns;
 
 /// How many lines of each stream are looked at, without the frames of errors.
-const LINES: usize = 40;
+const LINES: usize = 60;
+/// How many indented lines more: Node prints all fields of an error, and of what these have, behind its headline.
+const INDENTED: usize = 200;
 /// How many lines of each stream are read: a report of an error that has exhausted the stack has a thousand frames.
 const READ: usize = 1200;
 /// Times of lines are known to the second.
@@ -47,7 +50,14 @@ pub(super) fn lines(look: &Look<'_>, slot: &Slot, known: &Known, until: Option<T
     });
     let directory = Service::of(look.world, look.app, None).instance(slot);
     let begin = if known.state.is_alive() { None } else { begin(&directory) };
-    let mut lines: Vec<Line> = last(&found).map(|line| shown(look, &directory, line)).collect();
+    let mut plain = [Plain::default(), Plain::default()];
+    let mut lines: Vec<Line> = last(&found)
+        .flat_map(|line| {
+            let said =
+                plain[usize::from(line.stream == Stream::Stderr)].of(&String::from_utf8_lossy(&line.bytes));
+            shown(look, &directory, line, said)
+        })
+        .collect();
     lines.retain(|line| begin.as_ref().is_none_or(|begin| !is_of_earlier(line, begin)));
     lines
 }
@@ -62,10 +72,11 @@ fn last(found: &[LogLine]) -> impl Iterator<Item = &LogLine> {
             && !is_innermost(found, at)
             || is_help_of_npm(found, at)
     };
-    let mut left = [LINES; 2];
+    let mut left = [[LINES, INDENTED]; 2];
     let mut kept: Vec<&LogLine> = Vec::new();
     for (_, line) in found.iter().enumerate().rev().filter(|(at, line)| !is_frame(*at, line)) {
-        let left = &mut left[usize::from(line.stream == Stream::Stderr)];
+        let is_indented = line.bytes.starts_with(b"    ");
+        let left = &mut left[usize::from(line.stream == Stream::Stderr)][usize::from(is_indented)];
         if *left > 0 {
             *left -= 1;
             kept.push(line);
@@ -147,15 +158,18 @@ fn is_of_earlier(line: &Line, begin: &Begin) -> bool {
     line.place.as_ref().is_some_and(|(path, at)| path == begun && at < offset)
 }
 
-fn shown(look: &Look<'_>, directory: &Path, line: &LogLine) -> Line {
-    let written = String::from_utf8_lossy(&line.bytes);
-    Line {
+/// A line that was written, as the lines that it says.
+fn shown(look: &Look<'_>, directory: &Path, line: &LogLine, said: Vec<String>) -> Vec<Line> {
+    let place = place(directory, line.stream, &line.bytes);
+    let at = line.at.and_then(|at| Timestamp::try_from(at).ok());
+    let shown = |written: String| Line {
         text: look.secrets.hide(&written),
-        written: written.into_owned(),
+        written,
         stream: line.stream,
-        at: line.at.and_then(|at| Timestamp::try_from(at).ok()),
-        place: place(directory, line.stream, &line.bytes),
-    }
+        at,
+        place: place.clone(),
+    };
+    said.into_iter().map(shown).collect()
 }
 
 /// The last place of a line in the logs of a native instance. What was packed since has none.

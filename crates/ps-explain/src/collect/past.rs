@@ -29,7 +29,7 @@ pub(super) fn verbs(entries: &[Entry], secrets: &Secrets) -> Vec<Verb> {
             }
             Event::Ended { verb, outcome, error, .. } => {
                 let is_it = |(act, asked): &&mut (&str, Verb)| *act == entry.act && asked.name == *verb;
-                let error = error.as_ref().map(|error| secrets.hide(error));
+                let error = error.as_ref().map(|error| secrets.hide(parted(error)));
                 let failed = (*outcome == Outcome::Failed)
                     .then(|| error.unwrap_or_else(|| "it does not say why".to_owned()));
                 if let Some((_, asked)) = verbs.iter_mut().rev().find(is_it) {
@@ -40,6 +40,11 @@ pub(super) fn verbs(entries: &[Entry], secrets: &Secrets) -> Vec<Verb> {
         }
     }
     verbs.into_iter().map(|(_, verb)| verb).collect()
+}
+
+/// An error without the words that lead to lines of the app's output: the journal does not keep these.
+fn parted(error: &str) -> &str {
+    error.split_once("; the last it wrote:").map_or(error, |(error, _)| error)
 }
 
 fn by(asker: &Asker) -> String {

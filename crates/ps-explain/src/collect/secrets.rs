@@ -8,6 +8,8 @@ use ps_supervisor::Spec;
 
 /// How many characters of a text are shown.
 const SHOWN: usize = 300;
+/// How many of them are of its end: where errors are told one in another, the cause stands last.
+const OF_END: usize = 120;
 
 /// The values of an app's variables.
 pub(super) struct Secrets(Environment);
@@ -33,10 +35,29 @@ impl Secrets {
         let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let hidden = self.0.hide(&visible);
         let hidden = redact::line(&hidden);
-        let mut shown: String = hidden.chars().take(SHOWN).collect();
-        if shown.len() < hidden.len() {
-            shown.push('…');
-        }
-        shown
+        abridged(&hidden)
+    }
+}
+
+fn abridged(text: &str) -> String {
+    let count = text.chars().count();
+    if count <= SHOWN {
+        return text.to_owned();
+    }
+    let (begin, end) = (text.chars().take(SHOWN - OF_END), text.chars().skip(count - OF_END));
+    begin.chain(" … ".chars()).chain(end).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_text_the_begin_and_the_end_are_shown() {
+        let text = format!("refused: {}: permission denied", "failed: ".repeat(60));
+        let shown = abridged(&text);
+        assert!(shown.starts_with("refused: failed: ") && shown.ends_with(": permission denied"), "{shown}");
+        assert_eq!(shown.chars().count(), SHOWN + 3);
+        assert_eq!(abridged("short"), "short");
     }
 }

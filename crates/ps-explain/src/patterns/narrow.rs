@@ -4,6 +4,13 @@ use super::pattern::Pattern;
 
 pub(super) const ROWS: &[Pattern] = &[
     Pattern {
+        // What a shell says that takes a program for a script.
+        cause: "wrong-architecture",
+        words: &["\u{7f}elf", "line 1: elf", ": 1: elf"],
+        says: "its program is made for another kind of machine: the kernel does not run it, and a shell took it for a script",
+        cure: "build it for this machine (file on the program says for which one it is made, uname -m which one this is)",
+    },
+    Pattern {
         cause: "line-endings",
         words: &[
             "\\r’",
@@ -28,6 +35,12 @@ pub(super) const ROWS: &[Pattern] = &[
         ],
         says: "it mixes the two kinds of modules of JavaScript: a file is loaded as an ES module and is none, or the other way round",
         cure: "let the ending of the file (.mjs, .cjs) or type in package.json say what it is, or use a version of Node that loads both",
+    },
+    Pattern {
+        cause: "module-missing",
+        words: &["cannot find module '/", "cannot find module '."],
+        says: "a file of the app itself, which it loads as a module, is not there",
+        cure: "build the app if its build makes that file, or correct its path in the Procfile, package.json or the program",
     },
     Pattern {
         cause: "name-missing",
@@ -115,6 +128,9 @@ pub(super) const ROWS: &[Pattern] = &[
             "undefinedcolumn",
             "base table or view not found",
             "unknown column '",
+            "relation \"…does not exist",
+            "column \"…does not exist",
+            "table '…doesn't exist",
         ],
         says: "its database has no such table or column: it seems that its migrations were not run there",
         cure: "run its migrations, for example as the release task of the Procfile, or correct the name of the database in its variables",

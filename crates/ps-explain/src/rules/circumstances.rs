@@ -16,9 +16,11 @@ const CIRCUMSTANCES: &[Rule] = &[
     ("no-supervisor", unsupervised),
 ];
 
-/// What else there is to know, which is not the cause.
-pub(crate) fn circumstances(case: Case<'_>, cause: &str) -> Vec<Finding> {
-    let others = CIRCUMSTANCES.iter().filter(|(name, _)| *name != cause);
+/// What else there is to know, which is not the cause. The last line says nothing new where the cause quotes what was written.
+pub(crate) fn circumstances(case: Case<'_>, cause: &Finding) -> Vec<Finding> {
+    let is_quoted = cause.evidence.iter().any(|one| matches!(one, Evidence::Output(_)));
+    let is_said = |name: &str| name == cause.cause || (is_quoted && name == "last-line");
+    let others = CIRCUMSTANCES.iter().filter(|(name, _)| !is_said(name));
     others.filter_map(|(name, rule)| rule(case).map(|said| said.of(name))).collect()
 }
 

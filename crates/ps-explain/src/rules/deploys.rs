@@ -44,8 +44,7 @@ pub(super) fn bad_config(case: Case<'_>) -> Option<Said> {
 pub(super) fn came_to_nothing(case: Case<'_>) -> Option<Said> {
     let verb = in_vain(case)?;
     let error = verb.failure()?;
-    let says = format!("the {} failed: {error}", verb.name);
-    let said = Said::new(says, [Evidence::Journal(verb.at)]);
+    let said = Said::new(format!("the {} failed: {error}", verb.name), [Evidence::Journal(verb.at)]);
     Some(match refusals::of(error) {
         Some(refusal) => said.cause(refusal.cause).cure(refusal.cure.replace("<app>", &case.facts.app)),
         None => said.cure(format!("mend that, and {} again", verb.name)),

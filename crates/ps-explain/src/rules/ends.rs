@@ -155,6 +155,9 @@ pub(super) fn ended_by_itself(case: Case<'_>) -> Option<Said> {
             let cure = "have it stay in the foreground: most servers have an option for that";
             return Some(Said::new(says, [Evidence::Journal(verb.at)]).cause("background").cure(cure));
         }
+        if let Some(sign) = sign(case).filter(|sign| sign.is_report) {
+            return Some(hidden_by_success(of_sign(case, sign)));
+        }
         let says =
             format!("it ended by itself with success{}, and is to run all the time", at(case.facts, end));
         let cure = "keep its main process in the foreground, or say that it may end: restart = on-failure in app.json";
@@ -184,10 +187,23 @@ pub(super) fn ended_by_itself(case: Case<'_>) -> Option<Said> {
         );
         return Some(Said::new(says, evidence).cause("own-error").cure(cure));
     }
-    Some(
-        Said::new(says, of_end(end))
-            .cure(format!("read what it wrote before: ps-logs {} --previous", case.facts.app)),
-    )
+    let cure = format!("read what it wrote before: ps-logs {} --previous", case.facts.app);
+    if let Some(line) = case.it.and_then(|it| last_words::last_line(&it.output, end.at)) {
+        let says = format!("{says}, and said last, {}", quoted(&[line]));
+        let evidence = [vec![Evidence::Output(line.clone())], of_end(end)].concat();
+        return Some(Said::new(says, evidence).cure(cure));
+    }
+    Some(Said::new(says, of_end(end)).cure(cure))
+}
+
+/// What a program met whose command ended with success nevertheless.
+fn hidden_by_success(said: Said) -> Said {
+    let says = format!(
+        "{}; its command ended with success (exit status 0) nevertheless, as a pipe or a script does that does not look at the status of \
+         what it runs",
+        said.says
+    );
+    Said { says, ..said }
 }
 
 fn has_any(text: &str, words: &[&str]) -> bool {

@@ -1,5 +1,6 @@
 //! Where in its program an error came up, as the report of the error says.
 
+use super::headline::place_of_panic;
 use crate::facts::Line;
 
 /// How many lines a report may have between the error and the frame.
@@ -9,6 +10,11 @@ const NEAR: usize = 40;
 pub(super) fn of(output: &[Line], told: &Line) -> Option<String> {
     let own: Vec<&Line> = output.iter().filter(|line| line.stream == told.stream).collect();
     let at = own.iter().position(|line| std::ptr::eq(*line, told))?;
+    // The headline of a panic of Rust, above what the panic says.
+    let panic = at.checked_sub(1).and_then(|above| place_of_panic(&own[above].text));
+    if let Some(place) = panic {
+        return Some(place.to_owned());
+    }
     let is_indented = |line: &&&Line| line.text.starts_with([' ', '\t']);
     let above =
         own[..at].iter().rev().take_while(is_indented).take(NEAR).find_map(|line| of_python(&line.text));
@@ -75,6 +81,7 @@ mod tests {
                 "panic: lost",
                 Some("/srv/main.go:5"),
             ),
+            ("thread 'main' panicked at src/main.rs:2:66:\nlost", "lost", Some("src/main.rs:2:66")),
             ("lost\nat 14:03 it was found", "lost", None),
             ("  File \"/srv/other.py\", line 2\ndone\nlost", "lost", None),
         ] {

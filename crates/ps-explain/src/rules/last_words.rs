@@ -12,7 +12,8 @@
 use formation::Stream;
 use jiff::{SignedDuration, Timestamp};
 
-use super::report::{ENDS, goes_on, has, is_late, is_of_report};
+use super::headline::is_of_report;
+use super::report::{ENDS, goes_on, has, is_late};
 use crate::facts::Line;
 
 /// So many lines from the last one on are looked at.
@@ -37,8 +38,24 @@ const LEVELS: [&str; 11] = [
     "aborted",
 ];
 /// What is said of something that is not as it should be.
-const TELLS: [&str; 38] = [
-    "***",
+const TELLS: [&str; 54] = [
+    ": *** ",
+    "timeout",
+    "timed out",
+    "giving up",
+    "gave up",
+    "expired",
+    "not installed",
+    "not available",
+    "unavailable",
+    "not running",
+    "not enough",
+    "insufficient",
+    "exceeded",
+    "too many",
+    "too old",
+    "already ",
+    "conflict",
     "cannot",
     "can't",
     "could not",
@@ -112,8 +129,11 @@ fn blocks<'a>(lines: &[&'a Line]) -> Vec<Vec<&'a Line>> {
     for line in lines.iter().rev() {
         let text = line.written.to_lowercase();
         // What an exception of C++ says stands in a line of its own.
-        if (is_of_report(&line.written) && !text.starts_with("  what():")) || has(&text, ENDS) {
+        if is_of_report(&line.written) && !text.starts_with("  what():") {
             blocks.push(Vec::new());
+            continue;
+        }
+        if is_goodbye(&line.written) || is_news(&text) {
             continue;
         }
         let is_earlier = newest
@@ -132,6 +152,27 @@ fn blocks<'a>(lines: &[&'a Line]) -> Vec<Vec<&'a Line>> {
     }
     blocks.retain(|block| !block.is_empty());
     blocks
+}
+
+/// Whether a line says that the program ends, and nothing of why.
+fn is_goodbye(line: &str) -> bool {
+    let is_other = |sentence: &str| !has(&sentence.to_lowercase(), ENDS) && tells_error(sentence);
+    has(&line.to_lowercase(), ENDS) && !line.split(". ").any(is_other)
+}
+
+/// Whether a logger says of a line that it is none of an error.
+fn is_news(text: &str) -> bool {
+    let mut begin = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(12);
+    begin.any(|word| matches!(word, "info" | "debug" | "trace" | "notice"))
+}
+
+/// The last line of the process that ended at that time: on stderr, or else on stdout.
+pub(super) fn last_line(output: &[Line], ended: Option<Timestamp>) -> Option<&Line> {
+    let says = |line: &&Line| {
+        is_late(line, ended) && !line.written.trim().is_empty() && !has(&line.written.to_lowercase(), ENDS)
+    };
+    let on = |stream| output.iter().filter(|line: &&Line| line.stream == stream).rfind(says);
+    on(Stream::Stderr).or_else(|| on(Stream::Stdout))
 }
 
 /// What npm says of an error of its own, behind the code of it.
@@ -158,7 +199,7 @@ fn tells_error(line: &str) -> bool {
     let is_level = |word: &str| {
         LEVELS.contains(&word) || (word.len() > 5 && (word.ends_with("error") || word.ends_with("exception")))
     };
-    has(&text, &TELLS) || text.split(|c: char| !c.is_alphanumeric()).any(is_level)
+    has(&text, &TELLS) || text.starts_with("*** ") || text.split(|c: char| !c.is_alphanumeric()).any(is_level)
 }
 
 /// Whether a line is a warning, or what a program says under its own name: `node: out of words`.
@@ -220,6 +261,15 @@ mod tests {
                 "npm error code EUSAGE\nnpm error\nnpm error The lock file is not there\nnpm error A complete log: x\n",
                 &["npm error The lock file is not there", "npm error A complete log: x"],
             ),
+            (
+                "[1] [INFO] Starting\nThere is no such name in 'app'.\n[2] [INFO] Control socket\n[1] [ERROR] Shutting down: Master\n[1] [ERROR] Reason: it did not load.\n",
+                &["There is no such name in 'app'.", "[1] [ERROR] Reason: it did not load."],
+            ),
+            (
+                "[3: CRITICAL/Main] Retrying has been disabled. Shutting down...\n",
+                &["[3: CRITICAL/Main] Retrying has been disabled. Shutting down..."],
+            ),
+            ("- ** ---------- [config]\n- *** --- * ---\n", &[]),
             ("npm error code 1\nnpm error path /srv/shop\n", &[]),
             ("shop: bad option\nshop: bad option\n", &["shop: bad option"]),
         ] {

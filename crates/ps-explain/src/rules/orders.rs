@@ -126,7 +126,18 @@ pub(super) fn starting(case: Case<'_>) -> Option<Said> {
         .since
         .map(|since| format!(" since {}", time(since).trim_start_matches("at ").trim_start_matches("on ")))
         .unwrap_or_default();
-    Some(Said::new(format!("it {does}{since}{waits}"), [Evidence::Status]).cause(cause))
+    let asked = case.facts.verbs.last().filter(|verb| it.state == State::Stopping && verb.ended.is_none());
+    let Some(verb) = asked else {
+        return Some(Said::new(format!("it {does}{since}{waits}"), [Evidence::Status]).cause(cause));
+    };
+    let says = format!(
+        "it {does}{since}{waits}: {} asked for that {} ({}), and its process has not ended yet; if it does not end by itself on the signal that \
+         asks it to (SIGTERM), it is killed when its time for that is over (stop-timeout-seconds)",
+        verb.by,
+        time(verb.at),
+        verb.words
+    );
+    Some(Said::new(says, [Evidence::Status, Evidence::Journal(verb.at)]).cause(cause))
 }
 
 pub(super) fn finished(case: Case<'_>) -> Option<Said> {

@@ -12,9 +12,12 @@
 //!
 //! the fourth line is the sign. What a program says that it goes on without is none, and nothing before that line is.
 
+mod chain;
+
 use formation::Stream;
 use jiff::{SignedDuration, Timestamp};
 
+use super::headline::{is_headline, is_of_report, place_of_panic};
 use crate::facts::Line;
 use crate::patterns::{self, Pattern};
 
@@ -72,6 +75,16 @@ pub(super) const ENDS: &[&str] = &[
 pub(super) struct Sign<'a> {
     pub(super) line: &'a Line,
     pub(super) pattern: &'static Pattern,
+    /// Whether an error report tells it, and not only a line.
+    pub(super) is_report: bool,
+    /// The error that the program met before, and while it handled that one the error of the line.
+    pub(super) behind: Option<&'a Line>,
+}
+
+impl<'a> Sign<'a> {
+    fn of(line: &'a Line, pattern: &'static Pattern) -> Self {
+        Self { line, pattern, is_report: false, behind: None }
+    }
 }
 
 /// Whether the trouble of a pattern can be seen now, whatever a program says of it.
@@ -89,15 +102,14 @@ pub(super) fn sign<'a>(
     // Reports are written on stderr; a program whose streams are one writes all on stdout.
     let streams = [of(Stream::Stderr), of(Stream::Stdout)];
     let found = streams.iter().filter_map(|lines| told(lines, is_seen));
-    let found: Vec<Told<'_>> = found.filter(|told| !has_lived_on(told, output)).collect();
-    let best = found.iter().min_by_key(|told| (!told.is_report, told.sign.pattern.is_wide()))?;
-    Some(best.sign)
+    let found = found.filter(|sign| !has_lived_on(sign, output));
+    found.min_by_key(|sign| (!sign.is_report, sign.pattern.is_wide()))
 }
 
 /// Whether the process wrote something else on its other stream well after what it told: it has survived that. More must follow a report,
 /// since what ends because of it may have something to say.
-fn has_lived_on(told: &Told<'_>, output: &[Line]) -> bool {
-    let line = told.sign.line;
+fn has_lived_on(sign: &Sign<'_>, output: &[Line]) -> bool {
+    let line = sign.line;
     let is_later = |other: &&Line| {
         let gap = other.at.zip(line.at).map(|(later, at)| later.duration_since(at));
         other.stream != line.stream
@@ -105,7 +117,7 @@ fn has_lived_on(told: &Told<'_>, output: &[Line]) -> bool {
             && !other.written.trim().is_empty()
             && !has(&other.written.to_lowercase(), ENDS)
     };
-    output.iter().filter(is_later).count() > if told.is_report { STRANGERS } else { 0 }
+    output.iter().filter(is_later).count() > if sign.is_report { STRANGERS } else { 0 }
 }
 
 /// What a line is a sign of, if it is not a mere claim.
@@ -118,14 +130,8 @@ pub(super) fn is_late(line: &Line, ended: Option<Timestamp>) -> bool {
     line.at.zip(ended).is_none_or(|(at, ended)| ended.duration_since(at) <= BEFORE)
 }
 
-/// What one stream tells.
-struct Told<'a> {
-    sign: Sign<'a>,
-    is_report: bool,
-}
-
 /// Reads the lines of one stream from the last one on.
-fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Told<'a>> {
+fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Sign<'a>> {
     let mut strangers = 0;
     let mut wide: Option<Sign<'a>> = None;
     for (index, line) in lines.iter().enumerate().rev() {
@@ -138,26 +144,23 @@ fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Told<'a>> {
             break;
         }
         if is_headline(&line.written) {
-            let mut sign = of_report(&lines[index..], is_seen);
-            if sign.pattern.cause == "variable-missing" && !is_of_environment(&line.written, &lines[..index])
-            {
-                sign.pattern = patterns::exception();
-            }
+            let sign = of_headline(lines, index, is_seen);
             // A program's own last word, behind what it tells of the trouble: "fatal error: cannot go on".
             if sign.pattern.is_wide() && text.starts_with("fatal error: ") {
                 wide = wide.or(Some(sign));
                 continue;
             }
-            return Some(Told { sign: in_context(sign, &lines[..index]), is_report: true });
+            let sign = in_context(sign, &lines[..index]);
+            return Some(chain::followed(Sign { is_report: true, ..sign }, lines, index, is_seen));
         }
         let is_last_word = wide.is_none() && strangers == 0;
         match of_line(&line.written, is_seen) {
             Some(pattern) if pattern.is_wide() => {
-                wide = wide.or(Some(Sign { line: error_of(&lines[index..]), pattern }));
+                let sign = Sign::of(error_of(&lines[index..]), pattern);
+                wide = wide.or_else(|| Some(chain::followed(sign, lines, index, is_seen)));
             }
             Some(pattern) if is_last_word || !has(&text, TRIES_AGAIN) => {
-                let sign = in_context(Sign { line, pattern }, &lines[..index]);
-                return Some(Told { sign, is_report: false });
+                return Some(in_context(Sign::of(line, pattern), &lines[..index]));
             }
             Some(_) => break,
             None if has(&text, ENDS) => (),
@@ -167,7 +170,17 @@ fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Told<'a>> {
             break;
         }
     }
-    wide.map(|sign| Told { sign, is_report: false })
+    wide
+}
+
+/// What the report says whose headline this is.
+fn of_headline<'a>(lines: &[&'a Line], index: usize, is_seen: IsSeen<'_>) -> Sign<'a> {
+    let mut sign = of_report(&lines[index..], is_seen);
+    if sign.pattern.cause == "variable-missing" && !is_of_environment(&lines[index].written, &lines[..index])
+    {
+        sign.pattern = patterns::exception();
+    }
+    sign
 }
 
 /// Whether a line says that the program goes on. `use import instead`, and `Instead change it`, are advice.
@@ -178,12 +191,17 @@ pub(super) fn goes_on(text: &str) -> bool {
 
 /// What a report says, which begins with its headline: the narrowest of what its lines are signs of, else that it is one.
 fn of_report<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Sign<'a> {
-    let headline: &'a Line = lines[0];
-    let belong = lines.iter().skip(1).take_while(|line| is_of_report(&line.written));
-    let all = std::iter::once(&headline).chain(belong);
-    let signs = all.filter_map(|line| Some(Sign { line, pattern: of_line(&line.written, is_seen)? }));
+    let is_panic = place_of_panic(&lines[0].written).is_some();
+    // What a panic of Rust says stands in the lines behind its headline.
+    let skipped = usize::from(is_panic && lines.len() > 1);
+    let headline: &'a Line = lines[skipped];
+    let belong = lines[skipped..].iter().skip(1).take_while(|line| is_of_report(&line.written));
+    let all = std::iter::once(&headline).chain(belong.clone());
+    let signs = all.filter_map(|line| Some(Sign::of(line, of_line(&line.written, is_seen)?)));
     let narrow = signs.into_iter().find(|sign| !sign.pattern.is_wide());
-    narrow.unwrap_or(Sign { line: headline, pattern: patterns::exception() })
+    // Node tells the cause of an error among the fields of it.
+    let cause = belong.copied().find(|line| line.written.trim_start().starts_with("[cause]: "));
+    narrow.unwrap_or(Sign { behind: cause, ..Sign::of(headline, patterns::exception()) })
 }
 
 /// What a sign means where the lines of the report above it say what failed. Some messages of the system have several meanings: "Resource
@@ -199,8 +217,14 @@ fn in_context<'a>(sign: Sign<'a>, above: &[&Line]) -> Sign<'a> {
                 patterns::named("lock-held").filter(|_| is_meant(&["lock(", "flock", "lockf", " lock"]));
             held.unwrap_or_else(patterns::exception)
         }
+        // The time of a command that it runs itself was up.
+        "timed-out" if is_meant(&["timeoutexpired", "command '"]) => patterns::exception(),
         "port-taken" if is_meant(&["af_unix", ".sock'", ".sock\"", "unix:", "unixserver", "unix_server"]) => {
             patterns::named("socket-taken").unwrap_or(sign.pattern)
+        }
+        // What is no JSON is data, and no file of the program.
+        "syntax-error" if is_meant(&["json", "yaml", "toml"]) => {
+            patterns::named("config-invalid").unwrap_or(sign.pattern)
         }
         // The file that is missing is the socket of a server that does not run.
         "file-missing" if has(&sign.line.written.to_lowercase(), &["connect", "dial unix"]) => {
@@ -227,61 +251,6 @@ fn is_of_environment(headline: &str, above: &[&Line]) -> bool {
 
 pub(super) fn has(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| text.contains(word))
-}
-
-/// Whether a line belongs to what stands before it: a frame, a field, a mark, or nothing at all.
-pub(super) fn is_of_report(line: &str) -> bool {
-    let text = line.trim();
-    let is_call = text.ends_with("()") || text.ends_with("(...)") || text.contains("(0x");
-    line.starts_with([' ', '\t'])
-        || text.is_empty()
-        || text.bytes().all(|byte| byte.is_ascii_punctuation())
-        || text.starts_with("goroutine ")
-        || (is_call && !text.contains(' '))
-}
-
-/// Whether a line is the headline of an error report: `KeyError: 'a'`, `Caused by: java.net.ConnectException: refused`, `panic: …`.
-fn is_headline(line: &str) -> bool {
-    const BEFORE_IT: [&str; 4] =
-        ["Uncaught ", "Caused by: ", "Unhandled exception. ", "[UnhandledPromiseRejection: "];
-    const WORDS: [&str; 4] = ["panic: ", "fatal error: ", "FATAL ERROR: ", "[UnhandledPromiseRejection"];
-    if WORDS.iter().any(|word| line.starts_with(word))
-        || line.contains("panicked at ")
-        || is_of_perl(line)
-        || is_of_ruby(line)
-    {
-        return true;
-    }
-    let rest = match line.strip_prefix("Exception in thread \"") {
-        Some(rest) => rest.split_once("\" ").map_or(rest, |(_, rest)| rest),
-        None => BEFORE_IT.iter().find_map(|word| line.strip_prefix(word)).unwrap_or(line),
-    };
-    let name = rest.split([':', ' ']).next().unwrap_or_default();
-    let is_name = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '$'));
-    let last = name.rsplit('.').next().unwrap_or_default();
-    let is_error = ["Error", "Exception", "Rejection", "Fault"].iter().any(|end| last.ends_with(end));
-    let is_alone = rest.len() == name.len();
-    let follows = &rest[name.len()..];
-    is_name && is_error && (is_alone || follows.starts_with(':') || follows.starts_with(" ["))
-}
-
-/// `price is negative at app.pl line 7.`
-fn is_of_perl(line: &str) -> bool {
-    let Some((before, number)) = line.trim_end_matches('.').rsplit_once(" line ") else { return false };
-    let repeats =
-        ["BEGIN failed--", "Compilation failed in require"].iter().any(|word| line.starts_with(word));
-    !repeats
-        && before.contains(" at ")
-        && line.ends_with('.')
-        && number.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// `app.rb:2:in `<main>': undefined method `fetch' for nil (NoMethodError)`
-fn is_of_ruby(line: &str) -> bool {
-    let Some((before, class)) = line.trim_end().trim_end_matches(')').rsplit_once(" (") else { return false };
-    let is_class = class.starts_with(char::is_uppercase)
-        && class.chars().all(|c| c.is_alphanumeric() || matches!(c, ':' | '_'));
-    is_class && before.contains(".rb:") && before.contains(":in ")
 }
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
 //! Evidence for a cause in the output of an instance.
 
+use formation::State;
+
+use super::headline::is_of_report;
 use super::report::{self, Sign};
 use super::{frames, last_words};
 use crate::case::Case;
 use crate::facts::{Facts, Line};
 use crate::finding::{Evidence, Said};
 use crate::patterns::Pattern;
+use crate::words::time;
 
 /// A disk is full, as a text says.
 pub(super) fn no_room(facts: &Facts, text: &str, evidence: Evidence) -> Said {
@@ -43,13 +47,38 @@ pub(super) fn quoted(lines: &[&Line]) -> String {
     format!("as it wrote: {}", quoted.join(", "))
 }
 
-pub(super) fn of_sign(case: Case<'_>, Sign { line, pattern }: Sign<'_>) -> Said {
+/// The lines in which the message of an error of Python goes on, behind its first one.
+fn continued<'a>(output: &'a [Line], first: &Line) -> Vec<&'a Line> {
+    const GOES_ON: usize = 3;
+    let own: Vec<&Line> = output.iter().filter(|line| line.stream == first.stream).collect();
+    let at = own.iter().position(|line| std::ptr::eq(*line, first));
+    let Some(at) = at.filter(|at| *at > 0 && own[at - 1].written.starts_with("  ")) else {
+        return Vec::new();
+    };
+    let is_other = |line: &&&Line| {
+        let text = line.written.trim_start();
+        let is_mark = !line.written.starts_with(' ') && is_of_report(&line.written);
+        ["at ", "File \"", "Traceback ("].iter().any(|begin| text.starts_with(begin)) || is_mark
+    };
+    own[at + 1..].iter().take_while(|line| !is_other(line)).take(GOES_ON).copied().collect()
+}
+
+pub(super) fn of_sign(case: Case<'_>, Sign { line, pattern, is_report, behind }: Sign<'_>) -> Said {
     // What is known of an error is what it tells itself: then all of it.
     let told = case.it.filter(|_| pattern.is_wide()).map(|it| last_words::of(&it.output, None));
     let told = told.filter(|told| told.iter().any(|other| std::ptr::eq(*other, line)));
-    let place = case.it.filter(|_| pattern.is_wide()).and_then(|it| frames::of(&it.output, line));
+    let more =
+        case.it.filter(|_| pattern.is_wide()).map(|it| continued(&it.output, line)).unwrap_or_default();
+    let told = if more.is_empty() { told.unwrap_or_else(|| vec![line]) } else { [vec![line], more].concat() };
+    let is_placed = is_report || pattern.is_wide();
+    let place = case.it.filter(|_| is_placed).and_then(|it| frames::of(&it.output, line));
     let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
-    let quoted = format!("{}, {}{place}", pattern.says, quoted(&told.unwrap_or_else(|| vec![line])));
+    let behind = behind
+        .map(|line| {
+            format!("; before that it had met \"{}\"", line.text.trim().trim_start_matches("[cause]: "))
+        })
+        .unwrap_or_default();
+    let quoted = format!("{}, {}{place}{behind}", pattern.says, quoted(&told));
     let evidence = Evidence::Output(line.clone());
     if pattern.cause == "disk-full" {
         return no_room(case.facts, line.text.trim(), evidence);
@@ -63,5 +92,15 @@ pub(super) fn of_sign(case: Case<'_>, Sign { line, pattern }: Sign<'_>) -> Said 
         }
         None => said,
     };
-    said.cure(pattern.cure.replace("<app>", &case.facts.app))
+    come_back(case, said.cure(pattern.cure.replace("<app>", &case.facts.app)))
+}
+
+/// The same of an instance that runs again: what it met may be over.
+fn come_back(case: Case<'_>, said: Said) -> Said {
+    let end = case.it.filter(|it| it.state == State::Running).and_then(|it| it.end.as_ref());
+    let Some(end) = end else { return said };
+    let when = end.at.map(|at| format!(" {}", time(at))).unwrap_or_default();
+    let says = format!("it is running again; when it ended{when}, this was why: {}", said.says);
+    let cure = said.cure.map(|cure| format!("if it ends like that again, {cure}"));
+    Said { says, cure, ..said }
 }

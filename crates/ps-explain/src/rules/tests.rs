@@ -6,6 +6,7 @@ use ps_scheduler::Over;
 
 use super::*;
 use crate::facts::{End, Facts, Full, Known, Line, Silence, Verb};
+use crate::finding::{Evidence, Said};
 
 fn time(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("a time")
@@ -40,6 +41,7 @@ fn crashed(exit: Option<Exit>, cause: EndCause) -> Known {
         state: State::Crashed,
         since: Some(time(90)),
         run: Some(7),
+        is_of_deploy: false,
         next: None,
         suspended: None,
         bad_file: None,
@@ -153,14 +155,17 @@ fn circumstances_are_said_beside_the_cause_and_not_twice() {
     let facts = Facts { changed, full, clock: Some((time(70), -120)), ..facts() };
     let it =
         Known { given_up: Some((time(90), Some(3), None)), ..crashed(Some(Exit::Code(1)), EndCause::Itself) };
-    let named = |cause| -> Vec<&str> {
-        circumstances(Case { facts: &facts, it: Some(&it) }, cause)
-            .iter()
-            .map(|finding| finding.cause)
-            .collect()
+    let it = Known { output: wrote("it is over"), ..it };
+    let named = |cause, evidence: Vec<Evidence>| -> Vec<&str> {
+        let cause = Said::new("", evidence).of(cause);
+        let found = circumstances(Case { facts: &facts, it: Some(&it) }, &cause);
+        found.iter().map(|finding| finding.cause).collect()
     };
-    assert_eq!(named("exit-status"), ["restart-count", "files-changed", "disk-full", "clock-jump"]);
-    assert_eq!(named("disk-full"), ["restart-count", "files-changed", "clock-jump"]);
+    let quoted = || vec![Evidence::Output(it.output[0].clone())];
+    let all = ["restart-count", "last-line", "files-changed", "disk-full", "clock-jump"];
+    assert_eq!(named("exit-status", vec![Evidence::Status]), all);
+    assert_eq!(named("own-error", quoted()), ["restart-count", "files-changed", "disk-full", "clock-jump"]);
+    assert_eq!(named("disk-full", quoted()), ["restart-count", "files-changed", "clock-jump"]);
 }
 
 #[test]
@@ -188,4 +193,55 @@ fn what_no_rule_knows_is_told_in_the_program_s_own_words() {
     let (cause, says) =
         said(Exit::Signal(6), "free(): invalid pointer", EndCause::Signal).expect("it is known");
     assert!(cause == "fault" && says.contains("as it wrote: \"free(): invalid pointer\""), "{says}");
+}
+
+fn finding_of(facts: &Facts, it: Option<&Known>) -> Finding {
+    cause(Case { facts, it }).expect("a cause")
+}
+
+#[test]
+fn the_report_of_a_program_counts_also_behind_a_pipe_that_ends_with_success() {
+    let ended = |text: &str| Known { output: wrote(text), ..crashed(Some(Exit::Code(0)), EndCause::Itself) };
+    let told = finding_of(&facts(), Some(&ended("ModuleNotFoundError: No module named 'flask'")));
+    assert_eq!(told.cause, "module-missing");
+    assert!(told.says.contains("exit status 0"), "{}", told.says);
+    assert_eq!(named(&facts(), &ended("cache: Connection refused")), Some("ends-by-itself"));
+}
+
+#[test]
+fn the_last_line_is_quoted_whatever_it_says_that_on_stderr_first() {
+    let output = [wrote("the moon is full"), vec![Line::of_test(Stream::Stdout, "good night")]].concat();
+    let it = Known { output, ..crashed(Some(Exit::Code(3)), EndCause::Itself) };
+    let told = finding_of(&facts(), Some(&it));
+    assert_eq!(told.cause, "exit-status");
+    assert!(told.says.ends_with("as it wrote: \"the moon is full\""), "{}", told.says);
+}
+
+#[test]
+fn what_ended_and_runs_again_is_not_said_to_lack_anything_now() {
+    let output = wrote("FileNotFoundError: [Errno 2] No such file or directory: 'a'");
+    let ended = crashed(Some(Exit::Code(1)), EndCause::Itself);
+    let it = Known { output, state: State::Running, over: None, ..ended };
+    let told = finding_of(&facts(), Some(&it));
+    assert!(told.says.starts_with("it is running again; when it ended"), "{}", told.says);
+    assert!(told.cure.is_some_and(|cure| cure.starts_with("if it ends like that again, ")));
+}
+
+#[test]
+fn who_asked_for_an_end_that_takes_long_is_told() {
+    let verb = Verb {
+        name: "restart".to_owned(),
+        by: "alice".to_owned(),
+        words: "restart shop".to_owned(),
+        at: time(80),
+        ended: None,
+    };
+    let it = Known { state: State::Stopping, end: None, over: None, ..crashed(None, EndCause::Asked) };
+    let told = finding_of(&Facts { verbs: vec![verb], ..facts() }, Some(&it));
+    assert_eq!(told.cause, "stopping");
+    assert!(
+        told.says.contains("alice asked for that") && told.says.contains("(restart shop)"),
+        "{}",
+        told.says
+    );
 }

@@ -1,0 +1,87 @@
+//! Lines that say which variable is wanted, in whatever words: `SHOP_TOKEN is not set`, `missing environment variable: SHOP_TOKEN`.
+
+/// What is said of a variable behind its name.
+const BEHIND: [&str; 14] = [
+    "not set",
+    "is required",
+    "required",
+    "is missing",
+    "missing",
+    "must be set",
+    "must be defined",
+    "must be given",
+    "must be provided",
+    "not defined",
+    "undefined",
+    "not provided",
+    "is empty",
+    "not found",
+];
+/// What is said before its name.
+const BEFORE: [&str; 8] =
+    ["missing", "undefined", "required", "please set", "must set", "not set", "key not found", "not found"];
+/// At most so many characters lie between the name and what is said of it: `SHOP_TOKEN environment variable is not set`.
+const NEAR: usize = 30;
+
+/// Whether a line says that a variable is wanted. That it must be one of several values is no such word.
+pub(super) fn is_wanted(line: &str) -> bool {
+    // "(GIT_DISCOVERY_ACROSS_FILESYSTEM not set)" behind a sentence says which switch the program has, and not what it lacks.
+    let aside = |part| match str::split_once(part, " not set)") {
+        Some((name, rest)) if !name.contains(' ') => rest,
+        _ => part,
+    };
+    let line = line.split('(').map(aside).collect::<Vec<_>>().join("(");
+    names(&line).any(|(begin, end)| {
+        let before = line[..begin].to_ascii_lowercase();
+        let behind = line[end..].to_ascii_lowercase();
+        let is_near = |rest: &str| rest.len() <= NEAR;
+        BEHIND.iter().any(|word| behind.split_once(word).is_some_and(|(between, _)| is_near(between)))
+            || BEFORE.iter().any(|word| before.rsplit_once(word).is_some_and(|(_, between)| is_near(between)))
+    })
+}
+
+/// Where words stand that are written like the name of a variable. A constant of a runtime is written like one, and is none.
+fn names(line: &str) -> impl Iterator<Item = (usize, usize)> {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_upper = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let mut next = 0;
+    line.split_inclusive(move |c| !is_of_name(c)).filter_map(move |part| {
+        let begin = next;
+        next += part.len();
+        let word = part.trim_end_matches(|c| !is_of_name(c));
+        let is_name = word.len() > 3
+            && word.contains('_')
+            && word.bytes().all(is_upper)
+            && word.starts_with(char::is_alphabetic)
+            && !word.starts_with("ERR_");
+        is_name.then_some((begin, begin + word.len()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_wanted;
+
+    #[test]
+    fn a_variable_is_wanted_only_if_what_is_said_is_said_of_it() {
+        for wanted in [
+            "Error: SHOP_TOKEN is not set",
+            "SHOP_TOKEN environment variable is required",
+            "missing required environment variable: SHOP_TOKEN",
+            "sh: 1: SHOP_TOKEN: parameter not set",
+            "key not found: \"SHOP_TOKEN\" (KeyError)",
+            "Please set SHOP_TOKEN",
+        ] {
+            assert!(is_wanted(wanted), "{wanted}");
+        }
+        for other in [
+            "SHOP_REGION must be eu or us, not \"mars\"",
+            "SHOP_MODE=strict, and the file that holds the prices of each region is missing",
+            "Error [ERR_NOT_FOUND]: it is missing",
+            "Stopping at a boundary (GIT_DISCOVERY_ACROSS_FILESYSTEM not set).",
+            "a token is not set",
+        ] {
+            assert!(!is_wanted(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The form of error reports: their headlines, and the lines that belong to what stands before them.
+
+/// What begins lines of a report that say nothing of the error.
+const MARKS: [&str; 7] = [
+    "note: run with `rust_backtrace",
+    "stack backtrace:",
+    "stack traceback:",
+    "stack trace:",
+    "emitted 'error' event",
+    "emitted 'unhandledrejection' event",
+    "(background on this error at:",
+];
+
+/// Whether a line belongs to what stands before it: a frame, a field, a mark, or nothing at all.
+pub(super) fn is_of_report(line: &str) -> bool {
+    let text = line.trim();
+    let lower = text.to_lowercase();
+    let is_call = text.ends_with("()") || text.ends_with("(...)") || text.contains("(0x");
+    line.starts_with([' ', '\t'])
+        || text.is_empty()
+        || text.bytes().all(|byte| byte.is_ascii_punctuation())
+        || text.starts_with("goroutine ")
+        || lower == "caused by:"
+        || MARKS.iter().any(|mark| lower.starts_with(mark))
+        || is_frame_of_php(text)
+        || (is_call && !text.contains(' '))
+}
+
+/// `#0 /srv/app.php(3): open()`
+fn is_frame_of_php(text: &str) -> bool {
+    let number = text.strip_prefix('#').and_then(|rest| rest.split(' ').next());
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whether a line is the headline of an error report: `KeyError: 'a'`, `Caused by: java.net.ConnectException: refused`, `panic: …`.
+pub(super) fn is_headline(line: &str) -> bool {
+    const BEFORE_IT: [&str; 4] =
+        ["Uncaught ", "Caused by: ", "Unhandled exception. ", "[UnhandledPromiseRejection: "];
+    const WORDS: [&str; 5] =
+        ["panic: ", "fatal error: ", "FATAL ERROR: ", "[UnhandledPromiseRejection", "** ("];
+    if WORDS.iter().any(|word| line.starts_with(word))
+        || line.contains("panicked at ")
+        || is_of_perl(line)
+        || is_of_ruby(line)
+    {
+        return true;
+    }
+    let rest = match line.strip_prefix("Exception in thread \"") {
+        Some(rest) => rest.split_once("\" ").map_or(rest, |(_, rest)| rest),
+        None => BEFORE_IT.iter().find_map(|word| line.strip_prefix(word)).unwrap_or(line),
+    };
+    // `[AggregateError: All promises were rejected] {`
+    let rest = rest.strip_prefix('[').filter(|rest| rest.ends_with("] {")).unwrap_or(rest);
+    let name = rest.split([':', ' ']).next().unwrap_or_default();
+    let is_name = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '$'));
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let is_error = ["Error", "Exception", "Rejection", "Fault"].iter().any(|end| last.ends_with(end));
+    let is_alone = rest.len() == name.len();
+    let follows = &rest[name.len()..];
+    is_name && is_error && (is_alone || follows.starts_with(':') || follows.starts_with(" ["))
+}
+
+/// `price is negative at app.pl line 7.`
+fn is_of_perl(line: &str) -> bool {
+    let Some((before, number)) = line.trim_end_matches('.').rsplit_once(" line ") else { return false };
+    let repeats =
+        ["BEGIN failed--", "Compilation failed in require"].iter().any(|word| line.starts_with(word));
+    !repeats
+        && before.contains(" at ")
+        && line.ends_with('.')
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `app.rb:2:in `<main>': undefined method `fetch' for nil (NoMethodError)`
+fn is_of_ruby(line: &str) -> bool {
+    let Some((before, class)) = line.trim_end().trim_end_matches(')').rsplit_once(" (") else { return false };
+    let is_class = class.starts_with(char::is_uppercase)
+        && class.chars().all(|c| c.is_alphanumeric() || matches!(c, ':' | '_'));
+    is_class && before.contains(".rb:") && before.contains(":in ")
+}
+
+/// `thread 'main' panicked at src/main.rs:2:66:`, behind which the words of the panic follow; the place.
+pub(super) fn place_of_panic(line: &str) -> Option<&str> {
+    line.split_once("panicked at ")?.1.strip_suffix(':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headlines_of_many_runtimes_are_told_from_what_follows_them() {
+        for headline in [
+            "KeyError: 'a'",
+            "[AggregateError: All promises were rejected] {",
+            "** (Postgrex.Error) FATAL 3D000 (invalid_catalog_name)",
+            "thread 'main' panicked at src/main.rs:2:66:",
+            "app.rb:2:in `<main>': it is lost (RuntimeError)",
+            "Caused by: java.net.ConnectException: refused",
+        ] {
+            assert!(is_headline(headline) && !is_of_report(headline), "{headline}");
+        }
+        for follows in
+            ["#0 /srv/app.php(3): open()", "Caused by:", "stack traceback:", "    at a.js:3", "main.main()"]
+        {
+            assert!(is_of_report(follows) && !is_headline(follows), "{follows}");
+        }
+        assert_eq!(place_of_panic("thread 'main' panicked at src/main.rs:2:66:"), Some("src/main.rs:2:66"));
+        assert_eq!(place_of_panic("thread 'main' panicked at 'it is lost', src/main.rs:2:5"), None);
+    }
+}
