@@ -71,7 +71,7 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
         wanted: wanted(world, question),
         silent,
         instances: Vec::new(),
-        verbs: past::verbs(&look.entries, &look.secrets),
+        verbs: past::verbs(&look),
         directory: look.spec.as_ref().filter(|_| question.at.is_none()).map(machine::directory),
         full: if question.at.is_some() { Vec::new() } else { machine::full(&look) },
         changed: Vec::new(),

@@ -81,6 +81,8 @@ pub(crate) struct Verb {
     pub(crate) at: Timestamp,
     /// When it ended, and why it failed, if it did.
     pub(crate) ended: Option<(Timestamp, Option<String>)>,
+    /// The last lines of the process that made it fail, as far as they are kept: of a task, or of a container that was removed again.
+    pub(crate) told: Vec<Line>,
 }
 
 impl Verb {

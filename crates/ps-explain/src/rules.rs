@@ -19,6 +19,7 @@ use crate::case::{Case, Rule};
 use crate::finding::Finding;
 pub(crate) use circumstances::circumstances;
 pub(crate) use deploys::failed_deploy;
+pub(crate) use frames::is_of_library;
 
 /// The causes. Certain causes come before likely ones, and requests of people before failures.
 const CAUSES: &[Rule] = &[

@@ -18,6 +18,7 @@ use rustix::time::ClockId;
 
 use crate::arguments::{first_line, redacted, shortened};
 use crate::event::{Asker, Change, Entry, Event, FORMAT, Outcome};
+use crate::last_words::LastWords;
 use crate::slots::grouped;
 
 /// The size at which the older half of a journal is removed: several thousand events.
@@ -104,10 +105,11 @@ impl<'a> Journal<'a> {
         self.note(Event::Canary { verdict, canary, control }, loss);
     }
 
-    /// Writes that `verb` has ended. Only the first line of `error`, the message for the person, is kept, because the
-    /// others may be output of the app.
+    /// Writes that `verb` has ended. Only the first line of `error`, the message for the person, is written, because the
+    /// others may be output of the app; these are kept as [`LastWords`].
     pub fn ended(&self, verb: &str, error: Option<&str>, took: Duration, loss: impl FnOnce(&str)) {
         let outcome = if error.is_some() { Outcome::Failed } else { Outcome::Done };
+        self.keep(error.and_then(|error| LastWords::of_message(act(), error)));
         let error = error.and_then(first_line);
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.note(Event::Ended { verb: verb.to_owned(), outcome, error, took_ms }, loss);
@@ -186,20 +188,33 @@ impl<'a> Journal<'a> {
         }
     }
 
+    /// Whether the app does not exist. If this cannot be found out, because the disk fails, nothing is removed.
+    fn is_gone(&self) -> bool {
+        matches!(self.world.app(self.app.as_str()), Err(Error::NoSuchApp { .. }))
+    }
+
+    /// Keeps the last words of a process of an app that exists.
+    fn keep(&self, words: Option<LastWords>) {
+        let Some(words) = words.filter(|_| !self.is_gone()) else { return };
+        words.keep(self.world, self.app);
+        if self.is_gone() {
+            // The app was destroyed meanwhile.
+            let _ = self.world.forget_kept(self.app);
+        }
+    }
+
     fn append(&self, events: impl IntoIterator<Item = Event>) -> Result<(), WriteError> {
         let mut events = events.into_iter().peekable();
         if events.peek().is_none() {
             return Ok(());
         }
-        // If this cannot be found out, because the disk fails, nothing is removed.
-        let is_gone = || matches!(self.world.app(self.app.as_str()), Err(Error::NoSuchApp { .. }));
-        if is_gone() {
+        if self.is_gone() {
             return Ok(());
         }
         let line = |event| serde_json::to_string(&entry(event)).expect("an entry is plain data");
         let lines: Vec<String> = events.map(line).collect();
         let appended = self.records.append_all(&lines, self.world.access(Scope::App(self.app)));
-        if is_gone() {
+        if self.is_gone() {
             // The app was destroyed meanwhile, so the file that was just made is removed.
             let _ = self.world.forget_kept(self.app);
             return Ok(());

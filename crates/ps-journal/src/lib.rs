@@ -7,6 +7,7 @@
 mod arguments;
 mod event;
 mod journal;
+mod last_words;
 mod lives;
 mod slots;
 mod unread;
@@ -15,6 +16,7 @@ mod words;
 pub use arguments::redacted;
 pub use event::{Asker, Change, Entry, Event, Outcome};
 pub use journal::{Contents, Journal, ON_BEHALF_OF};
+pub use last_words::LastWords;
 pub use lives::{Lived, lives_at};
 pub use slots::grouped;
 pub use unread::{News, Unread};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use formation::AppName;
 use ps_apps::World;
-use ps_journal::{Change, Contents, Event, Journal, Outcome};
+use ps_journal::{Change, Contents, Event, Journal, LastWords, Outcome};
 use tempfile::TempDir;
 
 struct Place {
@@ -175,4 +175,24 @@ fn a_journal_follows_its_app_to_a_new_name_and_replaces_none() {
     place.journal().ended("stop", None, Duration::ZERO, unlost);
     place.journal().hand_on(&new).expect("it has one");
     assert_eq!(of_new.read().expect("readable"), told);
+}
+
+#[test]
+fn the_last_words_of_a_process_are_kept_beside_the_journal_and_are_private_and_not_of_an_app_that_is_gone() {
+    let place = Place::new();
+    let fails = |message: &str| place.journal().ended("deploy", Some(message), Duration::ZERO, unlost);
+    fails("release.1 of shop failed; the last it wrote:\n    no such table: orders");
+    let kept = LastWords::kept(&place.world, &place.app).expect("they are kept");
+    assert_eq!(kept.lines, ["no such table: orders"]);
+    assert_eq!(kept.act, place.read().entries[0].act);
+    let path = place.path().with_file_name("last-words.json");
+    assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+    let journal = fs::read_to_string(place.path()).expect("a journal");
+    assert!(!journal.contains("orders"), "the journal has no output: {journal}");
+    fails("it is busy");
+    assert_eq!(LastWords::kept(&place.world, &place.app), Some(kept), "what says nothing replaces nothing");
+    fs::remove_dir_all(place.directory.path().join("home/shop")).expect("the app is destroyed");
+    fs::remove_dir_all(place.path().parent().expect("a directory")).expect("and what was kept of it");
+    fails("release.1 of shop failed; the last it wrote:\n    no such table: orders");
+    assert!(!path.exists(), "nothing comes back");
 }

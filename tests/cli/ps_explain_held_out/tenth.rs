@@ -51,7 +51,7 @@ fn circumstances() -> Vec<Fault> {
         fault(kind, "the app was destroyed", &["no such app", "does not exist", "no app", "destroy", "not exist"], |stage| {
             stage.procfile(&format!("web: {QUIET}\n"));
             stage.deploys(&[]);
-            stage.does("destroy", &["--force"]);
+            stage.does("destroy", &[]);
         }),
         fault(kind, "a user of another machine", &["user"], |stage| {
             stage.crashes(QUIET, &[("web.user", "shopkeeper_of_nobody")]);

@@ -78,8 +78,9 @@ fn is_lock(path: &Path) -> bool {
 }
 
 fn is_journal(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| ["journal", "decisions", "decisions.old"].iter().any(|one| name == *one))
+    path.file_name().is_some_and(|name| {
+        ["journal", "last-words.json", "decisions", "decisions.old"].iter().any(|one| name == *one)
+    })
 }
 
 fn is_release(path: &Path) -> bool {

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use formation::{Slot, Stream, Which};
+use formation::{Exit, Slot, Stream, Which};
 use jiff::Timestamp;
 use ps_scheduler::{LogLine, LogRequest};
 use ps_service::Service;
@@ -15,7 +15,7 @@ use ps_supervisor::{OwnOutputs, Status};
 use super::look::Look;
 use super::plain::Plain;
 use crate::facts::{Known, Line};
-use crate::patterns;
+use crate::{patterns, rules};
 
 /// How many lines of each stream are looked at, without the frames of errors.
 const LINES: usize = 60;
@@ -28,8 +28,27 @@ const ABOUT: Duration = Duration::from_secs(2);
 /// How much of the end of a log is searched for a line.
 const SEARCHED: u64 = 1 << 18;
 
+/// How often the log of a container is read again that has just ended, and whose last lines its engine has not written yet.
+const READ_AGAIN: u32 = 4;
+const SOON: Duration = Duration::from_millis(100);
+
 /// The last lines that it wrote before its end, or before now.
 pub(super) fn lines(look: &Look<'_>, slot: &Slot, known: &Known, until: Option<Timestamp>) -> Vec<Line> {
+    // When a container ended is not known here.
+    let is_unwritten =
+        known.end.as_ref().is_some_and(|end| end.at.is_none() && end.exit != Some(Exit::Code(0)));
+    let mut lines = written(look, slot, known, until);
+    for _ in 0..READ_AGAIN {
+        if !lines.is_empty() || !is_unwritten || known.state.is_alive() {
+            break;
+        }
+        std::thread::sleep(SOON);
+        lines = written(look, slot, known, until);
+    }
+    lines
+}
+
+fn written(look: &Look<'_>, slot: &Slot, known: &Known, until: Option<Timestamp>) -> Vec<Line> {
     let end = known.end.as_ref();
     let ended = end.and_then(|end| end.at).map(SystemTime::from);
     let begun = ended.zip(end.and_then(|end| end.lived_ms));
@@ -108,7 +127,8 @@ fn is_frame(line: &LogLine) -> bool {
 fn is_innermost(found: &[LogLine], at: usize) -> bool {
     let line = &found[at];
     let same = |other: &&LogLine| other.stream == line.stream;
-    let is_own = |line: &LogLine| is_frame(line) && !is_of_library(&String::from_utf8_lossy(&line.bytes));
+    let is_own =
+        |line: &LogLine| is_frame(line) && !rules::is_of_library(&String::from_utf8_lossy(&line.bytes));
     if !is_own(line) {
         return false;
     }
@@ -118,21 +138,6 @@ fn is_innermost(found: &[LogLine], at: usize) -> bool {
     }
     let mut below = found[at + 1..].iter().filter(same).take_while(|other| other.bytes.starts_with(b" "));
     !below.any(is_own)
-}
-
-/// Whether a frame is that of a runtime, or of a library that the app uses.
-fn is_of_library(frame: &str) -> bool {
-    const PLACES: [&str; 8] = [
-        "<frozen ",
-        "/lib/python",
-        "/site-packages/",
-        "/dist-packages/",
-        "node:",
-        "/node_modules/",
-        "java.base/",
-        "jdk.",
-    ];
-    PLACES.iter().any(|place| frame.contains(place))
 }
 
 /// Where the output of the last run begins in each stream: the file, and the byte in it.

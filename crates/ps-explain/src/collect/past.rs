@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use formation::{LifeEvent, LifeStep, Slot};
+use formation::{LifeEvent, LifeStep, Slot, Stream};
 use jiff::Timestamp;
-use ps_journal::{Asker, Entry, Event, Outcome};
+use ps_journal::{Asker, Entry, Event, LastWords, Outcome};
 
+use super::look::Look;
+use super::plain::Plain;
 use super::secrets::Secrets;
-use crate::facts::Verb;
+use crate::facts::{Line, Verb};
 
 /// From how many milliseconds on the clock was set, and not only corrected.
 const JUMP: i64 = 5000;
 
 /// What people asked for, the oldest first, with how it ended.
-pub(super) fn verbs(entries: &[Entry], secrets: &Secrets) -> Vec<Verb> {
+pub(super) fn verbs(look: &Look<'_>) -> Vec<Verb> {
+    let (entries, secrets) = (&look.entries, &look.secrets);
+    let kept = LastWords::kept(look.world, look.app);
     let mut verbs: Vec<(&str, Verb)> = Vec::new();
     for entry in entries {
         match &entry.event {
@@ -24,6 +28,7 @@ pub(super) fn verbs(entries: &[Entry], secrets: &Secrets) -> Vec<Verb> {
                     words: arguments.join(" "),
                     at: entry.at,
                     ended: None,
+                    told: Vec::new(),
                 };
                 verbs.push((&entry.act, verb));
             }
@@ -33,6 +38,8 @@ pub(super) fn verbs(entries: &[Entry], secrets: &Secrets) -> Vec<Verb> {
                 let failed = (*outcome == Outcome::Failed)
                     .then(|| error.unwrap_or_else(|| "it does not say why".to_owned()));
                 if let Some((_, asked)) = verbs.iter_mut().rev().find(is_it) {
+                    let told = kept.as_ref().filter(|words| failed.is_some() && words.act == entry.act);
+                    asked.told = told.map(|words| said(words, secrets)).unwrap_or_default();
                     asked.ended = Some((entry.at, failed));
                 }
             }
@@ -45,6 +52,19 @@ pub(super) fn verbs(entries: &[Entry], secrets: &Secrets) -> Vec<Verb> {
 /// An error without the words that lead to lines of the app's output: the journal does not keep these.
 fn parted(error: &str) -> &str {
     error.split_once("; the last it wrote:").map_or(error, |(error, _)| error)
+}
+
+/// The lines of a process that is not there any more. On which stream it wrote them is not known.
+fn said(words: &LastWords, secrets: &Secrets) -> Vec<Line> {
+    let mut plain = Plain::default();
+    let line = |written: String| Line {
+        text: secrets.hide(&written),
+        written,
+        stream: Stream::Stderr,
+        at: None,
+        place: None,
+    };
+    words.lines.iter().flat_map(|said| plain.of(said)).map(line).collect()
 }
 
 fn by(asker: &Asker) -> String {

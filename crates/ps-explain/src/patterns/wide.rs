@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Pattern] = &[
     },
     Pattern {
         cause: "disk-full",
-        words: &["enospc", "no space left on device", "disk quota exceeded"],
+        words: &["enospc", "no space left on device", "disk quota exceeded", "database or disk is full"],
         says: "there is no room left on a disk that it writes to",
         cure: "make room there (df -h, df -i)",
     },
@@ -158,6 +158,8 @@ pub(super) const ROWS: &[Pattern] = &[
             "importerror",
             "cannot load such file",
             "could not find gem",
+            "could not find driver",
+            "no suitable driver",
             "bundler::gemnotfound",
             "classnotfoundexception",
             "noclassdeffounderror",

@@ -3,7 +3,8 @@
 use formation::State;
 use jiff::Timestamp;
 
-use super::refusals;
+use super::signs::{of_sign, quoted};
+use super::{last_words, refusals, report};
 use crate::case::Case;
 use crate::facts::{Facts, Known, Verb};
 use crate::finding::{Evidence, Said};
@@ -17,7 +18,8 @@ pub(super) fn release_failed(case: Case<'_>) -> Option<Said> {
     if !task || case.it.is_some_and(|it| it.state == State::Crashed) {
         return None;
     }
-    let says = format!("a task that has to succeed before the new release runs did not: {error}");
+    let told = told(case, verb).map(|(said, _)| format!("; {}", said.says)).unwrap_or_default();
+    let says = format!("a task that has to succeed before the new release runs did not: {error}{told}");
     let cure =
         format!("mend it and deploy again; its output is in what the deploy of {} printed", time(verb.at));
     Some(Said::new(says, [Evidence::Journal(verb.at)]).cure(cure))
@@ -45,10 +47,38 @@ pub(super) fn came_to_nothing(case: Case<'_>) -> Option<Said> {
     let verb = in_vain(case)?;
     let error = verb.failure()?;
     let said = Said::new(format!("the {} failed: {error}", verb.name), [Evidence::Journal(verb.at)]);
+    if let Some((told, is_sign)) = told(case, verb) {
+        let cause = told.cause.filter(|_| is_sign).or(Some("own-error"));
+        return Some(Said { says: format!("{}; {}", said.says, told.says), cure: told.cure, cause, ..said });
+    }
+    // A shell ends like that if it finds no program, or cannot run what it finds.
+    if case.facts.is_container && error.contains("exit status 127") {
+        let says = format!(
+            "{}, as a shell does if a program of its command is missing, or cannot be run",
+            said.says
+        );
+        let cure = "see what it wrote in the output of that deploy; then install the program, or correct the command in the Procfile";
+        return Some(Said { says, ..said }.cause("exit-status").cure(cure));
+    }
     Some(match refusals::of(error) {
         Some(refusal) => said.cause(refusal.cause).cure(refusal.cure.replace("<app>", &case.facts.app)),
         None => said.cure(format!("mend that, and {} again", verb.name)),
     })
+}
+
+/// What the process said that made the verb fail, and whether that is a sign of something. A check that was not passed says more than that.
+fn told(case: Case<'_>, verb: &Verb) -> Option<(Said, bool)> {
+    let has_ended = verb.failure()?.contains("exit status");
+    if !has_ended {
+        return None;
+    }
+    if let Some(sign) = report::sign(&verb.told, None, &|_| false) {
+        return Some((of_sign(Case { it: None, ..case }, sign), true));
+    }
+    let told = last_words::of(&verb.told, None);
+    let said = Said::new(format!("it told an error itself, {}", quoted(&told)), []);
+    (!told.is_empty())
+        .then(|| (said.cure(format!("do what these words ask for, and {} again", verb.name)), false))
 }
 
 /// The verb that failed last, if nothing has lived since and nobody wanted anything else.

@@ -22,10 +22,29 @@ pub(super) fn of(output: &[Line], told: &Line) -> Option<String> {
     above.or_else(below)
 }
 
+/// Whether a frame is that of a runtime, or of a library that the app uses.
+pub(crate) fn is_of_library(frame: &str) -> bool {
+    const PLACES: [&str; 12] = [
+        "<frozen ",
+        "/lib/python",
+        "/site-packages/",
+        "/dist-packages/",
+        "node:",
+        "/node_modules/",
+        "java.base/",
+        "java.sql/",
+        "jdk.",
+        "/lib/ruby/",
+        "/go/src/",
+        "/rustc/",
+    ];
+    PLACES.iter().any(|place| frame.contains(place))
+}
+
 /// `  File "/srv/app.py", line 9, in main`
 fn of_python(frame: &str) -> Option<String> {
     let (path, rest) = frame.trim().strip_prefix("File \"")?.split_once("\", line ")?;
-    if path.starts_with('<') {
+    if path.starts_with('<') || is_of_library(frame) {
         return None;
     }
     let number = rest.split(',').next()?;
@@ -35,6 +54,9 @@ fn of_python(frame: &str) -> Option<String> {
 /// `    at main (/srv/app.js:3:9)`, `\tat Main.main(Main.java:3)`, and of Go `\t/srv/main.go:5 +0x2f`
 fn of_others(frame: &str) -> Option<String> {
     let text = frame.trim();
+    if is_of_library(text) {
+        return None;
+    }
     let place = match text.strip_prefix("at ") {
         Some(call) => match call.split_once('(') {
             Some((_, place)) => place.trim_end_matches(')'),

@@ -222,6 +222,10 @@ fn in_context<'a>(sign: Sign<'a>, above: &[&Line]) -> Sign<'a> {
         "port-taken" if is_meant(&["af_unix", ".sock'", ".sock\"", "unix:", "unixserver", "unix_server"]) => {
             patterns::named("socket-taken").unwrap_or(sign.pattern)
         }
+        // The file that is missing is a program that it starts.
+        "file-missing" if is_meant(&["subprocess.", "popen(", "spawn "]) => {
+            patterns::named("program-missing").unwrap_or(sign.pattern)
+        }
         // What is no JSON is data, and no file of the program.
         "syntax-error" if is_meant(&["json", "yaml", "toml"]) => {
             patterns::named("config-invalid").unwrap_or(sign.pattern)

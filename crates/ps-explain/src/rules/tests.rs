@@ -91,6 +91,7 @@ fn a_signal_is_a_persons_only_if_that_person_asked_for_it_right_before() {
         words: "signal KILL shop".to_owned(),
         at: time(at),
         ended: Some((time(at), None)),
+        told: Vec::new(),
     };
     let killed = crashed(Some(Exit::Signal(9)), EndCause::Signal);
     for (at, cause) in [(89, "killed-by-operator"), (50, "killed-from-outside"), (95, "killed-from-outside")]
@@ -235,6 +236,7 @@ fn who_asked_for_an_end_that_takes_long_is_told() {
         words: "restart shop".to_owned(),
         at: time(80),
         ended: None,
+        told: Vec::new(),
     };
     let it = Known { state: State::Stopping, end: None, over: None, ..crashed(None, EndCause::Asked) };
     let told = finding_of(&Facts { verbs: vec![verb], ..facts() }, Some(&it));
@@ -244,4 +246,33 @@ fn who_asked_for_an_end_that_takes_long_is_told() {
         "{}",
         told.says
     );
+}
+
+#[test]
+fn what_a_process_said_that_is_not_there_any_more_tells_why_its_deploy_failed() {
+    let of = |error: &str, told: Vec<Line>| {
+        let verb = Verb {
+            name: "deploy".to_owned(),
+            by: "alice".to_owned(),
+            words: "deploy shop".to_owned(),
+            at: time(80),
+            ended: Some((time(90), Some(error.to_owned()))),
+            told,
+        };
+        let told = finding_of(&Facts { verbs: vec![verb], is_container: true, ..facts() }, None);
+        (told.cause, told.says)
+    };
+    let error = "web.1 of shop ended with exit status 127 in its first second";
+    let (cause, says) = of(error, wrote("./server: line 1: \u{7f}ELF: not found"));
+    assert_eq!(cause, "wrong-architecture");
+    assert!(says.contains(error) && says.contains("as it wrote"), "{says}");
+    assert_eq!(of(error, wrote("sh: gunicorn: not found")).0, "program-missing");
+    assert_eq!(of(error, wrote("it cannot find its words")).0, "own-error");
+    assert_eq!(of(error, Vec::new()).0, "exit-status");
+    let check = "web.1 of shop did not answer GET / with 2xx in 2 attempts";
+    assert_eq!(of(check, wrote("cache: Connection refused")).0, "check-failed");
+    let task = "release.1 of shop failed (exit status: 1): it ran `x`; nothing was changed";
+    let (cause, says) = of(task, wrote("sqlite3.OperationalError: no such table: orders"));
+    assert_eq!(cause, "release-failed");
+    assert!(says.contains("no such table: orders\""), "{says}");
 }
