@@ -105,8 +105,8 @@ impl World {
         }
         let name = AppName::for_new_app(name.as_str())?;
         self.refuse_reserved(&name)?;
-        durable::create_root(self.root())?;
-        durable::create_root(self.lib())?;
+        durable::create_root(self.root()).map_err(Error::no_place)?;
+        durable::create_root(self.lib()).map_err(Error::no_place)?;
         let data = self.data_dir("ps", &name);
         let is_begun = data.is_dir() || self.config_dir("ps", Scope::App(&name)).is_dir();
         let syncs = if is_begun { Syncs::of_a_later_try() } else { Syncs::default() };

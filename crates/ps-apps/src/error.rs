@@ -64,6 +64,20 @@ pub enum Error {
     /// The operator has to act: there are neither roots nor a home directory to put them in.
     #[error("no place for apps: set DOKKU_ROOT and DOKKU_LIB_ROOT, or HOME")]
     NoRoots,
+    /// The operator has to act: the directories of all apps cannot be made where they would be. The reason is part of this message, as in
+    /// [`Error::Io`].
+    #[error(
+        "{action} {}: {reason}; to keep apps elsewhere, set DOKKU_ROOT and DOKKU_LIB_ROOT to directories that you may write",
+        path.display()
+    )]
+    NoPlace {
+        /// What was being done: `create`.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
     /// The operator has to act: the system refused. The reason is part of this message, so it is no `source`: printing the
     /// whole chain would show it twice.
     #[error("{action} {}: {reason}", path.display())]
@@ -81,6 +95,16 @@ impl Error {
     /// An [`Error::Io`].
     pub fn io(action: &'static str, path: &Path, reason: impl Into<io::Error>) -> Self {
         Self::Io { action, path: path.to_owned(), reason: reason.into() }
+    }
+
+    /// An [`Error::NoPlace`] if the system does not permit it, else an [`Error::Io`].
+    pub(crate) fn no_place(WriteError { action, path, reason }: WriteError) -> Self {
+        match reason.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Self::NoPlace { action, path, reason }
+            }
+            _ => Self::Io { action, path, reason },
+        }
     }
 }
 

@@ -56,7 +56,7 @@ impl World {
         if let Some(token) = callers_token(&path, app) {
             return Ok(AppLock { token, held: None, unfinished: None });
         }
-        durable::create_root(self.lib())?;
+        durable::create_root(self.lib()).map_err(Error::no_place)?;
         durable::create_below(self.lib(), &parent)?;
         let deadline = Instant::now() + wait;
         loop {

@@ -69,7 +69,7 @@ impl World {
 
     /// The directory of a plugin's properties, open for changes.
     pub(crate) fn property_directory(&self, plugin: &str, scope: Scope<'_>) -> Result<Directory, Error> {
-        durable::create_root(self.lib())?;
+        durable::create_root(self.lib()).map_err(Error::no_place)?;
         Ok(self.open_for_changes(&self.config_dir(plugin, scope))?)
     }
 

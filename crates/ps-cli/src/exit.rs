@@ -27,6 +27,9 @@ pub const BUSY: u8 = 75;
 /// The retire lock is held (Dokku's systemd unit expects this number).
 pub const RETIRING: u8 = 137;
 
+/// What was being done when stdout could not be written.
+const WRITE_STDOUT: &str = "write to standard output";
+
 /// How a program that had no error ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -110,7 +113,7 @@ pub fn arguments() -> Vec<OsString> {
 
 fn report(name: &str, error: &anyhow::Error) -> u8 {
     if let Some(usage) = error.downcast_ref::<clap::Error>() {
-        return report_usage(usage);
+        return report_usage(name, usage);
     }
     if is_broken_pipe(error) {
         return DONE;
@@ -123,7 +126,10 @@ fn report(name: &str, error: &anyhow::Error) -> u8 {
             failed.last_word()
         }
         None if say::inside_dokku() => dokku_words(error),
-        None => format!("{name}: {error:#}"),
+        None => match unwritten(error) {
+            Some(full) => format!("{name}: {WRITE_STDOUT}: {full}"),
+            None => format!("{name}: {error:#}"),
+        },
     };
     for line in text.lines() {
         say::failure(line);
@@ -131,13 +137,16 @@ fn report(name: &str, error: &anyhow::Error) -> u8 {
     status_of(error)
 }
 
-fn report_usage(usage: &clap::Error) -> u8 {
+fn report_usage(name: &str, usage: &clap::Error) -> u8 {
     let printed = usage.print();
     if usage.use_stderr() {
         return USAGE;
     }
     match printed.and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => FAILED,
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            say::failure(&format!("{name}: {WRITE_STDOUT}: {error}"));
+            FAILED
+        }
         _ => DONE,
     }
 }
@@ -179,6 +188,13 @@ fn apps_error(error: &anyhow::Error) -> Option<&AppsError> {
 /// Inside Dokku an error that Dokku has words for is said in them, alone on its line.
 fn dokku_words(error: &anyhow::Error) -> String {
     apps_error(error).and_then(ps_dokku::words::of_apps).unwrap_or_else(|| format!("{error:#}"))
+}
+
+/// The bare error of a disk that is full. Whoever writes to a file adds its name; only what writes to stdout has nothing to add.
+fn unwritten(error: &anyhow::Error) -> Option<&io::Error> {
+    error
+        .downcast_ref::<io::Error>()
+        .filter(|cause| cause.kind() == io::ErrorKind::StorageFull && error.to_string() == cause.to_string())
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -30,6 +30,7 @@ pub fn of_apps(error: &Error) -> Option<String> {
         | Error::Corrupt { .. }
         | Error::NoWorld { .. }
         | Error::NoRoots
+        | Error::NoPlace { .. }
         | Error::Io { .. } => None,
     }
 }

@@ -131,8 +131,8 @@ fn disable(
     if has_changed && place.is_here() {
         init_system::disabled(init, &installation.name);
     }
-    let what = if has_changed { "no longer" } else { "not" };
-    session.fact(&format!("At boot the apps do {what} come back by {init}; what runs, runs on"))?;
+    let what = if has_changed { "no longer come" } else { "do not come" };
+    session.fact(&format!("At boot the apps {what} back by {init}; what runs, runs on"))?;
     Ok(Outcome::Done)
 }
 

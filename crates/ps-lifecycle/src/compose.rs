@@ -29,6 +29,14 @@ pub(crate) fn read_into(checkout: &mut Checkout, app: &AppName) -> Result<()> {
     Ok(())
 }
 
+/// Says which keys of the file have no effect, as the deploy does when it gets the images.
+pub(crate) fn say_what_is_not_carried_over(app: &AppName, checkout: &Checkout) -> Result<()> {
+    if let ps_release::ImageOf::Compose { directory, file } = checkout.image() {
+        crate::release::say_all(&read(app, directory, file)?.notes);
+    }
+    Ok(())
+}
+
 /// Gets the image of each service, and has the checkout name them.
 pub(crate) fn provide(
     session: &Session,

@@ -25,8 +25,8 @@ use crate::scripts::Scripts;
 use crate::session::Session;
 use crate::source_args::SourceArgs;
 use crate::{
-    address, archive, canary, idle, images, interrupted, journal, leave, plan, provision, release, scripts,
-    watch,
+    address, archive, canary, compose, idle, images, interrupted, journal, leave, plan, provision, release,
+    scripts, watch,
 };
 
 use unrecorded::RunsOn;
@@ -170,6 +170,7 @@ impl DeployArgs {
 /// Makes the plan of a deploy, and does nothing of it.
 fn dry_run(world: &World, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
     let checkout = args.source.checkout(world, app, args.scheduler.as_deref(), None)?;
+    compose::say_what_is_not_carried_over(app, &checkout)?;
     foresee(world, app, args, &checkout)
 }
 

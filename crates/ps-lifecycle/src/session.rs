@@ -10,7 +10,8 @@ use anyhow::{Context, Result};
 use formation::{AppName, Exit};
 use ps_apps::{AppLock, Error, World};
 use ps_cli::{say, screen};
-use ps_scheduler::{Cancel, DeployOutcome, Plan, Progress, Requester, Scheduler, Stopped};
+use ps_rollout::Fate;
+use ps_scheduler::{Cancel, Change, DeployOutcome, Plan, Progress, Requester, Scheduler, Stopped};
 use ps_triggers::Triggers;
 use rustix::process::Signal;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -185,6 +186,21 @@ impl Session {
             self.teller.concludes(app, &done);
             done
         })
+        .inspect_err(|error| self.say_what_runs_on(plan, error))
+    }
+
+    /// Says after a failure that it has changed nothing of what ran. On a terminal the line of each instance says so.
+    fn say_what_runs_on(&self, plan: &Plan, error: &ps_scheduler::Error) {
+        let ran = plan.steps.iter().any(|step| matches!(step.change, Change::Keep | Change::Replace));
+        if let ps_scheduler::Error::DeployFailed { app, fates, .. } = error
+            && ran
+            && self.teller.is_in_lines()
+            && !say::inside_dokku()
+            && fates.values().all(|fate| matches!(fate, Fate::Kept(_) | Fate::Empty))
+        {
+            // Whether it can be printed does not change how the verb ends.
+            let _ = self.detail(&format!("what ran of {app} before runs on"));
+        }
     }
 
     /// Has instances stopped, and tells what happens.

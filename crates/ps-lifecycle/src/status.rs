@@ -41,6 +41,7 @@ pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
             write(&mut out, session, args, &found)?;
             other_worlds(&mut out, session, args)?;
             out.flush()?;
+            say_that_there_are_none(session, args)?;
             return Ok(if found.is_complete { Outcome::Done } else { Outcome::No });
         };
         let mut page = Vec::new();
@@ -51,6 +52,19 @@ pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
         show(&page, is_terminal)?;
         thread::sleep(pause);
     }
+}
+
+/// What makes an app, for a person who sees an empty table.
+fn say_that_there_are_none(session: &Session, args: &StatusArgs) -> Result<()> {
+    let world = &session.world;
+    let is_for_people = args.apps.is_empty() && args.format() == Format::Text && !args.table.names;
+    if is_for_people && !session.is_quiet() && !world.inside_dokku() && world.apps()?.is_empty() {
+        let place = world.root().display();
+        say::warning(&format!(
+            "no apps in {place}: make one with ps-lifecycle deploy <app> --dir <directory>"
+        ));
+    }
+    Ok(())
 }
 
 /// Which worlds are not shown, for a person who asked for all apps: on a terminal below the table, else aside.

@@ -92,6 +92,11 @@ impl Teller {
         matches!(self.manner, Manner::Events(_))
     }
 
+    /// Whether what happens is told in lines that stay.
+    pub(crate) fn is_in_lines(&self) -> bool {
+        matches!(self.manner, Manner::Lines)
+    }
+
     /// Does something to an app, and tells that it begins and how it ended.
     pub(crate) fn of_app<T>(&self, app: &AppName, deed: impl FnOnce() -> Result<T>) -> Result<T> {
         let began = Instant::now();

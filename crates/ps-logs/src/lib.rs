@@ -63,7 +63,10 @@ pub fn run() -> Result<Outcome> {
         targets.apps.iter().map(|app| request(&world, app, &targets, &args, earlier.as_ref(), &choice));
     let requests = requests.collect::<Result<Vec<LogRequest>>>()?;
     if requests.is_empty() {
-        say::warning("there are no apps");
+        let place = world.root().display();
+        say::warning(&format!(
+            "no apps in {place}: make one with ps-lifecycle deploy <app> --dir <directory>"
+        ));
         return Ok(Outcome::Done);
     }
     let mut cursor = earlier.unwrap_or_default();

@@ -30,8 +30,8 @@ pub(crate) fn run(session: &Session, verb: &str) -> Result<Outcome> {
     let platform = session.subjects().first();
     let known = platform.map(|word| PLATFORMS.iter().find(|(name, _)| name == word));
     if let (Some(word), Some(None)) = (platform, &known) {
-        let names: Vec<&str> = PLATFORMS.iter().map(|(name, _)| *name).collect();
-        bail!("{word} is no platform that is known here: name one of {}, or none", names.join(", "));
+        let names = PLATFORMS.map(|(name, _)| name).join(", ");
+        bail!("{word} is no platform that is known here: name one of {names}, or none");
     }
     let init = known.flatten().and_then(|(_, init)| *init);
     let user = session.args.user.clone();
@@ -48,7 +48,9 @@ pub(crate) fn run(session: &Session, verb: &str) -> Result<Outcome> {
     boot.args(user.iter().flat_map(|user| ["--user", user]));
     let status = boot.status().context("run ps-lifecycle")?;
     if !status.success() {
-        bail!("ps-lifecycle boot {verb} has failed: {status}");
+        let word = word_of(verb);
+        let hint = if init.is_some() { String::new() } else { named_inits(word) };
+        bail!("ps-lifecycle boot {verb} has failed, {status}: nothing is set up{hint}");
     }
     if verb == "enable" {
         let _lock = session.home.lock()?;
@@ -58,11 +60,23 @@ pub(crate) fn run(session: &Session, verb: &str) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// pm2's word for a verb of `ps-lifecycle boot`.
+fn word_of(verb: &str) -> &'static str {
+    if verb == "enable" { "startup" } else { "unstartup" }
+}
+
+/// What to type where the init system was not found out. The message before it names an option that pm2 does not have.
+fn named_inits(word: &str) -> String {
+    let named = PLATFORMS.iter().filter(|(name, init)| *init == Some(name)).map(|(name, _)| *name);
+    let named = named.collect::<Vec<_>>().join("|");
+    format!("; with another init system name it: ps-pm2 {word} {named}")
+}
+
 /// The command that root has to type.
 fn ask_for_root(session: &Session, verb: &str, platform: &str, user: Option<&str>) -> Outcome {
     let own = ps_apps::variable("USER").and_then(|user| user.into_string().ok());
     let user = user.map(str::to_owned).or(own).unwrap_or_else(|| "USER".to_owned());
-    let word = if verb == "enable" { "startup" } else { "unstartup" };
+    let word = word_of(verb);
     let home = session.home.directory().display();
     // sudo has a PATH of its own, in which the directory of a user's programs is missing.
     let program = fleet::own_program().unwrap_or_else(|_| "ps-pm2".to_owned());
@@ -73,4 +87,20 @@ fn ask_for_root(session: &Session, verb: &str, platform: &str, user: Option<&str
             .replace("  ", " "),
     );
     Outcome::No
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_init_systems_are_named_by_words_that_are_taken() {
+        let hint = named_inits("startup");
+        assert_eq!(hint, "; with another init system name it: ps-pm2 startup systemd|sysv|openrc|runit");
+        let named = hint.rsplit(' ').next().unwrap_or_default().split('|');
+        assert!(
+            named.clone().count() == 4
+                && named.into_iter().all(|word| PLATFORMS.contains(&(word, Some(word))))
+        );
+    }
 }

@@ -198,7 +198,8 @@ fn environment(
     env.retain(|name, _| !OF_PM2.contains(&name.as_str()));
     let chosen = session.args.env.as_ref().map(|name| format!("env_{name}"));
     if let Some(chosen) = chosen.as_ref().filter(|chosen| !declared.0.iter().any(|(key, _)| key == *chosen)) {
-        crate::say::warning(format_args!("{chosen} is not declared"));
+        let name = declared.get("name").map(as_text).unwrap_or_default();
+        crate::say::warning(format_args!("{name}: {chosen} is not declared, so only env is taken"));
     }
     for key in std::iter::once("env".to_owned()).chain(chosen) {
         let said = if key == "env" {

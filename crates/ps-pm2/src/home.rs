@@ -39,7 +39,8 @@ impl Home {
         let home = Self::at(directory);
         let is_new = !home.own().exists();
         for part in [home.own(), home.logs(), home.pids()] {
-            durable::create_private(&part)?;
+            durable::create_private(&part)
+                .context("apps have no place: set PM2_HOME to a directory that you may write")?;
         }
         Ok((home, is_new))
     }

@@ -88,7 +88,7 @@ fn is_program(word: &str) -> bool {
 
 fn ask_node(session: &Session, word: &str) -> Result<Vec<u8>> {
     if !session.args.allow_js {
-        bail!("{word} is a program: --allow-js has node run it and say what it declares");
+        bail!("{word} is a program, so it is not run unless you allow it: add --allow-js, and node runs it");
     }
     let path = session.path(Path::new(word));
     let mut node = Command::new("node");

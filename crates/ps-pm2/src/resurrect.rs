@@ -53,7 +53,8 @@ pub(crate) struct Group {
     pub(crate) ids: Vec<u64>,
 }
 
-/// Entries that follow each other and differ only in what belongs to an instance are one app.
+/// Entries that differ only in what belongs to an instance are one app. They need not follow each other: the list is in the order of the
+/// ids, and `scale` gives a new instance an id behind those of other apps.
 pub(crate) fn groups(entries: Vec<Declaration>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for mut entry in entries {
@@ -69,7 +70,7 @@ pub(crate) fn groups(entries: Vec<Declaration>) -> Vec<Group> {
                 without_id(path, ending);
             }
         }
-        if let Some(group) = groups.last_mut().filter(|group| group.declaration == entry) {
+        if let Some(group) = groups.iter_mut().find(|group| group.declaration == entry) {
             group.stopped.push(is_stopped);
             group.ids.extend(id);
             continue;

@@ -28,7 +28,7 @@ pub(crate) fn columns(wanted: Option<&[String]>) -> Result<Vec<String>> {
     match wanted.unwrap_or_default().iter().find(|column| !is_known(column)) {
         Some(unknown) => {
             let known = known.join(", ");
-            Err(Refusal::usage(format!("there is no column {unknown:?}; these there are: {known}")))
+            Err(Refusal::usage(format!("there is no column {unknown:?}; the columns are: {known}")))
         }
         None => Ok(wanted.map_or(known, <[String]>::to_vec)),
     }

@@ -87,7 +87,7 @@ fn unknown_flag(world: &World, flag: &str, mut known: Vec<&str>) -> anyhow::Erro
     refusal(
         world,
         &format!("Invalid flag passed, valid flags: {known}"),
-        format!("there is no info flag {flag}; these there are: {known}"),
+        format!("there is no info flag {flag}; the info flags are: {known}"),
     )
 }
 

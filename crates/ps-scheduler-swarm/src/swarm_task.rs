@@ -186,9 +186,9 @@ impl SwarmTask {
         let why = plain(&self.reason);
         match self.phase {
             Phase::Rejected => Some(format!("was rejected: {why}")),
-            Phase::Failed if self.reason.contains("unhealthy container") => {
-                Some("did not pass its checks, and was ended".to_owned())
-            }
+            Phase::Failed if self.reason.contains("unhealthy container") => Some(
+                "did not pass its checks, which the /bin/sh of its image makes, and was ended".to_owned(),
+            ),
             Phase::Failed | Phase::Complete => Some(match self.exit {
                 Some(exit) => format!("ended with {exit}"),
                 None if why.is_empty() => "ended".to_owned(),
@@ -265,7 +265,10 @@ pub(crate) mod tests {
         json["Status"]["ContainerStatus"] = json!({"ContainerID": "c", "ExitCode": 3});
         assert_eq!(one(&json).end_in_words().as_deref(), Some("ended with exit status 3"));
         json["Status"]["Err"] = json!("task: non-zero exit (137): dockerexec: unhealthy container");
-        assert_eq!(one(&json).end_in_words().as_deref(), Some("did not pass its checks, and was ended"));
+        assert_eq!(
+            one(&json).end_in_words().as_deref(),
+            Some("did not pass its checks, which the /bin/sh of its image makes, and was ended")
+        );
         let mut json = listed("web", 1, "rejected", "shutdown", "r");
         json["Status"]["Err"] = json!("No such image: shop:2");
         assert_eq!(one(&json).end_in_words().as_deref(), Some("was rejected: No such image: shop:2"));

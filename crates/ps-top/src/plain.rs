@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ps_apps::World;
 use ps_cli::exit::Outcome;
+use ps_cli::say;
 use ps_rows::StatusRow;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use usage_history::grows;
@@ -42,6 +43,10 @@ pub(crate) fn run(world: &World, scope: Scope) -> anyhow::Result<Outcome> {
     signals::catch(to.clone())?;
     let mut sources = Sources::begin(world, scope, &to);
     watch_reader(to);
+    if !world.inside_dokku() && world.apps()?.is_empty() {
+        let place = world.root().display();
+        say::warning(&format!("no apps in {place} yet: lines come once ps-lifecycle deploy has made one"));
+    }
     let mut told = Told::default();
     let model = crate::model::Model::new(Timestamp::now(), world.inside_dokku());
     loop {

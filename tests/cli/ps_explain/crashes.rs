@@ -250,3 +250,13 @@ fn a_value_of_the_environment_is_not_told_although_the_app_prints_it() {
         assert!(text.contains("the word is") && !text.contains(SECRET), "{text}");
     }
 }
+
+#[test]
+fn a_line_that_tells_the_cause_is_quoted_once() {
+    let home = broken("echo \"cat: /srv/missing.conf: No such file or directory\" >&2; exit 1");
+    let text = home.does(&["ps-explain", "shop"]);
+    assert_eq!(text.matches("missing.conf: No such file").count(), 1, "{text}");
+    let home = broken("echo \"going home\"; exit 1");
+    let text = home.does(&["ps-explain", "shop"]);
+    assert!(text.contains("The last line that it wrote is \"going home\""), "{text}");
+}

@@ -381,3 +381,63 @@ fn an_app_that_was_stopped_is_not_woken_by_a_declaration_that_says_the_same() {
     assert!(told.status == Some(0) && told.stderr.contains("shop is stopped"), "{told:?}");
     assert_eq!(slots(&home), [""; 0]);
 }
+
+#[test]
+fn a_program_of_supervisord_that_is_tried_often_is_taken_with_a_limit_that_can_be_reached() {
+    for (retries, startsecs, limit) in [("3", "1", "3/10s"), ("10", "1", "10/93s"), ("999", "10", "50/2990s")]
+    {
+        let conf =
+            format!("[program:web]\ncommand=sleep 1000\nstartretries={retries}\nstartsecs={startsecs}\n");
+        let (home, file) = world("supervisord.conf", &conf);
+        let printed = home.does(&["ps-lifecycle", "apply", &file, "--print"]);
+        assert!(printed.contains(&format!("\"start_limit\": \"{limit}\"")), "{printed}");
+        home.does(&["ps-lifecycle", "apply", &file, "--dry-run"]);
+    }
+}
+
+#[test]
+fn what_a_compose_file_says_in_vain_is_named_by_whatever_only_looks() {
+    let (home, file) = world(
+        "compose.yaml",
+        "services:\n  web:\n    build: {context: ., target: runner, args: {TOKEN: hidden-value}}\n    privileged: true\n    network_mode: host\n  \
+         debug:\n    image: debug\n    profiles: [debug]\n",
+    );
+    let source = std::path::Path::new(&file).parent().expect("a directory").display().to_string();
+    for words in [
+        &["apply", &file, "--dry-run"][..],
+        &["apply", &file, "--print"],
+        &["apply", &file, "--diff"],
+        &["deploy", "shop", "--dir", &source, "--compose", "compose.yaml", "--dry-run"],
+    ] {
+        let ran = home.run(&[&["ps-lifecycle"], words].concat());
+        assert_eq!(ran.status, Some(i32::from(words.contains(&"--diff"))), "{ran:?}");
+        assert_eq!(ran.stderr.matches("web: not carried over: ").count(), 1, "{words:?}: {ran:?}");
+        for said in ["privileged", "network_mode", "debug: left out: only a profile"] {
+            assert!(ran.stderr.contains(said), "{words:?}: {said}: {ran:?}");
+        }
+        if words.contains(&"--diff") {
+            let row = format!("+ web (1): built from {source}, target runner, arguments TOKEN\n");
+            assert!(ran.stdout.contains(&row) && !ran.stdout.contains("hidden-value"), "{ran:?}");
+        }
+    }
+}
+
+#[test]
+fn what_pm2_would_choose_for_an_app_is_said() {
+    let (home, file) = world(
+        "ecosystem.json",
+        r#"[{"name": "api", "script": "./serve", "exec_mode": "cluster", "env_production": {"A": "1"}, "env_test": {"A": "2"}}]"#,
+    );
+    let ran = home.run(&["ps-lifecycle", "apply", &file, "--dry-run"]);
+    for said in [
+        "api: its script has no extension, so it is run as a program: it has to be executable",
+        "api: only the variables of env are taken, none of env_production, env_test: move what is needed into env, or use \
+         ps-pm2 start FILE --env production",
+    ] {
+        assert!(ran.stderr.contains(said), "{ran:?}");
+    }
+    assert!(
+        ran.status == Some(0) && !ran.stderr.contains("share a port"),
+        "one instance shares nothing: {ran:?}"
+    );
+}

@@ -67,8 +67,10 @@ fn a_deploy_whose_process_ends_at_once_leaves_the_very_processes_of_the_old_rele
         let source = home.source("bad", procfile);
         let env = home.write("env", "CHANGED=1\n");
         let env = env.to_str().expect("text");
-        home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--env-file", env])
-            .is_refused(1, says);
+        let ran = home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--env-file", env]);
+        ran.is_refused(1, says);
+        let says_so = ["       what ran of shop before runs on\n", "; what ran runs on\n"];
+        assert!(says_so.iter().any(|line| ran.stderr.contains(line)), "{ran:?}");
         crate::home::assert_same(&settings, &home.settings());
         assert_eq!(home.states("shop"), table(&[("web.1", "running"), ("worker.1", "running")]));
         assert_eq!(home.pids("shop"), before);

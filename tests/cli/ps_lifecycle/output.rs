@@ -155,10 +155,15 @@ fn a_reader_that_went_away_or_never_came_is_no_failure() {
         assert!(!ran.stderr.contains("panicked"), "{line}: {ran:?}");
     }
     let full = shell(&home, "ps-lifecycle status >/dev/full");
-    assert!(
-        full.status == Some(1) && full.stderr.starts_with("ps-lifecycle: "),
-        "a full disk is a failure: {full:?}"
-    );
+    let said = |program: &str| {
+        format!("{program}: write to standard output: No space left on device (os error 28)\n")
+    };
+    assert_eq!((full.status, full.stderr), (Some(1), said("ps-lifecycle")), "a full disk is a failure");
+    for program in ["ps-lifecycle", "ps-supervise", "ps-scale", "ps-set", "ps-report", "ps-inspect-sanitize"]
+    {
+        let full = shell(&home, &format!("{program} --help >/dev/full"));
+        assert_eq!((full.status, full.stderr), (Some(1), said(program)), "{program} --help");
+    }
 }
 
 #[test]
@@ -215,5 +220,39 @@ fn a_first_deploy_names_the_types_of_which_it_has_started_nothing() {
     assert!(told.contains(hint), "{told}");
     for told in [deploy("shop", &[]), deploy("asked", &["--scale", "web=1"])] {
         assert!(!told.contains("no instance yet"), "{told}");
+    }
+}
+
+#[test]
+fn where_no_app_can_be_kept_the_way_out_is_named() {
+    let home = Home::new();
+    let source = home.source("src", "web: faultapp --tick 60\n");
+    for (line, hint) in [
+        (
+            format!(
+                "DOKKU_ROOT=/sys/none/home DOKKU_LIB_ROOT=/sys/none/lib ps-lifecycle deploy shop --dir {source}"
+            ),
+            "set DOKKU_ROOT and DOKKU_LIB_ROOT to directories that you may write",
+        ),
+        ("PM2_HOME=/sys/none ps-pm2 list".to_owned(), "set PM2_HOME to a directory that you may write"),
+    ] {
+        let ran = shell(&home, &line);
+        assert_eq!((ran.status, ran.stderr.lines().count()), (Some(1), 1), "{ran:?}");
+        assert!(ran.stderr.contains("/sys/none: ") && ran.stderr.contains(hint), "{ran:?}");
+    }
+}
+
+#[test]
+fn without_an_app_the_programs_for_people_say_how_one_is_made() {
+    let home = Home::new();
+    for line in ["ps-lifecycle status", "ps-logs", "ps-report", "ps-top --plain 2>&1 | head -n 1 >&2"] {
+        let ran = shell(&home, line);
+        assert!(
+            ran.stderr.contains("no apps in ") && ran.stderr.contains("ps-lifecycle deploy"),
+            "{line}: {ran:?}"
+        );
+    }
+    for line in ["ps-lifecycle status --json", "ps-lifecycle status -q", "ps-lifecycle status --quiet"] {
+        assert_eq!(shell(&home, line).stderr, "", "{line}");
     }
 }

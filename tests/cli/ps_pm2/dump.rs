@@ -29,6 +29,21 @@ fn what_was_dumped_comes_back_as_it_was() {
 }
 
 #[test]
+fn instances_that_came_behind_another_app_come_back_with_their_own() {
+    let home = Home::new();
+    home.done(&["start", "tick.js", "-i", "1", "--name", "api"]);
+    home.done(&["start", "say.sh"]);
+    home.done(&["scale", "api", "3"]);
+    home.done(&["save"]);
+    home.done(&["kill"]);
+    let out = home.done(&["resurrect"]);
+    assert_eq!(out.matches(" launched\n").count(), 4, "{out}");
+    let names: Vec<String> =
+        home.list().iter().map(|row| row["name"].as_str().unwrap_or_default().to_owned()).collect();
+    assert_eq!(names.iter().filter(|name| *name == "api").count(), 3, "{names:?}");
+}
+
+#[test]
 fn a_dump_that_is_missing_or_damaged_is_refused_and_a_script_that_is_gone_is_named() {
     let home = Home::new();
     let ran = home.say(&["resurrect"]);

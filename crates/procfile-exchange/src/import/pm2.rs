@@ -96,7 +96,9 @@ fn read_app(gathering: &mut Gathering, at: usize, app: &Node) -> Result<(), Impo
     };
     let environment = environment(gathering, &name, app.get("env"));
     let (count, asked) = if gathering.is_whole() {
-        note_cluster(gathering, &name, app);
+        if app.get("instances").and_then(Node::scalar).is_some_and(|count| count != "1") {
+            note_cluster(gathering, &name, app);
+        }
         (1, pm2_asked::of(gathering, &name, app)?)
     } else {
         note_rest(gathering, &name, app);
@@ -147,7 +149,7 @@ fn by_extension(gathering: &mut Gathering, name: &str, script: &str) -> Option<S
         // pm2 does the same for js, mjs, cjs and every extension that it does not know.
         Some(_) => "node",
         None => {
-            let what = "its script has no extension: it is run as a program (pm2 asks the file system)";
+            let what = "its script has no extension, so it is run as a program: it has to be executable, and a script needs a first line such as #!/usr/bin/env node";
             gathering.note(name, what);
             return None;
         }

@@ -49,6 +49,7 @@ pub(crate) fn of(gathering: &mut Gathering, name: &str, app: &Node) -> Result<As
         gathering.list(&format!("{name}.{key}"), meant);
     }
     note_rest(gathering, name, &declared);
+    note_other_environments(gathering, name, &declared);
     asked(&declared).map_err(|why| ImportError::Syntax("process file of pm2", format!("{name}: {why}")))
 }
 
@@ -76,6 +77,21 @@ fn asked(declared: &Declaration) -> Result<Asked, pm2::InvalidValue> {
     Ok(asked)
 }
 
+/// What `--env` of pm2 chooses is often what matters: `env` alone is the development there.
+fn note_other_environments(gathering: &mut Gathering, name: &str, declared: &Declaration) {
+    let others = declared.0.iter().filter_map(|(key, _)| key.strip_prefix("env_"));
+    let others: Vec<&str> = others.filter(|other| !other.is_empty()).collect();
+    if let [first, ..] = others[..] {
+        gathering.note(
+            name,
+            format_args!(
+                "only the variables of env are taken, none of {}: move what is needed into env, or use ps-pm2 start FILE --env {first}",
+                others.iter().map(|other| format!("env_{other}")).collect::<Vec<_>>().join(", ")
+            ),
+        );
+    }
+}
+
 fn note_rest(gathering: &mut Gathering, name: &str, declared: &Declaration) {
     let unknown: Vec<&str> = declared.unknown().into_iter().map(|(key, _)| key).collect();
     let is_empty = |value: &serde_json::Value| {
@@ -85,6 +101,7 @@ fn note_rest(gathering: &mut Gathering, name: &str, declared: &Declaration) {
         !is_empty(value)
             && !unknown.contains(&key.as_str())
             && !HAS_A_PLACE.contains(&pm2::snake(key).as_str())
+            && !key.starts_with("env_")
     });
     gathering.note_settings(name, rest.map(|(key, _)| key.as_str()));
 }

@@ -211,7 +211,11 @@ fn filled(
             "numprocs" if format == 0 => atoms.extend(words::plain(&numprocs.to_string())),
             "process_num" if numprocs == 1 && format == 0 => atoms.extend(words::plain(first)),
             "process_num" => {
-                return Err("it differs from process to process by %(process_num)s".to_owned());
+                return Err(
+                    "it differs from process to process by %(process_num)s: name the processes one by one, each as a program of its own, or \
+                     have the command read the number from $PS, which is type.number"
+                        .to_owned(),
+                );
             }
             name => match name
                 .strip_prefix("ENV_")

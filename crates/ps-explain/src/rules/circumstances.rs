@@ -3,13 +3,13 @@
 use formation::{EndCause, State};
 
 use crate::case::{Case, Rule};
-use crate::finding::{Evidence, Finding, Said};
+use crate::finding::{Evidence, Finding, LAST_LINE, Said};
 use crate::words::time;
 
 /// The circumstances.
 const CIRCUMSTANCES: &[Rule] = &[
     ("restart-count", restart_count),
-    ("last-line", last_line),
+    (LAST_LINE, last_line),
     ("files-changed", files_changed),
     ("disk-full", disk_is_full),
     ("clock-jump", clock_jump),

@@ -130,7 +130,9 @@ impl Source {
         let is_stdin = args.file.as_os_str() == STDIN;
         let is_program = !is_stdin && format::is_program(&shown);
         if is_program && !args.allow_js {
-            bail!("{shown} is a program: --allow-js has node run it and say what it declares");
+            bail!(
+                "{shown} is a program, so it is not run unless you allow it: add --allow-js, and node runs it"
+            );
         }
         let limit = MAX_IMPORT_BYTES as u64;
         let read = if is_program {
@@ -247,9 +249,10 @@ impl Source {
         let app = self.app(args, compose::name(&self.bytes).as_deref())?;
         let composed = crate::compose::read(&app, &self.directory, &self.name)?;
         let unknown: Vec<String> = composed.unknown.iter().map(ToString::to_string).collect();
+        // Where the app is changed, keys that are not carried over are reported when the images are provided.
+        let notes = if args.only_looks() { composed.notes.clone() } else { Vec::new() };
         let form = Form::Compose(Composition { directory: self.directory, file: self.name, composed });
-        // Keys that are not carried over are reported when the images are provided.
-        Ok(Declaration { id: self.id, app, form, notes: Vec::new(), unknown })
+        Ok(Declaration { id: self.id, app, form, notes, unknown })
     }
 }
 

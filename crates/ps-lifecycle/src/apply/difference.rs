@@ -58,7 +58,7 @@ impl Difference {
             let count = |formation: &Formation| formation.get(name.as_str()).map_or(0, Quantity::get);
             let Some(earlier) = old.as_ref().and_then(|old| old.process(name)) else {
                 let command =
-                    process.command.as_deref().or(merged.images.get(name.as_str()).map(String::as_str));
+                    process.command.as_deref().or(merged.shown.get(name.as_str()).map(String::as_str));
                 let what = command.map_or_else(String::new, |command| format!(": {command}"));
                 found.rows.push(format!("+ {name} ({}){what}", count(&wanted)));
                 found.changed.insert(name.clone());

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, bail};
 use formation::{AppName, FIRST_TYPE, ProcessType, RELEASE};
 use procfile::Procfile;
+use procfile_exchange::compose::Build;
 use ps_apps::{DeclarationRecord, StoredFormation, World, state_file};
 use ps_cli::say;
 
@@ -30,7 +31,10 @@ pub(super) struct Merged {
     starts_one: bool,
     /// The types that alone are asked for; none: all.
     pub(super) only: Vec<ProcessType>,
+    /// The image of each service, or what it is built from, as it is recorded and compared.
     pub(super) images: BTreeMap<String, String>,
+    /// The same for people.
+    pub(super) shown: BTreeMap<String, String>,
 }
 
 /// The known record, the declaration, and the arguments.
@@ -93,6 +97,23 @@ pub(super) fn with_what_stays(
     Ok(merged)
 }
 
+/// What a service is built from, with what is not usual about it. The values of arguments may be secrets.
+fn shown_build(build: &Build) -> String {
+    let mut shown = format!("built from {}", build.directory);
+    let mut more = |what: &str, value: &str| shown.push_str(&format!(", {what} {value}"));
+    if build.dockerfile != "Dockerfile" {
+        more("with", &build.dockerfile);
+    }
+    if !build.target.is_empty() {
+        more("target", &build.target);
+    }
+    if !build.arguments.is_empty() {
+        let names: Vec<&str> = build.arguments.keys().map(String::as_str).collect();
+        more("arguments", &names.join(" "));
+    }
+    shown
+}
+
 /// The services of a Compose file. They are deployed as the file has them, so none may be missing there.
 pub(super) fn services(
     world: &World,
@@ -109,6 +130,8 @@ pub(super) fn services(
         let build = service.build.as_ref().map(|build| {
             format!("build {} {} {} {:?}", build.directory, build.dockerfile, build.target, build.arguments)
         });
+        let shown = service.build.as_ref().map(shown_build).or_else(|| service.image.clone());
+        merged.shown.insert(name.clone(), shown.unwrap_or_default());
         merged.images.insert(name, build.or_else(|| service.image.clone()).unwrap_or_default());
     }
     merged.declared.clone_from(&merged.types);

@@ -104,7 +104,11 @@ fn restarting(asked: &mut Asked, section: &Section<'_>, startsecs: u64, retries:
         asked.set("restart_policy", "always");
     }
     let starts = retries.clamp(1, MOST_STARTS);
-    let within = starts * (startsecs + starts.div_ceil(2)) + 1;
+    // Here the pause is doubled up to the longest one, and each may be a tenth longer. A limit that these pauses alone would keep from
+    // being reached is refused in an app.json.
+    let pauses: u64 = (0..starts).map(|death| starts.min(1 << death.min(6))).sum();
+    let theirs = starts * (startsecs + starts.div_ceil(2)) + 1;
+    let within = theirs.max(starts * startsecs + (pauses * 11).div_ceil(10));
     asked.set("start_limit", format!("{starts}/{within}s"));
     asked.set("restart_delay", "1s");
     asked.set("restart_delay_max", format!("{starts}s"));
