@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use crate::balancer::Balancer;
 use crate::connection::Connection;
-use crate::http::watched::Readable;
+use crate::readable::Readable;
 
 #[derive(Debug)]
 pub(crate) struct Counted {
@@ -48,7 +48,7 @@ impl Counted {
 
 impl Readable for Counted {
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.begin.is_empty() { self.socket.poll_read_ready(cx).map(drop) } else { Poll::Ready(()) }
+        if self.begin.is_empty() { self.socket.poll_readable(cx) } else { Poll::Ready(()) }
     }
 }
 

@@ -23,6 +23,7 @@ mod listen;
 mod manner;
 mod pipes;
 mod reach;
+mod readable;
 mod requests;
 mod resume;
 mod search;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::http::watched::Readable;
+use crate::readable::Readable;
 
 /// Up to so many bytes are copied.
 const SMALL: usize = 2048;

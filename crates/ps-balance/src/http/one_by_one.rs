@@ -21,7 +21,8 @@ use crate::http::gate::Turn;
 use crate::http::head_timer::HeadTimer;
 use crate::http::joined::Joined;
 use crate::http::life::{HEAD, LONGEST_HEAD};
-use crate::http::watched::{Readable, Watched};
+use crate::http::watched::Watched;
+use crate::readable::Readable;
 
 /// What the requests of a connection have in common.
 struct Course<'a, 'b> {

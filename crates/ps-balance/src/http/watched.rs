@@ -8,22 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use hyper::body::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::server::TlsStream;
 
-use crate::counted::Counted;
-
-/// What is read from can say beforehand whether a read may bring something.
-pub(crate) trait Readable {
-    /// Ready if there is something to read, an end or an error among it. It may be ready for nothing.
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()>;
-}
-
-/// What came from the client is all taken out of the TLS session before the session says that it waits for the socket.
-impl Readable for TlsStream<Counted> {
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.get_ref().0.poll_readable(cx)
-    }
-}
+use crate::readable::Readable;
 
 /// What was seen of a socket since hyper has it.
 #[derive(Debug, Default)]
