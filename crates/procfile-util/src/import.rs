@@ -32,7 +32,8 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     let name = Path::new(&path).file_name().filter(|_| path != "-").unwrap_or(OsStr::new("app"));
     let files = |named: &str| beside(&path, named);
     let (name, app) = (&name.to_string_lossy(), &given.word("app"));
-    let around = Surroundings { name, app, files: Some(&files), enter_directories: true, whole: None };
+    let (files, whole, sharing) = (Some(&files as _), None, None);
+    let around = Surroundings { name, app, files, enter_directories: true, whole, sharing };
     let imported = manager.read_in(&around, &bytes);
     let imported = imported.map_err(|why| anyhow!("{shown} {why}"))?;
     imported.notes.iter().for_each(|note| talk::say(&format!("not carried over: {note}")));

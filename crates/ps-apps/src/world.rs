@@ -154,6 +154,11 @@ impl World {
         if is_like_a_lock { directory.with_file_name(format!("{app}~")) } else { directory }
     }
 
+    /// Where Node programs of an app that were declared for pm2's cluster mode share their ports, `data/formation/<app>/node-sockets`.
+    pub fn node_sockets(&self, app: &AppName) -> PathBuf {
+        self.kept_dir(app).join("node-sockets")
+    }
+
     /// What `ps-web` keeps, `data/formation-web`: its socket, and the use of CPU and memory (`usage`).
     pub fn web_dir(&self) -> PathBuf {
         self.lib.join("data/formation-web")

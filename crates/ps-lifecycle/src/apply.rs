@@ -10,7 +10,7 @@ mod merged;
 mod variables;
 
 use anyhow::{Context, Result, bail};
-use formation::AppName;
+use formation::{AppName, FIRST_TYPE};
 use ps_apps::{DeclarationRecord, StoredFormation};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_release::{Checkout, Counts};
@@ -19,7 +19,7 @@ use ps_scheduler::Intent;
 use self::declaration::{Declaration, Form};
 use self::difference::Difference;
 use self::variables::Environment;
-use crate::args::{ApplyArgs, DeployArgs};
+use crate::args::{AddressArgs, ApplyArgs, DeployArgs};
 use crate::session::Session;
 use crate::{converge, deploy, elsewhere, images};
 
@@ -135,6 +135,10 @@ fn prepare(session: &Session, declaration: &Declaration, args: &ApplyArgs) -> Re
         Form::Files(files) => {
             let merged = merged::with_what_stays(world, app, files, (&known, declaration, args))?;
             deploy.scheduler = Some("native".to_owned());
+            if files.shared.contains(FIRST_TYPE) && world.deploy_source(app)?.is_none() {
+                // Clients reach its instances at the port that they share, and not at ports of their own.
+                deploy.address = AddressArgs::none();
+            }
             (merged.files.checkout()?, merged)
         }
         Form::Compose(composed) => {

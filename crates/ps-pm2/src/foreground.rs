@@ -1,5 +1,5 @@
 //! `--no-daemon`: stays in the foreground, prints what is noted of the apps, the latest first of all, and ends the apps when it is
-//! told to end.
+//! told to end. As with pm2, whose daemon may have been there before, apps that ran before the command run on.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom};
@@ -15,17 +15,29 @@ use ps_cli::exit::Outcome;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::book::Book;
+use crate::fleet;
 use crate::home::private;
 use crate::kill;
+use crate::row::{self, Row, Status};
 use crate::say::{self, paint};
 use crate::session::Session;
+use crate::target::Target;
 
 const LOOK: Duration = Duration::from_millis(200);
 /// How much of what was noted before is shown, in bytes.
 const PAST: u64 = 1000;
 
-/// Stays until a signal comes.
-pub(crate) fn stay(session: &Session) -> Result<Outcome> {
+/// The ids of the instances that run now.
+pub(crate) fn running(session: &Session) -> Result<Vec<u64>> {
+    let book = Book::read(&session.home)?;
+    let rows = row::rows(&session.home, &book)?;
+    let runs = |row: &&Row<'_>| !matches!(row.status, Status::Stopped | Status::Errored);
+    Ok(rows.iter().filter(runs).map(|row| row.instance.id).collect())
+}
+
+/// Stays until a signal comes. `before`: the instances that ran before the command.
+pub(crate) fn stay(session: &Session, before: &[u64]) -> Result<Outcome> {
     say::plain("--no-daemon option enabled = do not exit pm2 CLI")?;
     say::plain(format_args!("PM2 dameon PID = {}", std::process::id()))?;
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).context("wait for signals")?;
@@ -44,7 +56,16 @@ pub(crate) fn stay(session: &Session) -> Result<Outcome> {
     shower.thread().unpark();
     // A write error of the thread that shows the logs does not matter any more.
     let _ = shower.join();
-    kill::run(session)
+    // When the first process of a container ends, nothing runs on.
+    if before.is_empty() || std::process::id() == 1 {
+        return kill::run(session);
+    }
+    let _lock = session.home.lock()?;
+    let mut book = Book::read(&session.home)?;
+    let mut since = Target::All.ids(&book);
+    since.retain(|id| !before.contains(id));
+    fleet::delete(&session.home, &mut book, &since)?;
+    Ok(Outcome::Done)
 }
 
 /// The file of the notes, which is read as it grows.

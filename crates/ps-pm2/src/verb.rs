@@ -35,10 +35,11 @@ const WITH_TABLE: [&str; 16] = [
 
 /// Does what the first word says.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
+    let before = if session.args.no_daemon { foreground::running(session)? } else { Vec::new() };
     let outcome = once(session)?;
     let prints_table = session.args.words.first().is_some_and(|verb| WITH_TABLE.contains(&verb.as_str()));
     if session.args.no_daemon && prints_table && matches!(outcome, Outcome::Done) {
-        return foreground::stay(session);
+        return foreground::stay(session, &before);
     }
     Ok(outcome)
 }

@@ -51,3 +51,54 @@ fn a_program_that_insists_on_a_port_is_deployed_restarted_and_scaled_without_a_f
     assert_eq!(clients.end(), [""; 0]);
     assert!(processes().is_disjoint(&first));
 }
+
+#[test]
+fn an_app_of_pm2_in_cluster_mode_is_applied_with_one_port_for_all_of_its_instances() {
+    let _listening = listening();
+    if Command::new("node").arg("--version").output().is_err() {
+        skipped::skip("no node on this machine");
+        return;
+    }
+    let home = Home::as_installed();
+    let address = some_address();
+    let declaration = |instances: u16, depth: u16| {
+        format!(
+            r#"{{"apps": [{{"name": "web", "script": "server.js", "exec_mode": "cluster", "instances": {instances},
+                "port": {}, "wait_ready": false, "env": {{"DEPTH": "{depth}"}}}}]}}"#,
+            address.port()
+        )
+    };
+    let file = home.write("shop/ecosystem.json", &declaration(2, 1));
+    let program = "const answer = process.env.DEPTH + ' ' + process.pid;
+        require('http').createServer((request, response) => response.end(answer)).listen(process.env.PORT);";
+    home.write("shop/server.js", program);
+    let apply = ["ps-lifecycle", "apply", file.to_str().expect("text")];
+    home.does(&apply);
+    let mut first = BTreeSet::new();
+    eventually("both instances answer at the port", || {
+        first.insert(ask(address, "/").expect("an answer"));
+        if first.len() == 2 { Ok(()) } else { Err(format!("{first:?}")) }
+    });
+    let status = home.does(&["ps-lifecycle", "status", "shop", "--json"]);
+    assert!(!status.contains("\"listen\":\""), "no address of its own: {status}");
+    home.does(&apply);
+    assert!(first.contains(&ask(address, "/").expect("an answer")), "nothing has changed");
+
+    let clients = Clients::of(address);
+    clients.go_on(20);
+    home.write("shop/ecosystem.json", &declaration(3, 2));
+    home.does(&apply);
+    clients.go_on(20);
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    clients.go_on(20);
+    assert_eq!(clients.end(), [""; 0]);
+    let mut second = BTreeSet::new();
+    eventually("three instances answer, with the new variable", || {
+        second.insert(ask(address, "/").expect("an answer"));
+        if second.len() == 3 && second.iter().all(|one| one.starts_with("2 ")) {
+            Ok(())
+        } else {
+            Err(format!("{second:?}"))
+        }
+    });
+}

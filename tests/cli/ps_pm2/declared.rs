@@ -75,12 +75,9 @@ fn an_app_runs_as_the_user_that_it_names_and_an_unknown_one_is_refused() {
     home.log("tick.js-out-0.log", |text| text.contains("tick"));
 }
 
-#[test]
-fn with_no_daemon_the_command_stays_and_its_end_is_that_of_the_apps() {
-    let home = Home::new();
-    // Every command that prints the table stays, and begins with what was noted before.
-    home.done(&["start", "tick.js"]);
-    let words = home.command(&["list", "--no-daemon"]);
+/// Has a command stay in the foreground, and ends it by SIGTERM once `is_there` has found what it prints.
+fn stay(home: &Home, words: &[&str], is_there: impl Fn(&str) -> bool) {
+    let words = home.command(words);
     let mut command = Command::new(words.get_program());
     command
         .args(words.get_args())
@@ -91,13 +88,27 @@ fn with_no_daemon_the_command_stays_and_its_end_is_that_of_the_apps() {
     let mut child = command.spawn().expect("it runs");
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
     assert!(lines.any(|line| line.starts_with("PM2 dameon PID = ")));
-    let is_note = |line: String| line.starts_with("[0 ") && line.ends_with("/tick.js - id0 worker online");
-    assert!(lines.any(is_note));
-    let pid = home.pid(0);
-    assert!(lives(pid));
+    assert!(lines.any(|line| is_there(&line)));
     let own = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
     rustix::process::kill_process(own, rustix::process::Signal::TERM).expect("signalled");
     lines.for_each(drop);
     assert!(child.wait().expect("it is ours").success());
-    assert!(!lives(pid) && home.list().is_empty());
+}
+
+#[test]
+fn with_no_daemon_the_command_stays_and_its_end_is_that_of_the_apps_that_it_has_started() {
+    let home = Home::new();
+    let is_note = |line: &str| line.starts_with("[0 ") && line.ends_with("/tick.js - id0 worker online");
+    stay(&home, &["start", "tick.js", "--no-daemon"], is_note);
+    assert!(home.list().is_empty(), "nothing ran before");
+
+    // Every command that prints the table stays, and begins with what was noted before.
+    home.done(&["start", "tick.js"]);
+    let pid = home.pid(0);
+    stay(&home, &["list", "--no-daemon"], is_note);
+    assert!(lives(pid) && home.pid(0) == pid);
+    stay(&home, &["start", "say.sh", "-i", "2", "--no-daemon"], |line| {
+        line.ends_with("/say.sh - id2 worker online")
+    });
+    assert!(home.list().len() == 1 && home.pid(0) == pid, "it ran before");
 }

@@ -53,6 +53,10 @@ const BETTER: &[(&str, &str)] = &[
         "restart an app that ignores TERM, fork",
         "SIGKILL follows, where pm2 reports success and keeps the old process",
     ),
+    (
+        "delete an app that ignores TERM, fork",
+        "SIGKILL follows, where pm2 forgets a process that lives on with its pid file",
+    ),
     ("reload many.json (a JSON file is not understood)", "a file is understood, where pm2 does nothing"),
     ("reload id (README says name|all)", "reload of ids of today's pm2 is understood"),
     ("gracefulReload id (README says name|all)", "reload of ids of today's pm2 is understood"),

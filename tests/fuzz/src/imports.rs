@@ -95,8 +95,14 @@ fn enters_directories(manager: Manager, plain: &Imported, text: &[u8]) {
     if !["cwd", "dir", "Dir"].iter().any(|word| text.windows(3).any(|window| window == word.as_bytes())) {
         return;
     }
-    let around =
-        Surroundings { name: "web.service", app: "", files: None, enter_directories: true, whole: None };
+    let around = Surroundings {
+        name: "web.service",
+        app: "",
+        files: None,
+        enter_directories: true,
+        whole: None,
+        sharing: None,
+    };
     let entered = manager.read_in(&around, text).expect("what can be imported can enter directories");
     holds(&entered);
     if plain.procfile.is_empty() {

@@ -45,6 +45,8 @@ pub(crate) struct Asked {
     pub(crate) after: Vec<(String, &'static str)>,
     /// When it is to be restarted, in the five fields of cron.
     pub(crate) restarts: Option<String>,
+    /// Whether its instances share the ports that they ask for.
+    pub(crate) shares_ports: bool,
 }
 
 impl Asked {

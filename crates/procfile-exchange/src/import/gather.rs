@@ -45,6 +45,8 @@ pub(crate) struct Gathering {
     enter_directories: bool,
     /// The directory of the file, if the configuration is to be applied as a whole.
     whole: Option<String>,
+    /// What is put before the command of a program whose instances share their ports.
+    sharing: Option<Vec<String>>,
     unknown: Vec<UnknownKey>,
     /// The name that the configuration has for all of it.
     pub(crate) name: Option<String>,
@@ -68,6 +70,7 @@ impl Gathering {
             app: around.app.to_owned(),
             enter_directories: around.enter_directories || around.whole.is_some(),
             whole: around.whole.map(str::to_owned),
+            sharing: around.sharing.map(<[String]>::to_vec),
             environment: Environment::new(around.whole.is_some()),
             ..Self::default()
         }
@@ -76,6 +79,11 @@ impl Gathering {
     /// Whether the configuration is to be applied as a whole, so that settings have a place.
     pub(crate) fn is_whole(&self) -> bool {
         self.whole.is_some()
+    }
+
+    /// What is put before the command of a program whose instances share their ports, if they can.
+    pub(crate) fn sharing(&self) -> Option<&[String]> {
+        self.sharing.as_deref()
     }
 
     /// Lists the keys of a place that are not among these.
@@ -265,7 +273,8 @@ impl Gathering {
         let mut absent = Vec::new();
         for kept in &mut self.kept {
             let name = kept.process_type.to_string();
-            let Asked { count, mut settings, checks, after, restarts } = std::mem::take(&mut kept.asked);
+            let Asked { count, mut settings, checks, after, restarts, shares_ports } =
+                std::mem::take(&mut kept.asked);
             let mut awaited = Vec::new();
             for (other, milestone) in after {
                 match types.get(&other) {
@@ -278,6 +287,7 @@ impl Gathering {
             }
             let count = if kept.instance { Some(kept.count.to_string()) } else { count };
             whole.counts.extend(count.map(|count| (name.clone(), count)));
+            whole.shared.extend(shares_ports.then(|| name.clone()));
             whole.restarts.extend(restarts.map(|schedule| (name.clone(), schedule)));
             whole.checks.insert(name.clone(), checks);
             whole.settings.insert(name, settings);

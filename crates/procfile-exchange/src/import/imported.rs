@@ -39,6 +39,8 @@ pub struct Whole {
     pub restarts: BTreeMap<String, String>,
     /// The types that each variable of the env file was declared for; none: for all.
     pub variables: BTreeMap<String, BTreeSet<String>>,
+    /// The types whose instances share the ports that they ask for.
+    pub shared: BTreeSet<String>,
     /// Unknown keys, in their order.
     pub unknown: Vec<UnknownKey>,
 }

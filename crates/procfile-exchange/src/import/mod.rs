@@ -17,6 +17,7 @@ mod pm2_apps;
 mod pm2_asked;
 mod pm2_dump;
 mod pm2_setting;
+mod pm2_shared;
 mod pm2_values;
 mod process_compose;
 mod supervisord;
@@ -102,7 +103,10 @@ impl Manager {
     /// # Ok::<(), procfile_exchange::import::ImportError>(())
     /// ```
     pub fn read(self, name: &str, app: &str, bytes: &[u8]) -> Result<Imported, ImportError> {
-        self.read_in(&Surroundings { name, app, files: None, enter_directories: false, whole: None }, bytes)
+        self.read_in(
+            &Surroundings { name, app, files: None, enter_directories: false, whole: None, sharing: None },
+            bytes,
+        )
     }
 
     /// Reads a configuration with what is around it, so that files that it names can be read and commands can enter directories.
@@ -111,7 +115,8 @@ impl Manager {
     /// use procfile_exchange::import::{Manager, Surroundings};
     ///
     /// let text = br#"{"apps": [{"name": "mail", "script": "bin/mail", "cwd": "workers", "interpreter": "none"}]}"#;
-    /// let around = Surroundings { name: "pm2.json", app: "", files: None, enter_directories: true, whole: None };
+    /// let around =
+    ///     Surroundings { name: "pm2.json", app: "", files: None, enter_directories: true, whole: None, sharing: None };
     /// assert_eq!(Manager::Pm2.read_in(&around, text)?.procfile, b"mail: cd workers && bin/mail\n");
     /// # Ok::<(), procfile_exchange::import::ImportError>(())
     /// ```

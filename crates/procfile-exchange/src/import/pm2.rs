@@ -12,7 +12,7 @@ use crate::import::gather::Gathering;
 use crate::import::node::Node;
 use crate::import::pm2_setting::{arguments, note_cluster, stem};
 use crate::import::yaml::{self, Octal};
-use crate::import::{pm2_asked, pm2_dump, words};
+use crate::import::{pm2_asked, pm2_dump, pm2_shared, words};
 
 /// What is read here, and what says nothing about how a process runs.
 const KNOWN: &[&str] = &[
@@ -94,12 +94,15 @@ fn read_app(gathering: &mut Gathering, at: usize, app: &Node) -> Result<(), Impo
             return Ok(());
         }
     };
-    let environment = environment(gathering, &name, app.get("env"));
+    let mut environment = environment(gathering, &name, app.get("env"));
+    let mut command = command;
     let (count, asked) = if gathering.is_whole() {
-        if app.get("instances").and_then(Node::scalar).is_some_and(|count| count != "1") {
-            note_cluster(gathering, &name, app);
+        let shared = pm2_shared::of(gathering, &name, app, &command)?;
+        let mut asked = pm2_asked::of(gathering, &name, app, shared.is_some())?;
+        if let Some(shared) = shared {
+            command = shared.put(command, &mut environment, &mut asked);
         }
-        (1, pm2_asked::of(gathering, &name, app)?)
+        (1, asked)
     } else {
         note_rest(gathering, &name, app);
         (count(gathering, &name, app), Asked::default())

@@ -38,17 +38,25 @@ const HAS_A_PLACE: &[&str] = &[
     "gid",
 ];
 
-/// Reads what one app asks for, where that has a place.
+/// What has a place only where the instances share their ports.
+const OF_SHARED: &[&str] = &["wait_ready", "shutdown_with_message"];
+
+/// Reads what one app asks for, where that has a place. `is_shared`: its instances share their ports.
 ///
 /// # Errors
 /// A value makes no sense.
-pub(crate) fn of(gathering: &mut Gathering, name: &str, app: &Node) -> Result<Asked, ImportError> {
+pub(crate) fn of(
+    gathering: &mut Gathering,
+    name: &str,
+    app: &Node,
+    is_shared: bool,
+) -> Result<Asked, ImportError> {
     let Node::Map(entries) = app else { return Ok(Asked::default()) };
     let declared = declaration(entries);
     for (key, meant) in declared.unknown() {
         gathering.list(&format!("{name}.{key}"), meant);
     }
-    note_rest(gathering, name, &declared);
+    note_rest(gathering, name, &declared, is_shared);
     note_other_environments(gathering, name, &declared);
     asked(&declared).map_err(|why| ImportError::Syntax("process file of pm2", format!("{name}: {why}")))
 }
@@ -92,7 +100,7 @@ fn note_other_environments(gathering: &mut Gathering, name: &str, declared: &Dec
     }
 }
 
-fn note_rest(gathering: &mut Gathering, name: &str, declared: &Declaration) {
+fn note_rest(gathering: &mut Gathering, name: &str, declared: &Declaration, is_shared: bool) {
     let unknown: Vec<&str> = declared.unknown().into_iter().map(|(key, _)| key).collect();
     let is_empty = |value: &serde_json::Value| {
         value.is_null() || *value == serde_json::json!(false) || *value == serde_json::json!("")
@@ -102,6 +110,7 @@ fn note_rest(gathering: &mut Gathering, name: &str, declared: &Declaration) {
             && !unknown.contains(&key.as_str())
             && !HAS_A_PLACE.contains(&pm2::snake(key).as_str())
             && !key.starts_with("env_")
+            && !(is_shared && OF_SHARED.contains(&pm2::snake(key).as_str()))
     });
     gathering.note_settings(name, rest.map(|(key, _)| key.as_str()));
 }

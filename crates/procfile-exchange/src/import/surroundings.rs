@@ -18,4 +18,7 @@ pub struct Surroundings<'a> {
     /// refer. Then settings of process types are read too, variables that differ between processes are kept apart, and unknown
     /// keys are listed. `None`: there is a note for everything that has no place in a Procfile.
     pub whole: Option<&'a str>,
+    /// Words to put before the command of a Node program whose instances share the ports that they ask for (pm2's cluster mode), such as
+    /// `ps-node --share DIRECTORY`. Further options, `--` and the command follow. `None`: there is a note for such a program.
+    pub sharing: Option<&'a [String]>,
 }

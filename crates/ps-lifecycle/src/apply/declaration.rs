@@ -208,12 +208,17 @@ impl Source {
             let path = self.directory.join(named);
             durable::input(&path, MAX_IMPORT_BYTES as u64).map_err(|error| error.to_string())
         };
+        let sharing = match manager {
+            Manager::Pm2 => Some(sharing(session, &self.app(args, None)?)?),
+            _ => None,
+        };
         let around = Surroundings {
             name: &self.name,
             app: args.app.as_deref().unwrap_or_default(),
             files: Some(&file),
             enter_directories: true,
             whole: Some(directory),
+            sharing: sharing.as_deref(),
         };
         let imported = manager.read_in(&around, &self.bytes);
         let Imported { procfile, env_file, notes, whole, .. } =
@@ -235,6 +240,7 @@ impl Source {
             environment: Some(env_file),
             variables: whole.variables.clone(),
             counts: whole.counts.clone(),
+            shared: whole.shared.clone(),
             starts_one: true,
         };
         let unknown = whole.unknown.iter().map(ToString::to_string).collect();
@@ -254,6 +260,16 @@ impl Source {
         let form = Form::Compose(Composition { directory: self.directory, file: self.name, composed });
         Ok(Declaration { id: self.id, app, form, notes, unknown })
     }
+}
+
+/// What comes before the command of a Node program whose instances share the ports that they ask for.
+fn sharing(session: &Session, app: &AppName) -> Result<Vec<String>> {
+    let program = os_process::lasting_sister("ps-node");
+    let program =
+        program.context("ps-node is not beside ps-lifecycle: install it with the other programs")?;
+    let sockets = session.world.node_sockets(app);
+    let words = [program, "--share".into(), sockets].map(|word| word.to_str().map(str::to_owned));
+    words.into_iter().collect::<Option<_>>().context("the path of ps-node or of the world is not UTF-8")
 }
 
 /// The command that restarts a type of the app, for a task of its own world.

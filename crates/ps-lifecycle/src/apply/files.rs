@@ -25,6 +25,8 @@ pub(super) struct Files {
     pub(super) variables: BTreeMap<String, BTreeSet<String>>,
     /// The counts that it names, in the words of `ps-scale`.
     pub(super) counts: BTreeMap<String, String>,
+    /// The types whose instances share the ports that they ask for.
+    pub(super) shared: BTreeSet<String>,
     /// Whether a type without a count begins with one instance.
     pub(super) starts_one: bool,
 }

@@ -56,6 +56,11 @@ fn of(name: &'static str) -> impl Fn(&str) -> Result<String, InvalidOption> + Cl
 }
 
 impl AddressArgs {
+    /// `--listen none`.
+    pub(crate) fn none() -> Self {
+        Self { listen: vec![Addresses::default()], ..Self::default() }
+    }
+
     /// The properties that it sets, with their values. `--tls` without an address is left out.
     ///
     /// # Errors
