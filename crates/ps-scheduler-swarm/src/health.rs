@@ -22,8 +22,12 @@ const ASK_HTTP: [&str; 3] = ["curl", "nc", "wget"];
 const ASK_HTTPS: [&str; 2] = ["curl", "wget"];
 /// An engine asks no healthcheck more often than that.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// What a script may take beside the checks in it.
-const A_MOMENT: Duration = Duration::from_secs(2);
+/// What a script may take beside the checks in it. An engine on a busy machine takes many seconds to run anything in a container, and what is too
+/// late for it has failed.
+const ON_A_BUSY_MACHINE: Duration = Duration::from_secs(30);
+/// How often in a row a healthcheck has to fail if nothing is asked after the start. One failure would end an instance that has passed already,
+/// because the engine was too slow once.
+const FAILURES: u32 = 3;
 
 /// How long the container has lived, in seconds, by the clock of its machine: from `/proc`, where the start of a process stands in
 /// hundredths of a second.
@@ -80,14 +84,15 @@ pub(crate) fn of(release: &Release, process_type: &ProcessType, rules: &Rules) -
     let port = in_container::port(process_type);
     let all: Vec<&Check> = startup.iter().chain(&liveness).collect();
     let interval = all.iter().map(|check| check.wait).min().unwrap_or(rules.minimum_life).max(SHORTEST);
-    let retries = all.iter().map(|check| check.attempts).max().unwrap_or(1);
+    let attempts = all.iter().map(|check| check.attempts).max().unwrap_or(1);
+    let retries = if liveness.is_empty() { attempts.max(FAILURES) } else { attempts };
     let longest = startup.iter().map(Check::longest).fold(Duration::ZERO, Duration::saturating_add);
     let counted = interval.saturating_mul(retries);
     let delay = all.iter().map(|check| check.initial_delay).max().unwrap_or_default();
     Some(Health {
         script: script(&startup, &liveness, rules.minimum_life, port),
         interval,
-        timeout: all.iter().map(|check| check.timeout).fold(A_MOMENT, Duration::saturating_add),
+        timeout: all.iter().map(|check| check.timeout).fold(ON_A_BUSY_MACHINE, Duration::saturating_add),
         retries,
         // What fails before does not count: it may be on its way.
         start_period: longest.saturating_sub(counted).max(delay).max(rules.minimum_life + SHORTEST),
@@ -169,7 +174,7 @@ fn ask(check: &Check, port: Option<u16>) -> String {
     match &check.ask {
         Ask::Live(life) => format!("age && [ $a -ge {} ]", seconds(*life)),
         Ask::Listen => format!("listens {port:04X}"),
-        Ask::Run(words) => words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
+        Ask::Run(words) => within(seconds(check.timeout).max(1), words),
         Ask::Get(get) => answers(get, port, seconds(check.timeout).max(1)),
     }
 }
@@ -208,6 +213,12 @@ fn answers(get: &Get, port: u16, timeout: u64) -> String {
         return asked;
     }
     format!("{asked} && case $o in *{}*) ;; *) false;; esac", quoted(&get.content))
+}
+
+/// A command that is ended after so many seconds, if the image can do that; if not, the engine ends it later.
+fn within(timeout: u64, words: &[String]) -> String {
+    let words = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+    format!("{{ if command -v timeout >/dev/null; then timeout {timeout} {words}; else {words}; fi; }}")
 }
 
 /// A word for a shell, whatever is in it.

@@ -45,7 +45,7 @@ fn holds(command: &str) -> bool {
 #[test]
 fn without_checks_an_instance_must_live_and_with_checks_they_decide() {
     let health = of(Checks::default()).expect("it must live");
-    assert_eq!((health.interval, health.retries, health.goes_on), (10 * SECOND, 1, false));
+    assert_eq!((health.interval, health.retries, health.goes_on), (10 * SECOND, 3, false));
     assert!(health.start_period > 10 * SECOND && health.script.contains("[ $a -ge 10 ]"));
     let checks =
         Checks { startup: vec![check(Ask::Listen)], liveness: vec![get("/up", "")], ..Checks::default() };
@@ -53,7 +53,7 @@ fn without_checks_an_instance_must_live_and_with_checks_they_decide() {
     assert_eq!((health.interval, health.retries, health.goes_on), (2 * SECOND, 3, true));
     assert_eq!(health.needs, BTreeSet::from([ASK_HTTP.as_slice()]));
     assert!(health.script.contains("listens 1388"), "{}", health.script);
-    assert_eq!(health.json()["Timeout"], 12_000_000_000_u64);
+    assert_eq!(health.json()["Timeout"], 40_000_000_000_u64);
 }
 
 #[test]
@@ -105,6 +105,9 @@ fn a_command_gets_its_words_as_they_are() {
     };
     assert!(run(&["test", "it's $HOME", "=", "it's $HOME"]));
     assert!(!run(&["false"]));
+    let hangs = Check { timeout: SECOND, ..check(Ask::Run(["sleep", "60"].map(str::to_owned).into())) };
+    let begin = std::time::Instant::now();
+    assert!(!holds(&ask(&hangs, None)) && begin.elapsed() < 50 * SECOND, "a command that hangs is ended");
 }
 
 /// Answers so many requests with this text.

@@ -162,7 +162,8 @@ impl Drop for Balancer {
     }
 }
 
-fn ask() -> io::Result<()> {
+/// Whether clients get an answer. It has to be asked in the network that joins the nodes.
+pub(crate) fn ask() -> io::Result<()> {
     let mut stream = TcpStream::connect_timeout(&BALANCER, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(b"GET / HTTP/1.1\r\nHost: api\r\nConnection: close\r\n\r\n")?;
@@ -230,6 +231,11 @@ impl Load {
         let from = Instant::now();
         happens();
         self.losses.lock().expect("nobody panics").push((from, Instant::now()));
+    }
+
+    /// Notes that nobody could serve for some time.
+    pub(crate) fn lacked(&self, from: Instant, to: Instant) {
+        self.losses.lock().expect("nobody panics").push((from, to));
     }
 
     /// How many requests were asked, how many of them failed while a node was being lost, and those that failed otherwise.

@@ -193,6 +193,12 @@ fn running(place: &Place) -> Option<usize> {
     Some(status.instances.iter().filter(|row| row.state == State::Running).count())
 }
 
+/// Whether an instance that clients reach lives on a node.
+fn serves(cluster: &Cluster, node: u8) -> bool {
+    let label = format!("label=com.dokku.process-type={}", load::TYPE);
+    !cluster.docker(node, &["ps", "--quiet", "--filter", &label]).is_empty()
+}
+
 /// The app's containers on every node.
 fn everywhere(cluster: &Cluster) -> usize {
     let on = |node| {
@@ -230,8 +236,18 @@ fn one_round(cluster: &Cluster, place: &mut Place, load: &Load, (loss, verb): (L
         let after = place.containers();
         assert!(after.iter().all(|id| !before.contains(id)), "{what}: it said that all were replaced");
     }
+    // Each instance has a port of its node, so the earlier one ends before its successor starts. Without a quorum no successor comes.
+    let is_unserved = !loss.leaves_a_quorum() && !serves(cluster, nodes.asked);
     loss.is_undone(cluster, &nodes);
     eventually(&format!("{what}: it answers again"), || running(place), Option::is_some);
+    if is_unserved {
+        eventually(
+            &format!("{what}: clients are served again"),
+            || cluster.inside(load::ask).is_ok(),
+            |is| *is,
+        );
+        load.lacked(lost, Instant::now());
+    }
     place
         .carry_out(&verb.plan(place, release, wanted))
         .0
@@ -248,7 +264,11 @@ fn one_round(cluster: &Cluster, place: &mut Place, load: &Load, (loss, verb): (L
     );
     let again = again.map_or_else(String::new, |again| {
         format!("; all of them ran {:.1} s after the loss", again.as_secs_f64())
-    });
+    }) + if is_unserved {
+        "; the only instance on the node that was left was being replaced"
+    } else {
+        ""
+    };
     let (asked, under_way, failed) = load.outcome();
     // Past the capture of the harness: what a round took is what a reader wants to know.
     let _ = writeln!(

@@ -147,12 +147,17 @@ fn in_turn(cluster: &Cluster, place: &Place, rounds: usize, load: Option<&Load>)
         } else if kind == Kind::Elsewhere {
             // A swarm may have replaced the instance on the node that has the image before another node has none.
             assert_eq!(releases(place), released, "{round}, {kind:?}: the old release serves");
-        } else {
+        } else if after != before {
+            // A task that failed may get a successor of the earlier release while that is put back. A swarm then ends either of the two in the slot.
+            let told_of = deployed.as_ref().err().map(ToString::to_string).unwrap_or_default();
+            let others = after.iter().filter(|id| !before.contains(id)).count();
             assert!(
-                after == before,
-                "{round}, {kind:?}: something was touched: {before:?}, then {after:?}\n{told:?}\n{}",
+                told_of.matches("runs the earlier release again, in another container").count() == others,
+                "{round}, {kind:?}: something was touched: {before:?}, then {after:?}\n{told_of}\n{told:?}\n{}",
                 history(cluster)
             );
+            let _ =
+                writeln!(io::stderr().lock(), "{round}, {kind:?}: {others} in another container, as it said");
         }
     }
 }

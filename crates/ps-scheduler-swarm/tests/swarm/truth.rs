@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use formation::Which;
-use ps_scheduler::{Error, Intent, Progress, Running};
-use swarm_cluster::Cluster;
+use ps_scheduler::{Error, Intent, Progress, Running, Source};
+use swarm_cluster::{Cluster, IMAGE};
 
 use crate::losses;
 use crate::place::Place;
@@ -183,5 +183,21 @@ fn processes_are_those_of_the_node_that_is_asked_and_of_any_other_instance_its_n
         sentence.strip_prefix(&format!("{} of shop runs on node2; there: docker top ", on("node2")));
     let typed = cluster.docker(2, &["top", container.expect("what to type")]);
     assert!(typed.contains("sleep 1000"), "{typed}");
+    place.stop("", true).expect("is removed");
+}
+
+/// On a busy machine an engine takes seconds to run anything in a container. Here each shell does.
+#[test]
+fn what_is_slow_to_answer_its_healthcheck_is_not_taken_for_sick() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    let place = Place::new(&cluster);
+    let slow = "formation-test/slow-shell:1";
+    let shell = r#"printf '#!/bin/busybox sh\nbusybox sleep 4\nexec busybox sh "$@"\n' >/bin/slow"#;
+    let dockerfile = format!("FROM {IMAGE}\nRUN {shell} && chmod 755 /bin/slow && ln -sf slow /bin/sh\n");
+    cluster.image(slow, &dockerfile);
+    let mut release = place.release("exec sleep 1000");
+    release.source = Source::Image(slow.to_owned());
+    let (deployed, told) = place.carry_out(&place.plan(release, &["web=1"], &Intent::Deploy));
+    assert!(deployed.is_ok(), "{deployed:?}\n{told:?}");
     place.stop("", true).expect("is removed");
 }
