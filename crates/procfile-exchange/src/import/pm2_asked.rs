@@ -106,11 +106,10 @@ fn note_rest(gathering: &mut Gathering, name: &str, declared: &Declaration, is_s
         value.is_null() || *value == serde_json::json!(false) || *value == serde_json::json!("")
     };
     let rest = declared.0.iter().filter(|(key, value)| {
-        !is_empty(value)
-            && !unknown.contains(&key.as_str())
-            && !HAS_A_PLACE.contains(&pm2::snake(key).as_str())
-            && !key.starts_with("env_")
-            && !(is_shared && OF_SHARED.contains(&pm2::snake(key).as_str()))
+        let snake = pm2::snake(key);
+        let has_a_place =
+            HAS_A_PLACE.contains(&snake.as_str()) || (is_shared && OF_SHARED.contains(&snake.as_str()));
+        !is_empty(value) && !has_a_place && !unknown.contains(&key.as_str()) && !key.starts_with("env_")
     });
     gathering.note_settings(name, rest.map(|(key, _)| key.as_str()));
 }

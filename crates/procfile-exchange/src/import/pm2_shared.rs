@@ -152,7 +152,8 @@ mod tests {
         ] {
             assert!(!of(rest).contains("ps-node"), "{rest}");
         }
-        let of_user = r#"{"name": "x", "script": "a.js", "exec_mode": "cluster", "instances": 2, "uid": "www-data"}"#;
+        let of_user =
+            r#"{"name": "x", "script": "a.js", "exec_mode": "cluster", "instances": 2, "uid": "www-data"}"#;
         assert!(read(of_user, Some(&[])).notes[0].contains("another user"));
         assert!(read(of_user, None).notes[0].contains("do not share a port"));
     }
