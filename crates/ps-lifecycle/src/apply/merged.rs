@@ -99,19 +99,18 @@ pub(super) fn with_what_stays(
 
 /// What a service is built from, with what is not usual about it. The values of arguments may be secrets.
 fn shown_build(build: &Build) -> String {
-    let mut shown = format!("built from {}", build.directory);
-    let mut more = |what: &str, value: &str| shown.push_str(&format!(", {what} {value}"));
+    let mut shown = vec![format!("built from {}", build.directory)];
     if build.dockerfile != "Dockerfile" {
-        more("with", &build.dockerfile);
+        shown.push(format!("with {}", build.dockerfile));
     }
     if !build.target.is_empty() {
-        more("target", &build.target);
+        shown.push(format!("target {}", build.target));
     }
     if !build.arguments.is_empty() {
         let names: Vec<&str> = build.arguments.keys().map(String::as_str).collect();
-        more("arguments", &names.join(" "));
+        shown.push(format!("arguments {}", names.join(" ")));
     }
-    shown
+    shown.join(", ")
 }
 
 /// The services of a Compose file. They are deployed as the file has them, so none may be missing there.
