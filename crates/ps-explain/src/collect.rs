@@ -10,6 +10,7 @@ mod output;
 mod past;
 mod plain;
 mod secrets;
+mod strain;
 
 use anyhow::Result;
 use formation::{AppName, State, Which};
@@ -86,6 +87,7 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
     if name == SchedulerName::Native && question.at.is_none() {
         let service = Service::of(world, app, None);
         facts.stopped_supervisor = service.stopped_supervisor();
+        strain::add(&status, &mut facts.instances);
         facts.is_unsupervised = status.instances.iter().any(needs_supervisor) && service.is_free();
     }
     if let Some(worst) = facts.instances.iter().find(|known| !known.is_well()) {

@@ -143,6 +143,19 @@ pub(crate) struct Known {
     pub(crate) given_up: Option<(Timestamp, Option<u32>, Option<String>)>,
     /// What it wrote last, before its end or now.
     pub(crate) output: Vec<Line>,
+    /// What wears it out.
+    pub(crate) strain: Strain,
+}
+
+/// What wears an instance out while it lives, as far as that is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Strain {
+    /// For how much of the time one thread of its main process computes, or waits for a CPU, in percent.
+    pub(crate) busy_percent: Option<f64>,
+    /// The memory that it uses and its limit, in bytes.
+    pub(crate) memory: Option<(u64, u64)>,
+    /// How much of its output was lost because its log could not be written.
+    pub(crate) dropped_bytes: u64,
 }
 
 /// Why a process that lives does nothing.

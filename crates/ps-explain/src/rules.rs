@@ -14,12 +14,14 @@ mod refusals;
 mod report;
 mod signs;
 mod starts;
+mod strain;
 
 use crate::case::{Case, Rule};
 use crate::finding::Finding;
 pub(crate) use circumstances::circumstances;
 pub(crate) use deploys::failed_deploy;
 pub(crate) use frames::is_of_library;
+pub(crate) use strain::strains;
 
 /// The causes. Certain causes come before likely ones, and requests of people before failures.
 const CAUSES: &[Rule] = &[

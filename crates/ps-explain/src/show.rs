@@ -51,6 +51,7 @@ pub(crate) fn answer(facts: &Facts) -> Answer<'_> {
         let others = rules::circumstances(case, &findings[0]);
         findings.extend(others);
     }
+    findings.extend(rules::strains(facts));
     Answer { facts, it, situation: situation(facts, it, is_well), findings, world: None }
 }
 

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use jiff::Timestamp;
 
-use crate::home::eventually;
+use crate::home::{Home, eventually};
 use crate::world::{breakable, broken, explained, kill};
 
 #[test]
@@ -27,6 +27,28 @@ fn it_is_content_where_nobody_reads_its_answer() {
     drop(reader);
     let status = command.stdout(Stdio::from(writer)).status().expect("it runs");
     assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_cpu_that_is_kept_busy_is_told_of_an_app_that_is_well() {
+    let home = Home::running(
+        "shop",
+        "web: while :; do :; done\nidle: exec sleep 3600\n",
+        &["--scale", "web=1", "idle=1"],
+    );
+    let busy = eventually("it has computed for a while", || {
+        let row = explained(&home, &["shop"]);
+        let reasons = row["reasons"].as_array().expect("a list").clone();
+        reasons.into_iter().find(|reason| reason["cause"] == "busy").ok_or_else(|| row.to_string())
+    });
+    assert!(
+        busy["says"].as_str().is_some_and(|says| says.starts_with("a CPU is kept busy by web.1: ")),
+        "{busy:#}"
+    );
+    let row = explained(&home, &["shop"]);
+    assert_eq!(row["cause"], "healthy", "it is no cause: {row:#}");
+    let idle = explained(&home, &["shop", "idle.1"]);
+    assert_eq!(idle["reasons"].as_array().map(Vec::len), Some(1), "another one is not busy: {idle:#}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use ps_scheduler::Instance;
 
 use super::look::Look;
 use super::{files, machine, output, past};
-use crate::facts::{End, Known};
+use crate::facts::{End, Known, Strain};
 
 /// How long after an end by itself an instance that runs again counts as restarting.
 const LATELY: SignedDuration = SignedDuration::from_secs(600);
@@ -102,6 +102,7 @@ pub(super) fn of_run(
         check: None,
         given_up: None,
         output: Vec::new(),
+        strain: Strain::default(),
     };
     add_lives(look, instance, (since, until), &mut known);
     add_note(&mut known);

@@ -133,7 +133,7 @@ fn blocks<'a>(lines: &[&'a Line]) -> Vec<Vec<&'a Line>> {
             blocks.push(Vec::new());
             continue;
         }
-        if is_goodbye(&line.written) || is_news(&text) {
+        if is_goodbye(&line.written) || is_news(&line.written) {
             continue;
         }
         let is_earlier = newest
@@ -160,10 +160,16 @@ fn is_goodbye(line: &str) -> bool {
     has(&line.to_lowercase(), ENDS) && !line.split(". ").any(is_other)
 }
 
-/// Whether a logger says of a line that it is none of an error.
-fn is_news(text: &str) -> bool {
-    let mut begin = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(12);
-    begin.any(|word| matches!(word, "info" | "debug" | "trace" | "notice"))
+/// Whether a logger says of a line that it is none of an error: `INFO`, `[info]`, `info:`, `level=info`.
+fn is_news(line: &str) -> bool {
+    const BEGIN: usize = 7;
+    let is_level = |word: &str| {
+        let name = word.trim_start_matches("level=").trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        let is_named =
+            ["info", "debug", "trace", "notice"].iter().any(|level| name.eq_ignore_ascii_case(level));
+        is_named && (name.len() < word.len() || name.bytes().all(|byte| byte.is_ascii_uppercase()))
+    };
+    line.split_whitespace().take(BEGIN).any(is_level)
 }
 
 /// The last line of the process that ended at that time: on stderr, or else on stdout.
@@ -269,6 +275,8 @@ mod tests {
                 "[3: CRITICAL/Main] Retrying has been disabled. Shutting down...\n",
                 &["[3: CRITICAL/Main] Retrying has been disabled. Shutting down..."],
             ),
+            ("cannot read the info of shop.db\n", &["cannot read the info of shop.db"]),
+            ("level=info msg=\"cannot find a peer yet\"\n2026 INFO cannot find one\n", &[]),
             ("- ** ---------- [config]\n- *** --- * ---\n", &[]),
             ("npm error code 1\nnpm error path /srv/shop\n", &[]),
             ("shop: bad option\nshop: bad option\n", &["shop: bad option"]),

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use ps_scheduler::Over;
 
 use super::*;
-use crate::facts::{End, Facts, Full, Known, Line, Silence, Verb};
+use crate::facts::{End, Facts, Full, Known, Line, Silence, Strain, Verb};
 use crate::finding::{Evidence, Said};
 
 fn time(second: i64) -> Timestamp {
@@ -62,6 +62,7 @@ fn crashed(exit: Option<Exit>, cause: EndCause) -> Known {
         check: None,
         given_up: None,
         output: Vec::new(),
+        strain: Strain::default(),
     }
 }
 
@@ -275,4 +276,31 @@ fn what_a_process_said_that_is_not_there_any_more_tells_why_its_deploy_failed() 
     let (cause, says) = of(task, wrote("sqlite3.OperationalError: no such table: orders"));
     assert_eq!(cause, "release-failed");
     assert!(says.contains("no such table: orders\""), "{says}");
+}
+
+#[test]
+fn what_wears_an_instance_out_is_told_of_one_that_is_well_too() {
+    let strained = |strain| {
+        let it = Known { state: State::Running, end: None, strain, ..crashed(None, EndCause::Unseen) };
+        let found = strains(&Facts { instances: vec![it], ..facts() });
+        found.into_iter().map(|finding| (finding.cause, finding.says)).collect::<Vec<_>>()
+    };
+    let worn =
+        strained(Strain { busy_percent: Some(99.4), memory: Some((59 << 20, 60 << 20)), dropped_bytes: 3 });
+    let says = [
+        (
+            "busy",
+            "a CPU is kept busy by web.1: for 99 % of the time one thread of it computes, or waits for a CPU",
+        ),
+        (
+            "memory-near-limit",
+            "the memory of web.1 (59 MiB) is close to its limit of 60 MiB, at which the kernel kills it",
+        ),
+        ("log-dropped", "3 bytes of what web.1 wrote were lost, because its log could not be written"),
+    ];
+    assert_eq!(worn, says.map(|(cause, says)| (cause, says.to_owned())));
+    assert!(
+        strained(Strain { busy_percent: Some(80.0), memory: Some((50 << 20, 60 << 20)), dropped_bytes: 0 })
+            .is_empty()
+    );
 }
