@@ -25,8 +25,9 @@ pub enum SwarmFault {
     /// The swarm has no leader: more than half of its managers are gone, or they are choosing one right now. Nothing was read or changed;
     /// what runs goes on running.
     #[error(
-        "{0}; what runs goes on running, and nothing can be changed or read until more than half of the managers are back: bring them back, \
-         or run `docker swarm init --force-new-cluster` on one that is left"
+        "{}; what runs goes on running, and nothing can be changed or read until more than half of the managers are back: bring them back, \
+         or run `docker swarm init --force-new-cluster` on one that is left",
+        without_advice(.0)
     )]
     NoQuorum(Fault),
     /// This engine is a worker, or in no swarm at all.
@@ -35,6 +36,15 @@ pub enum SwarmFault {
     /// There was no answer, and nothing was asked that changes something, or nothing was sent.
     #[error("{0}")]
     Unanswered(Fault),
+}
+
+/// What an engine said of a lost quorum, without its guess at the cause: ours, which follows, says what to do.
+fn without_advice(fault: &Fault) -> String {
+    let said = fault.to_string();
+    said.split_once(". It's possible")
+        .map_or(said.as_str(), |(said, _)| said)
+        .trim_end_matches('.')
+        .to_owned()
 }
 
 impl SwarmFault {
@@ -106,9 +116,12 @@ mod tests {
         let alone = "The swarm does not have a leader. It's possible that too few managers are online.";
         for is_write in [false, true] {
             let fault = answer(500, alone, is_write);
+            let said = fault.to_string();
             assert!(
-                matches!(fault, SwarmFault::NoQuorum(_)) && fault.to_string().contains("--force-new-cluster")
+                matches!(fault, SwarmFault::NoQuorum(_)) && said.contains("--force-new-cluster"),
+                "{said}"
             );
+            assert!(said.contains("does not have a leader; what runs goes on"), "{said}");
         }
     }
 
