@@ -13,13 +13,16 @@
 //! the fourth line is the sign. What a program says that it goes on without is none, and nothing before that line is.
 
 mod chain;
+mod single;
 
 use formation::Stream;
 use jiff::{SignedDuration, Timestamp};
 
-use super::headline::{is_headline, is_of_report, place_of_panic};
+use super::headline::{is_headline, is_of_report};
 use crate::facts::Line;
-use crate::patterns::{self, Pattern};
+use crate::patterns;
+pub(super) use single::Sign;
+use single::{IsSeen, of_headline, of_line};
 
 /// How many lines that say nothing may follow a sign.
 const STRANGERS: usize = 3;
@@ -70,26 +73,6 @@ pub(super) const ENDS: &[&str] = &[
     "compilation failed in require",
 ];
 
-/// A line, and what it is a sign of.
-#[derive(Clone, Copy)]
-pub(super) struct Sign<'a> {
-    pub(super) line: &'a Line,
-    pub(super) pattern: &'static Pattern,
-    /// Whether an error report tells it, and not only a line.
-    pub(super) is_report: bool,
-    /// The error that the program met before, and while it handled that one the error of the line.
-    pub(super) behind: Option<&'a Line>,
-}
-
-impl<'a> Sign<'a> {
-    fn of(line: &'a Line, pattern: &'static Pattern) -> Self {
-        Self { line, pattern, is_report: false, behind: None }
-    }
-}
-
-/// Whether the trouble of a pattern can be seen now, whatever a program says of it.
-pub(super) type IsSeen<'a> = &'a dyn Fn(&Pattern) -> bool;
-
 /// Why the process ended, as its last lines tell.
 pub(super) fn sign<'a>(
     output: &'a [Line],
@@ -118,12 +101,6 @@ fn has_lived_on(sign: &Sign<'_>, output: &[Line]) -> bool {
             && !has(&other.written.to_lowercase(), ENDS)
     };
     output.iter().filter(is_later).count() > if sign.is_report { STRANGERS } else { 0 }
-}
-
-/// What a line is a sign of, if it is not a mere claim.
-fn of_line(line: &str, is_seen: IsSeen<'_>) -> Option<&'static Pattern> {
-    let is_believed = |pattern: &&Pattern| !patterns::is_mere_claim(line, pattern) || is_seen(pattern);
-    patterns::of_line(line).filter(is_believed)
 }
 
 pub(super) fn is_late(line: &Line, ended: Option<Timestamp>) -> bool {
@@ -173,35 +150,10 @@ fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Sign<'a>> {
     wide
 }
 
-/// What the report says whose headline this is.
-fn of_headline<'a>(lines: &[&'a Line], index: usize, is_seen: IsSeen<'_>) -> Sign<'a> {
-    let mut sign = of_report(&lines[index..], is_seen);
-    if sign.pattern.cause == "variable-missing" && !is_of_environment(&lines[index].written, &lines[..index])
-    {
-        sign.pattern = patterns::exception();
-    }
-    sign
-}
-
 /// Whether a line says that the program goes on. `use import instead`, and `Instead change it`, are advice.
 pub(super) fn goes_on(text: &str) -> bool {
     has(text, GOES_ON)
         || (text.contains("instead") && !text.contains("use ") && !text.trim_start().starts_with("instead "))
-}
-
-/// What a report says, which begins with its headline: the narrowest of what its lines are signs of, else that it is one.
-fn of_report<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Sign<'a> {
-    let is_panic = place_of_panic(&lines[0].written).is_some();
-    // What a panic of Rust says stands in the lines behind its headline.
-    let skipped = usize::from(is_panic && lines.len() > 1);
-    let headline: &'a Line = lines[skipped];
-    let belong = lines[skipped..].iter().skip(1).take_while(|line| is_of_report(&line.written));
-    let all = std::iter::once(&headline).chain(belong.clone());
-    let signs = all.filter_map(|line| Some(Sign::of(line, of_line(&line.written, is_seen)?)));
-    let narrow = signs.into_iter().find(|sign| !sign.pattern.is_wide());
-    // Node tells the cause of an error among the fields of it.
-    let cause = belong.copied().find(|line| line.written.trim_start().starts_with("[cause]: "));
-    narrow.unwrap_or(Sign { behind: cause, ..Sign::of(headline, patterns::exception()) })
 }
 
 /// What a sign means where the lines of the report above it say what failed. Some messages of the system have several meanings: "Resource
@@ -245,12 +197,6 @@ fn error_of<'a>(lines: &[&'a Line]) -> &'a Line {
     let is_traceback = begin.written.starts_with("Traceback (");
     let told = lines.iter().skip(1).find(|line| !is_of_report(&line.written));
     told.filter(|_| is_traceback).copied().unwrap_or(begin)
-}
-
-/// Whether the frames above a KeyError of Python say that it is of the environment. Other errors need not say so.
-fn is_of_environment(headline: &str, above: &[&Line]) -> bool {
-    let mut frames = above.iter().rev().take_while(|line| is_of_report(&line.written));
-    !headline.starts_with("KeyError") || frames.any(|line| patterns::is_of_environment(&line.written))
 }
 
 pub(super) fn has(text: &str, words: &[&str]) -> bool {

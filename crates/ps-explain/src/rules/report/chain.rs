@@ -13,7 +13,7 @@
 //! The program itself says here that the first error is the cause. Where an error only came up while another one was handled, that one need
 //! not be the cause, and both are told.
 
-use super::{IsSeen, Sign, of_headline};
+use super::single::{IsSeen, Sign, of_headline};
 use crate::facts::Line;
 use crate::rules::headline::is_of_report;
 
