@@ -6,13 +6,13 @@ use crate::rules::headline::{is_of_report, place_of_panic};
 
 /// A line, and what it is a sign of.
 #[derive(Clone, Copy)]
-pub(in crate::rules) struct Sign<'a> {
-    pub(in crate::rules) line: &'a Line,
-    pub(in crate::rules) pattern: &'static Pattern,
+pub(crate) struct Sign<'a> {
+    pub(crate) line: &'a Line,
+    pub(crate) pattern: &'static Pattern,
     /// Whether an error report tells it, and not only a line.
-    pub(in crate::rules) is_report: bool,
+    pub(crate) is_report: bool,
     /// The error that the program met before, and while it handled that one the error of the line.
-    pub(in crate::rules) behind: Option<&'a Line>,
+    pub(crate) behind: Option<&'a Line>,
 }
 
 impl<'a> Sign<'a> {
@@ -22,7 +22,7 @@ impl<'a> Sign<'a> {
 }
 
 /// Whether the trouble of a pattern can be seen now, whatever a program says of it.
-pub(in crate::rules) type IsSeen<'a> = &'a dyn Fn(&Pattern) -> bool;
+pub(crate) type IsSeen<'a> = &'a dyn Fn(&Pattern) -> bool;
 
 /// What a line is a sign of, if it is not a mere claim.
 pub(super) fn of_line(line: &str, is_seen: IsSeen<'_>) -> Option<&'static Pattern> {
