@@ -4,6 +4,7 @@
 mod addresses;
 mod app_name;
 mod counts;
+mod last_words;
 mod life;
 mod milestone;
 mod process_type;
@@ -16,6 +17,7 @@ mod state;
 pub use addresses::{Addresses, InvalidAddress};
 pub use app_name::{AppName, InvalidAppName};
 pub use counts::{Formation, InvalidQuantity, MAX_QUANTITY, Quantity};
+pub use last_words::{with_last_words, without_last_words};
 pub use life::{EndCause, LifeEvent, LifeOfSlot, LifeStep};
 pub use milestone::{Milestone, Wait};
 pub use process_type::{FIRST_TYPE, InvalidProcessType, MAX_NAME_BYTES, ProcessType, RELEASE};

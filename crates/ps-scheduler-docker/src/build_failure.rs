@@ -1,6 +1,7 @@
 //! Why a build failed: the step, the engine's message, the last output of the step, and what to do.
 
 use build_context::PackError;
+use formation::with_last_words;
 use ps_engine::{Fault, Reference};
 use ps_scheduler::Error;
 use registry_logins::Logins;
@@ -37,11 +38,7 @@ pub(crate) fn told(
         None => message.to_owned() + way_out(message),
     };
     let step = account.step().map(|step| format!("step {step}: ")).unwrap_or_default();
-    let last = match account.last() {
-        [] => String::new(),
-        last => format!("; the last it wrote:\n    {}", last.join("\n    ")),
-    };
-    refused(order, format!("{step}{advice}{last}"))
+    refused(order, with_last_words(&format!("{step}{advice}"), account.last()))
 }
 
 /// The error of a build that is not begun, or not gone on with.

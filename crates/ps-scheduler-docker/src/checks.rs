@@ -45,8 +45,7 @@ impl Containers<'_> {
         match came.failure {
             None => Done { note, ..Done::told(Event::Ready(run)) },
             Some(failure) => {
-                let reason =
-                    format!("{failure}{}", end_in_words::last_words(self.app.engine, &subject.id).await);
+                let reason = end_in_words::with_words_of(self.app.engine, &subject.id, &failure).await;
                 Done { note, ..Done::told(Event::NotReady { run, reason }) }
             }
         }

@@ -1,5 +1,6 @@
 //! How a container ended, in words for people: its exit status or signal, and the last lines that it wrote.
 
+use formation::with_last_words;
 use ps_engine::{Container, Engine};
 
 /// How many of a container's last lines are shown.
@@ -14,14 +15,14 @@ pub(crate) async fn of(engine: &Engine, id: &str, container: Option<&Container>,
         Some(Some(exit)) => format!("ended with {exit}{when}"),
         Some(None) => format!("ended{when}"),
     };
-    format!("{what}{}", last_words(engine, id).await)
+    with_words_of(engine, id, &what).await
 }
 
-/// The last lines of a container, as the end of a sentence about it.
-pub(crate) async fn last_words(engine: &Engine, id: &str) -> String {
+/// A sentence about a container with the last lines that it wrote.
+pub(crate) async fn with_words_of(engine: &Engine, id: &str, sentence: &str) -> String {
     let lines = engine.last_lines(id, LAST_LINES).await;
     if lines.is_empty() {
-        return "; it wrote nothing".to_owned();
+        return format!("{sentence}; it wrote nothing");
     }
-    format!("; the last it wrote:\n    {}", lines.join("\n    "))
+    with_last_words(sentence, &lines)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use formation::{Slot, State};
+use formation::{Slot, State, with_last_words};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use ps_engine::{Engine, OutputRange};
@@ -87,7 +87,7 @@ impl Follower {
                         let reasons = with_missing_images(manager, &seen, one, reasons).await?;
                         for (mut failed, task) in reasons {
                             failed.reason = self.with_owners(&one.service.id, &failed.reason);
-                            followed.failed.push(with_last_words(manager.engine, failed, task).await);
+                            followed.failed.push(with_words_of_task(manager.engine, failed, task).await);
                         }
                         if !each_alone {
                             return Ok(followed);
@@ -291,12 +291,13 @@ async fn with_missing_images(
 }
 
 /// The failure with the last lines that the task wrote.
-async fn with_last_words(engine: &Engine, failed: FailedSlot, task: Option<String>) -> FailedSlot {
+async fn with_words_of_task(engine: &Engine, failed: FailedSlot, task: Option<String>) -> FailedSlot {
     let Some(task) = task else { return failed };
     let lines = last_lines(engine, &task).await;
-    let reason = match (lines.is_empty(), failed.reason) {
-        (true, reason) => format!("{reason}; it wrote nothing"),
-        (false, reason) => format!("{reason}; the last it wrote:\n    {}", lines.join("\n    ")),
+    let reason = if lines.is_empty() {
+        format!("{}; it wrote nothing", failed.reason)
+    } else {
+        with_last_words(&failed.reason, &lines)
     };
     FailedSlot { reason, ..failed }
 }

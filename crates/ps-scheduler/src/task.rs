@@ -1,9 +1,8 @@
 //! The tasks of a deploy: commands that each run once, to their end, before its instances start or when they run.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 
-use formation::{ProcessType, RELEASE, Slot};
+use formation::{ProcessType, RELEASE, Slot, with_last_words};
 use ps_release::{Release, Source};
 
 use crate::Error;
@@ -59,14 +58,7 @@ impl Task {
             Effect::NothingChanges => "nothing was changed",
             Effect::NewReleaseRuns => "the new release runs",
         };
-        let mut reason = format!("{how}: it ran `{command}`; {aftermath}");
-        if !last.is_empty() {
-            reason.push_str("; the last it wrote:");
-        }
-        for line in last {
-            // A string takes what is written to it.
-            let _ = write!(reason, "\n    {line}");
-        }
-        Error::deploy_failed(&release.app, &self.slot(), reason)
+        let reason = format!("{how}: it ran `{command}`; {aftermath}");
+        Error::deploy_failed(&release.app, &self.slot(), with_last_words(&reason, last))
     }
 }

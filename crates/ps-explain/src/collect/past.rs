@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use formation::{LifeEvent, LifeStep, Slot, Stream};
+use formation::{LifeEvent, LifeStep, Slot, Stream, without_last_words};
 use jiff::Timestamp;
 use ps_journal::{Asker, Entry, Event, LastWords, Outcome};
 
@@ -34,7 +34,8 @@ pub(super) fn verbs(look: &Look<'_>) -> Vec<Verb> {
             }
             Event::Ended { verb, outcome, error, .. } => {
                 let is_it = |(act, asked): &&mut (&str, Verb)| *act == entry.act && asked.name == *verb;
-                let error = error.as_ref().map(|error| secrets.hide(parted(error)));
+                // The journal does not have the lines that the sentence leads to.
+                let error = error.as_ref().map(|error| secrets.hide(without_last_words(error).0));
                 let failed = (*outcome == Outcome::Failed)
                     .then(|| error.unwrap_or_else(|| "it does not say why".to_owned()));
                 if let Some((_, asked)) = verbs.iter_mut().rev().find(is_it) {
@@ -47,11 +48,6 @@ pub(super) fn verbs(look: &Look<'_>) -> Vec<Verb> {
         }
     }
     verbs.into_iter().map(|(_, verb)| verb).collect()
-}
-
-/// An error without the words that lead to lines of the app's output: the journal does not keep these.
-fn parted(error: &str) -> &str {
-    error.split_once("; the last it wrote:").map_or(error, |(error, _)| error)
 }
 
 /// The lines of a process that is not there any more. On which stream it wrote them is not known.
