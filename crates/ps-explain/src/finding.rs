@@ -6,9 +6,6 @@ use jiff::Timestamp;
 
 use crate::facts::Line;
 
-/// The cause of a finding that quotes the last line of output.
-pub(crate) const LAST_LINE: &str = "last-line";
-
 /// A sentence and what it rests on.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {

@@ -6,7 +6,7 @@ use ps_scheduler::Over;
 
 use crate::case::Case;
 use crate::facts::{Facts, Known};
-use crate::finding::{Evidence, Finding, LAST_LINE};
+use crate::finding::{Evidence, Finding};
 use crate::rules;
 use crate::words::{ago, time};
 
@@ -189,10 +189,7 @@ impl Answer<'_> {
     /// One paragraph: each sentence with what it rests on in brackets, what to do last.
     pub(crate) fn paragraph(&self) -> String {
         let mut text = format!("{}.", self.situation);
-        for (index, finding) in self.findings.iter().enumerate() {
-            if repeats(finding, &self.findings[..index]) {
-                continue;
-            }
+        for finding in &self.findings {
             let evidence: Vec<String> =
                 finding.evidence.iter().map(|one| in_words(one, self.facts)).collect();
             let mut letters = finding.says.chars();
@@ -238,16 +235,6 @@ impl Answer<'_> {
             cure: self.cure(),
         }
     }
-}
-
-/// Whether this is the last line of output, and an earlier sentence has quoted it.
-fn repeats(finding: &Finding, earlier: &[Finding]) -> bool {
-    let quotes = |line: &str| earlier.iter().any(|before| before.says.contains(&format!("\"{line}\"")));
-    finding.cause == LAST_LINE
-        && finding
-            .evidence
-            .iter()
-            .any(|one| matches!(one, Evidence::Output(line) if quotes(line.text.trim())))
 }
 
 /// The text in lines of at most `width` columns, as far as its words allow; `None` for one line.

@@ -3,8 +3,11 @@
 use formation::{EndCause, State};
 
 use crate::case::{Case, Rule};
-use crate::finding::{Evidence, Finding, LAST_LINE, Said};
+use crate::finding::{Evidence, Finding, Said};
 use crate::words::time;
+
+/// The name of the finding that quotes the last line of output.
+const LAST_LINE: &str = "last-line";
 
 /// The circumstances.
 const CIRCUMSTANCES: &[Rule] = &[
@@ -19,7 +22,7 @@ const CIRCUMSTANCES: &[Rule] = &[
 /// What else there is to know, which is not the cause. The last line says nothing new where the cause quotes what was written.
 pub(crate) fn circumstances(case: Case<'_>, cause: &Finding) -> Vec<Finding> {
     let is_quoted = cause.evidence.iter().any(|one| matches!(one, Evidence::Output(_)));
-    let is_said = |name: &str| name == cause.cause || (is_quoted && name == "last-line");
+    let is_said = |name: &str| name == cause.cause || (is_quoted && name == LAST_LINE);
     let others = CIRCUMSTANCES.iter().filter(|(name, _)| !is_said(name));
     others.filter_map(|(name, rule)| rule(case).map(|said| said.of(name))).collect()
 }
