@@ -10,13 +10,24 @@ const LONGEST: usize = 1024;
 /// `PF_KTHREAD` of the kernel, which procps relies on too.
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
+/// What a process, or a thread of it, does at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// It computes, or waits for a CPU.
+    Computes,
+    /// It waits for something else.
+    Waits,
+    /// A signal or a tracer has stopped it.
+    IsStopped,
+    /// It has ended, and was not reaped by its parent yet.
+    IsZombie,
+}
+
 /// The kernel's line about a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
-    /// Whether it has ended and was not reaped by its parent yet.
-    pub is_zombie: bool,
-    /// Whether a signal or a tracer has stopped it.
-    pub is_stopped: bool,
+    /// What it does.
+    pub activity: Activity,
     /// Whether it is a part of the kernel.
     pub is_kernel_thread: bool,
     /// The pid of its parent.
@@ -43,15 +54,19 @@ impl Stat {
 
     /// As [`Stat::of`], but `None` for a zombie.
     pub fn of_living(pid: u32) -> Option<Self> {
-        Self::of(pid).filter(|stat| !stat.is_zombie)
+        Self::of(pid).filter(|stat| stat.activity != Activity::IsZombie)
     }
 
     /// A name may contain blanks and parentheses, so fields are counted from the last closing parenthesis.
     fn parse(line: &str) -> Option<Self> {
         let (_, after_name) = line.rsplit_once(") ")?;
         let mut fields = after_name.split(' ');
-        let state = fields.next()?;
-        let (is_zombie, is_stopped) = (matches!(state, "Z" | "X"), matches!(state, "T" | "t"));
+        let activity = match fields.next()? {
+            "R" => Activity::Computes,
+            "T" | "t" => Activity::IsStopped,
+            "Z" | "X" => Activity::IsZombie,
+            _ => Activity::Waits,
+        };
         let mut next = || fields.next()?.parse().ok();
         let [parent, group, session] = [next()?, next()?, next()?];
         let mut number = |skipped: usize| fields.nth(skipped)?.parse::<u64>().ok();
@@ -59,8 +74,7 @@ impl Stat {
         let cpu_ticks = number(4)?.saturating_add(number(0)?);
         let (start_time, resident_pages) = (number(6)?, number(1)?);
         Some(Self {
-            is_zombie,
-            is_stopped,
+            activity,
             is_kernel_thread,
             parent,
             group,
@@ -70,6 +84,14 @@ impl Stat {
             resident_pages,
         })
     }
+}
+
+/// Whether a thread of a process computes right now, or waits for a CPU.
+pub fn computes(pid: u32) -> bool {
+    // The kernel tells of a thread by its number, as it does of a process.
+    let is_one = |thread: u32| Stat::of(thread).is_some_and(|stat| stat.activity == Activity::Computes);
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok()).any(is_one)
 }
 
 /// The pids of all processes, in no order.
@@ -141,8 +163,7 @@ mod tests {
     fn a_name_with_blanks_and_parentheses_moves_no_field() {
         let line = "7 (a) Z 1 (b) S 2 3 4 0 -1 4194560 10 11 12 13 140 150 16 17 20 0 1 0 2222 23 24";
         let stat = Stat {
-            is_stopped: false,
-            is_zombie: false,
+            activity: Activity::Waits,
             is_kernel_thread: false,
             parent: 2,
             group: 3,
@@ -152,7 +173,11 @@ mod tests {
             resident_pages: 24,
         };
         assert_eq!(Stat::parse(line), Some(stat));
-        assert!(Stat::parse(&line.replace("S 2", "Z 2")).is_some_and(|stat| stat.is_zombie));
+        for (state, activity) in
+            [("Z 2", Activity::IsZombie), ("R 2", Activity::Computes), ("T 2", Activity::IsStopped)]
+        {
+            assert_eq!(Stat::parse(&line.replace("S 2", state)).map(|stat| stat.activity), Some(activity));
+        }
         assert!(
             Stat::parse(&line.replace(" 4194560 ", " 69238880 ")).is_some_and(|stat| stat.is_kernel_thread)
         );

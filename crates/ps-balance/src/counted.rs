@@ -10,13 +10,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::balancer::Balancer;
+use crate::begin::Begin;
 use crate::connection::Connection;
 use crate::readable::Readable;
 
 #[derive(Debug)]
 pub(crate) struct Counted {
     socket: TcpStream,
-    begin: Vec<u8>,
+    begin: Begin,
     connection: Arc<Connection>,
     balancer: Arc<Balancer>,
 }
@@ -28,7 +29,7 @@ impl Counted {
         connection: Arc<Connection>,
         balancer: Arc<Balancer>,
     ) -> Self {
-        Self { socket, begin, connection, balancer }
+        Self { socket, begin: Begin::new(begin), connection, balancer }
     }
 
     /// Closed from now on, the other side sees a reset and no end.
@@ -59,12 +60,8 @@ impl AsyncRead for Counted {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        if self.begin.is_empty() {
+        if !self.begin.fill(buffer) {
             ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
-        } else {
-            let count = self.begin.len().min(buffer.remaining());
-            buffer.put_slice(&self.begin[..count]);
-            self.begin.drain(..count);
         }
         let read = (buffer.filled().len() - before) as u64;
         self.connection.count(read);

@@ -5,6 +5,7 @@ mod accept;
 mod args;
 mod arrival;
 mod balancer;
+mod begin;
 mod carried;
 mod claim;
 mod clock;

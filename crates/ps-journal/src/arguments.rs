@@ -81,13 +81,18 @@ pub(crate) fn shortened(word: &str) -> String {
 /// The first line of a message of several hundred characters at most, without control characters. The begin and the end are kept: where errors
 /// are told one in another, as those of engines are, the cause stands last.
 pub(crate) fn first_line(message: &str) -> Option<String> {
-    let line: Vec<char> =
+    let line: String =
         message.lines().next()?.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if line.len() <= 2 * LONGEST_WORD {
-        return Some(line.into_iter().collect());
+    Some(abridged(&line, LONGEST_WORD, LONGEST_WORD))
+}
+
+/// A text of which so many characters of the begin and of the end are kept.
+pub fn abridged(text: &str, begin: usize, end: usize) -> String {
+    let count = text.chars().count();
+    if count <= begin + end {
+        return text.to_owned();
     }
-    let (begin, end) = (&line[..LONGEST_WORD], &line[line.len() - LONGEST_WORD..]);
-    Some(begin.iter().chain(&[' ', '…', ' ']).chain(end).collect())
+    text.chars().take(begin).chain(" … ".chars()).chain(text.chars().skip(count - end)).collect()
 }
 
 #[cfg(test)]

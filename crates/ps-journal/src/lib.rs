@@ -13,7 +13,7 @@ mod slots;
 mod unread;
 mod words;
 
-pub use arguments::redacted;
+pub use arguments::{abridged, redacted};
 pub use event::{Asker, Change, Entry, Event, Outcome};
 pub use journal::{Contents, Journal, ON_BEHALF_OF};
 pub use last_words::LastWords;

@@ -1,7 +1,6 @@
 //! One process whose port other `ps-node` programs listen on as well: the process of one slot of a supervisor. When the
 //! process ends, `ps-node` ends in the same way; the supervisor starts it again.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -98,7 +97,7 @@ pub(crate) fn run(args: &Args, directory: &Path) -> Result<Outcome> {
     };
     let status = single.serve().context("wait for connections")?;
     if let Some(file) = &args.pid_file {
-        forget_pid(file, single.pid);
+        os_process::forget_pid(file, single.pid.as_raw_nonzero().get().unsigned_abs());
     }
     // This withdraws the sockets that were lent.
     drop(single);
@@ -107,15 +106,6 @@ pub(crate) fn run(args: &Args, directory: &Path) -> Result<Outcome> {
     }
     let status = serve::as_of_a_shell(status);
     Ok(if status == 0 { Outcome::Done } else { Outcome::Status(status) })
-}
-
-/// Removes a file with the pid of a process that has ended, so that no script signals a process that got the number later. A file that holds
-/// another pid is of a later process and stays.
-fn forget_pid(file: &Path, pid: Pid) {
-    let own = pid.as_raw_nonzero().to_string();
-    if fs::read_to_string(file).is_ok_and(|held| held.trim() == own) {
-        let _ = fs::remove_file(file);
-    }
 }
 
 fn start(primary: &mut Primary, program: &Program, id: Id, is_admitted: bool) -> Result<Pid> {

@@ -13,8 +13,6 @@ use crate::layout::MAX_FILE_BYTES;
 
 const FILE: &str = "own-outputs.json";
 const FORMAT: u32 = 1;
-/// The most bytes that a file with a pid has.
-const MAX_PID_BYTES: u64 = 32;
 /// How much of the end of a file is read for its last lines, in bytes, and how many characters of a line are shown.
 const PAST: u64 = 16 << 10;
 const LINE: usize = 300;
@@ -52,16 +50,10 @@ impl OwnOutputs {
         Self { pid_files, ..self }
     }
 
-    /// Removes the files of a slot that hold the pid of a process which has ended. A file that holds another pid is of a later process and
-    /// stays.
+    /// Removes the files of a slot that hold the pid of a process which has ended.
     pub(crate) fn forget_pid(slot: &Path, pid: u32) {
         for file in Self::read(slot).into_iter().flat_map(|noted| noted.pid_files) {
-            let holds = durable::state(&file, MAX_PID_BYTES)
-                .is_ok_and(|bytes| bytes.trim_ascii() == pid.to_string().as_bytes());
-            if holds {
-                // Nothing depends on it.
-                let _ = std::fs::remove_file(&file);
-            }
+            os_process::forget_pid(&file, pid);
         }
     }
 

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use durable::OpenDirectory;
 use formation::Slot;
-use os_process::ProcessId;
+use os_process::{Activity, ProcessId};
 use rustix::buffer::spare_capacity;
 use rustix::fs::FallocateFlags;
 use rustix::io::{Errno, retry_on_intr};
@@ -122,14 +122,14 @@ impl Statuses {
     #[must_use]
     pub fn are_kept_true(&self) -> bool {
         let supervisor = self.found.supervisor.as_ref().and_then(ProcessId::stat);
-        supervisor.is_some_and(|stat| !stat.is_stopped)
+        supervisor.is_some_and(|stat| stat.activity != Activity::IsStopped)
     }
 
     /// The pid of that supervisor, if it lives and is stopped by a signal.
     #[must_use]
     pub fn stopped_supervisor(&self) -> Option<u32> {
         let supervisor = self.found.supervisor.as_ref()?;
-        supervisor.stat().filter(|stat| stat.is_stopped).map(|_| supervisor.pid)
+        supervisor.stat().filter(|stat| stat.activity == Activity::IsStopped).map(|_| supervisor.pid)
     }
 
     /// The status of the run that fills a slot, or filled it last; `None` if none was ever written. A slot that is not in

@@ -14,11 +14,18 @@ fn server(port: u16) -> String {
     )
 }
 
+fn has_node() -> bool {
+    let has = Command::new("node").arg("--version").output().is_ok();
+    if !has {
+        skipped::skip("no node on this machine");
+    }
+    has
+}
+
 #[test]
 fn a_program_that_insists_on_a_port_is_deployed_restarted_and_scaled_without_a_failed_request() {
     let _listening = listening();
-    if Command::new("node").arg("--version").output().is_err() {
-        skipped::skip("no node on this machine");
+    if !has_node() {
         return;
     }
     let home = Home::as_installed();
@@ -55,8 +62,7 @@ fn a_program_that_insists_on_a_port_is_deployed_restarted_and_scaled_without_a_f
 #[test]
 fn an_app_of_pm2_in_cluster_mode_is_applied_with_one_port_for_all_of_its_instances() {
     let _listening = listening();
-    if Command::new("node").arg("--version").output().is_err() {
-        skipped::skip("no node on this machine");
+    if !has_node() {
         return;
     }
     let home = Home::as_installed();

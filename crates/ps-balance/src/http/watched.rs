@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use hyper::body::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::begin::Begin;
 use crate::readable::Readable;
 
 /// What was seen of a socket since hyper has it.
@@ -25,7 +26,7 @@ pub(crate) struct Seen {
 pub(crate) struct Watched<S> {
     socket: S,
     /// What is read first.
-    begin: Bytes,
+    begin: Begin,
     seen: Arc<Seen>,
 }
 
@@ -43,7 +44,7 @@ impl Seen {
 
 impl<S> Watched<S> {
     pub(crate) fn new(socket: S) -> Self {
-        Self { socket, begin: Bytes::new(), seen: Arc::default() }
+        Self { socket, begin: Begin::new(Bytes::new()), seen: Arc::default() }
     }
 
     pub(crate) fn seen(&self) -> Arc<Seen> {
@@ -52,7 +53,7 @@ impl<S> Watched<S> {
 
     /// The same, with bytes that were read from it already and are to be read again. They are copied: hyper's buffer goes, also where it is empty.
     pub(crate) fn beginning_with(self, begin: &[u8]) -> Self {
-        Self { begin: Bytes::copy_from_slice(begin), ..self }
+        Self { begin: Begin::new(Bytes::copy_from_slice(begin)), ..self }
     }
 }
 
@@ -69,11 +70,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        if self.begin.is_empty() {
+        if !self.begin.fill(buffer) {
             ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
-        } else {
-            let count = self.begin.len().min(buffer.remaining());
-            buffer.put_slice(&self.begin.split_to(count));
         }
         if buffer.filled().len() > before {
             self.seen.has_read.store(true, Ordering::Relaxed);

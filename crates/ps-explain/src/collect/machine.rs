@@ -26,7 +26,7 @@ pub(super) fn directory(spec: &Spec) -> (PathBuf, Option<String>) {
 /// Whether the main process of an instance is stopped by a signal.
 pub(super) fn suspension(pid: u32) -> Option<Suspension> {
     let stat = os_process::Stat::of(pid)?;
-    stat.is_stopped.then_some(Suspension::Signal(pid))
+    (stat.activity == os_process::Activity::IsStopped).then_some(Suspension::Signal(pid))
 }
 
 /// The file systems without room among those that the app is sure to use.

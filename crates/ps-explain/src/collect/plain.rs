@@ -83,8 +83,10 @@ fn without_margin(line: &str) -> String {
 
 /// A record of a logger that writes JSON; `None`: the line is none.
 fn of_json(line: &str) -> Option<Vec<String>> {
-    let record: Map<String, Value> =
-        serde_json::from_str(line.trim()).ok().filter(|_| line.starts_with('{'))?;
+    if !line.starts_with('{') {
+        return None;
+    }
+    let record: Map<String, Value> = serde_json::from_str(line).ok()?;
     let first = |names: &[&str]| names.iter().find_map(|name| record.get(*name));
     let message = first(&MESSAGES).and_then(Value::as_str).unwrap_or_default();
     let mut said = message.to_owned();

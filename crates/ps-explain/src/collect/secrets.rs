@@ -35,29 +35,6 @@ impl Secrets {
         let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let hidden = self.0.hide(&visible);
         let hidden = redact::line(&hidden);
-        abridged(&hidden)
-    }
-}
-
-fn abridged(text: &str) -> String {
-    let count = text.chars().count();
-    if count <= SHOWN {
-        return text.to_owned();
-    }
-    let (begin, end) = (text.chars().take(SHOWN - OF_END), text.chars().skip(count - OF_END));
-    begin.chain(" … ".chars()).chain(end).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_a_long_text_the_begin_and_the_end_are_shown() {
-        let text = format!("refused: {}: permission denied", "failed: ".repeat(60));
-        let shown = abridged(&text);
-        assert!(shown.starts_with("refused: failed: ") && shown.ends_with(": permission denied"), "{shown}");
-        assert_eq!(shown.chars().count(), SHOWN + 3);
-        assert_eq!(abridged("short"), "short");
+        ps_journal::abridged(&hidden, SHOWN - OF_END, OF_END)
     }
 }

@@ -42,6 +42,8 @@ fn shares(status: &AppStatus) -> Vec<(String, f64)> {
         .iter()
         .filter(lives)
         .filter_map(|instance| Some((instance.slot.to_string(), instance.program.or(instance.pid)?)))
+        // What computes without end does so at any moment. For all others nobody has to wait.
+        .filter(|(_, pid)| os_process::computes(*pid))
         .collect();
     if pids.is_empty() {
         return Vec::new();
