@@ -11,7 +11,7 @@ use formation::{Addresses, AppName, FIRST_TYPE};
 use ps_apps::{AUTO, LISTEN, SchedulerName, TLS, World};
 use ps_cli::exit::Refusal;
 use ps_release::{Process, Release, address};
-use ps_service::Service;
+use ps_service::{Service, Skipped};
 use type_settings::Ready;
 
 use crate::args::AddressArgs;
@@ -97,12 +97,11 @@ pub(crate) fn by_default(
         return Ok(None);
     }
     let own = world.ps_property(app, "port")?.and_then(|word| word.parse().ok());
-    let (port, held) = match own {
-        Some(port) => (port, Vec::new()),
+    let (port, skipped) = match own {
+        Some(port) => (port, None),
         None => Service::of(world, app, None).choose_port()?,
     };
-    if let Some(first) = held.first() {
-        let others = held.len() - 1;
+    if let Some(Skipped { first, others }) = skipped {
         let more = if others > 0 { format!(" (and {others} others are held)") } else { String::new() };
         session.detail(&format!("{app} is not reached at {first}{more}"))?;
     }

@@ -18,6 +18,7 @@ pub use balanced::slot_of_backend;
 pub use lead::Led;
 pub use moved::{Moved, moved};
 pub use opened::Opened;
+pub use outward::Skipped;
 pub use ps_supervisor::Backend;
 pub use reach::reached_by;
 pub use service::{Listing, Service, backend, witness};

@@ -23,31 +23,35 @@ const TABLE: &str = "ports.json";
 /// What the table may have.
 const MOST_BYTES: u64 = 4 << 20;
 
+/// The ports that would have been chosen, had they not been in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The first one, with the process that uses it.
+    pub first: String,
+    /// How many others there are.
+    pub others: usize,
+}
+
 impl Service {
-    /// The port of 127.0.0.1 for the app's address, and messages about earlier ports that are in use, with the processes that use them. The app keeps the
+    /// The port of 127.0.0.1 for the app's address, and the earlier ports that are in use. The app keeps the
     /// port for as long as it exists, whether its deploy succeeds or not.
     ///
     /// # Errors
     /// The table cannot be read or written, or every port is held.
-    pub fn choose_port(&self) -> Result<(u16, Vec<String>), Error> {
+    pub fn choose_port(&self) -> Result<(u16, Option<Skipped>), Error> {
         let parent = self.parent();
         let fail = |error: &dyn std::fmt::Display| backend(format!("choose a port for {}", self.app), error);
         // First deploys choose the ports of their instances under the same lock.
         let _choosing = Directory::open(self.world.lib(), &parent).map_err(|error| fail(&error))?;
         let mut promised = self.promised()?;
         if let Some(port) = promised.get(self.app.as_str()) {
-            return Ok((*port, Vec::new()));
+            return Ok((*port, None));
         }
-        let (owned, mut held) = (self.owned(&promised), Vec::new());
+        let owned = self.owned(&promised);
         let thousands = THOUSANDS.map(|thousand| thousand * APART).filter(|port| is_apart(*port, &owned));
         let others = (SINGLE..=u16::MAX).filter(|port| !owned.contains(port));
-        let port = thousands.chain(others).find(|port| match self.holder(*port) {
-            None => true,
-            Some(reason) => {
-                held.push(reason);
-                false
-            }
-        });
+        let is_free = |port| ps_supervisor::can_listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let (port, skipped) = first_free(thousands.chain(others), is_free, |port| self.holder(port));
         let port = port.ok_or_else(|| fail(&"no port is free"))?;
         promised.insert(self.app.to_string(), port);
         let table = self.table();
@@ -57,7 +61,7 @@ impl Service {
         directory
             .write(TABLE, &json, Access::like(self.world.root(), 0o600))
             .map_err(|error| fail(&error))?;
-        Ok((port, held))
+        Ok((port, skipped))
     }
 
     /// The first port of this app's instances, if none was chosen: the thousand that is reserved for it, or the first thousand that no other
@@ -117,4 +121,56 @@ impl Service {
 
 fn is_apart(port: u16, owned: &[u16]) -> bool {
     owned.iter().all(|other| other.abs_diff(port) >= APART)
+}
+
+/// The first port that is free, and those before it. Who has a port is asked of the first of them alone: the answer takes as long as
+/// reading the descriptors of all processes, and a machine with many apps has many ports in use. The answer is none if the app
+/// itself has the port.
+fn first_free(
+    ports: impl Iterator<Item = u16>,
+    is_free: impl Fn(u16) -> bool,
+    holder: impl Fn(u16) -> Option<String>,
+) -> (Option<u16>, Option<Skipped>) {
+    let mut skipped: Option<Skipped> = None;
+    for port in ports {
+        if is_free(port) {
+            return (Some(port), skipped);
+        }
+        match &mut skipped {
+            Some(skipped) => skipped.others += 1,
+            None => match holder(port) {
+                Some(first) => skipped = Some(Skipped { first, others: 0 }),
+                None => return (Some(port), None),
+            },
+        }
+    }
+    (None, skipped)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::{Skipped, first_free};
+
+    #[test]
+    fn who_has_a_port_is_asked_once_however_many_are_in_use() {
+        let asked = Cell::new(0);
+        let holder = |port| {
+            asked.set(asked.get() + 1);
+            Some(format!("port {port} is held by nginx"))
+        };
+        let (port, skipped) = first_free(20_001..=65_535, |port| port > 21_000, holder);
+        assert_eq!(port, Some(21_001));
+        let first = "port 20001 is held by nginx".to_owned();
+        assert_eq!(skipped, Some(Skipped { first, others: 999 }));
+        assert_eq!(asked.get(), 1);
+    }
+
+    #[test]
+    fn what_the_app_has_itself_is_its_own_and_with_all_in_use_there_is_none() {
+        assert_eq!(first_free(5..9, |_| false, |_| None), (Some(5), None));
+        assert_eq!(first_free(5..9, |_| false, |port| Some(port.to_string())).0, None);
+        assert_eq!(first_free(5..9, |_| true, |_| None), (Some(5), None));
+    }
 }

@@ -26,7 +26,7 @@ pub(crate) use led::{Led, is_kept as has_led};
 pub(crate) use numbers::Count;
 pub(crate) use runner::Runner;
 use sockets::Sockets;
-pub use sockets::refusal;
+pub use sockets::{can_listen, refusal};
 pub(crate) use table::{Settled, Table, Who, id as backend_id};
 
 use ::balance::Frontend;

@@ -94,6 +94,12 @@ pub fn refusal(spec: &Spec, earlier: Option<&Spec>, service: &Path) -> Option<St
     refused.find(|(address, _)| !is_known(address)).map(|(_, reason)| reason)
 }
 
+/// Whether anybody could listen on an address at this moment. Unlike [`refusal`] this does not look for the process that has the port: that
+/// means reading the descriptors of all processes, which takes minutes for a thousand ports.
+pub fn can_listen(address: SocketAddr) -> bool {
+    bound(address, false).is_ok()
+}
+
 /// Whether an instance that clients are led to has this port by itself: the supervisor copies its socket.
 fn has_instance(spec: &Spec, service: &Path, port: u16) -> bool {
     let statuses = Statuses::of(service);
