@@ -240,6 +240,64 @@ fn lines_that_readers_cut_in_different_ways_do_not_reach_a_backend_as_they_are()
     }
 }
 
+/// It is refused with this status and a page that says why, and the server sees nothing of it.
+fn refuse(request: &str, status: u16, why: &str) {
+    let (server, seen) = strict();
+    let balance = Balance::before(&[&server], &["--http"]);
+    let said = ask(&balance, request);
+    assert!(said.starts_with(&format!("HTTP/1.1 {status} ")) && said.contains(why), "{request:?}: {said:?}");
+    assert!(seen.lock().expect("no panic").is_empty(), "{request:?}");
+}
+
+#[test]
+fn what_is_no_host_is_refused() {
+    for host in ["shop evil", "shop/@evil", "me@shop", "shop\"", "shop\\evil", "sh\u{f6}p", "<shop>"] {
+        refuse(&format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"), 400, "one host");
+    }
+    refuse("GET / HTTP/1.0\r\nHost: shop evil\r\n\r\n", 400, "one host");
+    refuse("GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400, "one host");
+    for host in ["shop", "shop.test:8080", "my_shop.test", "[::1]:5000", "10.0.0.1", "xn--shp-gna.test.", ""]
+    {
+        let (server, seen) = strict();
+        let balance = Balance::before(&[&server], &["--http"]);
+        let said = ask(&balance, &format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
+        assert!(said.starts_with("HTTP/1.1 200 "), "{host:?}: {said}");
+        assert_eq!(seen.lock().expect("no panic").len(), 1);
+    }
+}
+
+#[test]
+fn a_target_is_a_path_or_a_url_of_http() {
+    for target in ["shop:443", "shop", "*", "ftp://shop/a", "file:///etc/passwd"] {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n");
+        let (server, seen) = strict();
+        let said = ask(&Balance::before(&[&server], &["--http"]), &request);
+        assert!(said.starts_with("HTTP/1.1 400 "), "{request:?}: {said:?}");
+        assert!(seen.lock().expect("no panic").is_empty(), "{request:?}");
+    }
+    agree_on("OPTIONS * HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n");
+}
+
+#[test]
+fn a_body_in_a_coding_that_the_backend_would_not_be_told_of_is_refused() {
+    for coding in
+        ["gzip, chunked", "chunked, chunked", "identity, chunked", "chunked\r\nTransfer-Encoding: chunked"]
+    {
+        let head =
+            format!("POST / HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: {coding}\r\nConnection: close");
+        refuse(&format!("{head}\r\n\r\n3\r\nabc\r\n0\r\n\r\n"), 400, "in chunks");
+    }
+}
+
+#[test]
+fn a_head_of_more_than_64_kib_is_refused_and_one_of_less_is_not() {
+    let head = |length| {
+        format!("GET / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\nX: {}\r\n\r\n", "a".repeat(length))
+    };
+    refuse(&head(66_000), 431, "");
+    agree_on(&head(60_000));
+}
+
 #[test]
 fn another_version_of_http_is_no_upgrade() {
     let settings = "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n";

@@ -92,7 +92,7 @@ async fn pass(
     let wanted = cookie.as_deref();
     let answered = exchange(client, at, parts, (body, &broken), wanted).await;
     // The backend was not to blame where the client was.
-    let mut answered = answered.map_err(|refusal| if broken.is_so() { Refusal::Bad } else { refusal })?;
+    let mut answered = answered.map_err(|refusal| if broken.is_so() { Refusal::Body } else { refusal })?;
     let key = answered.lent.claim.key;
     let response = &mut answered.response;
     let is_upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;

@@ -1,41 +1,87 @@
 //! The host and path of a request. A request that could be understood in different ways is refused.
 
-use hyper::header::{HOST, HeaderValue};
+use hyper::header::{HOST, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
-use hyper::http::uri::{PathAndQuery, Uri};
-use hyper::{Method, Request, Version};
+use hyper::http::uri::{PathAndQuery, Scheme, Uri};
+use hyper::{HeaderMap, Method, Request, Version};
 
 use crate::http::answer::Refusal;
+use crate::http::life::LONGEST_HEAD;
 
-/// Refuses what backends could understand in different ways.
+/// What may stand in a host with its port beside letters and digits (RFC 3986, 3.2.2).
+const OF_HOSTS: &[u8] = b"-._~%!$&'()*+,;=:[]";
+
+/// Refuses what backends could understand in different ways, and what they could not understand after it was passed on.
 pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
     if request.method() == Method::CONNECT {
         return Err(Refusal::Connect);
     }
-    let authority = request.uri().authority().map(|it| it.as_str().as_bytes());
-    // A name and a password before the host are for programs, not for the wire (RFC 9110, 4.2.4).
-    if authority.is_some_and(|it| it.contains(&b'@')) {
-        return Err(Refusal::Bad);
+    // hyper's limit is that of its buffer, which may hold a little more.
+    if length(request) > LONGEST_HEAD {
+        return Err(Refusal::Long);
     }
-    let mut hosts = request.headers().get_all(HOST).iter();
+    check_host(request)?;
+    if request.version() == Version::HTTP_2 {
+        return Ok(());
+    }
+    check_form(request)?;
+    check_coding(request.headers())
+}
+
+/// About how many bytes the head has.
+fn length<B>(request: &Request<B>) -> usize {
+    let fields =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    target + fields.sum::<usize>()
+}
+
+fn check_host<B>(request: &Request<B>) -> Result<(), Refusal> {
+    let authority = request.uri().authority().map(|it| it.as_str().as_bytes());
+    let mut hosts = request.headers().get_all(HOST).iter().map(HeaderValue::as_bytes);
     let (host, further) = (hosts.next(), hosts.next());
     let is_clear = match request.version() {
         Version::HTTP_11 => host.is_some(),
         // Both may say it, if they say the same (RFC 9113, 8.3.1).
         Version::HTTP_2 => match (authority, host) {
-            (Some(authority), Some(host)) => authority.eq_ignore_ascii_case(host.as_bytes()),
+            (Some(authority), Some(host)) => authority.eq_ignore_ascii_case(host),
             (authority, host) => authority.is_some() || host.is_some(),
         },
         _ => true,
     };
-    if is_clear && further.is_none() { Ok(()) } else { Err(Refusal::Bad) }
+    // A name and a password before the host are for programs, not for the wire (RFC 9110, 4.2.4). What is no host is refused, and not passed
+    // on (RFC 9112, 3.2).
+    let is_host = |it: &[u8]| it.iter().all(|byte| byte.is_ascii_alphanumeric() || OF_HOSTS.contains(byte));
+    let are_hosts = authority.into_iter().chain(host).all(is_host);
+    if is_clear && are_hosts && further.is_none() { Ok(()) } else { Err(Refusal::Host) }
+}
+
+/// A target is a path, a URL of http, or `*` for `OPTIONS` (RFC 9112, 3.2). A host alone is for CONNECT.
+fn check_form<B>(request: &Request<B>) -> Result<(), Refusal> {
+    let uri = request.uri();
+    let is_url = || uri.scheme().is_some_and(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS);
+    let is_form = match (uri.authority(), uri.path()) {
+        (Some(_), _) => is_url(),
+        (None, "*") => request.method() == Method::OPTIONS,
+        (None, path) => path.starts_with('/'),
+    };
+    if is_form { Ok(()) } else { Err(Refusal::Target) }
+}
+
+/// The field is not passed on, so a body in any other coding would reach the backend without a word that it is coded. Of two
+/// codings of chunks one would be left (RFC 9112, 6.1).
+fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let (coding, further) = (codings.next(), codings.next());
+    let is_plain = coding.is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    if is_plain && further.is_none() { Ok(()) } else { Err(Refusal::Coding) }
 }
 
 /// Makes the target one for a server: a path.
 pub(crate) fn direct(parts: &mut Parts) -> Result<(), Refusal> {
     if let Some(authority) = parts.uri.authority() {
         // The host in the request target takes precedence over the field Host (RFC 9112, 3.2.2).
-        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Refusal::Bad)?;
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Refusal::Host)?;
         parts.headers.insert(HOST, host);
     }
     let path = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
