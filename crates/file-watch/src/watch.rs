@@ -7,6 +7,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
@@ -30,29 +31,36 @@ pub struct FileWatch {
     inotify: OwnedFd,
     /// The directory of each watch, relative to the base.
     directories: HashMap<i32, PathBuf>,
-    /// Single files that are watched: their directories are, and the rest of these does not count.
-    files: BTreeSet<PathBuf>,
-    /// Directories all of which counts.
-    trees: BTreeSet<PathBuf>,
+    /// The paths that were asked for. All that lies below them counts; the directories above them are watched too, because a
+    /// path may be made later, or removed and made again.
+    wanted: BTreeSet<PathBuf>,
+    /// Which directory the base was.
+    identity: Option<(u64, u64)>,
     most: usize,
     shortfall: Option<String>,
 }
 
 impl FileWatch {
-    /// Watches these paths, which are relative to `base`: a directory with all below it, or a file. At most `most` directories
-    /// are watched.
+    /// Watches these paths, which are relative to `base`: a directory with all below it, or a file. A path that does not exist is
+    /// watched as soon as it is made; until then the shortfall names it. At most `most` directories are watched.
     ///
     /// # Errors
-    /// There is no inotify, or a path cannot be watched: it is not there, or leads out of `base`.
+    /// There is no inotify, `base` is no directory, or a path leads out of `base`.
     pub fn of<P: AsRef<Path>>(base: &Path, paths: &[P], ignored: Ignored, most: usize) -> io::Result<Self> {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        let (directories, files, trees) = Default::default();
-        let base = base.to_owned();
-        let mut watch = Self { base, ignored, inotify, directories, files, trees, most, shortfall: None };
+        let (directories, wanted) = Default::default();
+        fs::read_dir(base)?;
+        let (base, identity) = (base.to_owned(), identity(base));
+        let mut watch = Self { base, ignored, inotify, directories, wanted, identity, most, shortfall: None };
         for path in paths {
             watch.begin(path.as_ref())?;
         }
         Ok(watch)
+    }
+
+    /// Whether it watches all that it was asked for, in the directory that is at the base now.
+    pub fn is_up_to_date(&self) -> bool {
+        self.shortfall.is_none() && self.identity.is_some() && self.identity == identity(&self.base)
     }
 
     /// Readable once something has changed.
@@ -87,7 +95,8 @@ impl FileWatch {
             let path = plain(&directory.join(name));
             let is_directory = event.events().contains(ReadFlags::ISDIR);
             let is_new = event.events().intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO);
-            if self.ignored.has(&path) || !self.counts(&path) {
+            let leads_to_wanted = is_directory && is_new && self.leads_to_wanted(&path);
+            if !leads_to_wanted && (self.ignored.has(&path) || !self.counts(&path)) {
                 continue;
             }
             if is_directory && is_new {
@@ -98,12 +107,23 @@ impl FileWatch {
         }
         for directory in made {
             // Files that were written into it before it was watched cause no event, so they are listed.
-            changed.extend(self.add(&directory));
+            if self.counts(&directory) {
+                changed.extend(self.add(&directory));
+            }
+            let below: Vec<PathBuf> = self
+                .wanted
+                .iter()
+                .filter(|path| **path != directory && path.starts_with(&directory))
+                .cloned()
+                .collect();
+            for path in below {
+                changed.extend(self.seek(&path));
+            }
         }
         if missed {
             changed.insert(PathBuf::from("."));
             // Events were lost, so new directories may have been missed.
-            self.trees.clone().iter().for_each(|tree| drop(self.add(tree)));
+            self.wanted.clone().iter().for_each(|path| drop(self.seek(path)));
         }
         changed.into_iter().collect()
     }
@@ -113,19 +133,33 @@ impl FileWatch {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not below the app's directory"));
         }
         let path = plain(path);
-        if fs::metadata(self.base.join(&path))?.is_dir() {
-            self.trees.insert(path.clone());
-            self.add(&path);
-        } else {
-            let parent = path.parent().unwrap_or(Path::new("")).to_owned();
-            self.files.insert(path);
-            self.add_one(&parent);
+        self.wanted.insert(path.clone());
+        self.seek(&path);
+        if let Err(error) = fs::metadata(self.base.join(&path)) {
+            self.shortfall.get_or_insert_with(|| format!("{} is not there yet: {error}", path.display()));
         }
         Ok(())
     }
 
+    /// Watches a path that was asked for, as far as it exists, with the directories above it. Returns the files there.
+    fn seek(&mut self, path: &Path) -> Vec<PathBuf> {
+        let above: Vec<PathBuf> = path.ancestors().skip(1).map(Path::to_owned).collect();
+        if !above.iter().rev().all(|directory| self.add_one(directory)) {
+            return Vec::new();
+        }
+        match fs::metadata(self.base.join(path)) {
+            Ok(found) if found.is_dir() => self.add(path),
+            Ok(_) => vec![path.to_owned()],
+            Err(_) => Vec::new(),
+        }
+    }
+
     fn counts(&self, path: &Path) -> bool {
-        self.files.contains(path) || self.trees.iter().any(|tree| path.starts_with(tree))
+        self.wanted.iter().any(|wanted| path.starts_with(wanted))
+    }
+
+    fn leads_to_wanted(&self, path: &Path) -> bool {
+        self.wanted.iter().any(|wanted| wanted.starts_with(path))
     }
 
     /// Watches a directory and everything below it, and returns the files in it.
@@ -181,6 +215,11 @@ impl FileWatch {
             }
         }
     }
+}
+
+/// Device and inode.
+fn identity(directory: &Path) -> Option<(u64, u64)> {
+    fs::metadata(directory).ok().map(|it| (it.dev(), it.ino()))
 }
 
 /// A path without `.`.
@@ -264,9 +303,47 @@ mod tests {
     #[test]
     fn what_cannot_be_watched_is_refused() {
         let (app, _) = watched(&["."], 100);
-        for path in ["nope", "../x", "/etc"] {
+        for path in ["../x", "/etc"] {
             assert!(FileWatch::of(app.path(), &[path], Ignored::new([]), 9).is_err(), "{path}");
         }
+        assert!(FileWatch::of(&app.path().join("nope"), &["."], Ignored::new([]), 9).is_err());
+    }
+
+    #[test]
+    fn what_is_not_there_yet_is_named_and_is_watched_once_it_is_made() {
+        let (app, mut watch) = watched(&["app.js", "later/deep", "one.js"], 100);
+        assert!(watch.shortfall().expect("named").starts_with("later/deep is not there yet"));
+        write(&app, "later/other.js");
+        write(&app, "app.js");
+        assert_eq!(changes(&mut watch), ["app.js"]);
+        write(&app, "later/deep/x.js");
+        write(&app, "one.js");
+        assert_eq!(changes(&mut watch), ["later/deep/x.js", "one.js"]);
+        write(&app, "later/deep/x.js");
+        assert_eq!(changes(&mut watch), ["later/deep/x.js"]);
+    }
+
+    #[test]
+    fn a_directory_that_is_removed_and_made_again_is_still_watched() {
+        let (app, mut watch) = watched(&["src"], 100);
+        fs::remove_dir_all(app.path().join("src")).expect("removed");
+        assert!(changes(&mut watch).contains(&"src".to_owned()));
+        write(&app, "src/new.js");
+        assert_eq!(changes(&mut watch), ["src/new.js"]);
+        write(&app, "src/new.js");
+        assert_eq!(changes(&mut watch), ["src/new.js"]);
+        assert!(watch.is_up_to_date());
+    }
+
+    #[test]
+    fn another_directory_at_the_same_path_is_noticed_when_somebody_asks() {
+        let (app, watch) = watched(&["src"], 100);
+        assert!(watch.is_up_to_date());
+        fs::rename(app.path(), app.path().with_extension("old")).expect("renamed");
+        assert!(!watch.is_up_to_date());
+        fs::create_dir(app.path()).expect("made");
+        assert!(!watch.is_up_to_date());
+        fs::remove_dir_all(app.path().with_extension("old")).expect("removed");
     }
 
     #[test]

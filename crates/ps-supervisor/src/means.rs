@@ -1,7 +1,7 @@
 //! What all seats of one supervisor share: the spec, and what was read of the machine. Reading /proc or the ports costs the
 //! same for one instance and for 300, so each is read at most once a turn, when the first seat needs it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use formation::Slot;
@@ -69,6 +69,8 @@ pub(crate) struct Means {
     pub(crate) programs: Programs,
     /// How many descriptors may be used.
     pub(crate) descriptors: Descriptors,
+    /// What is amiss with each process type, by its name, for the notes of runs that start.
+    pub(crate) warnings: BTreeMap<String, String>,
 }
 
 impl Means {
@@ -102,6 +104,7 @@ impl Means {
             environments,
             programs,
             descriptors,
+            warnings: BTreeMap::new(),
         }
     }
 

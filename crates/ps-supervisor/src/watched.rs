@@ -85,6 +85,17 @@ impl WatchedPaths {
         self.wish == other.wish && self.types == other.types
     }
 
+    /// Whether nothing would be gained by beginning anew.
+    pub(crate) fn is_up_to_date(&self) -> bool {
+        self.watch.as_ref().is_ok_and(FileWatch::is_up_to_date)
+    }
+
+    /// Takes over the changes that have not caused a restart yet.
+    pub(crate) fn inherit(&mut self, earlier: &mut [Self]) {
+        let earlier = earlier.iter_mut().find(|earlier| earlier.is_same(self));
+        self.changed = earlier.and_then(|earlier| earlier.changed.take());
+    }
+
     /// Begins to watch.
     pub(crate) fn begin(&mut self) {
         let Wish { directory, paths, ignored } = &self.wish;

@@ -55,6 +55,38 @@ fn a_change_starts_anew_what_watches_it_and_says_which_file_it_was() {
 }
 
 #[test]
+fn a_path_that_is_not_there_yet_is_named_at_the_first_deploy_and_keeps_nothing_else_from_being_watched() {
+    let home = watching(r#"{"formation": {"web": {"quantity": 1, "watch_paths": ["later/deep", "run"]}}}"#);
+    let before = home.pids("shop")["web.1"];
+    assert!(note(&home).contains("later/deep is not there yet"), "{:?}", note(&home));
+    home.write("shop/run", "echo two; exec sleep 600\n");
+    let now = started_anew(&home, before, "run changed");
+    home.write("shop/later/deep/x", "1");
+    started_anew(&home, now, "later/deep/x changed");
+}
+
+#[test]
+fn a_directory_that_was_replaced_by_another_of_its_name_is_watched_after_the_next_verb() {
+    let home = watching(ALL);
+    home.write("shop/src/x.js", "1");
+    let before = started_anew(&home, home.pids("shop")["web.1"], "src/x.js changed");
+    // Within the directory it is noticed without any verb.
+    fs::remove_dir_all(home.path("shop/src")).expect("removed");
+    let before = started_anew(&home, before, "src");
+    home.write("shop/src/x.js", "2");
+    started_anew(&home, before, "src/x.js changed");
+    fs::rename(home.path("shop"), home.path("shop.old")).expect("renamed");
+    for file in ["Procfile", "run", "app.json"] {
+        let text = fs::read_to_string(home.path("shop.old").join(file)).expect("read");
+        home.write(&format!("shop/{file}"), &text);
+    }
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    let before = home.pids("shop")["web.1"];
+    home.write("shop/run", "echo three; exec sleep 600\n");
+    started_anew(&home, before, "run changed");
+}
+
+#[test]
 fn what_is_ignored_starts_nothing_anew_and_a_storm_does_so_once() {
     let home = watching(ALL);
     let before = home.pids("shop")["web.1"];
@@ -108,7 +140,7 @@ fn nothing_is_watched_where_nobody_asked_and_what_cannot_be_watched_is_said() {
     home.does(&["ps-set", "shop", "web.watch-paths", "nope"]);
     home.does(&["ps-lifecycle", "restart", "shop", "worker"]);
     let said = note(&home);
-    assert!(said.contains("watch-paths nope") && said.contains("No such file"), "{said}");
+    assert!(said.contains("watch-paths: nope") && said.contains("No such file"), "{said}");
     assert_eq!(home.pids("shop")["web.1"], before["web.1"]);
     home.does(&["ps-set", "shop", "web.watch-paths", "run"]);
     home.does(&["ps-lifecycle", "restart", "shop", "worker"]);

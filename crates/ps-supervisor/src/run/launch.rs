@@ -124,13 +124,15 @@ impl Run {
     /// Makes sure that the port is free. If it is not, the run gets another one, and a note reports it.
     fn assign_port(&mut self, spec: &Spec, means: &mut Means) -> Result<(), String> {
         let Status { slot, port, .. } = &*self.status;
-        (self.status.port, self.status.note) = match self.status.lane {
+        let warning = means.warnings.get(slot.process_type.as_str()).cloned();
+        let (port, note) = match self.status.lane {
             Lane::Own => {
                 let assigned = ports::assign(spec, slot, &means.service, *port, &mut means.claims)?;
                 (assigned.port, assigned.note)
             }
             Lane::Second => (ports::second(spec, slot, &means.service, &mut means.claims)?, None),
         };
+        (self.status.port, self.status.note) = (port, note.or(warning));
         Ok(())
     }
 }

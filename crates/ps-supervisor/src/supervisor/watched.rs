@@ -17,29 +17,42 @@ use crate::wakeup::Wakeup;
 use crate::watched::{self, Refresh};
 
 impl Supervisor {
-    /// Watches the files that the spec names, unless they are watched already.
+    /// Watches the files that the spec names, unless they are watched already: a directory that was replaced by another one of
+    /// the same name, and a path that was made meanwhile, are looked for again whenever the spec is read.
     pub(super) fn watch_files(&mut self) {
         let wanted = watched::wanted(&self.means.spec);
         let is_same = wanted.len() == self.watched.len()
-            && wanted.iter().zip(&self.watched).all(|(new, old)| new.is_same(old));
+            && wanted.iter().zip(&self.watched).all(|(new, old)| new.is_same(old) && old.is_up_to_date());
         if is_same {
             return;
         }
-        for (index, watched) in self.watched.iter().enumerate() {
+        // What was said before is not said again: the note may tell of a restart by now.
+        let said: Vec<String> = self.watched.iter().filter_map(watched::WatchedPaths::trouble).collect();
+        for (index, watched) in self.watched.iter_mut().enumerate() {
+            // Changes that were not read yet would be lost with the watch.
+            watched.look(Instant::now());
             if let Ok(watch) = &watched.watch {
                 let _ = self.poll.unwatch(watch.fd());
             }
             self.poll.forget(&Wakeup::Files(index));
         }
-        self.watched = wanted;
+        let mut earlier = std::mem::replace(&mut self.watched, wanted);
+        self.means.warnings.clear();
         for index in 0..self.watched.len() {
             let watched = &mut self.watched[index];
+            watched.inherit(&mut earlier);
             watched.begin();
             if let Ok(watch) = &watched.watch {
                 let _ = self.poll.watch(watch.fd().as_fd(), Wakeup::Files(index));
             }
             if let Some(trouble) = watched.trouble() {
                 let types = watched.types.clone();
+                for name in &types {
+                    self.means.warnings.insert(name.clone(), trouble.clone());
+                }
+                if said.contains(&trouble) {
+                    continue;
+                }
                 self.remark(|slot| types.iter().any(|name| name == slot.process_type.as_str()), &trouble);
             }
         }
