@@ -302,7 +302,7 @@ fn headers(node: &Node<'_>, remarks: &mut Vec<Remark>) -> Result<Vec<(String, St
         }
         let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if name.is_empty() || !name.bytes().all(is_token) || value.contains(char::is_control) {
-            return Err(header.refuse("a header of one line, with its name and its value,"));
+            return Err(header.refuse_content("a header of one line, with its name and its value,"));
         }
         headers.push((name, value));
     }

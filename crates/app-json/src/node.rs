@@ -188,6 +188,11 @@ impl<'a> Node<'a> {
         Error::Value { place: self.place.clone(), wanted, got }
     }
 
+    /// The same where the kind of the value is right and its content is not: a list is shown with its elements.
+    pub(crate) fn refuse_content(&self, wanted: &'static str) -> Error {
+        Error::Value { place: self.place.clone(), wanted, got: one_line(self.value.text(self.text)) }
+    }
+
     fn at(&self, key: &str, value: &'a Value<'a>) -> Self {
         Self { place: place(&self.place, key), value, text: self.text }
     }

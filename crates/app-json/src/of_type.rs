@@ -60,7 +60,7 @@ impl OfType {
             Ok(None) => (),
             Ok(Some(text)) => self.refuse(match setting.explained(&text) {
                 Some(why) => Error::Name { place: field.place.clone(), why },
-                None => field.refuse(setting.rule),
+                None => field.refuse_content(setting.rule),
             }),
             Err(error) => self.refuse(error),
         }

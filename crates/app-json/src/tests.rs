@@ -375,6 +375,15 @@ fn settings_of_a_type_are_read_as_text_and_one_that_makes_no_sense_has_its_place
             "formation.web.restart_policy: no, always, unless-stopped, on-failure or on-failure:<retries> is wanted, \
              not an array",
         ),
+        (
+            r#""after": ["db:sometimes"]"#,
+            "formation.web.after: types with commas between them, each with :started, :ready or :done behind it if need be, such as \
+             db,migrate:done is wanted, not [\"db:sometimes\"]",
+        ),
+        (
+            r#""success_exit_codes": [3, 256]"#,
+            "formation.web.success_exit_codes: exit statuses and names of signals, such as 3,SIGTERM is wanted, not [3, 256]",
+        ),
     ] {
         assert_eq!(of(entry).0, Err(refusal.to_owned()));
     }

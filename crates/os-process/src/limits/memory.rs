@@ -49,6 +49,12 @@ impl MemoryGroup {
         };
         // Where memory and swap have one limit together, that one is reached, which later kernels do not count as a failure.
         let most = read("memory.max_usage_in_bytes").saturating_add(LARGEST_PAGE);
+        // Below a page a limit is rounded down to 0, and what was refused then is counted nowhere.
+        let is_none_at_all =
+            fs::read_to_string(self.path.join("memory.limit_in_bytes")).is_ok_and(|it| it.trim() == "0");
+        if is_none_at_all {
+            return true;
+        }
         ["memory.failcnt", "memory.memsw.failcnt"].into_iter().any(|file| read(file) > 0)
             || most >= read("memory.limit_in_bytes").max(LARGEST_PAGE + 1)
     }
@@ -171,6 +177,9 @@ mod tests {
         assert!(v1.has_reached_limit());
         let (_kept, v1) = group(false, &full("60000000\n"));
         assert!(!v1.has_reached_limit());
+        let (_kept, v1) =
+            group(false, &[("memory.limit_in_bytes", "0\n"), ("memory.max_usage_in_bytes", "0\n")]);
+        assert!(v1.has_reached_limit(), "less than a page");
         let (_kept, gone) = group(true, &[]);
         assert_eq!((gone.kills(), gone.has_reached_limit(), gone.used()), (0, false, None));
     }
