@@ -4,7 +4,8 @@ use anyhow::Result;
 use formation::{AppName, Formation, Which};
 use ps_apps::{App, StoredFormation, World};
 use ps_cli::exit::Outcome;
-use ps_scheduler::{AppStatus, Intent, Plan, Running, Scheduler};
+use ps_release::Release;
+use ps_scheduler::{AppStatus, Error, Intent, Plan, Running, Scheduler};
 
 use crate::args::ConvergeArgs;
 use crate::session::Session;
@@ -32,9 +33,26 @@ fn converge(session: &Session, app: &App) -> Result<Outcome> {
 
 /// Makes a plan with this intent and carries it out; the caller holds the lock.
 pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result<()> {
+    carry_out_by(Plan::ask, session, app, intent)
+}
+
+/// Brings up what ran of an app; the caller holds the lock. What may have been stopped by hand is not started, and once the rest is up the
+/// error says so.
+pub(crate) fn restore(session: &Session, app: &App) -> Result<()> {
+    let mut doubt = None;
+    let ask = |scheduler: &dyn Scheduler, release, wanted: &Formation, intent: &Intent| {
+        let (plan, found) = Plan::ask_around_doubts(scheduler, release, wanted, intent)?;
+        doubt = found;
+        Ok(plan)
+    };
+    carry_out_by(ask, session, app, &Intent::Converge(Which::All))?;
+    doubt.map_or(Ok(()), |error| Err(error.into()))
+}
+
+fn carry_out_by(ask: impl Ask, session: &Session, app: &App, intent: &Intent) -> Result<()> {
     let world = &session.world;
     interrupted::put_back(session, &app.name)?;
-    let (scheduler, plan, stored) = plan(world, &app.name, intent)?;
+    let (scheduler, plan, stored) = plan_by(ask, world, &app.name, intent)?;
     if plan.is_noop() {
         session.with_requester(&app.name, |requester| scheduler.tend(&plan, requester))?;
     } else {
@@ -48,7 +66,13 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
     Ok(())
 }
 
-fn plan(
+/// How a scheduler is asked for a plan.
+trait Ask: FnOnce(&dyn Scheduler, Release, &Formation, &Intent) -> Result<Plan, Error> {}
+
+impl<A: FnOnce(&dyn Scheduler, Release, &Formation, &Intent) -> Result<Plan, Error>> Ask for A {}
+
+fn plan_by(
+    ask: impl Ask,
     world: &World,
     app: &AppName,
     intent: &Intent,
@@ -59,13 +83,14 @@ fn plan(
     let stored = world.formation(app)?;
     let wanted = wanted(world, app, &stored)?;
     let scheduler = ps_schedulers::of(world, app)?;
-    let plan = Plan::ask(scheduler.as_ref(), release, &wanted, intent)?;
+    let plan = ask(scheduler.as_ref(), release, &wanted, intent)?;
     Ok((scheduler, plan, stored))
 }
 
 /// Whether the current state of the app would make the verb fail. Nothing is changed or started to find out.
 pub(crate) fn is_refused(session: &Session, app: &AppName, intent: &Intent) -> bool {
-    let judged = plan(&session.world, app, intent).map(|(scheduler, plan, _)| scheduler.judge(&plan).is_ok());
+    let judged = plan_by(Plan::ask, &session.world, app, intent)
+        .map(|(scheduler, plan, _)| scheduler.judge(&plan).is_ok());
     !judged.unwrap_or(false)
 }
 

@@ -1,6 +1,7 @@
 //! `deploy`: a new release. It is recorded when the scheduler commits it; if it fails, everything is as before.
 
 mod secrets;
+mod start_command;
 mod unrecorded;
 mod variables;
 
@@ -185,7 +186,7 @@ pub(crate) fn foresee(
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
     let (formation, _) = counts.apply(world, app)?;
-    let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
+    let release = assemble(world, app, args, checkout, (procfile.as_ref(), &app_json))?;
     let release = address::give(release, &address::asked(world, app, (&args.address, None), &name)?)?;
     let release = secrets::give(world, release, args, &name)?;
     let wanted = release::runnable(&formation, &release);
@@ -199,6 +200,23 @@ pub(crate) fn foresee(
     plan::show(scheduler.as_ref(), (release, &wanted, &args.intent()), scripts, is_json)
 }
 
+/// The release of a checkout, with the command that the deploy was given for an image.
+fn assemble(
+    world: &World,
+    app: &AppName,
+    args: &DeployArgs,
+    checkout: &Checkout,
+    (procfile, app_json): (Option<&Procfile>, &AppJson),
+) -> Result<Release> {
+    let release = release::assemble(world, app, checkout.source.clone(), procfile, app_json)?;
+    start_command::give(release, args)
+}
+
+/// The properties that options of a deploy set with it.
+fn of_options(args: &DeployArgs) -> Result<Vec<(String, String)>> {
+    Ok(secrets::property(args).into_iter().chain(start_command::property(args)?).collect())
+}
+
 fn deploy(
     session: &Session,
     lock: &AppLock,
@@ -210,7 +228,7 @@ fn deploy(
     let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
-    let assembled = || release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json);
+    let assembled = || assemble(world, app, args, checkout, (procfile.as_ref(), &app_json));
     let (asked, canary) = at_address(session, app, args, &name, assembled)?;
     // A deploy that will be refused, or could not be recorded, is refused before any hook is called.
     let planned = counts.apply(world, app)?;
@@ -242,7 +260,7 @@ fn deploy(
         let image = image(world, &name, &plan.release.source)?;
         let mut record = record(&name, checkout, formation.scale, source, counts.can_scale());
         (record.image, record.restores, record.source.prepared) = (image, args.restores, prepared);
-        record.properties = asked.properties.clone().into_iter().chain(secrets::property(args)).collect();
+        record.properties = asked.properties.clone().into_iter().chain(of_options(args)?).collect();
         plan.deploy = Some(intend(world, app, &record, scheduler.as_ref())?);
         roll_out(session, lock, scheduler.as_ref(), &plan)?;
         Ok((scheduler, plan, idle_types))
@@ -296,7 +314,8 @@ fn remark(
     (procfile, app_json): (Option<&Procfile>, &AppJson),
     release: &Release,
 ) -> Result<()> {
-    let is_command = args.source.is_command();
+    // With an image it is written as that property.
+    let is_command = args.source.is_command() && args.source.image.is_none();
     let odd = remarks::of_deploy(world, &release.app, procfile, app_json, (release, scheduler), is_command)?;
     release::say_all(&odd);
     watch::remind(world, scheduler, release)

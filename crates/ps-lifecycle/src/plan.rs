@@ -10,7 +10,9 @@ use ps_apps::{App, StoredEntry, StoredFormation};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_release::Release;
-use ps_scheduler::{AppStatus, Foreseen, ForeseenTask, Intent, Outlook, Plan, Scheduler, Task, foresee};
+use ps_scheduler::{
+    AppStatus, Foreseen, ForeseenTask, Intent, Outlook, Plan, Scheduler, Task, around_doubts, foresee,
+};
 
 use crate::args::ConvergeArgs;
 use crate::scripts::Scripts;
@@ -91,7 +93,8 @@ fn rows(
         return Ok(foresee(wanted, Outlook::Planned(&status, &intent)));
     };
     let usual = ps_schedulers::of(world, &app.name)?.usual_strategy();
-    Ok(Plan::new(release, wanted, &status.instances, &intent, usual).foreseen(&status))
+    let plan = Plan::new(release, wanted, &status.instances, &intent, usual);
+    Ok(around_doubts(plan.foreseen(&status), &status))
 }
 
 fn warn_of_unknown(status: &AppStatus) {

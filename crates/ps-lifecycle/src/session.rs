@@ -192,8 +192,10 @@ impl Session {
     /// Says after a failure that it has changed nothing of what ran. On a terminal the line of each instance says so.
     fn say_what_runs_on(&self, plan: &Plan, error: &ps_scheduler::Error) {
         let ran = plan.steps.iter().any(|step| matches!(step.change, Change::Keep | Change::Replace));
-        if let ps_scheduler::Error::DeployFailed { app, fates, .. } = error
+        if let ps_scheduler::Error::DeployFailed { app, fates, aftermath, .. } = error
             && ran
+            // Without a fate for each slot, what differs is in the aftermath.
+            && (aftermath.is_empty() || !fates.is_empty())
             && self.teller.is_in_lines()
             && !say::inside_dokku()
             && fates.values().all(|fate| matches!(fate, Fate::Kept(_) | Fate::Empty))

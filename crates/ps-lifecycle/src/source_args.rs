@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use ps_release::CommandLine;
 use ps_scheduler_docker::Pull;
 
 // The part of the command line of `deploy` that is about the source. No documentation: the help of the verb would show it in place of its own.
@@ -37,14 +38,14 @@ pub(crate) struct SourceArgs {
     /// When an image is pulled from its registry [default: missing]
     #[arg(long, value_name = "WHEN", value_enum)]
     pub(crate) pull: Option<PullWhen>,
-    /// Run this command as `web`, without a Procfile
-    #[arg(long, value_name = "CMD", conflicts_with = "image")]
+    /// Run this command as `web`, without a Procfile; with --image in place of what the image runs, from now on (the property start-cmd)
+    #[arg(long, value_name = "CMD")]
     pub(crate) command: Option<String>,
     /// The program that runs the script which --command names
     #[arg(long, value_name = "PROGRAM", requires = "command")]
     pub(crate) interpreter: Option<String>,
     /// Arguments of the command, passed on unchanged; without --command the first one is the program
-    #[arg(last = true, value_name = "ARGUMENT", conflicts_with_all = ["image", "base", "dockerfile", "compose", "build_arg"])]
+    #[arg(last = true, value_name = "ARGUMENT", conflicts_with_all = ["base", "dockerfile", "compose", "build_arg"])]
     pub(crate) arguments: Vec<String>,
 }
 
@@ -63,6 +64,16 @@ impl SourceArgs {
     /// Whether a command was given, which stands in for a Procfile.
     pub(crate) fn is_command(&self) -> bool {
         self.command.is_some() || !self.arguments.is_empty()
+    }
+
+    /// The whole command line that was given; `None` if none was.
+    pub(crate) fn line(&self) -> Result<Option<String>, ps_release::Error> {
+        let command = CommandLine {
+            command: self.command.as_deref(),
+            interpreter: self.interpreter.as_deref(),
+            arguments: &self.arguments,
+        };
+        command.line()
     }
 
     /// When an image is pulled.

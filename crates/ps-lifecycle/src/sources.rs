@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use formation::AppName;
 use ps_apps::{SchedulerName, Scope, World};
-use ps_release::{APP_JSON, Checkout, CommandLine, Tree};
+use ps_release::{APP_JSON, Checkout, Tree};
 
 use crate::archive::Unpacked;
 use crate::source_args::SourceArgs;
@@ -28,12 +28,7 @@ impl SourceArgs {
             let tag = tags::find(world, &world.app(app.as_str())?.name, self.tag.as_deref())?;
             return Ok(Checkout::of_image(&format!("{}:{}", tag.repository, tag.tag))?);
         }
-        let command = CommandLine {
-            command: self.command.as_deref(),
-            interpreter: self.interpreter.as_deref(),
-            arguments: &self.arguments,
-        };
-        let command = command.line()?;
+        let command = self.line()?;
         let named = world.ps_property(app, "procfile-path")?;
         let app_json = app_json_path(world, app)?;
         let tree = Tree {

@@ -56,7 +56,12 @@ pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()>
     let is_refused = || converge::is_refused(session, &app.name, intent);
     let _provision = starts.then(|| provision::for_change(session, &app.name, intent, is_refused)).flatten();
     let wish = Wish::set(&session.world, &app.name, true)?;
-    let started = converge::carry_out(session, app, intent);
+    let started = match intent {
+        Intent::Converge(_) => converge::restore(session, app),
+        Intent::Start(_) | Intent::Restart(_) | Intent::Deploy | Intent::DeployTypes(_) => {
+            converge::carry_out(session, app, intent)
+        }
+    };
     if let Err(error) = &started
         && !runs_on(session, app, error)
     {

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use anyhow::Result;
+use formation::State;
 use jiff::Timestamp;
 use ps_apps::App;
 use ps_cli::exit::Outcome;
@@ -162,7 +163,7 @@ fn reached(status: &AppStatus) -> Option<String> {
         return None;
     }
     let mut behind = instances.iter().filter(|instance| status.leads_to(instance));
-    if !behind.any(|instance| instance.state.is_alive()) {
+    if !behind.any(|instance| instance.state.is_alive() || instance.state == State::Unknown) {
         return Some(format!("{app} has the address {listen}, and nothing runs there"));
     }
     let open: Option<u64> =

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use ps_apps::{InstanceFiles, InstanceRecord, World};
 use ps_engine::Container;
 use ps_rollout::Role;
-use ps_scheduler::{AppStatus, Error, Instance, Over};
+use ps_scheduler::{AppStatus, Doubtful, Error, Instance, Over};
 use ps_service::Service;
 
 use crate::docker_local::DockerLocal;
@@ -36,7 +36,7 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[AppName]) -> Result<Vec<AppSt
     let instances = |app: &AppName, records: &InstanceFiles, schedules: &Schedules| {
         let is_over = |id: &String| by_id.get(id.as_str()).is_some_and(|container| container.is_over);
         let has_ended = records.slots.values().any(|record| record.id.as_ref().is_some_and(is_over));
-        let stopped = if has_ended { RolloutFile::new(world, app).read().0.stopped } else { BTreeMap::new() };
+        let (stopped, unread) = if has_ended { stopped(world, app) } else { Default::default() };
         // Of an instance that clients are not led to, the address is not written down.
         let is_hidden = |record: &InstanceRecord| {
             let container = record.id.as_ref().and_then(|id| by_id.get(id.as_str()));
@@ -72,13 +72,40 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[AppName]) -> Result<Vec<AppSt
         let is_up = all.iter().any(|instance| instance.state.is_alive());
         all.extend(scheduled(world, app, schedules, &others, is_up));
         all.sort_by(|a, b| (&a.slot, a.run).cmp(&(&b.slot, b.run)));
-        all
+        let doubtful = unread.map(|reason| Doubtful { slots: unexplained(&all, is_over), reason });
+        (all, doubtful)
     };
-    let statuses = apps.iter().zip(&records).zip(&schedules).map(|((app, records), schedules)| {
-        let listen = Service::of(world, app, None).listens();
-        AppStatus { listen, ..AppStatus::of(app.clone(), instances(app, records, schedules)) }
-    });
+    let statuses = apps.iter().zip(&records).zip(&schedules);
+    let statuses =
+        statuses.map(|((app, records), schedules)| of_app(world, app, instances(app, records, schedules)));
     Ok(statuses.collect())
+}
+
+fn of_app(
+    world: &World,
+    app: &AppName,
+    (instances, doubtful): (Vec<Instance>, Option<Doubtful>),
+) -> AppStatus {
+    let listen = Service::of(world, app, None).listens();
+    let said =
+        doubtful.iter().filter(|doubtful| !doubtful.slots.is_empty()).map(|Doubtful { reason, .. }| {
+            format!(
+                "{reason}: what was stopped by hand is not known from there: stop it again, or deploy {app}"
+            )
+        });
+    AppStatus { listen, troubles: said.collect(), doubtful, ..AppStatus::of(app.clone(), instances) }
+}
+
+/// The slots whose container has ended, and nothing says why.
+fn unexplained(instances: &[Instance], is_over: impl Fn(&String) -> bool) -> Vec<Slot> {
+    let is_ended = |now: &&Instance| now.over.is_none() && now.container_id.as_ref().is_some_and(&is_over);
+    instances.iter().filter(is_ended).map(|now| now.slot.clone()).collect()
+}
+
+/// The container of each slot that a person stopped, and why that cannot be read.
+fn stopped(world: &World, app: &AppName) -> (BTreeMap<Slot, String>, Option<String>) {
+    let (written, unread) = RolloutFile::new(world, app).read();
+    (written.stopped, unread)
 }
 
 /// All instances, and where something runs by a schedule all containers that run for an app: such a run is no instance.

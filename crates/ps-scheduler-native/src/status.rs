@@ -10,7 +10,7 @@ use std::thread;
 use formation::{Slot, State};
 use jiff::{SignedDuration, Timestamp};
 use os_process::{ProcessId, Usage};
-use ps_scheduler::{AppStatus, Error, Instance, Limits, Over};
+use ps_scheduler::{AppStatus, Doubtful, Error, Instance, Limits, Over};
 use ps_service::{Listing, Service, earlier};
 use ps_supervisor::{InForce, OpenConnections, Status, Statuses};
 use timetable::Course;
@@ -50,7 +50,8 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
         Err(error) => (None, Some(error.to_string())),
     };
     let passed_over = spec.as_ref().and_then(|spec| spec.list_passed_over(&service.directory));
-    let passed_over = passed_over.map(|error| {
+    let unread = passed_over.map(|error| error.to_string());
+    let passed_over = unread.as_ref().map(|error| {
         format!(
             "{error}: what was stopped by hand is not known from there: stop it again, or deploy {}",
             service.app
@@ -79,9 +80,17 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
             service.command("start")
         ));
     }
-    let status =
-        AppStatus { listen: listen.into_iter().collect(), troubles, ..AppStatus::of(app, instances) };
+    let doubtful = unread.map(|reason| Doubtful { slots: ended_and_unexplained(&instances), reason });
+    let listen = listen.into_iter().collect();
+    let status = AppStatus { listen, troubles, doubtful, ..AppStatus::of(app, instances) };
     Ok(with_connections(service, status))
+}
+
+/// The slots that are empty and say of themselves no more than that their process was ended.
+fn ended_and_unexplained(instances: &[Instance]) -> Vec<Slot> {
+    let ended =
+        instances.iter().filter(|instance| instance.state == State::Stopped && instance.over.is_none());
+    ended.map(|instance| instance.slot.clone()).collect()
 }
 
 /// The same, with the connections of each instance that clients of the app's address are led to.

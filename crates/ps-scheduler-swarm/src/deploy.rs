@@ -23,7 +23,7 @@ use crate::service::Service;
 use crate::spec::{self, Identity, Proof};
 use crate::standing::Move;
 use crate::swarm::Swarm;
-use crate::{committed, images, judge, published, secret, task};
+use crate::{committed, images, judge, remarks, secret, task};
 
 /// One deploy that is under way.
 struct Deploy<'a> {
@@ -68,7 +68,9 @@ pub(crate) fn deploy(
         let changes = changes::of(plan, &deploy.seen, &deploy.manager.nodes().await?, Timestamp::now());
         images::remark_on_logins(&logins, &plan.release, &changes, requester.tell);
         images::refuse_missing(&deploy.manager, &plan.release, &changes).await?;
-        deploy.remark(requester.tell).await?;
+        for remark in remarks::of(&deploy.manager, plan, &deploy.seen).await? {
+            (requester.tell)(Progress::Note(remark));
+        }
         match deploy.bring_up(&changes, requester.tell).await {
             Ok(()) => {}
             Err(error) => return Err(deploy.undone(error, requester.tell).await),
@@ -146,38 +148,6 @@ impl<'a> Deploy<'a> {
             moves,
             silent_since,
         })
-    }
-
-    /// Prints which parts of the release have no effect on a swarm, and what a person should know about the others.
-    async fn remark(&self, tell: &mut dyn FnMut(Progress)) -> Result<(), Error> {
-        if !self.plan.is_deploy {
-            return Ok(());
-        }
-        let release = &self.plan.release;
-        let nodes = self.manager.nodes().await?.count();
-        if judge::is_here_alone(release) && nodes > 1 {
-            tell(Progress::Note(format!(
-                "warning: no registry has the image of {}, so only those of the {nodes} nodes can run it that have it: push it, and deploy it by its name there",
-                release.app
-            )));
-        }
-        let is_open = |process_type| !sealed::is_sealed(release, process_type);
-        if self.seen.services.is_empty() && !release.env.is_empty() && self.plan.rules.keys().any(is_open) {
-            tell(Progress::Note(format!(
-                "warning: who may use a manager of the swarm can read the environment of {}, unless it is deployed with --env-as-secrets",
-                release.app
-            )));
-        }
-        for process_type in self.plan.rules.keys() {
-            if let Some(remark) = published::remark(release, process_type, self.seen.service(process_type)) {
-                tell(Progress::Note(remark));
-            }
-            let health = self.proof(process_type).health;
-            for remark in health.map(|health| health.remarks).unwrap_or_default() {
-                tell(Progress::Note(format!("warning: {remark}")));
-            }
-        }
-        Ok(())
     }
 
     /// Everything that has to be proved. What stops first comes last, so that no outage begins for a release of which another type has
@@ -402,6 +372,26 @@ impl<'a> Deploy<'a> {
         }
         for id in removed {
             self.manager.remove(&id).await?;
+        }
+        self.see_out(tell).await
+    }
+
+    /// Waits until the instances have ended that others have replaced. Everything is done by then, so whoever cancels is not told of a failure.
+    async fn see_out(&mut self, tell: &mut dyn FnMut(Progress)) -> Result<(), Error> {
+        let replaced = self.moves.iter().filter(|moved| moved.is_update);
+        let services: BTreeSet<String> = replaced.map(|moved| moved.service.id.clone()).collect();
+        let grace = self.plan.rules.keys().map(|process_type| self.plan.release.grace(process_type)).max();
+        let within = grace.unwrap_or_default() + AFTER_GRACE;
+        match self.follower.ended(&self.manager, &services, within, tell).await {
+            Err(Error::Cancelled) => {
+                let note = "what was replaced has been told to end, and its end is not waited for";
+                tell(Progress::Note(note.to_owned()));
+            }
+            left => {
+                for (slot, why) in left? {
+                    tell(Progress::Note(format!("{slot} of the earlier release was told to end: {why}")));
+                }
+            }
         }
         Ok(())
     }

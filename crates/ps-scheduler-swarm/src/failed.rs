@@ -29,6 +29,7 @@ pub(crate) fn backend(context: &str, reason: String) -> Error {
     Error::Backend { context: context.to_owned(), reason }
 }
 
-fn unreachable(reason: &str) -> Error {
+/// The error of a swarm that does not answer, or cannot.
+pub(crate) fn unreachable(reason: &str) -> Error {
     Error::Unreachable { backend: "the swarm".to_owned(), reason: reason.to_owned() }
 }

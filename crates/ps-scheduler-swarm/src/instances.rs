@@ -49,11 +49,6 @@ impl Nodes {
         Self(list.as_array().into_iter().flatten().filter_map(node).collect())
     }
 
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        self.0.len()
-    }
-
     fn of(&self, task: &SwarmTask) -> Option<&Node> {
         self.0.get(&task.node)
     }
@@ -153,7 +148,11 @@ fn of_service_in(service: &Service, tasks: &[&SwarmTask], nodes: &Nodes) -> Vec<
         if !is_leaving {
             filled.insert(task.slot);
         }
-        rows.push(row(service, task, role, nodes));
+        let mut row = row(service, task, role, nodes);
+        if row.note.is_none() && task.phase != Phase::Running && !is_leaving {
+            row.note = lost_before(task, tasks, nodes);
+        }
+        rows.push(row);
     }
     let missing = usize::from(service.replicas).saturating_sub(filled.len());
     rows.extend(ended(service, tasks, &filled, missing));
@@ -165,6 +164,15 @@ fn of_service_in(service: &Service, tasks: &[&SwarmTask], nodes: &Nodes) -> Vec<
         row
     }));
     rows
+}
+
+/// That a task takes the place of one whose node is down.
+fn lost_before(task: &SwarmTask, tasks: &[&SwarmTask], nodes: &Nodes) -> Option<String> {
+    let is_lost = |before: &&&SwarmTask| {
+        before.slot == task.slot && !before.is_wanted() && !before.phase.is_over() && !nodes.is_up(before)
+    };
+    let lost = tasks.iter().find(is_lost)?;
+    Some(format!("its node {} is down, so the swarm starts it on another one", nodes.name(lost)))
 }
 
 fn slot(service: &Service, index: u16) -> Slot {

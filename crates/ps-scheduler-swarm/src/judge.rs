@@ -7,10 +7,11 @@ use formation::{ProcessType, Quantity};
 use ps_scheduler::{Change, Error, Plan, Release, Source};
 use serde_json::Value;
 
-use crate::failed::{backend, of_swarm};
+use crate::failed::{backend, of_swarm, unreachable};
+use crate::quorum::{self, Lost};
 use crate::service::Service;
 use crate::swarm::Swarm;
-use crate::{changes, committed, label, placement, published, sealed, spec};
+use crate::{changes, committed, label, placement, published, resources, sealed, spec};
 
 /// Refuses a plan that cannot be carried out.
 pub(crate) fn judge(swarm: &Swarm, plan: &Plan) -> Result<(), Error> {
@@ -51,9 +52,15 @@ fn of_the_swarm(swarm: &Swarm, plan: &Plan, types: &BTreeSet<&ProcessType>) -> R
     let (engine, release) = (swarm.engine()?, &plan.release);
     let asked = format!("ask the swarm about {}", release.app);
     let nodes = engine.run(engine.nodes()).map_err(|fault| of_swarm(&fault, &asked))?;
+    if let Some(lost) = Lost::of(&nodes) {
+        return Err(unreachable(&lost.said(quorum::latest(&nodes))));
+    }
     let of_type = |process_type: &&ProcessType| {
         let wanted = plan.wanted.get(process_type.as_str()).map_or(0, Quantity::get);
-        placement::refusal(release, process_type, wanted, &nodes)
+        placement::refusal(release, process_type, wanted, &nodes).or_else(|| {
+            let fitting = placement::fitting(release, process_type, &nodes);
+            resources::refusal(release, process_type, wanted, &fitting)
+        })
     };
     if let Some(reason) = types.iter().find_map(of_type) {
         return Ok(Some(reason));

@@ -78,7 +78,7 @@ pub(crate) fn without_image(
 }
 
 /// The nodes that may be chosen for a type: those that take tasks and are as its constraints say.
-fn fitting<'a>(release: &Release, process_type: &ProcessType, nodes: &'a Value) -> Vec<&'a Value> {
+pub(crate) fn fitting<'a>(release: &Release, process_type: &ProcessType, nodes: &'a Value) -> Vec<&'a Value> {
     let is_active = |node: &&Value| node["Spec"]["Availability"].as_str().is_none_or(|word| word == "active");
     let constraints = release.settings(process_type).constraints.iter().flat_map(Constraints::iter);
     let constraints: Vec<&Constraint> = constraints.collect();

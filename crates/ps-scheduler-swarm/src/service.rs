@@ -78,6 +78,7 @@ impl Service {
                 "Name": json["Spec"]["Name"],
                 "Labels": json["Spec"]["Labels"],
                 "Mode": json["Spec"]["Mode"],
+                "EndpointSpec": json["Spec"]["EndpointSpec"],
                 "TaskTemplate": {
                     "ContainerSpec": { "Labels": { label::REVISION: revision(template) } },
                     "RestartPolicy": { "Condition": template["RestartPolicy"]["Condition"] },

@@ -215,16 +215,19 @@ fn resources(settings: &TypeSettings) -> Value {
     limits.extend(settings.cpu_max.map(|most| ("NanoCPUs".to_owned(), json!(nano_cpus(most)))));
     limits.extend(settings.memory_max.map(|most| ("MemoryBytes".to_owned(), json!(most.bytes()))));
     limits.extend(settings.pids_max.map(|most| ("Pids".to_owned(), json!(most.get()))));
-    let reserved = settings.engine_options.as_ref().map(|options| options.of("memory-reservation"));
-    let reserved = reserved.and_then(|all| all.first().and_then(|text| text.parse::<Size>().ok()));
     let mut resources = json!({ "Limits": limits });
-    if let Some(reserved) = reserved {
+    if let Some(reserved) = reserved_memory(settings) {
         resources["Reservations"] = json!({ "MemoryBytes": reserved.bytes() });
     }
     resources
 }
 
-fn nano_cpus(most: Cpus) -> u64 {
+/// The memory that a node has to have left for each instance.
+pub(crate) fn reserved_memory(settings: &TypeSettings) -> Option<Size> {
+    settings.engine_options.as_ref()?.of("memory-reservation").first()?.parse().ok()
+}
+
+pub(crate) fn nano_cpus(most: Cpus) -> u64 {
     u64::from(most.thousandths()) * NANOS
 }
 

@@ -1,9 +1,11 @@
 //! `status`: the instances of some apps, from one list of services, one of their tasks, and one of the nodes, however many apps are asked for.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use formation::AppName;
+use formation::{AppName, State};
 use futures_util::future::try_join3;
+use jiff::Timestamp;
 use ps_engine::{Engine, SwarmFault};
 use ps_scheduler::{AppStatus, Error};
 use serde_json::Value;
@@ -11,9 +13,14 @@ use serde_json::Value;
 use crate::failed::of_swarm;
 use crate::instances::{self, Nodes};
 use crate::label;
+use crate::quorum::{self, Lost};
 use crate::service::Service;
 use crate::swarm::Swarm;
 use crate::swarm_task::SwarmTask;
+use crate::taken_port;
+
+/// How long a manager may go without an answer to another one before it counts as gone.
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// The statuses of these apps, in the same order. If nothing was ever deployed to a swarm from this world, the
 /// engine is not asked.
@@ -28,8 +35,9 @@ pub(crate) fn status(swarm: &Swarm, apps: &[AppName]) -> Result<Vec<AppStatus>, 
     let engine = swarm.engine()?;
     let only = if let [app] = apps { Some(app) } else { None };
     let labels = label::filter(&world, only);
-    let lists = engine.run(lists(engine, &labels));
-    let (services, tasks, nodes) = lists.map_err(|fault| of_swarm(&fault, "list what runs on the swarm"))?;
+    let lists = engine.run(confirmed(engine, &labels));
+    let lists = lists.map_err(|fault| of_swarm(&fault, "list what runs on the swarm"))?;
+    let Lists { services, tasks, nodes, lost, latest, owners } = lists;
     let mut tasks_of: BTreeMap<&str, Vec<&SwarmTask>> = BTreeMap::new();
     for task in &tasks {
         tasks_of.entry(&task.service).or_default().push(task);
@@ -43,21 +51,82 @@ pub(crate) fn status(swarm: &Swarm, apps: &[AppName]) -> Result<Vec<AppStatus>, 
         let tasks = services.iter().filter_map(|service| tasks_of.get(service.id.as_str()));
         let tasks: Vec<&SwarmTask> = tasks.flatten().copied().collect();
         instances::of_app(status, &services, &tasks, &nodes);
+        name_owners(status, &services, &owners);
+        if let Some(lost) = lost.as_ref().filter(|_| !services.is_empty()) {
+            doubt(status, lost, latest);
+        }
     }
     Ok(statuses)
 }
 
+/// What the manager says of some apps.
+struct Lists {
+    services: Vec<Service>,
+    tasks: Vec<SwarmTask>,
+    nodes: Nodes,
+    /// The quorum that is lost, if it is.
+    lost: Option<Lost>,
+    /// The newest change that the manager knows of.
+    latest: Option<Timestamp>,
+    /// All services of the swarm, where an instance waits for a port of a node.
+    owners: Value,
+}
+
+/// What the manager says. A manager that lives may go without an answer to another one for a moment, so a quorum is believed to be lost if it still
+/// is after a second.
+async fn confirmed(engine: &Engine, labels: &[String]) -> Result<Lists, SwarmFault> {
+    let first = lists(engine, labels).await?;
+    if first.lost.is_none() {
+        return Ok(first);
+    }
+    tokio::time::sleep(A_MOMENT).await;
+    lists(engine, labels).await
+}
+
+/// Nobody knows what became of the instances since the quorum was lost.
+fn doubt(status: &mut AppStatus, lost: &Lost, latest: Option<Timestamp>) {
+    status.troubles.push(format!("{}: {}", status.app, lost.said(latest)));
+    for instance in &mut status.instances {
+        let was = instance.state.as_str();
+        let note =
+            format!("the swarm has lost its quorum: it was {was} before, and {}", quorum::newest(latest));
+        (instance.state, instance.note, instance.since) = (State::Unknown, Some(note), latest);
+    }
+}
+
+/// Adds to the reason of each instance that waits for a port of the nodes whose that is.
+fn name_owners(status: &mut AppStatus, services: &[&Service], all: &Value) {
+    for instance in &mut status.instances {
+        let Some(note) = instance.note.as_mut().filter(|note| taken_port::is_reason(note)) else { continue };
+        let is_its = |service: &&&Service| service.process_type == instance.slot.process_type;
+        let owners = services.iter().find(is_its).and_then(|service| taken_port::owners(service, all));
+        if let Some(owners) = owners {
+            *note = format!("{note}; {owners}");
+        }
+    }
+}
+
 /// Services, tasks and nodes, asked for at the same time. None of the three is a part of another: a type without tasks is a service alone, and of its
 /// node a task says no more than its id.
-async fn lists(
-    engine: &Engine,
-    labels: &[String],
-) -> Result<(Vec<Service>, Vec<SwarmTask>, Nodes), SwarmFault> {
+async fn lists(engine: &Engine, labels: &[String]) -> Result<Lists, SwarmFault> {
     let filter: Vec<(&str, &str)> = labels.iter().map(|label| ("label", label.as_str())).collect();
     let services = engine.each_service(&filter, false, Service::outline);
     let tasks = engine.each_task(&filter, SwarmTask::dated);
     let (services, tasks, nodes) = try_join3(services, tasks, engine.nodes()).await?;
-    Ok((services.into_iter().flatten().collect(), SwarmTask::in_order(tasks), Nodes::read(&nodes)))
+    let tasks = SwarmTask::in_order(tasks);
+    let waits = |task: &SwarmTask| task.is_current() && taken_port::is_reason(&task.reason);
+    let owners = match tasks.iter().any(waits) {
+        true => engine.each_service(&[], false, taken_port::outline).await?,
+        false => Vec::new(),
+    };
+    Ok(Lists {
+        services: services.into_iter().flatten().collect(),
+        lost: Lost::of(&nodes),
+        latest: tasks.iter().filter_map(|task| task.updated).max().max(quorum::latest(&nodes)),
+        nodes: Nodes::read(&nodes),
+        owners: Value::Array(owners),
+        tasks,
+    })
 }
 
 /// The manager's descriptions of the tasks that an app has now.

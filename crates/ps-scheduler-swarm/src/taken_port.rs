@@ -1,6 +1,6 @@
 //! Whose a port of the nodes is that an instance waits for. A swarm says only on how many nodes it is in use. Pure.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::service::Service;
 
@@ -31,6 +31,14 @@ pub(crate) fn owners(service: &Service, all: &Value) -> Option<String> {
         .then(|| format!("{}: choose another with ps-set {app} {process_type}.port", held.join(", ")))
 }
 
+/// What of a service [`owners`] reads.
+pub(crate) fn outline(json: &Value) -> Value {
+    json!({
+        "ID": json["ID"],
+        "Spec": { "Name": json["Spec"]["Name"], "EndpointSpec": json["Spec"]["EndpointSpec"] },
+    })
+}
+
 /// The fixed ports of its nodes that a specification publishes.
 fn of_nodes(spec: &Value) -> Vec<u64> {
     let ports = spec["EndpointSpec"]["Ports"].as_array().into_iter().flatten();
@@ -40,8 +48,6 @@ fn of_nodes(spec: &Value) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::service::tests::described;
 

@@ -81,6 +81,10 @@ impl Foreseen {
         self.action != State::Unknown.as_str()
     }
 
+    fn is_of(&self, slot: &Slot) -> bool {
+        (self.process_type.as_str(), self.index) == (slot.process_type.as_str(), slot.index)
+    }
+
     fn new(slot: &Slot, change: Change, reason: &'static str) -> Self {
         Self::row(slot, change.as_str(), reason)
     }
@@ -147,7 +151,10 @@ pub fn foresee(wanted: &Formation, outlook: Outlook<'_>) -> Vec<Foreseen> {
             let reason = if is_start { "the app is stopped: starts when it is started" } else { step.reason };
             Foreseen::new(&step.slot, step.change, reason)
         }),
-        Outlook::Planned(status, intent) => rows(wanted, status, intent, of_step),
+        Outlook::Planned(status, intent) => {
+            let rows = rows(wanted, status, intent, of_step);
+            if matches!(intent, Intent::Converge(_)) { around_doubts(rows, status) } else { rows }
+        }
         Outlook::Whole(status, types) => {
             let others = rows(wanted, status, &Intent::Converge(Which::All), left_alone);
             let is_whole = |row: &Foreseen| types.contains(row.process_type.as_str());
@@ -161,6 +168,19 @@ pub fn foresee(wanted: &Formation, outlook: Outlook<'_>) -> Vec<Foreseen> {
             all
         }
     }
+}
+
+/// The same rows, where no count starts a slot of which it is not known whether a person stopped it.
+pub fn around_doubts(mut rows: Vec<Foreseen>, status: &AppStatus) -> Vec<Foreseen> {
+    let slots = status.doubtful.iter().flat_map(|doubtful| &doubtful.slots);
+    for slot in slots {
+        let is_started = |row: &&mut Foreseen| row.is_of(slot) && row.action == Change::Start.as_str();
+        if let Some(row) = rows.iter_mut().find(is_started) {
+            *row =
+                Foreseen::row(slot, State::Unknown.as_str(), "whether it was stopped by hand cannot be read");
+        }
+    }
+    rows
 }
 
 impl Plan {

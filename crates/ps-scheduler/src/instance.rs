@@ -142,6 +142,15 @@ impl Instance {
     }
 }
 
+/// Slots that are empty, of which it is not known whether a person stopped them: the list of these cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubtful {
+    /// The slots.
+    pub slots: Vec<Slot>,
+    /// Which file cannot be read, and why.
+    pub reason: String,
+}
+
 /// Every instance of one app.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AppStatus {
@@ -154,6 +163,8 @@ pub struct AppStatus {
     pub listen: Addresses,
     /// What else is wrong, for people: one sentence each.
     pub troubles: Vec<String>,
+    /// Slots that may have been stopped by hand; `None`: that is known of each.
+    pub doubtful: Option<Doubtful>,
 }
 
 /// Dokku's `running`: `true`, `false`, `mixed`; and `unknown` where the scheduler did not answer.
@@ -191,7 +202,12 @@ impl Instance {
 impl AppStatus {
     /// An app without an address of which nothing is wrong.
     pub fn of(app: AppName, instances: Vec<Instance>) -> Self {
-        Self { app, instances, listen: Addresses::default(), troubles: Vec::new() }
+        Self { app, instances, listen: Addresses::default(), troubles: Vec::new(), doubtful: None }
+    }
+
+    /// Whether it is not known of this slot whether a person stopped it.
+    pub fn is_doubtful(&self, slot: &Slot) -> bool {
+        self.doubtful.as_ref().is_some_and(|doubtful| doubtful.slots.contains(slot))
     }
 
     /// Whether clients of the app's address are sent to this instance once it is ready.

@@ -354,3 +354,39 @@ fn a_dry_run_asks_the_engine_and_a_container_that_ended_does_not_count_as_runnin
     assert_eq!(home.states(&app).into_values().collect::<Vec<_>>(), ["running"; 4]);
     home.does(&["ps-lifecycle", "destroy", &app]);
 }
+
+/// What somebody has stopped is written down in the file that also has the numbers of the runs.
+#[test]
+fn counts_start_no_container_that_may_have_been_stopped_by_hand_and_name_the_file() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::as_installed(), name("doubt"));
+    let scheduler = ["--scheduler", "docker-local", "--listen", "none"];
+    let deploy = ["ps-lifecycle", "deploy", &app, "--image", IMAGE, "--scale", "web=2"];
+    home.does(&[&deploy[..], &scheduler].concat());
+    home.does(&["ps-lifecycle", "stop", &app, "web.2"]);
+    let file = home.path("lib/data/scheduler-docker-local").join(&app).join("rollout.json");
+    let text = fs::read_to_string(&file).expect("it is there").replace("\"format\":1", "\"format\":2");
+    fs::write(&file, &text).expect("written");
+    let said = [&*format!("web.2 of {app} cannot start"), "rollout.json", "leaves it stopped"];
+    for words in [
+        &["ps-scale", &app, "web=3"][..],
+        &["ps-scale", &app, "web=2"],
+        &["ps-lifecycle", "converge", &app],
+        &["ps-lifecycle", "restore", &app],
+    ] {
+        home.run(words).is_refused(1, &said);
+        assert_eq!(inspect(&home, &app).as_array().map(Vec::len), Some(2), "{words:?}");
+        let rows = home.run(&["ps-lifecycle", "status", &app, "--json"]).rows();
+        let running = rows.iter().filter(|row| row["state"] == "running").map(crate::home::slot);
+        assert_eq!(running.collect::<Vec<_>>(), ["web.1"], "{words:?}: {rows:?}");
+    }
+    assert!(home.run(&["ps-lifecycle", "status", &app]).stderr.contains("rollout.json"));
+    home.does(&["ps-lifecycle", "start", &app, "web.2"]);
+    home.does(&["ps-lifecycle", "stop", &app, "web.2"]);
+    home.does(&["ps-scale", &app, "web=2"]);
+    assert_eq!(home.states(&app)["web.1"], "running");
+    assert_ne!(home.states(&app)["web.2"], "running", "it is known again that it was stopped");
+    home.does(&["ps-lifecycle", "destroy", &app]);
+}

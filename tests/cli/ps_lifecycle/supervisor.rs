@@ -191,6 +191,47 @@ fn what_was_stopped_by_hand_is_started_by_nobody_although_its_list_is_of_a_later
     supervisor.wait().expect("it is ours");
 }
 
+/// Nobody who asks for counts asks for what somebody has stopped.
+#[test]
+fn counts_and_restores_start_nothing_that_may_have_been_stopped_by_hand_and_name_the_list() {
+    let home = Home::running("shop", PROCFILE, &SCALE);
+    let list = service(&home).join("stopped.json");
+    for is_dead in [false, true] {
+        home.does(&["ps-lifecycle", "stop", "shop", "web.2"]);
+        let text = fs::read_to_string(&list).expect("the list").replace("\"format\":1", "\"format\":2");
+        fs::write(&list, &text).expect("written");
+        if is_dead {
+            kill_supervisor(&home);
+        }
+        let before = home.pids("shop");
+        let said = ["web.2 of shop cannot start", "stopped.json", "ps-lifecycle start shop web.2 starts it"];
+        for words in [
+            &["ps-scale", "shop", "web=3"][..],
+            &["ps-scale", "shop", "web=2"],
+            &["ps-lifecycle", "converge", "shop"],
+        ] {
+            home.run(words).is_refused(1, &said);
+            assert_eq!(home.pids("shop"), before, "{is_dead}, {words:?}");
+            assert_eq!(fs::read_to_string(&list).expect("the list"), text, "{words:?}");
+        }
+        let dry = home.run(&["ps-scale", "shop", "web=2", "--dry-run"]);
+        let row = "web.2            unknown  whether it was stopped by hand cannot be read\n";
+        assert!(dry.status == Some(1) && dry.stdout.contains(row), "{dry:?}");
+        // What else ran comes up again.
+        let worker = i32::try_from(home.pids("shop")["worker.1"]).ok().and_then(Pid::from_raw);
+        kill(worker.expect("it runs"));
+        home.run(&["ps-lifecycle", "restore", "shop"]).is_refused(1, &said);
+        eventually("the worker is back", || {
+            let states = home.states("shop");
+            if states["worker.1"] == "running" { Ok(()) } else { Err(format!("{states:?}")) }
+        });
+        assert_eq!(home.states("shop")["web.2"], "stopped", "{is_dead}");
+        home.does(&["ps-lifecycle", "start", "shop", "web.2"]);
+        home.does(&["ps-scale", "shop", "web=2"]);
+        assert_eq!(home.states("shop")["web.2"], "running", "{is_dead}");
+    }
+}
+
 #[test]
 fn destroy_leaves_nothing_of_an_app_whose_files_are_damaged() {
     each_damage(|how, is_dead| {

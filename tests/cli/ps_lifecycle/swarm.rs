@@ -140,6 +140,21 @@ fn what_a_swarm_cannot_do_is_refused_and_without_one_a_line_says_what_to_do() {
         .run(&[&deploy[..], &["--listen", &free_port().to_string()]].concat())
         .is_refused(1, &["web.publish is ingress", "ps-set shop web.publish host"]);
     place.does(&["ps-set", "--global", "publish", ""]);
+    // An engine refuses more CPUs than it has, and nothing finds room that is reserved on no node. A limit reserves nothing.
+    for (name, value, said) in [
+        ("cpu-max", "900", "web.cpu-max is 900, and no node that may run web has more than"),
+        ("engine-options", "memory-reservation=9000g", "web.engine-options reserves 9000g of memory"),
+    ] {
+        place.does(&["ps-set", "--global", name, value]);
+        place.run(&deploy).is_refused(1, &[said]);
+        place.does(&["ps-set", "--global", name, ""]);
+    }
+    place.does(&["ps-set", "--global", "memory-max", "9000g"]);
+    let limited = place.run(&deploy);
+    assert!(limited.status == Some(0) && limited.stderr.contains("web.memory-max is 9000g"), "{limited:?}");
+    place.does(&["ps-lifecycle", "destroy", "shop"]);
+    place.does(&["ps-set", "--global", "memory-max", ""]);
+    fs::remove_dir_all(home.path("lib/config/scheduler-swarm")).expect("the id of the world");
     cluster.docker(1, &["swarm", "leave", "--force"]);
     place.run(&deploy).is_refused(1, &["no manager of a swarm: run docker swarm init here"]);
 }
@@ -208,4 +223,50 @@ fn an_environment_that_is_a_secret_stays_one_until_a_deploy_says_otherwise() {
     place.does(&["ps-lifecycle", "destroy", "shop"]);
     assert_eq!(cluster.docker(1, &["secret", "ls", "-q"]), "");
     fs::remove_dir_all(home.path("lib/config/scheduler-swarm")).expect("the id of the world");
+}
+
+#[test]
+fn an_image_runs_the_command_that_a_deploy_names_from_then_on() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    for scheduler in ["swarm", "docker-local"] {
+        let home = Home::new();
+        let place = Place::new(&home, &cluster);
+        let deploy = |more: &[&str]| {
+            let words = [
+                "ps-lifecycle",
+                "deploy",
+                "shop",
+                "--image",
+                IMAGE,
+                "--scheduler",
+                scheduler,
+                "--listen",
+                "none",
+            ];
+            place.run(&[&words[..], more].concat())
+        };
+        let command = || place.does(&["ps-set", "--get", "shop", "start-cmd"]).trim().to_owned();
+        let runs = |what: &str| {
+            let processes = place.does(&["ps-lifecycle", "processes", "shop"]);
+            assert!(processes.contains(what), "{scheduler}: {what}: {processes}");
+        };
+        deploy(&["--command", "exit 3"]).is_refused(1, &["ended with exit status 3"]);
+        place.run(&["ps-lifecycle", "status", "shop"]).is_refused(20, &["shop"]);
+        deploy(&["--command", " "]).is_refused(1, &["--command"]);
+        assert_eq!(deploy(&["--command", "sleep $((600 + 1))"]).status, Some(0), "{scheduler}");
+        runs("sleep 601");
+        assert_eq!(command(), "sleep $((600 + 1))");
+        for words in [["ps-lifecycle", "rebuild", "shop"], ["ps-lifecycle", "restart", "shop"]] {
+            place.does(&words);
+            runs("sleep 601");
+        }
+        deploy(&["--command", "exit 4"]).is_refused(1, &["ended with exit status 4"]);
+        assert_eq!(command(), "sleep $((600 + 1))", "what failed is not kept");
+        let again = deploy(&["--", "sleep", "602"]);
+        assert!(again.status == Some(0) && !again.stderr.contains("in place of --command"), "{again:?}");
+        runs("sleep 602");
+        assert_eq!(command(), "sleep 602");
+        place.does(&["ps-lifecycle", "destroy", "shop"]);
+        let _ = fs::remove_dir_all(home.path("lib/config/scheduler-swarm"));
+    }
 }

@@ -105,8 +105,19 @@ fn ending_signal(words: &str) -> Option<String> {
     named.map(|name| name.to_string()).find(|name| ENDING.contains(&name.as_str()))
 }
 
+/// How the notes begin that say why an instance on a swarm does not run, although nothing is wrong with it: no node has room for it, its node
+/// is gone, or the swarm has lost its quorum.
+const OF_SWARM: [&str; 3] = ["no suitable node", "its node ", "the swarm has lost its quorum"];
+
 pub(super) fn waiting(case: Case<'_>) -> Option<Said> {
-    let it = case.it.filter(|it| matches!(it.state, State::Waiting | State::Scheduled))?;
+    let it = case.it.filter(|it| !it.state.is_alive())?;
+    let is_of_swarm = |note: &&String| OF_SWARM.iter().any(|begin| note.starts_with(begin));
+    if let Some(note) = it.note.as_ref().filter(is_of_swarm) {
+        return Some(Said::new(format!("the swarm says: {note}"), [Evidence::Status]));
+    }
+    if !matches!(it.state, State::Waiting | State::Scheduled) {
+        return None;
+    }
     if it.state == State::Scheduled {
         let next = it.next.map(|next| format!(", and is due {}", time(next))).unwrap_or_default();
         let note = it.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();

@@ -304,3 +304,29 @@ fn what_wears_an_instance_out_is_told_of_one_that_is_well_too() {
             .is_empty()
     );
 }
+
+#[test]
+fn what_a_swarm_says_of_an_instance_that_does_not_run_is_the_answer() {
+    let told = |state, note: &str| Known {
+        state,
+        over: None,
+        note: Some(note.to_owned()),
+        ..crashed(None, EndCause::Unseen)
+    };
+    for (state, note) in [
+        (
+            State::Waiting,
+            "no suitable node (host-mode port already in use on 3 nodes); port 8080 is that of other",
+        ),
+        (State::Backoff, "its node node3 is down, so the swarm starts it on another one"),
+        (State::Unknown, "the swarm has lost its quorum: it was running before"),
+    ] {
+        let it = Known { end: None, ..told(state, note) };
+        let (facts, it) = (facts(), &it);
+        let said = orders::waiting(Case { facts: &facts, it: Some(it) }).expect("it says why");
+        assert_eq!(said.says, format!("the swarm says: {note}"));
+        assert_eq!(named(&facts, it), Some("waiting"), "{note}");
+    }
+    let other = Known { end: None, ..told(State::Backoff, "it takes its time") };
+    assert_eq!(named(&facts(), &other), None);
+}

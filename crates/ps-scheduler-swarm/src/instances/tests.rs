@@ -54,6 +54,21 @@ fn what_a_lost_node_is_said_to_run_does_not_count_and_the_node_is_named() {
 }
 
 #[test]
+fn what_comes_in_the_place_of_an_instance_of_a_lost_node_says_so_until_it_runs() {
+    let mut lost = listed("web", 1, "running", "shutdown", "r");
+    lost["NodeID"] = json!("n2");
+    for (phase, desired, is_said) in
+        [("ready", "ready", true), ("starting", "running", true), ("running", "running", false)]
+    {
+        let mut successor = listed("web", 1, phase, desired, "r");
+        successor["ID"] = json!("successor");
+        let status = status(&described("web", 1, "r"), &[lost.clone(), successor]);
+        let note = status.instances[0].note.as_deref().unwrap_or_default();
+        assert_eq!(note.starts_with("its node two is down"), is_said, "{phase}: {note}");
+    }
+}
+
+#[test]
 fn while_it_is_replaced_a_slot_has_the_one_that_serves_and_the_one_that_comes() {
     let tasks = [
         listed("web", 1, "running", "running", "old"),

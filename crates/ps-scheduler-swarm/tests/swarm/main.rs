@@ -9,4 +9,5 @@ mod place;
 mod reached;
 mod releases;
 mod secrets;
+mod told;
 mod truth;

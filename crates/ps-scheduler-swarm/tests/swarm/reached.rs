@@ -185,6 +185,24 @@ fn a_port_that_somebody_else_has_and_a_place_that_is_none_are_one_line() {
     assert!(taken.contains("web.1") && taken.contains("host-mode port already in use on 2 nodes"), "{taken}");
     assert!(taken.contains("port 8080 is that of the service other_web: choose another"), "{taken}");
 
+    for rules in late.rules.values_mut() {
+        rules.deadline = Duration::from_secs(10);
+    }
+    let observer = place.another();
+    std::thread::scope(|scope| {
+        let observed = scope.spawn(|| {
+            let rows = || observer.status_of(&place.app).expect("tells the status").instances;
+            let is_named = |row: &ps_scheduler::Instance| {
+                row.note
+                    .as_ref()
+                    .is_some_and(|note| note.contains("port 8080 is that of the service other_web"))
+            };
+            eventually("status says whose the port is", rows, |rows| rows.iter().any(is_named));
+        });
+        place.carry_out(&late).0.expect_err("both nodes have one already");
+        observed.join().expect("it says so while the deploy waits");
+    });
+
     let nowhere = refused(&place, &[("constraints", "node.labels.disk==ssd")], "web=1");
     assert!(nowhere.contains("web.constraints has node.labels.disk==ssd, and of the 2 nodes"), "{nowhere}");
     cluster.docker(1, &["node", "update", "--label-add", "disk=ssd", "node2"]);

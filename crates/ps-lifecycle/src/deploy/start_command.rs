@@ -1,0 +1,50 @@
+//! `--command` of a deploy of an image: what its `web` runs in place of what the image runs by itself, from this deploy on. It is
+//! written as the property `start-cmd`.
+
+use anyhow::Result;
+use formation::FIRST_TYPE;
+use ps_cli::exit::Refusal;
+use ps_release::{Error, Process, Release, START_CMD};
+
+use crate::args::DeployArgs;
+
+/// The release with the command of the deploy.
+///
+/// # Errors
+/// The command is none of one line, or the Procfile of the image has no `web`.
+pub(super) fn give(mut release: Release, args: &DeployArgs) -> Result<Release> {
+    let Some(command) = line(args)? else { return Ok(release) };
+    let web = FIRST_TYPE.parse().expect("web is a process type");
+    if let Some(process) = release.processes.iter_mut().find(|process| process.process_type == web) {
+        process.command = Some(command);
+        return Ok(release);
+    }
+    if release.are_all_types {
+        return Err(Refusal::usage(format!(
+            "--command is for {FIRST_TYPE}, which the Procfile of {} does not have",
+            release.app
+        )));
+    }
+    let mut process = Process::new(web, Some(command));
+    process.settings = release.others.clone();
+    release.processes.push(process);
+    Ok(release)
+}
+
+/// The property that is written with the deploy.
+pub(super) fn property(args: &DeployArgs) -> Result<Option<(String, String)>> {
+    Ok(line(args)?.map(|command| (START_CMD.to_owned(), command)))
+}
+
+/// The command of a deploy of an image; `None` if it has none, or deploys something else.
+fn line(args: &DeployArgs) -> Result<Option<String>, Error> {
+    if args.source.image.is_none() {
+        return Ok(None);
+    }
+    match args.source.line()? {
+        Some(command) if command.trim().is_empty() || command.contains(['\n', '\r']) => {
+            Err(Error::NotOneCommand { command })
+        }
+        line => Ok(line),
+    }
+}

@@ -1,0 +1,49 @@
+//! What `status` says of instances of which a manager knows no more than what was so before.
+
+use std::time::{Duration, Instant};
+
+use formation::State;
+use ps_scheduler::{Running, Scheduler};
+use swarm_cluster::Cluster;
+
+use crate::losses::eventually;
+use crate::place::Place;
+
+/// For about a quarter of a minute the leader goes on answering what it is asked; then it says nothing.
+#[test]
+fn right_after_a_quorum_is_lost_nothing_is_shown_as_if_it_were_so_now() {
+    let Some(cluster) = Cluster::up_to_lose_nodes(3) else { return };
+    let place = Place::new(&cluster);
+    place.deploy("sleep 1000", &["web=3"]).0.expect("it comes up");
+    cluster.lose(2);
+    cluster.lose(3);
+    let end = Instant::now() + Duration::from_secs(60);
+    let status = loop {
+        let status = place.swarm.status_of(&place.app).expect("the leader answers what it knew");
+        if status.instances.iter().all(|row| row.state == State::Unknown) {
+            break status;
+        }
+        assert!(Instant::now() < end, "it never says that nothing is known: {status:?}");
+    };
+    assert_eq!((status.running(), status.instances.len()), (Running::Unknown, 3));
+    let [said] = status.troubles.as_slice() else { panic!("{:?}", status.troubles) };
+    for words in [
+        "node2, node3 of its 3 managers do not answer",
+        "newer than 20",
+        "docker swarm init --force-new-cluster",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    for row in &status.instances {
+        let note = row.note.as_deref().unwrap_or_default();
+        assert!(note.starts_with("the swarm has lost its quorum: it was running before"), "{note}");
+        assert!(row.since.is_some(), "since when nothing is known: {row:?}");
+    }
+    let refused = place.deploy("sleep 1001", &["web=3"]).0.expect_err("nothing can be changed").to_string();
+    assert!(refused.contains("docker swarm init --force-new-cluster"), "{refused}");
+    cluster.heal(2);
+    cluster.heal(3);
+    let rows = || place.swarm.status_of(&place.app).map(|status| status.running()).ok();
+    eventually("it is known again what runs", rows, |running| *running == Some(Running::True));
+    place.stop("", true).expect("is removed");
+}
