@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use formation::State;
+use formation::{State, Which};
 use ps_scheduler::{Running, Scheduler};
 use swarm_cluster::Cluster;
 
@@ -45,5 +45,20 @@ fn right_after_a_quorum_is_lost_nothing_is_shown_as_if_it_were_so_now() {
     cluster.heal(3);
     let rows = || place.swarm.status_of(&place.app).map(|status| status.running()).ok();
     eventually("it is known again what runs", rows, |running| *running == Some(Running::True));
+    place.stop("", true).expect("is removed");
+}
+
+#[test]
+fn a_deploy_ends_when_the_instances_have_ended_that_it_has_replaced() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    let place = Place::new(&cluster);
+    // It has its whole grace period, because it does not heed the signal.
+    let stays = |name: &str| format!("trap '' TERM; echo {name}; while true; do sleep 1; done");
+    place.deploy(&stays("first"), &["web=2"]).0.expect("it comes up");
+    for name in ["second", "third"] {
+        place.deploy(&stays(name), &["web=2"]).0.expect("it comes up");
+        assert_eq!(place.rows(), ["web.1 running", "web.2 running"], "{name}");
+        assert_eq!(place.log(Which::All), [format!("web.1 {name}"), format!("web.2 {name}")]);
+    }
     place.stop("", true).expect("is removed");
 }
