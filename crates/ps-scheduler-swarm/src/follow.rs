@@ -178,8 +178,9 @@ impl Follower {
         tell: &mut Tell<'_>,
     ) -> Result<Vec<(Slot, String)>, Error> {
         let until = Instant::now() + within;
+        let nodes = manager.nodes().await?;
         loop {
-            let (seen, nodes) = (manager.look().await?, manager.nodes().await?);
+            let seen = manager.look().await?;
             let mut left = Vec::new();
             for service in seen.services.iter().filter(|service| services.contains(&service.id)) {
                 // A moment passes until the swarm has chosen those that are to end.
