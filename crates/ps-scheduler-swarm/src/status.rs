@@ -115,9 +115,10 @@ async fn lists(engine: &Engine, labels: &[String]) -> Result<Lists, SwarmFault> 
     let (services, tasks, nodes) = try_join3(services, tasks, engine.nodes()).await?;
     let tasks = SwarmTask::in_order(tasks);
     let waits = |task: &SwarmTask| task.is_current() && taken_port::is_reason(&task.reason);
-    let owners = match tasks.iter().any(waits) {
-        true => engine.each_service(&[], false, taken_port::outline).await?,
-        false => Vec::new(),
+    let owners = if tasks.iter().any(waits) {
+        engine.each_service(&[], false, taken_port::outline).await?
+    } else {
+        Vec::new()
     };
     Ok(Lists {
         services: services.into_iter().flatten().collect(),
