@@ -45,6 +45,8 @@ mod run;
 mod schema;
 #[path = "ps_lifecycle/services.rs"]
 mod services;
+#[path = "ps_lifecycle/services_only.rs"]
+mod services_only;
 #[path = "ps_lifecycle/swarm.rs"]
 mod swarm;
 #[path = "ps_lifecycle/swarm_address.rs"]

@@ -34,6 +34,8 @@ mod reload;
 mod restarts;
 #[path = "ps_pm2/runtime.rs"]
 mod runtime;
+#[path = "ps_pm2/said_in_vain.rs"]
+mod said_in_vain;
 #[path = "ps_pm2/scripts.rs"]
 mod scripts;
 #[path = "ps_pm2/side.rs"]

@@ -9,6 +9,8 @@ pub mod import;
 mod near;
 pub mod pm2;
 
+pub use near::nearest;
+
 /// The example of the README is a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

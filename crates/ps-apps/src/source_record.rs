@@ -1,7 +1,7 @@
 //! `data/formation/<app>/source.json`: facts about the source of the last deploy in addition to its kind and its place:
 //! which image runs, and how it was made. Every kept release contains the same facts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use formation::AppName;
@@ -45,6 +45,9 @@ pub struct SourceRecord {
     /// The name of the Compose file in the directory, where its services are the process types.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compose: Option<String>,
+    /// The services of that file that the app has, where it has not all of them: others do not come by a rebuild.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub only: BTreeSet<String>,
     /// The name of our directory into which an archive was unpacked, if that is the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<String>,
@@ -83,6 +86,7 @@ impl Default for SourceRecord {
             base: None,
             build_args: BTreeMap::new(),
             compose: None,
+            only: BTreeSet::new(),
             archive: None,
             services: BTreeMap::new(),
         }

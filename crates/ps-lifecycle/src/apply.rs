@@ -7,6 +7,7 @@ mod difference;
 mod files;
 mod format;
 mod merged;
+mod services;
 mod variables;
 
 use anyhow::{Context, Result, bail};
@@ -21,6 +22,7 @@ use self::difference::Difference;
 use self::variables::Environment;
 use crate::args::{AddressArgs, ApplyArgs, DeployArgs};
 use crate::session::Session;
+use crate::source_args::SourceArgs;
 use crate::{converge, deploy, elsewhere, images};
 
 const VERB: &str = "apply";
@@ -46,6 +48,7 @@ pub(crate) fn run(session: &Session, args: &ApplyArgs) -> Result<Outcome> {
 fn carry_out(session: &Session, args: &ApplyArgs) -> Result<Outcome> {
     let declaration = Declaration::read(session, args)?;
     declaration.remark(args.strict)?;
+    declaration.say_what_comes_along(session)?;
     if args.print {
         declaration.print()?;
         return Ok(Outcome::Done);
@@ -142,13 +145,14 @@ fn prepare(session: &Session, declaration: &Declaration, args: &ApplyArgs) -> Re
             (merged.files.checkout()?, merged)
         }
         Form::Compose(composed) => {
-            if !args.only.is_empty() {
-                bail!("--only: the services of a Compose file are deployed together, leave it away");
-            }
-            deploy.source = composed.source();
+            let (merged, services) = services::merged(world, app, composed, (&known, declaration, args))?;
+            deploy.source = SourceArgs { only: services.only, ..composed.source() };
             deploy.scheduler = Some("docker-local".to_owned());
-            let merged = merged::services(world, app, composed, (&known, declaration, args))?;
-            (deploy.source.checkout(world, app, deploy.scheduler.as_deref(), None)?, merged)
+            let mut checkout = deploy.source.checkout(world, app, deploy.scheduler.as_deref(), None)?;
+            let mut all = checkout.record.services.clone();
+            all.extend(services.stay);
+            checkout.take_services(all);
+            (checkout, merged)
         }
     };
     if merged.types.is_empty() {

@@ -1,12 +1,12 @@
 //! A Compose file as a source: read with the files beside it, and recorded with the images of its services.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use formation::AppName;
 use procfile::EnvFile;
-use procfile_exchange::compose::{self, Around, Composed, Service};
+use procfile_exchange::compose::{self, Around, Chosen, Composed, Service};
 use ps_apps::ServiceRecord;
 use ps_release::Checkout;
 use ps_scheduler_docker::{BuildOrder, DockerLocal, Pull, Recipe};
@@ -21,8 +21,7 @@ const ENV: &str = ".env";
 
 /// Reads the file of a directory, and takes its services into the checkout; their images are not known yet.
 pub(crate) fn read_into(checkout: &mut Checkout, app: &AppName) -> Result<()> {
-    let ps_release::ImageOf::Compose { directory, file } = checkout.image() else { return Ok(()) };
-    let composed = read(app, directory, file)?;
+    let Some(composed) = left(checkout, app)? else { return Ok(()) };
     let services = composed.services.iter().map(|service| record(service, String::new()));
     let services = services.collect::<Result<_>>()?;
     checkout.take_services(services);
@@ -31,10 +30,24 @@ pub(crate) fn read_into(checkout: &mut Checkout, app: &AppName) -> Result<()> {
 
 /// Says which keys of the file have no effect, as the deploy does when it gets the images.
 pub(crate) fn say_what_is_not_carried_over(app: &AppName, checkout: &Checkout) -> Result<()> {
-    if let ps_release::ImageOf::Compose { directory, file } = checkout.image() {
-        crate::release::say_all(&read(app, directory, file)?.notes);
+    if let Some(composed) = left(checkout, app)? {
+        crate::release::say_all(&composed.notes().collect::<Vec<_>>());
     }
     Ok(())
+}
+
+/// The services of the file that the app is to have, without those whose images are known already; `None` if nothing is left to read.
+fn left(checkout: &Checkout, app: &AppName) -> Result<Option<Composed>> {
+    let ps_release::ImageOf::Compose { directory, file } = checkout.image() else { return Ok(None) };
+    let (only, none) = (&checkout.record.only, BTreeSet::new());
+    let chosen = if only.is_empty() { Chosen::All(&none) } else { Chosen::Exactly(only) };
+    let mut composed = read(app, (directory, file), chosen)?;
+    let has_image = |service: &Service| {
+        let known = checkout.record.services.get(service.process_type.as_str());
+        known.is_some_and(|known| !known.image.is_empty())
+    };
+    composed.services.retain(|service| !has_image(service));
+    Ok(Some(composed))
 }
 
 /// Gets the image of each service, and has the checkout name them.
@@ -45,10 +58,10 @@ pub(crate) fn provide(
     checkout: &mut Checkout,
     pull: Pull,
 ) -> Result<()> {
-    let ps_release::ImageOf::Compose { directory, file } = checkout.image() else { return Ok(()) };
-    let composed = read(app, directory, file)?;
-    crate::release::say_all(&composed.notes);
-    let mut services = BTreeMap::new();
+    let Some(composed) = left(checkout, app)? else { return Ok(()) };
+    crate::release::say_all(&composed.notes().collect::<Vec<_>>());
+    let mut services = checkout.record.services.clone();
+    services.retain(|_, service| !service.image.is_empty());
     let mut built: Vec<(compose::Build, String)> = Vec::new();
     for service in &composed.services {
         let of_service = || format!("the service {}", service.process_type);
@@ -92,8 +105,8 @@ fn make(
     Ok(session.with_requester(app, |requester| docker.build(app, &order, requester))?)
 }
 
-/// Reads the file of a directory.
-pub(crate) fn read(app: &AppName, directory: &Path, file: &str) -> Result<Composed> {
+/// Reads these services of the file of a directory.
+pub(crate) fn read(app: &AppName, (directory, file): (&Path, &str), chosen: Chosen<'_>) -> Result<Composed> {
     let path = directory.join(file);
     let place = || path.display().to_string();
     let bytes = durable::input(&path, MAX_BYTES).with_context(place)?;
@@ -107,7 +120,8 @@ pub(crate) fn read(app: &AppName, directory: &Path, file: &str) -> Result<Compos
         own.or_else(|| of_file.get(name).cloned())
     };
     let file = |path: &str| durable::input(Path::new(path), MAX_BYTES).map_err(|error| error.to_string());
-    let around = Around { directory: around, project: app.as_str(), variable: &variable, file: &file };
+    let around =
+        Around { directory: around, project: app.as_str(), variable: &variable, file: &file, chosen };
     compose::read(&bytes, &around).with_context(place)
 }
 

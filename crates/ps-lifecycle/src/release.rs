@@ -49,8 +49,8 @@ fn without_skipped(runnable: Runnable) -> Formation {
 }
 
 /// Prints each line as a warning.
-pub(crate) fn say_all(lines: &[String]) {
+pub(crate) fn say_all(lines: &[impl AsRef<str>]) {
     for line in lines {
-        say::warning(line);
+        say::warning(line.as_ref());
     }
 }

@@ -1,5 +1,6 @@
 //! The arguments of a deploy that name its source.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -32,6 +33,9 @@ pub(crate) struct SourceArgs {
     /// Run the services of this Compose file of the directory
     #[arg(long, value_name = "FILE", conflicts_with_all = ["image", "command", "base", "dockerfile", "build_arg"])]
     pub(crate) compose: Option<String>,
+    // The services of the Compose file that are meant, if not all of them.
+    #[arg(skip)]
+    pub(crate) only: BTreeSet<String>,
     /// A build argument; without a value, that of the environment is used; can be repeated
     #[arg(long, value_name = "NAME[=VALUE]", conflicts_with_all = ["image", "command"])]
     pub(crate) build_arg: Vec<String>,

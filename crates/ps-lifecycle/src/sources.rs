@@ -55,6 +55,9 @@ impl SourceArgs {
         if let Some(unpacked) = unpacked {
             checkout.record.archive = Some(unpacked.name.clone());
         }
+        if !self.only.is_empty() {
+            checkout.record.only.clone_from(&self.only);
+        }
         compose::read_into(&mut checkout, app)?;
         Ok(checkout)
     }

@@ -189,6 +189,14 @@ impl App {
         Ok(AppName::for_new_app(&self.ours)?)
     }
 
+    /// The variable that says which of the app's instances one is, from 0 on.
+    pub(crate) fn instance_variable(&self) -> &str {
+        let said = self.shown.iter().find(|(key, _)| key == "instance_var");
+        let said = said.and_then(|(_, value)| value.as_str());
+        let is_name = |name: &&str| !name.is_empty() && !name.contains(['=', '\0']);
+        said.filter(is_name).unwrap_or("NODE_APP_INSTANCE")
+    }
+
     /// Where an instance writes its stdout.
     pub(crate) fn out_of(&self, id: u64) -> PathBuf {
         self.log_of(&self.out, id)

@@ -34,6 +34,9 @@ const SHOWN_OTHERWISE: [&str; 11] = [
 const VOLATILE: [&str; 7] =
     ["pm_id", "restart_time", "unstable_restarts", "created_at", "pm_uptime", "status", "exit_code"];
 
+/// Where output goes that nobody wants.
+const NOWHERE: &str = "/dev/null";
+
 /// An app to be.
 #[derive(Clone, Debug)]
 pub(crate) struct Declared {
@@ -60,6 +63,11 @@ pub(crate) fn judge(session: &Session, declared: &Declaration) -> Result<Declare
 fn remark(declared: &Declaration) {
     for key in declared.not_done() {
         crate::say::warning(format_args!("{key} is kept and has no effect: it is not done here"));
+    }
+    if declared.text("cron_restart").ok().flatten().is_some_and(|pattern| pm2::loses_seconds(&pattern)) {
+        crate::say::warning(
+            "the seconds of cron_restart have no effect: it is restarted once in each minute that fits",
+        );
     }
     for (key, nearest) in declared.unknown() {
         let hint = nearest.map_or_else(String::new, |name| format!(", is {name} meant?"));
@@ -165,11 +173,18 @@ struct Files {
 impl Files {
     fn of(session: &Session, declared: &Declaration, name: &str) -> Result<Self> {
         let file = |key: &'static str, usual: PathBuf| -> Result<PathBuf> {
-            Ok(declared.text(key)?.map_or(usual, |file| session.path(Path::new(&file))))
+            Ok(declared.text(key)?.map_or(usual, |file| match file.as_str() {
+                // Later versions of pm2 write nothing then.
+                "NULL" => NOWHERE.into(),
+                file => session.path(Path::new(file)),
+            }))
         };
         let logs = session.home.logs();
         let (out, err) = (logs.join(format!("{name}-out.log")), logs.join(format!("{name}-err.log")));
-        let (out, err) = (file("out_file", out)?, file("error_file", err)?);
+        let (out, err) = match declared.flag("disable_logs")? {
+            Some(true) => (NOWHERE.into(), NOWHERE.into()),
+            _ => (file("out_file", out)?, file("error_file", err)?),
+        };
         [&out, &err].into_iter().try_for_each(|file| refuse_unwritable(file))?;
         let pid = file("pid_file", session.home.pids().join(format!("{name}.pid")))?;
         Ok(Self { out, err, pid })

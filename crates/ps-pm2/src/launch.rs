@@ -100,7 +100,7 @@ fn variables(app: &App, instance: &Instance) -> Vec<(String, OsString)> {
     set("pm_id", instance.id.to_string().into());
     set("name", (&app.name).into());
     set("exec_mode", mode.into());
-    set("NODE_APP_INSTANCE", (instance.slot - 1).to_string().into());
+    set(app.instance_variable(), (instance.slot - 1).to_string().into());
     set("pm_cwd", app.cwd.clone().into());
     set("pm_exec_path", app.script.clone().into());
     set("pm_out_log_path", app.out_of(instance.id).into());

@@ -7,9 +7,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use procfile_exchange::import::pm2_apps;
+use procfile_exchange::import::{pm2_apps, pm2_beside_apps};
+use procfile_exchange::nearest;
 use procfile_exchange::pm2::{self, Declaration};
 
+use crate::say;
 use crate::session::Session;
 
 const MAX_BYTES: u64 = 16 << 20;
@@ -49,17 +51,39 @@ pub(crate) fn declarations(session: &Session, word: &str) -> Result<Vec<Declarat
         bail!("{place} is empty: it is to say which apps there are, in JSON");
     }
     let read = read(&bytes).with_context(|| format!("{place} is no JSON that describes apps"))?;
+    if session.args.words.first().is_some_and(|verb| verb.starts_with("start")) {
+        remark(&bytes);
+    }
     let only: Option<Vec<&str>> =
         session.args.only.as_ref().map(|names| names.split(',').map(str::trim).collect());
+    let name = |declared: &Declaration| declared.text("name").ok().flatten();
+    let names: Vec<String> = read.iter().filter_map(name).collect();
+    if let Some(absent) = only.iter().flatten().find(|only| !names.iter().any(|name| name == *only)) {
+        let meant = nearest(absent, names.iter().map(String::as_str));
+        let meant = meant.map_or_else(String::new, |meant| format!(": did you mean {meant}?"));
+        bail!("--only {absent}: {place} does not declare it, but {}{meant}", names.join(", "));
+    }
     let is_meant = |declared: &Declaration| {
-        let name = declared.text("name").ok().flatten();
-        only.as_ref().is_none_or(|only| name.is_some_and(|name| only.contains(&name.as_str())))
+        only.as_ref().is_none_or(|only| name(declared).is_some_and(|name| only.contains(&name.as_str())))
     };
     let complete = |mut declared: Declaration| {
         complete(session, &mut declared);
         declared
     };
     Ok(read.into_iter().filter(is_meant).map(complete).collect())
+}
+
+/// Warns of what a file says beside its apps.
+fn remark(bytes: &[u8]) {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    for key in pm2_beside_apps(text) {
+        let why = if key == "deploy" {
+            "the command deploy of pm2 is not done here"
+        } else {
+            "it is outside of apps"
+        };
+        say::warning(format_args!("{key} has no effect: {why}"));
+    }
 }
 
 /// Adds what the keys are that nothing is said of.

@@ -125,22 +125,22 @@ fn one_script(
     words: Option<&Command>,
 ) -> Result<()> {
     let declaration = given::declaration(session, script, words)?;
-    if !session.args.force {
-        let is_shared = words.is_some() || interpreter::is_on_path(script);
-        let name = declaration.text("name")?.unwrap_or_default();
-        let same: Vec<u64> = book
-            .apps
-            .iter()
-            .filter(|app| app.script == script && (!is_shared || app.name == name))
-            .flat_map(|app| app.instances.iter().map(|instance| instance.id))
-            .collect();
-        // As in pm2, the instance with the lowest id says whether the script is launched.
-        if let Some(first) = same.iter().min() {
-            let rows = row::rows(&session.home, book)?;
-            if rows.iter().any(|row| row.instance.id == *first && row.status != Status::Stopped) {
-                bail!("{ALREADY_LAUNCHED}");
-            }
-            return start_again(session, book, &same);
+    let is_shared = words.is_some() || interpreter::is_on_path(script);
+    let name = declaration.text("name")?.unwrap_or_default();
+    let same: Vec<u64> = book
+        .apps
+        .iter()
+        .filter(|app| app.script == script && (!is_shared || app.name == name))
+        .flat_map(|app| app.instances.iter().map(|instance| instance.id))
+        .collect();
+    // As in pm2, the instance with the lowest id says whether the script is launched. One that is stopped is started even with -f.
+    if let Some(first) = same.iter().min() {
+        let rows = row::rows(&session.home, book)?;
+        let is_stopped = rows.iter().any(|row| row.instance.id == *first && row.status == Status::Stopped);
+        match (is_stopped, session.args.force) {
+            (true, _) => return start_again(session, book, &same),
+            (false, false) => bail!("{ALREADY_LAUNCHED}"),
+            (false, true) => {}
         }
     }
     tell_schedule(session, &declaration)?;

@@ -158,7 +158,7 @@ impl Checkout {
                 ..tree.clone()
             };
             let mut checkout = Self::of_directory(directory, &again)?;
-            checkout.record.archive = record.archive;
+            (checkout.record.archive, checkout.record.only) = (record.archive, record.only);
             return Ok(checkout);
         }
         // Without a checkout the recorded Procfile is the only source.

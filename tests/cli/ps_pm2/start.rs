@@ -57,6 +57,12 @@ fn the_same_script_is_refused_while_it_runs_and_started_again_once_it_is_stopped
     let again = home.done(&["start", "tick.js"]);
     assert!(again.starts_with("PM2 Process successfully started\n"), "{again}");
     assert!(home.list().iter().all(|one| one["pm2_env"]["status"] == "online"));
+    // As in pm2, -f starts what is stopped too: it makes another app only beside one that runs.
+    home.done(&["stop", "all"]);
+    let again = home.done(&["start", "tick.js", "-f"]);
+    assert!(again.starts_with("PM2 Process successfully started\n"), "{again}");
+    assert_eq!(home.list().len(), 3);
+    assert!(home.list().iter().all(|one| one["pm2_env"]["status"] == "online"));
 }
 
 #[test]

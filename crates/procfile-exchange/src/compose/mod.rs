@@ -2,6 +2,7 @@
 //! containers in the terms of the engine's API. Keys that are not used are returned by name. (To make a Procfile of a
 //! Compose file, see [`crate::import`].)
 
+mod chosen;
 mod environment;
 mod fields;
 mod health;
@@ -21,7 +22,7 @@ use crate::import::yaml::{self, Octal};
 use crate::import::{ImportError, MAX_IMPORT_BYTES, UnknownKey};
 use crate::near::nearest;
 
-pub use model::{Around, Build, ComposeError, Composed, Service};
+pub use model::{Around, Build, Chosen, ComposeError, Composed, Service};
 
 /// The most services that are read.
 const MAX_SERVICES: usize = 200;
@@ -31,7 +32,9 @@ const KNOWN: [&str; 7] = ["name", "services", "version", "volumes", "networks", 
 /// Reads a Compose file.
 ///
 /// ```
-/// use procfile_exchange::compose::{Around, read};
+/// use std::collections::BTreeSet;
+///
+/// use procfile_exchange::compose::{Around, Chosen, read};
 ///
 /// let text = b"services: {web: {image: 'shop:${VERSION:-1}', ports: ['8080:80'], privileged: true}}";
 /// let around = Around {
@@ -39,11 +42,12 @@ const KNOWN: [&str; 7] = ["name", "services", "version", "volumes", "networks", 
 ///     project: "shop",
 ///     variable: &|name| (name == "VERSION").then(|| "7".to_owned()),
 ///     file: &|_| Err("no such file".to_owned()),
+///     chosen: Chosen::All(&BTreeSet::new()),
 /// };
 /// let read = read(text, &around)?;
 /// let web = &read.services[0];
 /// assert_eq!((web.image.as_deref(), web.port), (Some("shop:7"), Some(80)));
-/// assert_eq!(read.notes, ["services.web: not carried over: privileged"]);
+/// assert_eq!(read.notes().collect::<Vec<_>>(), ["services.web: not carried over: privileged"]);
 /// # Ok::<(), procfile_exchange::compose::ComposeError>(())
 /// ```
 pub fn read(bytes: &[u8], around: &Around<'_>) -> Result<Composed, ComposeError> {
@@ -76,34 +80,43 @@ pub fn read(bytes: &[u8], around: &Around<'_>) -> Result<Composed, ComposeError>
         .iter()
         .map(|key| UnknownKey { place: (*key).to_owned(), meant: nearest(key, KNOWN.into_iter()) });
     let unknown = unknown.collect();
-    let mut composed = Composed { services: Vec::new(), notes, unknown };
-    for (name, fields) in services {
-        if is_for_a_profile(fields) {
-            composed.notes.push(format!("services.{name}: left out: only a profile starts it"));
-            continue;
-        }
-        let reader = service::Reader { name, fields, document: &document, around };
-        let (service, notes) = reader.read()?;
-        composed.unknown.extend(reader.unknown());
-        composed.services.push(service);
-        composed.notes.extend(notes);
+    let names: Vec<String> = services.iter().map(|(name, _)| name.clone()).collect();
+    around.chosen.check(&names)?;
+    let mut composed = Composed { notes, unknown, ..Composed::default() };
+    let available = around.chosen.available(services);
+    if let Chosen::All(_) = around.chosen {
+        let is_left_out = |name: &&String| !available.iter().any(|(other, _)| other == *name);
+        let note = |name: &String| format!("services.{name}: left out: only a profile starts it");
+        composed.notes.extend(names.iter().filter(is_left_out).map(note));
     }
+    for (name, fields) in available {
+        let reader = service::Reader { name, fields, document: &document, around };
+        composed.services.push(reader.read()?);
+        composed.unknown.extend(reader.unknown());
+    }
+    composed.usual = chosen::usual(services);
+    composed.names = names.into_iter().collect();
+    without_restart_if_awaited(&mut composed);
+    around.chosen.narrow(&mut composed);
     forget_absent(&mut composed);
+    if composed.services.is_empty() {
+        return Err(ImportError::Syntax("Compose file", "it has no service to run".to_owned()).into());
+    }
+    Ok(composed)
+}
+
+/// A service whose end others wait for is not started again.
+fn without_restart_if_awaited(composed: &mut Composed) {
     let awaited = composed.services.iter().filter_map(|service| service.settings.get(service::AFTER));
     let done: BTreeSet<String> = awaited
         .flat_map(|after| after.split(','))
         .filter_map(|awaited| awaited.strip_suffix(":done"))
         .map(str::to_owned)
         .collect();
-    for service in composed.services.iter_mut().filter(|service| done.contains(service.process_type.as_str()))
-    {
-        // One whose end others wait for is not started again.
+    let is_done = |service: &&mut Service| done.contains(service.process_type.as_str());
+    for service in composed.services.iter_mut().filter(is_done) {
         service.settings.entry(service::RESTART_POLICY.to_owned()).or_insert_with(|| "no".to_owned());
     }
-    if composed.services.is_empty() {
-        return Err(ImportError::Syntax("Compose file", "it has no service to run".to_owned()).into());
-    }
-    Ok(composed)
 }
 
 /// The name that a Compose file gives to what it describes, if it gives one and is a Compose file.
@@ -112,24 +125,19 @@ pub fn name(bytes: &[u8]) -> Option<String> {
     yaml::read(text, Octal::Legacy, "Compose file").ok()?.get("name")?.scalar()
 }
 
-fn is_for_a_profile(fields: &Node) -> bool {
-    fields.get("profiles").is_some_and(|profiles| !profiles.is_empty())
-}
-
 /// Nobody waits for a service that is left out.
 fn forget_absent(composed: &mut Composed) {
     let present: BTreeSet<String> =
         composed.services.iter().map(|service| service.process_type.to_string()).collect();
     for service in &mut composed.services {
         let Some(after) = service.settings.get(service::AFTER) else { continue };
-        let name = |awaited: &str| awaited.split(':').next().unwrap_or(awaited).to_owned();
         let (kept, absent): (Vec<&str>, Vec<&str>) =
-            after.split(',').partition(|awaited| present.contains(&name(awaited)));
+            after.split(',').partition(|awaited| present.contains(chosen::name_of(awaited)));
         if absent.is_empty() {
             continue;
         }
-        let absent: Vec<String> = absent.into_iter().map(name).collect();
-        composed.notes.push(format!(
+        let absent: Vec<&str> = absent.into_iter().map(chosen::name_of).collect();
+        service.notes.push(format!(
             "services.{}: it does not wait for {}, which is not run",
             service.process_type,
             absent.join(", ")

@@ -1,6 +1,6 @@
 //! The result of reading a Compose file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use formation::ProcessType;
@@ -18,14 +18,34 @@ pub struct Around<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// Reads a file that the Compose file names. The error says why it cannot be read.
     pub file: &'a dyn Fn(&str) -> Result<Vec<u8>, String>,
+    /// The services that are meant.
+    pub chosen: Chosen<'a>,
+}
+
+/// Which services of a file are meant.
+#[derive(Clone, Copy, Debug)]
+pub enum Chosen<'a> {
+    /// All of them. Of those that only a profile starts, the named ones alone.
+    All(&'a BTreeSet<String>),
+    /// The named ones and, as `docker compose up SERVICE` does it, what they depend on, directly or not. The profiles of the named
+    /// ones count as chosen.
+    WithDependencies(&'a BTreeSet<String>),
+    /// The named ones, as far as the file has them.
+    Exactly(&'a BTreeSet<String>),
 }
 
 /// The result of reading a Compose file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Composed {
-    /// Its services, in their order.
+    /// The services that are meant, in their order.
     pub services: Vec<Service>,
-    /// A line for each thing that is not carried over.
+    /// The names of all services of the file.
+    pub names: BTreeSet<String>,
+    /// The names of those that no profile has to start.
+    pub usual: BTreeSet<String>,
+    /// What comes along, each with a service that depends on it; empty unless dependencies were asked for.
+    pub along: BTreeMap<String, String>,
+    /// A line for each thing of the whole file that is not carried over.
     pub notes: Vec<String>,
     /// Unknown keys; each is in a note as well.
     pub unknown: Vec<UnknownKey>,
@@ -49,6 +69,16 @@ pub struct Service {
     /// The description of its containers: the body of the engine's call that creates one, as far as the file defines
     /// it.
     pub container: Value,
+    /// A line for each thing of it that is not carried over.
+    pub notes: Vec<String>,
+}
+
+impl Composed {
+    /// A line for each thing that is not carried over, of the whole file and of its services.
+    pub fn notes(&self) -> impl Iterator<Item = &str> {
+        let of_services = self.services.iter().flat_map(|service| &service.notes);
+        self.notes.iter().chain(of_services).map(String::as_str)
+    }
 }
 
 /// What a service is built from.

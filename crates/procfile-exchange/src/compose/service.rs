@@ -81,7 +81,7 @@ pub(crate) struct Reader<'a> {
 
 impl Reader<'_> {
     /// The service, and which of its keys are not carried over.
-    pub(crate) fn read(&self) -> Result<(Service, Vec<String>), ComposeError> {
+    pub(crate) fn read(&self) -> Result<Service, ComposeError> {
         let place = format!("services.{}", self.name);
         let process_type = self.name.parse().map_err(|_| {
             ComposeError::at(
@@ -111,7 +111,7 @@ impl Reader<'_> {
         if !dropped.is_empty() {
             notes.push(format!("{place}: not carried over: {}", dropped.join(", ")));
         }
-        Ok((Service { process_type, image, build, replicas, settings, port, container }, notes))
+        Ok(Service { process_type, image, build, replicas, settings, port, container, notes })
     }
 
     fn get(&self, key: &str) -> Option<&Node> {

@@ -33,7 +33,7 @@ use crate::import::gather::Gathering;
 
 pub use error::{ImportError, MAX_IMPORT_BYTES};
 pub use imported::{Imported, UnknownKey, Whole};
-pub use pm2_apps::pm2_apps;
+pub use pm2_apps::{pm2_apps, pm2_beside_apps};
 pub use surroundings::{ReadFile, Surroundings};
 
 /// The process manager whose configuration is read.

@@ -25,6 +25,19 @@ pub fn pm2_apps(text: &str) -> Result<Vec<Declaration>, ImportError> {
     apps.iter().map(keys).collect()
 }
 
+/// The keys that a process file has beside `apps`; none if it is no object with such a list. Keys that begin with `x-` are for the
+/// reader's own use, as anchors of YAML are.
+pub fn pm2_beside_apps(text: &str) -> Vec<String> {
+    let is_list = |key: &str| key == "apps" || key == "pm2";
+    match pm2::document(text) {
+        Ok(document) if document.entries().iter().any(|(key, _)| is_list(key)) => {
+            let others = document.entries().iter().filter(|(key, _)| !is_list(key) && !key.starts_with("x-"));
+            others.map(|(key, _)| key.clone()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -41,6 +54,8 @@ mod tests {
         assert_eq!(keys, ["script", "name", "instances", "watch", "args"]);
         assert_eq!(apps[0].0[2].1, Value::from(2));
         assert_eq!(pm2_apps(json).expect("JSON"), apps);
+        assert_eq!(pm2_beside_apps("{apps: [], deploy: {}, 'x-a': 1}"), ["deploy"]);
+        assert_eq!(pm2_beside_apps("{script: 'a.js', deploy: {}}"), [""; 0]);
         assert!(pm2_apps("module.exports = {}").is_err() && pm2_apps("[1]").is_err());
     }
 }

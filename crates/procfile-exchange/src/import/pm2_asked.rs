@@ -57,6 +57,12 @@ pub(crate) fn of(
         gathering.list(&format!("{name}.{key}"), meant);
     }
     note_rest(gathering, name, &declared, is_shared);
+    if declared.text("cron_restart").ok().flatten().is_some_and(|pattern| pm2::loses_seconds(&pattern)) {
+        gathering.note(
+            name,
+            "cron_restart: its seconds have no effect, the type is restarted once in each minute that fits",
+        );
+    }
     note_other_environments(gathering, name, &declared);
     asked(&declared).map_err(|why| ImportError::Syntax("process file of pm2", format!("{name}: {why}")))
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::near::nearest;
 
-pub use settings::{KILL_TIMEOUT, schedule, settings};
+pub use settings::{KILL_TIMEOUT, loses_seconds, schedule, settings};
 
 /// Each key that is understood, with its other names. camelCase is understood of each.
 const KEYS: &[(&str, &[&str])] = &[
@@ -45,6 +45,8 @@ const KEYS: &[(&str, &[&str])] = &[
     ("uid", &["user"]),
     ("gid", &[]),
     ("force", &[]),
+    ("disable_logs", &[]),
+    ("instance_var", &[]),
 ];
 /// Keys of pm2 that ask for something that is not done here.
 const NOT_DONE: &[&str] = &[
@@ -52,10 +54,10 @@ const NOT_DONE: &[&str] = &[
     "time",
     "log_file",
     "log_type",
-    "disable_logs",
     "watch_options",
     "watch_delay",
     "increment_var",
+    "filter_env",
 ];
 /// Keys whose meaning is pm2's own and changes nothing here, and those that a dump has beside a declaration.
 const WITHOUT_EFFECT: &[&str] = &[
@@ -66,7 +68,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "pmx",
     "automation",
     "source_map_support",
-    "instance_var",
     "treekill",
     "axm_options",
     "axm_dynamic",
@@ -78,7 +79,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "versioning",
     "command",
     "started_inside",
-    "filter_env",
 ];
 
 /// The keys in pm2's lists that differ between the instances of one app.
@@ -200,10 +200,20 @@ impl Declaration {
 
     /// Its keys that pm2 knows and that are not done here, unless they ask for nothing.
     pub fn not_done(&self) -> impl Iterator<Item = &str> {
-        let asks = |value: &Value| !value.is_null() && *value != Value::Bool(false);
-        let these =
-            self.0.iter().filter(move |(key, value)| NOT_DONE.contains(&snake(key).as_str()) && asks(value));
-        these.map(|(key, _)| key.as_str())
+        let asks = |value: &Value| !matches!(value, Value::Null | Value::Bool(false)) && !is_empty(value);
+        // What an instance has started always ends with it.
+        let spares = |key: &str, value: &Value| key == "treekill" && *value == Value::Bool(false);
+        let is_one =
+            move |key: &str, value: &Value| NOT_DONE.contains(&key) && asks(value) || spares(key, value);
+        self.0.iter().filter(move |(key, value)| is_one(&snake(key), value)).map(|(key, _)| key.as_str())
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(entries) => entries.is_empty(),
+        _ => false,
     }
 }
 

@@ -121,9 +121,11 @@ fn watching(declared: &Declaration) -> Map<String, Value> {
         Value::Array(names) => names.iter().map(as_text).collect::<Vec<_>>().join(","),
         other => as_text(other),
     };
+    let is_word = |value: &Value, word: bool| *value == Value::Bool(word) || *value == word.to_string();
     let paths = match declared.get("watch") {
-        None | Some(Value::Bool(false)) => return settings,
-        Some(Value::Bool(true)) => ".".to_owned(),
+        None => return settings,
+        Some(value) if is_word(value, false) => return settings,
+        Some(value) if is_word(value, true) => ".".to_owned(),
         Some(paths) => names(paths),
     };
     settings.insert("watch_paths".to_owned(), paths.into());
@@ -133,22 +135,46 @@ fn watching(declared: &Declaration) -> Map<String, Value> {
     settings
 }
 
+/// The last value of each field.
+const LAST: [&str; 5] = ["59", "23", "31", "12", "7"];
+
 /// An invalid schedule, with pm2's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Cron pattern is not valid !")]
 pub struct InvalidSchedule;
 
-/// The five fields of a schedule. pm2's sixth field, seconds, comes first and is removed if it is 0 or `*`.
+/// The five fields of a schedule. pm2's sixth field, seconds, comes first and is removed.
 ///
 /// # Errors
 /// It has neither five fields nor six.
 pub fn schedule(pattern: &str) -> Result<String, InvalidSchedule> {
     let fields: Vec<&str> = pattern.split_whitespace().collect();
-    match fields[..] {
-        [_, _, _, _, _] => Ok(pattern.to_owned()),
-        [_, minute, hour, day, month, weekday] => Ok([minute, hour, day, month, weekday].join(" ")),
-        _ => Err(InvalidSchedule),
+    let five = match fields.len() {
+        5 => &fields[..],
+        6 => &fields[1..],
+        _ => return Err(InvalidSchedule),
+    };
+    let whole = |(field, last): (&&str, &str)| {
+        field.split(',').map(|part| with_end(part, last)).collect::<Vec<_>>().join(",")
+    };
+    Ok(five.iter().zip(LAST).map(whole).collect::<Vec<_>>().join(" "))
+}
+
+/// pm2 takes `1/8` in the field of the hours for `1-23/8`: every eighth hour from 1 on.
+fn with_end(part: &str, last: &str) -> String {
+    match part.split_once('/') {
+        Some((first, step)) if !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("{first}-{last}/{step}")
+        }
+        _ => part.to_owned(),
     }
+}
+
+/// Whether a schedule has a field of seconds that asks for more than once a minute, or for another second than the first.
+pub fn loses_seconds(pattern: &str) -> bool {
+    let mut fields = pattern.split_whitespace();
+    let seconds = fields.next().unwrap_or_default();
+    fields.count() == 5 && seconds.trim_start_matches('0') != ""
 }
 
 #[cfg(test)]
@@ -188,5 +214,23 @@ mod tests {
         assert_eq!(schedule("0 0 * * * *").expect("a schedule"), "0 * * * *");
         assert_eq!(schedule("*/5 * * * *").expect("a schedule"), "*/5 * * * *");
         assert!(schedule("nonsense here").is_err());
+        for (pattern, is_lost) in [
+            ("0 0 * * * *", false),
+            ("00 0 * * * *", false),
+            ("* * * * *", false),
+            ("* * * * * *", true),
+            ("*/5 1 * * * *", true),
+        ] {
+            assert_eq!(loses_seconds(pattern), is_lost, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_step_from_a_number_on_goes_to_the_end_of_the_field() {
+        assert_eq!(schedule("40 1/8 * * *").expect("a schedule"), "40 1-23/8 * * *");
+        assert_eq!(
+            schedule("0 5/20,3 */2 1-5/2 1/3 0/2").expect("a schedule"),
+            "5-59/20,3 */2 1-5/2 1-12/3 0-7/2"
+        );
     }
 }

@@ -1,12 +1,13 @@
 //! A declaration after reading: its app, and its translation.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
 use formation::AppName;
-use procfile_exchange::compose::Composed;
+use procfile_exchange::compose::{Chosen, Composed};
 use procfile_exchange::import::{Imported, MAX_IMPORT_BYTES, Manager, Surroundings};
 use procfile_exchange::{compose, pm2};
 use ps_cli::say;
@@ -81,7 +82,7 @@ impl Declaration {
         let format = args.from.map_or_else(|| format::of(&source.shown, &source.bytes), Ok)?;
         match format {
             Format::Procfile => source.procfile(session, args),
-            Format::Compose => source.compose(args),
+            Format::Compose => source.compose(session, args),
             Format::Pm2 => source.imported(session, args, Manager::Pm2),
             Format::ProcessCompose => source.imported(session, args, Manager::ProcessCompose),
             Format::Supervisord => source.imported(session, args, Manager::Supervisord),
@@ -99,6 +100,15 @@ impl Declaration {
             1 => bail!("{}: a key is not known, and --strict takes none: see above", self.id),
             some => bail!("{}: {some} keys are not known, and --strict takes none: see above", self.id),
         }
+    }
+
+    /// Says which services come along with those that `--only` names.
+    pub(super) fn say_what_comes_along(&self, session: &Session) -> Result<()> {
+        let Form::Compose(Composition { composed, .. }) = &self.form else { return Ok(()) };
+        for (service, dependent) in &composed.along {
+            session.detail(&format!("{service} comes along, because {dependent} depends on it"))?;
+        }
+        Ok(())
     }
 
     /// Prints what the declaration asks for.
@@ -248,15 +258,19 @@ impl Source {
     }
 
     /// A Compose file. It is read again when it is deployed, so it has to lie somewhere.
-    fn compose(self, args: &ApplyArgs) -> Result<Declaration> {
+    fn compose(self, session: &Session, args: &ApplyArgs) -> Result<Declaration> {
         if self.id == STDIN {
             bail!("a Compose file names others beside it: write it into a file and name that");
         }
         let app = self.app(args, compose::name(&self.bytes).as_deref())?;
-        let composed = crate::compose::read(&app, &self.directory, &self.name)?;
+        let only: BTreeSet<String> = args.only.iter().map(ToString::to_string).collect();
+        // What only a profile starts is declared once more if the app has it.
+        let has = session.world.source_record(&app)?.services.into_keys().collect();
+        let chosen = if only.is_empty() { Chosen::All(&has) } else { Chosen::WithDependencies(&only) };
+        let composed = crate::compose::read(&app, (&self.directory, &self.name), chosen)?;
         let unknown: Vec<String> = composed.unknown.iter().map(ToString::to_string).collect();
         // Where the app is changed, keys that are not carried over are reported when the images are provided.
-        let notes = if args.only_looks() { composed.notes.clone() } else { Vec::new() };
+        let notes = composed.notes().filter(|_| args.only_looks()).map(str::to_owned).collect();
         let form = Form::Compose(Composition { directory: self.directory, file: self.name, composed });
         Ok(Declaration { id: self.id, app, form, notes, unknown })
     }

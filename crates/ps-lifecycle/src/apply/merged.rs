@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, bail};
 use formation::{AppName, FIRST_TYPE, ProcessType, RELEASE};
 use procfile::Procfile;
-use procfile_exchange::compose::Build;
+use procfile_exchange::nearest;
 use ps_apps::{DeclarationRecord, StoredFormation, World, state_file};
 use ps_cli::say;
 
-use super::declaration::{Composition, Declaration};
+use super::declaration::Declaration;
 use super::files::Files;
 use super::variables;
 use crate::args::ApplyArgs;
@@ -24,10 +24,10 @@ pub(super) struct Merged {
     /// Types that are not declared and stay as they are.
     pub(super) stays: Vec<ProcessType>,
     /// Types that are taken from the declaration.
-    declared: Vec<ProcessType>,
+    pub(super) declared: Vec<ProcessType>,
     /// Types that end because the declaration that made them does not name them any more.
     pub(super) pruned: Vec<ProcessType>,
-    counts: BTreeMap<String, String>,
+    pub(super) counts: BTreeMap<String, String>,
     starts_one: bool,
     /// The types that alone are asked for; none: all.
     pub(super) only: Vec<ProcessType>,
@@ -38,7 +38,7 @@ pub(super) struct Merged {
 }
 
 /// The known record, the declaration, and the arguments.
-type Asked<'a> = (&'a DeclarationRecord, &'a Declaration, &'a ApplyArgs);
+pub(super) type Asked<'a> = (&'a DeclarationRecord, &'a Declaration, &'a ApplyArgs);
 
 /// The files of a declaration with what stays of the app.
 pub(super) fn with_what_stays(
@@ -49,7 +49,10 @@ pub(super) fn with_what_stays(
 ) -> Result<Merged> {
     let named = files.types()?;
     if let Some(missing) = args.only.iter().find(|only| !named.contains(only)) {
-        bail!("--only {missing}: {} does not declare it", declaration.id);
+        let names: Vec<&str> = named.iter().map(ProcessType::as_str).collect();
+        let meant = nearest(missing.as_str(), names.iter().copied());
+        let meant = meant.map_or_else(String::new, |meant| format!(": did you mean {meant}?"));
+        bail!("--only {missing}: {} does not declare it, but {}{meant}", declaration.id, names.join(", "));
     }
     let is_taken = |process_type: &ProcessType| args.only.is_empty() || args.only.contains(process_type);
     let earlier = Earlier::read(world, app)?;
@@ -93,61 +96,6 @@ pub(super) fn with_what_stays(
         of_old.extend(named.into_iter().filter(|process_type| !merged.types.contains(process_type)));
         merged.files.app_json =
             app_json::with_types_of(files.app_json.as_deref(), earlier.app_json.as_deref(), &of_old)?;
-    }
-    Ok(merged)
-}
-
-/// What a service is built from, with what is not usual about it. The values of arguments may be secrets.
-fn shown_build(build: &Build) -> String {
-    let mut shown = vec![format!("built from {}", build.directory)];
-    if build.dockerfile != "Dockerfile" {
-        shown.push(format!("with {}", build.dockerfile));
-    }
-    if !build.target.is_empty() {
-        shown.push(format!("target {}", build.target));
-    }
-    if !build.arguments.is_empty() {
-        let names: Vec<&str> = build.arguments.keys().map(String::as_str).collect();
-        shown.push(format!("arguments {}", names.join(" ")));
-    }
-    shown.join(", ")
-}
-
-/// The services of a Compose file. They are deployed as the file has them, so none may be missing there.
-pub(super) fn services(
-    world: &World,
-    app: &AppName,
-    composition: &Composition,
-    (known, declaration, args): Asked<'_>,
-) -> Result<Merged> {
-    let services = &composition.composed.services;
-    let mut merged = Merged::default();
-    for service in services {
-        let name = service.process_type.to_string();
-        merged.types.push(service.process_type.clone());
-        merged.counts.extend(service.replicas.map(|count| (name.clone(), count.to_string())));
-        let build = service.build.as_ref().map(|build| {
-            format!("build {} {} {} {:?}", build.directory, build.dockerfile, build.target, build.arguments)
-        });
-        let shown = service.build.as_ref().map(shown_build).or_else(|| service.image.clone());
-        merged.shown.insert(name.clone(), shown.unwrap_or_default());
-        merged.images.insert(name, build.or_else(|| service.image.clone()).unwrap_or_default());
-    }
-    merged.declared.clone_from(&merged.types);
-    let gone = world.source_record(app)?.services;
-    let gone = gone.keys().filter_map(|name| name.parse::<ProcessType>().ok());
-    for process_type in gone.filter(|process_type| !merged.types.contains(process_type)) {
-        let is_own = known.types.get(process_type.as_str()) == Some(&declaration.id);
-        match (is_own, args.prune) {
-            (true, true) => merged.pruned.push(process_type),
-            (true, false) => bail!(
-                "{process_type} is not declared any more, and a service cannot be kept without its file: --prune ends it"
-            ),
-            (false, _) => bail!(
-                "{app} has a service {process_type} that {} has not made: --app names another app",
-                declaration.id
-            ),
-        }
     }
     Ok(merged)
 }

@@ -19,11 +19,11 @@ pub(crate) struct ApplyArgs {
     /// The format of the file [default: by its name, else by its content]
     #[arg(long, value_name = "MANAGER", value_enum)]
     pub(crate) from: Option<DeclarationFormat>,
-    /// Only these types of the file; the others stay as they are
+    /// Only these types of the file, and of a Compose file what they depend on; the others stay as they are
     #[arg(long, value_name = "TYPE,…", value_delimiter = ',')]
     pub(crate) only: Vec<ProcessType>,
     /// End the types that this file has created and does not name any more; they are listed first
-    #[arg(long, conflicts_with = "only")]
+    #[arg(long)]
     pub(crate) prune: bool,
     /// Refuse a file with unknown keys
     #[arg(long)]
