@@ -1,7 +1,7 @@
 //! One instance and its state: the data that every list shows.
 
 use anyhow::Result;
-use formation::{AppName, State};
+use formation::{AppName, Slot, State};
 use jiff::Timestamp;
 use os_process::{ProcessId, Stat, Usage};
 use ps_scheduler::{Instance as Running, Scheduler};
@@ -76,24 +76,38 @@ pub(crate) fn rows_of<'a>(home: &Home, apps: Vec<&'a App>) -> Result<Vec<Row<'a>
     for (app, status) in apps.into_iter().zip(&statuses) {
         for instance in &app.instances {
             let slot = instance.slot();
-            let running = status.instances.iter().find(|running| running.slot == slot);
-            rows.push(row(app, instance, running));
+            let own = restarts(&status.instances, &slot);
+            rows.push(row(app, instance, in_slot(&status.instances, &slot), own));
         }
     }
     rows.sort_by_key(|row| row.instance.id);
     Ok(rows)
 }
 
-fn row<'a>(app: &'a App, instance: &'a Instance, running: Option<&Running>) -> Row<'a> {
+/// What a slot is shown as: its process. While an app is started anew for its memory, a file or the time, the old process may be gone before
+/// the new one counts; then the new one is shown, and not that the old one has stopped.
+fn in_slot<'a>(instances: &'a [Running], slot: &Slot) -> Option<&'a Running> {
+    let of_slot = || instances.iter().filter(|running| running.slot == *slot);
+    let lives = |running: &&Running| running.pid.is_some() && running.state.is_alive();
+    of_slot().find(lives).or_else(|| of_slot().next())
+}
+
+/// How often a slot was started again by itself. A reload begins the count of a run anew, and changed files are no reason of the restart
+/// policy; the counts by reason have all of them.
+fn restarts(instances: &[Running], slot: &Slot) -> u32 {
+    let of_run = |running: &Running| {
+        let by_reason = running.restarts_by_reason.map_or(0, |by_reason| by_reason.total());
+        running.restarts.unwrap_or(0).max(by_reason)
+    };
+    instances.iter().filter(|running| running.slot == *slot).map(of_run).max().unwrap_or(0)
+}
+
+fn row<'a>(app: &'a App, instance: &'a Instance, running: Option<&Running>, own: u32) -> Row<'a> {
     let status = running.map_or(Status::Stopped, |running| Status::of(running.state));
     let ended_for_good = status == Status::Errored && app.is_left_when_it_ends;
     let status = if ended_for_good { Status::Stopped } else { status };
-    let own = running.and_then(|running| running.restarts).unwrap_or(0);
-    let by_reason =
-        running.and_then(|running| running.restarts_by_reason).map_or(0, |by_reason| by_reason.total());
-    // A reload begins `own` anew, and changed files are no reason of the restart policy; `by_reason` has all of them. The end that was one
-    // too many is counted as a restart, although none followed.
-    let restarts = instance.restarts + own.max(by_reason) + u32::from(status == Status::Errored);
+    // The end that was one too many is counted as a restart, although none followed.
+    let restarts = instance.restarts + own + u32::from(status == Status::Errored);
     let is_online = status == Status::Online;
     let main = running.and_then(|running| running.pid).unwrap_or(0);
     let below = sharing::process_below(app, main);
@@ -112,7 +126,11 @@ fn row<'a>(app: &'a App, instance: &'a Instance, running: Option<&Running>) -> R
         pid,
         main,
         restarts,
-        unstable: if status == Status::Errored { own } else { 0 },
+        unstable: if status == Status::Errored {
+            running.and_then(|running| running.restarts).unwrap_or(0)
+        } else {
+            0
+        },
         since: begun
             .or_else(|| running.and_then(|running| running.since))
             .map_or(0, Timestamp::as_millisecond),
@@ -129,4 +147,40 @@ fn row<'a>(app: &'a App, instance: &'a Instance, running: Option<&Running>) -> R
 )]
 fn whole(percent: f64) -> u64 {
     percent.round().max(0.0) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn running(state: State, pid: Option<u32>) -> Running {
+        let slot = Slot::new(formation::FIRST_TYPE.parse().expect("it is the name of a type"), 1);
+        Running { pid, ..Running::new(slot, state) }
+    }
+
+    #[test]
+    fn a_slot_is_shown_as_its_process_also_while_that_is_replaced() {
+        for (runs, shown) in [
+            (
+                vec![running(State::Missing, None), running(State::Starting, Some(7))],
+                (State::Starting, Some(7)),
+            ),
+            (
+                vec![running(State::Stopped, None), running(State::Running, Some(7))],
+                (State::Running, Some(7)),
+            ),
+            (
+                vec![running(State::Running, Some(6)), running(State::Starting, Some(7))],
+                (State::Running, Some(6)),
+            ),
+            (
+                vec![running(State::Stopping, Some(6)), running(State::Starting, None)],
+                (State::Stopping, Some(6)),
+            ),
+            (vec![running(State::Stopped, None)], (State::Stopped, None)),
+        ] {
+            let found = in_slot(&runs, &runs[0].slot).expect("there is one");
+            assert_eq!((found.state, found.pid), shown);
+        }
+    }
 }
