@@ -26,7 +26,7 @@ impl<'a> Chosen<'a> {
 
     /// The services that can be run: those that no profile has to start, those that are named, and where dependencies come
     /// along those that share a profile with a named one.
-    pub(super) fn available<'n>(self, services: &'n [(String, Node)]) -> Vec<&'n (String, Node)> {
+    pub(super) fn available(self, services: &[(String, Node)]) -> Vec<&(String, Node)> {
         let is_named = |name: &String| self.named().contains(name);
         let active: BTreeSet<String> = match self {
             Self::WithDependencies(_) => {

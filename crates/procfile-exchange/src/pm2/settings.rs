@@ -121,7 +121,7 @@ fn watching(declared: &Declaration) -> Map<String, Value> {
         Value::Array(names) => names.iter().map(as_text).collect::<Vec<_>>().join(","),
         other => as_text(other),
     };
-    let is_word = |value: &Value, word: bool| *value == Value::Bool(word) || *value == word.to_string();
+    let is_word = |value: &Value, word: bool| as_text(value) == word.to_string();
     let paths = match declared.get("watch") {
         None => return settings,
         Some(value) if is_word(value, false) => return settings,
@@ -174,7 +174,7 @@ fn with_end(part: &str, last: &str) -> String {
 pub fn loses_seconds(pattern: &str) -> bool {
     let mut fields = pattern.split_whitespace();
     let seconds = fields.next().unwrap_or_default();
-    fields.count() == 5 && seconds.trim_start_matches('0') != ""
+    fields.count() == 5 && !seconds.trim_start_matches('0').is_empty()
 }
 
 #[cfg(test)]
