@@ -26,6 +26,8 @@ mod code;
 mod containers;
 #[path = "ps_explain_held_out/eighth.rs"]
 mod eighth;
+#[path = "ps_explain_held_out/eleventh.rs"]
+mod eleventh;
 #[path = "ps_explain_held_out/ends.rs"]
 mod ends;
 #[path = "ps_explain_held_out/fault.rs"]
@@ -64,6 +66,8 @@ mod table;
 mod tenth;
 #[path = "ps_explain_held_out/third.rs"]
 mod third;
+#[path = "ps_explain_held_out/twelfth.rs"]
+mod twelfth;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -99,6 +103,8 @@ fn every_fault() -> Vec<Fault> {
         ninth::faults(),
         ninth_programs::faults(),
         tenth::faults(),
+        eleventh::faults(),
+        twelfth::faults(),
     ]
     .into_iter()
     .flatten()

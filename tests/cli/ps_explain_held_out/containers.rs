@@ -33,7 +33,7 @@ pub(crate) fn deploy(stage: &Stage, more: &[&str]) -> crate::program::Ran {
     stage.tries("deploy", &[&words, more].concat())
 }
 
-fn docker(words: &[&str]) {
+pub(crate) fn docker(words: &[&str]) {
     let ran = Command::new("docker").args(words).output().expect("docker runs");
     assert!(ran.status.success(), "{words:?}: {}", String::from_utf8_lossy(&ran.stderr));
 }
