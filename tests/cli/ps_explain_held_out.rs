@@ -79,7 +79,7 @@ use fault::{Fault, Said};
 /// So many faults are made at a time: most of them wait more than they compute.
 const AT_A_TIME: usize = 4;
 /// Of so many faults a plain run makes one.
-const ONE_OF: usize = 6;
+const ONE_OF: usize = 7;
 
 fn every_fault() -> Vec<Fault> {
     [

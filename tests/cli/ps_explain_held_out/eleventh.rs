@@ -2,7 +2,7 @@
 //! nothing is wrong or nobody can know. It was written together with the twelfth, by somebody who had not read a rule, before any of
 //! them was run.
 
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::process::Command;
 
@@ -25,8 +25,8 @@ const MEMORY: &[&str] = &["memory"];
 const SPACE: &[&str] = &["space", "disk full", "disk is full", "is full"];
 const NO_PROGRAM: &[&str] = &["program missing", "not found", "no such program", "does not exist"];
 const WELL: &[&str] = &["well", "healthy", "nothing is wrong"];
-/// Nobody can know more than this: any other cause is a guess.
-pub(crate) const NOBODY_KNOWS: &[&str] = &["exit status", "unknown"];
+/// Nobody can know more than this: any other cause is a guess. The first words are the cause, and the next begin the sentence.
+pub(crate) const NOBODY_KNOWS: &[&str] = &["exit status it", "unknown why"];
 const GROUP: &[&str] = &["cgroup", "/usr/bin/python3"];
 /// Takes more memory than it is given.
 pub(crate) const EATS: &str = "kept = []\nwhile True:\n    kept.append(bytearray(1 << 20))\n";
@@ -165,7 +165,7 @@ fn beside() -> Vec<Fault> {
 fn long_ago() -> Vec<Fault> {
     let kind = "eleventh set: long ago";
     vec![
-        fault(kind, "its memory was too little, and is more now", MEMORY, |stage| {
+        fault(kind, "its memory was too little, and is more now", &["out of memory"], |stage| {
             stage.file("app.py", EATS);
             stage.crashes("/usr/bin/python3 app.py", &[("web.memory-max", "40m")]);
             let then = a_moment();
@@ -281,7 +281,7 @@ fn programs() -> Vec<Fault> {
         crash(
             kind,
             "node, a file of variables that is not there",
-            &["shop.env", "not found", "missing"],
+            &["file missing", "env invalid"],
             "node --env-file=shop.env app.js",
             &[("app.js", "setInterval(() => {}, 1000);\n")],
         )
@@ -325,7 +325,7 @@ fn containers() -> Vec<Fault> {
             let names = String::from_utf8(names.expect("docker runs").stdout).expect("text");
             assert!(!names.trim().is_empty(), "the image has a name");
             for name in names.split_whitespace() {
-                docker(&["rmi", name]);
+                docker(&["rmi", "--force", name]);
             }
         }),
     ]
@@ -344,7 +344,17 @@ fn nothing() -> Vec<Fault> {
         })
         .needing(&["root"]),
         fault(kind, "somebody listens on its port, for which it did not ask", NOBODY_KNOWS, |stage| {
-            taken_port(stage, "echo 'loading 12 carts'; exit 5");
+            stage.procfile("web: until test -e go; do sleep 0.1; done; exit 5\n");
+            stage.deploys(&["--scale", "web=0"]);
+            let (listener, port) = taken();
+            drop(listener);
+            stage.set("web.port", &port);
+            stage.set("restart-policy", "no");
+            stage.does("ps-scale", &["web=1"]);
+            let address = format!("127.0.0.1:{port}");
+            stage.keep(TcpListener::bind(address).expect("nobody has it"));
+            stage.file("go", "");
+            stage.until("web.1", &["crashed", "stopped"]);
         }),
         crash(kind, "what clients asked for stands in its log", NOBODY_KNOWS, "/usr/bin/python3 app.py", &[(
             "app.py",
