@@ -114,13 +114,39 @@ pub struct OutOfMemory {
     pub main: bool,
 }
 
+/// What begins the sentence where it was not the main process.
+const OF_ANOTHER: &str = "a process of it was ";
+const OF_LIMIT: &str = "killed by the kernel: out of memory (limit ";
+const OF_MACHINE: &str = "killed by the kernel: the machine is out of memory";
+
 impl std::fmt::Display for OutOfMemory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let who = if self.main { "" } else { "a process of it was " };
+        let who = if self.main { "" } else { OF_ANOTHER };
         match self.limit_bytes {
-            Some(bytes) => write!(f, "{who}killed by the kernel: out of memory (limit {})", Bytes(bytes)),
-            None => write!(f, "{who}killed by the kernel: the machine is out of memory"),
+            Some(bytes) => write!(f, "{who}{OF_LIMIT}{})", Bytes(bytes)),
+            None => write!(f, "{who}{OF_MACHINE}"),
         }
+    }
+}
+
+impl OutOfMemory {
+    /// What a sentence says that was made of such a value, which is how the journal keeps it. The limit is the one that the sentence names, in
+    /// whole KiB, MiB or GiB. `None`: it is another sentence.
+    pub fn told(sentence: &str) -> Option<Self> {
+        let other = sentence.strip_prefix(OF_ANOTHER);
+        let (main, how) = (other.is_none(), other.unwrap_or(sentence));
+        if how == OF_MACHINE {
+            return Some(Self { limit_bytes: None, main });
+        }
+        let (number, unit) = how.strip_prefix(OF_LIMIT)?.strip_suffix(')')?.split_once(' ')?;
+        let shift = match unit {
+            "KiB" => 10,
+            "MiB" => 20,
+            "GiB" => 30,
+            _ => return None,
+        };
+        let bytes = number.parse::<u64>().ok()?.checked_mul(1 << shift)?;
+        Some(Self { limit_bytes: Some(bytes), main })
     }
 }
 
@@ -153,6 +179,26 @@ impl Stream {
         match self {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kill_for_want_of_memory_is_read_from_the_sentence_that_tells_it() {
+        for limit_bytes in [None, Some(512 << 10), Some(40 << 20), Some(2 << 30)] {
+            for main in [true, false] {
+                let killed = OutOfMemory { limit_bytes, main };
+                assert_eq!(OutOfMemory::told(&killed.to_string()), Some(killed), "{killed}");
+            }
+        }
+        for other in
+            ["not ready", "killed by the kernel: out of memory (limit 4 cups)", "a process of it was lost"]
+        {
+            assert_eq!(OutOfMemory::told(other), None, "{other}");
         }
     }
 }

@@ -47,7 +47,9 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
         say::warning(&format!("the journal of {app} cannot be read: {error}"));
     }
     let mut entries = journal.map(|contents| contents.entries).unwrap_or_default();
+    let mut begins = None;
     if let Some(at) = question.at {
+        begins = entries.first().map(|entry| entry.at).filter(|first| *first > at);
         entries.retain(|entry| entry.at <= at);
     }
     let spec = (name == SchedulerName::Native)
@@ -80,6 +82,7 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
         is_unsupervised: false,
         has_ulimit: look.spec.as_ref().is_some_and(has_ulimit),
         stopped_supervisor: None,
+        begins,
         lost_image: None,
     };
     facts.instances = chosen(&look, question, &status);

@@ -45,6 +45,8 @@ pub(crate) struct Facts {
     pub(crate) has_ulimit: bool,
     /// The pid of its supervisor, if that is stopped by a signal.
     pub(crate) stopped_supervisor: Option<u32>,
+    /// When its journal begins, if that is later than the moment that is explained.
+    pub(crate) begins: Option<Timestamp>,
     /// The image that it runs, if the engine does not have it any more.
     pub(crate) lost_image: Option<String>,
 }
@@ -118,6 +120,8 @@ pub(crate) struct Known {
     pub(crate) next: Option<Timestamp>,
     /// Why it does nothing although it lives.
     pub(crate) suspended: Option<Suspension>,
+    /// A process that it has started, by pid and name, which is stopped by a signal: looked for only where a check fails.
+    pub(crate) stopped_child: Option<(u32, String)>,
     /// The first file of its command that could not be run.
     pub(crate) bad_file: Option<BadFile>,
     /// Whether its restart policy says that it is a job: it is to end once it has done its work.

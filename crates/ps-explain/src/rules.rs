@@ -12,6 +12,7 @@ mod last_words;
 mod orders;
 mod refusals;
 mod report;
+mod shells;
 mod signs;
 mod starts;
 mod strain;

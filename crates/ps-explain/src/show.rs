@@ -97,6 +97,7 @@ fn situation(facts: &Facts, it: Option<&Known>, is_well: bool) -> String {
                 format!("{app} does not run: the {} ({}, by {}) failed", verb.name, time(verb.at), verb.by)
             }
             None if facts.silent.is_some() => format!("nothing is known of {app}"),
+            None if facts.begins.is_some() => format!("nothing is known of {app} at that time"),
             None if running > 0 => format!("{app} runs, but nobody looks after it"),
             None => format!("{app} does not run"),
         };
@@ -159,6 +160,17 @@ fn unknown(facts: &Facts, it: Option<&Known>) -> Finding {
         .map(|note| format!("; its scheduler says: {note}"))
         .unwrap_or_default();
     let failed = rules::failed_deploy(facts).filter(|_| it.is_none());
+    if let Some(begins) = facts.begins {
+        return Finding {
+            cause: UNKNOWN,
+            says: format!(
+                "its journal begins only {}: before that there was no such app, or what was written down then is not kept any more",
+                time(begins)
+            ),
+            evidence: vec![Evidence::Journal(begins)],
+            cure: Some(format!("ps-lifecycle events {} shows what is written down", facts.app)),
+        };
+    }
     if let Some((verb, error)) = failed.and_then(|verb| Some((verb, verb.failure()?))) {
         return Finding {
             cause: "deploy-failed",

@@ -78,6 +78,12 @@ fn describe(look: &Look<'_>, description: &Value, known: &mut Known) {
     let health = state["Health"]["Log"].as_array().and_then(|log| log.last());
     if let Some(last) = health.filter(|last| last["ExitCode"] != 0 && known.state == State::Unhealthy) {
         let said = last["Output"].as_str().unwrap_or_default().trim();
-        known.check = Some((None, look.secrets.hide(&format!("its health check answered: {said}"))));
+        let says = match (said, &last["ExitCode"]) {
+            ("", code) => format!(
+                "its health check (HEALTHCHECK of its image) ended with exit status {code}, and said nothing"
+            ),
+            (said, _) => format!("its health check (HEALTHCHECK of its image) answered: {said}"),
+        };
+        known.check = Some((None, look.secrets.hide(&says)));
     }
 }

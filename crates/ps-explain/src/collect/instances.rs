@@ -61,6 +61,7 @@ pub(super) fn known(look: &Look<'_>, instance: &Instance, at: Option<Timestamp>)
     if at.is_none() {
         known.holder = machine::holder(look, &known);
         known.suspended = instance.pid.and_then(machine::suspension);
+        known.stopped_child = instance.pid.filter(|_| known.check.is_some()).and_then(machine::stopped_child);
         known.bad_file = if known.state.is_alive() { None } else { files::bad_file(look, &instance.slot) };
     }
     known
@@ -81,6 +82,7 @@ pub(super) fn of_run(
         is_of_deploy: false,
         next: instance.next,
         suspended: None,
+        stopped_child: None,
         bad_file: None,
         is_job: look
             .spec
@@ -141,12 +143,14 @@ fn add_lives(
                 // Where another process of it was killed, the main one has mostly ended on account of that.
                 let is_of_it = |killed: &OutOfMemory| life.cause == Some(EndCause::Memory) || !killed.main;
                 let out_of_memory = instance.out_of_memory.filter(is_of_it);
+                // Of a moment that is past only the journal tells it.
+                let written = || OutOfMemory::told(life.reason.as_ref()?);
                 known.end = Some(End {
                     at: Some(at),
                     exit: life.exit,
                     cause: life.cause,
                     lived_ms: life.lived_ms,
-                    out_of_memory,
+                    out_of_memory: out_of_memory.or_else(written),
                 });
             }
             LifeStep::Backoff | LifeStep::Done | LifeStep::Unknown => (),

@@ -29,6 +29,22 @@ pub(super) fn suspension(pid: u32) -> Option<Suspension> {
     (stat.activity == os_process::Activity::IsStopped).then_some(Suspension::Signal(pid))
 }
 
+/// A process below this one that is stopped by a signal, with its name.
+pub(super) fn stopped_child(main: u32) -> Option<(u32, String)> {
+    /// A tree that is larger is not looked through.
+    const MANY: usize = 1000;
+    let mut tree = os_process::children(main)?;
+    let mut next = 0;
+    while let Some(pid) = tree.get(next).copied().filter(|_| next < MANY) {
+        if matches!(suspension(pid), Some(Suspension::Signal(_))) {
+            return Some((pid, os_process::name(pid)));
+        }
+        tree.extend(os_process::children(pid).unwrap_or_default());
+        next += 1;
+    }
+    None
+}
+
 /// The file systems without room among those that the app is sure to use.
 pub(super) fn full(look: &Look<'_>) -> Vec<Full> {
     let own = look.spec.as_ref().map(|spec| spec.directory.clone());

@@ -4,6 +4,13 @@ use super::pattern::Pattern;
 
 pub(super) const ROWS: &[Pattern] = &[
     Pattern {
+        // No words tell it: it is told from a program that is missing by the form of the line.
+        cause: "env-invalid",
+        words: &[],
+        says: "a shell reads a file of variables and takes a word of it for a command: mostly a value with a blank stands there without quotes",
+        cure: "put that value in quotes in that file, and restart",
+    },
+    Pattern {
         // What a shell says that takes a program for a script.
         cause: "wrong-architecture",
         words: &["\u{7f}elf", "line 1: elf", ": 1: elf"],

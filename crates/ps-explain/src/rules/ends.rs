@@ -96,7 +96,8 @@ pub(super) fn killed_from_outside(case: Case<'_>) -> Option<Said> {
 }
 
 /// Signs that say more than that a shell found or could run nothing.
-const NARROWER: [&str; 6] = [
+const NARROWER: [&str; 7] = [
+    "env-invalid",
     "library-missing",
     "wrong-architecture",
     "program-missing",
@@ -126,7 +127,7 @@ pub(super) fn program_missing(case: Case<'_>) -> Option<Said> {
     }
     let (says, cause, cure) = match end.exit? {
         Exit::Code(127) => (
-            "its shell did not find the program of its command (exit status 127)",
+            "what starts it did not find the program of its command (exit status 127)",
             "program-missing",
             "install that program, or correct the command in the Procfile",
         ),
@@ -137,7 +138,10 @@ pub(super) fn program_missing(case: Case<'_>) -> Option<Said> {
         ),
         Exit::Code(_) | Exit::Signal(_) => return None,
     };
-    let said = Said::new(format!("{says}{}", at(case.facts, end)), of_end(end)).cause(cause).cure(cure);
+    let words = if told.is_empty() { String::new() } else { format!(", {}", quoted(&told)) };
+    let output = told.first().map(|line| Evidence::Output((*line).clone()));
+    let evidence = output.into_iter().chain(of_end(end));
+    let said = Said::new(format!("{says}{}{words}", at(case.facts, end)), evidence).cause(cause).cure(cure);
     Some(narrower.map_or(said, |sign| of_sign(case, sign)))
 }
 

@@ -79,6 +79,21 @@ fn is_of_ruby(line: &str) -> bool {
     is_class && before.contains(".rb:") && before.contains(":in ")
 }
 
+/// Whether a line tells of a request that was answered, in the form of the usual access logs: `"GET /a HTTP/1.1" 200`, `GET /a 404 1.2 ms`.
+/// The words of it are those of clients.
+pub(super) fn is_request(line: &str) -> bool {
+    const METHODS: [&str; 7] = ["GET ", "HEAD ", "POST ", "PUT ", "PATCH ", "DELETE ", "OPTIONS "];
+    let is_status = |word: &str| word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit());
+    let has_answer = |(at, _): (usize, &str)| {
+        let behind = line[at..].split_once("\" ").map(|(_, behind)| behind);
+        behind.and_then(|behind| behind.split(' ').next()).is_some_and(is_status)
+    };
+    let is_plain =
+        METHODS.iter().any(|method| line.strip_prefix(method).is_some_and(|path| path.starts_with('/')))
+            && line.split(' ').skip(2).any(is_status);
+    line.match_indices(" HTTP/").any(has_answer) || is_plain
+}
+
 /// `thread 'main' panicked at src/main.rs:2:66:`, behind which the words of the panic follow; the place.
 pub(super) fn place_of_panic(line: &str) -> Option<&str> {
     line.split_once("panicked at ")?.1.strip_suffix(':')
@@ -87,6 +102,23 @@ pub(super) fn place_of_panic(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_access_logs_are_told_from_errors_that_name_a_request() {
+        for request in [
+            "10.0.0.7 - - [28/Nov/2026:03:12:09 +0000] \"GET /search?q=Permission denied HTTP/1.1\" 200 512",
+            "127.0.0.1 - - [28/Nov/2026 03:12:09] \"GET / HTTP/1.1\" 404 -",
+            "GET /carts/7?q=EADDRINUSE 500 1.204 ms - 150",
+        ] {
+            assert!(is_request(request), "{request}");
+        }
+        for other in [
+            "connect() failed (111: Connection refused) while connecting to upstream, request: \"GET / HTTP/1.1\", upstream: \"http://127.0.0.1:1/\"",
+            "GET /prices failed: connection refused",
+        ] {
+            assert!(!is_request(other), "{other}");
+        }
+    }
 
     #[test]
     fn headlines_of_many_runtimes_are_told_from_what_follows_them() {

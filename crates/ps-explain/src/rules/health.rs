@@ -1,8 +1,10 @@
 //! What lives and is not well: ports and checks.
 
 use formation::EndCause;
+use jiff::Timestamp;
 
-use super::signs::{of_sign, sign};
+use super::report::{TRIES_AGAIN, has};
+use super::signs::{of_sign, sign, sign_before};
 use crate::case::Case;
 use crate::facts::Suspension;
 use crate::finding::{Evidence, Said};
@@ -60,7 +62,20 @@ pub(super) fn check_failed(case: Case<'_>) -> Option<Said> {
     }
     let evidence = at.map_or(Evidence::Status, Evidence::Journal);
     let said = Said::new(format!("it does not pass a check: {reason}"), [evidence]);
-    Some(if reason.contains("it listens on") || reason.contains("and listens on") {
+    if let Some((pid, name)) = &it.stopped_child {
+        let says = format!(
+            "{name} (pid {pid}), a process that it has started, is stopped by a signal (SIGSTOP, SIGTSTP), and does nothing until SIGCONT; {}",
+            said.says
+        );
+        let evidence = [vec![Evidence::Process(*pid)], said.evidence].concat();
+        return Some(Said::new(says, evidence).cause("suspended").cure(format!("kill -CONT {pid}")));
+    }
+    Some(with_words(case, *at, of_check(case, reason, said)))
+}
+
+/// Which cause a failed check is, and what to do.
+fn of_check(case: Case<'_>, reason: &str, said: Said) -> Said {
+    if reason.contains("it listens on") || reason.contains("and listens on") {
         said.cause("wrong-port").cure("have it listen on the port that the variable PORT says")
     } else if reason.starts_with("watchdog") {
         said.cause("watchdog")
@@ -85,7 +100,29 @@ pub(super) fn check_failed(case: Case<'_>) -> Option<Said> {
         said.cause("not-listening").cure("have it listen on the port that the variable PORT says")
     } else {
         said.cure("ask the same by hand, and look at what it writes meanwhile (ps-logs)")
-    })
+    }
+}
+
+/// The same with the trouble of which it wrote last before the check failed. Where that is a limit that it has reached, or what it still waits
+/// for, it is the cause of a check that nobody answered.
+fn with_words(case: Case<'_>, at: Option<Timestamp>, said: Said) -> Said {
+    const SILENT: [&str; 3] = ["check-failed", "slow-start", "not-listening"];
+    const LIMITS: [&str; 5] =
+        ["too-many-open-files", "process-limit", "heap-exhausted", "disk-full", "connections-exhausted"];
+    let cause = said.cause.unwrap_or("check-failed");
+    let Some(sign) = sign_before(case, at).filter(|_| SILENT.contains(&cause)) else { return said };
+    let text = sign.line.written.to_lowercase();
+    let is_held_up =
+        LIMITS.contains(&sign.pattern.cause) || has(&text, TRIES_AGAIN) || text.contains("waiting");
+    let is_silent = !said.says.contains("answered");
+    if is_silent && is_held_up && !sign.pattern.is_wide() {
+        let met = of_sign(case, sign);
+        let evidence = [met.evidence, said.evidence].concat();
+        return Said { says: format!("{}; {}", met.says, said.says), evidence, ..met };
+    }
+    let says = format!("{}; before that it wrote: \"{}\"", said.says, sign.line.text.trim());
+    let evidence = [said.evidence, vec![Evidence::Output(sign.line.clone())]].concat();
+    Said { says, evidence, ..said }
 }
 
 /// Whether a check says that the time of a start was over.

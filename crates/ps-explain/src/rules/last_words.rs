@@ -12,7 +12,7 @@
 use formation::Stream;
 use jiff::{SignedDuration, Timestamp};
 
-use super::headline::is_of_report;
+use super::headline::{is_of_report, is_request};
 use super::report::{ENDS, goes_on, has, is_late};
 use crate::facts::Line;
 
@@ -133,7 +133,7 @@ fn blocks<'a>(lines: &[&'a Line]) -> Vec<Vec<&'a Line>> {
             blocks.push(Vec::new());
             continue;
         }
-        if is_goodbye(&line.written) || is_news(&line.written) {
+        if is_goodbye(&line.written) || is_news(&line.written) || is_request(&line.written) {
             continue;
         }
         let is_earlier = newest

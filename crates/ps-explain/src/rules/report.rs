@@ -18,7 +18,7 @@ mod single;
 use formation::Stream;
 use jiff::{SignedDuration, Timestamp};
 
-use super::headline::{is_headline, is_of_report};
+use super::headline::{is_headline, is_of_report, place_of_panic};
 use crate::facts::Line;
 use crate::patterns;
 pub(super) use single::Sign;
@@ -50,7 +50,9 @@ const GOES_ON: &[&str] = &[
     "reconnected",
 ];
 /// Words of a program that tries once more. What it tells with them is a sign only as its last word.
-const TRIES_AGAIN: &[&str] = &["retry", "trying again", "try again", "tries again", "attempt "];
+pub(super) const TRIES_AGAIN: &[&str] = &["retry", "trying again", "try again", "tries again", "attempt "];
+/// How a program that starts another one says that it cannot.
+const STARTS: [&str; 5] = ["exec ", "execv", "run command", "to execute", "cannot run"];
 /// Words of a program that ends, and of what runs it: they may follow a report in any number.
 pub(super) const ENDS: &[&str] = &[
     "stopping",
@@ -120,6 +122,10 @@ fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Sign<'a>> {
         if goes_on(&text) {
             break;
         }
+        // What a panic of Rust says: it is read with the headline above it.
+        if index > 0 && place_of_panic(&lines[index - 1].written).is_some() {
+            continue;
+        }
         if is_headline(&line.written) {
             let sign = of_headline(lines, index, is_seen);
             // A program's own last word, behind what it tells of the trouble: "fatal error: cannot go on".
@@ -175,7 +181,10 @@ fn in_context<'a>(sign: Sign<'a>, above: &[&Line]) -> Sign<'a> {
             patterns::named("socket-taken").unwrap_or(sign.pattern)
         }
         // The file that is missing is a program that it starts.
-        "file-missing" if is_meant(&["subprocess.", "popen(", "spawn "]) => {
+        "file-missing"
+            if is_meant(&["subprocess.", "popen(", "spawn "])
+                || has(&sign.line.written.to_lowercase(), &STARTS) =>
+        {
             patterns::named("program-missing").unwrap_or(sign.pattern)
         }
         // What is no JSON is data, and no file of the program.

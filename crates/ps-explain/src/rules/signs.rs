@@ -1,6 +1,7 @@
 //! Evidence for a cause in the output of an instance.
 
 use formation::State;
+use jiff::Timestamp;
 
 use super::headline::is_of_report;
 use super::report::{self, Sign};
@@ -30,8 +31,12 @@ pub(super) fn no_room(facts: &Facts, text: &str, evidence: Evidence) -> Said {
 
 /// What the instance wrote right before it ended, as a sign of a cause.
 pub(super) fn sign(case: Case<'_>) -> Option<Sign<'_>> {
+    sign_before(case, case.it?.end.as_ref().and_then(|end| end.at))
+}
+
+/// What it wrote right before that moment, as a sign of a cause; `None`: the last of what it wrote.
+pub(super) fn sign_before(case: Case<'_>, ended: Option<Timestamp>) -> Option<Sign<'_>> {
     let it = case.it?;
-    let ended = it.end.as_ref().and_then(|end| end.at);
     // A line may claim a full disk or a taken port. It counts only if that can be seen now.
     let is_seen = |pattern: &Pattern| match pattern.cause {
         "disk-full" => !case.facts.full.is_empty(),

@@ -31,6 +31,7 @@ fn facts() -> Facts {
         is_unsupervised: false,
         has_ulimit: false,
         stopped_supervisor: None,
+        begins: None,
         lost_image: None,
     }
 }
@@ -44,6 +45,7 @@ fn crashed(exit: Option<Exit>, cause: EndCause) -> Known {
         is_of_deploy: false,
         next: None,
         suspended: None,
+        stopped_child: None,
         bad_file: None,
         is_job: false,
         over: Some(Over::GivenUp),
@@ -329,4 +331,54 @@ fn what_a_swarm_says_of_an_instance_that_does_not_run_is_the_answer() {
     }
     let other = Known { end: None, ..told(State::Backoff, "it takes its time") };
     assert_eq!(named(&facts(), &other), None);
+
+#[test]
+fn what_it_wrote_before_a_check_failed_is_the_cause_only_if_it_is_a_limit_or_is_still_tried() {
+    let failed = |reason: &str, text: &str| {
+        let it = Known {
+            state: State::Unready,
+            end: None,
+            check: Some((Some(time(95)), reason.to_owned())),
+            output: wrote(text),
+            ..crashed(None, EndCause::Unseen)
+        };
+        finding_of(&facts(), Some(&it))
+    };
+    let silent = "did not answer GET / with 2xx in 2 attempts (no answer within 2 s)";
+    for (reason, text, cause) in [
+        (silent, "http: accept4: too many open files; retrying in 1s", "too-many-open-files"),
+        (silent, "db: connect ECONNREFUSED 127.0.0.1:5432, retrying", "dependency-unreachable"),
+        (silent, "db: connect ECONNREFUSED 127.0.0.1:5432", "check-failed"),
+        (
+            "did not answer GET / with 2xx (it answered \"HTTP/1.1 500\")",
+            "accept4: too many open files; retrying in 1s",
+            "check-failed",
+        ),
+    ] {
+        let finding = failed(reason, text);
+        assert_eq!(finding.cause, cause, "{text}");
+        assert!(finding.says.contains(text) && finding.says.contains(reason), "{}", finding.says);
+    }
+    assert_eq!(failed(silent, "serving").says, format!("it does not pass a check: {silent}"));
+}
+
+#[test]
+fn a_process_below_it_that_is_stopped_is_why_nobody_answers_its_check() {
+    let it = Known {
+        state: State::Unready,
+        end: None,
+        check: Some((None, "did not answer GET /".to_owned())),
+        stopped_child: Some((812, "python3".to_owned())),
+        ..crashed(None, EndCause::Unseen)
+    };
+    let finding = finding_of(&facts(), Some(&it));
+    assert_eq!(finding.cause, "suspended");
+    assert!(finding.says.starts_with("python3 (pid 812)") && finding.cure.as_deref() == Some("kill -CONT 812"));
+}
+
+#[test]
+fn a_time_before_the_journal_begins_is_said_to_be_one() {
+    let facts = Facts { begins: Some(time(200)), ..facts() };
+    let answer = crate::show::answer(&facts).paragraph();
+    assert!(answer.starts_with("nothing is known of shop at that time. Its journal begins only"), "{answer}");
 }

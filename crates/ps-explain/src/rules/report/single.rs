@@ -2,7 +2,8 @@
 
 use crate::facts::Line;
 use crate::patterns::{self, Pattern};
-use crate::rules::headline::{is_of_report, place_of_panic};
+use crate::rules::headline::{is_of_report, is_request, place_of_panic};
+use crate::rules::shells::not_found;
 
 /// A line, and what it is a sign of.
 #[derive(Clone, Copy)]
@@ -27,7 +28,10 @@ pub(crate) type IsSeen<'a> = &'a dyn Fn(&Pattern) -> bool;
 /// What a line is a sign of, if it is not a mere claim.
 pub(super) fn of_line(line: &str, is_seen: IsSeen<'_>) -> Option<&'static Pattern> {
     let is_believed = |pattern: &&Pattern| !patterns::is_mere_claim(line, pattern) || is_seen(pattern);
-    patterns::of_line(line).filter(is_believed)
+    if is_request(line) {
+        return None;
+    }
+    patterns::of_line(line).and_then(|pattern| not_found(line, pattern)).filter(is_believed)
 }
 
 /// What the report says whose headline this is.
