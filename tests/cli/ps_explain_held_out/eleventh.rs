@@ -15,9 +15,9 @@ use crate::ends::GO;
 use crate::fault::{Fault, fault};
 use crate::fifth::{GONE, node};
 use crate::home::{self, eventually};
-use crate::network::{taken, taken_port};
+use crate::network::taken;
 use crate::ninth::a_moment;
-use crate::stage::QUIET;
+use crate::stage::{QUIET, Stage};
 
 const MODULE: &[&str] = &["module", "import", "package", "class"];
 const TAKEN: &[&str] = &["in use", "taken"];
@@ -30,6 +30,13 @@ pub(crate) const NOBODY_KNOWS: &[&str] = &["exit status it", "unknown why"];
 const GROUP: &[&str] = &["cgroup", "/usr/bin/python3"];
 /// Takes more memory than it is given.
 pub(crate) const EATS: &str = "kept = []\nwhile True:\n    kept.append(bytearray(1 << 20))\n";
+
+/// Somebody who listens on a port, whose number stands in a file of the app: its own port is another one.
+pub(crate) fn on_a_taken_port(stage: &Stage) -> TcpListener {
+    let (listener, port) = taken();
+    stage.file("port", &port);
+    listener
+}
 
 pub(crate) fn faults() -> Vec<Fault> {
     [memory(), ports(), beside(), long_ago(), scripts(), languages(), programs(), containers(), nothing()]
@@ -45,7 +52,7 @@ fn memory() -> Vec<Fault> {
             stage.file("eats.py", EATS);
             stage.file("run.sh", "while :; do\n  /usr/bin/python3 eats.py >/dev/null 2>&1\n  echo $? >>ends\n  sleep 0.3\ndone\n");
             stage.ends("sh run.sh", &[("web.memory-max", "40m")]);
-            stage.until_file("ends");
+            stage.until_row("web.1", |row| row["note"].as_str().is_some_and(|note| note.contains("out of memory")));
         })
         .needing(GROUP),
         fault(kind, "files that lie in memory", MEMORY, |stage| {
@@ -73,10 +80,10 @@ fn ports() -> Vec<Fault> {
     let kind = "eleventh set: ports and checks";
     vec![
         fault(kind, "node tries again for ever to get its port", TAKEN, |stage| {
-            stage.file("app.js", "const server = require('http').createServer((asked, answer) => answer.end('ok'));\nconst listen = () => server.listen(process.env.PORT, '127.0.0.1');\nserver.on('error', (error) => { console.error(`cannot listen: ${error.message}, next attempt in 500 ms`); setTimeout(listen, 500); });\nlisten();\n");
-            let (listener, port) = taken();
-            stage.keep(listener);
-            stage.ends("node app.js", &[("web.port", &port), ("web.ready", "listening"), ("web.start-timeout-seconds", "3")]);
+            stage.file("app.js", "const server = require('http').createServer((asked, answer) => answer.end('ok'));\nconst listen = () => server.listen(require('fs').readFileSync('port', 'utf8'), '127.0.0.1');\nserver.on('error', (error) => { console.error(`cannot listen: ${error.message}, next attempt in 500 ms`); setTimeout(listen, 500); });\nlisten();\n");
+            let _listening = home::listening();
+            stage.keep(on_a_taken_port(stage));
+            stage.ends("node app.js", &[("web.ready", "listening"), ("web.start-timeout-seconds", "3")]);
             stage.until_row("web.1", |row| row["state"] != "running" && row["state"] != "starting");
         })
         .needing(NODE),
@@ -231,8 +238,9 @@ fn languages() -> Vec<Fault> {
             "import('./plugins/payments.mjs').catch((error) => {\n  console.error('startup failed:', error.message);\n  process.exit(1);\n});\n",
         )]),
         fault(kind, "node, its port, in the words of a template", TAKEN, |stage| {
-            stage.file("bin.js", "const server = require('http').createServer();\nconst port = process.env.PORT;\nserver.listen(port, '127.0.0.1');\nserver.on('error', (error) => {\n  if (error.syscall !== 'listen') throw error;\n  switch (error.code) {\n    case 'EACCES': console.error(`Port ${port} requires elevated privileges`); process.exit(1);\n    case 'EADDRINUSE': console.error(`Port ${port} is already in use`); process.exit(1);\n    default: throw error;\n  }\n});\n");
-            taken_port(stage, "node bin.js");
+            stage.file("bin.js", "const server = require('http').createServer();\nconst port = require('fs').readFileSync('port', 'utf8');\nserver.listen(port, '127.0.0.1');\nserver.on('error', (error) => {\n  if (error.syscall !== 'listen') throw error;\n  switch (error.code) {\n    case 'EACCES': console.error(`Port ${port} requires elevated privileges`); process.exit(1);\n    case 'EADDRINUSE': console.error(`Port ${port} is already in use`); process.exit(1);\n    default: throw error;\n  }\n});\n");
+            stage.keep(on_a_taken_port(stage));
+            stage.crashes("node bin.js", &[]);
         })
         .needing(NODE),
         fault(kind, "c++, no address space is left", MEMORY, |stage| {
@@ -275,7 +283,8 @@ fn programs() -> Vec<Fault> {
     let kind = "eleventh set: programs";
     vec![
         fault(kind, "busybox, its port", TAKEN, |stage| {
-            taken_port(stage, "busybox httpd -f -p 127.0.0.1:$PORT")
+            stage.keep(on_a_taken_port(stage));
+            stage.crashes("busybox httpd -f -p 127.0.0.1:$(cat port)", &[]);
         })
         .needing(&["/usr/bin/busybox"]),
         crash(

@@ -9,7 +9,7 @@ use crate::certificates::Made;
 use crate::checks::checked;
 use crate::code::{PYTHON, crash};
 use crate::containers::{contained, container, deploy, until};
-use crate::eleventh::{EATS, NOBODY_KNOWS};
+use crate::eleventh::{EATS, NOBODY_KNOWS, on_a_taken_port};
 use crate::fault::{Fault, fault};
 use crate::fifth::{GONE, compiled, python};
 use crate::home;
@@ -68,6 +68,7 @@ fn deploys() -> Vec<Fault> {
     let kind = "twelfth set: deploys";
     vec![
         fault(kind, "its release is killed for its memory", &["memory", "release"], |stage| {
+            stage.exists();
             stage.file("eats.py", EATS);
             stage.procfile(&format!("release: sh -c 'ulimit -v 200000; /usr/bin/python3 eats.py'\nweb: {QUIET}\n"));
             stage.fails_to_deploy(&[]);
@@ -133,7 +134,7 @@ fn long_ago() -> Vec<Fault> {
 fn languages() -> Vec<Fault> {
     let kind = "twelfth set: languages";
     vec![
-        fault(kind, "c++, a thread too many", &["process", "thread"], |stage| {
+        fault(kind, "c++, a thread too many", &["process limit"], |stage| {
             stage.file("main.cc", "#include <chrono>\n#include <thread>\n#include <vector>\nint main() { std::vector<std::thread> kept; for (;;) kept.emplace_back([] { std::this_thread::sleep_for(std::chrono::hours(1)); }); }\n");
             stage.runs("g++", &["-pthread", "-o", "server", "main.cc"]);
             stage.crashes("./server", &[("web.pids-max", "20")]);
@@ -169,7 +170,8 @@ fn programs() -> Vec<Fault> {
     let kind = "twelfth set: programs and wrappers";
     vec![
         fault(kind, "python's own server, behind env and nice", TAKEN, |stage| {
-            crate::network::taken_port(stage, "env PYTHONUNBUFFERED=1 nice -n 5 /usr/bin/python3 -m http.server --bind 127.0.0.1 $PORT");
+            stage.keep(on_a_taken_port(stage));
+            stage.crashes("env PYTHONUNBUFFERED=1 nice -n 5 /usr/bin/python3 -m http.server --bind 127.0.0.1 $(cat port)", &[]);
         })
         .needing(PYTHON),
         crash(kind, "nohup does not find the program", NO_PROGRAM, "nohup gunicornn app:app", &[]),
@@ -177,8 +179,9 @@ fn programs() -> Vec<Fault> {
             .needing(&["/usr/bin/fish"]),
         fault(kind, "a script swallows what it starts, which has its port taken", TAKEN, |stage| {
             stage.file("run.sh", "for n in 1 2 3; do\n  tclsh app.tcl && exit 0\n  echo \"attempt $n of 3 did not work\"\n  sleep 0.2\ndone\nexit 70\n");
-            stage.file("app.tcl", "socket -server accept -myaddr 127.0.0.1 $env(PORT)\nvwait forever\n");
-            crate::network::taken_port(stage, "sh run.sh");
+            stage.file("app.tcl", "socket -server accept -myaddr 127.0.0.1 [exec cat port]\nvwait forever\n");
+            stage.keep(on_a_taken_port(stage));
+            stage.crashes("sh run.sh", &[]);
         })
         .needing(&["/usr/bin/tclsh"]),
         fault(kind, "c, a file of its data that only root may read", &["permission", "may not"], |stage| {
@@ -246,15 +249,13 @@ fn nothing() -> Vec<Fault> {
         )]),
         fault(kind, "a file of variables was changed since, and it ends without a word", NOBODY_KNOWS, |stage| {
             stage.file(".env", "SHOP_REGION=eu\n");
-            stage.file("run.sh", "test -e go && exit 6\nexec sleep 3600\n");
-            stage.procfile("web: sh run.sh\n");
+            stage.procfile("web: until test -e go; do sleep 0.1; done; exit 6\n");
             stage.deploys(&[]);
-            stage.set("restart-policy", "on-failure:1");
-            stage.file("go", "");
+            stage.set("restart-policy", "no");
+            stage.does("restart", &[]);
             stage.file(".env", "SHOP_REGION=us\n");
-            stage.tries("restart", &[]);
-            stage.signals("web.1", Signal::KILL);
-            stage.until("web.1", &["crashed"]);
+            stage.file("go", "");
+            stage.until("web.1", &["crashed", "stopped"]);
         }),
     ]
 }

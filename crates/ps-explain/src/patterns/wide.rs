@@ -216,6 +216,7 @@ pub(super) const ROWS: &[Pattern] = &[
         words: &[
             "command not found",
             ": not found",
+            "fish: unknown command",
             "no such file or directory: '/usr/bin",
             "executable file not found",
         ],

@@ -2,6 +2,7 @@
 
 use formation::{EndCause, Exit};
 
+use super::report::Sign;
 use super::signs::{of_sign, quoted, sign};
 use super::{failed_deploy, last_words};
 use crate::case::Case;
@@ -33,7 +34,7 @@ pub(super) fn out_of_memory(case: Case<'_>) -> Option<Said> {
 }
 
 pub(super) fn fault(case: Case<'_>) -> Option<Said> {
-    const OWN: [i32; 9] = [4, 5, 6, 7, 8, 11, 24, 25, 31];
+    const OWN: [i32; 13] = [4, 5, 6, 7, 8, 11, 13, 14, 24, 25, 26, 27, 31];
     let end = ended_unasked(case)?;
     let Some(Exit::Signal(number)) =
         end.exit.filter(|exit| matches!(exit, Exit::Signal(n) if OWN.contains(n)))
@@ -53,14 +54,20 @@ pub(super) fn fault(case: Case<'_>) -> Option<Said> {
         at(case.facts, end)
     );
     let cure = "look at its last lines, and at a core file if it left one (coredumpctl)";
-    if let Some(sign) = sign(case).filter(|sign| sign.pattern.cause == "heap-exhausted") {
+    // An exception of C++ that nobody handles aborts the program, and says what it was.
+    let is_told = |sign: &Sign<'_>| {
+        let is_of_exception = sign.line.written.trim_start().starts_with("what():");
+        sign.pattern.cause == "heap-exhausted" || (is_of_exception && !sign.pattern.is_wide())
+    };
+    if let Some(sign) = sign(case).filter(is_told) {
         return Some(of_sign(case, sign));
     }
     let evidence = told.first().map(|line| Evidence::Output((*line).clone())).into_iter().chain(of_end(end));
     Some(Said::new(says, evidence).cure(cure))
 }
 
-/// A signal that the kernel sends to a process which has used up what its limits (ulimit) give it.
+/// A signal that the kernel sends to a process for what that does itself: it has used up what its limits (ulimit) give it, has set a timer, or
+/// writes to nobody.
 fn own_limit(number: i32) -> Option<(&'static str, &'static str, &'static str)> {
     match number {
         24 => Some((
@@ -72,6 +79,16 @@ fn own_limit(number: i32) -> Option<(&'static str, &'static str, &'static str)> 
             "file-size-limit",
             "the kernel sends that to a process which writes a file larger than its limit allows",
             "find out which file grows, or raise the limit where it is set (ulimit -f)",
+        )),
+        13 => Some((
+            "broken-pipe",
+            "the kernel sends that to a process which writes into a pipe or a connection whose reader has gone",
+            "find out what read from it and ended before it, or have the program handle the error (EPIPE)",
+        )),
+        14 | 26 | 27 => Some((
+            "own-timer",
+            "a process gets that when a timer rings which it has set itself (alarm, setitimer), and it had no handler for it",
+            "find out what that timer is for: what it waited for took too long, or the handler is missing",
         )),
         _ => None,
     }

@@ -36,8 +36,14 @@ fn is_frame_of_php(text: &str) -> bool {
 pub(super) fn is_headline(line: &str) -> bool {
     const BEFORE_IT: [&str; 4] =
         ["Uncaught ", "Caused by: ", "Unhandled exception. ", "[UnhandledPromiseRejection: "];
-    const WORDS: [&str; 5] =
-        ["panic: ", "fatal error: ", "FATAL ERROR: ", "[UnhandledPromiseRejection", "** ("];
+    const WORDS: [&str; 6] = [
+        "terminate called after throwing",
+        "panic: ",
+        "fatal error: ",
+        "FATAL ERROR: ",
+        "[UnhandledPromiseRejection",
+        "** (",
+    ];
     if WORDS.iter().any(|word| line.starts_with(word))
         || line.contains("panicked at ")
         || is_of_perl(line)

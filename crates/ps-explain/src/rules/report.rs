@@ -133,7 +133,9 @@ fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Sign<'a>> {
                 wide = wide.or(Some(sign));
                 continue;
             }
-            let sign = in_context(sign, &lines[..index]);
+            // The library of C++ says with this error alone that it gets no more threads.
+            let is_clear = text.contains("std::system_error");
+            let sign = if is_clear { sign } else { in_context(sign, &lines[..index]) };
             return Some(chain::followed(Sign { is_report: true, ..sign }, lines, index, is_seen));
         }
         let is_last_word = wide.is_none() && strangers == 0;
@@ -142,6 +144,8 @@ fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Sign<'a>> {
                 let sign = Sign::of(error_of(&lines[index..]), pattern);
                 wide = wide.or_else(|| Some(chain::followed(sign, lines, index, is_seen)));
             }
+            // `ticket 13: connection refused`, and more is written: that happened to what has the number.
+            Some(_) if strangers > 0 && is_of_record(&line.written) => strangers += 1,
             Some(pattern) if is_last_word || !has(&text, TRIES_AGAIN) => {
                 return Some(in_context(Sign::of(line, pattern), &lines[..index]));
             }
@@ -154,6 +158,15 @@ fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Sign<'a>> {
         }
     }
     wide
+}
+
+/// Whether a line begins with the kind and the number of something: `ticket 13: `, `order 4711: `.
+fn is_of_record(line: &str) -> bool {
+    let words: Vec<&str> =
+        line.split_once(": ").map(|(begin, _)| begin.split_whitespace().collect()).unwrap_or_default();
+    let [kind, number] = words[..] else { return false };
+    let is_number = number.trim_start_matches('#').bytes().all(|byte| byte.is_ascii_digit());
+    is_number && kind.chars().all(char::is_alphabetic) && !["line", "port", "pid"].contains(&kind)
 }
 
 /// Whether a line says that the program goes on. `use import instead`, and `Instead change it`, are advice.
@@ -239,6 +252,10 @@ mod tests {
                 "dependency-unreachable",
             ),
             (
+                "terminate called after throwing an instance of 'std::system_error'\n  what():  Resource temporarily unavailable\n",
+                "process-limit",
+            ),
+            (
                 "panic: assignment to entry in nil map\n\ngoroutine 1 [running]:\nmain.main()\n\t/srv/main.go:2\n",
                 "exception",
             ),
@@ -298,6 +315,7 @@ mod tests {
             "cache: Connection refused, going on without it",
             "Traceback (most recent call last):\n  File \"a\"\nImportError: speedups\ngoing on without speedups",
             "db: Connection refused\none\ntwo\nthree\nfour",
+            "ticket 13: connect ECONNREFUSED 127.0.0.1:5432, what now?\n2 tickets were read",
         ] {
             assert_eq!(cause(Stream::Stdout, text), None, "{text}");
         }

@@ -373,7 +373,9 @@ fn a_process_below_it_that_is_stopped_is_why_nobody_answers_its_check() {
     };
     let finding = finding_of(&facts(), Some(&it));
     assert_eq!(finding.cause, "suspended");
-    assert!(finding.says.starts_with("python3 (pid 812)") && finding.cure.as_deref() == Some("kill -CONT 812"));
+    assert!(
+        finding.says.starts_with("python3 (pid 812)") && finding.cure.as_deref() == Some("kill -CONT 812")
+    );
 }
 
 #[test]
@@ -381,4 +383,25 @@ fn a_time_before_the_journal_begins_is_said_to_be_one() {
     let facts = Facts { begins: Some(time(200)), ..facts() };
     let answer = crate::show::answer(&facts).paragraph();
     assert!(answer.starts_with("nothing is known of shop at that time. Its journal begins only"), "{answer}");
+}
+
+#[test]
+fn a_timer_of_its_own_and_a_reader_that_has_gone_are_nobody_outside() {
+    for (number, cause) in [(14, "own-timer"), (13, "broken-pipe"), (10, "killed-from-outside")] {
+        let it = crashed(Some(Exit::Signal(number)), EndCause::Signal);
+        assert_eq!(named(&facts(), &it), Some(cause), "signal {number}");
+    }
+}
+
+#[test]
+fn an_exception_of_c_plus_plus_says_which_limit_aborted_it() {
+    let lines = [
+        "terminate called after throwing an instance of 'std::system_error'",
+        "  what():  Resource temporarily unavailable",
+    ];
+    let output = lines.iter().flat_map(|line| wrote(line)).collect();
+    let it = Known { output, ..crashed(Some(Exit::Signal(6)), EndCause::Signal) };
+    assert_eq!(named(&facts(), &it), Some("process-limit"));
+    let it = Known { output: wrote(lines[0]), ..it };
+    assert_eq!(named(&facts(), &it), Some("fault"));
 }
