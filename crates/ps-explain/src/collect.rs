@@ -47,11 +47,7 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
         say::warning(&format!("the journal of {app} cannot be read: {error}"));
     }
     let mut entries = journal.map(|contents| contents.entries).unwrap_or_default();
-    let mut begins = None;
-    if let Some(at) = question.at {
-        begins = entries.first().map(|entry| entry.at).filter(|first| *first > at);
-        entries.retain(|entry| entry.at <= at);
-    }
+    let begins = question.at.and_then(|at| past::cut(&mut entries, at));
     let spec = (name == SchedulerName::Native)
         .then(|| Service::of(world, app, None).spec().ok().flatten())
         .flatten();

@@ -14,6 +14,13 @@ use crate::facts::{Line, Verb};
 /// From how many milliseconds on the clock was set, and not only corrected.
 const JUMP: i64 = 5000;
 
+/// Leaves out what was written down after that moment; when the journal begins, if that is later.
+pub(super) fn cut(entries: &mut Vec<Entry>, at: Timestamp) -> Option<Timestamp> {
+    let begins = entries.first().map(|entry| entry.at).filter(|first| *first > at);
+    entries.retain(|entry| entry.at <= at);
+    begins
+}
+
 /// What people asked for, the oldest first, with how it ended.
 pub(super) fn verbs(look: &Look<'_>) -> Vec<Verb> {
     let (entries, secrets) = (&look.entries, &look.secrets);
