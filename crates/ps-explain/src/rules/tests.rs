@@ -331,6 +331,7 @@ fn what_a_swarm_says_of_an_instance_that_does_not_run_is_the_answer() {
     }
     let other = Known { end: None, ..told(State::Backoff, "it takes its time") };
     assert_eq!(named(&facts(), &other), None);
+}
 
 #[test]
 fn what_it_wrote_before_a_check_failed_is_the_cause_only_if_it_is_a_limit_or_is_still_tried() {
