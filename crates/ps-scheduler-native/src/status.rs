@@ -41,6 +41,10 @@ struct Found {
     troubles: Vec<String>,
     /// What cannot be read.
     unreadable: Vec<String>,
+    has_directory: bool,
+    /// Whether the supervisor that wrote `state` lives. Without one, another may live that has written nothing yet.
+    has_supervisor: bool,
+    has_balance: bool,
 }
 
 /// The same, with CPU and memory, whether each is at rest, and what else is wrong.
@@ -59,10 +63,11 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
     });
     let (stopped, typed, listen) =
         spec.map(|spec| (spec.stopped, spec.typed, spec.listen)).unwrap_or_default();
-    let Found { instances, troubles: of_slots, .. } = each(service, true, &stopped, typed.as_deref())?;
+    let found = each(service, true, &stopped, typed.as_deref())?;
     let app = service.app.clone();
-    let mut troubles: Vec<String> = unreadable.into_iter().chain(passed_over).chain(of_slots).collect();
-    if !service.directory.exists()
+    let mut troubles: Vec<String> = unreadable.into_iter().chain(passed_over).chain(found.troubles).collect();
+    let instances = found.instances;
+    if !found.has_directory
         && service.world.recorded_as_deployed(&service.app).is_ok_and(|deployed| deployed == Some(true))
     {
         troubles.push(format!(
@@ -74,7 +79,9 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
     let is_kept = |instance: &Instance| {
         instance.pid.is_some() || matches!(instance.state, State::Backoff | State::Waiting | State::Scheduled)
     };
-    if instances.iter().any(is_kept) && service.connect().is_none() && service.is_free() {
+    // A question to each of a thousand supervisors would wake a thousand processes.
+    let is_alone = || !found.has_supervisor && service.connect().is_none() && service.is_free();
+    if instances.iter().any(is_kept) && is_alone() {
         troubles.push(format!(
             "no supervisor keeps {app} alive and takes its output: {} starts one",
             service.command("start")
@@ -83,7 +90,7 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
     let doubtful = unread.map(|reason| Doubtful { slots: ended_and_unexplained(&instances), reason });
     let listen = listen.into_iter().collect();
     let status = AppStatus { listen, troubles, doubtful, ..AppStatus::of(app, instances) };
-    Ok(with_connections(service, status))
+    Ok(if found.has_balance { with_connections(service, status) } else { status })
 }
 
 /// The slots that are empty and say of themselves no more than that their process was ended.
@@ -114,7 +121,8 @@ fn each(
 ) -> Result<Found, Error> {
     let listing = service.listing()?;
     let statuses = &service.statuses(&listing);
-    let Listing { slots, is_rolling, has_first_spec, .. } = listing;
+    let has_directory = listing.is_there();
+    let Listing { slots, is_rolling, has_first_spec, has_balance, .. } = listing;
     let finished = if has_first_spec { earlier::finished(service) } else { BTreeSet::new() };
     let belief = match measures_usage {
         true => Belief::Measures,
@@ -122,9 +130,13 @@ fn each(
         false => Belief::Looks,
     };
     let look = Look { service, statuses, belief, stopped, typed, finished, is_rolling };
-    if slots.len() < MANY {
-        return Ok(look.at(&slots));
-    }
+    let found = if slots.len() < MANY { look.at(&slots) } else { by_two(&look, &slots) };
+    // Only who measures is asked for what is wrong with an app.
+    let has_supervisor = measures_usage && statuses.have_a_supervisor();
+    Ok(Found { has_directory, has_supervisor, has_balance, ..found })
+}
+
+fn by_two(look: &Look<'_>, slots: &[Slot]) -> Found {
     let (first, second) = slots.split_at(slots.len() / 2);
     let (mut found, rest) = thread::scope(|scope| {
         let rest = scope.spawn(|| look.at(second));
@@ -133,7 +145,7 @@ fn each(
     found.instances.extend(rest.instances);
     found.troubles.extend(rest.troubles);
     found.unreadable.extend(rest.unreadable);
-    Ok(found)
+    found
 }
 
 /// How it is known whether the process of an instance lives.

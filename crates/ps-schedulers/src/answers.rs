@@ -2,6 +2,9 @@
 //! does not answer does not hide the others.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::thread;
 
 use formation::AppName;
 use ps_apps::{SchedulerName, World};
@@ -11,6 +14,10 @@ use ps_scheduler_native::Native;
 use ps_scheduler_swarm::Swarm;
 
 use crate::External;
+
+/// From this number of native apps on, several threads ask about them.
+const MANY: usize = 64;
+const MOST_THREADS: usize = 4;
 
 /// The status of the instances of some apps, and the schedulers that did not answer.
 #[derive(Debug, Default)]
@@ -28,6 +35,13 @@ pub struct Silent {
     pub apps: Vec<AppName>,
     /// Why there is no answer.
     pub reason: String,
+}
+
+/// Asks one scheduler how the instances of its apps are, for a caller who knows which apps it has.
+pub fn statuses_of(world: &World, name: &SchedulerName, apps: Vec<AppName>) -> Answers {
+    let mut answers = Answers::default();
+    answers.add(world, name, apps);
+    answers
 }
 
 /// Asks the scheduler of each app how its instances are.
@@ -50,9 +64,7 @@ impl Answers {
     fn add(&mut self, world: &World, name: &SchedulerName, apps: Vec<AppName>) {
         match name {
             SchedulerName::Native => {
-                let native = Native::new(world);
-                for app in apps {
-                    let asked = native.status(std::slice::from_ref(&app));
+                for (app, asked) in native_statuses(world, &apps) {
                     self.all(name, vec![app], asked);
                 }
             }
@@ -85,4 +97,23 @@ impl Answers {
     fn is_silent(&mut self, apps: Vec<AppName>, reason: &dyn std::error::Error) {
         self.silent.push(Silent { apps, reason: reason.to_string() });
     }
+}
+
+/// Native apps are asked one by one, because each has files of its own; many of them by several threads, because reading those is work of
+/// the kernel.
+fn native_statuses(world: &World, apps: &[AppName]) -> Vec<(AppName, Result<Vec<AppStatus>, Error>)> {
+    let native = Native::new(world);
+    let ask = |app: &AppName| (app.clone(), native.status(std::slice::from_ref(app)));
+    let threads = if apps.len() < MANY { 1 } else { thread::available_parallelism().map_or(1, NonZero::get) };
+    let mut parts = apps.chunks(apps.len().div_ceil(threads.min(MOST_THREADS)).max(1));
+    let Some(first) = parts.next() else { return Vec::new() };
+    thread::scope(|scope| {
+        let others: Vec<_> = parts.map(|part| scope.spawn(|| part.iter().map(ask).collect())).collect();
+        let mut answers: Vec<_> = first.iter().map(ask).collect();
+        for other in others {
+            let more: Vec<_> = other.join().unwrap_or_else(|panic| resume_unwind(panic));
+            answers.extend(more);
+        }
+        answers
+    })
 }

@@ -10,7 +10,7 @@ use ps_scheduler_docker::DockerLocal;
 use ps_scheduler_native::Native;
 use ps_scheduler_swarm::Swarm;
 
-pub use answers::{Answers, Silent, statuses};
+pub use answers::{Answers, Silent, statuses, statuses_of};
 pub use external::{Count, External};
 
 /// The scheduler of that name.

@@ -10,8 +10,8 @@ use formation::{AppName, Slot};
 use ps_apps::World;
 use ps_scheduler::Error;
 use ps_supervisor::{
-    Client, FIRST_SPEC_FILE, Message, NEXT_FILE, Next, ROLLOUT_FILE, Request, SPEC_FILE, Spec, Status,
-    Statuses,
+    BALANCE_SOCKET, Client, FIRST_SPEC_FILE, Message, NEXT_FILE, Next, ROLLOUT_FILE, Request, SPEC_FILE,
+    Spec, Status, Statuses,
 };
 use rustix::fs::FlockOperation;
 
@@ -48,8 +48,17 @@ pub struct Listing {
     pub is_rolling: bool,
     /// Whether there is a spec of the first format.
     pub has_first_spec: bool,
+    /// Whether a `ps-balance` has a socket there, to which questions about connections are sent.
+    pub has_balance: bool,
     /// The directory itself; `None` if there is none.
     opened: Option<OpenDirectory>,
+}
+
+impl Listing {
+    /// Whether the directory is there.
+    pub fn is_there(&self) -> bool {
+        self.opened.is_some()
+    }
 }
 
 impl Service {
@@ -99,8 +108,9 @@ impl Service {
         };
         let mut slots: Vec<Slot> = opened.names().filter_map(|name| name.parse().ok()).collect();
         slots.sort();
-        let (is_rolling, has_first_spec) = (opened.has(ROLLOUT_FILE), opened.has(FIRST_SPEC_FILE));
-        Ok(Listing { slots, is_rolling, has_first_spec, opened: Some(opened) })
+        let [is_rolling, has_first_spec, has_balance] =
+            [ROLLOUT_FILE, FIRST_SPEC_FILE, BALANCE_SOCKET].map(|name| opened.has(name));
+        Ok(Listing { slots, is_rolling, has_first_spec, has_balance, opened: Some(opened) })
     }
 
     /// What the instances of a listing do.

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub use asked::{OpenConnections, numbers as balance_numbers, open as open_connections};
+pub use balance::SOCKET as BALANCE_SOCKET;
 pub(crate) use balance::{Balance, Heard, Reached, Read};
 pub use led::{Backend, leads_elsewhere, led};
 pub(crate) use led::{Led, is_kept as has_led};

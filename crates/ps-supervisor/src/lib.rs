@@ -77,7 +77,7 @@ mod wakeup;
 mod watched;
 
 pub use address::{
-    Backend, OpenConnections, balance_numbers, can_listen, leads_elsewhere, led, open_connections,
+    BALANCE_SOCKET, Backend, OpenConnections, balance_numbers, can_listen, leads_elsewhere, led, open_connections,
     refusal as address_refusal,
 };
 pub use attachment::{Attachment, Cause, Change, Reaction, Waited};

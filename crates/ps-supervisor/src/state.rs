@@ -125,6 +125,12 @@ impl Statuses {
         supervisor.is_some_and(|stat| stat.activity != Activity::IsStopped)
     }
 
+    /// Whether the supervisor that wrote `state` lives, stopped or not.
+    #[must_use]
+    pub fn have_a_supervisor(&self) -> bool {
+        self.found.supervisor.as_ref().and_then(ProcessId::stat).is_some()
+    }
+
     /// The pid of that supervisor, if it lives and is stopped by a signal.
     #[must_use]
     pub fn stopped_supervisor(&self) -> Option<u32> {

@@ -29,7 +29,9 @@ pub(crate) struct OfApp<'a> {
 impl<'a> Changes<'a> {
     /// `None`: nothing is different.
     pub(crate) fn between(before: &Snapshot, now: &'a Snapshot) -> Option<Self> {
-        let is_new = |(app, rows): &(_, &Arc<Vec<StatusRow>>)| before.apps.get(*app) != Some(*rows);
+        let is_new = |(app, rows): &(_, &Arc<Vec<StatusRow>>)| {
+            !before.apps.get(*app).is_some_and(|before| Arc::ptr_eq(before, rows) || before == *rows)
+        };
         let apps: Vec<OfApp<'_>> = now
             .apps
             .iter()

@@ -1,37 +1,35 @@
-//! Asks the schedulers, independently of requests: at most once a second, and only while a client is connected. Each
-//! scheduler is asked separately, so that one that hangs does not affect the others; its last answer is kept, and it is
-//! named.
+//! Asks the schedulers, independently of requests, and only while a client is connected: those of native apps when the system tells that they
+//! have changed, the others regularly, and all of them now and then. Requests are answered from the last result.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use formation::AppName;
-use jiff::Timestamp;
-use ps_apps::{SchedulerName, World};
-use ps_rows::StatusRow;
-use ps_schedulers::Answers;
+use ps_apps::World;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
 use tokio::time;
 
 use crate::changes::Changes;
 use crate::ring::Ring;
+use crate::round::{Round, Wanted};
 use crate::snapshot::{Silence, Snapshot};
+use crate::told::Told;
 
-/// From one look to the next.
+/// From one look at everything to the next.
 const PAUSE: Duration = Duration::from_secs(1);
+/// From one look to the next, where the system tells that an app has changed.
+const BREATH: Duration = Duration::from_millis(150);
+/// The same after a look that cost much: with it a change is still shown within a second.
+const DEEP_BREATH: Duration = Duration::from_millis(600);
 /// Of a look that took long, this many times what it took: a machine with thousands of instances is not kept busy by looking.
 const REST: u32 = 4;
-/// Of the CPU time that a look took, this many times: who reads events costs a hundredth of a CPU at most.
-const SHARE: u32 = 100;
-/// But a change is never seen later than after this time.
+/// Of the CPU time that a look took, this many times: who reads events costs a hundredth of a CPU at most, half of it for looks at everything,
+/// half for those at schedulers that report no changes.
+const SHARE: u32 = 200;
+/// But a change that nobody tells of is never seen later than after this time.
 const LATEST: Duration = Duration::from_secs(5);
-/// How long a look waits for a scheduler; an answer that comes later is used by the next look.
-const PATIENCE: Duration = Duration::from_millis(900);
-/// After this time a scheduler is said not to answer.
-const NAMED: Duration = Duration::from_secs(3);
+/// The same where changes are told: then what is seen late is how much memory and CPU instances use, and that a supervisor was killed.
+const LATEST_TOLD: Duration = Duration::from_secs(30);
 /// How long a request waits for a look, at most.
 const REQUEST: Duration = Duration::from_secs(2);
 /// How long the page waits, where something is known: events bring it up to date.
@@ -92,45 +90,113 @@ impl Collector {
 
     async fn within(&self, patience: Duration) -> Arc<Snapshot> {
         let mut found = self.found.subscribe();
-        let known = found.borrow_and_update().clone();
-        if known.taken.is_some_and(|taken| taken.elapsed() < PAUSE) {
-            return known;
+        let is_fresh = |found: &Arc<Snapshot>| found.taken.is_some_and(|taken| taken.elapsed() < PAUSE);
+        if !is_fresh(&found.borrow()) {
+            self.asked.notify_one();
+            let _ = time::timeout(patience, found.wait_for(is_fresh)).await;
         }
-        self.asked.notify_one();
-        let _ = time::timeout(patience, found.changed()).await;
         found.borrow().clone()
     }
 
-    /// Asks the schedulers regularly, and sends changes to `ring`. It never returns.
+    /// Asks the schedulers, and sends changes to `ring`. It never returns.
     pub(crate) async fn run(&self, world: World, ring: &Ring) {
-        let mut round = Round { world, asked: BTreeMap::new(), known: BTreeMap::new() };
-        let mut is_asked = false;
+        let (mut round, mut told) = (Round::new(world.clone()), Told::nothing(world));
+        let (mut pace, mut is_asked) = (Pace::new(), false);
         loop {
-            if !is_asked && self.lookers.load(Ordering::Relaxed) == 0 {
-                self.asked.notified().await;
+            let mut wanted = self.next(&mut told, &round, &pace, &mut is_asked).await;
+            if self.has_lookers() {
+                wanted.everything |= told.begin();
+            } else {
+                told.end();
             }
             let (began, cpu) = (Instant::now(), cpu_time());
-            let mut snapshot = round.look().await;
-            let remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            snapshot.silent.extend(remarks);
-            if let Some(changes) = Changes::between(&self.found.borrow(), &snapshot)
-                && let Ok(data) = serde_json::to_string(&changes)
-            {
-                ring.push("change", data);
+            if wanted.everything || wanted.changed.apps {
+                told.begin_with_parents();
+                round.list().await;
+                told.know(round.apps());
             }
-            snapshot.number = ring.newest();
-            self.found.send_replace(Arc::new(snapshot));
-            let (took, used) = (began.elapsed(), cpu_time().saturating_sub(cpu));
-            time::sleep((took * REST).max(PAUSE.saturating_sub(took))).await;
-            // A request does not wait for what follows.
-            is_asked = time::timeout(spared(used, began.elapsed()), self.asked.notified()).await.is_ok();
+            let snapshot = round.look(&wanted).await;
+            self.publish(snapshot, ring);
+            let latest = if told.is_complete() { LATEST_TOLD } else { LATEST };
+            pace.looked(&wanted, (began, cpu_time().saturating_sub(cpu)), latest);
+            if wanted.everything {
+                is_asked = false;
+            }
+        }
+    }
+
+    /// Waits for the next reason to look.
+    async fn next(&self, told: &mut Told, round: &Round, pace: &Pace, is_asked: &mut bool) -> Wanted {
+        time::sleep_until(pace.any).await;
+        loop {
+            let is_read = self.has_lookers();
+            let soon = if round.is_waiting() { Some(time::Instant::now() + PAUSE) } else { None };
+            let untold = if round.has_untold() { Some(pace.untold) } else { None };
+            let untold = soon.into_iter().chain(untold).min().unwrap_or(pace.everything);
+            tokio::select! {
+                biased;
+                () = time::sleep_until(pace.asked), if *is_asked => return Wanted::everything(),
+                () = self.asked.notified(), if !*is_asked => *is_asked = true,
+                () = time::sleep_until(pace.everything), if is_read => return Wanted::everything(),
+                changed = told.changed(), if is_read => return Wanted { changed, ..Wanted::default() },
+                () = time::sleep_until(untold), if is_read => return Wanted { untold: true, ..Wanted::default() },
+            }
+        }
+    }
+
+    fn has_lookers(&self) -> bool {
+        self.lookers.load(Ordering::Relaxed) > 0
+    }
+
+    fn publish(&self, mut snapshot: Snapshot, ring: &Ring) {
+        let remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        snapshot.silent.extend(remarks);
+        if let Some(changes) = Changes::between(&self.found.borrow(), &snapshot)
+            && let Ok(data) = serde_json::to_string(&changes)
+        {
+            ring.push("change", data);
+        }
+        snapshot.number = ring.newest();
+        self.found.send_replace(Arc::new(snapshot));
+    }
+}
+
+/// When there is to be a look again.
+struct Pace {
+    /// Not before, whatever is wanted.
+    any: time::Instant,
+    /// At everything, where a request asks for it.
+    asked: time::Instant,
+    /// At everything, also if nobody asks: the rows show what is used, and a supervisor that was killed tells nothing.
+    everything: time::Instant,
+    /// At the apps whose schedulers report no changes.
+    untold: time::Instant,
+}
+
+impl Pace {
+    fn new() -> Self {
+        let now = time::Instant::now();
+        Self { any: now, asked: now, everything: now, untold: now }
+    }
+
+    /// There was a look, which began at a moment, and has used so much of a CPU; `latest`: in which time there must be the next one at
+    /// everything.
+    fn looked(&mut self, wanted: &Wanted, (began, used): (Instant, Duration), latest: Duration) {
+        let (began, now) = (time::Instant::from_std(began), time::Instant::now());
+        self.any = now + (used * REST).clamp(BREATH, DEEP_BREATH);
+        if wanted.everything {
+            self.asked = (began + PAUSE).max(now + (now - began) * REST);
+            self.everything = (began + spared(used, latest)).max(self.asked);
+        }
+        if wanted.everything || wanted.untold {
+            self.untold = began + spared(used, LATEST);
         }
     }
 }
 
-/// How much longer nobody looks who is not asked to, where a look has used so much of a CPU and so much time has passed since it began.
-fn spared(used: Duration, passed: Duration) -> Duration {
-    (used * SHARE).min(LATEST).saturating_sub(passed)
+/// How much time passes from one look to the next that nobody asks for, where a look has used so much of a CPU.
+fn spared(used: Duration, latest: Duration) -> Duration {
+    (used * SHARE).min(latest).max(PAUSE)
 }
 
 /// What this process has used of a CPU.
@@ -139,157 +205,74 @@ fn cpu_time() -> Duration {
     time.try_into().unwrap_or_default()
 }
 
-/// What is remembered from one look to the next.
-struct Round {
-    world: World,
-    /// The questions that are not answered yet.
-    asked: BTreeMap<SchedulerName, Question>,
-    known: BTreeMap<AppName, Known>,
-}
-
-struct Question {
-    since: Instant,
-    apps: Vec<AppName>,
-    answer: JoinHandle<Answers>,
-}
-
-/// What was said last of an app, and by which scheduler.
-struct Known {
-    scheduler: SchedulerName,
-    rows: Arc<Vec<StatusRow>>,
-}
-
-/// The apps, by scheduler, and errors of those that could not be read.
-#[derive(Default)]
-struct Listed {
-    by_scheduler: BTreeMap<SchedulerName, Vec<AppName>>,
-    silent: Vec<Silence>,
-}
-
-/// Asks every scheduler once, and waits for all of them as long as they take.
-pub(crate) fn once(world: &World) -> Snapshot {
-    let Listed { by_scheduler, silent } = listed(world);
-    let mut round = Round { world: world.clone(), asked: BTreeMap::new(), known: BTreeMap::new() };
-    let mut all = silent;
-    for apps in by_scheduler.values() {
-        round.take(ps_schedulers::statuses(world, apps), &by_scheduler, &mut all);
-    }
-    round.snapshot(all)
-}
-
-impl Round {
-    async fn look(&mut self) -> Snapshot {
-        let world = self.world.clone();
-        let listed = tokio::task::spawn_blocking(move || listed(&world)).await;
-        let Listed { by_scheduler, mut silent } = listed.unwrap_or_else(|panic| Listed {
-            silent: vec![Silence { apps: Vec::new(), reason: panic.to_string() }],
-            ..Listed::default()
-        });
-        for (scheduler, apps) in &by_scheduler {
-            if !self.asked.contains_key(scheduler) {
-                let (world, asked) = (self.world.clone(), apps.clone());
-                let answer = tokio::task::spawn_blocking(move || ps_schedulers::statuses(&world, &asked));
-                let question = Question { since: Instant::now(), apps: apps.clone(), answer };
-                self.asked.insert(scheduler.clone(), question);
-            }
-        }
-        let is_there = |app: &AppName, known: &Known| {
-            by_scheduler.get(&known.scheduler).is_some_and(|apps| apps.contains(app))
-        };
-        self.known.retain(|app, known| is_there(app, known));
-        silent.extend(self.answers(&by_scheduler).await);
-        self.snapshot(silent)
-    }
-
-    fn snapshot(&self, silent: Vec<Silence>) -> Snapshot {
-        let apps = self.known.iter().map(|(app, known)| (app.clone(), Arc::clone(&known.rows))).collect();
-        Snapshot { number: 0, at: Timestamp::now(), taken: Some(Instant::now()), apps, silent }
-    }
-
-    /// Waits for answers, and takes in what comes; what does not is returned.
-    async fn answers(&mut self, listed: &BTreeMap<SchedulerName, Vec<AppName>>) -> Vec<Silence> {
-        let mut silent = Vec::new();
-        let deadline = time::Instant::now() + PATIENCE;
-        for (scheduler, mut question) in std::mem::take(&mut self.asked) {
-            match time::timeout_at(deadline, &mut question.answer).await {
-                Ok(Ok(answers)) => self.take(answers, listed, &mut silent),
-                Ok(Err(panic)) => {
-                    silent.push(Silence { apps: names(&question.apps), reason: panic.to_string() });
-                }
-                Err(_) => {
-                    let waited = question.since.elapsed();
-                    if waited >= NAMED {
-                        let reason =
-                            format!("{} has not answered for {} s", scheduler.as_str(), waited.as_secs());
-                        silent.push(Silence { apps: names(&question.apps), reason });
-                    }
-                    self.asked.insert(scheduler, question);
-                }
-            }
-        }
-        silent
-    }
-
-    fn take(
-        &mut self,
-        answers: Answers,
-        listed: &BTreeMap<SchedulerName, Vec<AppName>>,
-        silent: &mut Vec<Silence>,
-    ) {
-        silent.extend(
-            answers
-                .silent
-                .iter()
-                .map(|silence| Silence { apps: names(&silence.apps), reason: silence.reason.clone() }),
-        );
-        for (app, (scheduler, status)) in answers.statuses {
-            // It may have been removed, or moved, since it was asked about.
-            if !listed.get(&scheduler).is_some_and(|apps| apps.contains(&app)) {
-                continue;
-            }
-            let troubles = status.troubles.iter().cloned();
-            silent.extend(troubles.map(|reason| Silence { apps: vec![app.to_string()], reason }));
-            let rows = Arc::new(StatusRow::of_app(scheduler.as_str(), status));
-            self.known.insert(app, Known { scheduler, rows });
-        }
-    }
-}
-
-fn names(apps: &[AppName]) -> Vec<String> {
-    apps.iter().map(ToString::to_string).collect()
-}
-
-fn listed(world: &World) -> Listed {
-    let mut listed = Listed::default();
-    let apps = match world.apps() {
-        Ok(apps) => apps,
-        Err(error) => {
-            listed.silent.push(Silence { apps: Vec::new(), reason: error.to_string() });
-            return listed;
-        }
-    };
-    for app in apps {
-        match world.scheduler_name(&app.name) {
-            Ok(scheduler) => listed.by_scheduler.entry(scheduler).or_default().push(app.name),
-            Err(error) => {
-                listed.silent.push(Silence { apps: vec![app.name.to_string()], reason: error.to_string() });
-            }
-        }
-    }
-    listed
-}
-
 #[cfg(test)]
 mod tests {
+    use app_watch::Changed;
+    use formation::AppName;
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[test]
     fn a_look_that_costs_much_is_not_repeated_every_second() {
         let [ms, second] = [Duration::from_millis(1), Duration::from_secs(1)];
-        assert_eq!(spared(5 * ms, second), Duration::ZERO, "half a hundredth");
-        assert_eq!(spared(30 * ms, second), 2 * second);
-        assert_eq!(spared(90 * ms, second), 4 * second, "a change is seen after five seconds");
-        assert_eq!(spared(90 * ms, 6 * second), Duration::ZERO);
+        assert_eq!(spared(4 * ms, LATEST_TOLD), second, "less than half a hundredth");
+        assert_eq!(spared(75 * ms, LATEST_TOLD), 15 * second);
+        assert_eq!(spared(75 * ms, LATEST), 5 * second);
+        assert_eq!(spared(900 * ms, LATEST_TOLD), 30 * second);
         assert!(cpu_time() > Duration::ZERO);
+    }
+
+    #[test]
+    fn what_is_told_is_looked_at_soon_after_a_look_that_cost_much() {
+        let (mut pace, began) = (Pace::new(), Instant::now());
+        pace.looked(&Wanted::everything(), (began, Duration::from_millis(150)), LATEST_TOLD);
+        assert!(pace.any <= time::Instant::now() + PAUSE, "a change is shown within a second or so");
+        assert_eq!(pace.everything, time::Instant::from_std(began) + LATEST_TOLD);
+        assert_eq!(pace.untold, time::Instant::from_std(began) + LATEST);
+        let before = pace.everything;
+        pace.looked(&Wanted::default(), (Instant::now(), Duration::from_millis(1)), LATEST_TOLD);
+        assert_eq!(pace.everything, before, "a look at one app does not put off the one at all");
+    }
+
+    /// What the next look is about if it is due only in an hour, and `shop` changes meanwhile.
+    async fn next_after_a_change(is_read: bool) -> Option<Wanted> {
+        let place = tempfile::tempdir().expect("a directory");
+        let world = World::new(place.path().join("home"), place.path().join("lib"));
+        let shop: AppName = "shop".parse().expect("a name");
+        world.create_app(&shop).expect("made");
+        let service = world.data_dir("scheduler-native", &shop);
+        std::fs::create_dir_all(&service).expect("made");
+        std::fs::create_dir_all(world.kept_dir(&shop)).expect("made");
+        let (mut round, mut told) = (Round::new(world.clone()), Told::nothing(world));
+        assert!(told.begin() && !told.begin());
+        told.begin_with_parents();
+        round.list().await;
+        told.know(round.apps());
+        assert!(told.is_complete());
+        round.look(&Wanted::everything()).await;
+        let (collector, mut pace) = (Collector::new(), Pace::new());
+        let looking = is_read.then(|| collector.look());
+        collector.asked.notified().now_or_never();
+        pace.looked(&Wanted::everything(), (Instant::now(), Duration::ZERO), LATEST);
+        (pace.everything, pace.untold) = (pace.asked + 3600 * PAUSE, pace.asked + 3600 * PAUSE);
+        std::fs::write(service.join("state"), "1").expect("written");
+        let mut is_asked = false;
+        let next = collector.next(&mut told, &round, &pace, &mut is_asked);
+        let wanted = time::timeout(if is_read { 60 * PAUSE } else { PAUSE / 2 }, next).await.ok();
+        drop(looking);
+        wanted
+    }
+
+    #[tokio::test]
+    async fn an_app_that_changes_is_looked_at_alone_and_long_before_all_are() {
+        let wanted = next_after_a_change(true).await.expect("the system tells of it");
+        let expected = Changed { states: ["shop".parse().expect("a name")].into(), ..Changed::default() };
+        assert_eq!(wanted, Wanted { changed: expected, ..Wanted::default() });
+    }
+
+    #[tokio::test]
+    async fn while_nobody_reads_events_a_change_is_no_reason_to_look() {
+        assert_eq!(next_after_a_change(false).await, None);
     }
 }

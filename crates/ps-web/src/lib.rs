@@ -1,7 +1,7 @@
 //! The web page of all apps, the same as JSON, and metrics, by HTTP.
 //!
-//! One task asks the schedulers (`collect`), at most once a second and only while a client is connected. Requests are
-//! answered from its last result. Each request is checked first (`guard`). For changes, logs and explanations, other
+//! One task asks the schedulers (`collect`), where something has changed (`told`) or was not looked at for long, and only while a client is
+//! connected. Requests are answered from its last result. Each request is checked first (`guard`). For changes, logs and explanations, other
 //! programs of the installation are run.
 
 mod access;
@@ -23,6 +23,7 @@ mod orders;
 mod page;
 mod pm2;
 mod ring;
+mod round;
 mod router;
 mod sample;
 mod samples;
@@ -31,6 +32,7 @@ mod server;
 mod sister;
 mod snapshot;
 mod textfile;
+mod told;
 
 use anyhow::Result;
 use clap::Parser;

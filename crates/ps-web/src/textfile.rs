@@ -12,13 +12,13 @@ use ps_cli::say;
 
 use crate::deploys::Deploys;
 use crate::metrics::OfApps;
-use crate::{collect, metrics};
+use crate::{metrics, round};
 
 /// node_exporter reads what ends so, and never half of it: the file takes its name when it is whole.
 const NAME: &str = "formation.prom";
 
 pub(crate) fn write(world: &World, directory: &Path) -> Result<Outcome> {
-    let snapshot = collect::once(world);
+    let snapshot = round::once(world);
     for silence in &snapshot.silent {
         say::warning(&format!("{}: {}", silence.apps.join(", "), silence.reason));
     }

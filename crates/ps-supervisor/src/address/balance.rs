@@ -26,7 +26,7 @@ use crate::spawn::within;
 
 const PROGRAM: &str = "ps-balance";
 /// The socket, in the service directory, at which the next supervisor finds it.
-pub(crate) const SOCKET: &str = "balance";
+pub const SOCKET: &str = "balance";
 /// The first descriptor that it is given (sd_listen_fds(3)).
 const FIRST: i32 = 3;
 /// The longest line that is read, in bytes.

@@ -1,0 +1,255 @@
+//! One inotify descriptor for the directories of all apps.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use formation::AppName;
+use ps_apps::World;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use rustix::io::Errno;
+
+const FLAGS: WatchFlags = WatchFlags::MODIFY
+    .union(WatchFlags::CREATE)
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::MOVED_FROM)
+    .union(WatchFlags::MOVED_TO)
+    .union(WatchFlags::ONLYDIR);
+/// The file in which a supervisor keeps how its instances are. Whatever else is only written to, and not made or renamed, says nothing.
+const STATE: &str = "state";
+const JOURNAL: &str = "journal";
+const NATIVE: &str = "scheduler-native";
+const SERVICES: &str = "data/scheduler-native";
+const KEPT: &str = "data/formation";
+const BUFFER: usize = 8192;
+
+/// What a directory that is watched holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Holds {
+    /// The apps, or directories of each.
+    Apps,
+    /// What a supervisor writes.
+    Service(AppName),
+    /// The journal.
+    Journal(AppName),
+}
+
+/// Watches the directories of apps.
+#[derive(Debug)]
+pub struct AppWatch {
+    world: World,
+    inotify: OwnedFd,
+    watched: HashMap<i32, Holds>,
+    apps: BTreeSet<AppName>,
+    shortfall: Option<String>,
+}
+
+/// What has changed since the last time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// Whether apps may have come or gone.
+    pub apps: bool,
+    /// The native apps whose instances may have changed.
+    pub states: BTreeSet<AppName>,
+    /// The apps whose journal is longer.
+    pub journals: BTreeSet<AppName>,
+}
+
+impl AppWatch {
+    /// Nothing is watched yet.
+    ///
+    /// # Errors
+    /// There is no inotify, or no instance of it is left (`fs.inotify.max_user_instances`).
+    pub fn new(world: &World) -> io::Result<Self> {
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        let (watched, apps, shortfall) = Default::default();
+        Ok(Self { world: world.clone(), inotify, watched, apps, shortfall })
+    }
+
+    /// Watches for apps that come and go. Whether all directories are there that hold apps: before the first app, none is.
+    /// Those that are missing are looked for again by the next call.
+    pub fn watch_parents(&mut self) -> bool {
+        let lib = self.world.lib().to_owned();
+        let parents = [self.world.root().to_owned(), lib.join(SERVICES), lib.join(KEPT)];
+        let missing = parents.iter().filter(|parent| !self.watch(parent, Holds::Apps)).count();
+        missing == 0
+    }
+
+    /// Watches these apps, which are there, and forgets all others. Those that were not known before are returned.
+    pub fn know(&mut self, apps: BTreeSet<AppName>) -> Vec<AppName> {
+        let before = std::mem::replace(&mut self.apps, apps);
+        let new: Vec<AppName> = self.apps.difference(&before).cloned().collect();
+        for app in &new {
+            self.watch_app(app);
+        }
+        new
+    }
+
+    /// What is not watched although it should be, and why, for people.
+    pub fn shortfall(&self) -> Option<&str> {
+        self.shortfall.as_deref()
+    }
+
+    /// Waits until something has changed, `most` at most, and then `together` for what comes with it.
+    pub fn wait(&mut self, most: Option<Duration>, together: Duration) -> Changed {
+        let limit = most.and_then(|most| Timespec::try_from(most).ok());
+        let mut fds = [PollFd::new(&self.inotify, PollFlags::IN)];
+        if !poll(&mut fds, limit.as_ref()).is_ok_and(|ready| ready > 0) {
+            return Changed::default();
+        }
+        thread::sleep(together);
+        self.read()
+    }
+
+    /// What has changed since the last time, without waiting. The descriptor is readable once there is something.
+    pub fn read(&mut self) -> Changed {
+        let (mut changed, mut new) = (Changed::default(), Vec::new());
+        let mut buffer = [MaybeUninit::uninit(); BUFFER];
+        let mut reader = Reader::new(&self.inotify, &mut buffer);
+        // It ends with `WOULDBLOCK`; any other error comes again with the next change.
+        while let Ok(event) = reader.next() {
+            let flags = event.events();
+            if flags.contains(ReadFlags::QUEUE_OVERFLOW) {
+                changed.apps = true;
+                changed.states.extend(self.apps.iter().cloned());
+                continue;
+            }
+            if flags.contains(ReadFlags::IGNORED) {
+                self.watched.remove(&event.wd());
+                continue;
+            }
+            let name = event.file_name().and_then(|name| name.to_str().ok()).unwrap_or_default();
+            match self.watched.get(&event.wd()) {
+                Some(Holds::Apps) if flags.contains(ReadFlags::ISDIR) => {
+                    changed.apps = true;
+                    new.extend(name.parse::<AppName>());
+                }
+                Some(Holds::Service(app)) if name == STATE || !flags.contains(ReadFlags::MODIFY) => {
+                    changed.states.insert(app.clone());
+                }
+                Some(Holds::Journal(app)) if name == JOURNAL => {
+                    changed.journals.insert(app.clone());
+                }
+                Some(_) | None => (),
+            }
+        }
+        // A directory of an app that was known before may have come only now.
+        for app in new {
+            if self.apps.contains(&app) {
+                self.watch_app(&app);
+                changed.states.insert(app.clone());
+                changed.journals.insert(app);
+            }
+        }
+        changed
+    }
+
+    fn watch_app(&mut self, app: &AppName) {
+        let service = self.world.data_dir(NATIVE, app);
+        self.watch(&service, Holds::Service(app.clone()));
+        let kept = self.world.kept_dir(app);
+        self.watch(&kept, Holds::Journal(app.clone()));
+    }
+
+    /// Watches a directory, also if it is watched already. Whether it is there.
+    fn watch(&mut self, directory: &Path, holds: Holds) -> bool {
+        match inotify::add_watch(&self.inotify, directory, FLAGS) {
+            Ok(number) => {
+                self.watched.insert(number, holds);
+                true
+            }
+            Err(Errno::NOENT | Errno::NOTDIR) => false,
+            Err(errno) => {
+                let cure = if errno == Errno::NOSPC { ": raise fs.inotify.max_user_watches" } else { "" };
+                self.shortfall.get_or_insert_with(|| format!("{errno}{cure}"));
+                true
+            }
+        }
+    }
+}
+
+impl AsFd for AppWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inotify.as_fd()
+    }
+}
+
+impl AsRawFd for AppWatch {
+    fn as_raw_fd(&self) -> RawFd {
+        self.inotify.as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn name(word: &str) -> AppName {
+        word.parse().expect("a name")
+    }
+
+    fn place() -> (tempfile::TempDir, World) {
+        let place = tempfile::tempdir().expect("a directory");
+        let world = World::new(place.path().join("home"), place.path().join("lib"));
+        (place, world)
+    }
+
+    fn write(directory: &Path, file: &str) {
+        fs::create_dir_all(directory).expect("made");
+        fs::write(directory.join(file), "1").expect("written");
+    }
+
+    #[test]
+    fn an_app_is_told_of_when_its_state_or_its_journal_is_written_and_not_its_neighbour() {
+        let (_place, world) = place();
+        let [shop, blog] = ["shop", "blog"].map(name);
+        for app in [&shop, &blog] {
+            fs::create_dir_all(world.app_dir(app)).expect("made");
+            write(&world.data_dir(NATIVE, app), STATE);
+            write(&world.data_dir(NATIVE, app), "supervisor.log");
+            write(&world.kept_dir(app), JOURNAL);
+        }
+        let mut watch = AppWatch::new(&world).expect("inotify");
+        assert!(watch.watch_parents());
+        assert_eq!(watch.know([shop.clone(), blog.clone()].into()), [blog.clone(), shop.clone()]);
+        assert_eq!(watch.read(), Changed::default());
+        // What a supervisor logs changes no row.
+        write(&world.data_dir(NATIVE, &shop), "supervisor.log");
+        write(&world.kept_dir(&shop), "other");
+        assert_eq!(watch.read(), Changed::default());
+        write(&world.data_dir(NATIVE, &shop), STATE);
+        assert_eq!(watch.read(), Changed { states: [shop.clone()].into(), ..Changed::default() });
+        write(&world.kept_dir(&blog), JOURNAL);
+        assert_eq!(watch.read(), Changed { journals: [blog.clone()].into(), ..Changed::default() });
+        assert_eq!(watch.shortfall(), None);
+        assert_eq!(watch.know([blog].into()), [], "an app that is gone is not new");
+    }
+
+    #[test]
+    fn an_app_that_was_removed_and_made_again_is_watched_again() {
+        let (_place, world) = place();
+        let shop = name("shop");
+        let mut watch = AppWatch::new(&world).expect("inotify");
+        assert!(!watch.watch_parents(), "nothing is there yet");
+        fs::create_dir_all(world.app_dir(&shop)).expect("made");
+        for _ in 0..2 {
+            write(&world.data_dir(NATIVE, &shop), STATE);
+            write(&world.kept_dir(&shop), JOURNAL);
+            assert!(watch.watch_parents());
+            watch.know([shop.clone()].into());
+            watch.read();
+            write(&world.data_dir(NATIVE, &shop), STATE);
+            assert_eq!(watch.read().states, [shop.clone()].into());
+            fs::remove_dir_all(world.data_dir(NATIVE, &shop)).expect("removed");
+            assert!(watch.read().apps);
+        }
+        assert_eq!(watch.watched.len(), 4, "what is gone is not watched any more: {:?}", watch.watched);
+    }
+}

@@ -1,0 +1,96 @@
+//! What the system tells of apps while somebody reads events. Where it cannot tell, all apps are looked at more often, which is said once.
+
+use std::collections::BTreeSet;
+use std::future;
+use std::io;
+use std::time::Duration;
+
+use app_watch::{AppWatch, Changed};
+use formation::AppName;
+use ps_apps::World;
+use ps_cli::say;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::time;
+
+/// What is written at the same time is read once.
+const TOGETHER: Duration = Duration::from_millis(50);
+
+/// Watches apps, or nothing.
+pub(crate) struct Told {
+    world: World,
+    watch: Option<AsyncFd<AppWatch>>,
+    has_parents: bool,
+    has_warned: bool,
+}
+
+impl Told {
+    /// Nothing is watched.
+    pub(crate) fn nothing(world: World) -> Self {
+        Self { world, watch: None, has_parents: false, has_warned: false }
+    }
+
+    /// Begins to watch. Whether it does only now: what has changed before is not told.
+    pub(crate) fn begin(&mut self) -> bool {
+        if self.watch.is_some() {
+            return false;
+        }
+        match AppWatch::new(&self.world).and_then(registered) {
+            Ok(watch) => self.watch = Some(watch),
+            Err(error) => self.warn(&error.to_string()),
+        }
+        self.watch.is_some()
+    }
+
+    /// Watches nothing any more: whoever does not listen need not be told.
+    pub(crate) fn end(&mut self) {
+        self.watch = None;
+    }
+
+    /// Looks for the directories that hold apps. To be called before the apps are listed.
+    pub(crate) fn begin_with_parents(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            self.has_parents = watch.get_mut().watch_parents();
+        }
+    }
+
+    /// Watches these apps. To be called before they are read.
+    pub(crate) fn know(&mut self, apps: BTreeSet<AppName>) {
+        let Some(watch) = &mut self.watch else { return };
+        watch.get_mut().know(apps);
+        if let Some(why) = watch.get_ref().shortfall().map(str::to_owned) {
+            self.warn(&why);
+        }
+    }
+
+    /// Whether each change of a native app is told.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.has_parents && self.watch.as_ref().is_some_and(|watch| watch.get_ref().shortfall().is_none())
+    }
+
+    /// What has changed, once something has.
+    pub(crate) async fn changed(&mut self) -> Changed {
+        let Some(watch) = &mut self.watch else { return future::pending().await };
+        let Ok(mut ready) = watch.readable_mut().await else { return future::pending().await };
+        // Whoever stops waiting here loses nothing: the descriptor stays readable until it was read.
+        time::sleep(TOGETHER).await;
+        ready.clear_ready();
+        ready.get_inner_mut().read()
+    }
+
+    fn warn(&mut self, why: &str) {
+        if !std::mem::replace(&mut self.has_warned, true) {
+            say::warning(&format!(
+                "not every change is told ({why}), so all apps are read every 5 s at least"
+            ));
+        }
+    }
+}
+
+#[expect(
+    deprecated,
+    reason = "what replaces it is unsafe, for types that close the descriptor which they name; a watch keeps its own open"
+)]
+fn registered(watch: AppWatch) -> io::Result<AsyncFd<AppWatch>> {
+    AsyncFd::with_interest(watch, Interest::READABLE)
+}
