@@ -16,6 +16,8 @@ use crate::{Error, World};
 const PLUGIN: &str = "ps";
 /// `Procfile.<pid>` belongs to a deploy in progress.
 const OF_A_DEPLOY: &str = "Procfile.";
+/// No file that Formation keeps about an app is larger: the largest is a description of the services of a Compose file.
+const LARGEST_KEPT: u64 = 16 << 20;
 
 impl World {
     /// Gives an app every ps property of another; others that it has stay.
@@ -42,6 +44,21 @@ impl World {
         copy(&files, &Directory::open(self.lib(), &to)?, |mode| Access::like(self.lib(), mode))
     }
 
+    /// Gives the new name of an app that is renamed every file that Formation itself keeps about it, such as its journal, the last words of a
+    /// failed task and the position of its alerts. A file that the new name has already stays. Directories are not handed on: kept releases
+    /// are copied by [`World::copy_ps_data`], and the others are of what runs.
+    pub fn hand_on_kept(&self, old: &AppName, new: &AppName) -> Result<(), Error> {
+        let to = self.kept_dir(new);
+        let mut files = regular_files(&self.kept_dir(old))?;
+        files.retain(|(name, _)| !to.join(name).exists());
+        if files.is_empty() {
+            return Ok(());
+        }
+        copy_up_to(LARGEST_KEPT, &files, &Directory::open(self.lib(), &to)?, |mode| {
+            Access::like(self.lib(), mode)
+        })
+    }
+
     /// Removes every ps property of an app; none is success.
     pub fn remove_ps_properties(&self, app: &AppName) -> Result<(), Error> {
         let path = self.config_dir(PLUGIN, Scope::App(app));
@@ -53,10 +70,20 @@ impl World {
 }
 
 fn copy(files: &[(String, PathBuf)], to: &Directory, access: impl Fn(u32) -> Access) -> Result<(), Error> {
+    copy_up_to(state_file::MAX_BYTES, files, to, access)
+}
+
+/// As [`copy`], for files of this many bytes at most.
+fn copy_up_to(
+    most: u64,
+    files: &[(String, PathBuf)],
+    to: &Directory,
+    access: impl Fn(u32) -> Access,
+) -> Result<(), Error> {
     for (name, path) in files {
         let mode =
             path.metadata().map_err(|error| Error::io("read", path, error))?.permissions().mode() & 0o777;
-        if let Some(bytes) = state_file::read(path, false)? {
+        if let Some(bytes) = state_file::read_up_to(most, path)? {
             to.write(name, &bytes, access(mode))?;
         }
     }

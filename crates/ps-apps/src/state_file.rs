@@ -21,6 +21,11 @@ pub fn read(path: &Path, retry_empty: bool) -> Result<Option<Vec<u8>>, Error> {
     read_by(path, retry_empty, || durable::state(path, MAX_BYTES))
 }
 
+/// As [`read`], for a file of this many bytes at most.
+pub(crate) fn read_up_to(most: u64, path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    found(path, durable::state(path, most))
+}
+
 /// As [`read`], as text.
 pub fn read_text(path: &Path, retry_empty: bool) -> Result<Option<String>, Error> {
     read(path, retry_empty)?.map(|bytes| text(path, bytes)).transpose()

@@ -49,10 +49,13 @@ pub(crate) fn of_new_app(world: &World, verb: &str, app: &AppName) {
     Journal::of(world, app).asked(verb, &words(), say::warning);
 }
 
-/// Copies the journal when an app is renamed. If that fails, the app is renamed nevertheless.
+/// Copies the journal and what else is kept of the past when an app is renamed. If that fails, the app is renamed nevertheless.
 pub(crate) fn hand_on(world: &World, old: &AppName, new: &AppName) {
     if let Err(error) = Journal::of(world, old).hand_on(new) {
         say::warning(&format!("the journal of {new} lacks what happened to {old}: {error}"));
+    }
+    if let Err(error) = world.hand_on_kept(old, new) {
+        say::warning(&format!("what was kept of {old} is lost to {new}: {error}"));
     }
 }
 

@@ -2,29 +2,96 @@
 
 use std::borrow::Cow;
 
-use crate::{entropy, scan};
+use crate::{entropy, hex, scan};
 
 /// Masks the words of a line that look like credentials, by the rules for values. There is no show-list, because text
 /// has no places. Words after a secret's name (`password: …`) are masked too. A line that matches only as a whole is
 /// masked as a whole. This finds less than [`crate::sanitize`]: use it for text of your own, not for a container's.
 pub fn line(text: &str) -> Cow<'_, str> {
-    if scan::by_rule(text).is_none() && !text.split_ascii_whitespace().any(looks_random) {
+    let has_rule = |text: &str| scan::by_rule(&without_ids(text)).is_some();
+    if !has_rule(text) && !text.split_ascii_whitespace().any(looks_random) {
         return Cow::Borrowed(text);
     }
-    let masks = |word: &str| scan::by_rule(word).is_some() || looks_random(word);
+    let masks = |word: &str| has_rule(word) || looks_random(word);
     let words = text.split_inclusive(' ').map(|word| {
         let bare = word.trim_end();
         if masks(bare) { format!("[redacted]{}", &word[bare.len()..]) } else { word.to_owned() }
     });
     let masked: String = words.collect();
-    if scan::by_rule(&masked).is_some() { Cow::Borrowed("[redacted]") } else { Cow::Owned(masked) }
+    if has_rule(&masked) { Cow::Borrowed("[redacted]") } else { Cow::Owned(masked) }
 }
 
 /// Whether a word looks random without the brackets and quotation marks that a sentence puts around it: a password has punctuation too,
 /// so `(Errno::ECONNREFUSED)`, `"backend.internal:80":` and `Pool(host='127.0.0.1',` would look like one.
 fn looks_random(word: &str) -> bool {
+    let word = without_ids(word);
     let word = word.trim_matches(|c: char| "()[]{}<>\"'`,;:".contains(c));
-    entropy::has_random_run(word) || (entropy::looks_random(word) && !is_of_code(word))
+    if entropy::has_random_run(word) {
+        !is_of_words(word)
+    } else {
+        entropy::looks_random(word) && !is_of_code(word)
+    }
+}
+
+/// A text without what machines number things with: an id in brackets, as in `add[5d1f6c1e-7a3b-4a47-9a55-4f4a0f7dd1a1]`, and an address in
+/// memory, `0x7f8a1c2d3e40`. The marks go too that code puts between names: `pgconn.(*PgConn)` in Go, `pool.HikariPool$Entry` in Java.
+fn without_ids(word: &str) -> String {
+    let mut bare = String::with_capacity(word.len());
+    let mut rest = word;
+    while let Some((before, behind)) = rest.split_once('[') {
+        bare.push_str(before);
+        bare.push('[');
+        rest = match behind.split_once(']') {
+            Some((id, after)) if is_uuid(id) => after,
+            _ => behind,
+        };
+    }
+    bare.push_str(rest);
+    let is_address = |part: &str| {
+        let digits = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).strip_prefix("0x");
+        digits.is_some_and(|digits| hex::is_hex(digits, 1..=16))
+    };
+    let parts = bare.split_inclusive(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !is_address(part));
+    let bare: String = parts.collect();
+    if is_path_of_java(&bare) { bare.replace('$', ".") } else { bare.replace(".(*", ".(") }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let lengths = [8, 4, 4, 4, 12];
+    let groups: Vec<&str> = text.split('-').collect();
+    groups.len() == lengths.len()
+        && groups.iter().zip(lengths).all(|(group, length)| hex::is_hex(group, length..=length))
+}
+
+/// Two packages in small letters and a class: `com.zaxxer.hikari.pool.HikariPool$Entry`.
+fn is_path_of_java(word: &str) -> bool {
+    let is_package = |part: &str| part.len() > 1 && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let mut parts = word.split('.').skip_while(|part| is_package(part));
+    let packages = word.split('.').take_while(|part| is_package(part)).count();
+    packages >= 2 && parts.next().is_some_and(|class| class.starts_with(|c: char| c.is_ascii_uppercase()))
+}
+
+/// Whether what looks like a random run is words that punctuation joins, as in `CRITICAL/MainProcess`: each is all capitals or all small
+/// letters, or begins with one capital, has three letters or more with a vowel, and a short number behind it at most. Keys in letters alone
+/// change between capitals and small letters too often for that.
+fn is_of_words(word: &str) -> bool {
+    const SHORTEST: usize = 3;
+    let is_spoken =
+        |word: &str| word.len() >= SHORTEST && word.bytes().any(|byte| b"aeiouyAEIOUY".contains(&byte));
+    let is_word = |part: &str| {
+        let name = part.trim_end_matches(|c: char| c.is_ascii_digit());
+        let is_plain = part.len() - name.len() <= 2 && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+        if name.is_empty() || name.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            return is_plain && (name.is_empty() || is_spoken(name));
+        }
+        let starts =
+            name.char_indices().filter(|(at, c)| *at > 0 && c.is_ascii_uppercase()).map(|(at, _)| at);
+        let ends: Vec<usize> = starts.chain([name.len()]).collect();
+        let begins = [0].into_iter().chain(ends.iter().copied());
+        is_plain && begins.zip(&ends).all(|(begin, end)| is_spoken(&name[begin..*end]))
+    };
+    let mut parts = word.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
+    word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":./_-".contains(&byte)) && parts.all(is_word)
 }
 
 /// Whether a word is made of names and numbers alone, as code is and passwords are not: letters and digits do not mix, but for a number at
@@ -70,6 +137,40 @@ mod tests {
             "Open(key='xK9pQ2mN7',",
             "P(a5sW0=rD'xQ7z!K",
             "'wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY';",
+        ];
+        for word in masked {
+            assert_eq!(line(&format!("it says {word} to you")), "it says [redacted] to you");
+        }
+    }
+
+    #[test]
+    fn what_servers_and_languages_write_into_their_logs_is_no_secret() {
+        let plain = [
+            "[2026-11-28 18:00:00,123: CRITICAL/MainProcess] Unrecoverable error: OperationalError('refused')",
+            "[2026-11-28 18:00:00,123: INFO/SpawnPoolWorker-3] child process calling self.run()",
+            "shop.tasks.add[5d1f6c1e-7a3b-4a47-9a55-4f4a0f7dd1a1] raised unexpected: ZeroDivisionError()",
+            "I, [2026-11-28T18:00:00 #7]  INFO -- : [5d1f6c1e-7a3b-4a47-9a55-4f4a0f7dd1a1] Started GET \"/\"",
+            "WARNING:root:CRITICAL/EmergencyShutdown requested",
+            "\tat com.zaxxer.hikari.pool.HikariPool$PoolInitializationException.<init>(HikariPool.java:596)",
+            "main.(*Server).handleRequest(0xc0000b4000, {0x7f8a1c2d3e40, 0xc000010000})",
+            "github.com/jackc/pgx/v5/pgconn.(*PgConn).Connect",
+            "<urllib3.connection.HTTPSConnection object at 0x7f3b1c2d4e50>: Failed to establish a connection",
+        ];
+        assert_eq!(plain.map(line), plain);
+    }
+
+    #[test]
+    fn a_secret_that_is_written_like_that_is_still_masked() {
+        let masked = [
+            "QWxhZGRpbjpvcGVuIHNlc2FtZQ",
+            "QWxhZGRpbjpv/cGVuIHNlc2FtZQoB",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "5d1f6c1e-7a3b-4a47-9a55-4f4a0f7dd1a1",
+            "[5d1f6c1e7a3b4a479a554f4a0f7dd1a1]",
+            "token=[5d1f6c1e-7a3b-4a47-9a55-4f4a0f7dd1a1]5d1f6c1e-7a3b-4a47-9a55-4f4a0f7dd1a1",
+            "0x5d1f6c1e7a3b4a479a554f4a0f7dd1a1",
+            "Summer$Winter*Spring!22",
+            "com.Zx8$Qp3.Lm5$Vt9.Rk2$Hs7",
         ];
         for word in masked {
             assert_eq!(line(&format!("it says {word} to you")), "it says [redacted] to you");

@@ -289,6 +289,11 @@ fn a_clone_has_what_the_other_app_has_and_is_built_unless_told_not_to() {
 fn a_renamed_app_takes_everything_along() {
     let dokku = Dokku::new();
     dokku.place.app("third");
+    let kept = ["journal", "last-words.json", "alerts.json"];
+    kept.map(|file| {
+        dokku.place.write(&format!("lib/data/formation/demo/{file}"), &format!("{file} of demo\n"))
+    });
+    dokku.place.write("lib/data/formation/demo/one-offs/run.1.lock", "");
     assert_eq!(run(&mut dokku.trigger(&["post-app-rename-setup", "demo", "third"])).status, 0);
     assert!(!dokku.place.path().join("lib/config/ps/demo").exists());
     assert_eq!(dokku.place.read("lib/config/ps/third/scale"), "web=1\nrelease=0\nworker=0\n");
@@ -296,7 +301,13 @@ fn a_renamed_app_takes_everything_along() {
         run(dokku.trigger(&["post-app-rename", "demo", "third"]).env("SKIP_REBUILD", "true")).status,
         0
     );
-    assert!(!dokku.place.path().join("lib/data/ps/demo").exists());
+    for gone in ["lib/data/ps/demo", "lib/data/formation/demo", "lib/data/formation/third/one-offs"] {
+        assert!(!dokku.place.path().join(gone).exists(), "{gone}");
+    }
+    for file in kept {
+        let of_third = dokku.place.read(&format!("lib/data/formation/third/{file}"));
+        assert!(of_third.starts_with(&format!("{file} of demo\n")), "{file}: {of_third}");
+    }
     assert_eq!(dokku.place.read("lib/data/ps/third/Procfile"), PROCFILE);
     assert_eq!(run(&mut dokku.trigger(&["post-app-rename", "demo", "third"])).status, 0, "again, and built");
     assert_eq!(dokku.calls(), ["trigger receive-app third"]);
