@@ -290,9 +290,9 @@ fn a_renamed_app_takes_everything_along() {
     let dokku = Dokku::new();
     dokku.place.app("third");
     let kept = ["journal", "last-words.json", "alerts.json"];
-    kept.map(|file| {
-        dokku.place.write(&format!("lib/data/formation/demo/{file}"), &format!("{file} of demo\n"))
-    });
+    for file in kept {
+        dokku.place.write(&format!("lib/data/formation/demo/{file}"), &format!("{file} of demo\n"));
+    }
     dokku.place.write("lib/data/formation/demo/one-offs/run.1.lock", "");
     assert_eq!(run(&mut dokku.trigger(&["post-app-rename-setup", "demo", "third"])).status, 0);
     assert!(!dokku.place.path().join("lib/config/ps/demo").exists());
