@@ -11,13 +11,14 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Stat, Uid};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Stat, Uid};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::WriteError;
 use crate::access::{Access, chown};
 use crate::create::{absent, create, open_dir};
 use crate::syncs::Syncs;
+use crate::turn::take_turn;
 
 /// Where files are staged before they are published: in every directory that is written to.
 pub const STAGE: &str = ".stage";
@@ -38,7 +39,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens `path` for changes and waits for other writers of this project. Missing directories below `base` are
+    /// Opens `path` for changes and waits for other writers of this project, half a minute at most. Missing directories below `base` are
     /// created, with the access of `base`; `base` itself must exist, so that a destroyed directory is not created
     /// again.
     pub fn open(base: &Path, path: &Path) -> Result<Self, WriteError> {
@@ -56,7 +57,8 @@ impl Directory {
         let dir = open_dir(path).map_err(fail)?;
         let stage_path = path.join(STAGE);
         let stage = open_stage(&dir, base, &stage_path)?;
-        let lock = lock_stage(&stage).map_err(|errno| WriteError::new("lock", &stage_path, errno))?;
+        let lock =
+            lock_stage(&stage).map_err(|error| WriteError::new("lock", &stage_path.join(LOCK), error))?;
         chown(&stage, LOCK, Access::like(base, 0).owner)
             .map_err(|e| WriteError::new("own", &stage_path, e))?;
         remove_stale(&stage, &stage_path)?;
@@ -274,10 +276,10 @@ fn open_stage(dir: &OwnedFd, base: &Path, path: &Path) -> Result<OwnedFd, WriteE
     rustix::fs::openat(dir, STAGE, flags, Mode::empty()).map_err(|errno| WriteError::new("open", path, errno))
 }
 
-fn lock_stage(stage: &OwnedFd) -> Result<OwnedFd, Errno> {
+fn lock_stage(stage: &OwnedFd) -> io::Result<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let lock = rustix::fs::openat(stage, LOCK, flags, Mode::from_raw_mode(0o600))?;
-    retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))?;
+    take_turn(&lock)?;
     Ok(lock)
 }
 

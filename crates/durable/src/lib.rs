@@ -21,6 +21,7 @@ mod pin;
 mod records;
 mod replace;
 mod syncs;
+mod turn;
 
 pub use access::Access;
 pub use argument::{Stop, argument};
@@ -33,6 +34,7 @@ pub use pin::{Pin, is_at};
 pub use records::Records;
 pub use replace::{refresh, replace, replace_durably};
 pub use syncs::Syncs;
+pub use turn::take_turn;
 
 use std::fs::File;
 use std::io::{self, Read};

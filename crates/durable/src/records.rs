@@ -8,20 +8,16 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
-use rustix::io::Errno;
+use rustix::fs::{Gid, Mode, OFlags, Uid};
 
-use crate::{Access, Directory, ReadError, WriteError, create_below};
+use crate::{Access, Directory, ReadError, WriteError, create_below, turn};
 
 /// How long another writer may hold the lock. It needs a few milliseconds; one that was stopped must not block all others.
 const PATIENCE: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_millis(2);
 /// How often the file may be replaced between opening and locking it.
 const TRIES: usize = 100;
 /// How much is read at once when the end of the last whole record is looked for.
@@ -109,11 +105,11 @@ impl Records {
     /// The file, open and locked, and its length: the one that bears the name, with its access.
     fn lock(&self, access: Access) -> io::Result<(File, u64)> {
         let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let deadline = Instant::now() + self.patience;
+        let begun = Instant::now();
         for _ in 0..TRIES {
             let file = rustix::fs::open(&self.path, flags | OFlags::CLOEXEC, Mode::from_raw_mode(0o600))?;
             let file = File::from(file);
-            self.wait_for_lock(&file, deadline)?;
+            turn::wait(&file, begun, self.patience)?;
             let is = file.metadata()?;
             if !is.is_file() {
                 return Err(io::Error::new(ErrorKind::InvalidData, "is not a file: remove it"));
@@ -132,20 +128,6 @@ impl Records {
         let mut bytes = tail(file, end.saturating_sub(self.max_bytes / 2), end)?;
         forget_first(&mut bytes);
         Ok(bytes)
-    }
-
-    fn wait_for_lock(&self, file: &File, deadline: Instant) -> io::Result<()> {
-        loop {
-            match rustix::fs::flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive) {
-                Err(Errno::WOULDBLOCK) if Instant::now() < deadline => thread::sleep(PAUSE),
-                Err(Errno::WOULDBLOCK) => {
-                    let reason = format!("somebody else has held it for {} s", self.patience.as_secs_f64());
-                    return Err(io::Error::new(ErrorKind::ResourceBusy, reason));
-                }
-                Err(Errno::INTR) => (),
-                locked => return Ok(locked?),
-            }
-        }
     }
 
     fn parent(&self) -> &Path {

@@ -6,8 +6,6 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FlockOperation;
-
 use crate::places;
 use crate::{Error, World, variable};
 
@@ -145,7 +143,7 @@ fn listed(directory: &Path) -> Vec<World> {
 fn add(directory: &Path, line: &str) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let lock = File::open(directory)?;
-    rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))?;
+    durable::take_turn(&lock)?;
     let there = listed(directory).into_iter().filter(World::is_there);
     let mut lines: Vec<String> = there.filter_map(|world| world.line()).collect();
     if lines.iter().any(|there| there == line) {

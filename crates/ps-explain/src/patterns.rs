@@ -106,6 +106,14 @@ mod tests {
         for (line, cause) in [
             ("Error: listen EADDRINUSE: address already in use 0.0.0.0:5000", "port-taken"),
             ("OSError: [Errno 98] Address already in use", "port-taken"),
+            ("Port 5000 is already in use", "port-taken"),
+            ("Error: That port is already in use.", "port-taken"),
+            (
+                "Port 5000 is in use by another program. Either identify and stop that program, or start it elsewhere",
+                "port-taken",
+            ),
+            ("[2026-11-28 10:00:00 +0000] [7] [ERROR] Connection in use: ('0.0.0.0', 8000)", "port-taken"),
+            ("Something is already running on port 3000.", "port-taken"),
             ("Error: Cannot find module 'express'", "module-missing"),
             ("ModuleNotFoundError: No module named 'flask'", "module-missing"),
             ("OSError: [Errno 28] No space left on device: '/data/x'", "disk-full"),

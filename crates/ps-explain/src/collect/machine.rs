@@ -113,7 +113,10 @@ fn owner(pid: u32) -> Option<(PathBuf, String)> {
 /// The port that a line about an address in use names: `0.0.0.0:5000`, `port 5000`.
 fn port_in(line: &str) -> Option<u16> {
     let text = line.to_lowercase();
-    if !text.contains("in use") && !text.contains("eaddrinuse") {
+    if !["in use", "eaddrinuse", "running on port", "listening on port"]
+        .iter()
+        .any(|words| text.contains(words))
+    {
         return None;
     }
     let numbers = text.split(|c: char| !c.is_ascii_digit()).rev();
@@ -129,6 +132,8 @@ mod tests {
         assert_eq!(port_in("Error: listen EADDRINUSE: address already in use 0.0.0.0:5000"), Some(5000));
         assert_eq!(port_in("OSError: [Errno 98] Address already in use"), None);
         assert_eq!(port_in("port 8080 is in use"), Some(8080));
+        assert_eq!(port_in("Something is already running on port 3000."), Some(3000));
+        assert_eq!(port_in("[ERROR] Connection in use: ('0.0.0.0', 8000)"), Some(8000));
         assert_eq!(port_in("listening on 5000"), None);
     }
 }

@@ -5,7 +5,16 @@ use super::pattern::{EXCEPTION, Pattern};
 pub(super) const ROWS: &[Pattern] = &[
     Pattern {
         cause: "port-taken",
-        words: &["eaddrinuse", "address already in use", "port is already allocated"],
+        words: &[
+            "eaddrinuse",
+            "address already in use",
+            "port is already allocated",
+            "port …already in use",
+            "port …is in use by",
+            "connection in use:",
+            "already running on port",
+            "already listening on port",
+        ],
         says: "the port that it wants to listen on is taken",
         cure: "end the process that listens there, or have the app listen on the port in the variable PORT",
     },
