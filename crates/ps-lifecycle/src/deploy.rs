@@ -116,6 +116,7 @@ fn provide_images(
     checkout: &mut Checkout,
 ) -> Result<()> {
     scheduler_name(&session.world, app, args, &checkout.source)?;
+    start_command::check(args)?;
     if let (Some(_), Source::Directory(directory)) = (args.source.pull, &checkout.source) {
         bail!("--pull is about images, and {} runs natively: leave it away", directory.display());
     }

@@ -27,6 +27,7 @@ mod journal;
 mod leave;
 mod logs;
 mod mend;
+mod other_word;
 mod plan;
 mod processes;
 mod provision;
@@ -157,6 +158,9 @@ fn parse() -> Result<Args> {
         }
         if let Some(invalid) = cause.and_then(|cause| cause.downcast_ref::<InvalidSnapshotName>()) {
             return Refusal::failed(invalid.to_string());
+        }
+        if let Some(hint) = other_word::hint(&error).filter(|_| !say::inside_dokku()) {
+            return Refusal::usage(hint);
         }
         match cause.and_then(|cause| cause.downcast_ref::<InvalidParallel>()) {
             Some(invalid) if say::inside_dokku() => Refusal::failed(invalid.to_string()),

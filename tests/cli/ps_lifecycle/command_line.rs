@@ -83,7 +83,9 @@ fn what_makes_no_sense_is_refused_before_anything_is_made() {
     deploy(&["--command", "a && b", "--interpreter", "sh"], 1, &["\"a && b\"", "a script for a shell"]);
     deploy(&["--", "echo", "a\nb"], 1, &["line end"]);
     deploy(&["--interpreter", "sh"], 2, &[]);
-    deploy(&["--image", "box:1", "--", "x"], 2, &[]);
+    deploy(&["--image", "box:1", "--interpreter", "sh", "--", "x"], 2, &[]);
+    deploy(&["--image", "box:1", "--", "x\ny"], 1, &["line end"]);
+    deploy(&["--image", "box:1", "--command", "x\ny"], 1, &["one command on one line"]);
     deploy(
         &["--command", "sleep 600", "--scale", "web=0%"],
         1,

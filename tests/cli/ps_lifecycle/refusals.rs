@@ -159,6 +159,16 @@ fn wrong_usage_is_2_and_touches_nothing() {
 }
 
 #[test]
+fn a_verb_that_another_program_has_names_that_program() {
+    let home = Home::new();
+    for (verb, program) in
+        [("scale", "ps-scale <app>"), ("explain", "ps-explain <app>"), ("ls", "ps-lifecycle status")]
+    {
+        home.refuses(&["ps-lifecycle", verb, "shop"], 2, &[verb, program]);
+    }
+}
+
+#[test]
 fn what_was_made_but_never_deployed_says_so() {
     let home = Home::new();
     std::fs::create_dir_all(home.path("home/draft")).expect("an app");

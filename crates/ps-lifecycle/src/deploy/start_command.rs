@@ -31,6 +31,15 @@ pub(super) fn give(mut release: Release, args: &DeployArgs) -> Result<Release> {
     Ok(release)
 }
 
+/// Refuses a command that no deploy could give.
+///
+/// # Errors
+/// The command is none of one line.
+pub(super) fn check(args: &DeployArgs) -> Result<()> {
+    line(args)?;
+    Ok(())
+}
+
 /// The property that is written with the deploy.
 pub(super) fn property(args: &DeployArgs) -> Result<Option<(String, String)>> {
     Ok(line(args)?.map(|command| (START_CMD.to_owned(), command)))

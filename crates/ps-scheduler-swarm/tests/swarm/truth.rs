@@ -78,19 +78,35 @@ fn a_bad_release_is_put_back_and_one_line_says_why_with_the_last_that_it_wrote()
     );
     assert_eq!(place.containers(), before);
 
-    let mut large = place.release("sleep 1000");
-    large.processes[0].settings.engine_options = Some("memory-reservation=900g".parse().expect("an option"));
-    let mut plan = place.plan(large, &["web=2"], &Intent::Deploy);
-    for rules in plan.rules.values_mut() {
-        rules.deadline = std::time::Duration::from_secs(1);
-    }
-    let (waiting, _) = place.carry_out(&plan);
-    let (told, _) = failed(waiting.expect_err("no machine has so much memory"));
+    let reserving = |bytes: u64, count: &str| {
+        let mut large = place.release("sleep 1000");
+        let option = format!("memory-reservation={bytes}b");
+        large.processes[0].settings.engine_options = Some(option.parse().expect("an option"));
+        let mut plan = place.plan(large, &[count], &Intent::Deploy);
+        for rules in plan.rules.values_mut() {
+            rules.deadline = std::time::Duration::from_secs(1);
+        }
+        place.carry_out(&plan).0.expect_err("there is no room")
+    };
+    let all: u64 = cluster.docker(1, &["info", "--format", "{{.MemTotal}}"]).trim().parse().expect("bytes");
+    let told = reserving(2 * all, "web=2").to_string();
+    assert!(told.contains("no node that may run web has more than"), "{told}");
+    assert_eq!(place.containers(), before, "that is known before anything changes");
+
+    let half = all / 2 + 1;
+    let reserved = format!("{half}b");
+    cluster.docker(
+        1,
+        &["service", "create", "--name", "other", "--reserve-memory", &reserved, IMAGE, "sleep", "1000"],
+    );
+    let waiting = reserving(half, "web=1");
+    let (told, _) = failed(waiting);
     assert!(
         told[0].contains("found no place within") && told[0].contains("insufficient resources"),
         "{told:?}"
     );
     assert_eq!(place.containers(), before);
+    cluster.docker(1, &["service", "rm", "other"]);
     place.stop("", true).expect("is removed");
 }
 
