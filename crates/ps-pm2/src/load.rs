@@ -58,10 +58,22 @@ pub(crate) fn declarations(session: &Session, word: &str) -> Result<Vec<Declarat
         session.args.only.as_ref().map(|names| names.split(',').map(str::trim).collect());
     let name = |declared: &Declaration| declared.text("name").ok().flatten();
     let names: Vec<String> = read.iter().filter_map(name).collect();
-    if let Some(absent) = only.iter().flatten().find(|only| !names.iter().any(|name| name == *only)) {
-        let meant = nearest(absent, names.iter().map(String::as_str));
+    let is_known = |only: &&str| names.iter().any(|name| name == only);
+    let absent: Vec<&str> = only.iter().flatten().copied().filter(|only| !is_known(only)).collect();
+    if let Some(first) = absent.first() {
+        let meant = nearest(first, names.iter().map(String::as_str));
         let meant = meant.map_or_else(String::new, |meant| format!(": did you mean {meant}?"));
-        bail!("--only {absent}: {place} does not declare it, but {}{meant}", names.join(", "));
+        let told = format!(
+            "--only {}: {place} does not declare it, but {}{meant}",
+            absent.join(","),
+            names.join(", ")
+        );
+        // Where others are meant too, pm2 takes these.
+        if only.iter().flatten().any(is_known) {
+            say::warning(told);
+        } else {
+            bail!(told);
+        }
     }
     let is_meant = |declared: &Declaration| {
         only.as_ref().is_none_or(|only| name(declared).is_some_and(|name| only.contains(&name.as_str())))
