@@ -151,6 +151,18 @@ pub(crate) struct Known {
     pub(crate) strain: Strain,
 }
 
+impl Known {
+    /// It was given up, after how many ends in a row, and why. The journal leaves out most ends of a crash loop: where it does, the last one that
+    /// it has is not the last one, which was at this very moment.
+    pub(crate) fn give_up(&mut self, at: Timestamp, why: (Option<u32>, Option<String>), is_after_gap: bool) {
+        let (deaths, reason) = why;
+        if let Some(end) = self.end.as_mut().filter(|_| is_after_gap && deaths.is_some()) {
+            (end.at, end.lived_ms) = (Some(at), None);
+        }
+        self.given_up = Some((at, deaths, reason));
+    }
+}
+
 /// What wears an instance out while it lives, as far as that is known.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Strain {

@@ -138,7 +138,7 @@ fn add_lives(
             LifeStep::Unready | LifeStep::CheckFailed => {
                 known.check = Some((Some(at), reason.unwrap_or_default()));
             }
-            LifeStep::Crashed => known.given_up = Some((at, life.deaths, reason)),
+            LifeStep::Crashed => known.give_up(at, (life.deaths, reason), life.left_out > 0),
             LifeStep::Exit => {
                 // Where another process of it was killed, the main one has mostly ended on account of that.
                 let is_of_it = |killed: &OutOfMemory| life.cause == Some(EndCause::Memory) || !killed.main;

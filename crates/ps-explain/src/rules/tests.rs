@@ -406,3 +406,14 @@ fn an_exception_of_c_plus_plus_says_which_limit_aborted_it() {
     let it = Known { output: wrote(lines[0]), ..it };
     assert_eq!(named(&facts(), &it), Some("fault"));
 }
+
+#[test]
+fn behind_a_gap_in_the_journal_the_last_end_is_that_at_which_it_was_given_up() {
+    let end = |is_after_gap| {
+        let mut it = crashed(Some(Exit::Code(3)), EndCause::Itself);
+        it.give_up(time(99), (Some(11), None), is_after_gap);
+        let end = it.end.expect("it ended");
+        (end.at == Some(time(99)), end.lived_ms.is_none())
+    };
+    assert_eq!((end(true), end(false)), ((true, true), (false, false)));
+}
