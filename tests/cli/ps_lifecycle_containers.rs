@@ -51,6 +51,8 @@ mod services_only;
 mod swarm;
 #[path = "ps_lifecycle/swarm_address.rs"]
 mod swarm_address;
+#[path = "ps_lifecycle/swarm_losses.rs"]
+mod swarm_losses;
 #[path = "ps_lifecycle/swarm_registry.rs"]
 mod swarm_registry;
 #[path = "ps_lifecycle/swarm_run.rs"]

@@ -24,9 +24,10 @@ const FLAGS: WatchFlags = WatchFlags::MODIFY
 const STATE: &str = "state";
 const JOURNAL: &str = "journal";
 const NATIVE: &str = "scheduler-native";
-const SERVICES: &str = "data/scheduler-native";
-const KEPT: &str = "data/formation";
+const PARENTS: [&str; 2] = ["data/scheduler-native", "data/formation"];
 const BUFFER: usize = 8192;
+/// What is written at the same time is read once: after a first change so much later.
+pub const TOGETHER: Duration = Duration::from_millis(50);
 
 /// What a directory that is watched holds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -74,10 +75,14 @@ impl AppWatch {
     /// Watches for apps that come and go. Whether all directories are there that hold apps: before the first app, none is.
     /// Those that are missing are looked for again by the next call.
     pub fn watch_parents(&mut self) -> bool {
-        let lib = self.world.lib().to_owned();
-        let parents = [self.world.root().to_owned(), lib.join(SERVICES), lib.join(KEPT)];
-        let missing = parents.iter().filter(|parent| !self.watch(parent, Holds::Apps)).count();
-        missing == 0
+        let mut are_all_there = true;
+        for parent in [self.world.root().to_owned()]
+            .into_iter()
+            .chain(PARENTS.map(|below| self.world.lib().join(below)))
+        {
+            are_all_there &= self.watch(&parent, Holds::Apps);
+        }
+        are_all_there
     }
 
     /// Watches these apps, which are there, and forgets all others. Those that were not known before are returned.
@@ -90,19 +95,24 @@ impl AppWatch {
         new
     }
 
+    /// The apps that are watched.
+    pub fn apps(&self) -> &BTreeSet<AppName> {
+        &self.apps
+    }
+
     /// What is not watched although it should be, and why, for people.
     pub fn shortfall(&self) -> Option<&str> {
         self.shortfall.as_deref()
     }
 
-    /// Waits until something has changed, `most` at most, and then `together` for what comes with it.
-    pub fn wait(&mut self, most: Option<Duration>, together: Duration) -> Changed {
+    /// Waits until something has changed, `most` at most, and then for what comes with it ([`TOGETHER`]).
+    pub fn wait(&mut self, most: Option<Duration>) -> Changed {
         let limit = most.and_then(|most| Timespec::try_from(most).ok());
         let mut fds = [PollFd::new(&self.inotify, PollFlags::IN)];
         if !poll(&mut fds, limit.as_ref()).is_ok_and(|ready| ready > 0) {
             return Changed::default();
         }
-        thread::sleep(together);
+        thread::sleep(TOGETHER);
         self.read()
     }
 

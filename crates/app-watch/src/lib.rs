@@ -3,7 +3,7 @@
 
 mod app_watch;
 
-pub use app_watch::{AppWatch, Changed};
+pub use app_watch::{AppWatch, Changed, TOGETHER};
 
 /// The example of the README is a test.
 #[cfg(doctest)]

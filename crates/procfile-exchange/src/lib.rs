@@ -9,7 +9,7 @@ pub mod import;
 mod near;
 pub mod pm2;
 
-pub use near::nearest;
+pub use near::instead_of;
 
 /// The example of the README is a test.
 #[cfg(doctest)]

@@ -1,7 +1,14 @@
 //! Finds the known word that was probably meant by an unknown one.
 
+/// What to name where a word is none of these: all of them, and the nearest. `web, worker: did you mean web?`
+pub fn instead_of(word: &str, known: &[&str]) -> String {
+    let meant = nearest(word, known.iter().copied());
+    let meant = meant.map_or_else(String::new, |meant| format!(": did you mean {meant}?"));
+    format!("{}{meant}", known.join(", "))
+}
+
 /// The nearest of these words; `None` if none is near. Of a short word, one slip makes half: `wbe` is near to `web` all the same.
-pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // A long name has no slip of this size, and comparing it would take long.
     let word: String = word.chars().take(40).collect();
     let known: Vec<&str> = known.collect();
@@ -28,5 +35,7 @@ mod tests {
         ] {
             assert_eq!(nearest(word, known()), meant, "{word}");
         }
+        assert_eq!(instead_of("wbe", &["web", "worker"]), "web, worker: did you mean web?");
+        assert_eq!(instead_of("other", &["web"]), "web");
     }
 }

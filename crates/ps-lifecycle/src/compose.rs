@@ -21,7 +21,7 @@ const ENV: &str = ".env";
 
 /// Reads the file of a directory, and takes its services into the checkout; their images are not known yet.
 pub(crate) fn read_into(checkout: &mut Checkout, app: &AppName) -> Result<()> {
-    let Some(composed) = left(checkout, app)? else { return Ok(()) };
+    let Some(composed) = to_provide(checkout, app)? else { return Ok(()) };
     let services = composed.services.iter().map(|service| record(service, String::new()));
     let services = services.collect::<Result<_>>()?;
     checkout.take_services(services);
@@ -30,14 +30,14 @@ pub(crate) fn read_into(checkout: &mut Checkout, app: &AppName) -> Result<()> {
 
 /// Says which keys of the file have no effect, as the deploy does when it gets the images.
 pub(crate) fn say_what_is_not_carried_over(app: &AppName, checkout: &Checkout) -> Result<()> {
-    if let Some(composed) = left(checkout, app)? {
+    if let Some(composed) = to_provide(checkout, app)? {
         crate::release::say_all(&composed.notes().collect::<Vec<_>>());
     }
     Ok(())
 }
 
 /// The services of the file that the app is to have, without those whose images are known already; `None` if nothing is left to read.
-fn left(checkout: &Checkout, app: &AppName) -> Result<Option<Composed>> {
+fn to_provide(checkout: &Checkout, app: &AppName) -> Result<Option<Composed>> {
     let ps_release::ImageOf::Compose { directory, file } = checkout.image() else { return Ok(None) };
     let (only, none) = (&checkout.record.only, BTreeSet::new());
     let chosen = if only.is_empty() { Chosen::All(&none) } else { Chosen::Exactly(only) };
@@ -58,7 +58,7 @@ pub(crate) fn provide(
     checkout: &mut Checkout,
     pull: Pull,
 ) -> Result<()> {
-    let Some(composed) = left(checkout, app)? else { return Ok(()) };
+    let Some(composed) = to_provide(checkout, app)? else { return Ok(()) };
     crate::release::say_all(&composed.notes().collect::<Vec<_>>());
     let mut services = checkout.record.services.clone();
     services.retain(|_, service| !service.image.is_empty());

@@ -4,7 +4,6 @@ use anyhow::Result;
 use formation::{AppName, Formation, Which};
 use ps_apps::{App, StoredFormation, World};
 use ps_cli::exit::Outcome;
-use ps_release::Release;
 use ps_scheduler::{AppStatus, Error, Intent, Plan, Running, Scheduler};
 
 use crate::args::ConvergeArgs;
@@ -33,65 +32,65 @@ fn converge(session: &Session, app: &App) -> Result<Outcome> {
 
 /// Makes a plan with this intent and carries it out; the caller holds the lock.
 pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result<()> {
-    carry_out_by(Plan::ask, session, app, intent)
+    interrupted::put_back(session, &app.name)?;
+    Asked::plan(&session.world, &app.name, intent)?.without_doubts()?.carry_out(session, app)
 }
 
 /// Brings up what ran of an app; the caller holds the lock. What may have been stopped by hand is not started, and once the rest is up the
 /// error says so.
 pub(crate) fn restore(session: &Session, app: &App) -> Result<()> {
-    let mut doubt = None;
-    let ask = |scheduler: &dyn Scheduler, release, wanted: &Formation, intent: &Intent| {
-        let (plan, found) = Plan::ask_around_doubts(scheduler, release, wanted, intent)?;
-        doubt = found;
-        Ok(plan)
-    };
-    carry_out_by(ask, session, app, &Intent::Converge(Which::All))?;
-    doubt.map_or(Ok(()), |error| Err(error.into()))
-}
-
-fn carry_out_by(ask: impl Ask, session: &Session, app: &App, intent: &Intent) -> Result<()> {
-    let world = &session.world;
     interrupted::put_back(session, &app.name)?;
-    let (scheduler, plan, stored) = plan_by(ask, world, &app.name, intent)?;
-    if plan.is_noop() {
-        session.with_requester(&app.name, |requester| scheduler.tend(&plan, requester))?;
-    } else {
-        journal::planned(world, &app.name, &plan);
-        let outcome = session.deploy(None, scheduler.as_ref(), &plan)?;
-        journal::done(world, &app.name, &outcome);
-    }
-    if !stored.old.is_empty() {
-        world.forget_old_formation(&app.name)?;
-    }
-    Ok(())
-}
-
-/// How a scheduler is asked for a plan.
-trait Ask: FnOnce(&dyn Scheduler, Release, &Formation, &Intent) -> Result<Plan, Error> {}
-
-impl<A: FnOnce(&dyn Scheduler, Release, &Formation, &Intent) -> Result<Plan, Error>> Ask for A {}
-
-fn plan_by(
-    ask: impl Ask,
-    world: &World,
-    app: &AppName,
-    intent: &Intent,
-) -> Result<(Box<dyn Scheduler>, Plan, StoredFormation)> {
-    let Some(release) = release::deployed(world, app)? else {
-        return Err(ps_scheduler::Error::NotDeployed { app: app.clone() }.into());
-    };
-    let stored = world.formation(app)?;
-    let wanted = wanted(world, app, &stored)?;
-    let scheduler = ps_schedulers::of(world, app)?;
-    let plan = ask(scheduler.as_ref(), release, &wanted, intent)?;
-    Ok((scheduler, plan, stored))
+    let asked = Asked::plan(&session.world, &app.name, &Intent::Converge(Which::All))?;
+    asked.carry_out(session, app)?;
+    asked.without_doubts().map(drop)
 }
 
 /// Whether the current state of the app would make the verb fail. Nothing is changed or started to find out.
 pub(crate) fn is_refused(session: &Session, app: &AppName, intent: &Intent) -> bool {
-    let judged = plan_by(Plan::ask, &session.world, app, intent)
-        .map(|(scheduler, plan, _)| scheduler.judge(&plan).is_ok());
-    !judged.unwrap_or(false)
+    let asked = Asked::plan(&session.world, app, intent).and_then(Asked::without_doubts);
+    !asked.is_ok_and(|asked| asked.scheduler.judge(&asked.plan).is_ok())
+}
+
+/// A plan for what an app has stored, made by its scheduler.
+struct Asked {
+    scheduler: Box<dyn Scheduler>,
+    plan: Plan,
+    stored: StoredFormation,
+    /// What the plan leaves empty because it may have been stopped by hand.
+    doubt: Option<Error>,
+}
+
+impl Asked {
+    fn plan(world: &World, app: &AppName, intent: &Intent) -> Result<Self> {
+        let Some(release) = release::deployed(world, app)? else {
+            return Err(Error::NotDeployed { app: app.clone() }.into());
+        };
+        let stored = world.formation(app)?;
+        let wanted = wanted(world, app, &stored)?;
+        let scheduler = ps_schedulers::of(world, app)?;
+        let (plan, doubt) = Plan::ask_around_doubts(scheduler.as_ref(), release, &wanted, intent)?;
+        Ok(Self { scheduler, plan, stored, doubt })
+    }
+
+    /// The same, if nothing is left empty.
+    fn without_doubts(mut self) -> Result<Self> {
+        self.doubt.take().map_or(Ok(self), |doubt| Err(doubt.into()))
+    }
+
+    fn carry_out(&self, session: &Session, app: &App) -> Result<()> {
+        let (world, scheduler, plan) = (&session.world, self.scheduler.as_ref(), &self.plan);
+        if plan.is_noop() {
+            session.with_requester(&app.name, |requester| scheduler.tend(plan, requester))?;
+        } else {
+            journal::planned(world, &app.name, plan);
+            let outcome = session.deploy(None, scheduler, plan)?;
+            journal::done(world, &app.name, &outcome);
+        }
+        if !self.stored.old.is_empty() {
+            world.forget_old_formation(&app.name)?;
+        }
+        Ok(())
+    }
 }
 
 /// The formation, limited to the types that the app's Procfile has.

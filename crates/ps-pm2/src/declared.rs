@@ -64,7 +64,7 @@ fn remark(declared: &Declaration) {
     for key in declared.not_done() {
         crate::say::warning(format_args!("{key} is kept and has no effect: it is not done here"));
     }
-    if declared.text("cron_restart").ok().flatten().is_some_and(|pattern| pm2::loses_seconds(&pattern)) {
+    if pm2::loses_seconds(declared) {
         crate::say::warning(
             "the seconds of cron_restart have no effect: it is restarted once in each minute that fits",
         );

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use procfile_exchange::import::{pm2_apps, pm2_beside_apps};
-use procfile_exchange::nearest;
+use procfile_exchange::instead_of;
 use procfile_exchange::pm2::{self, Declaration};
 
 use crate::say;
@@ -58,23 +58,7 @@ pub(crate) fn declarations(session: &Session, word: &str) -> Result<Vec<Declarat
         session.args.only.as_ref().map(|names| names.split(',').map(str::trim).collect());
     let name = |declared: &Declaration| declared.text("name").ok().flatten();
     let names: Vec<String> = read.iter().filter_map(name).collect();
-    let is_known = |only: &&str| names.iter().any(|name| name == only);
-    let absent: Vec<&str> = only.iter().flatten().copied().filter(|only| !is_known(only)).collect();
-    if let Some(first) = absent.first() {
-        let meant = nearest(first, names.iter().map(String::as_str));
-        let meant = meant.map_or_else(String::new, |meant| format!(": did you mean {meant}?"));
-        let told = format!(
-            "--only {}: {place} does not declare it, but {}{meant}",
-            absent.join(","),
-            names.join(", ")
-        );
-        // Where others are meant too, pm2 takes these.
-        if only.iter().flatten().any(is_known) {
-            say::warning(told);
-        } else {
-            bail!(told);
-        }
-    }
+    refuse_absent(only.as_deref().unwrap_or_default(), &names, place)?;
     let is_meant = |declared: &Declaration| {
         only.as_ref().is_none_or(|only| name(declared).is_some_and(|name| only.contains(&name.as_str())))
     };
@@ -83,6 +67,20 @@ pub(crate) fn declarations(session: &Session, word: &str) -> Result<Vec<Declarat
         declared
     };
     Ok(read.into_iter().filter(is_meant).map(complete).collect())
+}
+
+/// Refuses names of `--only` that the file does not have. Where it has others of them, pm2 takes these, and the rest is warned of.
+fn refuse_absent(only: &[&str], names: &[String], place: &str) -> Result<()> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let absent: Vec<&str> = only.iter().copied().filter(|only| !names.contains(only)).collect();
+    let Some(first) = absent.first() else { return Ok(()) };
+    let known = instead_of(first, &names);
+    let told = format!("--only {}: {place} does not declare it, but {known}", absent.join(","));
+    if absent.len() == only.len() {
+        bail!(told);
+    }
+    say::warning(told);
+    Ok(())
 }
 
 /// Warns of what a file says beside its apps.

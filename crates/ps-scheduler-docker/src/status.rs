@@ -88,11 +88,7 @@ fn of_app(
 ) -> AppStatus {
     let listen = Service::of(world, app, None).listens();
     let said =
-        doubtful.iter().filter(|doubtful| !doubtful.slots.is_empty()).map(|Doubtful { reason, .. }| {
-            format!(
-                "{reason}: what was stopped by hand is not known from there: stop it again, or deploy {app}"
-            )
-        });
+        doubtful.iter().filter(|doubtful| !doubtful.slots.is_empty()).map(|doubtful| doubtful.said(app));
     AppStatus { listen, troubles: said.collect(), doubtful, ..AppStatus::of(app.clone(), instances) }
 }
 

@@ -55,18 +55,14 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
     };
     let passed_over = spec.as_ref().and_then(|spec| spec.list_passed_over(&service.directory));
     let unread = passed_over.map(|error| error.to_string());
-    let passed_over = unread.as_ref().map(|error| {
-        format!(
-            "{error}: what was stopped by hand is not known from there: stop it again, or deploy {}",
-            service.app
-        )
-    });
     let (stopped, typed, listen) =
         spec.map(|spec| (spec.stopped, spec.typed, spec.listen)).unwrap_or_default();
     let found = each(service, true, &stopped, typed.as_deref())?;
     let app = service.app.clone();
-    let mut troubles: Vec<String> = unreadable.into_iter().chain(passed_over).chain(found.troubles).collect();
     let instances = found.instances;
+    let doubtful = unread.map(|reason| Doubtful { slots: ended_and_unexplained(&instances), reason });
+    let passed_over = doubtful.iter().map(|doubtful| doubtful.said(&app));
+    let mut troubles: Vec<String> = unreadable.into_iter().chain(passed_over).chain(found.troubles).collect();
     if !found.has_directory
         && service.world.recorded_as_deployed(&service.app).is_ok_and(|deployed| deployed == Some(true))
     {
@@ -87,7 +83,6 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
             service.command("start")
         ));
     }
-    let doubtful = unread.map(|reason| Doubtful { slots: ended_and_unexplained(&instances), reason });
     let listen = listen.into_iter().collect();
     let status = AppStatus { listen, troubles, doubtful, ..AppStatus::of(app, instances) };
     Ok(if found.has_balance { with_connections(service, status) } else { status })

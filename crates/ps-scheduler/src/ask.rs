@@ -34,14 +34,14 @@ impl Plan {
         let mut status = scheduler.status_of(&release.app)?;
         let usual = scheduler.usual_strategy();
         let plan = Self::new(release, wanted, &status.instances, intent, usual);
-        let is_started = |slot: &&Slot| status.is_doubtful(slot);
-        let started: Vec<Slot> = match intent {
-            Intent::Converge(_) => plan.slots(Change::Start).filter(is_started).cloned().collect(),
+        let is_doubtful = |slot: &&Slot| status.is_doubtful(slot);
+        let doubtful: Vec<Slot> = match intent {
+            Intent::Converge(_) => plan.slots(Change::Start).filter(is_doubtful).cloned().collect(),
             Intent::Start(_) | Intent::Restart(_) | Intent::Deploy | Intent::DeployTypes(_) => Vec::new(),
         };
-        let Some(error) = doubt(&status, &started) else { return Ok((plan, None)) };
+        let Some(error) = doubt(&status, &doubtful) else { return Ok((plan, None)) };
         for instance in &mut status.instances {
-            if started.contains(&instance.slot) {
+            if doubtful.contains(&instance.slot) {
                 instance.over = Some(Over::StoppedByHand);
             }
         }

@@ -151,6 +151,14 @@ pub struct Doubtful {
     pub reason: String,
 }
 
+impl Doubtful {
+    /// What is wrong and what to do, as one sentence.
+    pub fn said(&self, app: &AppName) -> String {
+        let reason = &self.reason;
+        format!("{reason}: what was stopped by hand is not known from there: stop it again, or deploy {app}")
+    }
+}
+
 /// Every instance of one app.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AppStatus {

@@ -111,7 +111,7 @@ impl Collector {
             }
             let (began, cpu) = (Instant::now(), cpu_time());
             if wanted.everything || wanted.changed.apps {
-                told.begin_with_parents();
+                told.watch_parents();
                 round.list().await;
                 told.know(round.apps());
             }
@@ -246,7 +246,7 @@ mod tests {
         std::fs::create_dir_all(world.kept_dir(&shop)).expect("made");
         let (mut round, mut told) = (Round::new(world.clone()), Told::nothing(world));
         assert!(told.begin() && !told.begin());
-        told.begin_with_parents();
+        told.watch_parents();
         round.list().await;
         told.know(round.apps());
         assert!(told.is_complete());

@@ -3,18 +3,14 @@
 use std::collections::BTreeSet;
 use std::future;
 use std::io;
-use std::time::Duration;
 
-use app_watch::{AppWatch, Changed};
+use app_watch::{AppWatch, Changed, TOGETHER};
 use formation::AppName;
 use ps_apps::World;
 use ps_cli::say;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time;
-
-/// What is written at the same time is read once.
-const TOGETHER: Duration = Duration::from_millis(50);
 
 /// Watches apps, or nothing.
 pub(crate) struct Told {
@@ -48,7 +44,7 @@ impl Told {
     }
 
     /// Looks for the directories that hold apps. To be called before the apps are listed.
-    pub(crate) fn begin_with_parents(&mut self) {
+    pub(crate) fn watch_parents(&mut self) {
         if let Some(watch) = &mut self.watch {
             self.has_parents = watch.get_mut().watch_parents();
         }

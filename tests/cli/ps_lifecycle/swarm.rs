@@ -56,6 +56,11 @@ impl<'a> Place<'a> {
     }
 }
 
+/// The words that deploy `shop` from the usual image.
+fn deploying(scheduler: &str) -> [&str; 7] {
+    ["ps-lifecycle", "deploy", "shop", "--image", IMAGE, "--scheduler", scheduler]
+}
+
 #[test]
 fn an_app_is_deployed_to_a_swarm_scaled_restarted_rolled_back_stopped_and_destroyed() {
     let Some(cluster) = Cluster::up(1) else { return };
@@ -70,17 +75,7 @@ fn an_app_is_deployed_to_a_swarm_scaled_restarted_rolled_back_stopped_and_destro
     let deploy = |image: &str| {
         place.run(&["ps-lifecycle", "deploy", "shop", "--image", image, "--scheduler", "swarm"])
     };
-    place.does(&[
-        "ps-lifecycle",
-        "deploy",
-        "shop",
-        "--image",
-        IMAGE,
-        "--scheduler",
-        "swarm",
-        "--scale",
-        "web=2",
-    ]);
+    place.does(&[&deploying("swarm")[..], &["--scale", "web=2"]].concat());
     assert_eq!(place.rows(), ["web.1 running", "web.2 running"]);
     let rows = place.run(&["ps-lifecycle", "status", "shop", "--json"]).rows();
     assert!(rows.iter().all(|row| row["node"].is_string() && row["task"].is_string()), "{rows:?}");
@@ -231,20 +226,8 @@ fn an_image_runs_the_command_that_a_deploy_names_from_then_on() {
     for scheduler in ["swarm", "docker-local"] {
         let home = Home::new();
         let place = Place::new(&home, &cluster);
-        let deploy = |more: &[&str]| {
-            let words = [
-                "ps-lifecycle",
-                "deploy",
-                "shop",
-                "--image",
-                IMAGE,
-                "--scheduler",
-                scheduler,
-                "--listen",
-                "none",
-            ];
-            place.run(&[&words[..], more].concat())
-        };
+        let deploy =
+            |more: &[&str]| place.run(&[&deploying(scheduler)[..], &["--listen", "none"], more].concat());
         let command = || place.does(&["ps-set", "--get", "shop", "start-cmd"]).trim().to_owned();
         let runs = |what: &str| {
             let processes = place.does(&["ps-lifecycle", "processes", "shop"]);

@@ -12,7 +12,7 @@ use std::time::Instant;
 use serde_json::Value;
 use swarm_cluster::{Cluster, IMAGE};
 
-use crate::asking::{CLIENTS, Clients, ask, found, is_closed, some_address};
+use crate::asking::{Clients, ask, found, is_closed, some_address};
 use crate::containers::between::{Between, Failure, Fate};
 use crate::home::{Home, SOON, eventually, listening};
 use crate::program::{Ran, Running};
@@ -21,18 +21,16 @@ use crate::swarm::Place;
 /// It answers with the id of its container. As the first process of one it lives on until its grace period is over.
 const SERVER: &str =
     "mkdir -p /tmp/www && echo $HOSTNAME >/tmp/www/pid && exec httpd -f -p $PORT -h /tmp/www";
-const NOTHING: Vec<String> = Vec::new();
+pub(crate) const NOTHING: Vec<String> = Vec::new();
 const SECOND: &str = "formation-test/second:1";
-/// So many clients of the kind that comes in threes.
-const SETS: usize = 4;
 const BAD: &str = "formation-test/bad:1";
 
 /// The app `shop`, which is to be reached at an address.
-struct Shop<'a> {
+pub(crate) struct Shop<'a> {
     home: &'a Home,
     place: Place<'a>,
-    cluster: &'a Cluster,
-    address: SocketAddr,
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) address: SocketAddr,
 }
 
 impl<'a> Shop<'a> {
@@ -40,13 +38,13 @@ impl<'a> Shop<'a> {
         Self::asking(home, cluster, 1)
     }
 
-    fn asking(home: &'a Home, cluster: &'a Cluster, node: u8) -> Self {
+    pub(crate) fn asking(home: &'a Home, cluster: &'a Cluster, node: u8) -> Self {
         home.write("lib/config/ps/shop/start-cmd", SERVER);
         home.write("lib/config/ps/shop/stop-timeout-seconds", "2");
         Self { home, place: Place::asking(home, cluster, node), cluster, address: some_address() }
     }
 
-    fn deploy(&self, image: &str, more: &[&str]) -> Ran {
+    pub(crate) fn deploy(&self, image: &str, more: &[&str]) -> Ran {
         self.place.run(&[&["ps-lifecycle", "deploy", "shop", "--image", image][..], more].concat())
     }
 
@@ -57,7 +55,7 @@ impl<'a> Shop<'a> {
         assert!(ran.status == Some(0) && ran.stderr.contains(&format!("is reached at {at}\n")), "{ran:?}");
     }
 
-    fn does(&self, words: &[&str]) -> String {
+    pub(crate) fn does(&self, words: &[&str]) -> String {
         self.place.does(words)
     }
 
@@ -70,7 +68,7 @@ impl<'a> Shop<'a> {
     }
 
     /// Starts a watch, and waits until it is there.
-    fn watch(&self) -> Running {
+    pub(crate) fn watch(&self) -> Running {
         let log = self.home.path("watch.log");
         let mut command = self.place.command(&["ps-lifecycle", "watch", "--all"]);
         let said = fs::File::create(&log).expect("a file");
@@ -89,7 +87,7 @@ impl<'a> Shop<'a> {
     }
 
     /// The containers of the app's tasks that run on these nodes.
-    fn tasks(&self, nodes: &[u8]) -> Vec<String> {
+    pub(crate) fn tasks(&self, nodes: &[u8]) -> Vec<String> {
         let filter = "label=com.docker.swarm.service.name=shop_web";
         let on = |node: &u8| self.cluster.docker(*node, &["ps", "--no-trunc", "--quiet", "--filter", filter]);
         nodes.iter().flat_map(|node| on(node).lines().map(str::to_owned).collect::<Vec<_>>()).collect()
@@ -103,7 +101,7 @@ impl<'a> Shop<'a> {
     }
 
     /// Every node can be given tasks again, and there is a leader.
-    fn has_whole_swarm(&self) {
+    pub(crate) fn has_whole_swarm(&self) {
         eventually("all nodes are there again", || {
             let mut list = Command::new("docker");
             list.args(["node", "ls", "--format", "{{.Status}} {{.ManagerStatus}}"]);
@@ -125,7 +123,7 @@ impl<'a> Shop<'a> {
     }
 
     /// Where clients are led.
-    fn led(&self) -> String {
+    pub(crate) fn led(&self) -> String {
         fs::read_to_string(self.service().join("led.json")).unwrap_or_default()
     }
 
@@ -134,7 +132,7 @@ impl<'a> Shop<'a> {
     }
 
     /// Nothing of it is left.
-    fn ends(&self) {
+    pub(crate) fn ends(&self) {
         self.does(&["ps-lifecycle", "destroy", "shop"]);
         is_closed(self.address);
         assert!(!self.service().exists());
@@ -335,104 +333,6 @@ fn an_image_that_other_nodes_cannot_have_keeps_an_app_where_it_is() {
         shop.does(&["ps-set", "shop", "web.constraints", "node.hostname==node1"]);
         assert_eq!(shop.deploy(IMAGE, &["--scheduler", "swarm"]).status, Some(0));
         shop.is_answered_by(&shop.tasks(&[1]));
-        shop.ends();
-    });
-}
-
-/// The manager that leads the others.
-fn leader(cluster: &Cluster) -> u8 {
-    let nodes = cluster.docker(1, &["node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}"]);
-    let leader = nodes.lines().find_map(|line| line.strip_prefix("node")?.strip_suffix(" Leader"));
-    leader.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("nobody leads: {nodes}"))
-}
-
-/// How a node is lost.
-const POWER: &str = "a node loses power";
-const CABLE: &str = "the leader is cut off";
-/// How often a round is tried anew in which the swarm has given up nodes that live.
-const TRIES: usize = 5;
-
-/// A node is lost while clients ask, and no request fails beside those under way. `false`: meanwhile the swarm has ended instances on nodes that
-/// live, as it does if a machine is so busy that these do not report in time. Clients whose requests such an instance has fail, too, and nothing is
-/// proved.
-fn loses(shop: &Shop<'_>, what: &str, node: u8, count: usize) -> bool {
-    // What a swarm starts it spreads evenly, so each node has some of it.
-    shop.does(&["ps-scale", "shop", &format!("web={count}")]);
-    let address = format!("\"{}:", shop.cluster.address(node));
-    let others: Vec<u8> = (1..=3).filter(|other| *other != node).collect();
-    let led_to = |what: &str, is_so: &dyn Fn(&str) -> bool| {
-        eventually(what, || {
-            let led = shop.led();
-            let backends = led.split("\"leaving\"").next().unwrap_or_default();
-            if backends.matches("\"id\"").count() == count && is_so(backends) { Ok(()) } else { Err(led) }
-        });
-    };
-    if shop.tasks(&[node]).is_empty() {
-        // After an earlier round it has none any more.
-        shop.does(&["ps-lifecycle", "restart", "shop"]);
-    }
-    if shop.tasks(&[node]).is_empty() {
-        return false;
-    }
-    led_to("it has an instance", &|backends| backends.contains(&address));
-    let kept = shop.tasks(&others);
-    // One that waits for what is lost asks nothing else meanwhile, so there are some.
-    let clients: Vec<Clients> = (0..SETS).map(|_| Clients::of(shop.address)).collect();
-    for clients in &clients {
-        clients.go_on(20);
-    }
-    let begin = Instant::now();
-    if what == CABLE {
-        shop.cluster.cut(node);
-    } else {
-        shop.cluster.lose(node);
-    }
-    led_to("clients are led to others", &|backends| !backends.contains(&address));
-    let took = begin.elapsed().as_secs_f64();
-    clients[0].go_on(50);
-    let failed: Vec<String> = clients.into_iter().flat_map(Clients::end).collect();
-    let later = Clients::of(shop.address);
-    later.go_on(100);
-    let failed_later = later.end();
-    // Past the capture of the harness: how long it took is what a reader wants to know.
-    let _ = writeln!(
-        io::stderr().lock(),
-        "{what}: clients are led to others after {took:.1} s, {} requests failed",
-        failed.len()
-    );
-    let after = shop.tasks(&others);
-    if !kept.iter().all(|id| after.contains(id)) {
-        let _ = writeln!(io::stderr().lock(), "{what}: the swarm has given up a node that lives: once more");
-        return false;
-    }
-    assert_eq!(failed_later, NOTHING, "{what}");
-    let at_a_time = SETS * usize::try_from(CLIENTS).expect("a few");
-    assert!(failed.len() <= at_a_time, "{what}: more than were under way: {failed:?}");
-    true
-}
-
-#[test]
-fn when_a_node_loses_power_or_the_leader_is_cut_off_no_request_fails_beside_those_under_way() {
-    let Some(cluster) = Cluster::up_to_lose_nodes(3) else { return };
-    let home = Home::as_installed();
-    let leader = leader(&cluster);
-    let here = (1..=3).find(|node| *node != leader).expect("there are three");
-    let other = 6 - leader - here;
-    cluster.at(here, || {
-        let shop = Shop::asking(&home, &cluster, here);
-        let at = shop.address.to_string();
-        let _watch = shop.watch();
-        let deploy = ["--scheduler", "swarm", "--scale", "web=3", "--listen", &at, "--drain-limit", "3"];
-        assert_eq!(shop.deploy(IMAGE, &deploy).status, Some(0));
-        for (what, node, count) in [(POWER, other, 3), (CABLE, leader, 6)] {
-            let is_proved = (0..TRIES).any(|_| {
-                let is_proved = loses(&shop, what, node, count);
-                cluster.heal(node);
-                shop.has_whole_swarm();
-                is_proved
-            });
-            assert!(is_proved, "{what}: the swarm gave up nodes that live in each of {TRIES} rounds");
-        }
         shop.ends();
     });
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::model::{Chosen, ComposeError, Composed, Service};
 use super::service::AFTER;
 use crate::import::node::Node;
-use crate::near::nearest;
+use crate::near::instead_of;
 
 impl<'a> Chosen<'a> {
     fn named(self) -> &'a BTreeSet<String> {
@@ -18,9 +18,8 @@ impl<'a> Chosen<'a> {
     pub(super) fn check(self, names: &[String]) -> Result<(), ComposeError> {
         let Self::WithDependencies(named) = self else { return Ok(()) };
         let Some(name) = named.iter().find(|name| !names.contains(name)) else { return Ok(()) };
-        let meant = nearest(name, names.iter().map(String::as_str));
-        let meant = meant.map_or_else(String::new, |meant| format!(": did you mean {meant}?"));
-        let reason = format!("there is no service {name}, but {}{meant}", names.join(", "));
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let reason = format!("there is no service {name}, but {}", instead_of(name, &known));
         Err(ComposeError::at("services", reason))
     }
 

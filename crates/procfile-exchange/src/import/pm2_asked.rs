@@ -57,7 +57,7 @@ pub(crate) fn of(
         gathering.list(&format!("{name}.{key}"), meant);
     }
     note_rest(gathering, name, &declared, is_shared);
-    if declared.text("cron_restart").ok().flatten().is_some_and(|pattern| pm2::loses_seconds(&pattern)) {
+    if pm2::loses_seconds(&declared) {
         gathering.note(
             name,
             "cron_restart: its seconds have no effect, the type is restarted once in each minute that fits",

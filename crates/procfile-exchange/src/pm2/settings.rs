@@ -170,8 +170,12 @@ fn with_end(part: &str, last: &str) -> String {
     }
 }
 
-/// Whether a schedule has a field of seconds that asks for more than once a minute, or for another second than the first.
-pub fn loses_seconds(pattern: &str) -> bool {
+/// Whether the schedule of a declaration has a field of seconds that asks for more than once a minute, or for another second than the first.
+pub fn loses_seconds(declared: &Declaration) -> bool {
+    declared.text("cron_restart").ok().flatten().is_some_and(|pattern| asks_for_seconds(&pattern))
+}
+
+fn asks_for_seconds(pattern: &str) -> bool {
     let mut fields = pattern.split_whitespace();
     let seconds = fields.next().unwrap_or_default();
     fields.count() == 5 && !seconds.trim_start_matches('0').is_empty()
@@ -221,7 +225,7 @@ mod tests {
             ("* * * * * *", true),
             ("*/5 1 * * * *", true),
         ] {
-            assert_eq!(loses_seconds(pattern), is_lost, "{pattern}");
+            assert_eq!(asks_for_seconds(pattern), is_lost, "{pattern}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, bail};
 use formation::{AppName, FIRST_TYPE, ProcessType, RELEASE};
 use procfile::Procfile;
-use procfile_exchange::nearest;
+use procfile_exchange::instead_of;
 use ps_apps::{DeclarationRecord, StoredFormation, World, state_file};
 use ps_cli::say;
 
@@ -50,9 +50,8 @@ pub(super) fn with_what_stays(
     let named = files.types()?;
     if let Some(missing) = args.only.iter().find(|only| !named.contains(only)) {
         let names: Vec<&str> = named.iter().map(ProcessType::as_str).collect();
-        let meant = nearest(missing.as_str(), names.iter().copied());
-        let meant = meant.map_or_else(String::new, |meant| format!(": did you mean {meant}?"));
-        bail!("--only {missing}: {} does not declare it, but {}{meant}", declaration.id, names.join(", "));
+        let known = instead_of(missing.as_str(), &names);
+        bail!("--only {missing}: {} does not declare it, but {known}", declaration.id);
     }
     let is_taken = |process_type: &ProcessType| args.only.is_empty() || args.only.contains(process_type);
     let earlier = Earlier::read(world, app)?;

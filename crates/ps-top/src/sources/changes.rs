@@ -15,8 +15,6 @@ use super::scope::Scope;
 use super::thread::spawn;
 use crate::message::Message;
 
-/// What is written at the same time is read once.
-const TOGETHER: Duration = Duration::from_millis(50);
 /// While not all directories are there, they are looked for again after this time.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -25,7 +23,6 @@ pub(crate) struct Changes {
     world: World,
     scope: Scope,
     watch: AppWatch,
-    apps: BTreeSet<AppName>,
     has_shortfall: bool,
 }
 
@@ -47,7 +44,7 @@ impl Changes {
                     return Self::list_once(&world, &scope, &askers, &to);
                 }
             };
-            let mut changes = Self { world, scope, watch, apps: BTreeSet::new(), has_shortfall: false };
+            let mut changes = Self { world, scope, watch, has_shortfall: false };
             changes.run(&askers, &journals, &to);
         });
     }
@@ -78,7 +75,7 @@ impl Changes {
                 }
             }
             self.tell_shortfall(to);
-            changed = self.watch.wait((!all_there).then_some(AGAIN), TOGETHER);
+            changed = self.watch.wait((!all_there).then_some(AGAIN));
             changed.apps |= !all_there;
         }
     }
@@ -86,11 +83,10 @@ impl Changes {
     /// Lists the apps; those that are new.
     fn list(&mut self, to: &SyncSender<Message>, askers: &Askers) -> Vec<AppName> {
         let apps: BTreeSet<AppName> = listed(&self.world, &self.scope).into_iter().collect();
-        if apps != self.apps || apps.is_empty() {
+        if apps != *self.watch.apps() || apps.is_empty() {
             askers.retain(&apps);
             let _ = to.send(Message::Apps(apps.iter().cloned().collect()));
         }
-        self.apps.clone_from(&apps);
         self.watch.know(apps)
     }
 
