@@ -133,9 +133,16 @@ impl Cgroup {
         self.path.join(PROCESSES)
     }
 
-    /// Moves a process into the group, with all its threads.
+    /// Moves a process into the group, with all its threads. Whoever tidies up the machine's groups may remove one that is still
+    /// empty, between the start of its first process and this; it is made again then.
     pub(crate) fn take(&self, pid: u32) -> io::Result<()> {
-        fs::write(self.joining_file(), pid.to_string())
+        match fs::write(self.joining_file(), pid.to_string()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make()?;
+                fs::write(self.joining_file(), pid.to_string())
+            }
+            written => written,
+        }
     }
 
     /// Whether no process is left in it or in groups below it.

@@ -176,7 +176,7 @@ impl Run {
 
     /// Its process could not be brought into its cgroup, and was killed.
     pub(crate) fn fail_outside(&mut self, reason: &str, means: &mut Means) {
-        let reason = format!("bring {} into its cgroup: {reason}", self.status.slot);
+        let reason = format!("could not be brought into its cgroup: {reason}");
         self.fail(Failing::NotReady, &reason, means);
     }
 
