@@ -176,12 +176,14 @@ impl<'a> Site<'a> {
         Ok(reload)
     }
 
-    /// A connection to an instance that has been answered.
+    /// A connection to an instance that has been answered, and whose next request has begun: Node closes one without a request
+    /// after five seconds.
     fn kept(&self) -> Result<TcpStream> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(SOON))?;
         stream.write_all(b"GET /echo/0 HTTP/1.1\r\nHost: shop\r\n\r\n")?;
         ensure!(stream.read(&mut [0])? == 1, "no answer");
+        stream.write_all(b"POST /echo/1 HTTP/1.1\r\nHost: shop\r\nContent-Length: 1\r\n\r\n")?;
         Ok(stream)
     }
 }
