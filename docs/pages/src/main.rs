@@ -26,7 +26,11 @@ fn main() -> Result<()> {
         [site, out, checkout] if site == "--site" => {
             site::write(Path::new(out), Path::new(checkout), &commands())
         }
-        [out] if out != "--site" => write_pages(out),
+        [help] if help == "--help" || help == "-h" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        [out] if !out.as_encoded_bytes().starts_with(b"-") => write_pages(out),
         _ => bail!(USAGE),
     }
 }
