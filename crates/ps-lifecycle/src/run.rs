@@ -108,7 +108,7 @@ fn asked(release: &Release, args: &RunArgs) -> Result<(Command, ProcessType)> {
         let types = release.processes.iter().map(|process| process.process_type.to_string());
         let (app, types) = (&release.app, types.collect::<Vec<_>>().join(", "));
         return Err(Refusal::failed(format!(
-            "{app} has no process type {process_type}: it has {types}; a command stands behind --"
+            "{app} has no process type {process_type}: it has {types}; write a command after --"
         )));
     }
     Ok((Command::OfType, process_type.clone()))

@@ -44,13 +44,13 @@ pub fn run() -> Result<Outcome> {
     let audience = Audience::of(&world, &app)?;
     if audience.is_empty() {
         return Err(Refusal::failed(format!(
-            "nobody is to hear of {app}: set an address (ps-set {app} webhook - < FILE), or give a plugin a hook {TRIGGER}"
+            "nobody receives alerts of {app}: set an address (ps-set {app} webhook - < FILE), or give a plugin a hook {TRIGGER}"
         )));
     }
     let failures = Courier::new(&world, &app, audience).tell(&Alert::of_trial(&app, Timestamp::now()));
     if let Some(failure) = failures.first() {
         return Err(Refusal::failed(failure.clone()));
     }
-    say::fact(&format!("Those who are to hear of {app} were told"))?;
+    say::fact(&format!("The test alert of {app} was delivered"))?;
     Ok(Outcome::Done)
 }

@@ -82,7 +82,7 @@ pub(crate) fn judge_with(
     variables: BTreeMap<String, String>,
 ) -> Result<Declared> {
     let script = declared.text("script")?.filter(|script| !script.is_empty());
-    let script = script.context("script: it is missing, and says what to run")?;
+    let script = script.context("script: this key is missing; it says what to run")?;
     let cwd = declared.text("cwd")?.map_or_else(|| session.cwd.clone(), |cwd| session.path(Path::new(&cwd)));
     let script = script_at(session, &cwd, Path::new(&script))?;
     if !cwd.is_dir() {

@@ -48,7 +48,7 @@ pub(crate) fn declarations(session: &Session, word: &str) -> Result<Vec<Declarat
     };
     let place = if word == "-" { "stdin" } else { word };
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        bail!("{place} is empty: it is to say which apps there are, in JSON");
+        bail!("{place} is empty: JSON that lists the apps is wanted");
     }
     let read = read(&bytes).with_context(|| format!("{place} is no JSON that describes apps"))?;
     if session.args.words.first().is_some_and(|verb| verb.starts_with("start")) {

@@ -178,7 +178,7 @@ pub trait Scheduler {
         let _ = (app, which);
         let what = match upkeep {
             Upkeep::Rotate => "rotate logs: its engine keeps them, and rotates them by its own settings",
-            Upkeep::Flush => "empty logs: its engine keeps them, and has no such word",
+            Upkeep::Flush => "empty logs: its engine keeps them, and cannot empty them",
         };
         Err(Error::Unsupported { scheduler: self.name().to_owned(), what })
     }

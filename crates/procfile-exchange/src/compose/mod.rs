@@ -60,7 +60,7 @@ pub fn read(bytes: &[u8], around: &Around<'_>) -> Result<Composed, ComposeError>
     let mut unset = BTreeSet::new();
     let document = interpolate::document(document, "", around.variable, &mut unset)?;
     let mut notes: Vec<String> =
-        unset.iter().map(|name| format!("${{{name}}} is not set, and stands for nothing")).collect();
+        unset.iter().map(|name| format!("${{{name}}} is not set, and becomes empty")).collect();
     let Some(Node::Map(services)) = document.get("services") else {
         return Err(ImportError::Syntax("Compose file", "it has no services".to_owned()).into());
     };
