@@ -24,7 +24,7 @@ const OWN_PROGRAM: &str = "/proc/self/exe";
 #[derive(Clone, Debug, Default, clap::Args)]
 #[expect(missing_docs, reason = "clap would print it in place of what a command says of itself")]
 pub struct WorldArg {
-    /// The world whose apps are meant: pm2, default, or the directory of one [default: that of DOKKU_ROOT and DOKKU_LIB_ROOT]
+    /// The world (set of apps) to use: pm2, default, or a directory [default: that of DOKKU_ROOT and DOKKU_LIB_ROOT]
     #[arg(long = "world", value_name = "pm2|DIR", global = true)]
     world: Option<PathBuf>,
 }

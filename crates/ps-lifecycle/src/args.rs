@@ -57,6 +57,7 @@ pub(crate) use watch::{MendArgs, Mending, WatchArgs};
 ///   ps-lifecycle restart shop web
 ///   ps-lifecycle logs shop web.1 -n 50 -f
 ///   ps-lifecycle inspect box | ps-inspect-sanitize
+///
 /// Exit status: 0 done, 1 failed, 2 wrong usage, 20 no such app, 75 another program is changing the
 /// app, 137 retire is running.
 #[derive(Debug, Parser)]

@@ -32,17 +32,17 @@ Commands:
   startOrRestart|startOrReload FILE
   stop|restart|delete WHICH      an id, a name, a script, a file that declares it, -, or all
   reload|gracefulReload WHICH    replace instances one by one, without losing connections
-  list, ls, status               what there is, as a table (-m: as blocks)
+  list, ls, status               the apps and their state, as a table (-m: as blocks)
   jlist, prettylist              the same for scripts
   describe WHICH, id NAME, pid [NAME], env ID
   scale NAME N|+N|-N             change how many instances an app has
   reset WHICH                    count restarts from 0 again
-  logs [WHICH], flush [WHICH]    follow, or empty, what was written
+  logs [WHICH], flush [WHICH]    follow the logs, or empty them
   sendSignal SIGNAL WHICH        send a signal
-  dump (save), resurrect         remember what there is, and bring it back
-  import [HOME]                  take over what a pm2 that runs has, app by app
-  update                         have the supervisors become the installed ones
-  startup, unstartup             bring it back when the machine starts
+  dump (save), resurrect         record which apps there are; start the recorded apps
+  import [HOME]                  take over the apps of a running pm2, one by one
+  update                         replace running supervisors by the installed program
+  startup, unstartup             start the recorded apps when the machine boots, or no longer
   monit, web, generate NAME, ping, kill (exit)
 
 Examples:
@@ -77,11 +77,11 @@ pub(crate) struct Args {
     #[arg(last = true, value_name = "ARGUMENT")]
     pub(crate) of_app: Vec<String>,
 
-    /// Print the version of pm2 whose commands these are
+    /// Print the version of pm2 that ps-pm2 behaves like
     #[arg(short = 'V', long, short_alias = 'v', action = ArgAction::SetTrue)]
     pub(crate) version: bool,
 
-    /// Call the app this
+    /// The name of the app
     #[arg(short, long)]
     pub(crate) name: Option<String>,
 
@@ -113,11 +113,11 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) pid: Option<PathBuf>,
 
-    /// Start it although the same script runs
+    /// Start the script although it already runs
     #[arg(short, long)]
     pub(crate) force: bool,
 
-    /// Restart it by this schedule
+    /// Restart the app by this schedule
     #[arg(short, long, value_name = "PATTERN", alias = "cron-restart")]
     pub(crate) cron: Option<String>,
 
@@ -161,15 +161,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     pub(crate) cwd: Option<PathBuf>,
 
-    /// Restart it beyond this much memory, such as 300M
+    /// Restart the app when it uses more memory than this, such as 300M
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_memory_restart: Option<String>,
 
-    /// Give it up after so many restarts in a row
+    /// Give the app up after so many restarts in a row
     #[arg(long, value_name = "N")]
     pub(crate) max_restarts: Option<String>,
 
-    /// Leave it as it is once it has ended
+    /// Do not start the app again after it has ended
     #[arg(long)]
     pub(crate) no_autorestart: bool,
 
@@ -193,7 +193,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) merge_logs: bool,
 
-    /// Restart it when a file changes
+    /// Restart the app when a file changes
     #[arg(long)]
     pub(crate) watch: bool,
 
@@ -205,7 +205,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MS")]
     pub(crate) exp_backoff_restart_delay: Option<String>,
 
-    /// Exit statuses after which it is left as it is, with commas between them
+    /// Exit statuses after which the app is not started again, with commas between them
     #[arg(long, value_name = "STATUSES")]
     pub(crate) stop_exit_codes: Option<String>,
 
@@ -249,11 +249,11 @@ pub(crate) struct Args {
     #[arg(long, hide = true, action = ArgAction::Count, alias = "no-vizion", alias = "no-pmx", alias = "no-automation")]
     pub(crate) no_color: u8,
 
-    /// How many lines of the past (15 unless said)
+    /// How many earlier lines [default: 15]
     #[arg(long, value_name = "N")]
     pub(crate) lines: Option<usize>,
 
-    /// End after the past lines
+    /// Print the earlier lines, and end
     #[arg(long)]
     pub(crate) nostream: bool,
 
