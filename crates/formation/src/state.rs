@@ -105,7 +105,7 @@ impl std::fmt::Display for Exit {
     }
 }
 
-/// That the kernel has killed a process for want of memory.
+/// The kernel has killed a process because memory had run out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutOfMemory {
     /// The limit that was reached, in bytes; `None`: the memory of the machine ran out.
@@ -130,8 +130,8 @@ impl std::fmt::Display for OutOfMemory {
 }
 
 impl OutOfMemory {
-    /// What a sentence says that was made of such a value, which is how the journal keeps it. The limit is the one that the sentence names, in
-    /// whole KiB, MiB or GiB. `None`: it is another sentence.
+    /// Parses the sentence that `Display` makes of a value, which is what the journal stores. The limit is the one that the sentence names, in
+    /// whole KiB, MiB or GiB. `None`: the text is another sentence.
     pub fn told(sentence: &str) -> Option<Self> {
         let other = sentence.strip_prefix(OF_ANOTHER);
         let (main, how) = (other.is_none(), other.unwrap_or(sentence));

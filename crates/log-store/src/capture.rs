@@ -125,7 +125,7 @@ impl Capture {
         self.lost.lost()
     }
 
-    /// What was in the FIFO may have been lost with it, as much as it has room for.
+    /// Counts the capacity of the FIFO as possibly lost, because the FIFO is gone and it is not known how many bytes were in it.
     pub fn doubt(&mut self) {
         self.lost.doubt(self.room as u64);
     }

@@ -1,6 +1,6 @@
-//! Reads a file that a process writes by itself, such as a log of pm2. Nobody notes when its lines come. So of what is there at first only
-//! the time of the last line is known, by the time at which the file was written last; lines that come while the file is followed have
-//! the time at which they were read.
+//! Reads a log that an app writes itself, such as one of pm2, and not the supervisor: its own log. Nobody records when a line is
+//! written. So of the lines that exist at the first look only the time of the last one is known, which is when the file was last written.
+//! Lines that come while the file is followed have the time at which they were read.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -15,7 +15,7 @@ const LONGEST: u64 = 1 << 20;
 /// In steps of this size the beginning of the last lines is looked for.
 const BLOCK: u64 = 64 << 10;
 
-/// A place in such a file: its inode, and a byte.
+/// A place in an app's own log: the inode of the file, and a byte of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OwnPlace {
     /// The inode of the file; 0 where there is none.
@@ -24,7 +24,7 @@ pub struct OwnPlace {
     pub offset: u64,
 }
 
-/// Which part of it is read.
+/// Which part of an app's own log is read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OwnRange {
     /// Only what was written at that time or later, as far as that is known.
@@ -35,7 +35,7 @@ pub struct OwnRange {
     pub last: Option<usize>,
 }
 
-/// A line of it.
+/// A line of an app's own log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnLine {
     /// Its bytes, without the line end.
@@ -44,7 +44,7 @@ pub struct OwnLine {
     pub at: Option<SystemTime>,
 }
 
-/// Reads such a file, from a place on.
+/// Reads an app's own log, from a place on.
 #[derive(Debug)]
 pub struct OwnFile {
     path: PathBuf,
@@ -61,7 +61,7 @@ pub struct OwnFile {
 }
 
 impl OwnFile {
-    /// The file at this path, which need not be there, from the beginning of that part of it on.
+    /// The log at this path, from the beginning of `range` on. The file need not exist yet.
     ///
     /// # Errors
     /// It cannot be read.

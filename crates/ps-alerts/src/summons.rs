@@ -14,7 +14,7 @@ const PROGRAM: &str = "ps-notify";
 /// The command that sends alerts about what is new in the app's journal; `None`: there are no recipients, or the program is not installed. It
 /// uses none of its caller's streams, and the caller need not wait for it, only reap it.
 ///
-/// Where it cannot be said whether anybody is to hear, it is run, and writes into the journal why.
+/// If the recipients cannot be read, the command is returned all the same: the program then writes the reason into the journal.
 pub fn summons(world: &World, app: &AppName) -> Option<Command> {
     if Audience::of(world, app).is_ok_and(|audience| audience.is_empty()) {
         return None;

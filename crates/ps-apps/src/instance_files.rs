@@ -71,7 +71,7 @@ impl World {
         names(&self.app_dir(app), &[CONTAINER]).is_ok_and(|names| !names.is_empty())
     }
 
-    /// What is written down about an app's containers.
+    /// The records of an app's containers: the files `CONTAINER`, `IP` and `PORT` of each.
     pub fn instance_files(&self, app: &AppName) -> Result<InstanceFiles, Error> {
         let dir = self.app_dir(app);
         let mut slots = BTreeMap::new();
@@ -115,7 +115,7 @@ impl InstanceFiles {
         Ok(())
     }
 
-    /// Forgets these slots.
+    /// Removes the records of these slots.
     pub fn remove(&mut self, slots: &[Slot]) -> Result<(), Error> {
         if slots.is_empty() {
             return Ok(());

@@ -49,7 +49,7 @@ struct Held {
 impl World {
     /// Takes the lock of an app, waiting at most `wait`; [`Error::Busy`] names who holds it. If the caller of this process
     /// holds it (see [`LOCK_VARIABLE`]), this returns at once, and dropping the value does not give the caller's lock up.
-    /// What a deploy that was killed had begun to write down is finished first.
+    /// Before it returns, it completes the record that a killed deploy had begun to write.
     pub fn lock_app(&self, app: &AppName, wait: Duration) -> Result<AppLock, Error> {
         let parent = self.lib().join("data").join("formation");
         let path = parent.join(format!("{app}.lock"));

@@ -94,7 +94,7 @@ impl World {
         Ok(self.property("ps", Scope::App(app), RESTORE)?.as_deref() != Some("false"))
     }
 
-    /// Has the app started again after a reboot, or not.
+    /// Stores whether the app is to be started again after a reboot: the property `restore`.
     pub fn set_restored(&self, app: &AppName, is_restored: bool) -> Result<(), Error> {
         self.set_property("ps", Scope::App(app), RESTORE, if is_restored { "true" } else { "false" })
     }

@@ -7,29 +7,29 @@ pub use ps_apps::inside_dokku;
 
 use crate::screen;
 
-/// Whether talk is unwanted: `DOKKU_QUIET_OUTPUT` is not empty.
+/// Whether progress messages are suppressed: `DOKKU_QUIET_OUTPUT` is not empty.
 pub fn quiet() -> bool {
     ps_apps::variable("DOKKU_QUIET_OUTPUT").is_some()
 }
 
-/// `-----> text`: a step begins. Unwanted when quiet.
+/// `-----> text`: a step begins. Not printed when quiet.
 pub fn step(text: &str) -> io::Result<()> {
     unless_quiet(&format!("-----> {text}"))
 }
 
-/// `-----> text`, also when quiet: for the steps that Dokku does not keep to itself. On our own as [`step`].
+/// `-----> text`, also when quiet, for the steps that Dokku prints in spite of `--quiet`. Outside Dokku the same as [`step`].
 pub fn step_always(text: &str) -> io::Result<()> {
     if inside_dokku() { writeln!(io::stdout().lock(), "-----> {text}") } else { step(text) }
 }
 
-/// `-----> text` on stderr in both homes: for a step of a program whose stdout is data now. Unwanted when quiet.
+/// `-----> text` on stderr, inside and outside Dokku: for a program whose stdout carries data at that moment. Not printed when quiet.
 pub fn step_aside(text: &str) {
     if !quiet() {
         failure_line(&format!("-----> {text}"));
     }
 }
 
-/// `=====> text`: a fact about a change. Unwanted when quiet.
+/// `=====> text`: a fact about a change. Not printed when quiet.
 pub fn fact(text: &str) -> io::Result<()> {
     unless_quiet(&format!("=====> {text}"))
 }

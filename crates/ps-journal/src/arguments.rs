@@ -86,7 +86,7 @@ pub(crate) fn first_line(message: &str) -> Option<String> {
     Some(abridged(&line, LONGEST_WORD, LONGEST_WORD))
 }
 
-/// A text of which so many characters of the begin and of the end are kept.
+/// The first `begin` and the last `end` characters of a text, with ` … ` between them; a text that is not longer stays as it is.
 pub fn abridged(text: &str, begin: usize, end: usize) -> String {
     let count = text.chars().count();
     if count <= begin + end {

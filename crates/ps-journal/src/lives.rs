@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::event::{Entry, Event};
 
-/// A slot, as its journal leaves it.
+/// The state of a slot after the last entry of its journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lived {
     /// The run that fills it, or filled it last.
@@ -22,8 +22,8 @@ pub struct Lived {
     pub restarts: u32,
 }
 
-/// The slots of an app after these entries; those that were told to end, and did, are stopped. For the state at some time, give the entries
-/// up to then. A run that has no check is running as soon as it was started; one whose checks passed later, or failed, is starting until then.
+/// The states of the slots of an app after these entries. A slot whose run was told to end, and has ended, is stopped. For the states at an
+/// earlier time, pass only the entries up to that time. A run that has no check is running as soon as it was started; one whose checks passed later, or failed, is starting until then.
 pub fn lives_at(entries: &[Entry]) -> BTreeMap<Slot, Lived> {
     let checked: BTreeSet<(&Slot, u64)> = lives(entries)
         .filter(|(_, _, life)| matches!(life.step, LifeStep::Ready | LifeStep::CheckFailed))

@@ -170,7 +170,8 @@ pub fn foresee(wanted: &Formation, outlook: Outlook<'_>) -> Vec<Foreseen> {
     }
 }
 
-/// The same rows, where no count starts a slot of which it is not known whether a person stopped it.
+/// The rows of a change of counts, corrected for slots that may have been stopped by hand ([`AppStatus::doubtful`]): such a slot is not
+/// started, so its row says `unknown` in place of `start`.
 pub fn around_doubts(mut rows: Vec<Foreseen>, status: &AppStatus) -> Vec<Foreseen> {
     let slots = status.doubtful.iter().flat_map(|doubtful| &doubtful.slots);
     for slot in slots {

@@ -142,7 +142,7 @@ impl Instance {
     }
 }
 
-/// Slots that are empty, of which it is not known whether a person stopped them: the list of these cannot be read.
+/// Empty slots that a person may have stopped. That is not known, because the list of slots that were stopped by hand cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Doubtful {
     /// The slots.
@@ -208,12 +208,12 @@ impl Instance {
 }
 
 impl AppStatus {
-    /// An app without an address of which nothing is wrong.
+    /// The status of an app without an address, without troubles and without doubtful slots.
     pub fn of(app: AppName, instances: Vec<Instance>) -> Self {
         Self { app, instances, listen: Addresses::default(), troubles: Vec::new(), doubtful: None }
     }
 
-    /// Whether it is not known of this slot whether a person stopped it.
+    /// Whether the slot is empty and it is not known whether a person stopped it.
     pub fn is_doubtful(&self, slot: &Slot) -> bool {
         self.doubtful.as_ref().is_some_and(|doubtful| doubtful.slots.contains(slot))
     }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use formation::{AppName, Slot, Stream, Which};
 use log_store::Skim;
 
-/// An order for output.
+/// Which output of an app is wanted, and in which form.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub struct LogRequest {
@@ -86,12 +86,13 @@ pub struct LogLine {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadUpTo(pub BTreeMap<String, String>);
 
-/// Whoever gets the lines; it breaks when it wants no more. A closure is one that wants only lines.
+/// The receiver of lines. It returns `Break` when it wants no more. A closure is a receiver that wants only lines.
 pub trait LogSink {
     /// A line.
     fn line(&mut self, line: &LogLine) -> ControlFlow<()>;
 
-    /// Everything that there was has been handed out; `read` is up to where. While following, this comes again and again.
+    /// Every line that exists so far has been passed on, up to the position `read`. While the logs are followed, this is called again after each
+    /// batch of lines.
     fn caught_up(&mut self, read: &ReadUpTo) -> ControlFlow<()> {
         let _ = read;
         ControlFlow::Continue(())

@@ -173,7 +173,8 @@ pub trait Scheduler {
     /// Passes lines of output to `sink` until there are no more, or `sink` breaks. While following there are no more once the app is gone.
     fn logs(&self, request: &LogRequest, sink: &mut dyn LogSink) -> Result<(), Error>;
 
-    /// Has the logs of these instances rotated or emptied, by whoever holds them. How many bytes of output that was about.
+    /// Has the logs of these instances rotated or emptied, by the process that has them open. Returns how many bytes of output were rotated or
+    /// removed.
     fn keep_up_logs(&self, app: &AppName, which: &Which, upkeep: Upkeep) -> Result<u64, Error> {
         let _ = (app, which);
         let what = match upkeep {
@@ -218,7 +219,7 @@ pub struct Requester<'a> {
 }
 
 impl Requester<'_> {
-    /// Tells all of this, in its order.
+    /// Passes these events on to the requester, in their order.
     pub fn tell_all(&mut self, told: impl IntoIterator<Item = Progress>) {
         for progress in told {
             (self.tell)(progress);

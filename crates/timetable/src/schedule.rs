@@ -23,8 +23,8 @@ const EVERY: &str = "write */15 * * * * for every quarter of an hour";
 
 /// The times at which something is due: minute, hour, day of the month, month and day of the week, as a crontab has them.
 ///
-/// Where both days are named, a day that is either is meant, as in every crontab; where one of them begins with `*`, a day that
-/// is both.
+/// If both the day of the month and the day of the week are given, a day that fits either of them is due, as in every crontab. If one of
+/// the two fields begins with `*`, a day must fit both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     text: String,
