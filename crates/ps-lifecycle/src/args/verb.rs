@@ -18,11 +18,15 @@ pub(crate) enum Verb {
     /// The `release` process of the Procfile runs first, to its end; if it or any new instance fails,
     /// the earlier release stays. Without a source, that of the last deploy is used again.
     ///
+    /// `web`, and so the command of --command, must listen on the port in PORT within 30 seconds.
+    /// For one that does not listen, write this into app.json in the directory:
+    /// {"formation": {"web": {"ready": "alive"}}}
+    ///
     /// Examples:
     ///   ps-lifecycle deploy shop --dir ~/src/shop --env-file shop.env --scale web=2 worker=1
-    ///   ps-lifecycle deploy clock --command 'while :; do date; sleep 60; done' --dir /tmp
+    ///   ps-lifecycle deploy files --command 'python3 -m http.server $PORT' --dir /srv/files
     ///   ps-lifecycle deploy api --dir ~/src/api --scale web=max -- node app.js --verbose
-    ///   ps-lifecycle deploy bot --interpreter ./venv/bin/python --command bot.py -- --room 7
+    ///   ps-lifecycle deploy chat --interpreter ./venv/bin/python --command chat.py -- --room 7
     ///   ps-lifecycle deploy box --image registry.local/box:42 --pull always
     ///   ps-lifecycle deploy site --dir ~/src/site --scheduler docker-local --build-arg VERSION=7
     ///   ps-lifecycle deploy jobs --dir ~/src/jobs --base python:3.13-slim
