@@ -54,11 +54,8 @@ pub fn run() -> Result<Outcome> {
     let facts = collect::facts(&world, &Question { app: &app, which: which.clone(), at })?;
     let is_nothing = facts.instances.is_empty() && facts.wanted == 0 && facts.silent.is_none();
     if which != Which::All && is_nothing && !collect::has_type(&world, &app, &which) {
-        let error = ps_scheduler::Error::NoSuchInstance {
-            app,
-            which: which.to_string(),
-            present: "none of that name".to_owned(),
-        };
+        let present = format!("other types, which ps-lifecycle status {app} lists");
+        let error = ps_scheduler::Error::NoSuchInstance { app, which: which.to_string(), present };
         return Err(error.into());
     }
     let is_named = args.world.is_given() || args.worlds.knows_all();
