@@ -102,7 +102,8 @@ pub(crate) fn by_default(
         None => Service::of(world, app, None).choose_port()?,
     };
     if let Some(Skipped { first, others }) = skipped {
-        let more = if others > 0 { format!(" (and {others} others are held)") } else { String::new() };
+        let more =
+            if others > 0 { format!(" (ports in use after that one: {others})") } else { String::new() };
         session.detail(&format!("{app} is not reached at {first}{more}"))?;
     }
     Ok(Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string()))

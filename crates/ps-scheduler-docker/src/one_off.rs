@@ -28,7 +28,7 @@ pub(crate) fn run(docker: &DockerLocal, order: &OneOff<'_>) -> Result<Ended, Err
     let Source::Image(image) = &order.release.source else {
         return Err(Error::Unsupported {
             scheduler: "docker-local".to_owned(),
-            what: "run a command without an image: deploy one",
+            what: "run a command for an app without an image of its own, such as one of a Compose file: use ps-lifecycle enter",
         });
     };
     let engine = docker.engine()?;

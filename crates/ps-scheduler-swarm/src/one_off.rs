@@ -98,7 +98,9 @@ pub(crate) fn run(swarm: &Swarm, order: &OneOff<'_>) -> Result<Ended, Error> {
 fn refuse(order: &OneOff<'_>) -> Result<(), Error> {
     let cannot = |what| Err(Error::Unsupported { scheduler: "swarm".to_owned(), what });
     let Source::Image(_) = &order.release.source else {
-        return cannot("run a command without an image: deploy one");
+        return cannot(
+            "run a command for an app without an image of its own, such as one of a Compose file: use ps-lifecycle enter",
+        );
     };
     if order.command == Command::Shell {
         return cannot(
