@@ -56,7 +56,7 @@ Exit status: 0 told to end; 1 failed; 2 wrong usage.
 
 Examples:
   ps-web
-  curl --unix-socket /var/lib/dokku/data/formation-web/socket http://localhost/api/status
+  curl --unix-socket /var/lib/formation/lib/data/formation-web/socket http://localhost/api/status
   ps-web --listen 127.0.0.1:9616 --token-file /etc/formation/token
   ps-web --listen 0.0.0.0:9616 --token-file token --tls web.crt,web.key --host web.example.org
   ps-web --textfile /var/lib/prometheus/node-exporter";
