@@ -33,10 +33,10 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Reads all certificates, and returns what there is to report about each. `clock` is the time of day.
+    /// Reads all certificates, and returns them with a report about each. `clock` is the time of day, by which a certificate has expired or not.
     ///
     /// # Errors
-    /// Not one of them can be shown: what is wrong with the first.
+    /// None of the certificates can be used; the error is that of the first one.
     pub fn read(
         sources: impl IntoIterator<Item = Source>,
         clock: SystemTime,

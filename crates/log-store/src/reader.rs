@@ -88,7 +88,7 @@ impl Reader {
         self
     }
 
-    /// Has the earliest line of all runs come first, and not one run after the other.
+    /// With `true`, lines of all runs are returned in the order of time; with `false`, those of one run after those of another.
     #[must_use]
     pub fn by_time(mut self, is_by_time: bool) -> Self {
         self.is_by_time = is_by_time;

@@ -34,7 +34,7 @@ pub enum Listens {
 }
 
 impl Listeners {
-    /// Has the table read again at the next question.
+    /// Discards the table of sockets, so that the next question reads it again.
     pub fn forget(&mut self) {
         self.0 = None;
     }

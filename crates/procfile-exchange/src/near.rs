@@ -1,13 +1,13 @@
 //! Finds the known word that was probably meant by an unknown one.
 
-/// What to name where a word is none of these: all of them, and the nearest. `web, worker: did you mean web?`
+/// The text for an error about an unknown word: all known words, and the nearest one, such as `web, worker: did you mean web?`
 pub fn instead_of(word: &str, known: &[&str]) -> String {
     let meant = nearest(word, known.iter().copied());
     let meant = meant.map_or_else(String::new, |meant| format!(": did you mean {meant}?"));
     format!("{}{meant}", known.join(", "))
 }
 
-/// The nearest of these words; `None` if none is near. Of a short word, one slip makes half: `wbe` is near to `web` all the same.
+/// The nearest of these words; `None` if none is near. In a short word one typing error changes half of the letters; `wbe` still counts as near to `web`.
 pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // A long name has no slip of this size, and comparing it would take long.
     let word: String = word.chars().take(40).collect();

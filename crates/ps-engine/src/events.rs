@@ -27,8 +27,8 @@ impl Happened {
 }
 
 impl Engine {
-    /// What happens, of these kinds (`start`, `die`, `rename`), at that time or later to each container with all of these labels. It
-    /// never ends but by a fault.
+    /// The engine's events of these kinds (`start`, `die`, `rename`) about containers that have all of these labels, from the time `since`
+    /// on. The stream ends only with a fault.
     pub fn happened(
         &self,
         labels: &[String],

@@ -1,5 +1,5 @@
-//! A container by which a process looks into an image. It never starts, and belongs to the process that looks; one whose process has died
-//! is for the next one to remove.
+//! A container that is created only so that a process can read files of an image from it. It never starts, and belongs to that process. If
+//! the process has died, the next process that reads an image removes the container.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,13 +8,13 @@ use bollard::models::ContainerCreateBody;
 
 use crate::{Container, Engine, Fault};
 
-/// The label of such a container: the pid of the process that looks.
+/// The label of a container that is only read from: the pid of the process that reads.
 pub const READER: &str = "com.formation.reader";
 /// A command for it. The engine refuses to create a container without a command, and an image need not have one.
 const NEVER_RUN: &str = "/never-run";
 
 impl Engine {
-    /// Makes such a container, which is called `name` and has these labels, [`READER`] among them; its id.
+    /// Creates a container that is only read from, with this name and these labels, [`READER`] among them. Returns its id.
     pub(crate) async fn image_reader(
         &self,
         image: &str,

@@ -13,7 +13,7 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Those that have one of the patterns in `with`, if there is any, and none of those in `without`.
+    /// Selects the lines that match one of the patterns in `with` (all lines, if `with` is empty) and none of those in `without`.
     pub fn of(with: Vec<Pattern>, without: Vec<Pattern>) -> Self {
         Self { with, without }
     }

@@ -63,11 +63,11 @@ impl Service {
         listens.map(|()| Some(opened))
     }
 
-    /// Everything that was reached there has ended: nobody listens any more. One whose supervisor also keeps processes is left to the
-    /// scheduler of these.
+    /// Closes the address after all instances behind it have ended: nobody listens there any more. If the supervisor also keeps processes, nothing is
+    /// done, because the scheduler of these processes closes the address.
     ///
     /// # Errors
-    /// What is to be forgotten cannot be removed.
+    /// With `is_forgotten`, the files of the service could not be removed.
     pub fn close(&self, is_forgotten: bool) -> Result<(), Error> {
         if self.is_shared() {
             return Ok(());

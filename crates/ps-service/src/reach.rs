@@ -32,10 +32,10 @@ impl Service {
         Spec { listen: listen.as_slice().to_vec(), frontend, certificates: self.certificates(), ..spec }
     }
 
-    /// Has a living supervisor read its spec; one that is started later reads it anyway.
+    /// Tells a living supervisor to read its spec again. Without a supervisor nothing is done, because one reads the spec when it starts.
     ///
     /// # Errors
-    /// It refuses that, or does not say within ten seconds that it has done so.
+    /// The supervisor refuses, or does not confirm within ten seconds.
     pub fn apply(&self) -> Result<(), Error> {
         let Some(mut client) = self.connect() else { return Ok(()) };
         let died = |error: ps_supervisor::Error| self.unreachable(&error.to_string());

@@ -141,7 +141,7 @@ impl Spec {
         }
     }
 
-    /// Whether it is such a spec.
+    /// Whether the spec has an address and no processes: its supervisor only serves the address of an app that another scheduler runs.
     #[must_use]
     pub fn is_of_address(&self) -> bool {
         self.processes.is_empty() && !self.listen.is_empty()
