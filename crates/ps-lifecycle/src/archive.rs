@@ -61,7 +61,7 @@ pub(crate) fn take(session: &Session, app: &AppName, archive: &Path) -> Result<U
     let done = unpack(Interruptible { file, session }, &unpacked.whole, Limits::default());
     session.check()?;
     let done = done.with_context(place)?;
-    session.detail(&format!("{} files, {} KiB", done.files, done.bytes.div_ceil(1024)))?;
+    session.detail(&format!("files: {}, size: {} KiB", done.files, done.bytes.div_ceil(1024)))?;
     unpacked.directory = only_directory(&unpacked.whole).unwrap_or_else(|| unpacked.whole.clone());
     Ok(unpacked)
 }

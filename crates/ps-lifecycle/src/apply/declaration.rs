@@ -77,7 +77,7 @@ impl Declaration {
     pub(super) fn read(session: &Session, args: &ApplyArgs) -> Result<Self> {
         let source = Source::read(session, args)?;
         if source.bytes.iter().all(u8::is_ascii_whitespace) {
-            bail!("{} is empty: it is to say what runs", source.shown);
+            bail!("{} is empty: it must say what runs", source.shown);
         }
         let format = args.from.map_or_else(|| format::of(&source.shown, &source.bytes), Ok)?;
         match format {

@@ -26,8 +26,8 @@ pub(super) fn of(name: &str, bytes: &[u8]) -> Result<Format> {
     match (has_key("processes"), has_key("services")) {
         (true, _) => Ok(Format::ProcessCompose),
         (false, true) => Ok(Format::Compose),
-        (false, false) if text.trim().is_empty() => bail!("{name} is empty: it is to say what runs"),
-        (false, false) => bail!("{name}: nothing says whose file it is: --from does"),
+        (false, false) if text.trim().is_empty() => bail!("{name} is empty: it must say what runs"),
+        (false, false) => bail!("{name}: its format is not known: name it with --from"),
     }
 }
 
