@@ -33,7 +33,7 @@ pub(crate) fn happened(world: &World, app: &AppName, origin: &str, slot: &Slot, 
     tell(world, app);
 }
 
-/// Has those told who are to hear of what is new in the journal. They are not waited for.
+/// Starts the sending of alerts about new entries of the journal, and does not wait for it.
 fn tell(world: &World, app: &AppName) {
     let told = ps_alerts::summons(world, app).map(|mut command| command.spawn());
     match told {
