@@ -33,9 +33,10 @@ fn every_program_has_a_man_page_with_an_example_and_completions_that_their_shell
     assert!(made.success());
     for program in PROGRAMS {
         let page = fs::read_to_string(out.path().join(format!("man/man1/{program}.1"))).expect("a man page");
-        for part in [".SH NAME", ".SH SYNOPSIS", "Examples:"] {
+        for part in [".SH NAME", ".SH SYNOPSIS", ".SH EXAMPLES\n.nf\n"] {
             assert!(page.contains(part), "{program}.1 has no {part}");
         }
+        assert!(!page.contains(".SH EXTRA"), "{program}.1");
         let bash = out.path().join(format!("completions/bash/{program}.bash"));
         let read = Command::new("bash").arg("-n").arg(&bash).status().expect("bash runs");
         assert!(read.success(), "{}", bash.display());

@@ -26,14 +26,38 @@ pub(crate) fn run(commands: &[Command], given: &Given) -> Result<Outcome> {
 /// `man`: prints the manual page of the program or of a subcommand.
 pub(crate) fn man(commands: &[Command], given: &Given) -> Result<Outcome> {
     let name = given.word("page").into_owned();
-    let (page, title) = match commands.iter().find(|command| command.name == name) {
-        Some(command) => (subcommand(command), format!("{NAME}-{name}")),
-        None if name.is_empty() => (program(commands), NAME.to_owned()),
+    let (page, title, examples) = match commands.iter().find(|command| command.name == name) {
+        Some(command) => (of_subcommand(command), format!("{NAME}-{name}"), command.examples),
+        None if name.is_empty() => (program(commands), NAME.to_owned(), &[][..]),
         None => bail!("no page {name:?}: use the name of a subcommand, or none"),
     };
+    let page = clap_mangen::Man::new(page.version(env!("CARGO_PKG_VERSION"))).title(title);
     let mut text = Vec::new();
-    clap_mangen::Man::new(page.version(env!("CARGO_PKG_VERSION"))).title(title).render(&mut text)?;
+    page.render_title(&mut text)?;
+    page.render_name_section(&mut text)?;
+    page.render_synopsis_section(&mut text)?;
+    page.render_description_section(&mut text)?;
+    if name.is_empty() {
+        page.render_subcommands_section(&mut text)?;
+    } else {
+        page.render_options_section(&mut text)?;
+        text.extend(examples_section(examples).bytes());
+    }
+    page.render_version_section(&mut text)?;
     output::print(&text)
+}
+
+/// The page of a subcommand bears the name of the program too.
+fn of_subcommand(command: &Command) -> clap::Command {
+    let (name, called) = (format!("{NAME}-{}", command.name), format!("{NAME} {}", command.name));
+    subcommand(command).display_name(name).bin_name(called)
+}
+
+/// The examples as they are to be typed. A backslash, a hyphen and a quote of roff are written so that they can be copied (groff_char(7)).
+fn examples_section(examples: &[&str]) -> String {
+    let typed = |line: &&str| line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
+    let lines: Vec<String> = examples.iter().map(|line| format!("  {}\n", typed(line))).collect();
+    if lines.is_empty() { String::new() } else { format!(".SH EXAMPLES\n.nf\n{}.fi\n", lines.concat()) }
 }
 
 fn program(commands: &[Command]) -> clap::Command {

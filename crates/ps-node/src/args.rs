@@ -95,6 +95,20 @@ impl Args {
         Ok(instances.count())
     }
 
+    /// Refuses a program whose name begins with a hyphen: it is an option that is misspelt. What follows the program is its own.
+    ///
+    /// # Errors
+    /// It begins with a hyphen.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.command.first().filter(|first| first.as_encoded_bytes().starts_with(b"-")) {
+            None => Ok(()),
+            Some(option) => Err(Refusal::usage(format!(
+                "unknown option {}: see ps-node --help; a program of that name is started as ./{0}",
+                option.display()
+            ))),
+        }
+    }
+
     /// The program and its words.
     pub(crate) fn words(&self) -> Vec<OsString> {
         let is_script = self.command.first().is_some_and(|first| {
@@ -193,6 +207,9 @@ mod tests {
         assert_eq!(words(&["node", "--inspect", "x.js"]), ["node", "--inspect", "x.js"]);
         assert_eq!(words(&["--", "./run"]), ["./run"]);
         assert!(args(&["-i", "2"]).is_err(), "there is no command");
+        let refused = args(&["--instnces", "2", "x.js"]).expect("it may be a command").check();
+        assert!(refused.expect_err("it is none").to_string().contains("unknown option --instnces"));
+        assert!(args(&["x.js", "--own"]).expect("a command").check().is_ok());
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub fn command() -> clap::Command {
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
     let args = Args::try_parse()?;
+    args.check()?;
     match &args.share {
         Some(directory) => single::run(&args, directory),
         None => serve::run(&args),

@@ -174,6 +174,15 @@ fn unknown(is_dokku: bool, word: &str) -> anyhow::Error {
         format!("Invalid property specified, valid properties include: {}", names(is_dokku))
     } else {
         let shown: String = word.chars().take(80).collect();
+        let is_known = |name: &str| {
+            let bare = name.rsplit('.').next().unwrap_or(name);
+            properties(is_dokku).iter().any(|property| property.name == bare)
+        };
+        if let Some((name, _)) = word.split_once('=').filter(|(name, _)| is_known(name)) {
+            return Refusal::failed(format!(
+                "{shown:?} is no ps property: put a space after {name} in place of ="
+            ));
+        }
         match Setting::nearest(word) {
             Some(meant) => format!("{shown:?} is no ps property: did you mean {}?", meant.name),
             None => format!("{shown:?} is no ps property: use one of {}", names(is_dokku)),

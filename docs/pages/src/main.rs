@@ -1,6 +1,7 @@
 //! Writes man pages and completions from the arguments that the programs take: `pages DIR`. They cannot fall behind the
 //! programs. `procfile-util` makes its own; `scripts/pages` calls both. `pages --site DIR CHECKOUT` writes the documentation as a site.
 
+mod man;
 mod markdown;
 mod site;
 
@@ -71,7 +72,7 @@ fn write_pages(out: &OsStr) -> Result<()> {
         }
         clap_mangen::generate_to(command, &man).with_context(|| format!("man page of {name}"))?;
     }
-    Ok(())
+    man::arrange_all(&man)
 }
 
 fn directory(out: &Path, below: &str) -> Result<PathBuf> {

@@ -22,6 +22,7 @@ fn bad_input_is_refused_in_one_line_and_nothing_changes() {
             "\"bogus\" is no ps property: use one of after, checks, constraints, cpu-max, dockerfile-start-cmd",
         ),
         (&["box", "../../x", "1"], 1, "is no ps property"),
+        (&["box", "restart-policy=always"], 1, "put a space after restart-policy in place of ="),
         (&["box", "scale", "web=1"], 1, "is no ps property"),
         (&["box", "can-scale", "false"], 1, "is no ps property"),
         (&["--global", "start-cmd", "x"], 1, "start-cmd has no default for all apps"),

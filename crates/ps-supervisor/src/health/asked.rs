@@ -68,7 +68,15 @@ impl Asked<'_, '_> {
         match missing {
             Missing::Elsewhere { own, .. } if own.len() == 1 => {
                 let own = own.first().expect("there is one").to_string();
-                format!("have it listen on $PORT, or {}", self.setting("port", &own, &own))
+                let port = self.setting("port", &own, &own);
+                // A first deploy with the setting gives the app no address. One that has an address keeps it.
+                if self.spec.has_address(process_type) && self.spec.revision > 0 {
+                    let app = &self.spec.app;
+                    return format!(
+                        "have it listen on $PORT, or go without an address: `ps-set {app} listen none` and {port}"
+                    );
+                }
+                format!("have it listen on $PORT, or {port}")
             }
             Missing::Nobody { .. } | Missing::Elsewhere { .. } | Missing::Others { .. } => {
                 let alive = self.setting("ready", "alive", "\"alive\"");
