@@ -19,12 +19,14 @@ pub(crate) struct Entry {
     /// The files as they were at the last look.
     seen: Option<Stamp>,
     pair: Option<Pair>,
+    /// Whether it was reported that the certificate has expired while it was shown.
+    is_over: bool,
 }
 
 impl Entry {
     /// Nothing was read yet.
     pub(crate) fn new(source: Source) -> Self {
-        Self { source, read: None, seen: None, pair: None }
+        Self { source, read: None, seen: None, pair: None, is_over: false }
     }
 
     /// The certificate that is shown.
@@ -39,7 +41,7 @@ impl Entry {
         (self.read, self.seen) = (Some(stamp), Some(stamp));
         let pair = Pair::read(&self.source, provider, clock)?;
         let (names, until) = (pair.names.shown(), pair.until);
-        self.pair = Some(pair);
+        (self.pair, self.is_over) = (Some(pair), false);
         Ok(News::Taken { certificate: self.source.certificate.clone(), names, until })
     }
 
@@ -49,9 +51,17 @@ impl Entry {
         let stamp = Stamp::of(&self.source);
         let was_there = self.seen.replace(stamp) == Some(stamp);
         if self.read == Some(stamp) || !(was_there || stamp.is_calm(clock)) {
-            return None;
+            return self.over(clock);
         }
         let instead = self.pair.as_ref().map(|pair| pair.until);
         Some(self.read(provider, clock).unwrap_or_else(|flaw| News::Refused { flaw, instead }))
+    }
+
+    /// That the certificate has expired while it is shown, once.
+    fn over(&mut self, clock: SystemTime) -> Option<News> {
+        let pair = self.pair.as_ref().filter(|pair| !self.is_over && SystemTime::from(pair.until) < clock)?;
+        let (names, until) = (pair.names.shown(), pair.until);
+        self.is_over = true;
+        Some(News::Over { certificate: self.source.certificate.clone(), names, until })
     }
 }

@@ -42,6 +42,34 @@ pub enum Flaw {
         /// The message of the parser.
         reason: String,
     },
+    /// A key that is damaged in itself, or of a kind with which no certificate can be shown.
+    #[error(
+        "{}: the key is damaged, or of a kind that cannot be used: it has to be of RSA with 2048 bits or more, of ECDSA \
+         with the curve P-256 or P-384, or of Ed25519", path.display()
+    )]
+    Kind {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A certificate of an early version of X.509, which has no names that clients would compare.
+    #[error(
+        "{}: the certificate is of X.509 version {version}, and has to be of version 3: have it issued with extensions, \
+         such as subjectAltName (openssl x509 -req -extfile …)", path.display()
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// 1 or 2.
+        version: u8,
+    },
+    /// The file ends in the middle of a block.
+    #[error("{}: it is cut off: the line {end} is missing", path.display())]
+    CutOff {
+        /// The file.
+        path: PathBuf,
+        /// The line with which the block should end.
+        end: String,
+    },
     /// Its time is over.
     #[error("{}: the certificate for {names} has expired on {until}", path.display())]
     Expired {
@@ -76,4 +104,17 @@ pub enum Flaw {
     /// The library for TLS refuses to be set up.
     #[error("set up TLS: {0}")]
     Setup(String),
+}
+
+impl Flaw {
+    /// The message, and after it what has caused it.
+    pub fn in_full(&self) -> String {
+        let mut text = self.to_string();
+        let mut reason = std::error::Error::source(self);
+        while let Some(source) = reason {
+            text = format!("{text}: {source}");
+            reason = source.source();
+        }
+        text
+    }
 }

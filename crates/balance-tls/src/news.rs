@@ -19,6 +19,15 @@ pub enum News {
         /// Until when it is valid.
         until: Timestamp,
     },
+    /// It has expired and is still shown, because there is no later one.
+    Over {
+        /// Its file.
+        certificate: PathBuf,
+        /// The names that it is for, with commas between them.
+        names: String,
+        /// When it expired.
+        until: Timestamp,
+    },
     /// It is not shown.
     Refused {
         /// Why.
@@ -34,13 +43,13 @@ impl fmt::Display for News {
             Self::Taken { certificate, names, until } => {
                 write!(f, "{}: the certificate for {names}, valid until {until}", certificate.display())
             }
+            Self::Over { certificate, names, until } => write!(
+                f,
+                "{}: the certificate for {names} has expired on {until}, and clients are still shown it: replace it",
+                certificate.display()
+            ),
             Self::Refused { flaw, instead } => {
-                write!(f, "{flaw}")?;
-                let mut reason = std::error::Error::source(flaw);
-                while let Some(source) = reason {
-                    write!(f, ": {source}")?;
-                    reason = source.source();
-                }
+                f.write_str(&flaw.in_full())?;
                 match instead {
                     Some(until) => write!(f, "; the one of before stays, valid until {until}"),
                     None => f.write_str("; it is not used"),

@@ -193,6 +193,14 @@ fn client_and_server_settle_on_a_protocol_where_http_is_spoken() {
     }
 }
 
+/// A certificate that says that it is of version 2: of the bytes `03 02 01 02 02`, which are its version and the begin of its serial
+/// number, the fourth is one less.
+fn of_version_2(made: &Made) -> String {
+    let text = made.certificate.replacen("AwIBAgI", "AwIBAQI", 1);
+    assert_ne!(text, made.certificate);
+    text
+}
+
 #[test]
 fn a_certificate_that_changes_is_shown_from_then_on_and_one_that_is_no_good_is_refused_by_name() {
     let place = place();
@@ -235,8 +243,18 @@ fn a_certificate_that_changes_is_shown_from_then_on_and_one_that_is_no_good_is_r
         ((whole().1, whole().1), "server.crt: there is no certificate in it"),
         ((whole().0, whole().0), "server.key: there is no private key in it"),
         ((spoilt(&whole().0), whole().1), "server.crt: it is damaged: "),
-        ((whole().0, spoilt(&whole().1)), "server.key: it is damaged: "),
-        ((whole().0.replace("-----END", "----END"), whole().1), "server.crt: it is damaged: "),
+        (
+            (whole().0, spoilt(&whole().1)),
+            "server.key: the key is damaged, or of a kind that cannot be used: ",
+        ),
+        (
+            (whole().0.replace("-----END", "----END"), whole().1),
+            "server.crt: it is cut off: the line -----END CERTIFICATE----- is missing",
+        ),
+        (
+            (of_version_2(&second), whole().1),
+            "server.crt: the certificate is of X.509 version 2, and has to be of version 3",
+        ),
         (
             (
                 whole().0,
@@ -264,6 +282,9 @@ fn a_certificate_that_changes_is_shown_from_then_on_and_one_that_is_no_good_is_r
     let said = look(&mut certificates);
     assert!(said.contains("server.key: is not a file but a directory"), "{said}");
     fs::remove_dir(&source.key).expect("removed");
+    // Some editors begin a file with a mark.
+    let marked = |text: &str| format!("\u{feff}{text}");
+    let first = Made { certificate: marked(&first.certificate), key: marked(&first.key), ..first };
     put(&source, &first);
     look(&mut certificates);
     assert!(is_shown(&config, "shop.test", &first), "it is good again");
@@ -324,6 +345,12 @@ fn a_certificate_whose_time_ends_while_it_is_shown_goes_on_to_be_shown() {
     let (mut certificates, _) = Certificates::read([source], now()).expect("it is good");
     let config = certificates.config(Protocols::Bytes).expect("a configuration");
     let in_many_years = now() + Duration::from_secs(5000 * 365 * 86_400);
-    assert!(certificates.look(in_many_years).is_empty());
+    let told = certificates.look(in_many_years);
+    assert!(matches!(told[..], [News::Over { .. }]), "{told:?}");
+    assert!(
+        told[0].to_string().contains("server.crt: the certificate for shop.test has expired on "),
+        "{told:?}"
+    );
+    assert!(certificates.look(in_many_years).is_empty(), "it is told once");
     assert!(is_shown(&config, "shop.test", &shop));
 }

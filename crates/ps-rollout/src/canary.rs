@@ -103,10 +103,22 @@ impl Canary {
     /// The new one may fail as often as the control does, rounded up to whole connections, and by `most_worse` of its own more.
     ///
     /// For example, 1 of 410 to the control failed, so 1 of 400 to the new revision may. Where 0.5 % more are allowed, 2 more may.
+    ///
+    /// If there were too few clients, the new one is still worse if it would be so with as many as are needed, and had
+    /// none of those failed that are missing. For example, 80 of 80 failed, and none of 80 to the control, where 200 are
+    /// needed.
     pub fn judge(&self, canary: Tally, control: Tally) -> Verdict {
-        if canary.asked.min(control.asked) < self.fewest() {
-            return Verdict::TooFew;
+        if canary.asked.min(control.asked) >= self.fewest() {
+            return self.compare(canary, control);
         }
+        let best = Tally { asked: canary.asked.max(self.fewest()), ..canary };
+        if control.asked >= FEWEST && self.compare(best, control) == Verdict::Worse {
+            return Verdict::Worse;
+        }
+        Verdict::TooFew
+    }
+
+    fn compare(&self, canary: Tally, control: Tally) -> Verdict {
         let asked = u128::from(canary.asked);
         let as_control = (asked * u128::from(control.failed)).div_ceil(u128::from(control.asked));
         let more = asked * u128::from(self.most_worse) / u128::from(WHOLE);
@@ -136,14 +148,20 @@ impl fmt::Display for Finding {
             }
             Self::Judged { verdict: Verdict::TooFew, fewest, canary, control } => write!(
                 f,
-                "canary: too little traffic: {} connections, and {} to the control instances, where {fewest} each are needed: the earlier release stays",
-                canary.asked, control.asked
+                "canary: too little traffic: {}, and {} to the control instances, where {fewest} each are needed: the earlier release stays",
+                counted(*canary, " connections"), counted(*control, "")
             ),
             Self::Judged { verdict: Verdict::Uncounted, .. } => {
                 f.write_str("canary: ps-balance ended meanwhile, and what it had counted is missing: the earlier release stays")
             }
         }
     }
+}
+
+/// `3 connections`, `3 connections (1 failed)`.
+fn counted(Tally { asked, failed }: Tally, what: &str) -> String {
+    let failures = if failed > 0 { format!(" ({failed} failed)") } else { String::new() };
+    format!("{asked}{what}{failures}")
 }
 
 fn compared(canary: Tally, control: Tally) -> String {
@@ -206,8 +224,24 @@ mod tests {
             let (few, enough) = (tally(0, fewest - 1), tally(0, fewest));
             assert_eq!(canary.judge(few, enough), Verdict::TooFew);
             assert_eq!(canary.judge(enough, few), Verdict::TooFew);
-            assert_eq!(canary.judge(tally(fewest - 1, fewest - 1), few), Verdict::TooFew);
+            assert_ne!(canary.judge(tally(fewest - 1, fewest - 1), few), Verdict::Good);
+            assert_eq!(canary.judge(tally(49, 49), tally(0, 49)), Verdict::TooFew);
             assert_eq!(canary.judge(enough, enough), Verdict::Good);
+        }
+    }
+
+    #[test]
+    fn a_release_whose_clients_nearly_all_failed_is_worse_however_few_they_were() {
+        let verdicts = [
+            (50, tally(80, 80), tally(0, 80), Verdict::Worse),
+            (50, tally(2, 80), tally(0, 80), Verdict::Worse),
+            (50, tally(1, 80), tally(0, 80), Verdict::TooFew),
+            (50, tally(80, 80), tally(80, 80), Verdict::TooFew),
+            (0, tally(16, 16), tally(0, 169), Verdict::Worse),
+            (0, tally(0, 16), tally(0, 169), Verdict::TooFew),
+        ];
+        for (most_worse, new, control, verdict) in verdicts {
+            assert_eq!(canary(500, most_worse).judge(new, control), verdict, "{new:?} {control:?}");
         }
     }
 
@@ -251,7 +285,7 @@ mod tests {
             ),
             (
                 judged(Verdict::TooFew),
-                "canary: too little traffic: 400 connections, and 410 to the control instances, where 200 each are needed: the earlier release stays",
+                "canary: too little traffic: 400 connections (3 failed), and 410 (1 failed) to the control instances, where 200 each are needed: the earlier release stays",
             ),
         ] {
             assert_eq!(finding.to_string(), expected);
