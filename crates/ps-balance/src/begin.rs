@@ -15,6 +15,13 @@ impl Begin {
         self.0.is_empty()
     }
 
+    /// Copies as many of them as there is room for, which stay: how many that is.
+    pub(crate) fn copy_to(&self, buffer: &mut [u8]) -> usize {
+        let count = self.0.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.0[..count]);
+        count
+    }
+
     /// Gives as many of them as there is room for; `false`: there are none, and the socket is to be read.
     pub(crate) fn fill(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
         let count = self.0.len().min(buffer.remaining());

@@ -32,6 +32,15 @@ impl Counted {
         Self { socket, begin: Begin::new(begin), connection, balancer }
     }
 
+    /// The first bytes that are going to be read, which stay to be read: as many as there are, once there are any.
+    pub(crate) async fn peek<'a>(&self, buffer: &'a mut [u8]) -> io::Result<&'a [u8]> {
+        let count = match self.begin.copy_to(buffer) {
+            0 => self.socket.peek(buffer).await?,
+            count => count,
+        };
+        Ok(&buffer[..count])
+    }
+
     /// Closed from now on, the other side sees a reset and no end.
     pub(crate) fn reset_when_closed(&self) {
         // If the option cannot be set, the connection is closed in the ordinary way.

@@ -2,7 +2,7 @@
 //! ready the connection waits.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,10 +115,24 @@ impl<'a> Search<'a> {
 
 /// Connects to a backend.
 pub(crate) async fn attempt(address: SocketAddr) -> Attempt {
-    match timeout(ANSWER, connect(address)).await {
+    match timeout(ANSWER, connect_to_either(address)).await {
         Ok(Ok(backend)) => Attempt::Connected(backend),
         Ok(Err(error)) if is_ours(&error) => Attempt::NoRoom,
         Ok(Err(_)) | Err(_) => Attempt::Failed,
+    }
+}
+
+/// Connects to an address. A server that listens on `localhost` may be at 127.0.0.1 or at [::1], whichever the system
+/// names first: if it refuses at the first, the second is tried.
+async fn connect_to_either(address: SocketAddr) -> io::Result<TcpStream> {
+    match connect(address).await {
+        Err(refused)
+            if refused.kind() == io::ErrorKind::ConnectionRefused && address.ip() == Ipv4Addr::LOCALHOST =>
+        {
+            let other = SocketAddr::from((Ipv6Addr::LOCALHOST, address.port()));
+            connect(other).await.map_err(|_| refused)
+        }
+        done => done,
     }
 }
 

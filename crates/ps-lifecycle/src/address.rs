@@ -10,6 +10,7 @@ use balance_tls::{Certificates, Source};
 use formation::{Addresses, AppName, FIRST_TYPE};
 use ps_apps::{AUTO, LISTEN, SchedulerName, TLS, World};
 use ps_cli::exit::Refusal;
+use ps_cli::say;
 use ps_release::{Process, Release, address};
 use ps_service::{Service, Skipped};
 use type_settings::Ready;
@@ -52,6 +53,12 @@ pub(crate) fn asked(
         );
     }
     if properties.is_empty() && !args.is_all_tls() {
+        if let Err(flaw) = judge_certificate(world, app, &reached) {
+            // A certificate that is no good must not keep a new release from being deployed.
+            say::warning(&format!(
+                "{flaw:#}; who connects now is shown the certificate that was read before, if there is one"
+            ));
+        }
         return Ok(Asked { properties, reached });
     }
     let is_option = |name: &String| name != LISTEN && name != TLS;
@@ -132,7 +139,10 @@ fn judge_certificate(world: &World, app: &AppName, reached: &address::Reached) -
     let source = Source::of_directory(&world.certificates(app));
     match Certificates::read([source], SystemTime::now()) {
         Ok(_) => Ok(()),
-        Err(flaw) => Err(Refusal::failed(format!("clients of {app} cannot speak TLS: {flaw}"))),
+        Err(flaw) => {
+            let flaw = flaw.in_full();
+            Err(Refusal::failed(format!("clients of {app} cannot speak TLS: {flaw}")))
+        }
     }
 }
 

@@ -20,7 +20,13 @@ pub(crate) fn reach(service: &Service, release: &Release) -> Result<Moved, Error
         return Ok(Moved::NeedsRollout);
     }
     service.write_spec(&wanted)?;
-    service.apply()?;
+    if let Err(refused) = service.apply() {
+        // The supervisor goes on by the earlier spec, and so is the next one to do.
+        service.write_spec(&spec)?;
+        // It knows that spec, and only has to learn that the file has it again.
+        let _ = service.apply();
+        return Err(refused);
+    }
     Ok(Moved::Done)
 }
 

@@ -63,6 +63,23 @@ impl Supervisor {
         }
     }
 
+    /// Reads the spec. If it brings other addresses, these are listened on before anything is changed.
+    ///
+    /// # Errors
+    /// It cannot be read, or one of its new addresses cannot be listened on. The spec of before stays in force.
+    fn read_spec_and_listen(&mut self) -> Result<(), String> {
+        let before = self.means.spec.clone();
+        self.read_spec().map_err(|error| error.to_string())?;
+        let wanted = self.means.spec.listen.clone();
+        if wanted != before.listen
+            && let Err(reason) = self.listen_beside(&wanted)
+        {
+            self.means.spec = before;
+            return Err(reason);
+        }
+        Ok(())
+    }
+
     fn answer(&mut self, id: u64, request: Request) -> Result<(), String> {
         match request {
             Request::Hello => {
@@ -71,7 +88,7 @@ impl Supervisor {
             Request::Reexec { program } => self.ask_candidate(program, id)?,
             Request::Apply => {
                 self.refuse_while_rolling()?;
-                self.read_spec().map_err(|error| error.to_string())?;
+                self.read_spec_and_listen()?;
                 self.check_files();
                 self.apply();
             }

@@ -84,6 +84,17 @@ impl Current {
         self.mark_changed();
     }
 
+    /// Removes the note from its status if it is one of these.
+    pub(crate) fn forget_note(&mut self, is_meant: impl Fn(&str) -> bool) {
+        let note = match self {
+            Self::Vacant(vacancy) => &mut vacancy.note,
+            Self::Run(run) => &mut run.status.note,
+        };
+        if note.take_if(|note| is_meant(note)).is_some() {
+            self.mark_changed();
+        }
+    }
+
     /// The status is to be written and told again.
     pub(crate) fn mark_changed(&mut self) {
         match self {

@@ -214,6 +214,31 @@ fn an_upload_goes_on_while_its_answer_has_filled_all_buffers() {
     assert_eq!(body.len(), BYTES);
 }
 
+/// The backend reads the head alone, so that its socket is reset when it closes it.
+#[test]
+fn an_answer_that_comes_before_the_end_of_an_upload_reaches_the_client() {
+    let server = Server::new(|mut stream| {
+        let mut begin = [0; 64];
+        let _ = stream.read(&mut begin);
+        let _ = stream.write_all(
+            b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno\n",
+        );
+    });
+    let balance = Balance::before(&[&server], &["--http"]);
+    for time in 0..40 {
+        let stream = balance.connect();
+        let mut sender = stream.try_clone().expect("a second handle");
+        let sending = std::thread::spawn(move || {
+            let head = "POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 8000000\r\n\r\n";
+            // The rest is not wanted once the answer is there.
+            let _ = sender.write_all(head.as_bytes()).and_then(|()| sender.write_all(&vec![b'x'; 8_000_000]));
+        });
+        let (head, body) = answer(&mut BufReader::new(stream)).expect("an answer");
+        assert!(head.starts_with("HTTP/1.1 413 ") && body == "no\n", "upload {time}: {head}{body}");
+        sending.join().expect("no panic");
+    }
+}
+
 #[test]
 fn a_cookie_leads_back_while_its_backend_is_ready() {
     let (first, second) = (named("first"), named("second"));

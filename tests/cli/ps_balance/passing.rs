@@ -169,3 +169,20 @@ fn very_many_connections_in_sequence_leave_nothing_behind() {
     assert!(server.connections.load(Ordering::SeqCst) > count);
     assert!(balance.descriptors() < 60);
 }
+
+/// `localhost` is [::1] for some servers, such as those of Node.
+#[test]
+fn a_server_that_listens_on_the_other_loopback_address_alone_is_reached() {
+    let Ok(listener) = TcpListener::bind("[::1]:0") else {
+        return skipped::skip("this machine has no IPv6");
+    };
+    let port = listener.local_addr().expect("bound").port().to_string();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read_exact(&mut [0; 2]);
+            let _ = stream.write_all(b"there\n");
+        }
+    });
+    let balance = Balance::start(&["--listen", "0", "--backend", &port]);
+    assert_eq!(balance.ask(), "there");
+}

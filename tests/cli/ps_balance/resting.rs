@@ -1,13 +1,15 @@
 //! Clients that keep their connection and ask for nothing at the moment: they cost little, and lose nothing.
 
 use std::io::{BufReader, Read, Write};
-use std::net::TcpStream;
-use std::sync::{Mutex, mpsc};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
 
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::http::{Client, answer, http, named};
+use crate::http::{Client, answer, http, named, reply, requests};
 use crate::secure::Secure;
 use crate::world::{Balance, DEADLINE, backend, eventually};
 
@@ -131,4 +133,44 @@ fn a_request_that_was_sent_before_the_program_was_told_to_end_is_answered() {
         assert_eq!(client.0.read(&mut [0]).expect("an end"), 0, "nothing is served any more");
     }
     assert_eq!(balance.ended(), Some(0));
+}
+
+/// A request that ends each server that gets it: it goes to a second one at most, where the first may have closed an idle connection.
+#[test]
+fn a_request_that_ends_servers_does_not_go_from_one_to_the_next() {
+    let got = Arc::new(AtomicUsize::new(0));
+    let ports: Vec<String> = (0..4).map(|_| mortal(&got).to_string()).collect();
+    let words = ports.iter().flat_map(|port| ["--backend", port.as_str()]);
+    let balance = Balance::start(&["--listen", "0", "--http"].into_iter().chain(words).collect::<Vec<_>>());
+    let mut client = Client::of(&balance);
+    for _ in 0..8 {
+        // Each server has a connection that waits for the next request.
+        assert_eq!(client.get("").1, "there");
+    }
+    let (head, _) = client.ask("GET /end HTTP/1.1\r\nHost: shop\r\n\r\n");
+    assert!(head.starts_with("HTTP/1.1 502 "), "{head}");
+    assert_eq!(got.load(Ordering::SeqCst), 2);
+    assert_eq!(client.get("").1, "there", "the others are left");
+}
+
+/// A server that ends as soon as it is asked for `/end`, which is counted. The port that it listens on.
+fn mortal(got: &Arc<AtomicUsize>) -> u16 {
+    let listener = Arc::new(TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let (port, got) = (listener.local_addr().expect("bound").port(), Arc::clone(got));
+    thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let (listener, got) = (Arc::clone(&listener), Arc::clone(&got));
+            thread::spawn(move || {
+                for asked in requests(&stream) {
+                    if asked.head.starts_with("GET /end ") {
+                        got.fetch_add(1, Ordering::SeqCst);
+                        let _ = rustix::net::shutdown(&*listener, rustix::net::Shutdown::Both);
+                        return;
+                    }
+                    let _ = reply(&mut stream, "there");
+                }
+            });
+        }
+    });
+    port
 }

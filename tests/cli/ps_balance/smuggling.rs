@@ -330,3 +330,16 @@ fn what_a_backend_sends_behind_its_answer_reaches_nobody() {
         }
     }
 }
+
+#[test]
+fn a_length_beside_the_chunks_of_an_answer_is_not_passed_on_and_does_not_cut_the_body() {
+    let server = Server::new(|mut stream| {
+        let _ = crate::http::requests(&stream).next();
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n";
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    let balance = Balance::before(&[&server], &["--http"]);
+    let answer = ask(&balance, "GET / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n").to_lowercase();
+    assert!(!answer.contains("content-length"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\n4\r\nabcd\r\n0\r\n\r\n"), "{answer}");
+}

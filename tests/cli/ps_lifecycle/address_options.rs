@@ -109,7 +109,8 @@ fn clients_speak_tls_by_the_certificate_of_the_app_and_one_that_is_broken_is_nam
     let said = || head(agreed_by(connect(secure), &[&made], &[]).expect("both agree"));
     assert!(said().starts_with("http/1.1 200"), "{}", said());
     assert!(head(connect(address)).contains("location: https://shop.test"));
-    assert!(ask(secure, "/pid").is_err(), "whoever speaks no TLS there is not served");
+    let refused = ask(secure, "/pid").expect("it is told");
+    assert!(refused.contains("ask by https://"), "whoever speaks no TLS there is not served: {refused}");
 
     std::fs::write(directory.join("server.crt"), "no certificate").expect("written");
     eventually("status says what is wrong with it", || {
@@ -125,4 +126,32 @@ fn clients_speak_tls_by_the_certificate_of_the_app_and_one_that_is_broken_is_nam
             journal.lines().filter(is_of).map(|line| line.contains("\"done\"")).collect();
         if outcomes == [true, false] { Ok(()) } else { Err(journal) }
     });
+    let ran = home.run(&["ps-lifecycle", "deploy", "shop"]);
+    assert!(
+        ran.status == Some(0) && ran.stderr.contains("server.crt: there is no certificate in it"),
+        "{ran:?}"
+    );
+    assert!(said().starts_with("http/1.1 200"), "the one of before is shown");
+}
+
+#[test]
+fn a_note_about_a_bad_certificate_goes_when_a_good_one_is_there() {
+    let _listening = listening();
+    let (home, _) = reached(&[]);
+    let (made, directory, secure) = (Made::of("shop.test"), home.path("home/shop/tls"), some_address());
+    made.put(&directory);
+    home.does(&["ps-lifecycle", "proxy", "shop", "--tls", &secure.to_string()]);
+    let is_noted = |wanted: bool| {
+        eventually("the note is as it should be", || {
+            // The files are looked at when a client connects.
+            drop(agreed_by(connect(secure), &[&made], &[]).expect("both agree"));
+            let status = home.does(&["ps-lifecycle", "status", "shop", "--json"]);
+            if status.contains("server.crt") == wanted { Ok(()) } else { Err(status) }
+        });
+    };
+    is_noted(false);
+    std::fs::write(directory.join("server.crt"), "no certificate").expect("written");
+    is_noted(true);
+    made.put(&directory);
+    is_noted(false);
 }

@@ -110,6 +110,25 @@ fn an_address_that_somebody_holds_and_an_option_that_nobody_could_heed_change_no
     ask(address, "/pid").expect("it is there");
 }
 
+/// `ps-balance` runs from the first connection on, and then it might have the sockets of an app whose supervisor was killed.
+#[test]
+fn an_address_that_cannot_be_had_is_refused_while_ps_balance_runs_and_the_app_stays_reached() {
+    let _listening = listening();
+    let (home, address) = reached();
+    let clients = Clients::of(address);
+    clients.go_on(10);
+    let held = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = held.local_addr().expect("bound").to_string();
+    // This network is for documents alone (RFC 5737).
+    let elsewhere = format!("203.0.113.7:{}", address.port());
+    for (wanted, said) in [(taken.as_str(), "is held by"), (elsewhere.as_str(), "no such address")] {
+        home.refuses(&["ps-lifecycle", "proxy", "shop", "--listen", wanted], 1, &[wanted, said]);
+        assert_eq!(rows(&home)("listen"), (address.to_string().into(), address.to_string().into()));
+        clients.go_on(10);
+    }
+    assert_eq!(clients.end(), Vec::<String>::new());
+}
+
 #[test]
 fn an_app_that_gets_its_first_address_or_loses_it_has_its_instances_of_web_replaced_and_no_others() {
     let _listening = listening();

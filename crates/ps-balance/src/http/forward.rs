@@ -100,7 +100,7 @@ async fn pass(
         return Err(Refusal::Broken);
     }
     let backend = is_upgraded.then(|| hyper::upgrade::on(&mut *response));
-    headers::remove_hop_by_hop(response.headers_mut(), backend.is_some());
+    headers::give_back(response.headers_mut(), backend.is_some());
     if let Some(name) = manner.sticky() {
         let id = client.balancer.state().table.id(key).map(str::to_owned);
         if let Some(id) = id.filter(|id| wanted != Some(id)) {
@@ -136,7 +136,7 @@ async fn exchange(
     wanted: Option<&str>,
 ) -> Result<Answered, Refusal> {
     let balancer = &client.balancer;
-    let repeatable = parts.method.is_idempotent() && matches!(body, Sent::Nothing);
+    let mut repeatable = parts.method.is_idempotent() && matches!(body, Sent::Nothing);
     let (mut search, sought) =
         (Search::new(balancer, &at.work, clock::now()).wanting(wanted), Instant::now());
     let lent = loop {
@@ -150,6 +150,8 @@ async fn exchange(
                 let lent = Lent { balancer: Arc::clone(balancer), claim, line };
                 return Ok(Answered::noted(response, lent, sought.elapsed()));
             }
+            // The backend may have closed it because of this very request, and others would do the same.
+            repeatable = false;
         }
         let began = Instant::now();
         match attempt(address).await {

@@ -76,7 +76,7 @@ impl Sender {
 }
 
 /// Removes what is about this connection alone (RFC 9110, 7.6.1). With `keeps_upgrade` the wish for another protocol stays.
-pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap, keeps_upgrade: bool) {
+fn remove_hop_by_hop(headers: &mut HeaderMap, keeps_upgrade: bool) {
     let upgrade = if keeps_upgrade { headers.get(UPGRADE).cloned() } else { None };
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
@@ -106,6 +106,15 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap, keeps_upgrade: bool) {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, upgrade);
     }
+}
+
+/// Makes the fields of an answer those that a client is to get. A length beside chunks says nothing (RFC 9112, 6.3), and
+/// is dropped: the client would take it for the length of the body.
+pub(crate) fn give_back(headers: &mut HeaderMap, keeps_upgrade: bool) {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(hyper::header::CONTENT_LENGTH);
+    }
+    remove_hop_by_hop(headers, keeps_upgrade);
 }
 
 /// Whether a request asks for another protocol, such as a websocket. It is always false with HTTP/2. An upgrade to another version of HTTP

@@ -48,7 +48,7 @@ impl fmt::Debug for Line {
 impl Line {
     /// A connection that nothing was sent through by HTTP.
     pub(crate) async fn open(socket: TcpStream) -> hyper::Result<Self> {
-        let io = TokioIo::new(Joined::new(socket));
+        let io = TokioIo::new(Joined::hearing_out(socket));
         let (sender, connection) = Builder::new().max_buf_size(MOST_AT_ONCE).handshake(io).await?;
         let bell = Arc::<Bell>::default();
         let waker = Waker::from(Arc::clone(&bell));

@@ -74,12 +74,17 @@ pub(super) fn stopped_by_hand(case: Case<'_>) -> Option<Said> {
     })
 }
 
-/// The verb that stopped it then.
+/// The verb that stopped it then: the one that was under way at that moment, else the last one before. The clock of an
+/// engine or a node may be a little behind.
 fn stopping(facts: &Facts, at: Option<jiff::Timestamp>) -> Option<&Verb> {
     const STOPPING: [&str; 5] = ["stop", "scale", "retire", "destroy", "converge"];
     let ends = |verb: &&Verb| STOPPING.contains(&verb.name.as_str());
     let is_before = |verb: &&Verb| at.is_none_or(|at| verb.at.as_millisecond() <= at.as_millisecond() + 1000);
-    facts.verbs.iter().filter(ends).rfind(is_before)
+    let is_under_way = |verb: &&Verb| {
+        at.is_some_and(|at| verb.at <= at && verb.ended.as_ref().is_none_or(|(ended, _)| at <= *ended))
+    };
+    let under_way = facts.verbs.iter().filter(ends).rfind(is_under_way);
+    under_way.or_else(|| facts.verbs.iter().filter(ends).rfind(is_before))
 }
 
 pub(super) fn killed_by_operator(case: Case<'_>) -> Option<Said> {

@@ -232,6 +232,26 @@ fn what_ended_and_runs_again_is_not_said_to_lack_anything_now() {
 }
 
 #[test]
+fn an_instance_was_stopped_by_the_verb_that_was_under_way_and_not_by_one_that_came_right_after() {
+    let verb = |name: &str, at: i64, ended: i64| Verb {
+        name: name.to_owned(),
+        by: "alice".to_owned(),
+        words: format!("{name} shop"),
+        at: time(at),
+        ended: Some((time(ended), None)),
+        told: Vec::new(),
+    };
+    let ended = crashed(Some(Exit::Code(0)), EndCause::Asked);
+    let stopped = Known { state: State::Stopped, over: Some(Over::StoppedByHand), ..ended };
+    let told = |verbs| finding_of(&Facts { verbs, ..facts() }, Some(&stopped)).says;
+    // It has ended at 90.
+    let says = told(vec![verb("scale", 10, 12), verb("stop", 88, 91), verb("converge", 91, 91)]);
+    assert!(says.contains("(stop shop)"), "{says}");
+    let says = told(vec![verb("scale", 10, 12), verb("stop", 91, 92)]);
+    assert!(says.contains("(stop shop)"), "{says}");
+}
+
+#[test]
 fn who_asked_for_an_end_that_takes_long_is_told() {
     let verb = Verb {
         name: "restart".to_owned(),

@@ -4,7 +4,7 @@
 
 use std::ffi::{CString, OsString};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Read as _, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
@@ -109,9 +109,18 @@ impl Balance {
         Ok(balance.of_process(Pid::from_raw(pid)))
     }
 
-    /// Whether an earlier supervisor has started one that lives.
-    pub(crate) fn is_there(service: &Path) -> bool {
-        socket::connect_at_once(service, SOCKET).is_ok()
+    /// The addresses on which one that lives here listens; empty if none lives. `None` if it does not say: one of an
+    /// earlier version, or one that hangs.
+    pub(crate) fn listens_on(service: &Path) -> Option<Vec<SocketAddr>> {
+        let Ok(connection) = socket::connect_at_once(service, SOCKET) else { return Some(Vec::new()) };
+        connection.set_nonblocking(false).ok()?;
+        connection.set_read_timeout(Some(PATIENCE)).ok()?;
+        let mut line = String::new();
+        // It introduces itself to everybody who connects. Only who greets it becomes its supervisor.
+        BufReader::new(connection.take(LONGEST as u64)).read_line(&mut line).ok()?;
+        let Ok(Report::Hello(introduction)) = serde_json::from_str(&line) else { return None };
+        let listeners = introduction.reach?.listeners;
+        Some(listeners.into_iter().map(|listening| listening.address).collect())
     }
 
     /// The one that an earlier supervisor has started, if it lives.

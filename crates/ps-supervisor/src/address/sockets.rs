@@ -85,9 +85,10 @@ pub fn refusal(spec: &Spec, earlier: Option<&Spec>, service: &Path) -> Option<St
     refused.peek()?;
     let kept = holder::copies(service);
     let is_kept = |address: &SocketAddr| kept.iter().any(|(kept, _)| kept == address);
-    let is_balanced = Balance::is_there(service);
+    let balanced = Balance::listens_on(service);
+    let is_balanced = |address: &SocketAddr| balanced.as_ref().is_none_or(|known| known.contains(address));
     let is_known = |address: &SocketAddr| {
-        is_balanced
+        is_balanced(address)
             || is_kept(address)
             || earlier.is_some_and(|spec| has_instance(spec, service, address.port()))
     };
@@ -118,6 +119,8 @@ fn listen(address: SocketAddr, all: &[SocketAddr]) -> Result<OwnedFd, String> {
     bound(address, is_only_v6).map_err(|errno| match errno {
         Errno::ADDRINUSE | Errno::ACCESS => format!("{address}: {}", obstacle(address.port())),
         Errno::ADDRNOTAVAIL => format!("{address}: this machine has no such address"),
+        // The system does not know on which network a link-local address is meant.
+        Errno::INVAL => format!("{address}: this address cannot be listened on by itself"),
         errno => format!("{address}: {}", std::io::Error::from(errno)),
     })
 }

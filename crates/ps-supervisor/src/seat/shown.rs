@@ -54,6 +54,11 @@ impl Seat {
         self.current.note(note);
     }
 
+    /// Removes the note from its status if it is one of these.
+    pub(crate) fn forget_note(&mut self, is_meant: impl Fn(&str) -> bool) {
+        self.current.forget_note(is_meant);
+    }
+
     /// Whether its status has changed since it was last told.
     pub(crate) fn has_changed(&self) -> bool {
         self.current.has_changed() || self.beside.as_ref().is_some_and(|beside| beside.has_changed())

@@ -45,7 +45,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// Why one cannot be listened on, for people. Then nothing has changed.
-    pub(super) fn listen_beside(&mut self, wanted: &[SocketAddr]) -> Result<(), String> {
+    pub(crate) fn listen_beside(&mut self, wanted: &[SocketAddr]) -> Result<(), String> {
         if wanted.is_empty() {
             return Ok(());
         }
@@ -85,10 +85,12 @@ impl Supervisor {
         seats.flat_map(Seat::runs).any(takes)
     }
 
-    /// Listens where the spec says, and nowhere else.
+    /// Listens where the spec says, and nowhere else. If one of its addresses cannot be listened on, the app stays
+    /// reached where it is now, and a note says why.
     pub(super) fn listen_as_wanted(&mut self) {
         let wanted = self.means.spec.listen.clone();
-        if let Err(reason) = self.listen_beside(&wanted) {
+        let added = self.listen_beside(&wanted);
+        if let Err(reason) = &added {
             self.remark(Self::has_address, &format!("the app is not reached at {reason}"));
         }
         let Some(mut address) = self.address.take() else { return };
@@ -99,7 +101,7 @@ impl Supervisor {
         }
         let is_other = address.go_by(self.manner());
         // A socket that is not watched any more has another number among those that are.
-        let is_less = address.sockets.keep_only(&wanted);
+        let is_less = added.is_ok() && address.sockets.keep_only(&wanted);
         if is_less {
             self.unwatch_sockets(&mut address);
             address.keep(&self.service);
@@ -194,9 +196,19 @@ impl Supervisor {
         let (occasion, is_failure) = (Occasion::Certificate, !is_taken);
         let happening = Happening { occasion, slots, run: None, what: text, is_failure };
         if is_taken {
+            self.forget_refused_certificate();
             self.means.diary.note(happening);
         } else {
             self.happened(happening);
+        }
+    }
+
+    /// There is a good certificate again: what was noted of a bad one is no longer true. Such a note begins with the
+    /// path of a file in the directory of the certificate.
+    fn forget_refused_certificate(&mut self) {
+        let directory = format!("{}/", self.means.spec.certificates.display());
+        for seat in self.seats.values_mut().filter(|seat| Self::has_address(seat.slot())) {
+            seat.forget_note(|note| note.starts_with(&directory));
         }
     }
 
