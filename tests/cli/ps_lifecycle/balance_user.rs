@@ -115,4 +115,13 @@ fn a_key_that_root_alone_may_read_is_read_by_root_and_no_other() {
     kill(|| found(&home, "ps-balance "));
     assert!(agrees());
     assert!(said(balance(&home), "Uid").starts_with("12345 "));
+
+    // A program that renews certificates leaves a key that is root's alone.
+    let next = Made::of("shop.test");
+    next.put(&directory);
+    fs::set_permissions(&files[0], Permissions::from_mode(0o600)).expect("changed");
+    eventually("the renewed certificate is shown", || {
+        let stream = TcpStream::connect(secure).map_err(|error| error.to_string())?;
+        agreed_by(stream, &[&next], &[]).map(drop).map_err(|error| error.to_string())
+    });
 }

@@ -177,8 +177,13 @@ impl Supervisor {
         let Some(address) = &mut self.address else { return };
         let heard = address.hear();
         let certificates = address.balance.as_mut().map(Balance::take_certificates).unwrap_or_default();
+        let is_refused = certificates.iter().any(|certificate| !certificate.is_taken);
         for certificate in certificates {
             self.note_certificate(certificate);
+        }
+        // A renewed key may be root's alone, so that only another one can read it.
+        if is_refused && !is_rolling && heard == Heard::Nothing {
+            self.listen_as_wanted();
         }
         let Some(address) = &mut self.address else { return };
         match heard {
