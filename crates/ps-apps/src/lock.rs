@@ -174,7 +174,16 @@ fn token_of(app: &AppName) -> String {
 fn try_lock(path: &Path) -> Result<Option<File>, Error> {
     let fail = |errno: Errno| Error::io("lock", path, errno);
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, Mode::from_raw_mode(0o600)).map_err(fail)?);
+    let file = match rustix::fs::open(path, flags, Mode::from_raw_mode(0o600)) {
+        // A disk that the kernel has made read-only must not prevent stopping an app. The file of an earlier holder can be locked
+        // without writing to it.
+        Err(Errno::ROFS) => {
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            rustix::fs::open(path, flags, Mode::empty()).map_err(|_| fail(Errno::ROFS))?
+        }
+        opened => opened.map_err(fail)?,
+    };
+    let file = File::from(file);
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => (),
         Err(Errno::WOULDBLOCK | Errno::INTR) => return Ok(None),
@@ -188,6 +197,9 @@ fn try_lock(path: &Path) -> Result<Option<File>, Error> {
 /// Writes the holder into a lock file that we hold: `<app> <pid> <start time> <command>`.
 fn sign(mut file: &File, path: &Path, app: &AppName) -> Result<String, Error> {
     let token = token_of(app);
+    if !can_be_signed(file) {
+        return Ok(token);
+    }
     let command: Vec<_> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let line = format!("{token} {}\n", command.join(" ").chars().take(200).collect::<String>());
     let written =
@@ -205,6 +217,11 @@ fn sign(mut file: &File, path: &Path, app: &AppName) -> Result<String, Error> {
         }
         _ => Ok(token),
     }
+}
+
+/// Whether it was opened for writing, which a read-only file system does not allow.
+fn can_be_signed(file: &File) -> bool {
+    rustix::fs::fcntl_getfl(file).is_ok_and(|flags| flags.contains(OFlags::RDWR))
 }
 
 fn is_held_by(path: &Path, app: &AppName, token: &str) -> bool {

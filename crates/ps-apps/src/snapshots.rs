@@ -23,7 +23,7 @@ const RECORD: Formatted = Formatted {
     format: FORMAT,
     // More than some hundred apps, each with two files of a mebibyte. For more apps, several snapshots are needed.
     max_bytes: 256 << 20,
-    cure: "save it again",
+    cure: "save it again with --replace",
 };
 const MAX_NAME_BYTES: usize = 63;
 

@@ -38,6 +38,8 @@ pub(crate) struct Balancer {
     pub(crate) sources: Vec<Source>,
     /// The control socket.
     pub(crate) control: Option<UnixListener>,
+    /// The control socket could not be made, so only the supervisor that has started it can talk to it.
+    pub(crate) is_out_of_reach: bool,
     pub(crate) controls: Controls,
     pub(crate) bytes: Bytes,
     pub(crate) pipes: pipes::Pool,
@@ -131,6 +133,7 @@ impl Balancer {
         Self {
             quiet: args.quiet(),
             sources: args.sources(),
+            is_out_of_reach: args.control.is_some() && sockets.control.is_none(),
             control: sockets.control,
             leaves: Notify::new(),
             over: Notify::new(),

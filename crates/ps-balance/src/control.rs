@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use balance::wire::{Introduction, Report, Request, VERSION};
+use ps_cli::say;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::sleep;
 
@@ -49,7 +50,10 @@ pub(crate) async fn serve(balancer: Arc<Balancer>, control: Arc<Control>) {
             }
         }
     }
-    balancer.controls.forget(&control);
+    let was_supervisor = balancer.controls.forget(&control);
+    if was_supervisor && balancer.is_out_of_reach {
+        balancer.begin_to_leave();
+    }
 }
 
 /// Accepts for ever who may give orders: this user, and root.
@@ -69,8 +73,23 @@ pub(crate) async fn accept(balancer: Arc<Balancer>) {
     }
 }
 
+/// Creates the control socket. If no file can be made there, because the disk is full or read-only or something else is in the place, a
+/// program that a supervisor has started goes on without it, because clients would wait for as long as that lasts. The supervisor has its own
+/// connection; only the next one, which finds this program by the socket, cannot reach it, so this program leaves when the connection to its
+/// supervisor ends.
+pub(crate) fn open(path: &Path, is_supervised: bool) -> anyhow::Result<Option<UnixListener>> {
+    match bind(path) {
+        // Where another ps-balance serves the socket, the error is none of the system.
+        Err(error) if is_supervised && error.is::<io::Error>() => {
+            say::failure(&format!("ps-balance: {error:#}; it goes on without one until its supervisor ends"));
+            Ok(None)
+        }
+        bound => bound.map(Some),
+    }
+}
+
 /// Creates the control socket, and replaces one that is no longer served.
-pub(crate) fn bind(path: &Path) -> anyhow::Result<UnixListener> {
+fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     let bound = || format!("make the control socket {}", path.display());
     if std::os::unix::net::UnixStream::connect(path).is_ok() {
         anyhow::bail!("another ps-balance serves the control socket {}", path.display());

@@ -61,7 +61,8 @@ fn begun(args: &Args, mut inherited: Inherited) -> Result<Arc<Balancer>> {
     let has_tls = !args.tls_listen.is_empty() || !inherited.tls.is_empty();
     let (tls, news) = if has_tls { tls(args, &manner, supervisor.is_some())? } else { (None, Vec::new()) };
     let listeners = listeners(args, inherited, tls.as_ref())?;
-    let control = args.control.as_deref().map(control::bind).transpose()?;
+    let opened = args.control.as_deref().map(|path| control::open(path, supervisor.is_some()));
+    let control = opened.transpose()?.flatten();
     let sockets = Sockets { listeners, control };
     let balancer = Arc::new(Balancer::new(args, manner, sockets, most_connections()));
     handshake::tell(&balancer.controls, &news);

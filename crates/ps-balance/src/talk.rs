@@ -128,13 +128,11 @@ impl Controls {
         inner.supervisor = Some(Arc::clone(control));
     }
 
-    /// It is closed.
-    pub(crate) fn forget(&self, control: &Arc<Control>) {
+    /// It is closed. Whether it was that of the supervisor.
+    pub(crate) fn forget(&self, control: &Arc<Control>) -> bool {
         let mut inner = self.inner();
         inner.all.retain(|it| it.upgrade().is_some_and(|it| !Arc::ptr_eq(&it, control)));
-        if inner.supervisor.as_ref().is_some_and(|it| Arc::ptr_eq(it, control)) {
-            inner.supervisor = None;
-        }
+        inner.supervisor.take_if(|it| Arc::ptr_eq(it, control)).is_some()
     }
 }
 

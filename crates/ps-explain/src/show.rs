@@ -108,6 +108,7 @@ fn situation(facts: &Facts, it: Option<&Known>, is_well: bool) -> String {
         .unwrap_or_default();
     let state = match it.state {
         _ if it.suspended.is_some() => "lives, but does nothing",
+        _ if it.waits_for_room() => "lives, but waits until it can write",
         State::Running => "runs again after it had ended by itself",
         State::Crashed if it.is_of_deploy => {
             "did not come up in the last deploy, and what ran before runs on"

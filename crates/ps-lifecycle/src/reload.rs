@@ -1,14 +1,14 @@
 //! `reload`: types with a `reload-signal` get that signal, so that they read their configuration again; the others get new
 //! instances, as in `restart`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use formation::{ProcessType, SignalName, Slot, State, Which};
 use ps_apps::App;
 use ps_cli::exit::Outcome;
 use ps_cli::say;
-use ps_scheduler::{Error, Intent, SignalOrder, Signalled};
+use ps_scheduler::{Error, Instance, Intent, SignalOrder, Signalled};
 
 use crate::args::TargetArgs;
 use crate::each::{self, Subjects};
@@ -37,18 +37,24 @@ fn reload(session: &Session, app: &App, which: &Which) -> Result<()> {
     // Signals go to all instances first, even if one fails. After a failure no instance is replaced.
     tell(session, app, &told, &signals)?;
     if rolled.is_empty() {
-        return Ok(());
+        return if told.is_empty() { Err(nothing_runs(app)) } else { Ok(()) };
     }
     session.trigger(&lock, "pre-start", &[app.name.as_str()])?;
-    let all = told.is_empty() && *which == Which::All;
-    let parts = if all { vec![Which::All] } else { rolled };
-    for part in parts {
+    for part in rolled {
         converge::carry_out(session, app, &Intent::Restart(part))?;
     }
     Ok(())
 }
 
-/// The running slots that get a signal, and the parts of the app that get new instances.
+fn nothing_runs(app: &App) -> anyhow::Error {
+    let app = &app.name;
+    anyhow!(
+        "nothing that is meant runs of {app}, so nothing reads its configuration again: ps-lifecycle start {app} starts it"
+    )
+}
+
+/// The running slots that get a signal, and the parts of the app that get new instances. What was stopped by hand stays stopped, and so does
+/// the schedule of a type that runs at its times.
 fn parts(
     session: &Session,
     app: &App,
@@ -58,6 +64,9 @@ fn parts(
     let status = converge::status(session, app)?;
     let mut told = Vec::new();
     let mut rolled: Vec<Which> = Vec::new();
+    let is_at_rest = |instance: &Instance| matches!(instance.state, State::Stopped | State::Scheduled);
+    let at_rest = status.current().filter(|instance| is_at_rest(instance));
+    let of_some_at_rest: BTreeSet<_> = at_rest.map(|instance| &instance.slot.process_type).collect();
     for instance in status.current().filter(|instance| which.includes(&instance.slot)) {
         let process_type = &instance.slot.process_type;
         if signals.contains_key(process_type) {
@@ -66,15 +75,21 @@ fn parts(
             }
             continue;
         }
+        if is_at_rest(instance) {
+            continue;
+        }
         let part = match which {
-            Which::Slot(slot) => Which::Slot(slot.clone()),
-            Which::All | Which::Type(_) => Which::Type(process_type.clone()),
+            Which::All | Which::Type(_) if !of_some_at_rest.contains(process_type) => {
+                Which::Type(process_type.clone())
+            }
+            Which::All | Which::Type(_) | Which::Slot(_) => Which::Slot(instance.slot.clone()),
         };
         if !rolled.contains(&part) {
             rolled.push(part);
         }
     }
-    Ok((told, rolled))
+    let is_whole = *which == Which::All && told.is_empty() && of_some_at_rest.is_empty();
+    Ok((told, if is_whole && !rolled.is_empty() { vec![Which::All] } else { rolled }))
 }
 
 fn tell(

@@ -12,11 +12,14 @@ use jiff::{SignedDuration, Timestamp};
 use os_process::{ProcessId, Usage};
 use ps_scheduler::{AppStatus, Doubtful, Error, Instance, Limits, Over};
 use ps_service::{Listing, Service, earlier};
-use ps_supervisor::{InForce, OpenConnections, Status, Statuses};
+use ps_supervisor::{CANNOT_SERVE, InForce, OpenConnections, Status, Statuses};
 use timetable::Course;
 
 /// From this number of instances on, two threads measure them: the kernel takes 14 µs for one process.
 const MANY: usize = 64;
+
+/// Why a process does nothing while its log is full, if it is to wait then (`log-when-full block`).
+const LOG_WAITS: &str = "its log takes nothing: what it writes waits until there is room";
 
 /// Every instance that has a status, ordered by type and index, without CPU and memory.
 pub(crate) fn instances(service: &Service) -> Result<Vec<Instance>, Error> {
@@ -183,6 +186,7 @@ impl Look<'_> {
                 found.troubles.extend(
                     runs.first().and_then(|status| status.reason.as_ref()).map(|reason| says(reason)),
                 );
+                found.troubles.extend(runs.iter().filter_map(|status| held_up(status)).map(|why| says(&why)));
                 found.instances.extend(runs.iter().map(|status| {
                     let instance = instance(status, self.typed, self.belief);
                     let has_failed = |exit: formation::Exit| !exit.is_success();
@@ -298,7 +302,6 @@ fn limits(in_force: &InForce) -> Limits {
     }
 }
 
-/// Which limits it runs without, beside what else there is to be known of its start.
 /// Since when an instance with a process is in its state. What ends again and again before it counts as running stays in one state, and
 /// then its present process says since when. A process is started a moment after its state is written down, which makes no difference.
 fn since(told: Timestamp, process: &ProcessId) -> Timestamp {
@@ -307,15 +310,24 @@ fn since(told: Timestamp, process: &ProcessId) -> Timestamp {
     if started.duration_since(told) > MOMENT { started } else { told }
 }
 
+/// Which limits it runs without, beside what else there is to be known of its start.
 fn lacking(status: &Status) -> Option<String> {
     let lacking = status.limits.as_ref()?.lacking.as_ref()?;
     Some(status.note.iter().fold(lacking.clone(), |all, note| format!("{all}; {note}")))
 }
 
+/// Why a process that lives, or its clients, can only wait.
+fn held_up(status: &Status) -> Option<&'static str> {
+    if status.log_waits {
+        return Some(LOG_WAITS);
+    }
+    (status.note.as_deref() == Some(CANNOT_SERVE)).then_some(CANNOT_SERVE)
+}
+
 /// What has become of its output on a full disk, or where its supervisor was killed, for people.
 fn trouble_of_logs(status: &Status) -> Option<String> {
     if status.log_waits {
-        return Some("its log takes nothing: what it writes waits until there is room".to_owned());
+        return Some(LOG_WAITS.to_owned());
     }
     let Status { log_dropped: dropped, log_in_doubt: in_doubt, .. } = *status;
     let were_dropped = format!("{dropped} bytes of its output were dropped because the disk was full");

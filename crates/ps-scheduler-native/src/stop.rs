@@ -235,7 +235,7 @@ fn unwritten(service: &Service, which: &Which, reason: &str) -> Error {
         "{what} has ended, but that is not written down yet, and until it is a restore starts it again"
     );
     let advice = moved(service).map_or_else(
-        || "make room".to_owned(),
+        || "make room, or make its file system writable again if that is read-only".to_owned(),
         |moved| {
             let (from, to) = (moved.from.display(), service.directory.display());
             format!("its directory {from} was moved to {to} while it ran: stop the whole app there, or move it back")

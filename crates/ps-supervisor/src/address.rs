@@ -36,8 +36,14 @@ use ::balance::wire::{Listening, Reach, Request};
 use crate::holder;
 use crate::spec::Spec;
 
-/// The pause after `ps-balance` could not be started, or ended soon after it was.
+/// The note of the instances while `ps-balance` ends before it serves anybody.
+pub const CANNOT_SERVE: &str =
+    "clients of the address wait, because ps-balance ends as soon as it is started: supervisor.log says why";
+
+/// The pause after `ps-balance` could not be started, or ended soon after it was. It is doubled each time that this happens in a row.
 const PAUSE: Duration = Duration::from_millis(250);
+/// The longest of these pauses.
+const LONGEST_REST: Duration = Duration::from_secs(4);
 /// The longest pause between two looks for a `ps-balance` that was just being started when its supervisor died.
 const LAST_PAUSE: Duration = Duration::from_secs(16);
 
@@ -58,6 +64,10 @@ pub(crate) struct Address {
     pub(crate) is_watched: bool,
     /// Until when no `ps-balance` is started.
     pub(crate) rests_until: Option<Instant>,
+    /// The pause after the next `ps-balance` that ends soon.
+    rest: Duration,
+    /// The note about a `ps-balance` that could not be started or ended at once, until one has spoken.
+    pub(crate) complaint: Option<String>,
     /// The TLS and connection settings of the address.
     manner: Manner,
     /// When one is looked for that an earlier supervisor has started, and the pause before that.
@@ -88,7 +98,8 @@ impl Address {
         }
         let had_one = balance.is_none() && !sockets.is_empty();
         let seeks = had_one.then(|| (Instant::now() + PAUSE, PAUSE));
-        Self { sockets, balance, table, count, led, is_watched: false, rests_until: None, manner, seeks }
+        let (is_watched, rests_until, rest, complaint) = (false, None, PAUSE, None);
+        Self { sockets, balance, table, count, led, is_watched, rests_until, rest, complaint, manner, seeks }
     }
 
     /// The sockets, in the order of their addresses.
@@ -122,10 +133,15 @@ impl Address {
                 Ok(())
             }
             Err(reason) => {
-                self.rests_until = Some(Instant::now() + PAUSE);
+                self.rest_from(Instant::now());
                 Err(reason)
             }
         }
+    }
+
+    fn rest_from(&mut self, now: Instant) {
+        self.rests_until = Some(now + self.rest);
+        self.rest = (2 * self.rest).min(LONGEST_REST);
     }
 
     /// Uses these settings from now on; whether they differ from those before.
@@ -158,15 +174,24 @@ impl Address {
     }
 
     /// Notes that `ps-balance` has ended, and its connections with it. If it has not lived for long, there is a pause
-    /// before it is started again.
-    pub(crate) fn lose(&mut self) {
-        let Some(balance) = self.balance.take() else { return };
+    /// before it is started again. Whether it ended before it had said anything.
+    pub(crate) fn lose(&mut self) -> bool {
+        let Some(balance) = self.balance.take() else { return false };
         self.count.lost();
         let now = Instant::now();
         if now < balance.since + PAUSE {
+            self.rest_from(now);
             // It may have ended because another one has its place.
-            (self.rests_until, self.seeks) = (Some(now + PAUSE), Some((now + PAUSE, PAUSE)));
+            self.seeks = Some((now + PAUSE, PAUSE));
         }
+        !balance.has_spoken
+    }
+
+    /// `ps-balance` has spoken, so it serves clients: the note about the one before it, which did not.
+    pub(crate) fn settle_complaint(&mut self) -> Option<String> {
+        self.balance.as_ref().filter(|balance| balance.has_spoken)?;
+        self.rest = PAUSE;
+        self.complaint.take()
     }
 
     /// Looks for a `ps-balance` that an earlier supervisor has started, if it is time for that; whether one was found.
@@ -239,3 +264,6 @@ impl Address {
         led::forget(service);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,8 +77,8 @@ mod wakeup;
 mod watched;
 
 pub use address::{
-    BALANCE_SOCKET, Backend, OpenConnections, balance_numbers, can_listen, leads_elsewhere, led,
-    open_connections, refusal as address_refusal,
+    BALANCE_SOCKET, Backend, CANNOT_SERVE, OpenConnections, balance_numbers, can_listen, leads_elsewhere,
+    led, open_connections, refusal as address_refusal,
 };
 pub use attachment::{Attachment, Cause, Change, Reaction, Waited};
 pub use bereft::{Bereft, bereft, misses_supervisor};

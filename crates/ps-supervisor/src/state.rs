@@ -53,6 +53,9 @@ struct Head {
     /// Itself, once it has looked at all that an earlier one has left. One of an earlier version does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     supervisor: Option<ProcessId>,
+    /// The inode of the file. A copy that somebody put in its place, such as one of a backup, has another one, and nobody writes to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inode: Option<u64>,
 }
 
 /// By what a socket is known: its inode, and the seconds and nanoseconds of its time of change.
@@ -197,7 +200,8 @@ impl State {
 
     fn write_head(&mut self, service: &Path, file: &File) -> io::Result<()> {
         let supervisor = self.is_vouched_for.then(|| ProcessId::of(std::process::id())).flatten();
-        let head = Head { format: FORMAT, control: birth(service)?, supervisor };
+        let inode = Some(file.metadata()?.ino());
+        let head = Head { format: FORMAT, control: birth(service)?, supervisor, inode };
         let before = read_block(file, 0).and_then(|block| newest(&block).map(|(sequence, _)| sequence));
         self.blocks = self.blocks.max(1);
         allocate(file, self.blocks)?;
@@ -302,7 +306,7 @@ fn read(file: &File, control: impl Fn() -> io::Result<Birth>) -> Option<Found> {
             let block = found.blocks;
             found.blocks += 1;
             match (block, newest(bytes)) {
-                (0, head) => found.supervisor = up_to_date(head?.1, &control)?.supervisor,
+                (0, head) => found.supervisor = up_to_date(file, head?.1, &control)?.supervisor,
                 (_, None) => (),
                 (_, Some((sequence, text))) => {
                     let status: Option<Box<Status>> = serde_json::from_slice(text).ok();
@@ -336,10 +340,13 @@ fn read_portion(file: &File, block: u32, portion: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// This head, if the supervisor that wrote it is the last one that ran here.
-fn up_to_date(head: &[u8], control: impl Fn() -> io::Result<Birth>) -> Option<Head> {
+/// This head, if the supervisor that wrote it into this file is the last one that ran here.
+fn up_to_date(file: &File, head: &[u8], control: impl Fn() -> io::Result<Birth>) -> Option<Head> {
     let head: Head = serde_json::from_slice(head).ok()?;
-    (head.format <= FORMAT && control().is_ok_and(|birth| birth == head.control)).then_some(head)
+    let is_copied =
+        head.inode.is_some_and(|inode| file.metadata().is_ok_and(|metadata| metadata.ino() != inode));
+    (!is_copied && head.format <= FORMAT && control().is_ok_and(|birth| birth == head.control))
+        .then_some(head)
 }
 
 /// Identifies the socket in the service directory. Every supervisor makes its own.

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::asking::{ask, kill_supervisors, some_address};
 use crate::home::{self, ALIVE, Home, get, slot, table};
 
 const PROCFILE: &str = "web: faultapp --tick 60\n";
@@ -210,6 +211,120 @@ fn a_disk_that_fills_up_in_a_deploy_or_a_restart_costs_no_instance_and_the_next_
     home.does(&["ps-lifecycle", "destroy", "shop"]);
     home.is_silent();
     drop(mounted);
+}
+
+/// Makes empty files until there is no inode for another one; there are bytes left.
+fn use_up_inodes(home: &Home) {
+    let mut number = 0;
+    while fs::File::create_new(home.path(&format!("lib/empty-{number}"))).is_ok() {
+        number += 1;
+    }
+}
+
+#[test]
+fn clients_of_the_address_are_answered_while_no_file_can_be_made() {
+    let _listening = home::listening();
+    let home = Home::as_installed();
+    let lib = home.path("lib").to_str().expect("text").to_owned();
+    if !is_done("mount", &["-t", "tmpfs", "-o", "size=16m,nr_inodes=300", "tmpfs", &lib]) {
+        skipped::skip("no root: only root can mount a small disk");
+        return;
+    }
+    let mounted = Mounted(lib);
+    let source = home.source("shop", "web: exec faultapp --listen\n");
+    let address = some_address();
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--listen", &address.to_string()]);
+    use_up_inodes(&home);
+    let pids = home.pids("shop");
+    let is_answered = || ask(address, "/").map(drop);
+    home::eventually("a client is answered", is_answered);
+    for _ in 0..2 {
+        kill_supervisors(&home);
+        home::eventually("a client of the next supervisor is answered", is_answered);
+    }
+    assert_eq!(home.pids("shop"), pids);
+    let note = &home.status("shop")[0]["note"];
+    assert!(!note.to_string().contains("clients of the address wait"), "{note}");
+    home.does(&["ps-lifecycle", "destroy", "shop"]);
+    drop(mounted);
+}
+
+#[test]
+fn clients_of_the_address_are_answered_where_a_directory_is_in_the_place_of_the_control_socket() {
+    let _listening = home::listening();
+    let home = Home::as_installed();
+    let source = home.source("shop", "web: exec faultapp --listen\n");
+    let address = some_address();
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--listen", &address.to_string()]);
+    fs::create_dir(home.path("lib/data/scheduler-native/shop/balance")).expect("made");
+    home::eventually("a client is answered", || ask(address, "/").map(drop));
+    home.does(&["ps-lifecycle", "destroy", "shop"]);
+}
+
+#[test]
+fn a_process_that_waits_because_its_log_takes_nothing_is_not_called_well() {
+    let home = Home::new();
+    let lib = home.path("lib").to_str().expect("text").to_owned();
+    if !is_done("mount", &["-t", "tmpfs", "-o", "size=2m", "tmpfs", &lib]) {
+        skipped::skip("no root: only root can mount a small disk");
+        return;
+    }
+    let mounted = Mounted(lib);
+    let source = home.source("shop", "web: exec yes\n");
+    home.write("shop/app.json", r#"{"formation": {"web": {"ready": "alive", "log_when_full": "block"}}}"#);
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    home::eventually("status says so", || {
+        let ran = home.run(&["ps-lifecycle", "status", "shop"]);
+        let says = "web.1 of shop: its log takes nothing: what it writes waits until there is room";
+        if ran.stderr.contains(says) { Ok(()) } else { Err(format!("{ran:?}")) }
+    });
+    let ran = home.run(&["ps-explain", "shop"]);
+    assert!(ran.stdout.contains("web.1 of shop lives, but waits until it can write"), "{ran:?}");
+    home.run(&["ps-lifecycle", "destroy", "shop"]);
+    drop(mounted);
+}
+
+#[test]
+fn where_an_earlier_copy_is_in_the_place_of_the_state_verbs_go_by_what_is() {
+    let home = Home::running("shop", PROCFILE, &[]);
+    let (state, copy) =
+        (home.path("lib/data/scheduler-native/shop/state"), home.path("lib/data/scheduler-native/shop/copy"));
+    fs::copy(&state, &copy).expect("copied");
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    let pids = home.pids("shop");
+    fs::rename(&copy, &state).expect("replaced");
+    assert_eq!(home.pids("shop"), pids);
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    assert!(home.pids("shop")["web.1"] != pids["web.1"]);
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    assert!(home.pids("shop").is_empty());
+}
+
+#[test]
+fn on_a_disk_that_has_become_read_only_an_app_can_be_stopped() {
+    let home = Home::new();
+    let source = home.source("shop", PROCFILE);
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "web=2"]);
+    let lib = home.path("lib").to_str().expect("text").to_owned();
+    if !is_done("mount", &["--bind", &lib, &lib]) {
+        skipped::skip("no root: only root can make a file system read-only");
+        return;
+    }
+    let mounted = Mounted(lib.clone());
+    assert!(is_done("mount", &["-o", "remount,bind,ro", &lib]), "it is read-only");
+    let ran = home.run(&["ps-lifecycle", "stop", "shop", "web.2"]);
+    ran.is_refused(1, &["web.2 of shop has ended, but that is not written down", "Read-only file system"]);
+    home::eventually("web.2 has ended", || match home.pids("shop").keys().cloned().collect::<Vec<_>>() {
+        left if left == ["web.1"] => Ok(()),
+        others => Err(format!("{others:?}")),
+    });
+    let ran = home.run(&["ps-lifecycle", "doctor"]);
+    let says = format!("fail  roots         DOKKU_LIB_ROOT is {lib}, on a read-only file system");
+    assert!(ran.stdout.contains(&says), "{ran:?}");
+    drop(mounted);
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    assert_eq!(home.pids("shop").len(), 2);
+    home.does(&["ps-lifecycle", "destroy", "shop"]);
 }
 
 struct Mounted(String);

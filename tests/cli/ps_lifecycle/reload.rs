@@ -49,3 +49,22 @@ fn a_process_without_a_handler_is_not_ended_by_a_reload_and_is_named() {
     let refused = home.run(&["ps-set", "shop", "web.reload-signal", "SIGNOPE"]);
     assert!(refused.status == Some(1) && refused.stderr.contains("SIGNOPE"), "{refused:?}");
 }
+
+#[test]
+fn what_was_stopped_by_hand_is_not_started_by_a_reload() {
+    let home = Home::running(
+        "shop",
+        "web: exec sleep 600\nworker: exec sleep 600\n",
+        &["--scale", "web=2", "--scale", "worker=1"],
+    );
+    home.does(&["ps-lifecycle", "stop", "shop", "web.2"]);
+    let before = home.pids("shop");
+    home.does(&["ps-lifecycle", "reload", "shop"]);
+    let after = home.pids("shop");
+    assert_eq!(after.keys().collect::<Vec<_>>(), ["web.1", "worker.1"]);
+    assert!(after["web.1"] != before["web.1"] && after["worker.1"] != before["worker.1"], "{after:?}");
+    home.does(&["ps-lifecycle", "stop", "shop", "worker"]);
+    let ran = home.run(&["ps-lifecycle", "reload", "shop", "worker"]);
+    ran.is_refused(1, &["nothing that is meant runs of shop", "ps-lifecycle start shop"]);
+    assert_eq!(home.pids("shop"), after.into_iter().filter(|(slot, _)| slot == "web.1").collect());
+}

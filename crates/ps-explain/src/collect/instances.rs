@@ -23,6 +23,12 @@ impl Known {
             && self.end.is_none()
             && self.check.is_none()
             && self.suspended.is_none()
+            && !self.waits_for_room()
+    }
+
+    /// Whether it lives, but waits because the disk has no room for what it writes (`log-when-full block`).
+    pub(crate) fn waits_for_room(&self) -> bool {
+        self.state.is_alive() && self.note.as_ref().is_some_and(|note| note.contains("its log takes nothing"))
     }
 
     /// When it had read its files, at the latest: at the start of the run that ended, or of the one that lives.

@@ -328,6 +328,20 @@ fn what_wears_an_instance_out_is_told_of_one_that_is_well_too() {
 }
 
 #[test]
+fn one_whose_log_takes_nothing_is_not_well() {
+    let note = "its log takes nothing: what it writes waits until there is room";
+    let waits = Known {
+        state: State::Running,
+        end: None,
+        note: Some(note.to_owned()),
+        ..crashed(None, EndCause::Unseen)
+    };
+    assert!(!waits.is_well());
+    assert_eq!(named(&facts(), &waits), Some("disk-full"));
+    assert!(Known { note: None, ..waits }.is_well());
+}
+
+#[test]
 fn what_a_swarm_says_of_an_instance_that_does_not_run_is_the_answer() {
     let told = |state, note: &str| Known {
         state,

@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 
 use ps_apps::World;
 use ps_rows::FindingRow;
-use rustix::fs::{Access, StatVfsMountFlags, statvfs};
+use rustix::fs::{Access, Mode, OFlags, StatVfsMountFlags, statvfs};
+use rustix::io::Errno;
 use rustix::process::geteuid;
 
 /// Less than this much room, in bytes, and logs are lost soon.
 const ROOM: u64 = 256 << 20;
 /// Fewer free inodes, and no file can be made soon.
 const INODES: u64 = 1000;
+/// What helps where nothing can be written.
+const WRITABLE: &str = "mount it writable (after errors: fsck)";
 
 /// Whether the user who calls the verb can write to both root directories.
 pub(super) fn roots(world: &World) -> Vec<FindingRow> {
@@ -26,6 +29,13 @@ fn root(name: &str, path: &Path) -> FindingRow {
     let there = there(path);
     let shown = path.display();
     let own = geteuid().as_raw();
+    if is_read_only(&there) {
+        return FindingRow::fail(
+            CHECK,
+            format!("{name} is {shown}, on a read-only file system: apps can be stopped, and nothing else"),
+            WRITABLE,
+        );
+    }
     if rustix::fs::access(&there, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         let owner = fs::metadata(&there)
             .map_or_else(|_| "nobody".to_owned(), |file| os_process::user_name(file.uid()));
@@ -59,6 +69,15 @@ fn there(path: &Path) -> PathBuf {
     path.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("/")).to_owned()
 }
 
+/// Whether nothing can be written there, whoever asks. After errors the kernel may refuse every write without calling the file system read-only, so
+/// a file without a name is made, which is gone at once.
+fn is_read_only(path: &Path) -> bool {
+    let is_marked = || statvfs(path).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY));
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    is_marked()
+        || rustix::fs::open(path, flags, Mode::from_raw_mode(0o600)).is_err_and(|errno| errno == Errno::ROFS)
+}
+
 /// Whether there is room, once for each file system.
 pub(super) fn disk(world: &World) -> Vec<FindingRow> {
     let (root, lib) = (there(world.root()), there(world.lib()));
@@ -83,12 +102,8 @@ fn room(path: &Path) -> FindingRow {
             );
         }
     };
-    if system.f_flag.contains(StatVfsMountFlags::RDONLY) {
-        return FindingRow::fail(
-            CHECK,
-            format!("{shown} lies on a read-only file system"),
-            "mount it writable (after errors: fsck)",
-        );
+    if is_read_only(path) {
+        return FindingRow::fail(CHECK, format!("{shown} lies on a read-only file system"), WRITABLE);
     }
     let free = system.f_bavail.saturating_mul(system.f_frsize);
     let (megabytes, inodes) = (free >> 20, system.f_favail);

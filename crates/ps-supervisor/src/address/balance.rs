@@ -58,6 +58,8 @@ pub(crate) struct Balance {
     runner: Option<Runner>,
     /// Since when it lives, or is known.
     pub(crate) since: Instant,
+    /// Whether it has said anything. It first does so when it has begun to serve.
+    pub(crate) has_spoken: bool,
 }
 
 /// A certificate whose files were read.
@@ -146,6 +148,7 @@ impl Balance {
             certificates,
             runner,
             since,
+            has_spoken: false,
         };
         balance.say(&Request::Hello(Greeting { version: VERSION, app: Some(app.to_owned()) }));
         balance
@@ -268,6 +271,7 @@ impl Balance {
                 return Heard::End;
             }
             for said in self.take_lines() {
+                self.has_spoken = true;
                 match said {
                     Report::Applied { revision } => table.applied(revision),
                     Report::Refused { reason } => table.refused(reason),

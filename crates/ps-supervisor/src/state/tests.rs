@@ -110,6 +110,23 @@ fn what_stands_there_is_passed_over_once_another_supervisor_has_been_at_work() {
 }
 
 #[test]
+fn an_earlier_copy_in_the_place_of_the_file_is_passed_over() {
+    let service = Service::new();
+    let path = service.0.path();
+    let mut state = service.begin();
+    state.reserve(1);
+    let mut place = Place::default();
+    assert!(state.write(path, &mut place, &of("web.1", 1)));
+    fs::copy(path.join(FILE), path.join("backup")).expect("copied");
+    assert!(state.write(path, &mut place, &of("web.1", 2)));
+    assert_eq!(service.restarts("web.1"), Some(2));
+    fs::create_dir(path.join("web.1")).expect("made");
+    of("web.1", 2).write(&path.join("web.1")).expect("written");
+    fs::rename(path.join("backup"), path.join(FILE)).expect("replaced");
+    assert_eq!(service.restarts("web.1"), Some(2));
+}
+
+#[test]
 fn what_makes_no_sense_or_is_of_a_later_format_is_passed_over() {
     let service = Service::new();
     let path = service.0.path();

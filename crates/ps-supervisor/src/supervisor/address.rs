@@ -10,7 +10,9 @@ use balance::wire::{State, Wanted};
 use ps_rollout::{Event, Role, Run as RunOf};
 
 use super::Supervisor;
-use crate::address::{Address, Balance, Count, Heard, Manner, Read, Runner, Settled, Who, backend_id};
+use crate::address::{
+    Address, Balance, CANNOT_SERVE, Count, Heard, Manner, Read, Runner, Settled, Who, backend_id,
+};
 use crate::diary::{Happening, Occasion};
 use crate::process::Process;
 use crate::rollout::{Carried, Comparison};
@@ -165,7 +167,7 @@ impl Supervisor {
         address.go_by(self.manner());
         match address.start(&self.service, &self.means.spec) {
             Ok(()) => self.watch_balance(&mut address),
-            Err(reason) => self.remark(Self::has_address, &reason),
+            Err(reason) => self.complain(&mut address, reason),
         }
         self.address = Some(address);
     }
@@ -185,14 +187,36 @@ impl Supervisor {
         if is_refused && !is_rolling && heard == Heard::Nothing {
             self.listen_as_wanted();
         }
-        let Some(address) = &mut self.address else { return };
-        match heard {
-            Heard::Nothing => return,
-            Heard::Idle if is_rolling => return,
-            Heard::Idle | Heard::Stuck => address.let_leave(),
-            Heard::End => address.lose(),
+        let Some(mut address) = self.address.take() else { return };
+        if let Some(settled) = address.settle_complaint() {
+            self.forget_notes(Self::has_address, |note| note == settled);
         }
-        self.poll.forget(&Wakeup::Balance);
+        let is_over = match heard {
+            Heard::Nothing => false,
+            Heard::Idle if is_rolling => false,
+            Heard::Idle | Heard::Stuck => {
+                address.let_leave();
+                true
+            }
+            Heard::End => {
+                if address.lose() {
+                    self.complain(&mut address, CANNOT_SERVE.to_owned());
+                }
+                true
+            }
+        };
+        self.address = Some(address);
+        if is_over {
+            self.poll.forget(&Wakeup::Balance);
+        }
+    }
+
+    /// Says in the status of the instances why clients of the address wait.
+    fn complain(&mut self, address: &mut Address, reason: String) {
+        if address.complaint.as_ref() != Some(&reason) {
+            self.remark(Self::has_address, &reason);
+            address.complaint = Some(reason);
+        }
     }
 
     /// A certificate was read, which is shown from now on, or is not.
@@ -212,9 +236,7 @@ impl Supervisor {
     /// path of a file in the directory of the certificate.
     fn forget_refused_certificate(&mut self) {
         let directory = format!("{}/", self.means.spec.certificates.display());
-        for seat in self.seats.values_mut().filter(|seat| Self::has_address(seat.slot())) {
-            seat.forget_note(|note| note.starts_with(&directory));
-        }
+        self.forget_notes(Self::has_address, |note| note.starts_with(&directory));
     }
 
     /// Directs clients to the instances that exist now, and reports to the rollout those changes for which it has

@@ -180,4 +180,11 @@ impl Supervisor {
             seat.note(note);
         }
     }
+
+    /// Removes the notes that are meant from the status of slots.
+    pub(super) fn forget_notes(&mut self, of: impl Fn(&Slot) -> bool, is_meant: impl Fn(&str) -> bool) {
+        for seat in self.seats.values_mut().filter(|seat| of(seat.slot())) {
+            seat.forget_note(&is_meant);
+        }
+    }
 }
