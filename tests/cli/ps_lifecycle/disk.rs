@@ -270,9 +270,10 @@ fn a_process_that_waits_because_its_log_takes_nothing_is_not_called_well() {
         return;
     }
     let mounted = Mounted(lib);
-    let source = home.source("shop", "web: exec yes\n");
+    let source = home.source("shop", "web: while ! [ -e go ]; do sleep 0.1; done; exec yes\n");
     home.write("shop/app.json", r#"{"formation": {"web": {"ready": "alive", "log_when_full": "block"}}}"#);
     home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    home.write("shop/go", "");
     home::eventually("status says so", || {
         let ran = home.run(&["ps-lifecycle", "status", "shop"]);
         let says = "web.1 of shop: its log takes nothing: what it writes waits until there is room";
@@ -313,7 +314,13 @@ fn on_a_disk_that_has_become_read_only_an_app_can_be_stopped() {
     let mounted = Mounted(lib.clone());
     assert!(is_done("mount", &["-o", "remount,bind,ro", &lib]), "it is read-only");
     let ran = home.run(&["ps-lifecycle", "stop", "shop", "web.2"]);
-    ran.is_refused(1, &["web.2 of shop has ended, but that is not written down", "Read-only file system"]);
+    ran.is_refused(
+        1,
+        &[
+            "web.2 of shop has ended, but that is not written down",
+            "make its file system writable again if that is read-only",
+        ],
+    );
     home::eventually("web.2 has ended", || match home.pids("shop").keys().cloned().collect::<Vec<_>>() {
         left if left == ["web.1"] => Ok(()),
         others => Err(format!("{others:?}")),
