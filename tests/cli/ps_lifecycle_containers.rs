@@ -55,6 +55,8 @@ mod swarm_address;
 mod swarm_losses;
 #[path = "ps_lifecycle/swarm_registry.rs"]
 mod swarm_registry;
+#[path = "ps_lifecycle/swarm_release.rs"]
+mod swarm_release;
 #[path = "ps_lifecycle/swarm_run.rs"]
 mod swarm_run;
 #[path = "ps_lifecycle/tags.rs"]

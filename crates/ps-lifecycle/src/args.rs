@@ -152,6 +152,9 @@ pub(crate) struct ConvergeArgs {
     /// With --dry-run: deploy these types as a whole and touch no others, as Dokku does; "" is no type
     #[arg(long, value_name = "TYPE,…", requires = "dry_run")]
     pub(crate) whole: Option<String>,
+    /// End with this exit status if the scheduler refuses the plan before anything is changed
+    #[arg(long, value_name = "STATUS", hide = true)]
+    pub(crate) refusal_status: Option<u8>,
 }
 
 #[derive(Debug, clap::Args)]

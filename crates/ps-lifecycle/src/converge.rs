@@ -3,7 +3,7 @@
 use anyhow::Result;
 use formation::{AppName, Formation, Which};
 use ps_apps::{App, StoredFormation, World};
-use ps_cli::exit::Outcome;
+use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::{AppStatus, Error, Intent, Plan, Running, Scheduler};
 
 use crate::args::ConvergeArgs;
@@ -12,10 +12,10 @@ use crate::{elsewhere, interrupted, journal, provision, release};
 
 pub(crate) fn run(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
     let app = session.world.app(&args.app)?;
-    session.of_app("converge", &app.name, || converge(session, &app))
+    session.of_app("converge", &app.name, || converge(session, &app, args.refusal_status))
 }
 
-fn converge(session: &Session, app: &App) -> Result<Outcome> {
+fn converge(session: &Session, app: &App, refusal_status: Option<u8>) -> Result<Outcome> {
     elsewhere::refuse(&session.world, &app.name, "converge")?;
     session.required.check(&session.world, &app.name, None)?;
     let _lock = session.lock(&app.name)?;
@@ -26,7 +26,12 @@ fn converge(session: &Session, app: &App) -> Result<Outcome> {
         session.fact(&format!("{0} is stopped: ps-lifecycle start {0} applies its formation", app.name))?;
         return Ok(Outcome::Done);
     }
-    carry_out(session, app, &intent)?;
+    interrupted::put_back(session, &app.name)?;
+    let asked = Asked::plan(&session.world, &app.name, &intent)?.without_doubts()?;
+    if refusal_status.is_some() {
+        refuse_what_is_refused(asked.scheduler.as_ref(), &asked.plan, refusal_status)?;
+    }
+    asked.carry_out(session, app)?;
     Ok(Outcome::Done)
 }
 
@@ -49,6 +54,20 @@ pub(crate) fn restore(session: &Session, app: &App) -> Result<()> {
 pub(crate) fn is_refused(session: &Session, app: &AppName, intent: &Intent) -> bool {
     let asked = Asked::plan(&session.world, app, intent).and_then(Asked::without_doubts);
     !asked.is_ok_and(|asked| asked.scheduler.judge(&asked.plan).is_ok())
+}
+
+/// Fails if the scheduler refuses the plan, with this exit status if there is one. Nothing is changed to find out.
+pub(crate) fn refuse_what_is_refused(
+    scheduler: &dyn Scheduler,
+    plan: &Plan,
+    status: Option<u8>,
+) -> Result<()> {
+    let judged = if plan.is_noop() { Ok(()) } else { scheduler.judge(plan) };
+    match (judged, status) {
+        (Err(Error::Unreachable { .. }) | Ok(()), None) | (Ok(()), Some(_)) => Ok(()),
+        (Err(error), None) | (Err(error @ Error::Unreachable { .. }), Some(_)) => Err(error.into()),
+        (Err(error), Some(status)) => Err(Refusal { status, message: error.to_string() }.into()),
+    }
 }
 
 /// A plan for what an app has stored, made by its scheduler.

@@ -31,10 +31,13 @@ pub(crate) fn earlier(
             Ok(())
         }
         Some(SchedulerName::Native) if !release.listen.is_empty() => {
-            vacate(session, app).with_context(|| format!("{app} runs via {name}, but leave native"))
+            vacate(session, app).with_context(|| {
+                format!("{app} runs via {name}, but end what native runs of it, which the next verb does")
+            })
         }
-        Some(earlier) => scheduler(session, app, &earlier)
-            .with_context(|| format!("{app} runs via {name}, but leave {earlier}")),
+        Some(earlier) => scheduler(session, app, &earlier).with_context(|| {
+            format!("{app} runs via {name}, but end what {earlier} runs of it, which the next verb does")
+        }),
     }
 }
 

@@ -92,8 +92,9 @@ fn rows(
         // The app was deployed by Dokku, whose hooks make the plan.
         return Ok(foresee(wanted, Outlook::Planned(&status, &intent)));
     };
-    let usual = ps_schedulers::of(world, &app.name)?.usual_strategy();
-    let plan = Plan::new(release, wanted, &status.instances, &intent, usual);
+    let scheduler = ps_schedulers::of(world, &app.name)?;
+    let plan = Plan::new(release, wanted, &status.instances, &intent, scheduler.usual_strategy());
+    converge::refuse_what_is_refused(scheduler.as_ref(), &plan, args.refusal_status)?;
     Ok(around_doubts(plan.foreseen(&status), &status))
 }
 

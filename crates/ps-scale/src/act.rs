@@ -22,8 +22,20 @@ const LIFECYCLE: &str = "ps-lifecycle";
 /// Where the root of a world is, below `DOKKU_LIB_ROOT`.
 const SERVICES: &str = "data/scheduler-native";
 
+/// With this exit status `ps-lifecycle` ends if the scheduler has refused the plan before anything was changed: `EX_CONFIG` of `sysexits.h`.
+/// Nobody else sees it.
+const REFUSED: u8 = 78;
+
+/// The scheduler has refused the plan, and has said why. No instance was touched.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing was changed")]
+pub(crate) struct NothingChanged;
+
 /// Makes the instances of a deployed app match; does nothing for one that is not. `changed` are the types to deploy
 /// inside Dokku, in this order. What is called holds `lock` with us; a hook of ours holds none.
+///
+/// # Errors
+/// [`NothingChanged`] and others.
 pub(crate) fn carry_out(
     world: &World,
     app: &AppName,
@@ -83,6 +95,7 @@ fn converge(app: &AppName, lock: Option<&AppLock>, args: &Args) -> Result<Outcom
     let program = lifecycle();
     let mut command = Command::new(&program);
     command.arg("converge").arg(app.as_str()).envs(lock.map(AppLock::token)).stdin(Stdio::null());
+    command.args(["--refusal-status", &REFUSED.to_string()]);
     if args.require.is_some() {
         command.args(["--require", "zero-failed"]);
     }
@@ -100,6 +113,9 @@ fn converge(app: &AppName, lock: Option<&AppLock>, args: &Args) -> Result<Outcom
     })?;
     if ended.success() {
         return Ok(Outcome::Done);
+    }
+    if status_of(ended) == REFUSED {
+        return Err(NothingChanged.into());
     }
     let lack = match args.require {
         Some(_) => "its instances do not match it yet, or connections have failed, as was said",
@@ -122,6 +138,7 @@ pub(crate) fn plan(
     let failed = || format!("what runs of {app} is not known, because {} cannot be run", program.display());
     let mut command = Command::new(&program);
     command.args(["converge", "--dry-run", "--json", "--formation", app.as_str()]);
+    command.args(["--refusal-status", &REFUSED.to_string()]);
     if let Some(types) = whole {
         command.arg(format!("--whole={}", types.join(",")));
     }
@@ -134,6 +151,9 @@ pub(crate) fn plan(
     match ended.status.code() {
         Some(0) => Ok((ended.stdout, true)),
         Some(1) if !ended.stdout.is_empty() => Ok((ended.stdout, false)),
+        Some(status) if status == i32::from(REFUSED) => Err(Refusal::failed(format!(
+            "nothing would be changed, because the scheduler of {app} refuses it"
+        ))),
         _ => {
             let message = format!("what runs of {app} is not known: see ps-lifecycle status {app}");
             Err(Refusal { status: status_of(ended.status), message }.into())

@@ -93,6 +93,7 @@ fn carry_through(
     change: &Change,
 ) -> Result<Outcome> {
     let _provision = if args.skip_deploy { None } else { act::provide_for(world, app) };
+    let origin = world.formation_origin(app)?;
     let Stored { before, after, mut named } = store(world, app, FormationOrigin::Argument, change)?;
     let outcome = if args.skip_deploy {
         Outcome::Done
@@ -100,12 +101,34 @@ fn carry_through(
         // As in Dokku, a type that was not there has changed, be it to 0: its deploy ends what an earlier one left of it.
         let (was, is) = (before.effective(), after.effective());
         named.retain(|name| was.get(name.as_str()) != is.get(name.as_str()));
-        act::carry_out(world, app, Some(lock), &to_deploy(named, &before, &after), args)?
+        let done = act::carry_out(world, app, Some(lock), &to_deploy(named, &before, &after), args);
+        done.map_err(|error| without_what_is_refused(world, app, (&before, origin), error))?
     };
     if args.format() != Format::Text {
         print::write(app, &after, args.format(), true)?;
     }
     Ok(outcome)
+}
+
+/// Stores what was before, if the scheduler has refused the change: otherwise each later verb would fail for it, too. Returns the error.
+fn without_what_is_refused(
+    world: &World,
+    app: &AppName,
+    (before, origin): (&StoredFormation, FormationOrigin),
+    error: anyhow::Error,
+) -> anyhow::Error {
+    if !error.is::<act::NothingChanged>() {
+        return error;
+    }
+    let write = |_: &StoredFormation| Ok::<_, ps_apps::Error>(before.clone());
+    match world.update_formation_from(app, origin, write) {
+        Ok(_) => Refusal::failed(format!(
+            "the counts of {app} stay as they were, because its scheduler refuses the change"
+        )),
+        Err(error) => anyhow::Error::from(error).context(format!(
+            "the scheduler of {app} refuses the change, and its counts cannot be stored as they were"
+        )),
+    }
 }
 
 /// Dokku's own lock of a deploy, where one will follow. It is had before anything is stored.

@@ -1,6 +1,6 @@
 //! The changes of an app's services that a plan requires: one for each type. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use formation::{ProcessType, Quantity};
 use jiff::Timestamp;
@@ -120,6 +120,13 @@ fn of_type(plan: &Plan, count: Count, service: Option<&Service>, wanted: u16) ->
         return (wanted < stopped).then_some(ServiceChange::StayStopped(wanted));
     }
     (filled < service.replicas).then_some(ServiceChange::Shrink(filled))
+}
+
+/// The types of which a plan changes the number of instances, and nothing else.
+pub(crate) fn counts_alone(plan: &Plan) -> BTreeSet<ProcessType> {
+    let is_it = |count: &Count| count.replaced == 0 && count.started + count.stopped > 0;
+    let counts = if plan.is_deploy { BTreeMap::new() } else { counts(plan) };
+    counts.into_iter().filter(|(_, count)| is_it(count)).map(|(process_type, _)| process_type).collect()
 }
 
 /// Why a plan is about single instances in a way in which a swarm cannot be told; `None` if it is not.

@@ -14,14 +14,17 @@ use crate::instances::REPORT;
 use crate::manager::{LOOK, Manager, Seen};
 use crate::service::Service;
 use crate::standing::{Move, Standing};
-use crate::swarm_task::{Phase, SwarmTask, plain};
-use crate::{images, label, taken_port};
+use crate::swarm_task::{NEVER_STARTED, Phase, SwarmTask, plain};
+use crate::taken_port::{self, Owners};
+use crate::{images, label};
 
 /// How long the last lines of a task are waited for: its node may be gone.
 const OF_LOG: Duration = Duration::from_secs(3);
 /// The most of them that is kept, in bytes.
 const MOST: usize = 64 << 10;
 
+/// How long a port has to be that of another service until nobody waits for it any more.
+const HOPELESS: Duration = Duration::from_secs(5);
 /// A node that has the image needs less time to make a container.
 const WITH_IMAGE: Duration = Duration::from_secs(5);
 
@@ -41,7 +44,9 @@ pub(crate) struct Follower {
     /// Tasks for which an update has been begun anew.
     nudged: BTreeSet<String>,
     /// Whose the ports are that tasks of a service wait for, by the service; `None`: it has none that could be named.
-    port_owners: BTreeMap<String, Option<String>>,
+    port_owners: BTreeMap<String, Option<Owners>>,
+    /// Since when tasks of a service wait for ports of other services alone.
+    hopeless_since: BTreeMap<String, Instant>,
 }
 
 /// The result of some changes.
@@ -84,7 +89,7 @@ impl Follower {
                     Standing::Done => {}
                     Standing::UnderWay => still.push(one),
                     Standing::Failed(reasons) => {
-                        let reasons = with_missing_images(manager, &seen, one, reasons).await?;
+                        let reasons = with_nodes(manager, &seen, one, reasons).await?;
                         for (mut failed, task) in reasons {
                             failed.reason = self.with_owners(&one.service.id, &failed.reason);
                             followed.failed.push(with_words_of_task(manager.engine, failed, task).await);
@@ -126,7 +131,11 @@ impl Follower {
                 let is_believed = |task: &SwarmTask| nodes.is_up(task) && !(doubts && is_stale(task));
                 Ok(one.standing(seen, |task| is_believed(task).then(|| self.lived(task, now)), now))
             }
-            standing => Ok(standing),
+            Standing::UnderWay => match self.hopeless(seen, one, now) {
+                none if none.is_empty() => Ok(Standing::UnderWay),
+                hopeless => Ok(Standing::Failed(hopeless)),
+            },
+            failed @ Standing::Failed(_) => Ok(failed),
         }
     }
 
@@ -161,10 +170,37 @@ impl Follower {
         Ok(())
     }
 
+    /// The slots of a change that wait for ports which other services keep, once that has been so for a while: an instance that ends just now
+    /// frees its port, and the swarm says the old reason for a moment more.
+    fn hopeless(&mut self, seen: &Seen, one: &Move, now: Instant) -> Vec<(FailedSlot, Option<String>)> {
+        let id = &one.service.id;
+        let are_others = matches!(self.port_owners.get(id), Some(Some(owners)) if owners.are_others);
+        let is_leaving = |task: &SwarmTask| !task.is_wanted() && !task.phase.is_over();
+        let waits = |task: &&SwarmTask| {
+            one.is_new(task)
+                && task.is_current()
+                && task.phase == Phase::Pending
+                && taken_port::is_only_reason(&task.reason)
+        };
+        let waiting: Vec<&SwarmTask> = seen.tasks_of(id).filter(waits).collect();
+        if !are_others || waiting.is_empty() || seen.tasks_of(id).any(is_leaving) {
+            self.hopeless_since.remove(id);
+            return Vec::new();
+        }
+        if now.duration_since(*self.hopeless_since.entry(id.clone()).or_insert(now)) < HOPELESS {
+            return Vec::new();
+        }
+        let failed = |task: &SwarmTask| {
+            let slot = Slot::new(one.service.process_type.clone(), task.slot);
+            (FailedSlot { slot, reason: format!("finds no place: {}", plain(&task.reason)) }, None)
+        };
+        waiting.into_iter().map(failed).collect()
+    }
+
     /// A reason of the swarm, and if it is about a port that is taken, whose that is.
     fn with_owners(&self, service: &str, reason: &str) -> String {
         match self.port_owners.get(service) {
-            Some(Some(owners)) if taken_port::is_reason(reason) => format!("{reason}; {owners}"),
+            Some(Some(owners)) if taken_port::is_reason(reason) => format!("{reason}; {}", owners.said),
             _ => reason.to_owned(),
         }
     }
@@ -267,25 +303,35 @@ impl Follower {
     }
 }
 
-/// The same failures; those of instances whose node could not get the image, with its name and why.
-async fn with_missing_images(
+/// The same failures; those of instances whose node could not get the image, or could not start the container, with its name and why.
+async fn with_nodes(
     manager: &Manager<'_>,
     seen: &Seen,
     one: &Move,
     mut reasons: Vec<(FailedSlot, Option<String>)>,
 ) -> Result<Vec<(FailedSlot, Option<String>)>, Error> {
-    if !reasons.iter().any(|(failed, _)| images::is_missing(&failed.reason)) {
+    let is_of_node =
+        |failed: &FailedSlot| images::is_missing(&failed.reason) || failed.reason.starts_with(NEVER_STARTED);
+    if !reasons.iter().any(|(failed, _)| is_of_node(failed)) {
         return Ok(reasons);
     }
+    let nodes = manager.nodes().await?;
     let image = one.service.spec["TaskTemplate"]["ContainerSpec"]["Image"].as_str().unwrap_or_default();
-    let (why, nodes) = (images::why_missing(manager, image).await, manager.nodes().await?);
-    for (failed, _) in reasons.iter_mut().filter(|(failed, _)| images::is_missing(&failed.reason)) {
+    for (failed, _) in reasons.iter_mut().filter(|(failed, _)| is_of_node(failed)) {
         let is_it = |task: &&SwarmTask| {
-            one.is_new(task) && task.slot == failed.slot.index && task.phase == Phase::Rejected
+            one.is_new(task)
+                && task.slot == failed.slot.index
+                && task.phase.is_over()
+                && !task.node.is_empty()
         };
         let node = seen.tasks_of(&one.service.id).find(is_it).map(|task| nodes.name(task));
         let node = node.as_deref().unwrap_or("its node");
-        failed.reason = format!("{} ({node} could not get it: {why})", failed.reason);
+        failed.reason = if let Some(why) = failed.reason.strip_prefix(NEVER_STARTED) {
+            format!("{NEVER_STARTED} on {node}{why}{}", taken_port::advice(&one.service, why))
+        } else {
+            let why = images::why_missing(manager, image).await;
+            format!("{} ({node} could not get it: {why})", failed.reason)
+        };
     }
     Ok(reasons)
 }
@@ -321,8 +367,13 @@ pub(crate) async fn last_lines(engine: &Engine, task: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+    use crate::service::tests::described;
     use crate::swarm_task::tests::listed;
+
+    const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn a_node_that_takes_its_time_to_get_an_image_is_told_of_once() {
@@ -344,5 +395,41 @@ mod tests {
         }
         let [(6, Progress::Note(note))] = told.as_slice() else { panic!("{told:?}") };
         assert_eq!(note, "web.1 waits for its image, which its node pulls");
+    }
+    #[test]
+    fn a_port_that_another_service_keeps_is_waited_for_no_longer_than_an_instance_may_take_to_end() {
+        let service = Service::read(&described("web", 1, "new")).expect("one of ours");
+        let (id, begin) = (service.id.clone(), Instant::now());
+        let one = Move {
+            service,
+            old: None,
+            before: BTreeSet::new(),
+            is_update: false,
+            life: Duration::ZERO,
+            may_end: false,
+            deadline: begin + 600 * SECOND,
+            within: 600 * SECOND,
+        };
+        let mut waiting = listed("web", 1, "pending", "running", "new");
+        waiting["Status"]["Err"] = json!("no suitable node (host-mode port already in use on 3 nodes)");
+        let seen = |tasks: &[Value]| Seen { services: Vec::new(), tasks: SwarmTask::read_all(&json!(tasks)) };
+        let leaving = [waiting.clone(), listed("web", 2, "running", "shutdown", "old")];
+        let of = |are_others: bool, rounds: &[(&[Value], u32)]| {
+            let mut follower = Follower::default();
+            let owners = Owners { said: "port 80 is that of the service hog".to_owned(), are_others };
+            follower.port_owners.insert(id.clone(), Some(owners));
+            let failed = rounds
+                .iter()
+                .map(|(tasks, at)| follower.hopeless(&seen(tasks), &one, begin + *at * SECOND).len());
+            failed.collect::<Vec<usize>>()
+        };
+        let alone = std::slice::from_ref(&waiting);
+        assert_eq!(of(true, &[(alone, 0), (alone, 4), (alone, 5)]), [0, 0, 1]);
+        assert_eq!(
+            of(true, &[(alone, 0), (&leaving, 4), (alone, 5), (alone, 9)]),
+            [0, 0, 0, 0],
+            "one ended just then"
+        );
+        assert_eq!(of(false, &[(alone, 0), (alone, 60)]), [0, 0], "it is its own, of the release before");
     }
 }

@@ -205,7 +205,8 @@ fn ended(service: &Service, tasks: &[&SwarmTask], filled: &BTreeSet<u16>, missin
     let known = last.into_values().filter(is_of_now).take(missing).map(|task| {
         let (state, over) = match task.phase {
             Phase::Complete if ends_for_good(service) => (State::Stopped, Some(Over::Finished)),
-            Phase::Failed | Phase::Rejected => (State::Crashed, Some(Over::GivenUp)),
+            Phase::Failed | Phase::Rejected if gives_up(service) => (State::Crashed, Some(Over::GivenUp)),
+            Phase::Failed | Phase::Rejected => (State::Backoff, None),
             _ => (State::Missing, None),
         };
         let mut row = Instance::new(slot(service, task.slot), state);
@@ -229,6 +230,12 @@ fn ended(service: &Service, tasks: &[&SwarmTask], filled: &BTreeSet<u16>, missin
 /// Whether an instance that has ended with success gets no successor.
 fn ends_for_good(service: &Service) -> bool {
     service.spec["TaskTemplate"]["RestartPolicy"]["Condition"].as_str().is_some_and(|word| word != "any")
+}
+
+/// Whether the swarm stops starting an instance again that fails. Otherwise it makes a successor in a moment.
+fn gives_up(service: &Service) -> bool {
+    let policy = &service.spec["TaskTemplate"]["RestartPolicy"];
+    policy["Condition"] == "none" || policy["MaxAttempts"].as_u64().is_some_and(|most| most > 0)
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ use crate::failed::{backend, of_swarm, unreachable};
 use crate::quorum::{self, Lost};
 use crate::service::Service;
 use crate::swarm::Swarm;
-use crate::{changes, committed, label, placement, published, resources, sealed, spec};
+use crate::{
+    changes, checkable, committed, free_nodes, label, placement, published, resources, sealed, spec,
+};
 
 /// Refuses a plan that cannot be carried out.
 pub(crate) fn judge(swarm: &Swarm, plan: &Plan) -> Result<(), Error> {
@@ -29,7 +31,10 @@ pub(crate) fn judge(swarm: &Swarm, plan: &Plan) -> Result<(), Error> {
             Some(reason) => Some(reason),
             None => match of_its_services(swarm, plan, &types)? {
                 Some(reason) => Some(reason),
-                None => of_secrets(swarm, plan, &types)?,
+                None => match of_secrets(swarm, plan, &types)? {
+                    Some(reason) => Some(reason),
+                    None => checkable::refusal(swarm, plan)?,
+                },
             },
         },
     };
@@ -63,6 +68,9 @@ fn of_the_swarm(swarm: &Swarm, plan: &Plan, types: &BTreeSet<&ProcessType>) -> R
         })
     };
     if let Some(reason) = types.iter().find_map(of_type) {
+        return Ok(Some(reason));
+    }
+    if let Some(reason) = free_nodes::refusal(swarm, plan, types, &nodes)? {
         return Ok(Some(reason));
     }
     if is_moving(swarm, plan)? && is_here_alone(release) {
@@ -121,7 +129,9 @@ fn of_its_services(
     let is_chosen = |process_type: &ProcessType| {
         plan.is_deploy && published::is_chosen_by_nodes(&plan.release, process_type)
     };
-    if !types.iter().any(|process_type| is_chosen(process_type)) {
+    let scaled = changes::counts_alone(plan);
+    let is_chosen_any = types.iter().any(|process_type| is_chosen(process_type));
+    if !is_chosen_any && scaled.is_empty() {
         return Ok(None);
     }
     let Some(world) = swarm.known_id()? else { return Ok(None) };
@@ -132,7 +142,11 @@ fn of_its_services(
     let list = list.map_err(|fault| of_swarm(&fault, &format!("list the services of {app}")))?;
     let services = Service::read_all(&list);
     let mut chosen = services.iter().filter(|service| is_chosen(&service.process_type));
-    Ok(chosen.find_map(published::refusal_to_choose))
+    let of_update = || {
+        let mut scaled = services.iter().filter(|service| scaled.contains(&service.process_type));
+        scaled.find_map(Service::refusal_to_scale)
+    };
+    Ok(chosen.find_map(published::refusal_to_choose).or_else(of_update))
 }
 
 /// What keeps the environment of a type from being a secret. Of an image one look is enough.

@@ -271,8 +271,7 @@ impl Watch<'_> {
             tokio::time::sleep(LOOK).await;
         }
         let why = now.end_in_words().unwrap_or_default();
-        let started = now.exit.filter(|_| now.phase != Phase::Rejected);
-        match (started, self.told) {
+        match (now.exit, self.told) {
             (_, Some((SIGPIPE, _))) => Ok(Ended::Exit(Exit::Signal(SIGPIPE))),
             (Some(exit), _) => Ok(self.ended(exit)),
             (None, Some((signal, _))) => Ok(self.ended(Exit::Signal(signal))),

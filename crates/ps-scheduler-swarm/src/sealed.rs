@@ -1,25 +1,20 @@
 //! The setting `env-as-secrets`: the variables of an app come as a file that is a secret of the swarm, and a script for `/bin/sh` exports
 //! them before it executes what the container is to run. So no value stands in a specification, in arguments, or in a description.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
-
 use formation::{AppName, ProcessType};
-use ps_engine::{Engine, Fault, READER};
+use ps_engine::{Engine, Fault};
 use ps_release::in_container;
 use ps_scheduler::{Error, Release};
 use serde_json::{Value, json};
 use type_settings::Switch;
 
-use crate::failed::{backend, failed};
-use crate::label;
 use crate::manager::Manager;
 use crate::secret::{self, LARGEST, Secret};
+use crate::shell::{self, SHELL, of_image};
 use crate::swarm::Swarm;
 
 /// The file of the secret, in the directory where a swarm has them.
 const FILE: &str = "formation-environment";
-const SHELL: &str = "/bin/sh";
 /// Whoever the process runs as reads the file. Nobody else sees it: it lies in the memory of this container.
 const MODE: u32 = 0o444;
 
@@ -143,22 +138,8 @@ async fn of_shell(
     if let Some(odd) = names.find(|name| !is_plain(name)) {
         return Ok(Some(format!("its image {image} has the variable {odd}, which a shell may drop")));
     }
-    let root = format!("{}={}", label::ROOT, swarm.world().root().display());
-    engine.forget_dead_readers(&[root, format!("{}={app}", label::APP)]).await?;
-    let name = format!("{app}.reading-{}", RandomState::new().hash_one(image) % 1_000_000_000);
-    let has_shell = engine.image_has_program(image, SHELL, &name, reader(swarm, app)).await?;
+    let has_shell = shell::is_in(engine, swarm, app, image).await?;
     Ok((!has_shell).then(|| format!("its image {image} has no {SHELL}, which exports it")))
-}
-
-/// The labels of a container by which the image is looked at. docker-local removes those of the app whose process has died, when the app is
-/// deployed, retired or destroyed.
-fn reader(swarm: &Swarm, app: &AppName) -> HashMap<String, String> {
-    let labels = [
-        (label::ROOT, swarm.world().root().display().to_string()),
-        (label::APP, app.to_string()),
-        (READER, std::process::id().to_string()),
-    ];
-    labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Whether a shell could have set a variable of this name.
@@ -166,18 +147,6 @@ fn is_plain(name: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
     name.bytes().next().is_some_and(is_letter)
         && name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit())
-}
-
-fn of_image(fault: &Fault, app: &AppName, image: &str) -> Error {
-    let what = format!("look at the image of {app}");
-    if fault.is_gone() {
-        backend(
-            &what,
-            format!("the engine of this machine does not have {image} any more: docker pull {image}"),
-        )
-    } else {
-        failed(fault, &what)
-    }
 }
 
 #[cfg(test)]

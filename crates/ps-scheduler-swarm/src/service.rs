@@ -81,7 +81,10 @@ impl Service {
                 "EndpointSpec": json["Spec"]["EndpointSpec"],
                 "TaskTemplate": {
                     "ContainerSpec": { "Labels": { label::REVISION: revision(template) } },
-                    "RestartPolicy": { "Condition": template["RestartPolicy"]["Condition"] },
+                    "RestartPolicy": {
+                        "Condition": template["RestartPolicy"]["Condition"],
+                        "MaxAttempts": template["RestartPolicy"]["MaxAttempts"],
+                    },
                 },
             },
         });
@@ -115,6 +118,21 @@ impl Service {
     /// Whether an update of it was begun anew, so that its earlier specification is not the one before the update.
     pub(crate) fn is_nudged(&self) -> bool {
         self.label(label::NUDGED).is_some()
+    }
+
+    /// Why its number of tasks cannot be changed; `None` if it can. A swarm takes each change for the wish to go on with an update that it has
+    /// given up, and ends what still runs of the release before.
+    pub(crate) fn refusal_to_scale(&self) -> Option<String> {
+        let update = self.update.as_ref().filter(|_| self.replicas > 0)?;
+        let is_given_up = matches!(update.state, UpdateState::Paused | UpdateState::RollbackPaused);
+        let (app, process_type) = (&self.app, &self.process_type);
+        is_given_up.then(|| {
+            format!(
+                "the last update of {process_type} was given up half-way ({}), and with another count the swarm would go on with it: first \
+                 ps-lifecycle restart {app} {process_type}, or deploy {app}",
+                update.message
+            )
+        })
     }
 
     /// How long its tasks have to end.

@@ -108,8 +108,13 @@ impl Move {
         let state = service.update.as_ref().filter(|_| self.is_update).map(|update| update.state);
         let is_back = service.revision() != self.service.revision();
         if is_back || state.is_some_and(is_given_up) {
-            let said = service.update.as_ref().map_or("", |update| update.message.as_str());
-            return alone(format!("was put back by the swarm ({})", plain(said)));
+            let said = plain(service.update.as_ref().map_or("", |update| update.message.as_str()));
+            return alone(match state {
+                Some(UpdateState::Paused | UpdateState::RollbackPaused) => format!(
+                    "was given up half-way by the swarm, which has put nothing back and tries no more ({said})"
+                ),
+                _ => format!("was put back by the swarm ({said})"),
+            });
         }
         let is_up = |task: &&&SwarmTask| {
             let has_lived = lived(task).is_some_and(|lived| lived >= self.life);
@@ -138,7 +143,8 @@ impl Move {
             }
             _ => task.end_in_words().unwrap_or_else(|| "failed".to_owned()),
         };
-        let task_id = task.container.as_ref().map(|_| task.id.clone());
+        let has_run = task.container.is_some() && task.never_started().is_none();
+        let task_id = has_run.then(|| task.id.clone());
         (FailedSlot { slot: self.slot(task.slot), reason }, task_id)
     }
 

@@ -101,7 +101,7 @@ fn name_owners(status: &mut AppStatus, services: &[&Service], all: &Value) {
         let is_its = |service: &&&Service| service.process_type == instance.slot.process_type;
         let owners = services.iter().find(is_its).and_then(|service| taken_port::owners(service, all));
         if let Some(owners) = owners {
-            *note = format!("{note}; {owners}");
+            *note = format!("{note}; {}", owners.said);
         }
     }
 }

@@ -6,6 +6,11 @@ use serde_json::Value;
 
 use crate::service;
 
+/// What an engine says before the reason for which it could not start a container.
+const NOT_STARTED: &str = "starting container failed: ";
+/// How it is said that a container could not be started.
+pub(crate) const NEVER_STARTED: &str = "could not be started";
+
 /// One task.
 #[derive(Clone, Debug)]
 pub(crate) struct SwarmTask {
@@ -109,6 +114,9 @@ impl SwarmTask {
             Phase::Pending if node.is_empty() && desired == Desired::Over => Phase::Shutdown,
             phase => phase,
         };
+        // An engine says an exit status of a container that was never started, too, which is nobody's.
+        let container_id = container["ContainerID"].as_str().filter(|id| !id.is_empty()).map(str::to_owned);
+        let has_run = container_id.is_some() && !text(&status["Err"]).contains(NOT_STARTED);
         let ports = status["PortStatus"]["Ports"].as_array().into_iter().flatten();
         let mut published: Vec<u16> =
             ports.filter_map(|port| port["PublishedPort"].as_u64()?.try_into().ok()).collect();
@@ -124,8 +132,11 @@ impl SwarmTask {
             is_preparing: status["State"] == "preparing",
             desired,
             reason: text(&status["Err"]),
-            container: container["ContainerID"].as_str().filter(|id| !id.is_empty()).map(str::to_owned),
-            exit: container["ExitCode"].as_i64().filter(|_| phase.is_over()).and_then(ps_engine::exit_of),
+            container: container_id,
+            exit: container["ExitCode"]
+                .as_i64()
+                .filter(|_| phase.is_over() && has_run)
+                .and_then(ps_engine::exit_of),
             since: status["Timestamp"].as_str().and_then(|at| at.parse().ok()),
             updated: json["UpdatedAt"].as_str().and_then(|at| at.parse().ok()),
             revision: service::revision(template).map(str::to_owned),
@@ -181,9 +192,20 @@ impl SwarmTask {
         }
     }
 
+    /// Why its container could not be started, so that nothing of it ever ran; `None` if it was.
+    pub(crate) fn never_started(&self) -> Option<&str> {
+        let (_, why) = self.reason.split_once(NOT_STARTED).filter(|_| self.phase.is_over())?;
+        // The names of an endpoint are long, and nobody knows them.
+        let of_port = why.strip_prefix("driver failed programming external connectivity on endpoint ");
+        Some(of_port.and_then(|rest| rest.split_once("): ")).map_or(why, |(_, why)| why))
+    }
+
     /// How it ended, as a phrase that follows the name of its slot; `None` if it has not.
     pub(crate) fn end_in_words(&self) -> Option<String> {
         let why = plain(&self.reason);
+        if let Some(why) = self.never_started() {
+            return Some(format!("{NEVER_STARTED}: {why}"));
+        }
         match self.phase {
             Phase::Rejected => Some(format!("was rejected: {why}")),
             Phase::Failed if self.reason.contains("unhealthy container") => Some(
@@ -273,6 +295,19 @@ pub(crate) mod tests {
         json["Status"]["Err"] = json!("No such image: shop:2");
         assert_eq!(one(&json).end_in_words().as_deref(), Some("was rejected: No such image: shop:2"));
         assert_eq!(one(&listed("web", 1, "running", "running", "r")).end_in_words(), None);
+        let mut json = listed("web", 1, "failed", "shutdown", "r");
+        json["Status"]["ContainerStatus"] = json!({"ContainerID": "c", "ExitCode": 128});
+        for (said, told) in [
+            (
+                "driver failed programming external connectivity on endpoint shop_web.1.b2h (7b8e): Error starting userland proxy: listen \
+                 tcp4 0.0.0.0:80: bind: address already in use",
+                "Error starting userland proxy: listen tcp4 0.0.0.0:80: bind: address already in use",
+            ),
+            ("exec: \"serve\": not found", "exec: \"serve\": not found"),
+        ] {
+            json["Status"]["Err"] = json!(format!("starting container failed: {said}"));
+            assert_eq!(one(&json).end_in_words(), Some(format!("could not be started: {told}")));
+        }
     }
 
     #[test]

@@ -13,7 +13,6 @@ use crate::image_kind::Launched;
 use crate::manager::{LOOK, Manager};
 use crate::sealed::Seal;
 use crate::swarm::Swarm;
-use crate::swarm_task::Phase;
 use crate::{images, label, secret, spec};
 
 /// How the task of a deploy has ended.
@@ -113,8 +112,7 @@ async fn attend(
         if let Some(now) = now.filter(|now| now.phase.is_over()) {
             let why = now.end_in_words().unwrap_or_default();
             let why = images::explained(manager, release.source.image(&task.process_type), &now, why).await?;
-            let exit = now.exit.filter(|_| now.phase != Phase::Rejected);
-            return Ok(Over::Ended(exit, why));
+            return Ok(Over::Ended(now.exit, why));
         }
         if Instant::now() >= until {
             return Ok(Over::TooLate);

@@ -144,6 +144,22 @@ fn what_a_swarm_cannot_do_is_refused_and_without_one_a_line_says_what_to_do() {
         place.run(&deploy).is_refused(1, &[said]);
         place.does(&["ps-set", "--global", name, ""]);
     }
+    // A count that is refused is not kept, wherever the app runs.
+    for scheduler in ["docker-local", "swarm"] {
+        place.does(&deploying(scheduler));
+        let (setting, value) =
+            if scheduler == "swarm" { ("cpu-max", "900") } else { ("mounts", "/nowhere:/data") };
+        place.does(&["ps-set", "shop", setting, value]);
+        for dry in [&["--dry-run"][..], &[]] {
+            let words = [&["ps-scale", "shop", "web=2"], dry].concat();
+            place.run(&words).is_refused(1, &[setting, "refuses"]);
+        }
+        assert!(place.does(&["ps-scale", "shop"]).contains("web:  1"), "{scheduler}");
+        assert_eq!(place.rows(), ["web.1 running"], "{scheduler}");
+        place.does(&["ps-set", "shop", setting, ""]);
+        place.does(&["ps-scale", "shop", "web=2"]);
+        place.does(&["ps-lifecycle", "destroy", "shop"]);
+    }
     place.does(&["ps-set", "--global", "memory-max", "9000g"]);
     let limited = place.run(&deploy);
     assert!(limited.status == Some(0) && limited.stderr.contains("web.memory-max is 9000g"), "{limited:?}");

@@ -19,8 +19,29 @@ fn a_deployed_app_is_converged_under_our_lock_and_an_undeployed_one_is_not() {
     assert_eq!(quietly(&ran), (0, ""));
     assert!(ran.stderr.contains("talk"), "{}", ran.stderr);
     let calls = place.read("calls");
-    assert!(calls.starts_with("converge hello lock=hello "), "{calls}");
+    assert!(calls.starts_with("converge hello --refusal-status 78 lock=hello "), "{calls}");
     assert_eq!(calls.lines().count(), 1, "{calls}");
+}
+
+#[test]
+fn a_count_that_the_scheduler_refuses_is_not_kept_and_a_dry_run_says_that_it_is_refused() {
+    let place = hello("web=1\n");
+    place.write("lib/config/common/hello/deployed", "true");
+    place.write("lib/config/ps/hello/scale-source", "app-json");
+    let program = beside_a_recorder(&place, "echo no node has room >&2; exit 78");
+    let before = (stored(&place, "hello"), place.read("lib/config/ps/hello/scale-source"));
+    let ran = run(place.command(&program).args(["hello", "web=99", "worker=2"]));
+    assert_eq!(quietly(&ran), (1, ""));
+    assert!(ran.stderr.contains("no node has room\n"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the counts of hello stay as they were") && !ran.stderr.contains("is stored"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!((stored(&place, "hello"), place.read("lib/config/ps/hello/scale-source")), before);
+    let ran = run(place.command(&program).args(["hello", "web=99", "--dry-run"]));
+    assert_eq!(quietly(&ran), (1, ""));
+    assert!(ran.stderr.contains("the scheduler of hello refuses it"), "{}", ran.stderr);
 }
 
 #[test]

@@ -89,8 +89,15 @@ fn while_it_is_replaced_a_slot_has_the_one_that_serves_and_the_one_that_comes() 
 
 #[test]
 fn a_slot_without_a_task_says_why() {
-    let service = described("web", 3, "r");
+    let mut service = described("web", 3, "r");
     let crashed = listed("web", 2, "failed", "shutdown", "r");
+    let of_crashed = |service: &Value| rows(service, std::slice::from_ref(&crashed)).remove(0);
+    assert_eq!(
+        of_crashed(&described("web", 1, "r")),
+        "web.2 backoff current",
+        "its successor comes in a moment"
+    );
+    service["Spec"]["TaskTemplate"]["RestartPolicy"] = json!({"Condition": "any", "MaxAttempts": 3});
     assert_eq!(
         rows(&service, &[listed("web", 1, "running", "running", "r"), crashed.clone()]),
         ["web.1 running current", "web.2 crashed current GivenUp", "web.3 waiting current"]

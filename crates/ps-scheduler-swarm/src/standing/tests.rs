@@ -102,9 +102,15 @@ fn a_task_that_ends_early_fails_it_and_one_that_was_told_to_end_does_not() {
 
 #[test]
 fn what_the_swarm_has_given_up_or_put_back_has_failed() {
-    for state in ["paused", "rollback_started", "rollback_completed", "rollback_paused"] {
+    let given_up = "given up half-way by the swarm, which has put nothing back and tries no more";
+    for (state, how) in [
+        ("paused", given_up),
+        ("rollback_started", "put back by the swarm"),
+        ("rollback_completed", "put back by the swarm"),
+        ("rollback_paused", given_up),
+    ] {
         let told = reasons(of(&moved(), &seen(Some(state), "new", &[up(1, "new")])));
-        assert_eq!(told, ["web.1 was put back by the swarm (update paused due to failure)"], "{state}");
+        assert_eq!(told, [format!("web.1 was {how} (update paused due to failure)")], "{state}");
     }
     assert_eq!(reasons(of(&moved(), &seen(None, "old", &[up(1, "old"), up(2, "old")]))).len(), 1);
     let gone = Seen { services: Vec::new(), tasks: Vec::new() };

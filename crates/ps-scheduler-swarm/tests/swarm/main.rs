@@ -7,6 +7,7 @@ mod load;
 mod losses;
 mod place;
 mod reached;
+mod refused;
 mod releases;
 mod secrets;
 mod told;
