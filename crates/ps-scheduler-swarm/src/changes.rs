@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use formation::{ProcessType, Quantity};
+use formation::{ProcessType, Quantity, Slot};
 use jiff::Timestamp;
 use ps_scheduler::{Change, Plan};
 
 use crate::instances::Nodes;
 use crate::manager::Seen;
 use crate::service::Service;
+use crate::swarm_task::{Phase, SwarmTask};
 
 /// What happens to the service of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +73,12 @@ pub(crate) fn of(
         let mut tasks = service.into_iter().flat_map(|service| seen.tasks_of(&service.id));
         let has_lost =
             tasks.any(|task| task.is_current() && (!nodes.is_up(task) || nodes.may_be_stale(task, now)));
-        let change = of_type(plan, count, service, wanted(plan, &process_type));
+        let is_again = service.is_some_and(|service| started_again(plan, seen, service).is_some());
+        let change = of_type(plan, count, service, wanted(plan, &process_type)).map(|change| match change {
+            // A swarm starts nothing again that has ended for good. A new specification makes it do so.
+            ServiceChange::Fill(filled) if is_again => ServiceChange::Replace(filled),
+            change => change,
+        });
         let change = change.or_else(|| {
             let filled = count.filled();
             (has_lost && filled > 0).then_some(ServiceChange::Fill(filled))
@@ -95,6 +101,46 @@ fn counts(plan: &Plan) -> BTreeMap<ProcessType, Count> {
         *of_change += 1;
     }
     counts
+}
+
+/// The slots of a service that have a task which runs or is about to.
+fn filled(seen: &Seen, service: &Service) -> BTreeSet<u16> {
+    seen.tasks_of(&service.id).filter(|task| task.is_current()).map(|task| task.slot).collect()
+}
+
+/// How many instances of a service are to stay as they are although they are over.
+pub(crate) fn over(plan: &Plan, seen: &Seen, service: &Service) -> u16 {
+    let filled = filled(seen, service);
+    let kept = plan.slots(Change::Keep).filter(|slot| slot.process_type == service.process_type);
+    kept.filter(|slot| !filled.contains(&slot.index)).count().try_into().unwrap_or(u16::MAX)
+}
+
+/// An instance that a person wants to start, and that has ended for good.
+fn started_again<'a>(plan: &'a Plan, seen: &Seen, service: &Service) -> Option<&'a Slot> {
+    let filled = filled(seen, service);
+    let has_ended = |slot: &&Slot| {
+        let mut tasks = seen.tasks_of(&service.id).filter(|task| task.slot == slot.index);
+        !filled.contains(&slot.index) && tasks.any(|task| task.phase == Phase::Complete)
+    };
+    let mut started = plan.slots(Change::Start).filter(|slot| slot.process_type == service.process_type);
+    started.find(has_ended).filter(|_| !plan.is_deploy && service.replicas > 0 && service.ends_for_good())
+}
+
+/// Why what a person wants to start cannot be; `None` if it can. Of a type of which a part has ended for good, a swarm starts that part only together
+/// with the rest.
+pub(crate) fn refusal_to_start(plan: &Plan, seen: &Seen) -> Option<String> {
+    let app = &plan.release.app;
+    seen.services.iter().find_map(|service| {
+        let process_type = &service.process_type;
+        // What is replaced as a whole starts together anyway.
+        let is_whole = plan.slots(Change::Replace).any(|slot| slot.process_type == *process_type);
+        let is_alone = !is_whole && !filled(seen, service).is_empty();
+        let slot = started_again(plan, seen, service).filter(|_| is_alone)?;
+        Some(format!(
+            "{slot} has ended for good, and a swarm starts it again only together with the other instances of its type: ps-lifecycle restart \
+             {app} {process_type}"
+        ))
+    })
 }
 
 fn wanted(plan: &Plan, process_type: &ProcessType) -> u16 {
@@ -159,7 +205,6 @@ mod tests {
     use crate::label;
     use crate::service::tests::described;
     use crate::spec::tests::release;
-    use crate::swarm_task::SwarmTask;
     use crate::swarm_task::tests::listed;
 
     fn row(slot: &str, state: State, over: Option<Over>) -> Instance {
@@ -276,6 +321,36 @@ mod tests {
         assert_eq!(of("web=1", &CONVERGE), (Some(ServiceChange::StayStopped(1)), false));
         assert!(of("web=3", &CONVERGE).1, "two of three would stay stopped");
         assert!(of("web=2", &Intent::Start("web.1".parse().expect("an instance"))).1);
+    }
+
+    #[test]
+    fn what_has_ended_for_good_is_started_again_by_a_new_specification_or_not_at_all() {
+        let done = |slot| row(slot, State::Stopped, Some(Over::Finished));
+        let of = |rows: &[Instance], tasks: &[serde_json::Value], intent: &Intent| {
+            let plan = plan(&["web=2"], rows, intent);
+            let mut json = described("web", 2, "r");
+            json["Spec"]["TaskTemplate"]["RestartPolicy"] = json!({"Condition": "on-failure"});
+            let services = vec![Service::read(&json).expect("one of ours")];
+            let seen = Seen { services, tasks: SwarmTask::read_all(&json!(tasks)) };
+            (
+                of_web(&plan, &seen),
+                over(&plan, &seen, &seen.services[0]),
+                refusal_to_start(&plan, &seen).is_some(),
+            )
+        };
+        let (one, two) =
+            (listed("web", 1, "complete", "shutdown", "r"), listed("web", 2, "complete", "shutdown", "r"));
+        let (both, start) = ([done("web.1"), done("web.2")], Intent::Start(Which::All));
+        assert_eq!(of(&both, &[one.clone(), two.clone()], &CONVERGE), (None, 2, false));
+        assert_eq!(of(&both, &[one.clone(), two], &start), (Some(ServiceChange::Replace(2)), 0, false));
+        let part = [done("web.1"), row("web.2", UP, None)];
+        let mut runs = listed("web", 2, "running", "running", "r");
+        runs["NodeID"] = json!("");
+        assert_eq!(of(&part, &[one.clone(), runs.clone()], &CONVERGE), (None, 1, false));
+        let both = [one, runs];
+        assert!(of(&part, &both, &start).2, "the other one would be replaced, too");
+        let restart = Intent::Restart(Which::All);
+        assert_eq!(of(&part, &both, &restart), (Some(ServiceChange::Replace(2)), 0, false));
     }
 
     #[test]

@@ -65,6 +65,9 @@ pub(crate) fn deploy(
     let outcome = engine.run(async {
         let mut deploy = Deploy::of(swarm, plan, manager).await?;
         deploy.follower.know(&deploy.seen);
+        if let Some(reason) = changes::refusal_to_start(plan, &deploy.seen) {
+            return Err(backend(&format!("start {app}"), reason));
+        }
         let changes = changes::of(plan, &deploy.seen, &deploy.manager.nodes().await?, Timestamp::now());
         images::remark_on_logins(&logins, &plan.release, &changes, requester.tell);
         images::refuse_missing(&deploy.manager, &plan.release, &changes).await?;
@@ -281,6 +284,7 @@ impl<'a> Deploy<'a> {
         let release = &self.plan.release;
         let process_type = &service.process_type;
         let policy = release.settings(process_type).restart_policy.unwrap_or(release.restart_policy);
+        let is_filled = !self.plan.is_deploy && !is_update;
         let may_end = policy == RestartPolicy::No || release.order().is_awaited_to_be_done(process_type);
         let life = self.rules(process_type).minimum_life;
         let within = proof.rules.deadline(service.replicas, release.grace(process_type));
@@ -291,6 +295,7 @@ impl<'a> Deploy<'a> {
             is_update,
             life: if proof.health.is_some() { Duration::ZERO } else { life },
             may_end,
+            over: if is_filled { changes::over(self.plan, &self.seen, &service) } else { 0 },
             deadline: Instant::now() + within,
             within,
             service,

@@ -14,7 +14,7 @@ use crate::instances::REPORT;
 use crate::manager::{LOOK, Manager, Seen};
 use crate::service::Service;
 use crate::standing::{Move, Standing};
-use crate::swarm_task::{NEVER_STARTED, Phase, SwarmTask, plain};
+use crate::swarm_task::{NEVER_STARTED, Phase, REJECTED, SwarmTask, plain};
 use crate::taken_port::{self, Owners};
 use crate::{images, label};
 
@@ -311,7 +311,7 @@ async fn with_nodes(
     mut reasons: Vec<(FailedSlot, Option<String>)>,
 ) -> Result<Vec<(FailedSlot, Option<String>)>, Error> {
     let is_of_node =
-        |failed: &FailedSlot| images::is_missing(&failed.reason) || failed.reason.starts_with(NEVER_STARTED);
+        |failed: &FailedSlot| [NEVER_STARTED, REJECTED].iter().any(|how| failed.reason.starts_with(how));
     if !reasons.iter().any(|(failed, _)| is_of_node(failed)) {
         return Ok(reasons);
     }
@@ -328,6 +328,8 @@ async fn with_nodes(
         let node = node.as_deref().unwrap_or("its node");
         failed.reason = if let Some(why) = failed.reason.strip_prefix(NEVER_STARTED) {
             format!("{NEVER_STARTED} on {node}{why}{}", taken_port::advice(&one.service, why))
+        } else if !images::is_missing(&failed.reason) {
+            failed.reason.replacen(REJECTED, &format!("{REJECTED} by {node}"), 1)
         } else {
             let why = images::why_missing(manager, image).await;
             format!("{} ({node} could not get it: {why})", failed.reason)
@@ -407,6 +409,7 @@ mod tests {
             is_update: false,
             life: Duration::ZERO,
             may_end: false,
+            over: 0,
             deadline: begin + 600 * SECOND,
             within: 600 * SECOND,
         };

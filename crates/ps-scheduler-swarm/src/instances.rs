@@ -204,7 +204,7 @@ fn ended(service: &Service, tasks: &[&SwarmTask], filled: &BTreeSet<u16>, missin
     let is_of_now = |task: &&&SwarmTask| task.revision.as_deref() == service.revision();
     let known = last.into_values().filter(is_of_now).take(missing).map(|task| {
         let (state, over) = match task.phase {
-            Phase::Complete if ends_for_good(service) => (State::Stopped, Some(Over::Finished)),
+            Phase::Complete if service.ends_for_good() => (State::Stopped, Some(Over::Finished)),
             Phase::Failed | Phase::Rejected if gives_up(service) => (State::Crashed, Some(Over::GivenUp)),
             Phase::Failed | Phase::Rejected => (State::Backoff, None),
             _ => (State::Missing, None),
@@ -225,11 +225,6 @@ fn ended(service: &Service, tasks: &[&SwarmTask], filled: &BTreeSet<u16>, missin
         row
     });
     known.iter().cloned().chain(never).collect()
-}
-
-/// Whether an instance that has ended with success gets no successor.
-fn ends_for_good(service: &Service) -> bool {
-    service.spec["TaskTemplate"]["RestartPolicy"]["Condition"].as_str().is_some_and(|word| word != "any")
 }
 
 /// Whether the swarm stops starting an instance again that fails. Otherwise it makes a successor in a moment.

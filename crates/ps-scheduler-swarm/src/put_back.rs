@@ -94,7 +94,8 @@ async fn whole(
 ) -> Result<Vec<String>, Error> {
     let (process_type, app) = (&moved.service.process_type, manager.app);
     let revision = service::revision(&old["TaskTemplate"]);
-    let wanted = old["Mode"]["Replicated"]["Replicas"].as_u64().unwrap_or(0);
+    let wanted =
+        old["Mode"]["Replicated"]["Replicas"].as_u64().unwrap_or(0).saturating_sub(moved.over.into());
     let mut looks = 0;
     loop {
         let (seen, nodes) = (manager.look().await?, manager.nodes().await?);

@@ -120,6 +120,11 @@ impl Service {
         self.label(label::NUDGED).is_some()
     }
 
+    /// Whether an instance that has ended with success gets no successor.
+    pub(crate) fn ends_for_good(&self) -> bool {
+        self.spec["TaskTemplate"]["RestartPolicy"]["Condition"].as_str().is_some_and(|word| word != "any")
+    }
+
     /// Why its number of tasks cannot be changed; `None` if it can. A swarm takes each change for the wish to go on with an update that it has
     /// given up, and ends what still runs of the release before.
     pub(crate) fn refusal_to_scale(&self) -> Option<String> {

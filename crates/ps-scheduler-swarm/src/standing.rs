@@ -26,6 +26,8 @@ pub(crate) struct Move {
     pub(crate) life: Duration,
     /// Whether an instance that has ended with success has done what it is there for.
     pub(crate) may_end: bool,
+    /// How many instances are to stay over, because they have done what they are there for, or were given up.
+    pub(crate) over: u16,
     /// Until when all of them must run.
     pub(crate) deadline: Instant,
     /// How long that is.
@@ -124,7 +126,7 @@ impl Move {
         let up: BTreeSet<u16> = tasks.iter().filter(is_up).map(|task| task.slot).collect();
         let has_old = tasks.iter().any(|task| task.is_current() && !self.is_of_it(task));
         let is_busy = self.is_update && (has_old || state == Some(UpdateState::Updating));
-        if up.len() >= usize::from(self.service.replicas) && !is_busy {
+        if up.len() + usize::from(self.over) >= usize::from(self.service.replicas) && !is_busy {
             return Standing::Done;
         }
         if now < self.deadline {

@@ -10,14 +10,14 @@ use ps_engine::{Engine, SwarmFault};
 use ps_scheduler::{AppStatus, Error};
 use serde_json::Value;
 
-use crate::failed::of_swarm;
+use crate::failed::{self, of_swarm};
 use crate::instances::{self, Nodes};
-use crate::label;
 use crate::quorum::{self, Lost};
 use crate::service::Service;
 use crate::swarm::Swarm;
 use crate::swarm_task::SwarmTask;
 use crate::taken_port;
+use crate::{committed, label};
 
 /// How long a manager may go without an answer to another one before it counts as gone.
 const A_MOMENT: Duration = Duration::from_secs(1);
@@ -52,11 +52,30 @@ pub(crate) fn status(swarm: &Swarm, apps: &[AppName]) -> Result<Vec<AppStatus>, 
         let tasks: Vec<&SwarmTask> = tasks.flatten().copied().collect();
         instances::of_app(status, &services, &tasks, &nodes);
         name_owners(status, &services, &owners);
+        if services.is_empty() && is_to_run(swarm, &status.app)? {
+            status.troubles.push(format!(
+                "{0}: the swarm has none of its services any more, so somebody has removed them: ps-lifecycle converge {0} makes them again",
+                status.app
+            ));
+        }
         if let Some(lost) = lost.as_ref().filter(|_| !services.is_empty()) {
             doubt(status, lost, latest);
         }
     }
     Ok(statuses)
+}
+
+/// Whether an app was deployed here and is to have instances.
+fn is_to_run(swarm: &Swarm, app: &AppName) -> Result<bool, Error> {
+    if committed::read(swarm.world(), app)?.is_none() {
+        return Ok(false);
+    }
+    let world = swarm.world();
+    let stored = world.formation(app).and_then(|stored| Ok((stored, world.known_types(app)?)));
+    let (stored, known) =
+        stored.map_err(|error| failed::backend(&format!("read the counts of {app}"), error.to_string()))?;
+    let wanted = ps_release::runnable_of(&stored, known.as_ref()).formation;
+    Ok(wanted.iter().any(|(_, count)| count.get() > 0))
 }
 
 /// What the manager says of some apps.

@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use crate::service;
 
+/// How it is said that a node has refused a task.
+pub(crate) const REJECTED: &str = "was rejected";
 /// What an engine says before the reason for which it could not start a container.
 const NOT_STARTED: &str = "starting container failed: ";
 /// How it is said that a container could not be started.
@@ -207,7 +209,7 @@ impl SwarmTask {
             return Some(format!("{NEVER_STARTED}: {why}"));
         }
         match self.phase {
-            Phase::Rejected => Some(format!("was rejected: {why}")),
+            Phase::Rejected => Some(format!("{REJECTED}: {why}")),
             Phase::Failed if self.reason.contains("unhealthy container") => Some(
                 "did not pass its checks, which the /bin/sh of its image makes, and was ended".to_owned(),
             ),

@@ -116,6 +116,11 @@ fn an_app_is_deployed_to_a_swarm_scaled_restarted_rolled_back_stopped_and_destro
     assert_eq!(place.rows(), ["web.1 stopped", "web.2 stopped", "web.3 stopped"]);
     place.does(&["ps-lifecycle", "start", "shop"]);
     assert_eq!(place.rows(), ["web.1 running", "web.2 running", "web.3 running"]);
+    cluster.docker(1, &["service", "rm", "shop_web"]);
+    let status = place.run(&["ps-lifecycle", "status", "shop"]);
+    assert!(status.stderr.contains("somebody has removed them: ps-lifecycle converge shop"), "{status:?}");
+    place.does(&["ps-lifecycle", "converge", "shop"]);
+    assert_eq!(place.rows(), ["web.1 running", "web.2 running", "web.3 running"]);
     place.does(&["ps-lifecycle", "destroy", "shop"]);
     assert_eq!(cluster.docker(1, &["service", "ls", "-q"]), "");
     fs::remove_dir_all(home.path("lib/config/scheduler-swarm")).expect("the id of the world");
@@ -152,7 +157,9 @@ fn what_a_swarm_cannot_do_is_refused_and_without_one_a_line_says_what_to_do() {
         place.does(&["ps-set", "shop", setting, value]);
         for dry in [&["--dry-run"][..], &[]] {
             let words = [&["ps-scale", "shop", "web=2"], dry].concat();
-            place.run(&words).is_refused(1, &[setting, "refuses"]);
+            let ran = place.run(&words);
+            ran.is_refused(1, &[setting]);
+            assert!(ran.stderr.contains("refuses"), "{ran:?}");
         }
         assert!(place.does(&["ps-scale", "shop"]).contains("web:  1"), "{scheduler}");
         assert_eq!(place.rows(), ["web.1 running"], "{scheduler}");

@@ -22,6 +22,7 @@ fn moved() -> Move {
         is_update: true,
         life: Duration::ZERO,
         may_end: false,
+        over: 0,
         deadline: Instant::now() + 60 * SECOND,
         within: 60 * SECOND,
     }
@@ -115,6 +116,14 @@ fn what_the_swarm_has_given_up_or_put_back_has_failed() {
     assert_eq!(reasons(of(&moved(), &seen(None, "old", &[up(1, "old"), up(2, "old")]))).len(), 1);
     let gone = Seen { services: Vec::new(), tasks: Vec::new() };
     assert!(reasons(of(&moved(), &gone))[0].contains("removed"));
+}
+
+#[test]
+fn what_is_to_stay_over_is_not_waited_for() {
+    let filled = |over| Move { is_update: false, over, ..moved() };
+    let one = seen(None, "new", &[up(1, "new"), listed("web", 2, "complete", "shutdown", "old")]);
+    assert!(matches!(of(&filled(1), &one), Standing::Done));
+    assert!(matches!(of(&filled(0), &one), Standing::UnderWay));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod deaths;
+mod finished;
 mod followed;
 mod load;
 mod losses;
