@@ -9,7 +9,7 @@ use ps_scheduler::{Change, Plan};
 use crate::instances::Nodes;
 use crate::manager::Seen;
 use crate::service::Service;
-use crate::swarm_task::{Phase, SwarmTask};
+use crate::swarm_task::Phase;
 
 /// What happens to the service of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,6 +205,7 @@ mod tests {
     use crate::label;
     use crate::service::tests::described;
     use crate::spec::tests::release;
+    use crate::swarm_task::SwarmTask;
     use crate::swarm_task::tests::listed;
 
     fn row(slot: &str, state: State, over: Option<Over>) -> Instance {
