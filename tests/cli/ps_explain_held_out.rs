@@ -34,6 +34,8 @@ mod ends;
 mod fault;
 #[path = "ps_explain_held_out/fifth.rs"]
 mod fifth;
+#[path = "ps_explain_held_out/fourteenth.rs"]
+mod fourteenth;
 #[path = "ps_explain_held_out/fourth.rs"]
 mod fourth;
 #[path = "ps_explain_held_out/healthy.rs"]
@@ -66,6 +68,8 @@ mod table;
 mod tenth;
 #[path = "ps_explain_held_out/third.rs"]
 mod third;
+#[path = "ps_explain_held_out/thirteenth.rs"]
+mod thirteenth;
 #[path = "ps_explain_held_out/twelfth.rs"]
 mod twelfth;
 
@@ -105,6 +109,8 @@ fn every_fault() -> Vec<Fault> {
         tenth::faults(),
         eleventh::faults(),
         twelfth::faults(),
+        thirteenth::faults(),
+        fourteenth::faults(),
     ]
     .into_iter()
     .flatten()

@@ -17,7 +17,7 @@ pub(crate) struct Fault {
     /// What is wrong, in the words of somebody who has found out.
     pub(crate) kind: &'static str,
     pub(crate) name: &'static str,
-    /// Programs that must be on this machine.
+    /// Programs that must be on this machine, or that `scripts/setup` has unpacked, if a path begins with `usr/`.
     needs: &'static [&'static str],
     /// One of these must stand in the cause, or in the sentence that tells it. In lower case.
     names: &'static [&'static str],
@@ -116,6 +116,7 @@ fn is_here(need: &str) -> bool {
             let groups = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
             rustix::process::geteuid().is_root() && groups.contains(" cgroup")
         }
+        unpacked if unpacked.starts_with("usr/") => skipped::server(unpacked).is_some(),
         path if path.contains('/') => Path::new(path).is_file(),
         program => {
             let places = std::env::var_os("PATH").unwrap_or_default();
