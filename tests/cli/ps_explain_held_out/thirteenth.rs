@@ -210,7 +210,7 @@ fn limits() -> Vec<Fault> {
         .needing(&["root", "/usr/local/go/bin/go"]),
         fault(kind, "node, no inode is left", &["inode"], |stage| {
             stage.mount("data", "size=10m,nr_inodes=16,mode=777");
-            stage.file("app.js", "const fs = require('fs');\nfor (let n = 0; n < 100; n++) fs.mkdirSync(`data/session-${n}`);\n");
+            stage.file("app.js", "const fs = require('fs');\nfor (let n = 0; n < 100; n++) fs.mkdirSync(`data/session-${process.pid}-${n}`);\n");
             stage.crashes("node app.js", &[]);
         })
         .needing(&["root", "/usr/bin/node"]),
