@@ -83,7 +83,7 @@ use fault::{Fault, Said};
 /// So many faults are made at a time: most of them wait more than they compute.
 const AT_A_TIME: usize = 4;
 /// Of so many faults a plain run makes one.
-const ONE_OF: usize = 7;
+const ONE_OF: usize = 8;
 
 fn every_fault() -> Vec<Fault> {
     [

@@ -9,6 +9,7 @@ mod machine;
 mod output;
 mod past;
 mod plain;
+mod room;
 mod secrets;
 mod strain;
 
@@ -72,7 +73,7 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
         instances: Vec::new(),
         verbs: past::verbs(&look),
         directory: look.spec.as_ref().filter(|_| question.at.is_none()).map(machine::directory),
-        full: if question.at.is_some() { Vec::new() } else { machine::full(&look) },
+        full: Vec::new(),
         changed: Vec::new(),
         clock: past::clock(&look.entries),
         is_unsupervised: false,
@@ -83,6 +84,9 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
     };
     facts.instances = chosen(&look, question, &status);
     facts.instances.extend(of_failed_deploy(&look, &facts, &status));
+    if question.at.is_none() {
+        facts.full = room::full(&look, &facts.instances);
+    }
     if name == SchedulerName::Native && question.at.is_none() {
         let service = Service::of(world, app, None);
         facts.stopped_supervisor = service.stopped_supervisor();

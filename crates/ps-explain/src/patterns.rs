@@ -2,8 +2,11 @@
 //! line gives the meaning of that line. A pattern must occur at the beginning of a word: `enotfound` does not occur in `FileNotFoundError`.
 
 mod form;
+mod limits;
 mod narrow;
 mod pattern;
+mod sentence;
+mod status;
 mod variable;
 mod wide;
 
@@ -11,7 +14,7 @@ pub(crate) use pattern::Pattern;
 
 /// The table, in the order in which its rows are tried.
 fn rows() -> impl Iterator<Item = &'static Pattern> {
-    narrow::ROWS.iter().chain(wide::ROWS)
+    narrow::ROWS.iter().chain(limits::ROWS).chain(wide::ROWS)
 }
 
 /// What a line of output is a sign of.
@@ -21,7 +24,36 @@ pub(crate) fn of_line(line: &str) -> Option<&'static Pattern> {
         pattern.words.iter().any(|word| stands_in(&text, word))
             || (pattern.cause == "variable-missing" && variable::is_wanted(line))
     };
-    rows().find(holds)
+    status::of(line).or_else(|| rows().find(holds))
+}
+
+/// The same of a line that has the form of a message of an error, and not only its words.
+pub(crate) fn of_message(line: &str) -> Option<&'static Pattern> {
+    let text = without_quotations(line).to_lowercase();
+    of_line(line).filter(|pattern| pattern.is_wide() || !sentence::is_sentence(line, &text, pattern))
+}
+
+/// Whether a line has the words of a pattern by the way: it counts as the last word of a program, and else not.
+pub(crate) fn is_aside(line: &str, pattern: &Pattern) -> bool {
+    let text = without_quotations(line).to_lowercase();
+    !pattern.is_wide() && sentence::is_aside(line, &text, pattern)
+}
+
+/// Whether a line says no more than that something could not be written or opened, as it may be because a disk is full: `I/O error`.
+pub(crate) fn may_be_of_full_disk(line: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        "i/o error",
+        "input/output error",
+        "write error",
+        "failure writing",
+        "failed to write",
+        "cannot write",
+        "could not write",
+        "unable to open database file",
+    ];
+    const OTHERS: [&str; 3] = ["socket", "pipe", "connection"];
+    let text = line.to_lowercase();
+    WORDS.iter().any(|word| text.contains(word)) && !OTHERS.iter().any(|word| text.contains(word))
 }
 
 /// Whether a line is a sign only by words that anybody can use, and has not the form of an error that the program met itself. Then it counts
@@ -52,7 +84,7 @@ fn without_quotations(line: &str) -> String {
                 if text.trim().contains(' ')
                     && !(kept.ends_with(": ") && after.starts_with(": "))
                     // The fields of an error of Rust: `Os { code: 98, kind: AddrInUse, message: "Address already in use" }`.
-                    && !kept.ends_with(", message: ") =>
+                    && ![", message: ", ", error: "].iter().any(|field| kept.ends_with(field)) =>
             {
                 rest = after;
             }
@@ -87,14 +119,19 @@ pub(crate) fn named(cause: &str) -> Option<&'static Pattern> {
 
 /// Whether a word stands in a text, and none that only ends like it. Of `relation "…does not exist` both parts must, one behind the other.
 fn stands_in(text: &str, word: &str) -> bool {
-    if let Some((begin, end)) = word.split_once('…') {
-        return stands_in(text, begin) && text.split_once(begin).is_some_and(|(_, rest)| rest.contains(end));
-    }
-    let is_begin = |(at, _): (usize, &str)| {
-        let begins_plain = !word.starts_with(|c: char| c.is_alphanumeric());
-        begins_plain || !text[..at].ends_with(|c: char| c.is_alphanumeric())
-    };
-    text.match_indices(word).any(is_begin)
+    places(text, word).next().is_some()
+}
+
+/// Where it stands there: its first byte, and the one behind its last.
+fn places<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = (usize, usize)> + 'a {
+    let (begin, end) = word.split_once('…').unwrap_or((word, ""));
+    let begins_plain = !begin.starts_with(|c: char| c.is_alphanumeric());
+    text.match_indices(begin).filter_map(move |(at, _)| {
+        let is_begin = begins_plain || !text[..at].ends_with(|c: char| c.is_alphanumeric());
+        let behind = at + begin.len();
+        let rest = text[behind..].find(end).filter(|_| is_begin)?;
+        Some((at, behind + rest + end.len()))
+    })
 }
 
 #[cfg(test)]

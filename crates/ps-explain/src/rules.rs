@@ -22,6 +22,7 @@ use crate::finding::Finding;
 pub(crate) use circumstances::circumstances;
 pub(crate) use deploys::failed_deploy;
 pub(crate) use frames::is_of_library;
+pub(crate) use headline::is_of_report as belongs_above;
 pub(crate) use strain::strains;
 
 /// The causes. Certain causes come before likely ones, and requests of people before failures.

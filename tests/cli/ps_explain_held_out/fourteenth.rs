@@ -160,7 +160,7 @@ fn limits() -> Vec<Fault> {
         })
         .needing(&["/usr/bin/tclsh"]),
         fault(kind, "java, threads", &["process limit", "threads"], |stage| {
-            stage.file("Main.java", "class Main { public static void main(String[] words) throws Exception { for (int n = 0; n < 100; n++) { Thread one = new Thread(() -> { try { Thread.sleep(3600000); } catch (InterruptedException error) { } }); one.start(); } } }\n");
+            stage.file("Main.java", "class Main { public static void main(String[] words) throws Exception { for (int n = 0; n < 100; n++) { Thread one = new Thread(() -> { try { Thread.sleep(3600000); } catch (InterruptedException error) { } }); one.setDaemon(true); one.start(); } } }\n");
             stage.runs("javac", &["Main.java"]);
             stage.crashes("java -XX:+UseSerialGC -cp . Main", &[("web.pids-max", "40")]);
         })

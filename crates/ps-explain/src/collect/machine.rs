@@ -1,16 +1,13 @@
-//! Facts about the machine: space on disks, changed files, the listener of a port.
+//! Facts about the machine: changed files, the listener of a port.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use ps_supervisor::{MARKER, Spec};
 
 use super::look::Look;
-use crate::facts::{Full, Known, Suspension};
-
-/// Below how many bytes a disk counts as full.
-const NO_ROOM: u64 = 64 << 10;
+use crate::facts::{Known, Suspension};
 
 /// The directory that the app runs in, and why it cannot be entered.
 pub(super) fn directory(spec: &Spec) -> (PathBuf, Option<String>) {
@@ -43,23 +40,6 @@ pub(super) fn stopped_child(main: u32) -> Option<(u32, String)> {
         next += 1;
     }
     None
-}
-
-/// The file systems without room among those that the app is sure to use.
-pub(super) fn full(look: &Look<'_>) -> Vec<Full> {
-    let own = look.spec.as_ref().map(|spec| spec.directory.clone());
-    let others = [look.world.lib().to_owned(), PathBuf::from("/tmp")];
-    let mut full: Vec<Full> = own.into_iter().chain(others).filter_map(|path| lacks_room(&path)).collect();
-    full.dedup_by(|one, other| one.path == other.path);
-    full
-}
-
-fn lacks_room(path: &Path) -> Option<Full> {
-    let room = rustix::fs::statvfs(path).ok()?;
-    // A file system without a number of inodes makes them as it needs them.
-    let is_of_inodes = room.f_files > 0 && room.f_favail == 0;
-    let is_full = room.f_blocks > 0 && room.f_bavail.saturating_mul(room.f_frsize) < NO_ROOM;
-    (is_of_inodes || is_full).then(|| Full { path: path.to_owned(), is_of_inodes: is_of_inodes && !is_full })
 }
 
 /// The files that the app reads and that were changed after that, the last one first.

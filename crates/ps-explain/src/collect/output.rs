@@ -19,8 +19,9 @@ use crate::{patterns, rules};
 
 /// How many lines of each stream are looked at, without the frames of errors.
 const LINES: usize = 60;
-/// How many indented lines more: Node prints all fields of an error, and of what these have, behind its headline.
-const INDENTED: usize = 200;
+/// How many lines more that belong to what stands above them: Node prints all fields of an error, and of what these have, behind its headline, and
+/// Go all calls.
+const INDENTED: usize = 1000;
 /// How many lines of each stream are read: a report of an error that has exhausted the stack has a thousand frames.
 const READ: usize = 1200;
 /// Times of lines are known to the second.
@@ -94,7 +95,8 @@ fn last(found: &[LogLine]) -> impl Iterator<Item = &LogLine> {
     let mut left = [[LINES, INDENTED]; 2];
     let mut kept: Vec<&LogLine> = Vec::new();
     for (_, line) in found.iter().enumerate().rev().filter(|(at, line)| !is_frame(*at, line)) {
-        let is_indented = line.bytes.starts_with(b"    ");
+        let is_indented =
+            line.bytes.starts_with(b"    ") || rules::belongs_above(&String::from_utf8_lossy(&line.bytes));
         let left = &mut left[usize::from(line.stream == Stream::Stderr)][usize::from(is_indented)];
         if *left > 0 {
             *left -= 1;

@@ -37,8 +37,22 @@ const LEVELS: [&str; 12] = [
     "note",
 ];
 /// Words for handing on what somebody else has said.
-const SAYS: [&str; 10] =
-    ["says", "said", "answers", "answered", "replies", "replied", "reports", "reported", "tells", "told"];
+const SAYS: [&str; 14] = [
+    "says",
+    "said",
+    "answers",
+    "answered",
+    "replies",
+    "replied",
+    "reports",
+    "reported",
+    "tells",
+    "told",
+    "expected",
+    "expects",
+    "expecting",
+    "should",
+];
 
 /// Whether these words are a message of the C library.
 pub(super) fn is_message(word: &str) -> bool {
@@ -61,6 +75,10 @@ pub(super) fn is_of_system(line: &str) -> bool {
     if words(before).iter().any(|word| SAYS.contains(&word.as_str())) {
         return false;
     }
+    // What Perl says that ends with an error of the system: `no port: Permission denied at app.pl line 1.`
+    if after.starts_with(" at ") && after.contains(" line ") && before.ends_with(": ") {
+        return true;
+    }
     // `Permission denied @ rb_sysopen - /data/x`, `java.io.FileNotFoundException: /data/x (Permission denied)`
     if after.starts_with(" @ ")
         || after.starts_with(" - ")
@@ -82,7 +100,7 @@ pub(super) fn is_of_system(line: &str) -> bool {
 }
 
 /// Whether a line has the number or the name of an error: `EACCES`, `[Errno 13]`, `(os error 13)`, `(13: Permission denied)`.
-fn has_number(line: &str) -> bool {
+pub(super) fn has_number(line: &str) -> bool {
     let is_name = |word: &str| {
         word.len() > 4
             && word.starts_with('E')

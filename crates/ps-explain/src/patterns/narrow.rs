@@ -11,6 +11,17 @@ pub(super) const ROWS: &[Pattern] = &[
         cure: "put that value in quotes in that file, and restart",
     },
     Pattern {
+        cause: "directory-missing",
+        words: &[
+            "cd: can't cd to",
+            "cd: no such file or directory: ",
+            "cd: …: no such file",
+            "couldn't change working directory",
+        ],
+        says: "a directory that it is to change to does not exist, or cannot be entered",
+        cure: "put that directory there, or correct its path in the command or the script",
+    },
+    Pattern {
         // What a shell says that takes a program for a script.
         cause: "wrong-architecture",
         words: &["\u{7f}elf", "line 1: elf", ": 1: elf"],

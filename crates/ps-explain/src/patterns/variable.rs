@@ -25,6 +25,9 @@ const NEAR: usize = 30;
 
 /// Whether a line says that a variable is wanted. That it must be one of several values is no such word.
 pub(super) fn is_wanted(line: &str) -> bool {
+    if is_of_shell(line) {
+        return true;
+    }
     // "(GIT_DISCOVERY_ACROSS_FILESYSTEM not set)" behind a sentence says which switch the program has, and not what it lacks.
     let aside = |part| match str::split_once(part, " not set)") {
         Some((name, rest)) if !name.contains(' ') => rest,
@@ -35,9 +38,23 @@ pub(super) fn is_wanted(line: &str) -> bool {
         let before = line[..begin].to_ascii_lowercase();
         let behind = line[end..].to_ascii_lowercase();
         let is_near = |rest: &str| rest.len() <= NEAR;
-        BEHIND.iter().any(|word| behind.split_once(word).is_some_and(|(between, _)| is_near(between)))
+        // `SHOP_CODE is required by customs` is a sentence about something else.
+        let is_said = |(between, rest): (&str, &str)| is_near(between) && !rest.starts_with(" by ");
+        BEHIND.iter().any(|word| behind.split_once(word).is_some_and(is_said))
             || BEFORE.iter().any(|word| before.rsplit_once(word).is_some_and(|(_, between)| is_near(between)))
     })
+}
+
+/// Whether a shell says what stands in `${SHOP:?it must be given}`, in words of the script's own: `run.sh: 2: SHOP: it must be given`.
+fn is_of_shell(line: &str) -> bool {
+    let fields: Vec<&str> = line.trim().splitn(4, ": ").collect();
+    let [_, place, name, says] = fields[..] else { return false };
+    let number = place.strip_prefix("line ").unwrap_or(place);
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let is_name = name.len() > 1 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let is_of_program =
+        ["not found", "no such file", "permission denied", "is a directory", "cannot execute"];
+    is_number && is_name && !is_of_program.iter().any(|words| says.to_lowercase().contains(words))
 }
 
 /// Where words stand that are written like the name of a variable. A constant of a runtime is written like one, and is none.
@@ -71,6 +88,7 @@ mod tests {
             "sh: 1: SHOP_TOKEN: parameter not set",
             "key not found: \"SHOP_TOKEN\" (KeyError)",
             "Please set SHOP_TOKEN",
+            "bash: line 1: SHOP: must be given",
         ] {
             assert!(is_wanted(wanted), "{wanted}");
         }
@@ -80,6 +98,8 @@ mod tests {
             "Error [ERR_NOT_FOUND]: it is missing",
             "Stopping at a boundary (GIT_DISCOVERY_ACROSS_FILESYSTEM not set).",
             "a token is not set",
+            "run.sh: line 4: MAKE: command not found",
+            "SHOP_CODE is required by customs",
         ] {
             assert!(!is_wanted(other), "{other}");
         }

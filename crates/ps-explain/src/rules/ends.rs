@@ -3,6 +3,7 @@
 use formation::{EndCause, Exit};
 
 use super::report::Sign;
+use super::shells::is_of_script;
 use super::signs::{of_sign, quoted, sign};
 use super::{failed_deploy, last_words};
 use crate::case::Case;
@@ -132,7 +133,12 @@ const NOT_RUN: [&str; 6] =
 
 pub(super) fn program_missing(case: Case<'_>) -> Option<Said> {
     let end = ended_unasked(case)?;
-    let narrower = sign(case).filter(|sign| NARROWER.contains(&sign.pattern.cause));
+    let is_narrower = |sign: &Sign<'_>| {
+        NARROWER.contains(&sign.pattern.cause)
+            || (sign.pattern.cause == "file-missing" && is_of_script(&sign.line.written))
+            || (sign.pattern.cause == "variable-missing" && sign.line.written.contains(": line "))
+    };
+    let narrower = sign(case).filter(is_narrower);
     if narrower.is_none() && end.lived_ms.is_some_and(|lived| lived > SHELL_GIVES_UP) {
         return None;
     }
@@ -199,7 +205,9 @@ pub(super) fn ended_by_itself(case: Case<'_>) -> Option<Said> {
     }
     let says = format!("it ended by itself with exit status {code}{}", at(case.facts, end));
     let told = case.it.map(|it| last_words::of(&it.output, end.at)).unwrap_or_default();
-    if let Some(first) = told.first() {
+    // What it says under its own name need not be an error.
+    let is_error = told.iter().any(|line| last_words::tells_error(&line.written));
+    if let Some(first) = told.first().filter(|_| is_error) {
         let says = format!("{says}, with an error that it tells itself, {}", quoted(&told));
         let evidence = [vec![Evidence::Output((*first).clone())], of_end(end)].concat();
         let cure = format!(
@@ -209,9 +217,11 @@ pub(super) fn ended_by_itself(case: Case<'_>) -> Option<Said> {
         return Some(Said::new(says, evidence).cause("own-error").cure(cure));
     }
     let cure = format!("read what it wrote before: ps-logs {} --previous", case.facts.app);
-    if let Some(line) = case.it.and_then(|it| last_words::last_line(&it.output, end.at)) {
-        let says = format!("{says}, and said last, {}", quoted(&[line]));
-        let evidence = [vec![Evidence::Output(line.clone())], of_end(end)].concat();
+    let last = case.it.and_then(|it| last_words::last_line(&it.output, end.at));
+    let said = if told.is_empty() { last.into_iter().collect() } else { told };
+    if let Some(line) = said.first() {
+        let says = format!("{says}, and said last, {}", quoted(&said));
+        let evidence = [vec![Evidence::Output((*line).clone())], of_end(end)].concat();
         return Some(Said::new(says, evidence).cure(cure));
     }
     Some(Said::new(says, of_end(end)).cure(cure))
@@ -232,9 +242,10 @@ fn has_any(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| text.contains(word))
 }
 
-/// Whether a signal ends a process that has not arranged for it: 17 to 23 and 28 are ignored, or stop it.
+/// Whether a signal ends a process that has not arranged for it: 17 to 23 and 28 are ignored, or stop it. Bash ends with 142, as SIGALRM would
+/// have it, where its `read -t` has waited for too long, so that number says nothing.
 fn is_deadly(number: i32) -> bool {
-    matches!(number, 1..=16 | 24..=27 | 29..=31)
+    matches!(number, 1..=13 | 15 | 16 | 24..=27 | 29..=31)
 }
 
 /// The last end of the instance, unless somebody wanted it, a check brought it about, or it lives again.

@@ -12,10 +12,13 @@ const MARKS: [&str; 7] = [
 ];
 
 /// Whether a line belongs to what stands before it: a frame, a field, a mark, or nothing at all.
-pub(super) fn is_of_report(line: &str) -> bool {
+pub(crate) fn is_of_report(line: &str) -> bool {
     let text = line.trim();
     let lower = text.to_lowercase();
     let is_call = text.ends_with("()") || text.ends_with("(...)") || text.contains("(0x");
+    // Of a stack of native calls: ` 7: 0x10ea385 v8::internal::HeapAllocator::…`
+    let is_native =
+        text.split_once(": 0x").is_some_and(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()));
     line.starts_with([' ', '\t'])
         || text.is_empty()
         || text.bytes().all(|byte| byte.is_ascii_punctuation())
@@ -23,7 +26,18 @@ pub(super) fn is_of_report(line: &str) -> bool {
         || lower == "caused by:"
         || MARKS.iter().any(|mark| lower.starts_with(mark))
         || is_frame_of_php(text)
+        || is_native
+        || is_call_of_go(text)
         || (is_call && !text.contains(' '))
+}
+
+/// `runtime.newm(0x450e5f?, 0x0, {0x5483e0?, 0x1})`, `main.main.func1()`
+fn is_call_of_go(text: &str) -> bool {
+    let Some((name, arguments)) = text.strip_suffix(')').and_then(|text| text.rsplit_once('(')) else {
+        return false;
+    };
+    let is_number = |c: char| c.is_ascii_hexdigit() || "x{}?,. ".contains(c);
+    name.contains('.') && !name.contains(' ') && arguments.chars().all(is_number)
 }
 
 /// `#0 /srv/app.php(3): open()`

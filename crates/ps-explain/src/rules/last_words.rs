@@ -115,10 +115,21 @@ fn begun<'a>(blocks: &[Vec<&'a Line>], tells: fn(&str) -> bool) -> Option<Vec<&'
     let of_block = |block: &Vec<&'a Line>| {
         // What stands before the usage of a program is what was wrong with it.
         let is_usage = block.iter().skip(1).any(|line| line.written.to_lowercase().starts_with("usage"));
-        let at = block.iter().position(|line| tells(&line.written)).or(is_usage.then_some(0))?;
+        let mut numbered = block.iter().enumerate();
+        let told = numbered.find(|(at, line)| tells(&line.written) && !has_recovered(line, &block[at + 1..]));
+        let at = told.map(|(at, _)| at).or(is_usage.then_some(0))?;
         Some(block[at..].to_vec())
     };
     blocks.iter().find_map(of_block)
+}
+
+/// Whether the same part of the program wrote later of something else than an error: `cache: connection refused`, and then `cache: connected`.
+pub(super) fn has_recovered(line: &Line, after: &[&Line]) -> bool {
+    let Some((part, _)) = line.written.split_once(": ").filter(|(part, _)| !part.contains(' ')) else {
+        return false;
+    };
+    let is_own = |other: &&&Line| other.written.strip_prefix(part).is_some_and(|rest| rest.starts_with(": "));
+    after.iter().find(is_own).is_some_and(|other| !tells_error(&other.written))
 }
 
 /// The blocks of lines at the end, the last one first. Lines of a block belong together, and stand in the order in which they were written;
@@ -200,7 +211,7 @@ fn of_npm<'a>(lines: &[&'a Line]) -> Option<Vec<&'a Line>> {
 }
 
 /// Whether a line tells an error.
-fn tells_error(line: &str) -> bool {
+pub(super) fn tells_error(line: &str) -> bool {
     let text = line.to_lowercase();
     let is_level = |word: &str| {
         LEVELS.contains(&word) || (word.len() > 5 && (word.ends_with("error") || word.ends_with("exception")))
@@ -279,6 +290,10 @@ mod tests {
             ("level=info msg=\"cannot find a peer yet\"\n2026 INFO cannot find one\n", &[]),
             ("- ** ---------- [config]\n- *** --- * ---\n", &[]),
             ("npm error code 1\nnpm error path /srv/shop\n", &[]),
+            (
+                "cache: connection refused\ncache: connected\n12 orders were sent\n",
+                &["cache: connected", "12 orders were sent"],
+            ),
             ("shop: bad option\nshop: bad option\n", &["shop: bad option"]),
         ] {
             assert_eq!(told(Stream::Stderr, text), wanted, "{text}");

@@ -19,6 +19,7 @@ use formation::Stream;
 use jiff::{SignedDuration, Timestamp};
 
 use super::headline::{is_headline, is_of_report, place_of_panic};
+use super::last_words;
 use crate::facts::Line;
 use crate::patterns;
 pub(super) use single::Sign;
@@ -52,7 +53,13 @@ const GOES_ON: &[&str] = &[
 /// Words of a program that tries once more. What it tells with them is a sign only as its last word.
 pub(super) const TRIES_AGAIN: &[&str] = &["retry", "trying again", "try again", "tries again", "attempt "];
 /// How a program that starts another one says that it cannot.
-const STARTS: [&str; 5] = ["exec ", "execv", "run command", "to execute", "cannot run"];
+const STARTS: [&str; 8] =
+    ["exec ", "exec:", "execv", "run command", "to execute", "cannot run", "n't execute", "unable to start"];
+/// How a shell says that a signal has ended what it ran, behind what that has written itself.
+const SIGNALLED: [&str; 4] = ["aborted", "killed", "terminated", "trace/breakpoint trap"];
+/// How a line begins that says what to do, or more of what the line above it tells.
+const ADVICE: [&str; 9] =
+    ["hint:", "detail:", "context:", "statement:", "try '", "for help", "more details", "usage:", "see "];
 /// Words of a program that ends, and of what runs it: they may follow a report in any number.
 pub(super) const ENDS: &[&str] = &[
     "stopping",
@@ -113,6 +120,7 @@ pub(super) fn is_late(line: &Line, ended: Option<Timestamp>) -> bool {
 fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Sign<'a>> {
     let mut strangers = 0;
     let mut wide: Option<Sign<'a>> = None;
+    let mut after: Vec<&Line> = Vec::new();
     for (index, line) in lines.iter().enumerate().rev() {
         let line: &'a Line = line;
         if is_of_report(&line.written) {
@@ -138,6 +146,9 @@ fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Sign<'a>> {
             let sign = if is_clear { sign } else { in_context(sign, &lines[..index]) };
             return Some(chain::followed(Sign { is_report: true, ..sign }, lines, index, is_seen));
         }
+        if is_advice(&text) {
+            continue;
+        }
         let is_last_word = wide.is_none() && strangers == 0;
         match of_line(&line.written, is_seen) {
             Some(pattern) if pattern.is_wide() => {
@@ -145,19 +156,52 @@ fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Sign<'a>> {
                 wide = wide.or_else(|| Some(chain::followed(sign, lines, index, is_seen)));
             }
             // `ticket 13: connection refused`, and more is written: that happened to what has the number.
-            Some(_) if strangers > 0 && is_of_record(&line.written) => strangers += 1,
+            Some(pattern)
+                if strangers > 0
+                    && (is_of_record(&line.written) || patterns::is_aside(&line.written, pattern)) =>
+            {
+                strangers += 1;
+            }
+            // `cache: connection refused`, and then `cache: connected`; or a client has gone, and others came.
+            Some(pattern)
+                if strangers > 0
+                    && (last_words::has_recovered(line, &after) || pattern.cause == "connection-lost") =>
+            {
+                break;
+            }
             Some(pattern) if is_last_word || !has(&text, TRIES_AGAIN) => {
                 return Some(in_context(Sign::of(line, pattern), &lines[..index]));
             }
             Some(_) => break,
             None if has(&text, ENDS) => (),
+            // A paragraph of help counts once.
+            None if is_of_paragraph(lines, index) => (),
             None => strangers += 1,
         }
+        after.push(line);
         if strangers > STRANGERS {
             break;
         }
     }
     wide
+}
+
+/// Whether a line says nothing of what went wrong: what to do about it, that it gives up, or that a signal has ended what a shell ran.
+fn is_advice(text: &str) -> bool {
+    let text = text.trim();
+    let is_first = |before: &str| before.is_empty() || before.ends_with("] ");
+    let begins = ADVICE.iter().any(|word| text.split_once(word).is_some_and(|(before, _)| is_first(before)));
+    begins
+        || text.trim_end_matches('.') == "giving up"
+        || SIGNALLED.iter().any(|word| text.strip_prefix(word).is_some_and(|rest| !rest.trim().contains(' ')))
+}
+
+/// Whether a line stands in a paragraph of text, behind an empty line, and is not the first of it.
+fn is_of_paragraph(lines: &[&Line], index: usize) -> bool {
+    let is_text = |line: &&&Line| line.written.split_whitespace().count() > 3;
+    let above = lines[..index].iter().rev().take_while(is_text).count();
+    let is_behind_empty = index > above && lines[index - above - 1].written.trim().is_empty();
+    above > 0 && is_behind_empty && index > above + 1
 }
 
 /// Whether a line begins with the kind and the number of something: `ticket 13: `, `order 4711: `.
@@ -177,13 +221,29 @@ pub(super) fn goes_on(text: &str) -> bool {
 
 /// What a sign means where the lines of the report above it say what failed. Some messages of the system have several meanings: "Resource
 /// temporarily unavailable" is told of a process that cannot be made, of a lock that somebody holds, and of a socket that has nothing to read.
-fn in_context<'a>(sign: Sign<'a>, above: &[&Line]) -> Sign<'a> {
-    let above = above.iter().rev().take_while(|line| is_of_report(&line.written));
+fn in_context<'a>(sign: Sign<'a>, lines_above: &[&Line]) -> Sign<'a> {
+    let above = lines_above.iter().rev().take_while(|line| is_of_report(&line.written));
     let mut context = sign.line.written.to_lowercase();
-    context.extend(above.map(|line| line.written.to_lowercase()));
+    context.extend(above.clone().map(|line| line.written.to_lowercase()));
+    // Java tells the cause of an error below that error, which says what was tried.
+    if sign.line.written.starts_with("Caused by: ") {
+        context.extend(lines_above.iter().rev().nth(above.count()).map(|line| line.written.to_lowercase()));
+    }
     let is_meant = |words: &[&str]| has(&context, words);
     let pattern = match sign.pattern.cause {
-        "process-limit" if !is_meant(&["fork", "thread", "spawn", "clone", "process", "exec"]) => {
+        "process-limit"
+            if !is_meant(&[
+                "fork",
+                "thread",
+                "spawn",
+                "clone",
+                "process",
+                "exec",
+                "start",
+                "worker",
+                "newosproc",
+            ]) =>
+        {
             let held =
                 patterns::named("lock-held").filter(|_| is_meant(&["lock(", "flock", "lockf", " lock"]));
             held.unwrap_or_else(patterns::exception)
@@ -195,7 +255,7 @@ fn in_context<'a>(sign: Sign<'a>, above: &[&Line]) -> Sign<'a> {
         }
         // The file that is missing is a program that it starts.
         "file-missing"
-            if is_meant(&["subprocess.", "popen(", "spawn "])
+            if is_meant(&["subprocess.", "popen(", "spawn ", "execv", "cannot run program"])
                 || has(&sign.line.written.to_lowercase(), &STARTS) =>
         {
             patterns::named("program-missing").unwrap_or(sign.pattern)

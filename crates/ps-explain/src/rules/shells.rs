@@ -13,8 +13,12 @@ const SAYS: &str = "command not found";
 pub(super) fn not_found(line: &str, pattern: &'static Pattern) -> Option<&'static Pattern> {
     let text = line.trim().to_lowercase();
     let is_of_shell = text.contains(SAYS);
-    if pattern.cause != "program-missing" || !(is_of_shell || text.ends_with(": not found")) {
+    if pattern.cause != "program-missing" {
         return Some(pattern);
+    }
+    // Where more follows, it is no shell that says so: `ERROR 404: Not Found.`
+    if !is_of_shell && !text.ends_with(": not found") {
+        return Some(pattern).filter(|_| !text.contains(": not found"));
     }
     let fields: Vec<&str> = line.trim().split(": ").collect();
     let lower: Vec<&str> = text.split(": ").collect();
@@ -50,6 +54,15 @@ fn is_of_variables(field: &str) -> bool {
     ends || name == "env" || name.starts_with(".env.")
 }
 
+/// Whether a shell says of the script that it was given that it is not there: `bash: run.sh: No such file or directory`. Of a program it would
+/// say in which line it stands.
+pub(super) fn is_of_script(line: &str) -> bool {
+    let fields: Vec<&str> = line.trim().split(": ").collect();
+    matches!(fields[..], [shell, script, says]
+        if SHELLS.contains(&shell.rsplit('/').next().unwrap_or_default())
+            && !script.starts_with("line ") && says.eq_ignore_ascii_case("no such file or directory"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +83,7 @@ mod tests {
             ("./.env:2: command not found: Shop", Some("env-invalid")),
             ("node: shop.env: not found", Some("file-missing")),
             ("cart 4711: not found", None),
+            ("2026-11-28 22:32:18 ERROR 404: Not Found.", None),
         ] {
             assert_eq!(not_found(line, program).map(|pattern| pattern.cause), cause, "{line}");
         }

@@ -21,8 +21,12 @@ pub(super) fn no_room(facts: &Facts, text: &str, evidence: Evidence) -> Said {
         format!("there is no room left on a disk{which}: {text}"),
         [evidence].into_iter().chain(files),
     );
-    if full.is_some_and(|full| full.is_of_inodes) {
-        return said
+    if let Some(full) = full.filter(|full| full.is_of_inodes) {
+        let says = format!(
+            "no more files can be made on a disk, which has no inodes left ({}): {text}",
+            full.path.display()
+        );
+        return Said { says, ..said }
             .cause("inodes-full")
             .cure("remove files there: bytes are left, but no file can be made (df -i)");
     }

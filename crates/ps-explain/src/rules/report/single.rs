@@ -2,7 +2,7 @@
 
 use crate::facts::Line;
 use crate::patterns::{self, Pattern};
-use crate::rules::headline::{is_of_report, is_request, place_of_panic};
+use crate::rules::headline::{is_headline, is_of_report, is_request, place_of_panic};
 use crate::rules::shells::not_found;
 
 /// A line, and what it is a sign of.
@@ -31,7 +31,12 @@ pub(super) fn of_line(line: &str, is_seen: IsSeen<'_>) -> Option<&'static Patter
     if is_request(line) {
         return None;
     }
-    patterns::of_line(line).and_then(|pattern| not_found(line, pattern)).filter(is_believed)
+    let found = if is_headline(line) { patterns::of_line(line) } else { patterns::of_message(line) };
+    let found = found.and_then(|pattern| not_found(line, pattern)).filter(is_believed);
+    if found.is_some_and(|pattern| !pattern.is_wide()) || !patterns::may_be_of_full_disk(line) {
+        return found;
+    }
+    patterns::named("disk-full").filter(|pattern| is_seen(pattern)).or(found)
 }
 
 /// What the report says whose headline this is.
