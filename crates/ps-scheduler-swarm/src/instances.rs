@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use formation::{Slot, State};
 use jiff::{SignedDuration, Timestamp};
 use ps_rollout::Role;
+use ps_scheduler::cluster::NODE_LOST;
 use ps_scheduler::{AppStatus, Instance, Over};
 use serde_json::Value;
 
@@ -152,6 +153,9 @@ fn of_service_in(service: &Service, tasks: &[&SwarmTask], nodes: &Nodes) -> Vec<
         if row.note.is_none() && task.phase != Phase::Running && !is_leaving {
             row.note = lost_before(task, tasks, nodes);
         }
+        if row.state == State::Backoff {
+            row.last_exit = row.last_exit.or_else(|| ended_before(task, tasks)?.exit);
+        }
         rows.push(row);
     }
     let missing = usize::from(service.replicas).saturating_sub(filled.len());
@@ -166,13 +170,18 @@ fn of_service_in(service: &Service, tasks: &[&SwarmTask], nodes: &Nodes) -> Vec<
     rows
 }
 
+/// The task whose end a task waits out that takes its place.
+fn ended_before<'a>(task: &SwarmTask, tasks: &[&'a SwarmTask]) -> Option<&'a SwarmTask> {
+    tasks.iter().rfind(|before| before.slot == task.slot && before.phase == Phase::Failed).copied()
+}
+
 /// That a task takes the place of one whose node is down.
 fn lost_before(task: &SwarmTask, tasks: &[&SwarmTask], nodes: &Nodes) -> Option<String> {
     let is_lost = |before: &&&SwarmTask| {
         before.slot == task.slot && !before.is_wanted() && !before.phase.is_over() && !nodes.is_up(before)
     };
     let lost = tasks.iter().find(is_lost)?;
-    Some(format!("its node {} is down, so the swarm starts it on another one", nodes.name(lost)))
+    Some(format!("{NODE_LOST}{} is down, so the swarm starts it on another one", nodes.name(lost)))
 }
 
 fn slot(service: &Service, index: u16) -> Slot {

@@ -2,6 +2,7 @@
 //! what it knew before; only its list of the managers tells. Pure.
 
 use jiff::Timestamp;
+use ps_scheduler::cluster::NO_QUORUM;
 use serde_json::Value;
 
 /// A quorum that is lost.
@@ -32,7 +33,7 @@ impl Lost {
     /// What is wrong and what to do, as one sentence. `latest`: the newest change that the manager knows of.
     pub(crate) fn said(&self, latest: Option<Timestamp>) -> String {
         format!(
-            "the swarm has lost its quorum: {} of its {} managers do not answer, and {}; what runs goes on running, and nothing can be changed until \
+            "{NO_QUORUM}: {} of its {} managers do not answer, and {}; what runs goes on running, and nothing can be changed until \
              more than half of the managers are back: bring them back, or run docker swarm init --force-new-cluster on one that is left",
             self.missing.join(", "),
             self.managers,

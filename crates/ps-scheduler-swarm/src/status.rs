@@ -7,6 +7,7 @@ use formation::{AppName, State};
 use futures_util::future::try_join3;
 use jiff::Timestamp;
 use ps_engine::{Engine, SwarmFault};
+use ps_scheduler::cluster::NO_QUORUM;
 use ps_scheduler::{AppStatus, Error};
 use serde_json::Value;
 
@@ -107,8 +108,7 @@ fn doubt(status: &mut AppStatus, lost: &Lost, latest: Option<Timestamp>) {
     status.troubles.push(format!("{}: {}", status.app, lost.said(latest)));
     for instance in &mut status.instances {
         let was = instance.state.as_str();
-        let note =
-            format!("the swarm has lost its quorum: it was {was} before, and {}", quorum::newest(latest));
+        let note = format!("{NO_QUORUM}: it was {was} before, and {}", quorum::newest(latest));
         (instance.state, instance.note, instance.since) = (State::Unknown, Some(note), latest);
     }
 }

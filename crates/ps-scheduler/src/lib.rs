@@ -4,6 +4,7 @@
 //! nothing of files or engines.
 
 mod ask;
+pub mod cluster;
 pub mod conformance;
 mod drift;
 mod error;

@@ -38,7 +38,7 @@ const LEVELS: [&str; 11] = [
     "aborted",
 ];
 /// What is said of something that is not as it should be.
-const TELLS: [&str; 54] = [
+const TELLS: [&str; 62] = [
     ": *** ",
     "timeout",
     "timed out",
@@ -93,6 +93,30 @@ const TELLS: [&str; 54] = [
     "too long",
     "too large",
     "mismatch",
+    "is a directory",
+    "file exists",
+    "broken pipe",
+    "connection reset",
+    "closed the connection",
+    "resource busy",
+    "file busy",
+    "name too long",
+];
+
+/// Words of a part of a program that is well again.
+const WELL: [&str; 12] = [
+    "connected",
+    "reconnected",
+    "ok",
+    "ready",
+    "up",
+    "again",
+    "recovered",
+    "resumed",
+    "available",
+    "succeeded",
+    "success",
+    "back",
 ];
 
 /// The last words of the process that ended at that time, at most four lines; empty: it tells no error at its end.
@@ -129,7 +153,11 @@ pub(super) fn has_recovered(line: &Line, after: &[&Line]) -> bool {
         return false;
     };
     let is_own = |other: &&&Line| other.written.strip_prefix(part).is_some_and(|rest| rest.starts_with(": "));
-    after.iter().find(is_own).is_some_and(|other| !tells_error(&other.written))
+    let is_well = |other: &&Line| {
+        let text = other.written.to_lowercase();
+        !tells_error(&text) && text.split(|c: char| !c.is_alphanumeric()).any(|word| WELL.contains(&word))
+    };
+    after.iter().find(is_own).is_some_and(is_well)
 }
 
 /// The blocks of lines at the end, the last one first. Lines of a block belong together, and stand in the order in which they were written;

@@ -1,7 +1,7 @@
 //! What somebody wanted: counts, stops, signals, schedules.
 
 use formation::{EndCause, Exit, State, Which};
-use ps_scheduler::Over;
+use ps_scheduler::{Over, cluster};
 
 use super::ends::of_end;
 use crate::case::Case;
@@ -110,14 +110,9 @@ fn ending_signal(words: &str) -> Option<String> {
     named.map(|name| name.to_string()).find(|name| ENDING.contains(&name.as_str()))
 }
 
-/// How the notes begin that say why an instance on a swarm does not run, although nothing is wrong with it: no node has room for it, its node
-/// is gone, or the swarm has lost its quorum.
-const OF_SWARM: [&str; 3] = ["no suitable node", "its node ", "the swarm has lost its quorum"];
-
 pub(super) fn waiting(case: Case<'_>) -> Option<Said> {
     let it = case.it.filter(|it| !it.state.is_alive())?;
-    let is_of_swarm = |note: &&String| OF_SWARM.iter().any(|begin| note.starts_with(begin));
-    if let Some(note) = it.note.as_ref().filter(is_of_swarm) {
+    if let Some(note) = it.note.as_ref().filter(|note| cluster::keeps_from_running(note)) {
         return Some(Said::new(format!("the swarm says: {note}"), [Evidence::Status]));
     }
     if !matches!(it.state, State::Waiting | State::Scheduled) {

@@ -11,7 +11,7 @@ use ps_scheduler::{Error, LogLine, LogRequest, LogSink, ReadUpTo};
 use crate::failed::backend;
 use crate::instances::Nodes;
 use crate::manager::Seen;
-use crate::swarm_task::SwarmTask;
+use crate::swarm_task::{Phase, SwarmTask};
 
 /// A line longer than this is handed out in pieces.
 const LONGEST: usize = 1 << 20;
@@ -33,12 +33,28 @@ impl<'a> Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The tasks that are meant and have something to read, in the order of their slots.
+    /// The tasks that are meant and have something to read, in the order of their slots. Of a slot in which nothing lives it is the one that ended
+    /// there last: its node keeps what that wrote for as long as it keeps its container. Where lines are followed, only what lives counts.
     pub(super) fn current<'a>(&self, seen: &'a Seen) -> Vec<(Slot, &'a SwarmTask)> {
         let mut tasks: Vec<(Slot, &SwarmTask)> = Vec::new();
         for service in &seen.services {
+            let of_service: Vec<&SwarmTask> =
+                seen.tasks_of(&service.id).filter(|task| task.container.is_some()).collect();
+            let lives = |task: &SwarmTask| !task.phase.is_over();
+            let has_one = |slot: u16| of_service.iter().any(|task| task.slot == slot && lives(task));
+            let is_last = |at: usize, task: &SwarmTask| {
+                !of_service[at + 1..].iter().any(|later| later.slot == task.slot)
+            };
+            let has_ended = |at: usize, task: &SwarmTask| {
+                matches!(task.phase, Phase::Failed | Phase::Complete)
+                    && (1..=service.replicas).contains(&task.slot)
+                    && !self.request.follow
+                    && !has_one(task.slot)
+                    && is_last(at, task)
+            };
+            let numbered = of_service.iter().copied().enumerate();
             let current =
-                seen.tasks_of(&service.id).filter(|task| !task.phase.is_over() && task.container.is_some());
+                numbered.filter(|(at, task)| lives(task) || has_ended(*at, task)).map(|(_, task)| task);
             tasks.extend(current.map(|task| (Slot::new(service.process_type.clone(), task.slot), task)));
         }
         tasks.retain(|(slot, _)| self.request.which.includes(slot));
@@ -111,7 +127,10 @@ impl Reader<'_> {
         let mut lines = Vec::new();
         while let Some(piece) = pieces.next().await {
             let Ok(piece) = piece else {
-                self.silent.insert(node.to_owned());
+                // What has ended may be gone there, with all that it wrote.
+                if !task.phase.is_over() {
+                    self.silent.insert(node.to_owned());
+                }
                 break;
             };
             lines.extend(self.take(slot, &task.id, piece));

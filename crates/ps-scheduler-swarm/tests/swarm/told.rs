@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use formation::{State, Which};
-use ps_scheduler::{Running, Scheduler};
+use formation::{Exit, State, Which};
+use ps_scheduler::{Instance, Running, Scheduler};
 use swarm_cluster::Cluster;
 
 use crate::losses::eventually;
@@ -45,6 +45,20 @@ fn right_after_a_quorum_is_lost_nothing_is_shown_as_if_it_were_so_now() {
     cluster.heal(3);
     let rows = || place.swarm.status_of(&place.app).map(|status| status.running()).ok();
     eventually("it is known again what runs", rows, |running| *running == Some(Running::True));
+    place.stop("", true).expect("is removed");
+}
+
+#[test]
+fn while_an_instance_waits_to_be_started_again_its_last_end_and_what_it_wrote_are_known() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    let place = Place::new(&cluster);
+    place.deploy("sleep 4; echo 'no such table: orders'; exit 7", &["web=1"]).0.expect("it comes up");
+    let seen = || Some((place.status().instances.first()?.clone(), place.log(Which::All)));
+    let waits = |(row, _): &(Instance, Vec<String>)| row.state == State::Backoff;
+    let (row, log) =
+        eventually("it has ended, and waits", seen, |seen| seen.as_ref().is_some_and(waits)).expect("seen");
+    assert_eq!(row.last_exit, Some(Exit::Code(7)), "{row:?}");
+    assert_eq!(log, ["web.1 no such table: orders"]);
     place.stop("", true).expect("is removed");
 }
 
