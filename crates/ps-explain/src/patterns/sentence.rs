@@ -74,7 +74,9 @@ pub(super) fn is_aside(line: &str, text: &str, pattern: &Pattern) -> bool {
 
 /// Whether the words are the name of an error, or stand right behind those of a program and of a place in it.
 fn is_firm(text: &str, at: usize, end: usize) -> bool {
-    !text[at..end].trim().contains(' ') || is_behind_names(&text[..at])
+    let words = &text[at..end];
+    // `env: 'gunicornn'`: the name of the program is one of the words.
+    !words.trim().contains(' ') || words.contains(": ") || is_behind_names(&text[..at])
 }
 
 /// Whether a line says that something failed.

@@ -409,6 +409,48 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_an_error_hides_it_only_where_it_tells_that_the_error_is_over() {
+        let frames: String = (1..20).map(|n| format!("{n:2}: 0x{n}f v8::internal::Heap [node]\n")).collect();
+        for (text, expected) in [
+            (
+                "LOG:  could not bind: Address already in use\nHINT:  Is one already running on port 5432? If not, wait and retry.\nFATAL:  no sockets\n",
+                Some("port-taken"),
+            ),
+            (
+                "curl: (60) SSL certificate problem: self-signed certificate\nMore details here: a page\n\nit could not be told who that is\nand so on in many words\nfor three lines and more\nwhich say nothing of it\n",
+                Some("certificate-refused"),
+            ),
+            (
+                &*format!(
+                    "FATAL ERROR: Allocation failed - JavaScript heap out of memory\n{frames}Aborted\n"
+                ),
+                Some("heap-exhausted"),
+            ),
+            (
+                "fatal error: stack overflow\n\nruntime.throw({0x5483e0?, 0x1})\n\t/srv/panic.go:1229 +0x48\nmain.f(0x2, 0x3)\n",
+                Some("stack-exhausted"),
+            ),
+            ("Failed writing the request: Connection reset by peer.\nGiving up.\n", Some("connection-lost")),
+            ("client 7: connection reset by peer\n3 clients were served\n", None),
+            ("cache: connection refused\ncache: connected\n", None),
+            ("user bob: invalid password\nuser eve: welcome\n", None),
+            (
+                "cannot start worker: Resource temporarily unavailable at app.pl line 4.\n",
+                Some("process-limit"),
+            ),
+            ("2026-11-28 22:32:18 ERROR 404: Not Found.\n", Some("dependency-failed")),
+            ("env: 'gunicornn': No such file or directory\n", Some("program-missing")),
+            ("/usr/bin/env: 'pyhton3': No such file or directory\n", Some("interpreter-missing")),
+            ("sh: 1: cd: can't cd to current\n", Some("directory-missing")),
+        ] {
+            assert_eq!(cause(Stream::Stderr, text), expected, "{text}");
+        }
+        let full = [Line::of_test(Stream::Stderr, "sh: 1: echo: echo: I/O error")];
+        let with = |is_full: bool| sign(&full, None, &move |_| is_full).map(|sign| sign.pattern.cause);
+        assert_eq!((with(true), with(false)), (Some("disk-full"), None));
+    }
+
+    #[test]
     fn the_last_word_of_a_program_that_has_tried_often_is_a_sign() {
         let tries = "waiting for the database\n".to_owned() + &"Connection refused, retrying\n".repeat(9);
         assert_eq!(cause(Stream::Stdout, &tries), Some("dependency-unreachable"));

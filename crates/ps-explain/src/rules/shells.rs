@@ -68,6 +68,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_script_that_is_not_there_is_told_from_a_program_that_is_not() {
+        assert!(is_of_script("bash: run.sh: No such file or directory"));
+        assert!(!is_of_script("bash: line 1: ./run: No such file or directory"));
+        assert!(!is_of_script("nice: run.sh: No such file or directory"));
+    }
+
+    #[test]
     fn only_a_shell_says_of_a_program_that_it_is_not_found() {
         let program = patterns::named("program-missing").expect("the table has it");
         for (line, cause) in [
