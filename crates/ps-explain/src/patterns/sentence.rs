@@ -107,8 +107,11 @@ fn ends_there(rest: &str) -> bool {
     }
 }
 
-/// Whether this is `psql: `, `bash: line 1: `, `run.sh: 2: ./server: `.
+/// Whether this is `psql: `, `bash: line 1: `, `run.sh: 2: ./server: `, or, with the pid of what has ended, `run.sh: line 1:  4242 `.
 fn is_behind_names(before: &str) -> bool {
+    let before =
+        before.trim_end_matches([' ']).trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches(' ');
+    let before = format!("{before} ");
     let Some(names) = before.strip_suffix(": ") else { return false };
     names.split(": ").all(|name| {
         // `line 1`, and of fish `run.fish (line 1)`.
@@ -146,6 +149,8 @@ mod tests {
             ("run.sh: 2: gunicornn: not found", "program-missing"),
             ("no such table: orders", "schema-missing"),
             ("lock.db: database is locked, giving up", "database-locked"),
+            ("env: 'gunicornn': No such file or directory", "program-missing"),
+            ("run.sh: line 1:  4242 Segmentation fault      ./server", "child-killed"),
         ] {
             assert_eq!(of_message(message).map(|pattern| pattern.cause), Some(cause), "{message}");
         }
