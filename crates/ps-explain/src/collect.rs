@@ -84,9 +84,7 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
     };
     facts.instances = chosen(&look, question, &status);
     facts.instances.extend(of_failed_deploy(&look, &facts, &status));
-    if question.at.is_none() {
-        facts.full = room::full(&look, &facts.instances);
-    }
+    facts.full = question.at.map_or_else(|| room::full(&look, &facts.instances), |_| Vec::new());
     if name == SchedulerName::Native && question.at.is_none() {
         let service = Service::of(world, app, None);
         facts.stopped_supervisor = service.stopped_supervisor();

@@ -11,6 +11,7 @@ mod variable;
 mod wide;
 
 pub(crate) use pattern::Pattern;
+use pattern::stands_in;
 
 /// The table, in the order in which its rows are tried.
 fn rows() -> impl Iterator<Item = &'static Pattern> {
@@ -115,23 +116,6 @@ pub(crate) fn exception() -> &'static Pattern {
 /// The first row of this cause.
 pub(crate) fn named(cause: &str) -> Option<&'static Pattern> {
     rows().find(|pattern| pattern.cause == cause)
-}
-
-/// Whether a word stands in a text, and none that only ends like it. Of `relation "…does not exist` both parts must, one behind the other.
-fn stands_in(text: &str, word: &str) -> bool {
-    places(text, word).next().is_some()
-}
-
-/// Where it stands there: its first byte, and the one behind its last.
-fn places<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = (usize, usize)> + 'a {
-    let (begin, end) = word.split_once('…').unwrap_or((word, ""));
-    let begins_plain = !begin.starts_with(|c: char| c.is_alphanumeric());
-    text.match_indices(begin).filter_map(move |(at, _)| {
-        let is_begin = begins_plain || !text[..at].ends_with(|c: char| c.is_alphanumeric());
-        let behind = at + begin.len();
-        let rest = text[behind..].find(end).filter(|_| is_begin)?;
-        Some((at, behind + rest + end.len()))
-    })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod health;
 mod keepers;
 mod last_words;
 mod orders;
+mod recovery;
 mod refusals;
 mod report;
 mod shells;

@@ -21,3 +21,20 @@ impl Pattern {
 
 /// The cause of the row of an error of which nothing narrower is known.
 pub(super) const EXCEPTION: &str = "exception";
+
+/// Whether a word stands in a text, and none that only ends like it. Of `relation "…does not exist` both parts must, one behind the other.
+pub(super) fn stands_in(text: &str, word: &str) -> bool {
+    places(text, word).next().is_some()
+}
+
+/// Where it stands there: its first byte, and the one behind its last.
+pub(super) fn places<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = (usize, usize)> + 'a {
+    let (begin, end) = word.split_once('…').unwrap_or((word, ""));
+    let begins_plain = !begin.starts_with(|c: char| c.is_alphanumeric());
+    text.match_indices(begin).filter_map(move |(at, _)| {
+        let is_begin = begins_plain || !text[..at].ends_with(|c: char| c.is_alphanumeric());
+        let behind = at + begin.len();
+        let rest = text[behind..].find(end).filter(|_| is_begin)?;
+        Some((at, behind + rest + end.len()))
+    })
+}

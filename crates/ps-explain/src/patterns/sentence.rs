@@ -4,7 +4,7 @@
 //! right behind the names of a program and of a place in it (`run.sh: 2: gunicornn: not found`).
 
 use super::form::has_number;
-use super::pattern::Pattern;
+use super::pattern::{Pattern, places};
 
 /// Words that say that something failed, as a level or as what happened.
 const FAILED: [&str; 17] = [
@@ -50,7 +50,7 @@ pub(super) fn is_sentence(line: &str, text: &str, pattern: &Pattern) -> bool {
     if has_number(line) || says_that_it_failed(text) {
         return false;
     }
-    let mut found = pattern.words.iter().flat_map(|word| super::places(text, word)).peekable();
+    let mut found = pattern.words.iter().flat_map(|word| places(text, word)).peekable();
     // What is told by other means than these words.
     if found.peek().is_none() {
         return false;
@@ -65,7 +65,7 @@ pub(super) fn is_sentence(line: &str, text: &str, pattern: &Pattern) -> bool {
 /// Whether a line has the words of a message, and no more of the form of one than that it ends with them: `user bob: invalid password`. Where a
 /// program goes on to write, that is a line about something else.
 pub(super) fn is_aside(line: &str, text: &str, pattern: &Pattern) -> bool {
-    let mut found = pattern.words.iter().flat_map(|word| super::places(text, word)).peekable();
+    let mut found = pattern.words.iter().flat_map(|word| places(text, word)).peekable();
     !has_number(line)
         && !says_that_it_failed(text)
         && found.peek().is_some()

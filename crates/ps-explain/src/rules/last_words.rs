@@ -13,6 +13,7 @@ use formation::Stream;
 use jiff::{SignedDuration, Timestamp};
 
 use super::headline::{is_of_report, is_request};
+use super::recovery::has_recovered;
 use super::report::{ENDS, goes_on, has, is_late};
 use crate::facts::Line;
 
@@ -103,22 +104,6 @@ const TELLS: [&str; 62] = [
     "name too long",
 ];
 
-/// Words of a part of a program that is well again.
-const WELL: [&str; 12] = [
-    "connected",
-    "reconnected",
-    "ok",
-    "ready",
-    "up",
-    "again",
-    "recovered",
-    "resumed",
-    "available",
-    "succeeded",
-    "success",
-    "back",
-];
-
 /// The last words of the process that ended at that time, at most four lines; empty: it tells no error at its end.
 pub(super) fn of(output: &[Line], ended: Option<Timestamp>) -> Vec<&Line> {
     let on = |stream: Stream| -> Vec<&Line> {
@@ -145,19 +130,6 @@ fn begun<'a>(blocks: &[Vec<&'a Line>], tells: fn(&str) -> bool) -> Option<Vec<&'
         Some(block[at..].to_vec())
     };
     blocks.iter().find_map(of_block)
-}
-
-/// Whether the same part of the program wrote later of something else than an error: `cache: connection refused`, and then `cache: connected`.
-pub(super) fn has_recovered(line: &Line, after: &[&Line]) -> bool {
-    let Some((part, _)) = line.written.split_once(": ").filter(|(part, _)| !part.contains(' ')) else {
-        return false;
-    };
-    let is_own = |other: &&&Line| other.written.strip_prefix(part).is_some_and(|rest| rest.starts_with(": "));
-    let is_well = |other: &&Line| {
-        let text = other.written.to_lowercase();
-        !tells_error(&text) && text.split(|c: char| !c.is_alphanumeric()).any(|word| WELL.contains(&word))
-    };
-    after.iter().find(is_own).is_some_and(is_well)
 }
 
 /// The blocks of lines at the end, the last one first. Lines of a block belong together, and stand in the order in which they were written;

@@ -19,7 +19,7 @@ use formation::Stream;
 use jiff::{SignedDuration, Timestamp};
 
 use super::headline::{is_headline, is_of_report, place_of_panic};
-use super::last_words;
+use super::recovery::has_recovered;
 use crate::facts::Line;
 use crate::patterns;
 pub(super) use single::Sign;
@@ -117,6 +117,7 @@ pub(super) fn is_late(line: &Line, ended: Option<Timestamp>) -> bool {
 }
 
 /// Reads the lines of one stream from the last one on.
+// budget: one pass over the lines, and each of its cases ends it or goes on with it.
 fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Sign<'a>> {
     let mut strangers = 0;
     let mut wide: Option<Sign<'a>> = None;
@@ -164,8 +165,7 @@ fn told<'a>(lines: &[&'a Line], is_seen: IsSeen<'_>) -> Option<Sign<'a>> {
             }
             // `cache: connection refused`, and then `cache: connected`; or a client has gone, and others came.
             Some(pattern)
-                if strangers > 0
-                    && (last_words::has_recovered(line, &after) || pattern.cause == "connection-lost") =>
+                if strangers > 0 && (has_recovered(line, &after) || pattern.cause == "connection-lost") =>
             {
                 break;
             }
@@ -410,7 +410,9 @@ mod tests {
 
     #[test]
     fn what_follows_an_error_hides_it_only_where_it_tells_that_the_error_is_over() {
-        let frames: String = (1..20).map(|n| format!("{n:2}: 0x{n}f v8::internal::Heap [node]\n")).collect();
+        let frames: Vec<String> =
+            (1..20).map(|n| format!("{n:2}: 0x{n}f v8::internal::Heap [node]\n")).collect();
+        let frames = frames.concat();
         for (text, expected) in [
             (
                 "LOG:  could not bind: Address already in use\nHINT:  Is one already running on port 5432? If not, wait and retry.\nFATAL:  no sockets\n",
