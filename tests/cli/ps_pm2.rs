@@ -20,6 +20,8 @@ mod home;
 mod import;
 #[path = "ps_pm2/lists.rs"]
 mod lists;
+#[path = "ps_pm2/messages.rs"]
+mod messages;
 #[path = "ps_pm2/never.rs"]
 mod never;
 #[path = "ps_pm2/output.rs"]

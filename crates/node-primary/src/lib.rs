@@ -43,11 +43,13 @@ pub fn channel_ends() -> io::Result<(OwnedFd, OwnedFd)> {
 /// The variables of a worker that has its end of the channel open as `fd`. Node takes them out of its environment, so that its children do
 /// not see them.
 pub fn environment(id: Id, fd: RawFd) -> [(&'static str, String); 3] {
-    [
-        ("NODE_CHANNEL_FD", fd.to_string()),
-        ("NODE_UNIQUE_ID", id.to_string()),
-        ("NODE_CHANNEL_SERIALIZATION_MODE", "json".to_owned()),
-    ]
+    let [fd, mode] = environment_of_child(fd);
+    [fd, mode, ("NODE_UNIQUE_ID", id.to_string())]
+}
+
+/// The variables of a process that has its end of the channel open as `fd` and is no worker: it listens by itself, and exchanges messages.
+pub fn environment_of_child(fd: RawFd) -> [(&'static str, String); 2] {
+    [("NODE_CHANNEL_FD", fd.to_string()), ("NODE_CHANNEL_SERIALIZATION_MODE", "json".to_owned())]
 }
 
 /// The example of the README is a test.

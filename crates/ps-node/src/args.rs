@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{ArgGroup, Parser};
 use node_primary::Target;
 use ps_cli::exit::Refusal;
 
@@ -31,8 +31,10 @@ use ps_cli::exit::Refusal;
 ///   ps-node server.js
 ///   ps-node --instances 4 node --enable-source-maps server.js --verbose
 ///   ps-node --bind 8000=$PORT server.js
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #[derive(Debug, Parser)]
 #[command(name = "ps-node", version = ps_cli::VERSION, verbatim_doc_comment)]
+#[command(group = ArgGroup::new("alone").args(["share", "own_ports"]))]
 pub(crate) struct Args {
     /// How many processes; max: one for each CPU that may be used [default: WEB_CONCURRENCY, else max]
     #[arg(short, long, value_name = "N|max")]
@@ -54,6 +56,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) wait_ready: bool,
 
+    /// With --wait-ready, and --share or --own-ports: how long that may take; then the process counts as ready all the same
+    #[arg(long, value_name = "SECONDS", requires_all = ["wait_ready", "alone"])]
+    ready_limit: Option<u32>,
+
     /// Send the program the message 'shutdown' (process.on('message')) when its process is to leave
     #[arg(long)]
     pub(crate) shutdown_message: bool,
@@ -62,13 +68,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIRECTORY", conflicts_with = "instances")]
     pub(crate) share: Option<PathBuf>,
 
+    /// Run one process, which listens by itself; ps-node only exchanges messages with it, and ends with it
+    #[arg(long, conflicts_with_all = ["instances", "share", "bind"])]
+    pub(crate) own_ports: bool,
+
     /// With --share: send READY=1 only once the process listens, and not already after it has lived for a second
     #[arg(long, requires = "share")]
     pub(crate) must_listen: bool,
 
-    /// With --share: write the pid of the process into this file, and remove it when the process has ended
-    #[arg(long, value_name = "FILE", requires = "share")]
-    pub(crate) pid_file: Option<PathBuf>,
+    /// With --share or --own-ports: write the pid of the process into this file, and remove it when the process has ended; can
+    /// be repeated
+    #[arg(long, value_name = "FILE", requires = "alone")]
+    pub(crate) pid_file: Vec<PathBuf>,
 
     /// The program; a file that ends in .js, .mjs or .cjs is run by node
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
@@ -121,6 +132,10 @@ impl Args {
 
     pub(crate) fn listen_limit(&self) -> Duration {
         Duration::from_secs(self.listen_limit.into())
+    }
+
+    pub(crate) fn ready_limit(&self) -> Option<Duration> {
+        self.ready_limit.map(|seconds| Duration::from_secs(seconds.into()))
     }
 
     pub(crate) fn drain_limit(&self) -> Duration {

@@ -1,7 +1,7 @@
 //! Runs a Node program in several processes, as Node's own module `cluster` does, but without a primary process that
 //! runs Node. `crew` decides which process is started, told to leave or ended; `node_primary` decides which process
 //! gets a connection. With `--share` there is one process (`single`), and other `ps-node` programs listen on the same
-//! ports.
+//! ports; with `--own-ports` there is one that listens by itself.
 
 mod args;
 mod crew;
@@ -27,8 +27,5 @@ pub fn command() -> clap::Command {
 pub fn run() -> Result<Outcome> {
     let args = Args::try_parse()?;
     args.check()?;
-    match &args.share {
-        Some(directory) => single::run(&args, directory),
-        None => serve::run(&args),
-    }
+    if args.share.is_some() || args.own_ports { single::run(&args) } else { serve::run(&args) }
 }

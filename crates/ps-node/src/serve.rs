@@ -20,7 +20,7 @@ use crate::crew::{Crew, Happened, Order, Terms};
 use crate::notify;
 use crate::preload::{self, Preload};
 use crate::signals;
-use crate::start::Program;
+use crate::start::{Program, Role};
 
 const SIGNALS: [Signal; 4] = [Signal::SIGCHLD, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
 
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     });
     let before = std::env::var_os(preload::VARIABLE);
     let options = preload.as_ref().ok().map(|preload| preload.options(before.as_deref()));
-    let program = Program::new(&args.words(), options).context("start the program")?;
+    let program = Program::new(&args.words(), options, Role::Worker).context("start the program")?;
     let mut serving = Serving {
         crew: Crew::new(terms, Instant::now()),
         primary,

@@ -1,8 +1,9 @@
 //! One process whose port other `ps-node` programs listen on as well: the process of one slot of a supervisor. When the
-//! process ends, `ps-node` ends in the same way; the supervisor starts it again.
+//! process ends, `ps-node` ends in the same way; the supervisor starts it again. Or a process that listens by itself, and only
+//! exchanges messages.
 
+use std::ffi::OsString;
 use std::io;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -17,7 +18,7 @@ use crate::notify;
 use crate::preload::{self, Preload};
 use crate::serve::{self, READY, SHUTDOWN};
 use crate::signals;
-use crate::start::{NUMBER, Program};
+use crate::start::{NUMBER, Program, Role};
 
 const SIGNALS: [Signal; 5] =
     [Signal::SIGCHLD, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM, Signal::SIGUSR2];
@@ -40,7 +41,7 @@ struct Awaits {
     word: bool,
     /// It listens.
     port: bool,
-    /// It has lived until then.
+    /// It counts as ready then, whatever is still to come.
     until: Option<Instant>,
 }
 
@@ -51,6 +52,8 @@ struct Single {
     id: Id,
     pid: Pid,
     drain_limit: Duration,
+    /// It is a worker, whose ports are ours.
+    shares: bool,
     /// Its program gets a message before it leaves.
     is_told: bool,
     /// None: it is ready.
@@ -60,43 +63,41 @@ struct Single {
 }
 
 /// Runs the program until it ends, and ends as it does.
-pub(crate) fn run(args: &Args, directory: &Path) -> Result<Outcome> {
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let signals = signals::read(&SIGNALS).context("wait for signals")?;
     let mut primary = Primary::new(Sharing::RoundRobin).context("begin to wait for connections")?;
     primary.wait_for(&signals).context("wait for signals")?;
-    primary.share_in(directory).with_context(|| format!("share ports in {}", directory.display()))?;
-    for moved in &args.bind {
-        primary.move_port(moved.port, moved.to);
-    }
-    let preload = Preload::shared(directory).with_context(|| format!("write in {}", directory.display()))?;
-    let options = preload.options(std::env::var_os(preload::VARIABLE).as_deref());
-    let program = Program::new(&args.words(), Some(options)).context("start the program")?;
+    let options = share(&mut primary, args)?;
+    let role = if args.share.is_some() { Role::Worker } else { Role::Child };
+    let program = Program::new(&args.words(), options, role).context("start the program")?;
     // Programs ask for the number of their worker, which counts from 1.
     let number = std::env::var(NUMBER).ok().and_then(|number| number.parse::<Id>().ok());
     let id = number.map_or(1, |number| number.saturating_add(1));
     let pid = start(&mut primary, &program, id, !args.wait_ready)?;
     notify::tell(&notify::program(pid));
-    if let Some(file) = &args.pid_file {
+    for file in &args.pid_file {
         // Nothing depends on that file.
         let _ = preload::write_whole(file, pid.as_raw_nonzero().to_string().as_bytes());
     }
+    let patience = if args.wait_ready { args.ready_limit() } else { Some(SETTLED) };
     let mut single = Single {
         primary,
         signals,
         id,
         pid,
         drain_limit: args.drain_limit(),
+        shares: args.share.is_some(),
         is_told: args.shutdown_message,
         awaits: Some(Awaits {
             word: args.wait_ready,
             port: args.must_listen,
-            until: (!args.wait_ready && !args.must_listen).then(|| Instant::now() + SETTLED),
+            until: patience.filter(|_| !args.must_listen).map(|patience| Instant::now() + patience),
         }),
         leaving: None,
         ended: None,
     };
     let status = single.serve().context("wait for connections")?;
-    if let Some(file) = &args.pid_file {
+    for file in &args.pid_file {
         os_process::forget_pid(file, single.pid.as_raw_nonzero().get().unsigned_abs());
     }
     // This withdraws the sockets that were lent.
@@ -106,6 +107,17 @@ pub(crate) fn run(args: &Args, directory: &Path) -> Result<Outcome> {
     }
     let status = serve::as_of_a_shell(status);
     Ok(if status == 0 { Outcome::Done } else { Outcome::Status(status) })
+}
+
+/// Shares the ports of the process with the others of its directory, if it has one; what the process gets as `NODE_OPTIONS` then.
+fn share(primary: &mut Primary, args: &Args) -> Result<Option<OsString>> {
+    let Some(directory) = &args.share else { return Ok(None) };
+    primary.share_in(directory).with_context(|| format!("share ports in {}", directory.display()))?;
+    for moved in &args.bind {
+        primary.move_port(moved.port, moved.to);
+    }
+    let preload = Preload::shared(directory).with_context(|| format!("write in {}", directory.display()))?;
+    Ok(Some(preload.options(std::env::var_os(preload::VARIABLE).as_deref())))
 }
 
 fn start(primary: &mut Primary, program: &Program, id: Id, is_admitted: bool) -> Result<Pid> {
@@ -144,6 +156,7 @@ impl Single {
 
     fn look(&mut self, now: Instant) {
         if self.awaits.and_then(|awaits| awaits.until).is_some_and(|until| until <= now) {
+            self.primary.admit(self.id);
             self.be_ready();
         }
         let Some(leaving) = &mut self.leaving else { return };
@@ -210,7 +223,9 @@ impl Single {
             // One that does not read its messages leaves all the same.
             let _ = self.primary.send(self.id, &SHUTDOWN.into());
         }
-        self.primary.leave(self.id);
+        if self.shares {
+            self.primary.leave(self.id);
+        }
         let (terminate_at, kill_at) = match (is_listening, self.is_told) {
             (true, _) => (None, limit),
             (false, true) => (limit, limit.map(|limit| limit + GOODBYE)),

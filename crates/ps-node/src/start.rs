@@ -19,20 +19,30 @@ pub(crate) const NUMBER: &str = "NODE_APP_INSTANCE";
 /// The descriptor of a worker's channel. Node closes it on exec.
 const CHANNEL: i32 = 3;
 
+/// What a process is to whoever started it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A worker of a cluster, which asks for its ports.
+    Worker,
+    /// A child that only exchanges messages.
+    Child,
+}
+
 /// What each process gets.
 #[derive(Debug)]
 pub(crate) struct Program {
     words: Vec<CString>,
     /// `NODE_OPTIONS`, if it is another one than ours.
     options: Option<OsString>,
+    role: Role,
 }
 
 impl Program {
     /// # Errors
     /// A word has a NUL byte.
-    pub(crate) fn new(words: &[OsString], options: Option<OsString>) -> io::Result<Self> {
+    pub(crate) fn new(words: &[OsString], options: Option<OsString>, role: Role) -> io::Result<Self> {
         let words = words.iter().map(|word| text(word)).collect::<io::Result<_>>()?;
-        Ok(Self { words, options })
+        Ok(Self { words, options, role })
     }
 
     /// Its name, for people.
@@ -73,9 +83,11 @@ impl Program {
 
     fn variables(&self, id: Id, place: Option<usize>) -> io::Result<Vec<CString>> {
         let mut given: Vec<(&str, OsString)> = Vec::new();
-        for (name, value) in node_primary::environment(id, CHANNEL) {
-            given.push((name, value.into()));
-        }
+        let variables = match self.role {
+            Role::Worker => node_primary::environment(id, CHANNEL).to_vec(),
+            Role::Child => node_primary::environment_of_child(CHANNEL).to_vec(),
+        };
+        given.extend(variables.into_iter().map(|(name, value)| (name, value.into())));
         given.extend(place.map(|place| (NUMBER, place.to_string().into())));
         given.extend(self.options.clone().map(|options| (preload::VARIABLE, options)));
         let is_given = |name: &OsStr| given.iter().any(|(given, _)| name == *given);

@@ -26,6 +26,25 @@ const VALUES: [(&str, &str); 5] = [
     ("user", "username"),
 ];
 
+/// Flags of today's pm2 that are about its own modules, traces or looks.
+const WITHOUT_EFFECT: [&str; 12] = [
+    "no-vizion",
+    "no-pmx",
+    "no-automation",
+    "source-map-support",
+    "disable-source-map-support",
+    "trace",
+    "disable-trace",
+    "deep-monitoring",
+    "event-loop-inspector",
+    "v1",
+    "discrete",
+    "wait-ip",
+];
+
+/// The same with a value: what is marked in logs, and the order of the list.
+const WITH_VALUE_WITHOUT_EFFECT: [&str; 2] = ["highlight", "sort"];
+
 const COMMANDS: &str = "\
 Commands:
   start FILE|JSON|YAML|-         start a script, a program, or what a file (- is stdin) declares
@@ -40,7 +59,7 @@ Commands:
   logs [WHICH], flush [WHICH]    follow the logs, or empty them
   sendSignal SIGNAL WHICH        send a signal
   dump (save), resurrect         record which apps there are; start the recorded apps
-  import [HOME]                  take over the apps of a running pm2, one by one
+  import [HOME] [-]              take over the apps of a running pm2, one by one (-: those of a list on stdin)
   update                         replace running supervisors by the installed program
   startup, unstartup             start the recorded apps when the machine boots, or no longer
   monit, web, generate NAME, ping, kill (exit)
@@ -229,25 +248,53 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "ARGUMENTS", allow_hyphen_values = true)]
     pub(crate) args: Option<String>,
 
-    /// Kept, and has no effect
+    /// Accepted, and has no effect
     #[arg(long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
-    /// Kept, and has no effect
+    /// Accepted, and has no effect
     #[arg(short, long, value_name = "FILE")]
     pub(crate) log: Option<String>,
 
-    /// Kept, and has no effect
+    /// Accepted, and has no effect
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_date_format: Option<String>,
 
-    /// Kept, and has no effect
+    /// Accepted, and has no effect
     #[arg(long)]
     pub(crate) time: bool,
 
+    /// Only add the app to the list; start NAME starts it
+    #[arg(long)]
+    pub(crate) no_autostart: bool,
+
+    /// Write no logs
+    #[arg(long)]
+    pub(crate) disable_logs: bool,
+
+    /// Accepted, and has no effect
+    #[arg(long)]
+    pub(crate) no_treekill: bool,
+
+    /// Accepted, and has no effect
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) log_type: Option<String>,
+
+    /// Accepted, and has no effect
+    #[arg(long, value_name = "MS")]
+    pub(crate) watch_delay: Option<String>,
+
     /// What today's pm2 may be told, without an effect here
-    #[arg(long, hide = true, action = ArgAction::Count, alias = "no-vizion", alias = "no-pmx", alias = "no-automation")]
+    #[arg(long, hide = true, action = ArgAction::Count, aliases = WITHOUT_EFFECT)]
     pub(crate) no_color: u8,
+
+    /// The same with a value
+    #[arg(long, hide = true, value_name = "VALUE", aliases = WITH_VALUE_WITHOUT_EFFECT)]
+    pub(crate) parallel: Option<String>,
+
+    /// The same for logs, whose lines begin with a time anyway
+    #[arg(long, hide = true, value_name = "FORMAT", num_args = 0..=1)]
+    pub(crate) timestamp: Option<String>,
 
     /// How many earlier lines [default: 15]
     #[arg(long, value_name = "N")]

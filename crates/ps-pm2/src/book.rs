@@ -81,15 +81,26 @@ pub(crate) struct Account {
     pub(crate) group: Option<String>,
 }
 
-/// The options of the `ps-node` that runs above each process of a Node program in cluster mode.
+/// The options of the `ps-node` that runs above each process of a Node program in cluster mode, and of one in fork mode that is to exchange
+/// messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the file")]
 pub(crate) struct Sharing {
+    /// It listens by itself, and shares no port.
+    #[serde(default)]
+    pub(crate) owns_ports: bool,
     /// A process gets connections once its program has said `ready`.
     pub(crate) waits_ready: bool,
     /// The program gets the message `shutdown` before its process leaves.
     pub(crate) tells_shutdown: bool,
+    /// Seconds that this may take; then the process counts as ready all the same, as in pm2. A reload waits for the word.
+    #[serde(default)]
+    pub(crate) ready_limit: Option<u64>,
     /// A process that does not listen is not ready, because the one before it did.
     pub(crate) must_listen: bool,
+    /// A reload waits for the process.
+    #[serde(default)]
+    pub(crate) is_trial: bool,
     /// How many seconds connections go on once their process was told to leave.
     pub(crate) drain_seconds: u64,
 }
@@ -144,6 +155,12 @@ impl Book {
         self.apps.iter().any(|known| known.name == app.name && known.script == app.script)
     }
 
+    /// The ids of the apps of this name with this script.
+    pub(crate) fn ids_of(&self, app: &App) -> Vec<u64> {
+        let same = |known: &&App| known.name == app.name && known.script == app.script;
+        self.apps.iter().filter(same).flat_map(|app| &app.instances).map(|instance| instance.id).collect()
+    }
+
     /// The app that has an instance with this id, by its place, and the instance.
     pub(crate) fn instance(&self, id: u64) -> Option<(&App, &Instance)> {
         let found = |app: &'_ App| app.instances.iter().position(|instance| instance.id == id);
@@ -163,11 +180,20 @@ impl Book {
         }
     }
 
-    /// Whether new processes of an app whose processes share their ports have to listen.
-    pub(crate) fn set_must_listen(&mut self, ours: &str, must_listen: bool) {
+    /// New processes of an app with a `ps-node` have to prove themselves from now on, because a reload waits for them.
+    pub(crate) fn begin_trial(&mut self, ours: &str, must_listen: bool) {
+        self.set_trial(ours, true, must_listen);
+    }
+
+    /// They are ready by the usual rule again.
+    pub(crate) fn end_trial(&mut self, ours: &str) {
+        self.set_trial(ours, false, false);
+    }
+
+    fn set_trial(&mut self, ours: &str, is_trial: bool, must_listen: bool) {
         let app = self.apps.iter_mut().find(|app| app.ours == ours);
         if let Some(sharing) = app.and_then(|app| app.sharing.as_mut()) {
-            sharing.must_listen = must_listen;
+            (sharing.is_trial, sharing.must_listen) = (is_trial, must_listen);
         }
     }
 
@@ -195,6 +221,11 @@ impl App {
         let said = said.and_then(|(_, value)| value.as_str());
         let is_name = |name: &&str| !name.is_empty() && !name.contains(['=', '\0']);
         said.filter(is_name).unwrap_or("NODE_APP_INSTANCE")
+    }
+
+    /// Whether its processes share the ports that they ask for.
+    pub(crate) fn shares_ports(&self) -> bool {
+        self.sharing.is_some_and(|sharing| !sharing.owns_ports)
     }
 
     /// Where an instance writes its stdout.

@@ -14,7 +14,7 @@ use crate::interpreter::{self, Interpreter};
 use crate::options;
 use crate::session::{self, OF_PM2, Session, absolute};
 use crate::settings;
-use crate::sharing;
+use crate::sharing::{self, Kind};
 
 /// Keys that are shown by another name, or by what pm2 makes of them.
 const SHOWN_OTHERWISE: [&str; 11] = [
@@ -51,6 +51,8 @@ pub(crate) struct Declared {
     pub(crate) listen: Option<String>,
     /// Whether files below its directory are watched.
     pub(crate) watches: bool,
+    /// Whether `start` only adds it to the list, as stopped.
+    pub(crate) rests: bool,
 }
 
 /// Judges a declaration. Paths are those of the session's directory, and its variables come on top of the caller's.
@@ -68,6 +70,9 @@ fn remark(declared: &Declaration) {
         crate::say::warning(
             "the seconds of cron_restart have no effect: it is restarted once in each minute that fits",
         );
+    }
+    for difference in pm2::differences(declared) {
+        crate::say::warning(difference);
     }
     for (key, nearest) in declared.unknown() {
         let hint = nearest.map_or_else(String::new, |name| format!(", is {name} meant?"));
@@ -96,9 +101,25 @@ pub(crate) fn judge_with(
     let port = declared.get("port").cloned();
     let account = account(declared)?;
     // A process of another user could not open the socket through which ports are shared.
-    let is_shared = is_cluster && account == Account::default() && sharing::runs_node(&words);
-    let sharing = sharing::judge(&session.home, declared, is_shared)?;
-    let listen = address(port.as_ref(), count)?.filter(|_| sharing.is_none());
+    let is_own = account == Account::default();
+    let kind = match (sharing::runs_node(&words), is_own) {
+        (false, _) => Kind::NoNode,
+        (true, false) => Kind::OfOther,
+        (true, true) => {
+            if is_cluster {
+                Kind::Cluster
+            } else {
+                Kind::Fork
+            }
+        }
+    };
+    if is_cluster && count > 1 && kind == Kind::OfOther {
+        crate::say::warning(format_args!(
+            "{name}: with uid or gid its instances share no ports, so only one of them can listen on a fixed port"
+        ));
+    }
+    let sharing = sharing::judge(&session.home, declared, kind)?;
+    let listen = address(port.as_ref(), count)?.filter(|_| sharing.is_none_or(|sharing| sharing.owns_ports));
     if let Some(port) = &port {
         env.insert("PORT".to_owned(), as_text(port));
     }
@@ -127,7 +148,8 @@ pub(crate) fn judge_with(
         instances: Vec::new(),
     };
     let watches = settings.contains_key("watch_paths");
-    Ok(Declared { app, count, settings, schedule, listen, watches })
+    let rests = declared.flag("autostart")? == Some(false);
+    Ok(Declared { app, count, settings, schedule, listen, watches, rests })
 }
 
 /// In a file, no instance at all means as many as there are CPUs.

@@ -24,6 +24,7 @@ use crate::home::Home;
 use crate::journal;
 use crate::launch;
 use crate::say;
+use crate::schedule;
 use crate::sharing;
 
 /// The property of the same name in app.json.
@@ -127,18 +128,21 @@ pub(crate) fn own_program() -> Result<String> {
 
 /// What its instances run: this program, which becomes theirs.
 fn command(home: &Home, app: &App) -> Result<String> {
+    line(launch::WORD, home, app)
+}
+
+/// A line for a shell that calls this program about an app.
+fn line(word: &str, home: &Home, app: &App) -> Result<String> {
     let own = own_program()?;
     let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let home = home.directory().display().to_string();
-    Ok(format!("{} {} {} {}", quote(&own), launch::WORD, quote(&home), app.ours))
+    Ok(format!("{} {word} {} {}", quote(&own), quote(&home), app.ours))
 }
 
 fn app_json(app: &App, declared: &Declared, home: &Home) -> Result<String> {
     let mut document = json!({"formation": {process_type().to_string(): declared.settings}});
     if let Some(schedule) = &declared.schedule {
-        let own = own_program()?;
-        let command =
-            format!("PM2_HOME='{}' '{own}' --silent restart {}", home.directory().display(), app.ours);
+        let command = line(schedule::WORD, home, app)?;
         document["cron"] = json!([{"command": command, "schedule": schedule}]);
     }
     Ok(document.to_string())
@@ -184,18 +188,22 @@ pub(crate) fn stop(home: &Home, book: &Book, ids: &[u64]) -> Result<()> {
 }
 
 fn stop_as(verb: &str, home: &Home, book: &Book, ids: &[u64]) -> Result<()> {
-    let all = by_app(book, ids);
-    let stopped: Vec<Result<()>> = thread::scope(|scope| {
-        let stop = |(app, instances): &(&App, Vec<&Instance>)| {
-            journal::of_verb(home, app, verb, || stop_of(home, app, instances, false))
-        };
-        let begun: Vec<_> = all.iter().map(|one| scope.spawn(move || stop(one))).collect();
+    at_once(&by_app(book, ids), |(app, instances)| {
+        journal::of_verb(home, app, verb, || stop_of(home, app, instances, false))
+    })
+}
+
+/// Does something to each at the same time, and returns when all of it is done; the first error.
+fn at_once<T: Sync>(all: &[T], deed: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
+    let done: Vec<Result<()>> = thread::scope(|scope| {
+        let deed = &deed;
+        let begun: Vec<_> = all.iter().map(|one| scope.spawn(move || deed(one))).collect();
         begun
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect()
     });
-    stopped.into_iter().collect()
+    done.into_iter().collect()
 }
 
 fn stop_of(home: &Home, app: &App, instances: &[&Instance], remove: bool) -> Result<()> {
@@ -260,6 +268,8 @@ fn restart_of(home: &Home, book: &mut Book, app: &App, instances: &[&Instance]) 
             kept.restarts += 1;
         }
     }
+    // A reload that was killed may have left it.
+    book.end_trial(&app.ours);
     book.write(home)?;
     if !up.is_empty() {
         let _lock = home.world().lock_app(&name, WAIT)?;
@@ -366,9 +376,8 @@ pub(crate) fn delete(home: &Home, book: &mut Book, ids: &[u64]) -> Result<()> {
     }
     book.apps.retain(|app| !app.instances.is_empty());
     let is_left = |app: &&App| book.apps.iter().any(|left| left.ours == app.ours);
-    for app in whole.apps.iter().filter(|app| !is_left(app)) {
-        forget(home, app)?;
-    }
+    let gone: Vec<&App> = whole.apps.iter().filter(|app| !is_left(app)).collect();
+    at_once(&gone, |app| forget(home, app))?;
     book.write(home)
 }
 

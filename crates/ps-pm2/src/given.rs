@@ -115,6 +115,8 @@ fn set_settings(args: &Args, declared: &mut Declaration) {
         ("namespace", &args.namespace),
         ("log_file", &args.log),
         ("log_date_format", &args.log_date_format),
+        ("log_type", &args.log_type),
+        ("watch_delay", &args.watch_delay),
     ];
     for (key, value) in texts {
         if let Some(value) = value {
@@ -129,6 +131,9 @@ fn set_settings(args: &Args, declared: &mut Declaration) {
     }
     let flags = [
         ("autorestart", args.no_autorestart, false),
+        ("autostart", args.no_autostart, false),
+        ("treekill", args.no_treekill, false),
+        ("disable_logs", args.disable_logs, true),
         ("merge_logs", args.merge_logs, true),
         ("wait_ready", args.wait_ready, true),
         ("shutdown_with_message", args.shutdown_with_message, true),

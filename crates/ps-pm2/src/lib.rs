@@ -40,6 +40,7 @@ mod runtime;
 mod runtime_args;
 mod say;
 mod scale;
+mod schedule;
 mod send_signal;
 mod session;
 mod settings;
@@ -47,6 +48,7 @@ mod sharing;
 mod start;
 mod stop;
 mod table;
+mod taking;
 mod target;
 mod update;
 mod verb;
@@ -68,6 +70,9 @@ pub fn run() -> Result<Outcome> {
     let words = exit::arguments();
     if words.get(1).is_some_and(|word| word == launch::WORD) {
         return launch::run(&words[2..]);
+    }
+    if words.get(1).is_some_and(|word| word == schedule::WORD) {
+        return say::conclude(schedule::run(&words[2..]));
     }
     if words.get(1).is_some_and(|word| word == web::WORD) {
         return web::serve(&words[2..]);

@@ -134,7 +134,7 @@ fn ask_node(session: &Session, word: &str) -> Result<Vec<u8>> {
     Ok(said.stdout)
 }
 
-fn stdin() -> Result<Vec<u8>> {
+pub(crate) fn stdin() -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     io::stdin().lock().take(MAX_BYTES).read_to_end(&mut bytes).context("read stdin")?;
     Ok(bytes)

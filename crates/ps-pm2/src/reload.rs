@@ -52,7 +52,7 @@ pub(crate) fn reload(session: &Session, book: &mut Book, ids: &[u64], manner: Ma
         rows.retain(|row| ids.contains(&row.instance.id));
         let at_rest = AtRest::of(&rows);
         let reloaded = if app.sharing.is_some() {
-            together(session, book, (app, &meant), manner)
+            on_trial(session, book, (app, &meant), manner, &rows)
         } else {
             fleet::reload(&session.home, app, &meant, turn(app, &rows))
         };
@@ -116,23 +116,30 @@ pub(crate) enum Manner {
     Graceful,
 }
 
-/// Reloads an app whose processes share their ports. A new process of an app that listens has to listen too.
-fn together(
+/// Reloads an app with a `ps-node` above each process. A new process of an app that says when it is ready has to say so, and one of an app
+/// that listens on shared ports has to listen.
+fn on_trial(
     session: &Session,
     book: &mut Book,
     (app, meant): (&App, &BTreeSet<Slot>),
     manner: Manner,
+    rows: &[Row<'_>],
 ) -> Result<BTreeSet<Slot>> {
-    let mains: Vec<u32> = row::rows_of(&session.home, vec![app])?.iter().map(|row| row.main).collect();
-    let listens = !Listeners::default().ports_of(mains.into_iter().filter(|pid| *pid > 0)).is_empty();
     if manner == Manner::Graceful {
         sharing::announce_shutdown(&session.home, app)?;
     }
-    book.set_must_listen(&app.ours, listens);
+    let (turn, must_listen) = if app.shares_ports() {
+        let mains: Vec<u32> = row::rows_of(&session.home, vec![app])?.iter().map(|row| row.main).collect();
+        let ports = Listeners::default().ports_of(mains.into_iter().filter(|pid| *pid > 0));
+        (Turn::NewFirst, !ports.is_empty())
+    } else {
+        (turn(app, rows), false)
+    };
+    book.begin_trial(&app.ours, must_listen);
     book.write(&session.home)?;
-    let reloaded = fleet::reload(&session.home, app, meant, Turn::NewFirst);
-    // The demand to listen holds for this reload alone. After a crash or a start by hand the app is ready by the usual rule.
-    book.set_must_listen(&app.ours, false);
+    let reloaded = fleet::reload(&session.home, app, meant, turn);
+    // The demands hold for this reload alone. After a crash or a start by hand the app is ready by the usual rule.
+    book.end_trial(&app.ours);
     book.write(&session.home)?;
     if reloaded.is_err() {
         rewrite_pids(session, app)?;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::book::Sharing;
 
-/// Seconds for what ps-node does after the last connection of its process.
+/// Seconds for what ps-node does after the last connection of its process, or at the end of its patience.
 const GOODBYE: u64 = 2;
 
 /// The settings of the one process type of an app.
@@ -22,6 +22,10 @@ pub(crate) fn of(
         set("ready", "notify".into());
         set("stop_tree", "main".into());
         set("stop_timeout_seconds", (sharing.drain_seconds + GOODBYE).into());
+        // What only says nothing is ready at the limit. In a reload, where it is not, the supervisor ends it a little later.
+        if let Some(limit) = sharing.ready_limit.filter(|_| declared.get("listen_timeout").is_some()) {
+            set("start_timeout_seconds", (limit + GOODBYE).into());
+        }
     } else {
         set("ready", if has_address { "listening" } else { "alive" }.into());
         let kill = declared.number("kill_timeout")?.unwrap_or(KILL_TIMEOUT);

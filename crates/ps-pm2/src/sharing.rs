@@ -1,5 +1,6 @@
 //! Node programs in cluster mode: each instance is `ps-node` with one process below it, and all of them share the ports that the program
-//! asks for (docs/programs/ps-node.md#one-process-of-several).
+//! asks for (docs/programs/ps-node.md#one-process-of-several). In fork mode a program that is to exchange messages has a `ps-node` above it
+//! too, and listens by itself.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use formation::{SignalName, State, Which};
 use os_process::ProcessId;
-use procfile_exchange::pm2::Declaration;
+use procfile_exchange::pm2::{Declaration, KILL_TIMEOUT};
 use ps_scheduler::{Scheduler, SignalOrder};
 use rustix::process::Signal;
 
@@ -20,6 +21,8 @@ use crate::say;
 
 /// Milliseconds from the message `shutdown`, or from the last new connection, to the end, where nothing is said.
 const GRACEFUL_TIMEOUT: u64 = 8_000;
+/// Milliseconds in which a program is to say that it is ready, where nothing is said, as in pm2.
+const LISTEN_TIMEOUT: u64 = 3_000;
 /// What an app.json may say at most about the end of an app, in seconds, without what comes on top.
 const LONGEST_DRAIN: u64 = 86_000;
 /// How long `ps-node` may take until its process is there.
@@ -32,27 +35,64 @@ pub(crate) fn runs_node(words: &[String]) -> bool {
     words.len() > 1 && matches!(program, Some("node" | "nodejs"))
 }
 
-/// How the processes of a Node program in cluster mode share their ports. Of any other app, what means nothing there is said.
-pub(crate) fn judge(home: &Home, declared: &Declaration, is_shared: bool) -> Result<Option<Sharing>> {
+/// What `ps-node` may be to an app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A Node program in cluster mode.
+    Cluster,
+    /// A Node program in fork mode.
+    Fork,
+    /// A Node program that runs as another user, who cannot open our sockets.
+    OfOther,
+    /// Anything else.
+    NoNode,
+}
+
+/// How the processes of a Node program share their ports, or exchange messages. Of any other app, what means nothing there is said.
+pub(crate) fn judge(home: &Home, declared: &Declaration, kind: Kind) -> Result<Option<Sharing>> {
     let waits_ready = declared.flag("wait_ready")?.unwrap_or(false);
     let tells_shutdown = declared.flag("shutdown_with_message")?.unwrap_or(false);
-    if !is_shared {
-        let flags = [("wait_ready", waits_ready), ("shutdown_with_message", tells_shutdown)];
-        for (key, _) in flags.into_iter().filter(|(_, is_set)| *is_set) {
-            say::warning(format_args!("{key} has an effect on Node programs in cluster mode alone"));
+    let kill_timeout = declared.number("kill_timeout")?;
+    let drain = match kind {
+        Kind::Cluster => graceful_timeout(home)?.max(kill_timeout.unwrap_or(0)),
+        Kind::Fork if waits_ready || tells_shutdown => kill_timeout.unwrap_or(KILL_TIMEOUT),
+        Kind::Fork => return Ok(None),
+        Kind::OfOther | Kind::NoNode => {
+            let flags = [("wait_ready", waits_ready), ("shutdown_with_message", tells_shutdown)];
+            for (key, _) in flags.into_iter().filter(|(_, is_set)| *is_set) {
+                say::warning(format_args!("{key} {}", kind.without_effect()));
+            }
+            return Ok(None);
         }
-        return Ok(None);
-    }
-    program()?;
-    let drain = match options::value(home, "PM2_GRACEFUL_TIMEOUT") {
-        None => GRACEFUL_TIMEOUT,
-        Some(said) => said
-            .trim()
-            .parse()
-            .with_context(|| format!("PM2_GRACEFUL_TIMEOUT: milliseconds are wanted, not {said}"))?,
     };
-    let drain = drain.max(declared.number("kill_timeout")?.unwrap_or(0)).div_ceil(1000).min(LONGEST_DRAIN);
-    Ok(Some(Sharing { waits_ready, tells_shutdown, must_listen: false, drain_seconds: drain }))
+    program()?;
+    let listen = declared.number("listen_timeout")?.unwrap_or(LISTEN_TIMEOUT);
+    Ok(Some(Sharing {
+        owns_ports: kind == Kind::Fork,
+        waits_ready,
+        ready_limit: waits_ready.then(|| listen.div_ceil(1000)),
+        tells_shutdown,
+        must_listen: false,
+        is_trial: false,
+        drain_seconds: drain.div_ceil(1000).min(LONGEST_DRAIN),
+    }))
+}
+
+impl Kind {
+    /// Why messages have no effect.
+    fn without_effect(self) -> &'static str {
+        match self {
+            Self::OfOther => "has no effect with uid or gid",
+            Self::Cluster | Self::Fork | Self::NoNode => "has an effect on Node programs alone",
+        }
+    }
+}
+
+/// `PM2_GRACEFUL_TIMEOUT`, in milliseconds.
+fn graceful_timeout(home: &Home) -> Result<u64> {
+    let Some(said) = options::value(home, "PM2_GRACEFUL_TIMEOUT") else { return Ok(GRACEFUL_TIMEOUT) };
+    let read = said.trim().parse();
+    read.with_context(|| format!("PM2_GRACEFUL_TIMEOUT: milliseconds are wanted, not {said}"))
 }
 
 fn program() -> Result<PathBuf> {
@@ -60,11 +100,21 @@ fn program() -> Result<PathBuf> {
     program.context("ps-node is not beside ps-pm2: install it with the other programs, or use fork_mode")
 }
 
-/// `ps-node`, which starts the program as one process of several, and ends as that does.
+/// `ps-node`, which starts the program, and ends as that does.
 pub(crate) fn words(home: &Home, app: &App, instance: &Instance, sharing: Sharing) -> Result<Vec<OsString>> {
-    let mut words: Vec<OsString> = vec![program()?.into(), "--share".into(), home.sockets().into()];
-    words.extend(["--pid-file".into(), app.pid_of(instance.id).into()]);
+    let mut words: Vec<OsString> = vec![program()?.into()];
+    if sharing.owns_ports {
+        words.push("--own-ports".into());
+    } else {
+        words.extend(["--share".into(), home.sockets().into()]);
+    }
+    words.extend(
+        app.pid_files_of(instance.id).into_iter().flat_map(|file| ["--pid-file".into(), file.into()]),
+    );
     words.extend(["--drain-limit".into(), sharing.drain_seconds.to_string().into()]);
+    if let Some(limit) = sharing.ready_limit.filter(|_| !sharing.is_trial) {
+        words.extend(["--ready-limit".into(), limit.to_string().into()]);
+    }
     let flags = [
         ("--wait-ready", sharing.waits_ready),
         ("--shutdown-message", sharing.tells_shutdown),

@@ -197,12 +197,13 @@ fn has_port(session: &Session, book: &Book, judged: &Declared) -> Result<bool> {
 }
 
 fn launch(session: &Session, book: &mut Book, judged: &Declared) -> Result<()> {
-    fleet::launch(&session.home, book, judged, &[])?;
+    let stopped: Vec<u16> = if judged.rests { (1..=judged.count).collect() } else { Vec::new() };
+    fleet::launch(&session.home, book, judged, &stopped)?;
     if !session.args.streams_are_of_apps {
         say::fact("Process launched")?;
     }
     if session.shows_notes {
-        fleet::show_online(book.apps.last(), &[])?;
+        fleet::show_online(book.apps.last(), &stopped)?;
     }
     Ok(())
 }

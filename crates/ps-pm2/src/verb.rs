@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The commands that print the table at their end: with `--no-daemon` they stay.
-const WITH_TABLE: [&str; 16] = [
+const WITH_TABLE: [&str; 17] = [
     "start",
     "startOrRestart",
     "startOrReload",
@@ -25,6 +25,7 @@ const WITH_TABLE: [&str; 16] = [
     "list",
     "ls",
     "l",
+    "ps",
     "status",
     "reload",
     "gracefulReload",
@@ -57,7 +58,7 @@ fn once(session: &Session) -> Result<Outcome> {
         "stop" => stop::run(session),
         "restart" => restart::run(session),
         "delete" | "del" => delete::run(session),
-        "list" | "ls" | "l" | "status" => list::table(session),
+        "list" | "ls" | "l" | "ps" | "status" => list::table(session),
         "jlist" => list::json(session),
         "prettylist" => list::pretty(session),
         "update" | "updatePM2" => update::run(session),
@@ -102,7 +103,7 @@ fn once(session: &Session) -> Result<Outcome> {
 /// Why a command of pm2 is not offered.
 fn refused(verb: &str) -> Option<&'static str> {
     Some(match verb {
-        "interact" | "link" | "plus" | "register" | "login" | "monitor" | "open" => {
+        "interact" | "link" | "plus" | "register" | "login" | "logout" | "monitor" | "open" => {
             "pm2's service on the net is not spoken to, because it would see what your apps write: ps-pm2 list and logs show it"
         }
         "killInteract" | "unlink" | "unmonitor" => "there is nothing to end, because it was never begun",
@@ -111,13 +112,29 @@ fn refused(verb: &str) -> Option<&'static str> {
         "set" | "get" | "unset" | "multiset" | "conf" | "config" => {
             "pm2's own settings are for its modules, and there are none; options are variables, or lines of custom_options.sh"
         }
-        "install" | "uninstall" | "module:list" | "module:update" | "package" | "publish" => {
+        "logrotate" => {
+            "apps write their logs themselves: have logrotate copy and truncate them (copytruncate), or ps-pm2 flush empties them"
+        }
+        "report" | "slist" | "sysinfos" => {
+            "ps-pm2 jlist and ps-lifecycle status --world pm2 say what runs, ps-explain NAME --world pm2 why something does not"
+        }
+        "imonit" | "dashboard" | "dash" => "ps-pm2 monit shows what runs, and ps-pm2 logs what it writes",
+        "autoinstall" | "create" | "examples" => {
+            "ps-pm2 init writes an ecosystem.json, and ps-pm2 start FILE starts it"
+        }
+        "completion" => "scripts/install puts the completions of your shell in their place",
+        "deepUpdate" => {
+            "scripts/install installs another version, and ps-pm2 update has the supervisors become it"
+        }
+        "install" | "uninstall" | "module:list" | "module:update" | "module:install" | "module:uninstall"
+        | "module:generate" | "module:publish" | "package" | "publish" | "install-otel"
+        | "uninstall-otel" => {
             "a module runs inside pm2's daemon, and there is none: start what it does as an app"
         }
         "deploy" | "pull" | "forward" | "backward" => {
             "source is fetched by git or by your deploy script, which then calls ps-pm2 startOrReload FILE"
         }
-        "serve" => {
+        "serve" | "expose" => {
             "no web server is offered: start one as an app, such as ps-pm2 start 'python3 -m http.server 8080'"
         }
         "trigger" | "send" | "attach" | "inspect" | "profile:cpu" | "profile:mem" => {

@@ -48,7 +48,8 @@ fn a_changed_file_starts_an_app_anew_unless_it_is_ignored() {
 #[test]
 fn a_schedule_starts_an_app_anew() {
     let home = Home::new();
-    start(&home, r#"{"script": "tick.js", "cron_restart": "* * * * *"}"#);
+    // This is no name that an app of ours could have.
+    start(&home, r#"{"name": "Api UP", "script": "tick.js", "cron_restart": "* * * * *"}"#);
     let (before, begin) = (home.pid(0), Instant::now());
     // The next minute, and what a busy machine takes.
     while let Err(last) = has_another_pid(&home, before) {

@@ -1,14 +1,21 @@
 //! A pm2 that runs, and whose apps come over one by one. npm installs it where a registry answers, in long runs.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use crate::clients::get;
 use crate::home::{Home, eventually, lives};
 
 /// The directory with the program `pm2`.
 fn installed() -> Option<PathBuf> {
+    static INSTALLED: OnceLock<Option<PathBuf>> = OnceLock::new();
+    INSTALLED.get_or_init(install).clone()
+}
+
+fn install() -> Option<PathBuf> {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pm2-latest");
     let programs = directory.join("node_modules/.bin");
     if !programs.join("pm2").exists() {
@@ -94,6 +101,76 @@ fn apps_come_over_one_by_one_and_what_cannot_stays_where_it_is() {
     assert!(pids.contains(&eventually(|| get(port))));
     assert_eq!([2, 3].map(|id| home.status(id)), ["online", "stopped"]);
     home.log("../../theirs/logs/talker-out.log", |text| text.contains("args: -a b"));
+}
+
+/// Puts a program `pm2` before the real one that has `ps-pm2` killed once the real one has done what `verb` says.
+fn killed_after(home: &Home, pm2: &Pm2<'_>, verb: &str) -> String {
+    let programs = home.path().join(format!("killing-{verb}"));
+    fs::create_dir(&programs).expect("a directory");
+    let real = pm2.programs.join("pm2");
+    let program = format!(
+        "#!/bin/sh\n'{0}' \"$@\" || exit\n[ \"$1\" != {verb} ] || kill -KILL $PPID\n",
+        real.display()
+    );
+    fs::write(programs.join("pm2"), program).expect("a script");
+    fs::set_permissions(programs.join("pm2"), fs::Permissions::from_mode(0o755)).expect("ours");
+    format!("{}:{}", programs.display(), pm2.path())
+}
+
+#[test]
+fn an_import_that_was_killed_on_its_way_is_carried_to_its_end_by_the_next_one() {
+    let Some(programs) = installed() else { return };
+    for verb in ["stop", "delete"] {
+        let home = Home::new();
+        let pm2 = Pm2 { programs: programs.clone(), home: &home };
+        pm2.say(&["start", "tick.js", "--name", "api", "-i", "2"]);
+        pm2.say(&["start", "say.sh", "--name", "resting"]);
+        pm2.say(&["stop", "resting"]);
+        let import = |path: String| {
+            home.command(&["import", "../theirs"]).env("PATH", path).output().expect("it runs").status
+        };
+        assert_eq!(import(killed_after(&home, &pm2, verb)).code(), None, "{verb}");
+        assert!(import(pm2.path()).success(), "{verb}");
+        assert_eq!(pm2.names(), [""; 0], "{verb}");
+        let here = home.list();
+        let status = |name: &str| -> Vec<String> {
+            let of_name = here.iter().filter(|one| one["name"] == name);
+            of_name.map(|one| one["pm2_env"]["status"].as_str().unwrap_or_default().to_owned()).collect()
+        };
+        assert_eq!(
+            (status("api"), status("resting")),
+            (vec!["online".to_owned(); 2], vec!["stopped".to_owned()])
+        );
+    }
+}
+
+#[test]
+fn only_what_a_list_on_stdin_names_is_taken_over() {
+    let Some(programs) = installed() else { return };
+    let home = Home::new();
+    let pm2 = Pm2 { programs, home: &home };
+    pm2.say(&["start", "tick.js", "--name", "api"]);
+    pm2.say(&["start", "say.sh", "--name", "other"]);
+    let list: Vec<serde_json::Value> = serde_json::from_str(
+        pm2.say(&["jlist"]).lines().rfind(|line| line.starts_with('[')).expect("a list"),
+    )
+    .expect("JSON");
+    let chosen: Vec<_> = list.iter().filter(|one| one["name"] == "other").collect();
+    let mut import = home.command(&["import", "-", "../theirs"]);
+    let chosen = serde_json::to_string_pretty(&chosen).expect("JSON");
+    let ran = import.env("PATH", pm2.path()).write_stdin(chosen).output().expect("it runs");
+    assert!(ran.status.success(), "{ran:?}");
+    assert_eq!(pm2.names(), ["api"]);
+    assert_eq!((home.list().len(), home.one(0)["name"].as_str()), (1, Some("other")));
+    let nonsense = import_of(&home, &pm2, "no list");
+    assert!(nonsense.contains("stdin has no list of apps: pm2 jlist prints one"), "{nonsense}");
+}
+
+fn import_of(home: &Home, pm2: &Pm2<'_>, stdin: &str) -> String {
+    let mut import = home.command(&["import", "../theirs", "-"]);
+    let ran = import.env("PATH", pm2.path()).write_stdin(stdin).output().expect("it runs");
+    assert_eq!(ran.status.code(), Some(1));
+    String::from_utf8(ran.stderr).expect("text")
 }
 
 #[test]

@@ -71,6 +71,35 @@ fn what_has_no_effect_is_named() {
 }
 
 #[test]
+fn what_means_something_else_here_is_named_and_so_is_what_only_node_or_the_own_user_has() {
+    let home = Home::new();
+    declare(
+        &home,
+        r#"{"name":"a","script":"say.sh","max_restarts":1000,"stop_exit_codes":[3],"wait_ready":true,"watch_delay":5}"#,
+    );
+    let ran = home.say(&["start", "it.json"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    for said in [
+        "max_restarts: 1000 restarts are not counted",
+        "stop_exit_codes: an app that ends with status 0 is not started again either",
+        "wait_ready has an effect on Node programs alone",
+        "watch_delay is kept and has no effect",
+    ] {
+        assert!(ran.stderr.contains(&format!("PM2 [WARN] {said}")), "{said}: {ran:?}");
+    }
+    if !rustix::process::geteuid().is_root() {
+        return skipped::skip("only root can run an app as somebody else");
+    }
+    declare(
+        &home,
+        r#"{"name":"b","script":"tick.js","instances":2,"uid":"65534","shutdown_with_message":true,"disable_logs":true}"#,
+    );
+    let ran = home.say(&["start", "it.json"]);
+    assert!(ran.stderr.contains("b: with uid or gid its instances share no ports"), "{ran:?}");
+    assert!(ran.stderr.contains("shutdown_with_message has no effect with uid or gid"), "{ran:?}");
+}
+
+#[test]
 fn a_schedule_with_a_step_from_a_number_on_is_taken_as_pm2_takes_it() {
     let home = Home::new();
     declare(&home, r#"{"name":"a","script":"tick.js","cron_restart":"40 1/8 * * *"}"#);

@@ -230,3 +230,50 @@ fn a_name_that_nothing_has_and_a_word_that_is_no_signal_are_said_once() {
     let ran = home.say(&["logs", "tick", "--nostream"]);
     assert_eq!((ran.status, &*ran.stderr), (0, ""));
 }
+
+#[test]
+fn an_app_that_is_not_to_start_at_once_is_only_in_the_list() {
+    let home = Home::new();
+    fs::write(home.app("one.json"), r#"{"name":"declared","script":"tick.js","autostart":false}"#)
+        .expect("a file");
+    home.done(&["start", "one.json"]);
+    home.done(&["start", "say.sh", "--name", "given", "--no-autostart", "-i", "2"]);
+    assert_eq!([0, 1, 2].map(|id| home.status(id)), ["stopped"; 3]);
+    home.done(&["start", "declared"]);
+    assert_eq!([0, 1, 2].map(|id| home.status(id)), ["online", "stopped", "stopped"]);
+}
+
+#[test]
+fn words_and_options_that_have_no_place_here_are_refused_with_a_way_out_or_passed_over() {
+    let home = Home::new();
+    for (verb, way_out) in [
+        ("report", "ps-pm2 jlist"),
+        ("dash", "ps-pm2 monit"),
+        ("imonit", "ps-pm2 monit"),
+        ("logrotate", "ps-pm2 flush"),
+        ("autoinstall", "ps-pm2 init"),
+        ("completion", "scripts/install"),
+        ("module:install", "as an app"),
+        ("expose", "ps-pm2 start"),
+    ] {
+        let ran = home.say(&[verb, "x"]);
+        assert_eq!((ran.status, &*ran.stdout), (1, ""), "{verb}");
+        assert!(
+            ran.stderr.starts_with(&format!("PM2 [ERROR] {verb}: ")) && ran.stderr.contains(way_out),
+            "{ran:?}"
+        );
+        assert_eq!(ran.stderr.lines().count(), 1, "{ran:?}");
+    }
+    home.done(&[
+        "start",
+        "tick.js",
+        "--no-vizion",
+        "--source-map-support",
+        "--disable-trace",
+        "--parallel",
+        "2",
+    ]);
+    home.done(&["logs", "tick", "--nostream", "--lines", "1", "--highlight", "tick", "--timestamp"]);
+    let table = home.done(&["ps", "--sort", "name:desc"]);
+    assert!(table.contains("│ App Name │") && table.contains("│ tick "), "{table}");
+}

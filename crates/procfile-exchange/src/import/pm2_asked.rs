@@ -63,6 +63,9 @@ pub(crate) fn of(
             "cron_restart: its seconds have no effect, the type is restarted once in each minute that fits",
         );
     }
+    for difference in pm2::differences(&declared) {
+        gathering.note(name, difference);
+    }
     note_other_environments(gathering, name, &declared);
     asked(&declared).map_err(|why| ImportError::Syntax("process file of pm2", format!("{name}: {why}")))
 }

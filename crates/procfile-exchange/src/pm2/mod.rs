@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::near::nearest;
 
-pub use settings::{KILL_TIMEOUT, loses_seconds, schedule, settings};
+pub use settings::{KILL_TIMEOUT, differences, loses_seconds, schedule, settings};
 
 /// Each key that is understood, with its other names. camelCase is understood of each.
 const KEYS: &[(&str, &[&str])] = &[
@@ -33,6 +33,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("max_restarts", &[]),
     ("max_memory_restart", &[]),
     ("autorestart", &[]),
+    ("autostart", &[]),
     ("restart_delay", &[]),
     ("exp_backoff_restart_delay", &[]),
     ("stop_exit_codes", &[]),

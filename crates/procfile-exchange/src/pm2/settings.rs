@@ -4,16 +4,20 @@ use serde_json::{Map, Value, json};
 
 use super::{Declaration, InvalidValue, as_text};
 
-/// pm2's rule: the fifteenth end that comes within a second of its start, while an app is new, is its last.
+/// pm2's rule: the fifteenth end that comes within a second of its start, while an app is new, is its last. An app is new for as long as
+/// so many lives of that length take.
 const RESTARTS: u64 = 15;
-const NEW: u64 = 15_000;
 const MIN_UPTIME: u64 = 1_000;
+/// What may pass between all of these ends and the next starts, in milliseconds.
+const BETWEEN: u64 = 1_000;
 /// The default of the milliseconds from SIGTERM to SIGKILL.
 pub const KILL_TIMEOUT: u64 = 5_000;
 /// The longest delay of `exp_backoff_restart_delay`, as in pm2.
 const LONGEST_DELAY: u64 = 15_000;
 /// What an app.json may say at most about starts.
 const MOST_STARTS: u64 = 50;
+/// A week, in seconds: within so long, every end counts.
+const LONGEST_PERIOD: u64 = 7 * 86_400;
 
 /// The settings about restarts, limits and watched files. How instances become ready and end is decided by the caller.
 ///
@@ -55,25 +59,72 @@ fn bounded(
         return Ok(settings);
     }
     set("restart_policy", "always".into());
+    let (most, uptime) = (declared.number("max_restarts")?, uptime(declared)?.unwrap_or(MIN_UPTIME));
     if let Some(first) = declared.number("exp_backoff_restart_delay")? {
-        set("restart_delay", millis(first.min(LONGEST_DELAY)));
+        let first = first.min(LONGEST_DELAY);
+        set("restart_delay", millis(first));
         set("restart_delay_max", millis(LONGEST_DELAY));
+        // With such delays pm2 gives an app up only if a small number is set.
+        if let Some(limit) = most.map(|most| limit(most, uptime, first, LONGEST_DELAY)).transpose()?.flatten()
+        {
+            set("start_limit", limit);
+        }
         return Ok(settings);
     }
     let delay = declared.number("restart_delay")?.unwrap_or(0);
     set("restart_delay", millis(delay));
     set("restart_delay_max", millis(delay));
     // A life that is stable is followed by the next one at once; a delay that was asked for comes after each.
-    let stable = if delay > 0 { 365 * 86_400_000 } else { uptime(declared)?.unwrap_or(MIN_UPTIME) };
+    let stable = if delay > 0 { 365 * 86_400_000 } else { uptime };
     set("stable_after", millis(stable));
-    let starts = declared.number("max_restarts")?.unwrap_or(RESTARTS).saturating_sub(1);
+    if let Some(limit) = limit(most.unwrap_or(RESTARTS), uptime, delay, delay)? {
+        set("start_limit", limit);
+    }
+    Ok(settings)
+}
+
+/// How many starts are permitted within which time, so that the end with the number `most` is the last one if none of the lives before it
+/// was as long as `uptime`. The delays between them begin with `first` and double until they are `longest`. All times are in milliseconds.
+/// None: more starts than an app.json can count.
+fn limit(most: u64, uptime: u64, first: u64, longest: u64) -> Result<Option<Value>, InvalidValue> {
+    let starts = most.saturating_sub(1);
     if starts == 0 {
         return Err(InvalidValue::new("max_restarts", "2 or more is wanted, or autorestart false"));
     }
-    let starts = starts.min(MOST_STARTS);
-    let within = (NEW + starts * delay * 12 / 10).div_ceil(1000);
-    set("start_limit", format!("{starts}/{within}s").into());
-    Ok(settings)
+    if starts > MOST_STARTS {
+        return Ok(None);
+    }
+    let delays = (0..starts).scan(first, |delay, _| {
+        let now = *delay;
+        *delay = delay.saturating_mul(2).min(longest);
+        Some(now)
+    });
+    // Delays are varied by up to a tenth.
+    let waiting = delays.fold(0, u64::saturating_add).saturating_mul(12) / 10;
+    let living = uptime.saturating_mul(starts);
+    let within = living.saturating_add(waiting).saturating_add(BETWEEN).div_ceil(1000);
+    Ok(Some(format!("{starts}/{}s", within.min(LONGEST_PERIOD)).into()))
+}
+
+/// What an app.json cannot say of a declaration as pm2 means it, in sentences for people.
+pub fn differences(declared: &Declaration) -> Vec<String> {
+    let mut differences = Vec::new();
+    if declared.flag("autorestart").ok().flatten() == Some(false) {
+        return differences;
+    }
+    if let Some(most) = declared.number("max_restarts").ok().flatten().filter(|most| *most > MOST_STARTS + 1)
+    {
+        differences.push(format!(
+            "max_restarts: {most} restarts are not counted, {} are the most, so the app is started again for as long as it ends",
+            MOST_STARTS + 1
+        ));
+    }
+    let codes = stop_exit_codes(declared).ok().flatten();
+    if codes.is_some_and(|codes| codes.split(',').all(|code| code.trim().parse() != Ok(0_u8))) {
+        differences
+            .push("stop_exit_codes: an app that ends with status 0 is not started again either".to_owned());
+    }
+    differences
 }
 
 /// `min_uptime` is a number of milliseconds, or as `5s`, `2m`, `1h`.
@@ -107,7 +158,10 @@ fn stop_exit_codes(declared: &Declaration) -> Result<Option<String>, InvalidValu
 /// `300M`, `1.5G`, `1024K`, or bytes.
 fn memory(text: &str) -> Result<String, InvalidValue> {
     let lower = text.trim().to_ascii_lowercase();
-    let is_size = lower.trim_end_matches(['k', 'm', 'g', 'b']).parse::<f64>().is_ok();
+    let number = lower.strip_suffix('b').unwrap_or(&lower);
+    let number = number.strip_suffix(['k', 'm', 'g']).unwrap_or(number);
+    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_size = is_plain && number.parse::<f64>().is_ok_and(|number| number > 0.0);
     if !is_size {
         let what = format!("a size such as 300M is wanted, not {text:?}");
         return Err(InvalidValue::new("max_memory_restart", what));
@@ -208,9 +262,46 @@ mod tests {
         assert_eq!(of["restart_policy"], "no");
         let of = said(r#"{"stop_exit_codes":[0,3],"max_restarts":"5","min_uptime":"2s"}"#);
         assert_eq!((&of["restart_policy"], &of["success_exit_codes"]), (&json!("on-failure"), &json!("0,3")));
-        assert_eq!((&of["start_limit"], &of["stable_after"]), (&json!("4/15s"), &json!("2000ms")));
+        assert_eq!((&of["start_limit"], &of["stable_after"]), (&json!("4/9s"), &json!("2000ms")));
         let of = said(r#"{"restart_delay":1000}"#);
         assert_eq!((&of["restart_delay"], &of["start_limit"]), (&json!("1000ms"), &json!("14/32s")));
+    }
+
+    #[test]
+    fn an_app_is_given_up_after_short_lives_and_not_after_long_ones() {
+        // Each of two lives of a minute is long enough, and each of two that are shorter is not.
+        assert_eq!(said(r#"{"max_restarts":3,"min_uptime":"1m"}"#)["start_limit"], "2/121s");
+        assert_eq!(said(r#"{"max_restarts":2}"#)["start_limit"], "1/2s");
+        // 100, 200 and 400 ms lie between four short lives.
+        let of = said(r#"{"exp_backoff_restart_delay":100,"max_restarts":4}"#);
+        assert_eq!((&of["start_limit"], &of["restart_delay"]), (&json!("3/5s"), &json!("100ms")));
+        assert_eq!(said(r#"{"exp_backoff_restart_delay":100}"#).get("start_limit"), None);
+        assert_eq!(said(r#"{"max_restarts":52}"#).get("start_limit"), None);
+        assert_eq!(said(r#"{"max_restarts":51}"#)["start_limit"], "50/51s");
+    }
+
+    #[test]
+    fn what_means_something_else_here_is_named() {
+        for (json, named) in [
+            (r#"{"max_restarts":52}"#, "max_restarts"),
+            (r#"{"stop_exit_codes":[2,"3"]}"#, "stop_exit_codes"),
+            (r#"{"max_restarts":51,"stop_exit_codes":[2,0]}"#, ""),
+            (r#"{"max_restarts":1000,"stop_exit_codes":[2],"autorestart":false}"#, ""),
+        ] {
+            let declared = crate::pm2::parse(json.as_bytes()).expect("JSON");
+            let all = differences(&declared.0[0]).join("\n");
+            assert_eq!(all.split(':').next(), Some(named), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_a_number_above_zero_with_a_unit_of_pm2() {
+        for good in ["40M", "40MB", "41943040", "0.5g", "40960K"] {
+            assert!(memory(good).is_ok(), "{good}");
+        }
+        for bad in ["", "0", "-1", "40 M", "40MiB", "M", "inf", "nan", "1e3", "40BB", "4MK"] {
+            assert!(memory(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]
