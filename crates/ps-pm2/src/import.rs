@@ -15,6 +15,7 @@ use os_process::ProcessId;
 use procfile_exchange::pm2::Declaration;
 use ps_cli::exit::Outcome;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::book::Book;
 use crate::fleet;
@@ -59,24 +60,34 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     let other = Other::find(home.unwrap_or_else(|| session.home.directory().to_owned()))?;
     let _lock = session.home.lock()?;
     let mut book = Book::read(&session.home)?;
-    let mut entries = other.list()?;
-    let is_alone =
-        chosen.as_ref().is_none_or(|chosen| entries.iter().all(|entry| chosen.contains(&entry.pm_id)));
-    entries.retain(|entry| chosen.as_ref().is_none_or(|chosen| chosen.contains(&entry.pm_id)));
     let left = Taking::left(&session.home)?;
-    for entry in &mut entries {
-        entry.run_on(&other.home, left.as_ref());
+    if let Some(left) = left.as_ref().filter(|left| left.home != other.home) {
+        bail!(
+            "an import was killed while it took over {}: call ps-pm2 import {} first",
+            left.name,
+            left.home.display()
+        );
     }
+    let (entries, is_alone) = wanted(other.list()?, chosen.as_ref(), left.as_ref());
     let processes: Vec<(u64, ProcessId)> =
         entries.iter().filter_map(|entry| Some((entry.pm_id, ProcessId::of(entry.pid)?))).collect();
     let mut is_whole = true;
-    for group in resurrect::groups(entries.into_iter().map(|entry| entry.pm2_env).collect()) {
+    let keys = |entry: &Entry| (entry.pm_id, entry.pm2_env.0.clone());
+    let known: Vec<(u64, Vec<(String, Value)>)> = entries.iter().map(keys).collect();
+    let mut groups = resurrect::groups(entries.into_iter().map(|entry| entry.pm2_env).collect());
+    let is_left = |group: &Group| {
+        let has = |left: &Taking| group.ids.iter().any(|id| left.of(*id).is_some());
+        left.as_ref().is_some_and(has)
+    };
+    // What was begun is ended before anything else is.
+    groups.sort_by_key(|group| !is_left(group));
+    for group in groups {
         let name = group.declaration.text("name")?.unwrap_or_else(|| group.script.clone());
         let meant = |(id, _): &&(u64, ProcessId)| group.ids.contains(id);
         let running: Vec<(u64, ProcessId)> = processes.iter().filter(meant).cloned().collect();
-        let is_left =
-            left.as_ref().is_some_and(|left| group.ids.iter().any(|id| left.has(&other.home, &name, *id)));
-        match take(session, &mut book, &other, (&group, &name, &running), is_left) {
+        let instances = known.iter().filter(|(id, _)| group.ids.contains(id)).cloned().collect();
+        let taking = Taking { home: other.home.clone(), name: name.clone(), instances };
+        match take(session, &mut book, &other, (&group, &running), (&taking, is_left(&group))) {
             Ok(()) => say::fact(format_args!("{name} is taken over"))?,
             Err(why) => {
                 is_whole = false;
@@ -103,14 +114,14 @@ fn chosen(session: &Session) -> Result<Option<BTreeSet<u64>>> {
     Ok(Some(entries.iter().map(|entry| entry.pm_id).collect()))
 }
 
-/// Takes over an app, of which these instances run. `is_left`: an earlier command was killed while it took over this one, and what there may
-/// be of it here is begun anew.
+/// Takes over an app, of which these instances run. The flag says that an earlier command was killed while it took over this app; then what
+/// there may be of it here is begun anew.
 fn take(
     session: &Session,
     book: &mut Book,
     other: &Other,
-    (group, name, running): (&Group, &str, &[(u64, ProcessId)]),
-    is_left: bool,
+    (group, running): (&Group, &[(u64, ProcessId)]),
+    (taking, is_left): (&Taking, bool),
 ) -> Result<()> {
     let judged = group.judge(session)?;
     if book.has(&judged.app) && !is_left {
@@ -118,8 +129,6 @@ fn take(
     }
     let meant = group.ids.iter().zip(&group.stopped).filter(|(_, is_stopped)| !**is_stopped);
     let meant: Vec<u64> = meant.map(|(id, _)| *id).collect();
-    let (ids, running_ids) = (group.ids.clone(), meant.clone());
-    let taking = Taking { home: other.home.clone(), name: name.to_owned(), ids, running: running_ids };
     taking.begin(&session.home)?;
     if is_left {
         let ids = book.ids_of(&judged.app);
@@ -159,15 +168,23 @@ fn entries(printed: &[u8]) -> Result<Vec<Entry>, serde_json::Error> {
     })
 }
 
-impl Entry {
-    /// An instance that only an earlier command has stopped, which was killed then, is to run.
-    fn run_on(&mut self, home: &Path, left: Option<&Taking>) {
-        let name = self.pm2_env.text("name").ok().flatten().unwrap_or_default();
-        let is_left = left.is_some_and(|left| left.ran(home, &name, self.pm_id));
-        if is_left {
-            self.pm2_env.set("status", "online".into());
+/// What is to be taken over of this list: what was chosen, and in any case what an earlier command had begun with, which was killed then. Its
+/// instances are what they were before that. Also whether this is all that there is.
+fn wanted(list: Vec<Entry>, chosen: Option<&BTreeSet<u64>>, left: Option<&Taking>) -> (Vec<Entry>, bool) {
+    let (count, mut wanted) = (list.len(), Vec::new());
+    for mut entry in list {
+        let name = entry.pm2_env.text("name").ok().flatten().unwrap_or_default();
+        let keys = left.filter(|left| left.name == name).and_then(|left| left.of(entry.pm_id));
+        let is_meant = keys.is_some() || chosen.is_none_or(|chosen| chosen.contains(&entry.pm_id));
+        if let Some(keys) = keys {
+            entry.pm2_env = Declaration(keys.to_vec());
+        }
+        if is_meant {
+            wanted.push(entry);
         }
     }
+    let is_all = wanted.len() == count;
+    (wanted, is_all)
 }
 
 impl Other {

@@ -53,7 +53,7 @@ pub(crate) struct Group {
     pub(crate) ids: Vec<u64>,
 }
 
-/// Entries that differ only in what belongs to an instance are one app. They need not follow each other: the list is in the order of the
+/// Entries that differ only in what belongs to an instance, or in what commands of pm2 change in one instance, are one app. They need not follow each other: the list is in the order of the
 /// ids, and `scale` gives a new instance an id behind those of other apps.
 pub(crate) fn groups(entries: Vec<Declaration>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
@@ -70,7 +70,11 @@ pub(crate) fn groups(entries: Vec<Declaration>) -> Vec<Group> {
                 without_id(path, ending);
             }
         }
-        if let Some(group) = groups.iter_mut().find(|group| group.declaration == entry) {
+        if let Some(group) = groups.iter_mut().find(|group| is_same(&group.declaration, &entry)) {
+            // What pm2 has stopped has lost a part of its settings.
+            if !is_stopped && group.stopped.iter().all(|is_stopped| *is_stopped) {
+                group.declaration = entry;
+            }
             group.stopped.push(is_stopped);
             group.ids.extend(id);
             continue;
@@ -84,6 +88,23 @@ pub(crate) fn groups(entries: Vec<Declaration>) -> Vec<Group> {
         });
     }
     groups
+}
+
+/// What commands of pm2 change in the one instance that they are about: `stop` sets `watch` to false, and `restart` sets `merge_logs`.
+const OF_COMMANDS: [&str; 2] = ["watch", "merge_logs"];
+
+/// Whether two entries are instances of one app.
+fn is_same(one: &Declaration, other: &Declaration) -> bool {
+    let asks = |(key, value): &&(String, Value)| {
+        !matches!(value, Value::Null | Value::Bool(false)) && !OF_COMMANDS.contains(&key.as_str())
+    };
+    let within = |one: &Declaration, other: &Declaration| {
+        one.0
+            .iter()
+            .filter(asks)
+            .all(|(key, value)| other.0.iter().any(|(name, it)| name == key && it == value))
+    };
+    within(one, other) && within(other, one)
 }
 
 /// pm2 keeps the directory among the variables, and what belongs to an instance.
@@ -153,4 +174,31 @@ fn bring(session: &Session, book: &mut Book, group: &Group) -> Result<()> {
 fn reason(why: &anyhow::Error) -> String {
     let text = format!("{why:#}");
     if text.starts_with("script not found") { "script missing".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(json: &str) -> Vec<Group> {
+        groups(pm2::parse(json.as_bytes()).expect("JSON").0)
+    }
+
+    #[test]
+    fn what_pm2_has_changed_in_one_instance_makes_no_other_app_of_it() {
+        let two = of(r#"[{"name":"a","script":"/a.js","status":"stopped","watch":false,"pm_id":0},
+            {"name":"a","script":"/a.js","status":"online","watch":true,"merge_logs":true,"pm_id":4}]"#);
+        assert_eq!((two.len(), &*two[0].ids, &*two[0].stopped), (1, &[0, 4][..], &[true, false][..]));
+        // What runs has all of its settings still.
+        assert_eq!(two[0].declaration.get("watch"), Some(&Value::Bool(true)));
+    }
+
+    #[test]
+    fn apps_of_one_name_with_other_settings_stay_apart() {
+        let two =
+            of(r#"[{"name":"a","script":"/a.js","args":["1"]},{"name":"a","script":"/a.js","args":["2"]},
+            {"name":"a","script":"/a.js","args":["1"],"treekill":false}]"#);
+        let ids: Vec<usize> = two.iter().map(|group| group.stopped.len()).collect();
+        assert_eq!(ids, [2, 1]);
+    }
 }

@@ -1,26 +1,27 @@
 //! `import.json`: the app that `import` is taking over, from before pm2 stops it until pm2 has it no more. If the command is
-//! killed in between, the next one finds the app stopped in pm2, and knows from this file that it is to run.
+//! killed in between, the next one finds the app stopped in pm2, and without a part of its settings, because pm2 forgets
+//! `watch` when it stops an app. This file has them as they were.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use durable::{Access, Directory, ReadError};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::home::Home;
 
 const FILE: &str = "import.json";
-const MAX_BYTES: u64 = 1 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 
 /// An app that is on its way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Taking {
     /// The home of the pm2 that it comes from.
     pub(crate) home: PathBuf,
     pub(crate) name: String,
-    /// pm2's ids of its instances, and of those that ran.
-    pub(crate) ids: Vec<u64>,
-    pub(crate) running: Vec<u64>,
+    /// pm2's ids of its instances, with all keys of each.
+    pub(crate) instances: Vec<(u64, Vec<(String, Value)>)>,
 }
 
 impl Taking {
@@ -55,13 +56,8 @@ impl Taking {
         }
     }
 
-    /// Whether an instance of that pm2, of an app of this name, is one of it.
-    pub(crate) fn has(&self, theirs: &Path, name: &str, id: u64) -> bool {
-        self.home == theirs && self.name == name && self.ids.contains(&id)
-    }
-
-    /// The same, and it ran when the app was begun with.
-    pub(crate) fn ran(&self, theirs: &Path, name: &str, id: u64) -> bool {
-        self.has(theirs, name, id) && self.running.contains(&id)
+    /// What was said of an instance, if it is one of it.
+    pub(crate) fn of(&self, id: u64) -> Option<&[(String, Value)]> {
+        self.instances.iter().find(|(known, _)| *known == id).map(|(_, keys)| &**keys)
     }
 }

@@ -123,13 +123,19 @@ fn an_import_that_was_killed_on_its_way_is_carried_to_its_end_by_the_next_one() 
     for verb in ["stop", "delete"] {
         let home = Home::new();
         let pm2 = Pm2 { programs: programs.clone(), home: &home };
-        pm2.say(&["start", "tick.js", "--name", "api", "-i", "2"]);
-        pm2.say(&["start", "say.sh", "--name", "resting"]);
+        pm2.say(&["start", "say.sh", "--name", "first"]);
+        pm2.say(&["start", "tick.js", "--name", "api", "-i", "2", "--watch"]);
+        // pm2 forgets that it watches what it stops.
+        pm2.say(&["stop", "2"]);
+        pm2.say(&["start", "deaf.sh", "--name", "resting"]);
         pm2.say(&["stop", "resting"]);
         let import = |path: String| {
             home.command(&["import", "../theirs"]).env("PATH", path).output().expect("it runs").status
         };
-        assert_eq!(import(killed_after(&home, &pm2, verb)).code(), None, "{verb}");
+        // Killed with the first one, and with the one that it finds next.
+        let killing = killed_after(&home, &pm2, verb);
+        assert_eq!(import(killing.clone()).code(), None, "{verb}");
+        assert_eq!(import(killing).code(), None, "{verb}");
         assert!(import(pm2.path()).success(), "{verb}");
         assert_eq!(pm2.names(), [""; 0], "{verb}");
         let here = home.list();
@@ -138,9 +144,12 @@ fn an_import_that_was_killed_on_its_way_is_carried_to_its_end_by_the_next_one() 
             of_name.map(|one| one["pm2_env"]["status"].as_str().unwrap_or_default().to_owned()).collect()
         };
         assert_eq!(
-            (status("api"), status("resting")),
-            (vec!["online".to_owned(); 2], vec!["stopped".to_owned()])
+            ["first", "api", "resting"].map(|name| status(name).join(" ")),
+            ["online", "online stopped", "stopped"],
+            "{verb}"
         );
+        let api = here.iter().find(|one| one["name"] == "api").expect("it is there");
+        assert_eq!(api["pm2_env"]["watch"], true, "{verb}");
     }
 }
 
