@@ -2,6 +2,8 @@
 //! ones stay stopped.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use durable::ReadError;
@@ -51,6 +53,8 @@ pub(crate) struct Group {
     pub(crate) stopped: Vec<bool>,
     /// pm2's ids, which a dump of 0.7.2 does not have.
     pub(crate) ids: Vec<u64>,
+    /// The files in which pm2 has noted the pids of their processes.
+    pid_files: Vec<PathBuf>,
 }
 
 /// Entries that differ only in what belongs to an instance, or in what commands of pm2 change in one instance, are one app. They need not follow each other: the list is in the order of the
@@ -62,6 +66,7 @@ pub(crate) fn groups(entries: Vec<Declaration>) -> Vec<Group> {
         let id = entry.get("pm_id").map(Value::as_u64);
         entry.0.retain(|(key, _)| !OF_INSTANCE.contains(&key.as_str()));
         let id = id.flatten();
+        let pid_file = entry.text("pid_file").ok().flatten().map(PathBuf::from);
         with_own_directory(&mut entry);
         for (key, ending) in
             [("pm_out_log_path", ".log"), ("pm_err_log_path", ".log"), ("pm_pid_path", ".pid")]
@@ -77,6 +82,7 @@ pub(crate) fn groups(entries: Vec<Declaration>) -> Vec<Group> {
             }
             group.stopped.push(is_stopped);
             group.ids.extend(id);
+            group.pid_files.extend(pid_file);
             continue;
         }
         let script = entry.text("script").ok().flatten().unwrap_or_default();
@@ -85,6 +91,7 @@ pub(crate) fn groups(entries: Vec<Declaration>) -> Vec<Group> {
             script,
             stopped: vec![is_stopped],
             ids: id.into_iter().collect(),
+            pid_files: pid_file.into_iter().collect(),
         });
     }
     groups
@@ -138,6 +145,16 @@ impl Group {
         slots.filter(|(_, is_stopped)| **is_stopped).map(|(slot, _)| slot).collect()
     }
 
+    /// A process of it that still runs: one that pm2 has noted, and that has the script among its words.
+    fn survivor(&self) -> Option<u32> {
+        let noted =
+            self.pid_files.iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok());
+        noted.into_iter().find(|pid: &u32| {
+            let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            !self.script.is_empty() && String::from_utf8_lossy(&words).contains(&self.script)
+        })
+    }
+
     /// What it is to be here.
     pub(crate) fn judge(&self, session: &Session) -> Result<Declared> {
         let mut declaration = self.declaration.clone();
@@ -158,6 +175,14 @@ fn bring(session: &Session, book: &mut Book, group: &Group) -> Result<()> {
         }
     };
     if book.has(&judged.app) {
+        return Ok(());
+    }
+    if let Some(pid) = group.survivor() {
+        // A pm2 that is killed leaves programs behind that are no Node programs.
+        let name = &judged.app.name;
+        say::error(format_args!(
+            "{name} is not started, because its process {pid} has outlived pm2: kill {pid}"
+        ));
         return Ok(());
     }
     fleet::launch(&session.home, book, &judged, &group.stopped_slots())?;

@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -26,6 +27,40 @@ fn what_was_dumped_comes_back_as_it_was() {
     home.log("say.sh-out-2.log", |text| text.contains("args: a b\n"));
     home.done(&["resurrect"]);
     assert_eq!(home.list().len(), 3, "nothing is started twice");
+}
+
+/// A process that ends with its test.
+struct Left(Child);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        let _ = self.0.kill().and_then(|()| self.0.wait());
+    }
+}
+
+#[test]
+fn what_has_outlived_a_pm2_that_died_is_not_started_a_second_time() {
+    let home = Home::new();
+    let mut command = Command::new("sh");
+    let mut left = Left(command.arg(home.app("say.sh")).stdout(Stdio::null()).spawn().expect("it runs"));
+    let entry = |name: &str, pid: u32| {
+        let file = home.path().join(format!("{name}-0.pid"));
+        fs::write(&file, pid.to_string()).expect("a file");
+        let env = serde_json::json!({"PATH": std::env::var("PATH").expect("a PATH")});
+        serde_json::json!({"name": name, "script": home.app("say.sh"), "pm_pid_path": file, "status": "online", "env": env})
+    };
+    // The pid of the other one belongs to another program by now.
+    let dump = serde_json::json!([entry("left", left.0.id()), entry("gone", std::process::id())]);
+    home.done(&["ping"]);
+    fs::write(home.pm2("dump.pm2"), dump.to_string()).expect("a dump");
+    let ran = home.say(&["resurrect"]);
+    let says =
+        format!("left is not started, because its process {0} has outlived pm2: kill {0}", left.0.id());
+    assert!(ran.status == 0 && ran.stderr.contains(&says), "{ran:?}");
+    assert_eq!((home.list().len(), home.one(0)["name"].as_str()), (1, Some("gone")));
+    left.0.kill().and_then(|()| left.0.wait()).expect("it is ours");
+    home.done(&["resurrect"]);
+    assert_eq!(home.list().len(), 2);
 }
 
 #[test]
