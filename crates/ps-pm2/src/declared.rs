@@ -101,23 +101,7 @@ pub(crate) fn judge_with(
     let port = declared.get("port").cloned();
     let account = account(declared)?;
     // A process of another user could not open the socket through which ports are shared.
-    let is_own = account == Account::default();
-    let kind = match (sharing::runs_node(&words), is_own) {
-        (false, _) => Kind::NoNode,
-        (true, false) => Kind::OfOther,
-        (true, true) => {
-            if is_cluster {
-                Kind::Cluster
-            } else {
-                Kind::Fork
-            }
-        }
-    };
-    if is_cluster && count > 1 && kind == Kind::OfOther {
-        crate::say::warning(format_args!(
-            "{name}: with uid or gid its instances share no ports, so only one of them can listen on a fixed port"
-        ));
-    }
+    let kind = kind(&name, &words, is_cluster, &account, count);
     let sharing = sharing::judge(&session.home, declared, kind)?;
     let listen = address(port.as_ref(), count)?.filter(|_| sharing.is_none_or(|sharing| sharing.owns_ports));
     if let Some(port) = &port {
@@ -150,6 +134,23 @@ pub(crate) fn judge_with(
     let watches = settings.contains_key("watch_paths");
     let rests = declared.flag("autostart")? == Some(false);
     Ok(Declared { app, count, settings, schedule, listen, watches, rests })
+}
+
+/// What `ps-node` may be to an app. Several instances that could share ports but for their user are warned of.
+fn kind(name: &str, words: &[String], is_cluster: bool, account: &Account, count: u16) -> Kind {
+    match (sharing::runs_node(words), *account == Account::default()) {
+        (false, _) => Kind::NoNode,
+        (true, true) if is_cluster => Kind::Cluster,
+        (true, true) => Kind::Fork,
+        (true, false) => {
+            if is_cluster && count > 1 {
+                crate::say::warning(format_args!(
+                    "{name}: with uid or gid its instances share no ports, so only one of them can listen on a fixed port"
+                ));
+            }
+            Kind::OfOther
+        }
+    }
 }
 
 /// In a file, no instance at all means as many as there are CPUs.

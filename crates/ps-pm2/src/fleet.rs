@@ -24,7 +24,6 @@ use crate::home::Home;
 use crate::journal;
 use crate::launch;
 use crate::say;
-use crate::schedule;
 use crate::sharing;
 
 /// The property of the same name in app.json.
@@ -142,7 +141,7 @@ fn line(word: &str, home: &Home, app: &App) -> Result<String> {
 fn app_json(app: &App, declared: &Declared, home: &Home) -> Result<String> {
     let mut document = json!({"formation": {process_type().to_string(): declared.settings}});
     if let Some(schedule) = &declared.schedule {
-        let command = line(schedule::WORD, home, app)?;
+        let command = line(launch::ON_SCHEDULE, home, app)?;
         document["cron"] = json!([{"command": command, "schedule": schedule}]);
     }
     Ok(document.to_string())

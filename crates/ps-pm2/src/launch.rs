@@ -21,6 +21,8 @@ use crate::sharing;
 
 /// The word by which it is called.
 pub(crate) const WORD: &str = "--launch";
+/// The word by which a schedule of an app calls this program.
+pub(crate) const ON_SCHEDULE: &str = "--on-schedule";
 /// What of our own surroundings is passed on: what the supervisor tells its processes.
 const PASSED: [&str; 8] = [
     ps_supervisor::MARKER,

@@ -71,7 +71,7 @@ pub fn run() -> Result<Outcome> {
     if words.get(1).is_some_and(|word| word == launch::WORD) {
         return launch::run(&words[2..]);
     }
-    if words.get(1).is_some_and(|word| word == schedule::WORD) {
+    if words.get(1).is_some_and(|word| word == launch::ON_SCHEDULE) {
         return say::conclude(schedule::run(&words[2..]));
     }
     if words.get(1).is_some_and(|word| word == web::WORD) {

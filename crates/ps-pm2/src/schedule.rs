@@ -10,13 +10,11 @@ use ps_cli::exit::Outcome;
 use crate::book::Book;
 use crate::fleet;
 use crate::home::Home;
-
-/// The word by which it is called.
-pub(crate) const WORD: &str = "--on-schedule";
+use crate::launch::ON_SCHEDULE;
 
 /// Restarts all instances of an app.
 pub(crate) fn run(words: &[OsString]) -> Result<Outcome> {
-    let [home, name] = words else { return Err(anyhow!("{WORD}: HOME and APP are wanted")) };
+    let [home, name] = words else { return Err(anyhow!("{ON_SCHEDULE}: HOME and APP are wanted")) };
     let home = Home::at(Path::new(home));
     let _lock = home.lock()?;
     let mut book = Book::read(&home)?;
