@@ -1,8 +1,8 @@
-//! The build script of ps-cli: what `--version` prints behind the name of a program, such as `1.2.0 (abc1234)`.
+//! The build script of ps-cli: the text that `--version` prints after the name of a program, such as `1.2.0 (abc1234)`.
 //!
-//! The commit is what `FORMATION_COMMIT` says (for who builds a package from something else than this repository), else what
-//! `git archive` has written into the file `commit`, else the one that is checked out. A debug build names none, because
-//! every commit would have each program of a developer built anew.
+//! The commit is `FORMATION_COMMIT`, for those who build a package from another repository; else the one that `git archive` has
+//! written into the file `commit`; else the one that is checked out. A debug build names none, because otherwise every commit
+//! would rebuild each program on a developer's machine.
 
 #![expect(clippy::print_stdout, reason = "cargo reads what a build script prints")]
 
@@ -39,7 +39,8 @@ pub(crate) fn archived_commit(package: &Path) -> Option<String> {
     Some(text.trim().to_owned()).filter(|commit| !commit.is_empty() && !commit.starts_with("$Format"))
 }
 
-/// The commit that is checked out. An archive may have been unpacked in somebody else's repository, whose commit says nothing.
+/// The commit that is checked out; `None` if the repository is another project's, into which an archive of this source was
+/// unpacked.
 pub(crate) fn checked_out_commit(package: &Path) -> Option<String> {
     let top = PathBuf::from(git(package, &["rev-parse", "--show-toplevel"])?);
     let ours = package.ancestors().nth(2)?.canonicalize().ok()?;
@@ -49,7 +50,7 @@ pub(crate) fn checked_out_commit(package: &Path) -> Option<String> {
     git(package, &["rev-parse", "--short", "HEAD"])
 }
 
-/// The files that change when something else is checked out or committed.
+/// The files that change when another commit is checked out or a commit is made.
 pub(crate) fn checkout_files(package: &Path) -> Vec<PathBuf> {
     ["HEAD", "logs/HEAD"]
         .into_iter()

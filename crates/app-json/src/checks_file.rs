@@ -1,17 +1,17 @@
-//! The file `CHECKS`, in which Dokku had the checks of `web` before app.json had any: settings (`WAIT=5`), and a line for each page
-//! that must be answered, a path or `//host/path`, and what must be in the answer. It becomes `healthchecks` of an app.json, as
-//! Dokku itself converts it.
+//! The file `CHECKS`, in which Dokku had the checks of `web` before app.json could contain any. It has settings (`WAIT=5`), and a
+//! line for each page that must be answered: a path or `//host/path`, and the text that the answer must contain. It is converted
+//! into `healthchecks` of an app.json, as Dokku itself does.
 
 use serde_json::{Map, Value, json};
 
 use crate::healthcheck::OF_A_FILE;
 use crate::{AppJson, Error, document};
 
-/// An app.json that has the checks of a file `CHECKS` beside what it had; `None` if nothing of the file counts, because it has no
-/// checks, or because app.json has checks of its own.
+/// An app.json with the checks of a file `CHECKS` added; `None` if the file has no effect, because it has no checks, or because
+/// app.json has checks of its own.
 ///
 /// # Errors
-/// A line makes no sense, with its number.
+/// A line is not valid; the error names its number.
 pub fn with_checks_file(app_json: Option<&[u8]>, file: &[u8]) -> Result<Option<Vec<u8>>, Error> {
     let own = app_json.unwrap_or_default();
     // An app.json that cannot be parsed counts as one without checks here. The caller reports the error when it parses it.
@@ -66,7 +66,7 @@ fn setting(line: &str) -> Option<(&'static str, Option<i64>)> {
     Some((key, value.trim().parse().ok()))
 }
 
-/// A path or an address, and after it what must be in the answer.
+/// Reads a path or an address, and after it the text that the answer must contain.
 fn check(number: usize, line: &str) -> Result<Value, Error> {
     let (page, content) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let secure = page.strip_prefix("https://");

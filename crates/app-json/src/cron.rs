@@ -21,11 +21,11 @@ pub struct CronTask {
     pub is_off: bool,
 }
 
-/// The entries of `cron`. An entry that says nothing is `None`.
+/// The entries of `cron`. An entry that is null or empty is `None`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tasks {
     all: Vec<Option<CronTask>>,
-    /// The first entry that is not valid. It is refused only when entries are to be run.
+    /// The first entry that is not valid. It is refused only if entries are to be run.
     nonsense: Option<Error>,
 }
 

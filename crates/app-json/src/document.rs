@@ -30,13 +30,13 @@ pub(crate) fn parse(text: &str) -> Result<Option<Value<'_>>, Error> {
     })
 }
 
-/// The same as data.
+/// The value of the text as `serde_json` data.
 pub(crate) fn value(text: &str) -> Result<Option<serde_json::Value>, Error> {
     parse(text)?;
     Ok(jsonc_parser::parse_to_serde_value(text, &OPTIONS).ok().flatten())
 }
 
-/// The offset behind the opening brace, if the text is an object.
+/// The offset after the opening brace, if the text is an object.
 pub(crate) fn beginning_of_object(text: &str) -> Result<Option<usize>, Error> {
     let object = parse(text)?.filter(|value| matches!(value, Value::Object(_)));
     Ok(object.map(|object| object.range().start + 1))

@@ -29,7 +29,7 @@ pub enum Error {
         /// What the file has there, shortened.
         got: String,
     },
-    /// For the author: a key that is no process type, or a value whose problem needs a sentence of its own.
+    /// For the author: a key that is not a process type, or a value whose problem needs a sentence of its own.
     #[error("{place}: {why}")]
     Name {
         /// The place.

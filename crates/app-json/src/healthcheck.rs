@@ -8,7 +8,7 @@ use crate::keys::{HEADER, HEALTHCHECK, ON_FAILURE};
 use crate::node::Node;
 use crate::remark::Remark;
 
-/// What the name of a check begins with that was a line of a file `CHECKS`; the number of the line follows.
+/// The beginning of the name of a check that was a line of a file `CHECKS`; the number of the line follows.
 pub(crate) const OF_A_FILE: &str = "CHECKS:";
 
 /// The longest time that makes sense, in seconds: one day.
@@ -65,7 +65,7 @@ pub struct HealthCheck {
     nonsense: Option<Error>,
 }
 
-/// Adds to what an earlier `healthchecks` of the same file said, as Go's decoder does.
+/// Adds the values of another `healthchecks` of the same file to those read before, as Go's decoder does.
 pub(crate) fn read(
     node: &Node<'_>,
     checks: &mut BTreeMap<String, Vec<HealthCheck>>,
@@ -85,7 +85,7 @@ pub(crate) fn read(
 }
 
 impl HealthCheck {
-    /// Whether it was a line of a file `CHECKS`.
+    /// Whether the check was a line of a file `CHECKS`.
     pub(crate) fn is_of_a_file(&self) -> bool {
         self.name.starts_with(OF_A_FILE)
     }
@@ -100,7 +100,7 @@ impl HealthCheck {
         &self.command
     }
 
-    /// How long an instance must have been running, if the check is nothing else than that.
+    /// How long an instance must have been running, if the check consists only of that.
     pub fn uptime(&self) -> Option<Duration> {
         (self.uptime > 0).then(|| seconds(self.uptime, 0))
     }
@@ -170,7 +170,7 @@ impl HealthCheck {
         &self.on_failure
     }
 
-    /// Whether every number of a check that is made is in its range.
+    /// Refuses a check that is made if one of its numbers is out of range.
     pub(crate) fn judge(&self) -> Result<(), Error> {
         let nonsense = self.nonsense.as_ref().filter(|_| self.is_asked());
         nonsense.map_or(Ok(()), |error| Err(error.clone()))
@@ -259,7 +259,7 @@ impl HealthCheck {
         Ok(())
     }
 
-    /// Reads any number. One that is out of range is noted, and refused only if the check is made.
+    /// Reads any number. A number out of range is recorded, and refused only if the check is made.
     fn number(&mut self, field: &Node<'_>, range: &Range) -> Result<i64, Error> {
         let number = field.whole_number()?.unwrap_or_default();
         if !(0..=range.highest).contains(&number) {

@@ -114,7 +114,7 @@ pub(crate) fn find(keys: Keys<'_>, name: &str) -> Option<(&'static str, Use)> {
     keys.iter().copied().find(|(key, _)| key.eq_ignore_ascii_case(name))
 }
 
-/// Whether a key is a comment, as people write it where JSON has none: `"//": "text"`.
+/// Whether a key is used as a comment, because JSON has none: `"//": "text"`.
 pub(crate) fn is_comment(name: &str) -> bool {
     name.starts_with(['_', '#']) || name.starts_with("//") || name.eq_ignore_ascii_case("comment")
 }

@@ -32,7 +32,7 @@ impl<'a> Node<'a> {
         self.members_or("an object")
     }
 
-    /// The same. If the value is not an object, the refusal says that `wanted` is wanted.
+    /// As [`Node::members`]; if the value is not an object, the error says that `wanted` is wanted.
     pub(crate) fn members_or(&self, wanted: &'static str) -> Result<Vec<(&'a str, Self)>, Error> {
         match self.value {
             Value::Object(object) => Ok(object
@@ -118,7 +118,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The value of a setting as text, as a property of the same name would have it.
+    /// The value of a setting as text, in the form that a property of the same name has.
     pub(crate) fn setting(&self, setting: &Setting) -> Result<Option<String>, Error> {
         let texts = match self.value {
             Value::Array(_) if setting.shape != Shape::Word => {
@@ -132,11 +132,11 @@ impl<'a> Node<'a> {
             Shape::Word | Shape::List => texts.join(","),
             Shape::Elements | Shape::Pairs => type_settings::listed(&texts),
         };
-        // A list or an object without anything in it sets nothing.
+        // An empty list or object sets nothing.
         Ok((!texts.is_empty()).then_some(text))
     }
 
-    /// `name=value` for each member of an object; where the value is a list or an object, for each of its elements.
+    /// `name=value` for each member of an object; if the value is a list or an object, one for each of its elements.
     fn pairs(&self, setting: &Setting) -> Result<Vec<String>, Error> {
         let mut pairs = Vec::new();
         for (name, node) in self.members()? {
@@ -168,7 +168,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether the value asks for nothing: it is null or empty.
+    /// Whether the value sets nothing: it is null or empty.
     pub(crate) fn is_nothing(&self) -> bool {
         match self.value {
             Value::NullKeyword(_) => true,
@@ -188,7 +188,7 @@ impl<'a> Node<'a> {
         Error::Value { place: self.place.clone(), wanted, got }
     }
 
-    /// The same where the kind of the value is right and its content is not: a list is shown with its elements.
+    /// As [`Node::refuse`], for a value of the right kind with wrong content: a list is shown with its elements.
     pub(crate) fn refuse_content(&self, wanted: &'static str) -> Error {
         Error::Value { place: self.place.clone(), wanted, got: one_line(self.value.text(self.text)) }
     }

@@ -13,7 +13,7 @@ use crate::keys;
 use crate::node::{self, Node};
 use crate::remark::Remark;
 
-/// What `formation.<type>` says. `None` means that it does not say.
+/// The values of `formation.<type>`; `None`: the file does not set it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OfType {
     /// The number in the file; [`judge`] decides whether a formation may have it.
@@ -22,12 +22,12 @@ pub(crate) struct OfType {
     pub(crate) strategy: Option<Strategy>,
     /// The settings of the type, each as valid text.
     pub(crate) settings: Vec<(&'static Setting, String)>,
-    /// The first setting that is not valid. It is refused only when settings are asked for, because Dokku does not
-    /// know them.
+    /// The first setting that is not valid. It is refused only if settings are asked for, because Dokku does not know
+    /// them.
     pub(crate) nonsense: Option<Error>,
 }
 
-/// Adds to what an earlier `formation` of the same file said, as Go's decoder does.
+/// Adds the values of another `formation` of the same file to those read before, as Go's decoder does.
 pub(crate) fn read(
     node: &Node<'_>,
     formation: &mut BTreeMap<String, OfType>,
@@ -84,7 +84,7 @@ fn strategy(field: &Node<'_>) -> Result<Option<Strategy>, Error> {
     found.map(Some).ok_or_else(|| field.refuse("overlap, one-by-one or stop-first"))
 }
 
-/// A count that a formation may have, or the refusal.
+/// The count, if a formation may have it; otherwise an error.
 pub(crate) fn judge(name: &str, quantity: i64) -> Result<(ProcessType, Quantity), Error> {
     let place = node::place("formation", name);
     let process_type = name.parse().map_err(|why: formation::InvalidProcessType| Error::Name {

@@ -1,4 +1,4 @@
-//! Moves the parts of an app.json that are about single process types from one file into another.
+//! Copies the parts of an app.json that are about single process types from one file into another.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,11 @@ use crate::{Error, document};
 /// The keys below which each process type has a part of its own.
 const BY_TYPE: [&str; 2] = ["formation", "healthchecks"];
 
-/// An app.json with the values of another file for these types, and its own for everything else; `None` if nothing is left. Comments are
-/// lost.
+/// An app.json that has the values of another file for these types, and its own for everything else; `None` if nothing is left. Comments
+/// are lost.
 ///
 /// # Errors
-/// One of the two is no app.json.
+/// One of the two files is not an app.json.
 pub fn with_types_of(
     app_json: Option<&[u8]>,
     other: Option<&[u8]>,
@@ -49,7 +49,7 @@ fn object(bytes: Option<&[u8]>) -> Result<Map<String, Value>, Error> {
     }
 }
 
-/// The object that a key has, in whichever case the key is written.
+/// Removes and returns the object of a key, whatever the case of its letters.
 fn taken(document: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
     let key = document.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned();
     match key.and_then(|key| document.remove(&key)) {

@@ -1,4 +1,4 @@
-//! Remarks about parts of the file that have no effect, or not the effect that they seem to have.
+//! Remarks about parts of the file that have no effect, or another effect than they seem to have.
 
 use std::fmt;
 
@@ -12,12 +12,12 @@ pub enum Remark {
         /// The key that was probably meant.
         meant: Option<&'static str>,
     },
-    /// A key that stands twice in its object.
+    /// A key that occurs twice in its object.
     Twice {
         /// Its place in the file.
         place: String,
     },
-    /// A key that asks for something that is not done.
+    /// A key that asks for something that Formation does not do.
     Unread {
         /// Its place in the file.
         place: String,

@@ -1,4 +1,4 @@
-//! `scripts`: commands that belong to a deploy, and run once in it.
+//! `scripts`: commands that belong to a deploy and run once during it.
 
 use crate::Error;
 use crate::keys::{DOKKU, SCRIPTS};
@@ -8,19 +8,19 @@ use crate::remark::Remark;
 const ALL: [Script; 3] = [Script::Predeploy, Script::Postdeploy, Script::FirstDeploy];
 const UNREAD: &str = "a deploy of a directory or of one image runs it, and no other does";
 
-/// Which of the scripts is meant.
+/// The scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Script {
     /// Before the new instances start.
     Predeploy,
     /// When the new release runs.
     Postdeploy,
-    /// In the first deploy of an app alone, before its instances start.
+    /// Only in the first deploy of an app, before its instances start.
     FirstDeploy,
 }
 
 impl Script {
-    /// Its place in the file.
+    /// The place of the script in the file.
     pub fn place(self) -> &'static str {
         match self {
             Self::Predeploy => "scripts.dokku.predeploy",
@@ -81,7 +81,7 @@ impl Scripts {
     }
 }
 
-/// As in Go, null keeps the value that an earlier key of the same name gave.
+/// Sets a script. As in Go, null keeps the value of an earlier key of the same name.
 fn set(script: &mut String, node: &Node<'_>) -> Result<(), Error> {
     if let Some(command) = node.string()? {
         *script = command;

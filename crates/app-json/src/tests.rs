@@ -1,4 +1,4 @@
-//! Vectors: what Dokku's decoder takes and refuses, and what is remarked.
+//! Test vectors: what Dokku's decoder accepts and refuses, and the remarks.
 
 mod checks;
 mod of_type;
@@ -35,8 +35,8 @@ fn what_dokkus_decoder_takes_is_taken() {
         (r#"{"formation": {"web": {"quantity": 0}, "a-b": {"quantity": 10000}}}"#, "a-b=10000 web=0"),
         ("\u{feff}{\"formation\": {\"web\": {\"quantity\": 2}}}\r\n", "web=2"),
         ("{ // how many\n \"formation\": { \"web\": { \"quantity\": 2, /* two */ }, },\n}", "web=2"),
-        // The last one counts. Two objects of the same name are merged, but two entries of the same process type are
-        // not.
+        // The last value counts. Two objects of the same name are merged, but two entries of the same process type
+        // are not.
         (r#"{"formation": {"web": {"quantity": 1, "quantity": 2}}}"#, "web=2"),
         (
             r#"{"formation": {"web": {"quantity": 1}}, "formation": {"worker": {"quantity": 3}}}"#,

@@ -2,7 +2,7 @@
 
 use crate::pattern::Pattern;
 
-/// Which paths are left out.
+/// The rules that decide which paths are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ignored(Vec<Rule>);
 
@@ -37,7 +37,7 @@ impl Ignored {
         last.is_some_and(|rule| !rule.is_exception)
     }
 
-    /// Whether something below a directory that is left out may be included again.
+    /// Whether a path below a directory that is left out may be included again.
     pub(crate) fn may_take_in_below(&self, directory: &[&str]) -> bool {
         self.0.iter().any(|rule| rule.is_exception && rule.pattern.reaches_below(directory))
     }

@@ -9,30 +9,31 @@ use tar::{Builder, EntryType, Header};
 
 use crate::Ignored;
 
-/// A directory deeper than this is a mistake.
+/// A directory that is nested more deeply is regarded as a mistake.
 const MAX_DEPTH: usize = 256;
 
-/// What is packed.
+/// The content of an archive.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     /// The directory.
     pub directory: PathBuf,
     /// The files that are left out.
     pub ignored: Ignored,
-    /// The path of its content in the archive, such as `tree/`; empty: at the root.
+    /// The path in the archive below which the directory's content is put, such as `tree/`; empty: at the root.
     pub below: String,
-    /// Files that are packed whatever the rules say, by their paths in the directory.
+    /// Files that are packed regardless of the rules, by their paths in the directory.
     pub always: Vec<String>,
-    /// Files that the archive begins with, name and content. A file of the directory with such a name is left out.
+    /// Files at the beginning of the archive, name and content. A file of the directory with the same name is left
+    /// out.
     pub added: Vec<(String, Vec<u8>)>,
 }
 
-/// What an archive has become.
+/// The result of packing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Packed {
-    /// How many files.
+    /// The number of files.
     pub files: u64,
-    /// How many bytes they have together.
+    /// The number of bytes of all files together.
     pub bytes: u64,
 }
 
@@ -44,22 +45,22 @@ pub enum PackError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Directories lie in one another without an end.
+    /// Directories are nested too deeply.
     #[error("{} is more than {MAX_DEPTH} directories deep", path.display())]
     TooDeep {
         /// The directory.
         path: PathBuf,
     },
-    /// The name of a file is no text.
+    /// The name of a file is not UTF-8.
     #[error("the name of {} is not UTF-8: rename it, or have .dockerignore name its directory", path.display())]
     NotText {
         /// The file.
         path: PathBuf,
     },
-    /// Whoever reads the archive is gone, or the disk is full.
+    /// The reader of the archive has gone, or the disk is full.
     #[error("write the archive")]
     Write(#[source] io::Error),
 }
@@ -80,7 +81,7 @@ impl Context {
         self.always.iter().any(|always| always == path)
     }
 
-    /// Whether a file that is always packed is below this directory.
+    /// Whether this directory contains a file that is always packed.
     fn holds_always(&self, directory: &str) -> bool {
         self.always.iter().any(|path| path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/')))
     }
@@ -93,7 +94,7 @@ struct Packing<'a, W: Write> {
 }
 
 impl<W: Write> Packing<'_, W> {
-    /// Packs the content of a directory; `parts` are the names on the way to it.
+    /// Packs the content of a directory; `parts` are the names of the directories on its path.
     fn directory(&mut self, directory: &Path, parts: &mut Vec<String>) -> Result<(), PackError> {
         if parts.len() > MAX_DEPTH {
             return Err(PackError::TooDeep { path: directory.to_owned() });
@@ -108,7 +109,7 @@ impl<W: Write> Packing<'_, W> {
         names.sort();
         for (name, path) in names {
             let Some(name) = name else {
-                // A directory that is left out may hold whatever it likes.
+                // In a directory that is left out, any name is permitted.
                 return Err(PackError::NotText { path });
             };
             parts.push(name);
@@ -122,7 +123,7 @@ impl<W: Write> Packing<'_, W> {
     fn entry(&mut self, path: &Path, parts: &mut Vec<String>) -> Result<(), PackError> {
         let metadata = match fs::symlink_metadata(path) {
             Ok(metadata) => metadata,
-            // It was removed since the directory was read.
+            // The file was removed after the directory was read.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(source) => return Err(PackError::Read { path: path.to_owned(), source }),
         };
@@ -135,7 +136,7 @@ impl<W: Write> Packing<'_, W> {
             if is_out && !may_hold() {
                 return Ok(());
             }
-            // What of it is taken in needs its directories.
+            // If a file below is included, the directories on its path are needed.
             if !is_out || context.holds_always(&name) {
                 self.write_directory(&name, &metadata)?;
             }
@@ -177,7 +178,8 @@ impl<W: Write> Packing<'_, W> {
         let file = File::open(path).map_err(read)?;
         let size = file.metadata().map_err(read)?.len();
         let mut header = header(metadata, EntryType::Regular, size);
-        // A file that grows meanwhile is cut, and one that shrinks is filled up: the archive stays one.
+        // If the file grows meanwhile it is cut, and if it shrinks it is padded with zeros, so that the archive stays
+        // valid.
         let content = file.take(size).chain(io::repeat(0)).take(size);
         self.builder.append_data(&mut header, name, content).map_err(PackError::Write)?;
         self.packed.files += 1;

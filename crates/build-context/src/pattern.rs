@@ -20,12 +20,12 @@ impl Pattern {
         (!parts.is_empty()).then_some(Self(parts))
     }
 
-    /// Whether the pattern is that of a path, or of a directory above it.
+    /// Whether the pattern matches a path, or a directory above it.
     pub(crate) fn covers(&self, path: &[&str]) -> bool {
         (1..=path.len()).any(|length| matches(&self.0, &path[..length]))
     }
 
-    /// Whether something below this directory may have the pattern.
+    /// Whether the pattern may match a path below this directory.
     pub(crate) fn reaches_below(&self, directory: &[&str]) -> bool {
         for (index, part) in directory.iter().enumerate() {
             match self.0.get(index).map(String::as_str) {
@@ -42,13 +42,13 @@ impl Pattern {
 fn matches(pattern: &[String], path: &[&str]) -> bool {
     let Some((first, rest)) = pattern.split_first() else { return path.is_empty() };
     if first == "**" {
-        // As the last part it stands for at least one.
+        // As the last part, `**` stands for at least one part.
         let least = usize::from(rest.is_empty());
         return (least..=path.len()).any(|skipped| matches(rest, &path[skipped..]));
     }
     match path.split_first() {
         Some((part, path)) if is_part(&characters(first), &characters(part)) => matches(rest, path),
-        // `a**b` reaches over slashes.
+        // `a**b` matches across slashes.
         Some(_) if first.contains("**") => (2..=path.len()).any(|length| {
             let joined = path[..length].join("/");
             is_part(&characters(first), &characters(&joined)) && matches(rest, &path[length..])
@@ -61,9 +61,9 @@ fn characters(text: &str) -> Vec<char> {
     text.chars().collect()
 }
 
-/// Whether the characters of one part have the pattern.
+/// Whether the pattern matches the characters of one part.
 fn is_part(pattern: &[char], text: &[char]) -> bool {
-    // The place behind the last star, and how much of the text that star has taken.
+    // The position after the last star in the pattern, and how many characters that star has matched.
     let mut retry: Option<(usize, usize)> = None;
     let (mut at, mut read) = (0, 0);
     while read < text.len() {
@@ -91,7 +91,7 @@ fn is_part(pattern: &[char], text: &[char]) -> bool {
     pattern[at.min(pattern.len())..].iter().all(|character| *character == '*')
 }
 
-/// How many characters of the pattern stand for this one; `None`: they stand for another.
+/// How many characters of the pattern match this one; `None` if they match another.
 fn one(pattern: &[char], character: char) -> Option<usize> {
     match pattern {
         ['?', ..] => Some(1),

@@ -1,5 +1,5 @@
-//! The variables of a process: those before the env files, those of the files, and those that are set last. A value
-//! need not be UTF-8. A variable that no process could get is refused here by name, before a process is started.
+//! The variables of a process: initial ones, those of env files, and those that are set last. A value need not be UTF-8. A variable
+//! that no process could get is refused here by name, before a process is started.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -13,12 +13,13 @@ use rustix::process::Resource;
 /// The largest env file that is read, in bytes.
 pub const MAX_ENV_FILE_BYTES: u64 = 1 << 20;
 
-/// What a command line of a process takes beside its variables, at most.
+/// How much room the command line of a process takes in addition to its variables, at most.
 const RESERVED_BYTES: usize = 160 << 10;
-/// What Linux gives to any process, whatever the limit of its stack: 6 MiB, and at least 128 KiB.
+/// The room that Linux gives to any process for its command line and its variables, whatever the limit of its stack: 6 MiB, and at
+/// least 128 KiB.
 const MOST_BYTES: usize = 6 << 20;
 const LEAST_BYTES: usize = 128 << 10;
-/// How many bytes a value has at least that [`Environment::hide`] takes out.
+/// The shortest value that [`Environment::hide`] removes, in bytes.
 const LEAST_HIDDEN: usize = 6;
 
 /// The variables of a process, each with the place where it was set.
@@ -31,12 +32,12 @@ pub struct Environment {
 #[derive(Clone)]
 struct Variable {
     value: OsString,
-    /// File and line, if it is from a file.
+    /// File and line, if the variable is from a file.
     from: Option<(PathBuf, usize)>,
 }
 
 impl Environment {
-    /// These variables, from no file.
+    /// These variables, which are from no file.
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut environment = Self::default();
         for (name, value) in variables {
@@ -53,7 +54,7 @@ impl Environment {
     /// Adds the variables of an env file of a person or of Dokku; a missing file has none.
     ///
     /// # Errors
-    /// The path, the line where there is one, and what is wrong.
+    /// The path, the line if there is one, and the problem.
     pub fn read_file(&mut self, path: &Path, grammar: Grammar) -> Result<(), String> {
         match durable::input(path, MAX_ENV_FILE_BYTES) {
             Ok(bytes) => self.add(path, &bytes, grammar),
@@ -66,10 +67,10 @@ impl Environment {
         }
     }
 
-    /// Adds the variables of an env file with these bytes. `path` is what messages call it.
+    /// Adds the variables of an env file with these bytes. Messages call the file `path`.
     ///
     /// # Errors
-    /// The path, the line where there is one, and what is wrong.
+    /// The path, the line if there is one, and the problem.
     pub fn add(&mut self, path: &Path, bytes: &[u8], grammar: Grammar) -> Result<(), String> {
         let known = |name: &[u8]| self.get(OsStr::from_bytes(name)).map(|value| value.as_bytes().to_vec());
         let file = EnvFile::parse_with(bytes, &Reading { grammar, known: &known })
@@ -93,8 +94,8 @@ impl Environment {
         self.variables.iter().map(|(name, variable)| (name.as_os_str(), variable.value.as_os_str()))
     }
 
-    /// A text without the values of these variables. Values of less than six bytes and paths stay: a text would say nothing without its
-    /// numbers and files.
+    /// A text without the values of these variables. Values of less than six bytes and paths stay, because without its numbers and
+    /// files a text would say nothing.
     pub fn hide(&self, text: &str) -> String {
         let is_told = |value: &&str| value.len() >= LEAST_HIDDEN && !value.starts_with('/');
         let values = self.iter().filter_map(|(_, value)| value.to_str()).filter(is_told);
@@ -107,12 +108,12 @@ impl Environment {
         from_file.map(|(name, _)| name.as_os_str())
     }
 
-    /// What is odd about the files, each with path, line and name.
+    /// Warnings about unusual lines of the files, each with path, line and name.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// The file and the line that a variable is from, if it is from a file.
+    /// The file and the line of a variable, if it is from a file.
     pub fn place_of(&self, name: &OsStr) -> Option<(&Path, usize)> {
         let (path, line) = self.variables.get(name)?.from.as_ref()?;
         Some((path, *line))

@@ -1,4 +1,4 @@
-//! The contract of the crate, from outside: files over each other, what is refused, and what is never told.
+//! The contract of the crate, tested from outside: several files, refusals, and what no message may contain.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;

@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 /// The word for an app that is reached at the ports of its instances.
 const NONE: &str = "none";
-/// More are taken for a mistake.
+/// A list of more addresses than this is refused as a mistake.
 const MOST: usize = 16;
 
-/// The addresses at which an app is reached, whatever the ports of its instances are; without any, at the ports of its instances.
+/// The addresses at which an app is reached, whatever the ports of its instances are. If the list is empty, clients reach the app
+/// at the ports of its instances.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Addresses(Vec<SocketAddr>);
 
@@ -33,7 +34,7 @@ impl Addresses {
     }
 }
 
-/// Addresses that were taken from written ones.
+/// Collects addresses that were parsed before, and does not check them again.
 impl FromIterator<SocketAddr> for Addresses {
     fn from_iter<T: IntoIterator<Item = SocketAddr>>(all: T) -> Self {
         Self(all.into_iter().collect())

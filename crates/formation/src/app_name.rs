@@ -17,7 +17,7 @@ pub enum InvalidAppName {
     /// The empty word.
     #[error("an app name is missing: name the app to work on")]
     Empty,
-    /// A character off the list, or a bad first one.
+    /// A character that is not allowed, or not allowed at the beginning.
     #[error(
         "{0:?} is no app name: it must begin with a lowercase letter or digit, and may contain only lowercase \
          letters, digits, dots and hyphens"

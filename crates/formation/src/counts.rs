@@ -108,7 +108,7 @@ impl Formation {
 }
 
 impl FromIterator<(ProcessType, Quantity)> for Formation {
-    /// Of a type that is named twice, the later count is used.
+    /// If a type is named twice, the later count is used.
     fn from_iter<I: IntoIterator<Item = (ProcessType, Quantity)>>(entries: I) -> Self {
         let mut formation = Self::new();
         entries.into_iter().for_each(|(name, quantity)| formation.set(name, quantity));

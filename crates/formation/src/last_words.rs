@@ -4,7 +4,7 @@
 //!     no such table: orders
 //! ```
 
-/// What leads from the sentence to the lines.
+/// The text between the message and the lines.
 const LEAD: &str = "; the last it wrote:";
 /// How far each line is indented.
 const INDENT: &str = "    ";
@@ -21,8 +21,8 @@ pub fn with_last_words<L: AsRef<str>>(message: &str, lines: impl IntoIterator<It
     whole
 }
 
-/// The message without the lines, and the lines, the oldest first. What follows behind them, such as what became of other instances, is in
-/// neither.
+/// Splits a text into the message and the lines, the oldest line first. Text after the lines, such as what happened to other instances, is
+/// in neither.
 pub fn without_last_words(message: &str) -> (&str, Vec<&str>) {
     let Some((sentence, rest)) = message.split_once(LEAD) else { return (message, Vec::new()) };
     let lines = rest.lines().skip(1).map_while(|line| line.strip_prefix(INDENT));

@@ -27,10 +27,11 @@ pub struct LifeEvent {
     /// After about how many milliseconds it will be started again, for [`LifeStep::Backoff`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
-    /// How often it has ended in a row without having been stable, for what the restart policy decides.
+    /// How often the process has ended in a row without having been stable. The restart policy decides by this
+    /// number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deaths: Option<u32>,
-    /// Why, for people: the failed check with its answer, or what kept it from being started.
+    /// Why, for people: the failed check with its answer, or the reason for which the process could not be started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// How many steps of the same slot were left out before this one, because there were too many of them.
@@ -100,7 +101,7 @@ impl fmt::Display for LifeEvent {
 /// A step, and the slot that it happened in.
 pub type LifeOfSlot = (Slot, LifeEvent);
 
-/// What happened.
+/// What happened to the instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LifeStep {
@@ -110,9 +111,10 @@ pub enum LifeStep {
     Refused,
     /// Its checks have found it ready.
     Ready,
-    /// A readiness check failed: it lives on.
+    /// A readiness check failed. The instance is not ended.
     Unready,
-    /// It did not become ready, a liveness check failed, or it took too long: it is ended, or its deploy fails.
+    /// The instance did not become ready, a liveness check failed, or it took too long. It is ended, or its deploy
+    /// fails.
     CheckFailed,
     /// Its main process ended.
     Exit,
@@ -120,9 +122,9 @@ pub enum LifeStep {
     Backoff,
     /// The restart policy has given it up.
     Crashed,
-    /// It ended by itself, and that is all right.
+    /// It ended by itself with success, and is not started again.
     Done,
-    /// A word of a later version.
+    /// A step that only a later version knows.
     #[serde(other)]
     Unknown,
 }
@@ -155,19 +157,19 @@ pub enum EndCause {
     Asked,
     /// Its supervisor ended it because of a check.
     Check,
-    /// The kernel killed it for want of memory.
+    /// The kernel killed it because memory had run out.
     Memory,
     /// By a signal that its supervisor did not send: a fault of its own, or a signal from outside.
     Signal,
-    /// Nobody saw it.
+    /// Nobody saw how it ended.
     Unseen,
-    /// A word of a later version.
+    /// A cause that only a later version knows.
     #[serde(other)]
     Unknown,
 }
 
 impl EndCause {
-    /// What follows how it ended in a sentence.
+    /// The text that follows "exit status 1" or "signal 9" in a sentence.
     fn as_phrase(self) -> &'static str {
         match self {
             Self::Itself | Self::Unknown => "",

@@ -8,11 +8,11 @@ use crate::ProcessType;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Milestone {
-    /// Its process lives, or has ended by itself as it should.
+    /// Its process lives, or has ended by itself with success.
     Started,
-    /// It is ready, or has ended by itself as it should.
+    /// It is ready, or has ended by itself with success.
     Ready,
-    /// It has ended by itself as it should.
+    /// It has ended by itself with success.
     Done,
 }
 
@@ -39,11 +39,11 @@ impl Milestone {
     }
 }
 
-/// What a process type waits for: all wanted instances of another type, until they have come so far.
+/// What a process type waits for: all wanted instances of another type have reached a milestone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wait {
     /// The other type.
     pub process_type: ProcessType,
-    /// How far.
+    /// The milestone that these have to reach.
     pub milestone: Milestone,
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub const MAX_NAME_BYTES: usize = 63;
 /// The type whose command runs once in each deploy, before the instances, and never as an instance.
 pub const RELEASE: &str = "release";
-/// The type that a new app has one of.
+/// The type of which a new app has one instance.
 pub const FIRST_TYPE: &str = "web";
 
 /// A legal process type: `[A-Za-z0-9_-]`, 1 to 63 bytes. It has no dot, slash or blank, so it can stand in a
@@ -25,13 +25,13 @@ pub enum InvalidProcessType {
     /// More than 63 bytes.
     #[error("process type {0:.20}… is over 63 characters")]
     TooLong(String),
-    /// A character off the list.
+    /// A character that is not allowed.
     #[error("process type {0:?} may contain only letters, digits, - and _")]
     BadCharacter(String),
 }
 
 impl ProcessType {
-    /// A process type whose name a caller's own grammar has found legal already: nothing is checked again in release builds.
+    /// A process type whose name the caller's own parser has already checked: release builds do not check it again.
     pub fn of_legal(name: &str) -> Self {
         debug_assert!(name.parse::<Self>().is_ok(), "{name:?}");
         Self(name.into())

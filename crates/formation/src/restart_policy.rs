@@ -12,7 +12,7 @@ pub enum RestartPolicy {
     No,
     /// It is started again, whatever its exit status.
     Always,
-    /// As `always`; a stop by hand survives a reboot.
+    /// As `always`; after a stop by hand the instance also stays stopped after a reboot.
     UnlessStopped,
     /// It is started again after a failure, at most that many times in a row (`None`: for ever).
     OnFailure(Option<u32>),

@@ -10,11 +10,12 @@ use crate::Exit;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RestartReason {
-    /// It failed: by its exit status, by a signal that a fault of its own causes (SIGSEGV), or it could not be started.
+    /// The process failed (by its exit status, or by a signal that a fault of its own causes, such as SIGSEGV), or it could
+    /// not be started.
     Crash,
     /// A signal from outside ended it.
     Signal,
-    /// The kernel killed it for want of memory.
+    /// The kernel killed it because memory had run out.
     #[serde(rename = "oom")]
     OutOfMemory,
     /// It failed a check, was not ready in time, or took too long.
@@ -61,8 +62,8 @@ impl RestartReason {
         }
     }
 
-    /// That of a process that ended by itself; `exit` is `None` if nobody saw how. What its restart policy counts as success
-    /// has ended, whatever its exit status is.
+    /// The reason for a process that ended by itself; `exit` is `None` if nobody saw how. An end that the restart policy
+    /// counts as success is [`Self::Ended`], whatever the exit status is.
     pub fn of_exit(exit: Option<Exit>, is_success: bool) -> Self {
         match exit {
             None => Self::Unknown,
@@ -78,40 +79,40 @@ impl RestartReason {
 /// SIGSEGV, SIGXCPU, SIGXFSZ and SIGSYS. Each has this number on all platforms of Linux but MIPS, Alpha and SPARC.
 const FAULTS: [i32; 9] = [4, 5, 6, 7, 8, 11, 24, 25, 31];
 
-/// How often an instance was started again, by reason. In a file, an object that has the reasons that occurred; a reason that
-/// only a later version knows is left out.
+/// How often an instance was started again, by reason. In a file it is an object with one key for each reason that occurred;
+/// reasons that only a later version knows are left out when it is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Restarts([u32; RestartReason::ALL.len()]);
 
 impl Restarts {
-    /// Counts one.
+    /// Counts one restart.
     pub fn count(&mut self, reason: RestartReason) {
         let counted = &mut self.0[reason as usize];
         *counted = counted.saturating_add(1);
     }
 
-    /// How often it was for this reason.
+    /// How many restarts had this reason.
     pub fn of(&self, reason: RestartReason) -> u32 {
         self.0[reason as usize]
     }
 
-    /// Each reason with its number, those that did not occur included.
+    /// Each reason with its number, also the reasons that did not occur.
     pub fn iter(&self) -> impl Iterator<Item = (RestartReason, u32)> {
         RestartReason::ALL.into_iter().map(|reason| (reason, self.of(reason)))
     }
 
-    /// How many there were, whatever the reason.
+    /// The number of restarts for any reason.
     pub fn total(&self) -> u32 {
         self.0.iter().fold(0, |total, count| total.saturating_add(*count))
     }
 
-    /// Whether there was none.
+    /// Whether there was no restart.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Those that occurred: `2 crash, 1 oom`.
+/// The reasons that occurred: `2 crash, 1 oom`.
 impl std::fmt::Display for Restarts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let occurred = self.iter().filter(|(_, count)| *count > 0);

@@ -15,7 +15,7 @@ const NAMES: [&str; 31] = [
 /// Other names for some of them.
 const ALIASES: [(&str, u8); 3] = [("IOT", 6), ("CLD", 17), ("POLL", 29)];
 const PREFIX: &str = "SIG";
-/// How many slips a name may have to be taken for another one.
+/// How many letters may be wrong, missing or too many in a name before no other name is suggested for it.
 const MOST_SLIPS: usize = 2;
 
 /// A signal, by its number.
@@ -63,7 +63,7 @@ fn named(name: &str) -> Option<u8> {
     alias.or_else(|| u8::try_from(place()? + 1).ok())
 }
 
-/// What to write instead.
+/// What to write instead, as the end of the error message.
 fn hint(name: &str, is_number: bool) -> String {
     if is_number {
         return ": numbers go from 1 to 31".to_owned();

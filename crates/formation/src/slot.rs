@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::ProcessType;
 
-/// One place of a formation, written `web.1`.
+/// One place of a formation, which one instance fills; written `web.1`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot {
     /// The process type.

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Not started yet: it waits for others, which it is to follow.
+    /// Not started yet: it waits for instances of other types, which have to come first.
     Waiting,
     /// Alive, not yet ready.
     Starting,
     /// Ready, or has no check.
     Running,
-    /// Alive, was ready, and is not any more: nothing is done about it.
+    /// Alive; it was ready and is not ready now. It is not restarted for that.
     Unready,
     /// Alive, but its checks fail.
     Unhealthy,
@@ -20,15 +20,15 @@ pub enum State {
     Stopping,
     /// Ended; waits to be started again.
     Backoff,
-    /// Not running, and not meant to: it is due at a time.
+    /// Not running: it runs by a schedule, and waits for the next time.
     Scheduled,
-    /// Ended, and meant to be.
+    /// Ended, and not to be started again.
     Stopped,
     /// Ended too often: given up.
     Crashed,
     /// Recorded, but gone.
     Missing,
-    /// Its scheduler did not answer, or said something that only a later version understands.
+    /// Its scheduler did not answer, or reported a state that only a later version knows.
     #[serde(other)]
     Unknown,
 }
@@ -68,12 +68,12 @@ impl State {
         }
     }
 
-    /// Whether it is as it should be: it is alive, or waits for the time at which it is due.
+    /// Whether the state needs nobody's attention: the instance is alive, or waits for the time at which it is due.
     pub fn is_in_order(self) -> bool {
         self.is_alive() || self == Self::Scheduled
     }
 
-    /// Whether a process or container exists and works, or is about to.
+    /// Whether a process or container exists and works, or is about to work.
     pub fn is_alive(self) -> bool {
         matches!(self, Self::Starting | Self::Running | Self::Unready | Self::Unhealthy)
     }
@@ -90,7 +90,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Whether it was exit status 0.
+    /// Whether the process ended with exit status 0.
     pub fn is_success(self) -> bool {
         self == Self::Code(0)
     }
@@ -110,11 +110,11 @@ impl std::fmt::Display for Exit {
 pub struct OutOfMemory {
     /// The limit that was reached, in bytes; `None`: the memory of the machine ran out.
     pub limit_bytes: Option<u64>,
-    /// Whether it was the main process, and not one that this had started.
+    /// Whether the main process was killed, and not one that the main process had started.
     pub main: bool,
 }
 
-/// What begins the sentence where it was not the main process.
+/// The sentence begins with this text if a process other than the main one was killed.
 const OF_ANOTHER: &str = "a process of it was ";
 const OF_LIMIT: &str = "killed by the kernel: out of memory (limit ";
 const OF_MACHINE: &str = "killed by the kernel: the machine is out of memory";

@@ -1,4 +1,4 @@
-//! `check`: whether a Procfile is legal. It reports every problem and, with `--warn`, also what is legal but was
+//! `check`: whether a Procfile is legal. It reports every problem and, with `--warn`, also legal lines that were
 //! probably not meant. A warning about a command of which only a part will run is printed in any case. In a pipe, and
 //! without such flags, it prints on stdout what the original prints.
 

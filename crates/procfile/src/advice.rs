@@ -1,5 +1,4 @@
-//! What to do about a problem: what was expected at its place, and the whole line as it was probably meant, where
-//! that is certain.
+//! Advice about a problem: what was expected at its place, and the corrected line, if that is certain.
 
 use crate::options::ParseOptions;
 use crate::problem::Problem;
@@ -11,7 +10,7 @@ use crate::proposal;
 pub struct Advice {
     /// What was expected at the place of the problem.
     pub expected: String,
-    /// The line as it was meant, where that is certain: the whole line, without white space around it.
+    /// The line as it was meant, if that is certain: the whole line, without white space around it.
     pub replacement: Option<String>,
 }
 

@@ -12,7 +12,7 @@ use crate::options::ParseOptions;
 use crate::problem_kind::ProblemKind;
 use crate::space;
 
-/// What a line turned out to be. Ranges and columns are byte offsets into the line.
+/// The kind of a line. Ranges and columns are byte offsets into the line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line {
     /// A blank line or a comment.

@@ -33,11 +33,11 @@ const WELL_KNOWN: &[&str] = &[
 
 /// Characters of other scripts that look like a colon.
 const LIKE_A_COLON: [char; 6] = ['\u{ff1a}', '\u{fe55}', '\u{2236}', '\u{2d0}', '\u{a789}', '\u{fe13}'];
-/// What people write where a colon is wanted.
+/// Characters that people write by mistake instead of a colon.
 const MISTYPED: [&str; 9] = ["=>", "->", ":=", "=", ";", ":", ". ", ", ", "- "];
 
 impl Problem {
-    /// The legal line that was meant, as a whole, or `None` where the meaning is not certain.
+    /// The legal line that was meant, as a whole; `None` if the meaning is not certain.
     pub(crate) fn proposal(&self, options: &ParseOptions) -> Option<String> {
         let Circumstances { line, continues, name_is_taken } = &self.circumstances;
         let line = line.as_deref().filter(|_| !continues && !name_is_taken)?;

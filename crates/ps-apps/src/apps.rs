@@ -1,5 +1,5 @@
-//! Which apps there are, and how one is made and destroyed (docs/contract.md#apps). An app exists if its directory in
-//! `$DOKKU_ROOT` does, whatever else is recorded of it.
+//! Which apps exist, and how an app is created and destroyed (docs/contract.md#apps). An app exists if its directory in
+//! `$DOKKU_ROOT` exists, whatever else is recorded about it.
 
 use std::fs;
 use std::io;
@@ -12,8 +12,8 @@ use crate::scope::Scope;
 use crate::world::KEPT;
 use crate::{Error, OtherRoot, SchedulerName, World};
 
-/// Names that no new app gets, because `config/<name>` or `data/<name>` belongs to a plugin: an app called `ps` would keep its
-/// `ENV` among the properties of the plugin `ps`. They are refused whether or not that directory is there yet.
+/// Names that a new app may not have, because `config/<name>` or `data/<name>` belongs to a plugin: an app called `ps` would
+/// keep its `ENV` among the properties of the plugin `ps`. They are refused even if that directory does not exist yet.
 const RESERVED: &[&str] = &[
     "all",
     "app-json",
@@ -125,8 +125,8 @@ impl World {
     }
 
     /// Removes all data of an app: its directory first, because without it the app no longer exists, then its data and its
-    /// properties of every plugin. Missing files are no error. If another `DOKKU_LIB_ROOT` has the app as well, the directory
-    /// stays, and that one is returned.
+    /// properties of every plugin. Missing files are no error. If another `DOKKU_LIB_ROOT` has the app as well, the app's
+    /// directory stays, and that other root is returned.
     pub fn destroy_app(&self, name: &AppName) -> Result<Option<OtherRoot>, Error> {
         let other = self.leave_app(name)?;
         if other.is_none() {
@@ -146,7 +146,7 @@ impl World {
         Ok(other)
     }
 
-    /// Whether a new app may not have this name, because a part of Formation or Dokku, or a plugin, keeps its own under it.
+    /// Refuses a name for a new app if Formation, Dokku or a plugin keeps files of its own under that name.
     ///
     /// # Errors
     /// [`Error::ReservedAppName`], or the directories cannot be read.
@@ -179,7 +179,7 @@ impl World {
         Error::NoSuchApp { app: name.to_string(), searched: self.root().to_owned(), hint }
     }
 
-    /// Which other world has an app, as a hint; nothing if none has it.
+    /// A hint that names another world that has the app; empty if no other world has it.
     fn elsewhere(&self, name: &AppName) -> String {
         let others = if self.inside_dokku() { Vec::new() } else { self.others() };
         let has_it = others.iter().find(|world| world.is_app(name).unwrap_or(false));
@@ -187,8 +187,8 @@ impl World {
     }
 
     /// Whether the app was deployed, as far as files say: `config/common/<app>/deployed` is `true`. If that file was never
-    /// written, an app of docker-local was deployed if it has `CONTAINER.*` files; Dokku's docker-local answers in the same
-    /// way. `None`: only the plugin of its scheduler knows; `ps_dokku::is_deployed` asks that, too.
+    /// written, an app of docker-local was deployed if it has `CONTAINER.*` files, as in Dokku's docker-local. `None`: only
+    /// the plugin of its scheduler knows; `ps_dokku::is_deployed` asks that plugin too.
     pub fn recorded_as_deployed(&self, name: &AppName) -> Result<Option<bool>, Error> {
         let word = self.property("common", Scope::App(name), "deployed");
         if matches!(&word, Ok(Some(word)) if word == "true") || self.is_half_recorded(name) {

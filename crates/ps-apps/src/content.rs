@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Bytes of a file; in JSON a text of as many characters, U+0000 to U+00FF.
+/// The bytes of a file. In JSON they are a text in which each byte is one character, U+0000 to U+00FF.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Bytes(pub Vec<u8>);
@@ -21,13 +21,13 @@ impl TryFrom<String> for Bytes {
     }
 }
 
-/// A file's content: a JSON string, or `{"bytes": …}` of one that is not UTF-8.
+/// A file's content: a JSON string, or `{"bytes": …}` if it is not UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Text {
     /// UTF-8.
     Plain(String),
-    /// Bytes that are not UTF-8, with a character for each.
+    /// Content that is not UTF-8, one character for each byte.
     Other {
         /// The bytes.
         bytes: Bytes,
@@ -35,7 +35,7 @@ pub enum Text {
 }
 
 impl Text {
-    /// The content, to the byte.
+    /// The content, byte by byte as in the file.
     pub fn into_bytes(self) -> Vec<u8> {
         match self {
             Self::Plain(text) => text.into_bytes(),

@@ -1,5 +1,5 @@
-//! `data/formation/<app>/declaration.json`: which process types of an app a declaration has made (`ps-lifecycle apply`), so that a
-//! later version of it may end those and no others.
+//! `data/formation/<app>/declaration.json`: which process types of an app were made by a declaration (`ps-lifecycle apply`). With
+//! this record, a later version of the declaration ends those types and no others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -21,17 +21,17 @@ const RECORD: Formatted = Formatted {
     cure: "remove the file, and apply the declaration once more",
 };
 
-/// What declarations have made of an app.
+/// The process types, images and variables that declarations have given an app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeclarationRecord {
     /// The number of its format.
     pub format: u32,
     /// The process types, each with the declaration that made it: a path, or `-` for standard input.
     pub types: BTreeMap<String, String>,
-    /// What each service of a Compose file is run from, as the file names it.
+    /// The image of each service of a Compose file, as the file names it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub images: BTreeMap<String, String>,
-    /// The types that each declared variable is for; none: for all.
+    /// The types for which each declared variable is set; an empty set: all types.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, BTreeSet<String>>,
 }
@@ -43,12 +43,12 @@ impl Default for DeclarationRecord {
 }
 
 impl World {
-    /// What declarations have made of an app; empty if none has.
+    /// The record of an app; empty if no declaration was ever applied to it.
     pub fn declaration_record(&self, app: &AppName) -> Result<DeclarationRecord, Error> {
         Ok(RECORD.read(&self.declaration_path(app))?.unwrap_or_default())
     }
 
-    /// Writes down what declarations have made of an app; the caller holds the app's lock.
+    /// Writes the record of an app; the caller holds the app's lock.
     pub fn keep_declaration(&self, app: &AppName, record: &DeclarationRecord) -> Result<(), Error> {
         let directory = Directory::open(self.lib(), &self.kept_dir(app))?;
         let mut json = serde_json::to_vec(record).expect("a record is plain data");

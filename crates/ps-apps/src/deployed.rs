@@ -24,7 +24,7 @@ const KIND: &str = "deploy-source";
 const PLACE: &str = "deploy-source-metadata";
 /// Separates the name of an image from its digest.
 const DIGEST: &str = "@sha256:";
-/// Two files of a mebibyte, each of their bytes at most six characters long.
+/// Two files of 1 MiB each, in JSON: one byte takes up to six characters.
 pub(crate) const MAX_BYTES: u64 = 16 << 20;
 
 /// The record of a successful deploy.
@@ -41,7 +41,7 @@ pub struct Deployed {
     pub procfile: Option<Bytes>,
     /// The app.json; `None` as for the Procfile.
     pub app_json: Option<Bytes>,
-    /// The scheduler that runs it.
+    /// The scheduler that runs the app.
     pub scheduler: String,
     /// The wanted counts. Types that are no longer wanted have ended, and are not included.
     pub scale: Vec<StoredEntry>,
@@ -55,8 +55,8 @@ pub struct Deployed {
     /// The number of the kept release that is deployed again; `None`: it is a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restores: Option<u64>,
-    /// The properties that the deploy sets, by their names; the others stay as they are. Their key is that of a time when only those of the
-    /// app's address were set.
+    /// The properties that the deploy sets, by name; other properties stay as they are. In the file the key is `address`, because the first
+    /// version set only properties of the app's address.
     #[serde(rename = "address", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, String>,
 }
@@ -68,13 +68,14 @@ struct Numbered<'a> {
     deployed: &'a Deployed,
     release: u64,
     at: Timestamp,
-    /// Whether the app is to be brought back after a reboot from now on; `false`: as before.
+    /// Whether the deploy sets the property `restore`, so that the app is started again after a reboot; `false`: the property stays as it
+    /// is.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     restored: bool,
 }
 
 impl Numbered<'_> {
-    /// The release to keep.
+    /// The same record in the form in which releases are kept.
     fn release(&self) -> KeptRelease {
         let deployed = self.deployed;
         let is_image = deployed.kind == "docker-image";
@@ -105,7 +106,7 @@ impl Numbered<'_> {
     }
 }
 
-/// The fields that [`Numbered`] has beside the record. A deploy that was only intended has no time yet.
+/// The fields that [`Numbered`] adds to the record. They are missing in a deploy that was intended and never committed.
 #[derive(Deserialize)]
 struct Number {
     release: u64,
@@ -136,7 +137,7 @@ impl World {
         self.write_to_places(app, &numbered, &Syncs::default())
     }
 
-    /// Whether a record is in its one file and not in all of its places yet.
+    /// Whether a record was written as the one file, but not yet copied to all of its places.
     pub fn is_half_recorded(&self, app: &AppName) -> bool {
         self.half_record(app).is_file()
     }
@@ -146,13 +147,13 @@ impl World {
         if self.is_half_recorded(app) { self.forget_half(app) } else { Ok(()) }
     }
 
-    /// Finishes the record of a deploy that was killed, whether it had begun to write it or was committed without it.
+    /// Finishes the record of a killed deploy, whether the deploy was writing it or its scheduler had committed without it.
     pub(crate) fn finish_record(&self, app: &AppName) -> Result<(), Error> {
         self.write_half(app, &Syncs::of_a_later_try())?;
         let intended = self.take_committed(app);
         self.write_half(app, &Syncs::of_a_later_try())?;
         if !self.is_unfinished(app) {
-            // It was killed before its rollout began.
+            // The deploy was killed before its rollout began.
             self.put_back_environment(app)?;
         }
         intended.map(drop)
@@ -180,8 +181,8 @@ impl World {
         self.write_to_places(app, &Numbered { deployed: &deployed, release, at, restored }, syncs)
     }
 
-    /// Writes each part to its place, unless it is there already. Until all of them are durable the one file stays, by which they would
-    /// be written again, so they are synced together.
+    /// Writes each part to its place, unless the same content is there already. All parts are synced together, and the one file stays until
+    /// they are durable: after a power failure it is used to write them again.
     fn write_to_places(&self, app: &AppName, numbered: &Numbered<'_>, syncs: &Syncs) -> Result<(), Error> {
         self.with(syncs).write_parts(app, numbered)?;
         syncs.finish()?;
@@ -231,7 +232,8 @@ impl World {
     fn forget_half(&self, app: &AppName) -> Result<(), Error> {
         let directory = Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?;
         directory.remove(FILE)?;
-        // It is there for the time of a deploy, so that one that fails leaves no more than one that succeeds.
+        // The directory existed only for the deploy. Abandoning it removes it if it is empty, so a failed deploy leaves no more behind than
+        // a successful one.
         directory.abandon();
         Ok(())
     }

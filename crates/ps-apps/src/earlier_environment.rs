@@ -1,6 +1,6 @@
-//! `data/apps/<app>/earlier-env.json`: the app's ENV file as it was before a deploy that brings another one (`--env-file`). The new
-//! variables have to lie in the ENV file while the deploy is rolled out, because each process reads it at its start; they are the app's
-//! once the deploy is recorded. If the deploy fails, or is killed and was not committed, the earlier ones are put back.
+//! `data/apps/<app>/earlier-env.json`: the app's ENV file as it was before a deploy with `--env-file`. During the rollout the new
+//! variables have to be in the ENV file, because each process reads it when it starts. Once the deploy is recorded, they stay. If the
+//! deploy fails, or is killed before it was committed, the earlier ENV file is put back.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ const ENV: &str = "ENV";
 
 #[derive(Serialize, Deserialize)]
 struct Earlier {
-    /// What it was; `None` if there was none.
+    /// The earlier content; `None` if the app had no ENV file.
     before: Option<Bytes>,
 }
 
@@ -33,7 +33,7 @@ impl World {
         self.write_environment(app, Some(bytes))
     }
 
-    /// What was the app's environment before an unfinished deploy is so again; nothing is done where there was no such deploy.
+    /// Puts back the ENV file that an unfinished deploy has replaced; does nothing if there was no such deploy.
     pub fn put_back_environment(&self, app: &AppName) -> Result<(), Error> {
         let path = self.earlier_environment(app);
         let json = match durable::state(&path, MAX_BYTES) {
@@ -51,7 +51,7 @@ impl World {
         Ok(())
     }
 
-    /// The app's environment is the one that its deploy has brought.
+    /// Removes the copy of the earlier ENV file: the deploy is recorded, so its variables stay.
     pub(crate) fn forget_earlier_environment(&self, app: &AppName) -> Result<(), Error> {
         if !self.earlier_environment(app).exists() {
             return Ok(());

@@ -8,12 +8,12 @@ use formation::AppName;
 use crate::World;
 
 impl World {
-    /// `config/<app>/ENV`; it need not be there.
+    /// `config/<app>/ENV`; the file need not exist.
     pub fn env_path(&self, app: &AppName) -> PathBuf {
         self.lib().join("config").join(app.as_str()).join("ENV")
     }
 
-    /// `config/--global/ENV`, the environment of every app; it need not be there.
+    /// `config/--global/ENV`, the environment of every app; the file need not exist.
     pub fn global_env_path(&self) -> PathBuf {
         self.lib().join("config").join("--global").join("ENV")
     }

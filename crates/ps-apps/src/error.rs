@@ -22,12 +22,12 @@ pub enum Error {
     /// The user has to act: the word is no name for an app.
     #[error(transparent)]
     InvalidAppName(#[from] InvalidAppName),
-    /// The user has to act: the name is in use for something that is no app.
+    /// The user has to act: the name is in use for something other than an app.
     #[error("an app cannot be called {app}: {reason}; choose another name")]
     ReservedAppName {
         /// The name asked for.
         app: String,
-        /// What uses it.
+        /// The user of the name.
         reason: String,
     },
     /// The user has to act: try again, or wait for the other program.
@@ -58,14 +58,14 @@ pub enum Error {
     NoWorld {
         /// What was asked for.
         word: String,
-        /// The worlds that are there.
+        /// The worlds that exist.
         known: Vec<String>,
     },
-    /// The operator has to act: there are neither roots nor a home directory to put them in.
+    /// The operator has to act: DOKKU_ROOT, DOKKU_LIB_ROOT and HOME are all unset, so there is no directory for apps.
     #[error("no place for apps: set DOKKU_ROOT and DOKKU_LIB_ROOT, or HOME")]
     NoRoots,
-    /// The operator has to act: the directories of all apps cannot be made where they would be. The reason is part of this message, as in
-    /// [`Error::Io`].
+    /// The operator has to act: the system does not permit to create the directories of all apps. The reason is part of this message, as
+    /// in [`Error::Io`].
     #[error(
         "{action} {}: {reason}; to keep apps elsewhere, set DOKKU_ROOT and DOKKU_LIB_ROOT to directories that you may write",
         path.display()

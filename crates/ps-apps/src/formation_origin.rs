@@ -1,6 +1,7 @@
-//! Where a formation comes from. `--scale` wins over app.json, app.json over a DOKKU_SCALE file in the source tree, and
-//! that over what is stored. Outside Dokku the one that won is written to `config/ps/<app>/scale-source`, so that `ps-scale`
-//! can name it. Inside Dokku it is not: Dokku has no such file.
+//! Where a formation comes from. `--scale` takes precedence over app.json, app.json over a DOKKU_SCALE file in the source
+//! tree, and that file over the stored formation. Outside Dokku the source that was used is written to
+//! `config/ps/<app>/scale-source`, so that `ps-scale` can name it. Inside Dokku it is not written, because Dokku has no such
+//! file.
 
 use formation::AppName;
 use procfile::NotText;
@@ -13,7 +14,7 @@ const KEY: &str = "scale-source";
 /// The name of the file in a source tree that Dokku read until 0.30.
 pub const DOKKU_SCALE: &str = "DOKKU_SCALE";
 
-/// Who asked for the counts of a formation.
+/// The source of the counts of a formation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FormationOrigin {
     /// A person or a pipeline, on a command line.
@@ -51,7 +52,7 @@ pub struct OfferedCounts {
     pub arguments: Vec<AskedCount>,
     /// The `formation` of app.json, as far as it has quantities.
     pub app_json: Vec<AskedCount>,
-    /// The DOKKU_SCALE file; an app.json with quantities takes its place.
+    /// The counts of the DOKKU_SCALE file; ignored if app.json has quantities.
     pub dokku_scale: Vec<AskedCount>,
 }
 
@@ -86,7 +87,7 @@ impl OfferedCounts {
         Ok((formation, Some(FormationOrigin::Argument)))
     }
 
-    /// The counts of the file that wins, and which file it is.
+    /// The counts of the file that takes precedence, and which file it is.
     pub fn file(&self) -> Option<(&[AskedCount], FormationOrigin)> {
         let files =
             [(&self.app_json, FormationOrigin::AppJson), (&self.dokku_scale, FormationOrigin::DokkuScale)];
@@ -127,7 +128,7 @@ pub fn parse_dokku_scale(bytes: &[u8]) -> Result<Vec<AskedCount>, InvalidDokkuSc
 }
 
 impl World {
-    /// Who asked for the app's formation. Inside Dokku it is app.json if that forbids `ps:scale`.
+    /// The source of the app's formation. Inside Dokku it is app.json if that file forbids `ps:scale`.
     pub fn formation_origin(&self, app: &AppName) -> Result<FormationOrigin, Error> {
         if self.inside_dokku() {
             let can_scale = self.can_scale(app)?;
@@ -194,7 +195,7 @@ mod tests {
                 formation.scale.iter().map(|entry| format!("{}={}", entry.name, entry.count)).collect();
             assert_eq!((&*words.join(" "), source), (expected, by));
         }
-        // Where a file says web+ it is a type of that name, however often the file is read.
+        // In a file, `web+` is the name of a type and never a relative count, because each deploy reads the file again.
         let grows = OfferedCounts {
             dokku_scale: parse_dokku_scale(b"web+=1\n").expect("a name and a count"),
             ..none()

@@ -14,12 +14,12 @@ pub(crate) struct Formatted {
     pub(crate) format: u32,
     /// How large a file may be.
     pub(crate) max_bytes: u64,
-    /// What to do about a file that cannot be read.
+    /// The remedy for a file that cannot be read, as part of the error message.
     pub(crate) cure: &'static str,
 }
 
 impl Formatted {
-    /// Reads one; `None` if there is none.
+    /// Reads a record; `None` if the file does not exist.
     ///
     /// # Errors
     /// The file cannot be read, is damaged, or is of a later version.
@@ -31,7 +31,7 @@ impl Formatted {
             Err(ReadError::Io(error)) => return Err(Error::io("read", path, error)),
             Err(error) => return Err(damaged(&error)),
         };
-        // The format first: a later one need not have these fields.
+        // The format number is checked first, because a record of a later format need not have these fields.
         let value: Value = serde_json::from_slice(&bytes).map_err(|error| damaged(&error))?;
         if let Some(format) = value["format"].as_u64().filter(|format| *format > self.format.into()) {
             return Err(corrupt(path, format!("format {format} is of a later version: use that version")));
@@ -39,7 +39,7 @@ impl Formatted {
         serde_json::from_value(value).map(Some).map_err(|error| damaged(&error))
     }
 
-    /// What is wrong with a file, and what to do.
+    /// The error about a damaged file: what is wrong, and what to do.
     pub(crate) fn damaged(&self, path: &Path, reason: &dyn std::fmt::Display) -> Error {
         corrupt(path, format!("{reason}: {}", self.cure))
     }

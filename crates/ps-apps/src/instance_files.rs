@@ -1,8 +1,8 @@
-//! The files by which Dokku's layout knows an app's instances, `$DOKKU_ROOT/<app>/{CONTAINER,IP,PORT}.<type>.<n>`
-//! (docs/contract.md#files): which container fills a slot, and where an instance listens. Dokku's docker-local and ours write
-//! all three; a native app has the last two alone, so that Dokku's proxies find it ([`World::listen`]).
-//! A container without such a file is not an instance of the app, even if its labels say so: a killed deploy may have left
-//! it. No engine is asked here, so a file may name a container that is gone.
+//! The files by which Dokku's layout records an app's instances, `$DOKKU_ROOT/<app>/{CONTAINER,IP,PORT}.<type>.<n>`
+//! (docs/contract.md#files): which container fills a slot, and where the instance listens. Dokku's docker-local and ours
+//! write all three. A native app has only the last two, so that Dokku's proxies find it ([`World::listen`]). A container
+//! without such a file is not an instance of the app, even if its labels say so: a killed deploy may have left it behind. No
+//! engine is asked here, so a file may name a container that no longer exists.
 
 mod listeners;
 
@@ -30,9 +30,9 @@ const UNNUMBERED: &str = "web.1";
 pub struct ContainerFile {
     /// The path of the file.
     pub path: PathBuf,
-    /// The instance that it names, for example `web.1`; not every name that Dokku would count is a legal slot.
+    /// The instance in the file's name, for example `web.1`. Dokku also counts names that are no legal slot, so this is text.
     pub instance: String,
-    /// Whether its name has no instance in it, and `web.1` is meant.
+    /// Whether the file's name has no instance; then `web.1` is meant.
     pub is_unnumbered: bool,
     /// Its first line, without blanks around it: the container's id, if nothing went wrong.
     pub id: String,
@@ -58,8 +58,8 @@ pub struct InstanceFiles {
 }
 
 impl World {
-    /// The files `CONTAINER.*` of an app, in the order of their names; none for an app without a directory. A file without
-    /// a number counts only if no other file stands for `web.1`.
+    /// The files `CONTAINER.*` of an app, in the order of their names; none for an app without a directory. The file
+    /// `CONTAINER`, without a type and a number, counts only if no other file stands for `web.1`.
     pub fn container_files(&self, app: &AppName) -> Result<Vec<ContainerFile>, Error> {
         let path = self.app_dir(app);
         let Some(opened) = listing::open(&path)? else { return Ok(Vec::new()) };
@@ -85,17 +85,17 @@ impl World {
 }
 
 impl InstanceFiles {
-    /// Whether a container is written down.
+    /// Whether a container with this id is recorded.
     pub fn contains(&self, id: &str) -> bool {
         self.slots.values().any(|record| record.id.as_deref() == Some(id))
     }
 
-    /// Whether the app has a directory to write them to.
+    /// Whether the app has a directory, so that records can be written.
     pub fn have_a_place(&self) -> bool {
         self.dir.is_dir()
     }
 
-    /// Writes the files of each of `new`; those of one instance are durable before those of the next are written. After an
+    /// Writes the files of each of `new`. Those of one instance are durable before those of the next are written. After an
     /// error the earlier files are restored.
     pub fn replace(&mut self, new: &[(Slot, InstanceRecord)]) -> Result<(), Error> {
         let directory = Directory::open(&self.dir, &self.dir)?;
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn a_write_that_fails_half_way_brings_the_old_records_back() {
         let place = Place::new(&[("CONTAINER.web.1", &id('a')), ("IP.web.1", "172.17.0.2")]);
-        // A directory stands where the second record should go, so its write fails whoever we are.
+        // A directory stands where the second record should go, so its write fails even for root.
         fs::create_dir(place.0.path().join("shop/CONTAINER.web.2.d")).expect("a directory");
         fs::create_dir(place.0.path().join("shop/PORT.web.2")).expect("a directory");
         let before = place.files().slots;

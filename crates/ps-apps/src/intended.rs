@@ -1,11 +1,12 @@
-//! `data/apps/<app>/deploying.json`: what a deploy is going to record once it has succeeded. The file is written before the
-//! rollout begins, because the executor of the rollout may outlive the verb that asked for it and commit the release alone.
+//! `data/apps/<app>/deploying.json`: the record that a deploy will write once it has succeeded. The file is written before the rollout
+//! begins, because the executor of the rollout (a supervisor, for example) may outlive the program that asked for the deploy, and commit
+//! the release alone.
 //!
-//! There is one commit point, and it is the scheduler's. The file names its *witness*, a JSON document of the scheduler
-//! that is replaced whole, and the deploy by a name that no other one has. As soon as the witness says `"deploy": "<that name>"`,
-//! the deploy has happened, and the next verb that takes the app's lock renames the file to `deployed.json`; until then the file
-//! counts for nothing. For example, `deploy` writes `deploying.json`, submits revision 8 to the supervisor, and is killed. The
-//! supervisor renames revision 8 to `spec2.json`, in which the deploy is named: that is the moment in which the app has been deployed.
+//! There is exactly one commit point, and it is the scheduler's. The file names its *witness*, a JSON document of the scheduler that is
+//! replaced atomically, and gives the deploy a unique name. As soon as the witness contains `"deploy": "<that name>"`, the deploy has
+//! happened, and the next verb that takes the app's lock renames the file to `deployed.json`. Until then the file has no effect. For
+//! example, `deploy` writes `deploying.json`, submits revision 8 to the supervisor, and is killed. The supervisor renames revision 8 to
+//! `spec2.json`, in which the deploy is named: at that moment the app has been deployed.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,7 @@ use crate::{Deployed, Error, SchedulerName, World};
 
 const INTENDED_FILE: &str = "deploying.json";
 
-/// What a deploy is going to write down.
+/// The record that a deploy will write.
 #[derive(Serialize)]
 struct Intended<'a> {
     #[serde(flatten)]
@@ -31,7 +32,7 @@ struct Intended<'a> {
     witness: &'a Path,
 }
 
-/// The part of the file that is read before the deploy has happened.
+/// The fields that are read before the deploy has happened.
 #[derive(Deserialize)]
 struct Claim {
     deploy: String,
@@ -47,8 +48,8 @@ struct Testimony {
 }
 
 impl World {
-    /// Writes down what is going to be deployed, durably; the caller holds the app's lock. `witness` is the file, below
-    /// `DOKKU_LIB_ROOT`, that the scheduler commits with; it is to say the name that is returned.
+    /// Writes the record of a deploy that is about to begin, durably; the caller holds the app's lock. `witness` is the file, below
+    /// `DOKKU_LIB_ROOT`, that the scheduler commits with; the scheduler has to write the returned name into it.
     pub fn intend_deploy(&self, app: &AppName, deployed: &Deployed, witness: &Path) -> Result<String, Error> {
         let now = Timestamp::now();
         let deploy = format!("{now}-{}", std::process::id());
@@ -61,8 +62,8 @@ impl World {
         Ok(deploy)
     }
 
-    /// Whether a deploy was begun and may neither have been recorded nor given up: the next verb that takes the app's lock sees
-    /// to it.
+    /// Whether a deploy was begun, and was perhaps neither recorded nor given up. The next verb that takes the app's lock records it or
+    /// gives it up.
     pub fn is_unfinished(&self, app: &AppName) -> bool {
         self.is_half_recorded(app) || self.intended_path(app).exists()
     }
@@ -73,7 +74,7 @@ impl World {
         Some(claim.scheduler.as_str().into())
     }
 
-    /// Records the deploy whose release runs; the caller holds the app's lock. After an error [`World::is_half_recorded`] says
+    /// Records the deploy, because its release runs; the caller holds the app's lock. After an error [`World::is_half_recorded`] says
     /// whether it is recorded all the same.
     pub fn record_intended(&self, app: &AppName) -> Result<(), Error> {
         self.write_half(app, &Syncs::of_a_later_try())?;
@@ -81,8 +82,8 @@ impl World {
         self.write_half(app, &Syncs::default())
     }
 
-    /// Records the deploy if its witness names it, and gives it up otherwise; returns whether it was recorded. The caller holds
-    /// the app's lock and has made sure that no executor is at work on the deploy.
+    /// Records the deploy if its witness names it, and gives it up otherwise; returns whether it was recorded. The caller holds the app's
+    /// lock and has made sure that no executor still works on the deploy.
     pub fn conclude_intended(&self, app: &AppName) -> Result<bool, Error> {
         let is_committed = self.take_committed(app)?;
         self.write_half(app, &Syncs::of_a_later_try())?;
@@ -104,7 +105,8 @@ impl World {
         Ok(true)
     }
 
-    /// The new name is not waited for: the file has the same content under the old one, and its witness says that the deploy has happened.
+    /// The rename is not synced: after a power failure the file may have its old name again, but then its witness still says that the
+    /// deploy has happened.
     fn take_intended(&self, app: &AppName) -> Result<(), Error> {
         let directory = self.with(&Syncs::default()).open_for_changes(&self.data_dir(PLUGIN, app))?;
         Ok(directory.rename(INTENDED_FILE, FILE)?)

@@ -25,7 +25,7 @@ const KEPT_RELEASES: usize = 10;
 pub(crate) const FORMAT: u32 = 1;
 const RECORD: Formatted = Formatted {
     format: FORMAT,
-    // Two files of a mebibyte, each of their bytes at most six characters long.
+    // Two files of 1 MiB each, in JSON: one byte takes up to six characters.
     max_bytes: 16 << 20,
     cure: "remove the file, this release cannot come back",
 };
@@ -48,13 +48,13 @@ pub struct KeptRelease {
     pub place: String,
     /// The directory to which that path led, links resolved; `null` for an image, and for a path that is not text.
     pub directory: Option<String>,
-    /// The digest of what lay in that directory when its deploy had succeeded, `sha256:…`; not there for an image, for a directory that could
-    /// not be read or is too large, and in releases that an earlier version kept.
+    /// The digest of the content of that directory when its deploy had succeeded, `sha256:…`. Missing for an image, for a directory that
+    /// could not be read or is too large, and in releases that an earlier version kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// The digest of the image that ran, `sha256:…`: that of its registry, or the image's id; `null` where none ran.
+    /// The digest of the image that ran, `sha256:…`: that of its registry, or else the image's id; `null` if no image ran.
     pub digest: Option<String>,
-    /// The engine's id of the image that ran; not there for a directory, and in releases that an earlier version kept.
+    /// The engine's id of the image that ran; missing for a directory, and in releases that an earlier version kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// The number of the release that this one deployed again, if it is the result of a rollback.
@@ -69,35 +69,35 @@ pub struct KeptRelease {
     pub procfile: Option<Text>,
     /// The app.json; `null` if there was none.
     pub app_json: Option<Text>,
-    /// How many instances there were.
+    /// The counts of its formation.
     pub formation: Vec<StoredEntry>,
 }
 
 impl World {
-    /// The releases that are kept of an app, the newest first. One whose file is damaged, or was written by a later version, is
-    /// an error that names the file; the others can be used.
+    /// The kept releases of an app, the newest first. A release whose file is damaged, or was written by a later version, is an error that
+    /// names the file; the others can be used.
     pub fn kept_releases(&self, app: &AppName) -> Result<Vec<Result<KeptRelease, Error>>, Error> {
         let directory = self.releases_dir(app);
         let numbers = numbers(&directory)?;
         Ok(numbers.into_iter().rev().map(|number| read(&directory, number)).collect())
     }
 
-    /// The kept release of that number; `None`: there is none.
+    /// The kept release with that number; `None` if there is none.
     pub fn kept_release(&self, app: &AppName, number: u64) -> Result<Option<KeptRelease>, Error> {
         let directory = self.releases_dir(app);
         let is_there = numbers(&directory)?.contains(&number);
         is_there.then(|| read(&directory, number)).transpose()
     }
 
-    /// The number of the app's newest release, the one that was deployed last; `None`: none was.
+    /// The number of the app's newest release, the one that was deployed last; `None` if the app was never deployed.
     pub fn newest_release(&self, app: &AppName) -> Result<Option<u64>, Error> {
         Ok(numbers(&self.releases_dir(app))?.last().copied())
     }
 
-    /// Which number the next release of an app gets.
+    /// The number for the next release of an app.
     ///
     /// # Errors
-    /// The directory of the kept releases cannot be read, and so no deploy could be written down.
+    /// The directory of the kept releases cannot be read, so a deploy could not be recorded.
     pub fn next_release(&self, app: &AppName) -> Result<u64, Error> {
         Ok(numbers(&self.releases_dir(app))?.last().map_or(1, |newest| newest + 1))
     }
@@ -115,7 +115,7 @@ impl World {
         Ok(())
     }
 
-    /// Gives an app the releases of another. Neither needs a directory meanwhile.
+    /// Copies the kept releases of one app to another. Neither app needs a directory in `$DOKKU_ROOT`.
     pub(crate) fn copy_releases(&self, old: &AppName, new: &AppName) -> Result<(), Error> {
         let from = self.releases_dir(old);
         let numbers = numbers(&from)?;
@@ -141,7 +141,7 @@ fn file_name(number: u64) -> String {
     format!("{number}.json")
 }
 
-/// The numbers that have a file, the lowest first; a directory that is not there has none.
+/// The numbers of all release files, the lowest first; empty if the directory does not exist.
 fn numbers(directory: &Path) -> Result<Vec<u64>, Error> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

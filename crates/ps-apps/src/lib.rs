@@ -1,6 +1,6 @@
 //! Apps on disk: root directories, names, properties, stored formations, the app's environment, the lock. The layout is
-//! Dokku's own (docs/contract.md), so that Dokku and Formation can work on the same files. Readers expect Dokku's
-//! writers, which write in place, and never repair anything.
+//! Dokku's own (docs/contract.md), so that Dokku and Formation can work on the same files. Readers therefore allow for
+//! Dokku's writers, which change files in place, and never repair anything.
 
 mod apps;
 mod content;

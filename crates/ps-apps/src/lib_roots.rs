@@ -1,9 +1,9 @@
-//! `$DOKKU_ROOT/<app>/.lib-roots`: the `DOKKU_LIB_ROOT`s that have the app, if there are others than the one that
-//! created it; one path a line. When an app is destroyed from one of them, its files there are removed, but the app's
-//! directory only if no other `DOKKU_LIB_ROOT` has the app. Without that directory the others would not know the app
-//! any more, and could not stop its processes.
+//! `$DOKKU_ROOT/<app>/.lib-roots`: the `DOKKU_LIB_ROOT`s that have the app, one path a line, if there is any other
+//! than the one that created it. When an app is destroyed from one of them, its files there are removed, but the
+//! app's directory is removed only if no other `DOKKU_LIB_ROOT` has the app. Without that directory the others would
+//! no longer know the app, and could not stop its processes.
 //!
-//! The one that created the app is written as `?`, so that the file exists only for apps that need it.
+//! The `DOKKU_LIB_ROOT` that created the app is written as `?`, so only apps with several of them need the file.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::scope::Scope;
 use crate::{Error, World};
 
 const FILE: &str = ".lib-roots";
-/// The one that made the app.
+/// Stands for the `DOKKU_LIB_ROOT` that created the app.
 const MAKER: &str = "?";
 const MAX_BYTES: u64 = 1 << 16;
 
@@ -52,7 +52,7 @@ impl World {
     }
 
     fn lib_roots(&self, app: &AppName) -> Vec<String> {
-        // What cannot be read names nobody, and must not keep an app from being destroyed.
+        // If the file cannot be read, the app can be destroyed all the same.
         let bytes = durable::state(&self.app_dir(app).join(FILE), MAX_BYTES).unwrap_or_default();
         String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
     }
@@ -63,12 +63,12 @@ impl World {
         let path = self.app_dir(app);
         let directory = durable::Directory::open(self.root(), &path)?;
         directory.write(FILE, text.as_bytes(), Access::like(&path, 0o644))?;
-        // Nothing else is written there in this way.
+        // This removes the stage directory again, which was made for this write.
         directory.abandon();
         Ok(())
     }
 
-    /// The path of this one; `None` if no line can hold it.
+    /// The line for this `DOKKU_LIB_ROOT`; `None` if no line can hold its path.
     fn own_line(&self) -> Option<String> {
         let path = self.lib().canonicalize().unwrap_or_else(|_| self.lib().to_owned());
         path.into_os_string().into_string().ok().filter(|path| !path.contains('\n'))
@@ -86,7 +86,7 @@ impl World {
 pub enum OtherRoot {
     /// Its path.
     At(PathBuf),
-    /// The one that made the app; its path is unknown.
+    /// The one that created the app; its path is unknown.
     Maker,
 }
 

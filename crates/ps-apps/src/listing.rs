@@ -1,4 +1,4 @@
-//! A directory from which many files are read, and which may be missing.
+//! Opens a directory from which many files are read, and which need not exist.
 
 use std::io;
 use std::path::Path;
@@ -7,7 +7,7 @@ use durable::{OpenDirectory, ReadError};
 
 use crate::Error;
 
-/// The directory at a path, opened to be read; `None` if there is no such directory.
+/// The directory at a path, opened for reading; `None` if it does not exist.
 pub(crate) fn open(path: &Path) -> Result<Option<OpenDirectory>, Error> {
     match OpenDirectory::open(path) {
         Ok(directory) => Ok(Some(directory)),

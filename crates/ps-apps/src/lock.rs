@@ -22,7 +22,7 @@ use rustix::io::Errno;
 use crate::scope::Scope;
 use crate::{Error, World};
 
-/// The variable that tells a program that its caller holds the lock for it. Apps never get it.
+/// The environment variable that tells a program that its caller holds the lock for it. The processes of apps never get it.
 pub const LOCK_VARIABLE: &str = "FORMATION_LOCK";
 
 const POLL: Duration = Duration::from_millis(20);

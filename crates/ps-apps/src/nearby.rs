@@ -1,5 +1,5 @@
-//! Files whose name is almost that of a missing one: with other capitals, with an extension, or with one typing error.
-//! Nobody reads such a file, though its author thinks so.
+//! Files whose name is almost that of a missing one: with other capitals, with an extension, or with one typing error. No
+//! program reads such a file, although its author expects that.
 
 use std::fs;
 use std::path::Path;

@@ -47,8 +47,8 @@ impl AppLock {
     }
 
     /// Signals the hooks that this holder of the lock has started, and every process that these have started; returns
-    /// whether there was one. If the caller of this process holds the lock no process is signalled, because the caller
-    /// would be, too.
+    /// whether there was one. If the caller of this process holds the lock, no process is signalled, because the signal
+    /// would reach the caller too.
     pub fn signal_helpers(&self, signal: Signal) -> bool {
         if self.is_callers() {
             return false;
@@ -74,7 +74,7 @@ impl AppLock {
     }
 }
 
-/// The token in an entry of an environment that is one.
+/// The token, if this entry of an environment is the lock's variable.
 fn entry_value(entry: &[u8]) -> Option<&[u8]> {
     entry.strip_prefix(LOCK_VARIABLE.as_bytes())?.strip_prefix(b"=")
 }

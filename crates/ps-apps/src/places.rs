@@ -1,11 +1,11 @@
-//! Where things lie that no argument names: the usual world, the list of worlds, and pm2's home.
+//! Default places: the usual world, the list of worlds, and pm2's home.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::Error;
 
-/// How a variable of the environment is asked for.
+/// Looks up a variable of the environment; a test passes a function of its own.
 pub(crate) type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The directory of the usual world.

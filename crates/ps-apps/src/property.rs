@@ -33,7 +33,7 @@ impl World {
         })
     }
 
-    /// Forgets a property; one that was never set is success.
+    /// Removes a property; success also if it was never set.
     pub fn unset_property(&self, plugin: &str, scope: Scope<'_>, key: &str) -> Result<(), Error> {
         let path = self.config_dir(plugin, scope);
         match path.symlink_metadata() {
@@ -43,8 +43,8 @@ impl World {
         }
     }
 
-    /// Changes something in the directory of a plugin's properties, while other writers of this project wait. If the app is
-    /// destroyed meanwhile the result is [`Error::NoSuchApp`], whatever failed first, and its directory is not left behind.
+    /// Changes something in the directory of a plugin's properties, while other writers of this project wait. If the app is destroyed
+    /// meanwhile the result is [`Error::NoSuchApp`], whatever else failed before, and its directory is not left behind.
     pub(crate) fn in_directory<T, E: From<Error>>(
         &self,
         plugin: &str,
@@ -73,7 +73,7 @@ impl World {
         Ok(self.open_for_changes(&self.config_dir(plugin, scope))?)
     }
 
-    /// 0600, owned like the app's directory.
+    /// Mode 0600, and the owner of the app's directory.
     pub fn access(&self, scope: Scope<'_>) -> Access {
         let like: PathBuf = match scope {
             Scope::Global => self.root().to_owned(),
@@ -87,7 +87,7 @@ impl World {
 #[derive(Debug)]
 pub struct StoredProperties {
     path: PathBuf,
-    /// `None`: there is no directory, so nothing was ever set.
+    /// `None`: the directory does not exist, so nothing was ever set.
     directory: Option<OpenDirectory>,
 }
 
@@ -107,7 +107,7 @@ impl StoredProperties {
         }
     }
 
-    /// Where they lie.
+    /// The directory of the properties.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

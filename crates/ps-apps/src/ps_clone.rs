@@ -16,11 +16,11 @@ use crate::{Error, World};
 const PLUGIN: &str = "ps";
 /// `Procfile.<pid>` belongs to a deploy in progress.
 const OF_A_DEPLOY: &str = "Procfile.";
-/// No file that Formation keeps about an app is larger: the largest is a description of the services of a Compose file.
+/// The size limit for files that Formation keeps about an app, in bytes; the largest is the description of the services of a Compose file.
 const LARGEST_KEPT: u64 = 16 << 20;
 
 impl World {
-    /// Gives an app every ps property of another; others that it has stay.
+    /// Copies every ps property of an app to another one; other properties of the other app stay.
     pub fn copy_ps_properties(&self, old: &AppName, new: &AppName) -> Result<(), Error> {
         let from = self.config_dir(PLUGIN, Scope::App(old));
         let files = regular_files(&from)?;
@@ -44,9 +44,9 @@ impl World {
         copy(&files, &Directory::open(self.lib(), &to)?, |mode| Access::like(self.lib(), mode))
     }
 
-    /// Gives the new name of an app that is renamed every file that Formation itself keeps about it, such as its journal, the last words of a
-    /// failed task and the position of its alerts. A file that the new name has already stays. Directories are not handed on: kept releases
-    /// are copied by [`World::copy_ps_data`], and the others are of what runs.
+    /// Copies every file that Formation itself keeps about an app to the app's new name, when the app is renamed: its journal, the last lines
+    /// of a failed task, the position of its alerts and so on. A file that the new name already has stays. Directories are not copied: kept
+    /// releases are copied by [`World::copy_ps_data`], and the other directories belong to running instances.
     pub fn hand_on_kept(&self, old: &AppName, new: &AppName) -> Result<(), Error> {
         let to = self.kept_dir(new);
         let mut files = regular_files(&self.kept_dir(old))?;
@@ -59,7 +59,7 @@ impl World {
         })
     }
 
-    /// Removes every ps property of an app; none is success.
+    /// Removes every ps property of an app; success also if there is none.
     pub fn remove_ps_properties(&self, app: &AppName) -> Result<(), Error> {
         let path = self.config_dir(PLUGIN, Scope::App(app));
         match fs::remove_dir_all(&path) {
@@ -90,7 +90,7 @@ fn copy_up_to(
     Ok(())
 }
 
-/// Name and path of each, sorted; a directory that is not there has none.
+/// Name and path of each regular file, sorted; empty if the directory does not exist.
 fn regular_files(directory: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     let fail = |error| Error::io("read", directory, error);
     let entries = match fs::read_dir(directory) {

@@ -1,6 +1,6 @@
-//! What the ps plugin keeps about an app: the directory `data/ps/<app>` and the ps properties. Dokku's `apps` plugin has them
-//! made and removed by the triggers `post-create` and `post-delete` (docs/dokku.md#triggers); the app's own directory is that
-//! plugin's, and is not touched here.
+//! The files of the ps plugin about an app: the directory `data/ps/<app>` and the ps properties. Dokku's `apps` plugin has
+//! them created and removed by the triggers `post-create` and `post-delete` (docs/dokku.md#triggers). The app's own directory
+//! belongs to the `apps` plugin and is not touched here.
 
 use formation::AppName;
 
@@ -17,13 +17,13 @@ impl World {
         if is_new { self.create_formation(app) } else { Ok(()) }
     }
 
-    /// Removes what Formation itself keeps about an app; what is not there is success.
+    /// Removes the files that Formation itself keeps about an app; success also if there are none.
     pub fn forget_kept(&self, app: &AppName) -> Result<(), Error> {
         remove_tree(&self.kept_dir(app))
     }
 
-    /// Removes the data directory and every ps property of an app, and what Formation itself keeps; what is not there is
-    /// success.
+    /// Removes the data directory and every ps property of an app, and the files that Formation itself keeps; success also if
+    /// there are none.
     pub fn remove_ps_data(&self, app: &AppName) -> Result<(), Error> {
         self.forget_kept(app)?;
         remove_tree(&self.data_dir("ps", app))?;

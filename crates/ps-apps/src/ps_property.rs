@@ -2,8 +2,8 @@
 //! accepted. A value is checked when it is written. Dokku or an editor may write an unchecked one into the file: then the
 //! default is used, and `ps-set --list` warns.
 //!
-//! The settings of process types (`type-settings`) are properties too. Where both tables have a name, it has the kind that Dokku
-//! knows, and may be set for one type alone all the same.
+//! The settings of process types (`type-settings`) are properties too. If both tables have a name, the kind of value is the one
+//! that Dokku knows, but the property may also be set for one type alone.
 
 use std::sync::LazyLock;
 
@@ -21,14 +21,14 @@ pub struct PsProperty {
     pub name: &'static str,
     /// Whether it can be set for all apps at once.
     pub is_global: bool,
-    /// Its value if none is set; `None`: it has no default.
+    /// The value if none is set; `None`: there is no default.
     pub default: Option<&'static str>,
     kind: Kind,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    /// Of the app's address, by its own name.
+    /// An option of the app's address, under its own name.
     AddressOption,
     Addresses,
     Boolean,
@@ -42,7 +42,7 @@ enum Kind {
     Webhook,
 }
 
-/// A value that the property does not accept. Displays as a phrase that names both and the accepted values.
+/// A value that the property does not accept. Displays as a phrase that names the property, the value and the accepted values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{property} cannot be {value:?}: {rule}")]
 pub struct InvalidValue {
@@ -58,17 +58,17 @@ pub struct InvalidValue {
 const PORT: &str = "port";
 /// Whether commands of app.json that concern containers are run on this machine, outside of any container.
 pub const HOST_COMMANDS: &str = "host-commands";
-/// Where the app is reached.
+/// The addresses at which the app is reached.
 pub const LISTEN: &str = "listen";
-/// The value of [`LISTEN`] by which an app is given an address with its first deploy, and what holds where nothing is set.
+/// The value of [`LISTEN`] with which an app gets an address at its first deploy; also the effect of an unset property.
 pub const AUTO: &str = "auto";
-/// Those of the addresses where the app is reached whose clients speak TLS.
+/// The addresses among [`LISTEN`] whose clients speak TLS.
 pub const TLS: &str = "tls";
 /// Where alerts are sent to. Its value is a secret.
 pub const WEBHOOK: &str = "webhook";
-/// Stands for a value that is a secret.
+/// Shown in place of a secret value.
 const HIDDEN: &str = "[redacted]";
-/// Properties that Dokku does not know, beside [`OPTIONS`].
+/// Properties that Dokku does not have, in addition to [`OPTIONS`].
 const OURS: [&str; 5] = [HOST_COMMANDS, LISTEN, PORT, TLS, WEBHOOK];
 
 const TABLE: &[PsProperty] = &[
@@ -127,7 +127,7 @@ impl PsProperty {
         matches!(self.kind, Kind::AddressOption | Kind::Addresses)
     }
 
-    /// The setting of a process type that it is, if it can be set for one type alone.
+    /// The setting of a process type that this property is, if it can be set for one type alone.
     pub fn setting(&self) -> Option<&'static Setting> {
         Setting::named(self.name)
     }
@@ -142,7 +142,7 @@ impl PsProperty {
         matches!(self.kind, Kind::Webhook)
     }
 
-    /// What is shown of a value.
+    /// The text that is shown for a value.
     pub fn shown<'a>(&self, value: &'a str) -> &'a str {
         if self.is_secret() { HIDDEN } else { value }
     }
@@ -222,7 +222,8 @@ impl Kind {
     }
 }
 
-/// `http://` or `https://`, a host, and no blank; no user and password, which would not be sent.
+/// Whether the text is `http://` or `https://` with a host, and without blanks, user and password. A user and a password would
+/// not be sent.
 fn is_web_address(value: &str) -> bool {
     let rest = ["https://", "http://"].iter().find_map(|scheme| value.strip_prefix(scheme));
     let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The credentials of the registries of an app, which are in a config.json of Docker's. Dokku's `registry:login APP` writes one for an app,
-//! `config/registry/<app>/config.json`, which counts instead of the usual one if it names a registry.
+//! The credentials for an app's registries, which are in a config.json as Docker writes it. Dokku's `registry:login APP` writes one for an app,
+//! `config/registry/<app>/config.json`, which takes precedence over the usual one if it names a registry.
 
 use std::path::{Path, PathBuf};
 
@@ -10,14 +10,14 @@ use serde_json::Value;
 use crate::{Scope, World, variable};
 
 const FILE: &str = "config.json";
-/// The plugin of Dokku's whose directory it is.
+/// The plugin of Dokku to which that directory belongs.
 const PLUGIN: &str = "registry";
-/// No file of credentials is larger, in bytes.
+/// The size limit for a file of credentials, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
 impl World {
-    /// The credentials for the images of an app: those of its own config.json, else of that in `DOCKER_CONFIG`, else of that of the user: inside
-    /// Dokku in `$DOKKU_ROOT/.docker`, elsewhere in `$HOME/.docker`. None are known where there is no such file.
+    /// The credentials for the images of an app: those of its own config.json, or else of the config.json in `DOCKER_CONFIG`, or else of the
+    /// user's: inside Dokku in `$DOKKU_ROOT/.docker`, elsewhere in `$HOME/.docker`. Without such a file there are none.
     ///
     /// # Errors
     /// The file cannot be read, or is not JSON.
@@ -38,7 +38,7 @@ impl World {
     }
 }
 
-/// Whether a file names a registry. One that cannot be read names none, as for Dokku.
+/// Whether a file names a registry. A file that cannot be read names none, as in Dokku.
 fn has_registry(file: &Path) -> bool {
     let json = durable::input(file, MAX_BYTES).ok();
     let json: Option<Value> = json.and_then(|bytes| serde_json::from_slice(&bytes).ok());

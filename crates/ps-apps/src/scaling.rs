@@ -1,6 +1,6 @@
-//! The rule by which a formation changes (docs/programs/ps-scale.md#what-a-change-does), as a pure function: a stored formation
-//! and the counts that were asked for go in, the next stored formation or a refusal comes out. Dokku forgets types whose
-//! instances still run; here they are kept in `scale.old` until a deploy has ended them. These are types that were removed
+//! The rule by which a formation changes (docs/programs/ps-scale.md#what-a-change-does), as a pure function: it takes a stored
+//! formation and the counts that were asked for, and returns the next stored formation or a refusal. Dokku forgets types whose
+//! instances still run; here such types are kept in `scale.old` until a deploy has ended them. They are types that were removed
 //! from the Procfile, that a replacement did not name, or that an earlier change put there.
 
 use std::collections::BTreeSet;
@@ -17,12 +17,12 @@ const MAX_TYPES: usize = 10_000;
 const MAX_SLIPS: usize = 2;
 
 /// One argument `<type>=<count>`, `<type>+=<count>`, `<type>-=<count>` or `<type>=max`, parsed. Its meaning depends on the
-/// types of the app: `x-=1` takes one away from `x`, unless there is a type called `x-`; then it sets that to 1.
+/// types of the app: `x-=1` takes one away from `x`, but if there is a type called `x-`, it sets that type to 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AskedCount {
     name: String,
     count: CountWord,
-    /// Whether a `+` or `-` at the end of the name may mean a change of what is stored.
+    /// Whether a `+` or `-` at the end of the name may mean a change relative to the stored count.
     may_be_relative: bool,
 }
 
@@ -30,9 +30,9 @@ pub struct AskedCount {
 enum CountWord {
     Number(Quantity),
     Max,
-    /// So many percent of `max`, at least 1.
+    /// This many percent of `max`, at least 1.
     Share(u16),
-    /// `max`, less this many.
+    /// `max` minus this number.
     AllBut(u16),
 }
 
@@ -71,7 +71,7 @@ pub enum RefusedScaling {
     /// The percentage is not between 1 and 100.
     #[error("process type {0}: {1} is no part of the CPUs: from 1% to 100%")]
     NoShare(String, String),
-    /// All CPUs but this many would leave none.
+    /// Less than one instance is left if this many CPUs stay free.
     #[error(
         "process type {name}: all CPUs but {fewer} is no instance at all: this process may use {cpus}; {name}=0 stops every instance"
     )]
@@ -99,7 +99,7 @@ pub enum RefusedScaling {
         /// The Compose file whose services these are, if they are.
         compose: Option<String>,
     },
-    /// More is subtracted than there is.
+    /// More is subtracted than the stored count.
     #[error("process type {name} has {count}: {taken} cannot be taken away; {name}=0 stops every instance")]
     BelowZero {
         /// The type.
@@ -109,7 +109,7 @@ pub enum RefusedScaling {
         /// How much was to be subtracted.
         taken: i64,
     },
-    /// The formation would have too many types to be kept in a file.
+    /// The formation would have more types than a file may hold.
     #[error("a formation of {0} types is too large: {MAX_TYPES} are allowed")]
     TooManyTypes(usize),
     /// `release` has no instances.
@@ -136,13 +136,13 @@ impl AskedCount {
         Ok(Self { name, count, may_be_relative: true })
     }
 
-    /// The same for a line of a file, where no count is relative: each deploy reads the file again, and with `web+=1` the app
-    /// would grow with each of them. So `web+=1` there names a type `web+`, which is refused.
+    /// Parses a line of a file, in which no count is relative: each deploy reads the file again, and `web+=1` would make the
+    /// app grow with each deploy. So there `web+=1` names a type `web+`, which is refused.
     pub fn parse_in_file(word: &str) -> Result<Self, RefusedScaling> {
         Ok(Self { may_be_relative: false, ..Self::parse(word)? })
     }
 
-    /// The same for a deploy, which also takes a part of the CPUs: `web=50%`, and `web=-1` for all but one.
+    /// Parses an argument of a deploy, which may also ask for a part of the CPUs: `web=50%`, and `web=-1` for all but one.
     pub fn parse_share(word: &str) -> Result<Self, RefusedScaling> {
         let Some((name, count)) = word.split_once('=') else { return Self::parse(word) };
         let (name, count) = (name.trim().to_owned(), count.trim());
@@ -234,7 +234,7 @@ impl Scaling<'_> {
         }
     }
 
-    /// The value of a count on this machine.
+    /// The count as a number, on this machine.
     fn number(&self, asked: &AskedCount) -> Result<u16, RefusedScaling> {
         let cpus = self.max.get();
         match asked.count {
@@ -255,7 +255,8 @@ impl Scaling<'_> {
     fn check(&self, entry: &StoredEntry, before: &StoredFormation) -> Result<(), RefusedScaling> {
         let is_ending = entry.count == 0;
         if let Err(why) = entry.name.parse::<ProcessType>() {
-            // Setting an old entry that would not be accepted today to 0 removes it: there must be a way to get rid of it.
+            // An old entry that would not be accepted today can still be set to 0, which removes it: otherwise nobody could get
+            // rid of it.
             let is_stored = before.effective().contains_key(entry.name.as_str());
             return if is_ending && is_stored {
                 Ok(())
@@ -275,7 +276,7 @@ impl Scaling<'_> {
         Ok(())
     }
 
-    /// What becomes of a stored entry that is not named.
+    /// The next entry for a stored type that was not named.
     fn unnamed(&self, stored: &StoredEntry) -> StoredEntry {
         let is_removed = self.known.is_some()
             && !self.is_known(&stored.name)
@@ -285,7 +286,7 @@ impl Scaling<'_> {
         StoredEntry { name: stored.name.clone(), count }
     }
 
-    /// Whether a replacement may drop a stored entry, because the Procfile adds its type again at 0.
+    /// Whether a replacement may drop a stored entry: the type is in the Procfile, so it is added again with count 0.
     fn is_forgotten(&self, stored: &StoredEntry) -> bool {
         self.replaces && self.is_known(&stored.name)
     }

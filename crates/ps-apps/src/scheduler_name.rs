@@ -38,7 +38,7 @@ impl SchedulerName {
 }
 
 impl From<&str> for SchedulerName {
-    /// Any word names a scheduler; whether a plugin answers for it is found by asking.
+    /// Any word is accepted as the name of a scheduler; only a call shows whether a plugin answers for it.
     fn from(word: &str) -> Self {
         match word {
             Self::NATIVE => Self::Native,

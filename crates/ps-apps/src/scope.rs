@@ -5,7 +5,7 @@ use formation::AppName;
 /// The scope of a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope<'a> {
-    /// The default for every app, directory `--global`.
+    /// All apps, as the default for each; the directory `--global`.
     Global,
     /// One app.
     App(&'a AppName),

@@ -1,5 +1,5 @@
-//! The effective value of a ps property for an app: the app's own value, else the global one, else the default. An empty
-//! value counts as unset.
+//! The effective value of a ps property for an app: the app's own value, or else the global one, or else the default. An
+//! empty value counts as unset.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Whether it holds for one process type alone.
+    /// Whether the value is set for one process type alone.
     pub fn is_of_a_type(self) -> bool {
         matches!(self, Self::Type | Self::AppJson | Self::Compose)
     }

@@ -21,7 +21,7 @@ const SUFFIX: &str = ".json";
 const FORMAT: u32 = 1;
 const RECORD: Formatted = Formatted {
     format: FORMAT,
-    // More than some hundred apps, each with two files of a mebibyte. For more apps, several snapshots are needed.
+    // Enough for a few hundred apps, each with two files of 1 MiB. Whoever has more apps needs several snapshots.
     max_bytes: 256 << 20,
     cure: "save it again with --replace",
 };
@@ -76,9 +76,9 @@ pub struct SavedApp {
     pub wanted: bool,
     /// The number of the release, for people; 0 if none is kept.
     pub release: u64,
-    /// The slots that were stopped by hand.
+    /// The slots that a person had stopped.
     pub stopped: Vec<Slot>,
-    /// The release and the formation, as a deploy writes them down.
+    /// The release and the formation, in the form in which a deploy records them.
     pub deployed: Deployed,
 }
 
@@ -90,7 +90,7 @@ struct Written<'a> {
 }
 
 impl Deployed {
-    /// Whether another record is of the same release, with the same or other counts.
+    /// Whether another record has the same release, with the same or with other counts.
     pub fn is_same_release(&self, other: &Self) -> bool {
         let of = |deployed: &Self| {
             let Self { kind, place, source, procfile, app_json, scheduler, .. } = deployed.clone();
@@ -140,7 +140,7 @@ impl World {
         RECORD.read(&self.snapshots_dir().join(format!("{name}{SUFFIX}")))
     }
 
-    /// Writes a snapshot, whole or not at all; one of that name is replaced.
+    /// Writes a snapshot atomically; an existing snapshot of that name is replaced.
     pub fn write_snapshot(&self, name: &SnapshotName, snapshot: &Snapshot) -> Result<(), Error> {
         let mut json =
             serde_json::to_vec(&Written { format: FORMAT, snapshot }).expect("a snapshot is plain data");

@@ -17,7 +17,7 @@ const FILE: &str = "source.json";
 const FORMAT: u32 = 1;
 const RECORD: Formatted = Formatted {
     format: FORMAT,
-    // Descriptions of a thousand services.
+    // Enough for the descriptions of a thousand services.
     max_bytes: 16 << 20,
     cure: "remove the file, and deploy the app once more",
 };
@@ -27,28 +27,28 @@ const RECORD: Formatted = Formatted {
 pub struct SourceRecord {
     /// The number of its format.
     pub format: u32,
-    /// What runs, where a process type has no image of its own: `name@sha256:…`, or the id of an image, `sha256:…`.
+    /// The image of every process type that has none of its own: `name@sha256:…`, or the id of an image, `sha256:…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// The image that the task `predeploy` of the deploy has made from it, which runs in its place.
+    /// The image that the deploy's task `predeploy` has made from `image`, and that runs instead of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prepared: Option<String>,
-    /// The Dockerfile of the directory, where it was built from one.
+    /// The Dockerfile in the directory, if the image was built from one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dockerfile: Option<String>,
-    /// The image that the directory was laid over, as it was named.
+    /// The base image onto which the directory was copied, as it was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
     /// The arguments of the build.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub build_args: BTreeMap<String, String>,
-    /// The name of the Compose file in the directory, where its services are the process types.
+    /// The name of the Compose file in the directory, if its services are the process types.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compose: Option<String>,
-    /// The services of that file that the app has, where it has not all of them: others do not come by a rebuild.
+    /// The services of that file that the app has, if it has not all of them: a rebuild does not add the others.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub only: BTreeSet<String>,
-    /// The name of our directory into which an archive was unpacked, if that is the source.
+    /// The name of our directory into which an archive was unpacked, if an archive is the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<String>,
     /// The services of that file, by process type.
@@ -62,7 +62,7 @@ pub struct ServiceRecord {
     /// The image: `name@sha256:…`, or `sha256:…`.
     #[serde(default)]
     pub image: String,
-    /// The settings of the type in the file, by their names.
+    /// The settings of the type in the file, by name.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
     /// The description of its containers in the file, in the terms of the engine's API.
@@ -94,12 +94,12 @@ impl Default for SourceRecord {
 }
 
 impl SourceRecord {
-    /// Whether it has no facts beyond kind and place of the source.
+    /// Whether no facts are recorded beyond the kind and the place of the source.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Every image that it names, once or more.
+    /// Every image that the record names; an image may come more than once.
     pub fn images(&self) -> impl Iterator<Item = &str> {
         let of_services = self.services.values().map(|service| service.image.as_str());
         let of_all = self.image.as_deref().into_iter().chain(self.prepared.as_deref());
@@ -108,13 +108,13 @@ impl SourceRecord {
 }
 
 impl World {
-    /// What was recorded of the source of the last deploy; empty for an app whose source needs no more than its place, and for one
-    /// that an earlier version has deployed.
+    /// The recorded facts about the source of the last deploy. Empty if kind and place say everything about the source, or if an
+    /// earlier version of Formation made the deploy.
     pub fn source_record(&self, app: &AppName) -> Result<SourceRecord, Error> {
         Ok(RECORD.read(&self.source_path(app))?.unwrap_or_default())
     }
 
-    /// Writes down what is to be known of the source; an empty record removes the file.
+    /// Writes the record of the source; an empty record removes the file.
     pub(crate) fn keep_source(&self, app: &AppName, record: &SourceRecord) -> Result<(), Error> {
         if record.is_empty() && !self.source_path(app).exists() {
             return Ok(());

@@ -22,7 +22,8 @@ impl World {
             let path = all.join(&name);
             match fs::create_dir(&path) {
                 Ok(()) => return Ok((name, path)),
-                // It is left over from a deploy that failed or was killed, or is that of a release whose file was removed.
+                // The directory is left over from a deploy that failed or was killed, or belongs to a release whose file was
+                // removed.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(Error::io("create", &path, error)),
             }
@@ -30,7 +31,8 @@ impl World {
         unreachable!("numbers do not end")
     }
 
-    /// Removes the sources of an app but those that a kept release or the last deploy runs from; the caller holds the app's lock.
+    /// Removes the source directories of an app, except those of kept releases and of the last deploy; the caller holds the app's
+    /// lock.
     pub fn forget_source_trees(&self, app: &AppName) -> Result<(), Error> {
         let all = self.source_trees(app);
         let entries = match fs::read_dir(&all) {
@@ -38,7 +40,7 @@ impl World {
             entries => entries.map_err(|error| Error::io("read", &all, error))?,
         };
         let mut needed: BTreeSet<String> = self.source_record(app)?.archive.into_iter().collect();
-        // What a damaged release needs is not known: then everything stays.
+        // The source of a damaged release is unknown, so if there is one, everything stays.
         let kept = self.kept_releases(app)?.into_iter().collect::<Result<Vec<_>, _>>()?;
         needed.extend(kept.into_iter().filter_map(|release| release.source.archive));
         for entry in entries.flatten() {

@@ -94,9 +94,9 @@ impl StoredFormation {
 }
 
 impl World {
-    /// The formation of an app; empty lists if there are no files. A line without `=` (also an empty line), or with a count
-    /// that is no whole number, is [`Error::Corrupt`]: a formation is never guessed. If one of the two files is replaced
-    /// while they are read, both are read again.
+    /// The formation of an app; empty lists if there are no files. A line without `=` (also an empty line), or with a count that is
+    /// no whole number, is [`Error::Corrupt`], because a formation is never guessed. If one of the two files is replaced while they
+    /// are read, both are read again.
     pub fn formation(&self, app: &AppName) -> Result<StoredFormation, Error> {
         let dir = self.config_dir(PLUGIN, Scope::App(app));
         let (scale, old) = (dir.join(SCALE), dir.join(SCALE_OLD));
@@ -108,12 +108,12 @@ impl World {
                 return Ok(read);
             }
         }
-        let reason = "is rewritten without end: see who does that".to_owned();
+        let reason = "is rewritten again and again: find out which program does that".to_owned();
         Err(Error::Corrupt { path: scale, line: None, reason })
     }
 
-    /// Reads, changes and writes an app's formation while no other of our writers can. Nothing is written if `change`
-    /// refuses, or if it changes nothing (except that a missing `scale.old` becomes an empty one, as Dokku has it).
+    /// Reads, changes and writes an app's formation while other writers of this project wait. Nothing is written if `change`
+    /// refuses, or if it changes nothing (except that a missing `scale.old` becomes an empty one, as in Dokku).
     pub fn update_formation<E: From<Error>>(
         &self,
         app: &AppName,
@@ -127,12 +127,12 @@ impl World {
         })
     }
 
-    /// Drops `scale.old`: a deploy has ended what it listed.
+    /// Removes `scale.old`: a deploy has ended the types listed in it.
     pub fn forget_old_formation(&self, app: &AppName) -> Result<(), Error> {
         self.unset_property(PLUGIN, Scope::App(app), SCALE_OLD)
     }
 
-    /// `beside`: further files of the same directory, written last.
+    /// Writes a formation. `beside` are further files of the same directory, which are written last.
     pub(crate) fn write_formation(
         &self,
         directory: &Directory,
@@ -159,16 +159,16 @@ impl World {
 }
 
 impl StoredProperties {
-    /// The same as [`StoredFormation::wanted`] of [`World::formation`], from the properties of the plugin ps: the file `scale` alone
-    /// determines it, whatever the other file contains at the same moment. For a caller that reads very many.
+    /// The same as [`StoredFormation::wanted`] of [`World::formation`], from the properties of the plugin ps that were listed
+    /// before. Only the file `scale` is read. Meant for a caller that reads very many apps.
     pub fn wanted_formation(&self) -> Result<Formation, Error> {
         let entries = self.text(SCALE)?.map(|text| parse(&self.path().join(SCALE), &text)).transpose()?;
         Ok(wanted(&entries.unwrap_or_default()))
     }
 }
 
-/// The writes that lead from one formation to another, in an order by which a reader finds one or the other at each moment. A
-/// write that would change nothing is left out.
+/// The writes that lead from one formation to another, in an order in which a reader finds one or the other at each moment. A write
+/// that would change nothing is left out.
 fn steps(
     before: &StoredFormation,
     after: &StoredFormation,
@@ -194,14 +194,15 @@ fn steps(
     steps
 }
 
-/// What must be written first where both lists change, before the new `scale` and the new `scale.old`.
+/// The writes that must come first if both lists change, before the new `scale` and the new `scale.old`.
 ///
-/// As a rule it is a `scale.old` with the old types of both formations. A reader does not notice those that `scale` still
-/// names, because `scale` wins. For example, from `scale: web=1 worker=1` to `scale: web=1`, `scale.old: worker=0`:
-/// `scale.old` gets `worker=0` first, then `scale` loses `worker`.
+/// Usually it is one write: a `scale.old` with the old types of both formations. A type in it that `scale` still names makes no
+/// difference to a reader, because `scale` takes precedence. For example, from `scale: web=1 worker=1` to `scale: web=1`,
+/// `scale.old: worker=0`: first `scale.old` gets `worker=0`, then `scale` loses `worker`.
 ///
-/// A reader would notice a type that one of the two formations names in neither file. Then the old types move into `scale`
-/// first. Then one write of `scale` makes the whole change, and the last write moves them back to `scale.old`.
+/// But if one of the two formations names such a type in neither of its files, a reader would see a type that is not part of that
+/// formation. Then the old types are first moved into `scale`, one write of `scale` makes the whole change, and the last write moves
+/// them back to `scale.old`.
 fn detour(before: &StoredFormation, after: &StoredFormation) -> Vec<(&'static str, Vec<StoredEntry>)> {
     let both = union(&before.old, &after.old);
     let shows = |formation: &StoredFormation| {

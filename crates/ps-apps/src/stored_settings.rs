@@ -1,5 +1,6 @@
-//! The effective settings of a process type: a property wins over app.json, and that over a Compose file; among properties that
-//! of the type over the app's over that of all apps. The files of an app are read once for all its types.
+//! The effective settings of a process type. A property takes precedence over app.json, and app.json over a Compose file. Among
+//! properties, that of the type takes precedence over that of the app, and that over the one for all apps. The files of an app
+//! are read once for all its types.
 //!
 //! For example, `config/ps/shop/web.stop-timeout-seconds` is for `web` of `shop`, `config/ps/shop/stop-timeout-seconds` for all
 //! its types, and `config/ps/--global/stop-timeout-seconds` for all apps.
@@ -54,7 +55,8 @@ impl World {
     /// names ([why](../../../docs/decisions/what-a-file-asks-for.md)).
     ///
     /// # Errors
-    /// They cannot be read, or one is invalid. As before, an invalid value of a property that Dokku knows counts as unset.
+    /// The properties cannot be read, or one is invalid. An invalid value of a property that Dokku knows is no error: it counts
+    /// as unset.
     pub fn stored_settings(&self, app: &AppName) -> Result<StoredSettings, Error> {
         let mut stored = StoredSettings::default();
         for Property { process_type, setting, text } in self.settings_of(Scope::App(app))? {
@@ -95,7 +97,7 @@ impl World {
         Ok(found)
     }
 
-    /// The type and the setting of a file's name.
+    /// The type and the setting that a file's name stands for.
     fn understand(&self, name: &str) -> Option<(Option<String>, &'static Setting)> {
         let (process_type, name) = match name.split_once('.') {
             Some((process_type, name)) => (Some(process_type.to_owned()), name),
@@ -108,13 +110,13 @@ impl World {
 }
 
 impl StoredSettings {
-    /// Every setting of a type, with its origin. Elements with names in a Compose file are kept beside those of other origins,
-    /// such as the volume of a database beside a mount that a property adds.
+    /// Every setting of a type, with its origin. If the elements of a value have names, those of a Compose file are kept in
+    /// addition to those of other origins: the volume of a database stays when a property adds a mount.
     pub fn of_type(&self, process_type: &ProcessType, of_source: &OfSource) -> Vec<EffectiveSetting> {
         self.effective(Some(process_type.as_str()), of_source)
     }
 
-    /// Every setting of a type for which nothing is set alone.
+    /// Every setting, as it is for a type that has no settings of its own.
     pub fn of_any_type(&self) -> Vec<EffectiveSetting> {
         self.effective(None, &OfSource::default())
     }
@@ -150,8 +152,8 @@ impl StoredSettings {
     }
 }
 
-/// The values that were set, as the settings of a type; each has been checked. What Dokku's properties say for the whole
-/// app is left out: the app's own fields have it, and a stop by hand uses its value at that time.
+/// The values that were set, as the settings of a type; each has been checked. Values that Dokku's properties set for the whole
+/// app are left out: the app's own fields have them, and a stop by hand reads the value at that time.
 pub fn heeded(effective: &[EffectiveSetting]) -> TypeSettings {
     let mut settings = TypeSettings::default();
     for EffectiveSetting { setting, value, origin } in effective {

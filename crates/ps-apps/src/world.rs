@@ -1,5 +1,5 @@
-//! The directories of apps. A program determines a [`World`] once from its environment and passes it to every function;
-//! no other code asks for a root directory. A test makes a `World` of its own in a temporary directory.
+//! The root directories of apps. A program determines its [`World`] once from its environment and passes it to every function; no
+//! other code asks for a root directory. A test makes a `World` of its own in a temporary directory.
 
 use std::env;
 use std::ffi::OsString;
@@ -16,7 +16,7 @@ use crate::scope::Scope;
 pub(crate) const KEPT: &str = "formation";
 
 /// A variable of this process's environment. An empty one counts as not set: `PLUGIN_PATH= ps-report` means the same as `env -u
-/// PLUGIN_PATH ps-report`. All programs ask by this function.
+/// PLUGIN_PATH ps-report`. All programs read variables with this function.
 pub fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
@@ -38,7 +38,7 @@ pub struct World {
     plugins: PathBuf,
     inside_dokku: bool,
     list: Option<PathBuf>,
-    /// With what its files are made durable; `None`: each by itself.
+    /// Collects files that are to be made durable together; `None`: each file is synced when it is written.
     syncs: Option<Syncs>,
 }
 
@@ -83,12 +83,12 @@ impl World {
         }
     }
 
-    /// The same world, which is to stand in the list in that directory.
+    /// The same world, which is added to the list of worlds in that directory when it gets its first app.
     pub(crate) fn listed_in(self, list: Option<PathBuf>) -> Self {
         Self { list, ..self }
     }
 
-    /// The same world, in which what is written is durable once `syncs` are finished.
+    /// The same world, whose writes become durable only when `syncs` are finished.
     pub(crate) fn with(&self, syncs: &Syncs) -> Self {
         Self { syncs: Some(syncs.clone()), ..self.clone() }
     }
@@ -101,7 +101,7 @@ impl World {
         }
     }
 
-    /// The directory of the list that it is to stand in, if it is to stand in one.
+    /// The directory of the list of worlds to which this world is added; `None` if it is added to none.
     pub(crate) fn list(&self) -> Option<&Path> {
         self.list.as_deref()
     }
@@ -154,12 +154,13 @@ impl World {
         if is_like_a_lock { directory.with_file_name(format!("{app}~")) } else { directory }
     }
 
-    /// Where Node programs of an app that were declared for pm2's cluster mode share their ports, `data/formation/<app>/node-sockets`.
+    /// The directory in which the Node programs of an app in pm2's cluster mode share their ports,
+    /// `data/formation/<app>/node-sockets`.
     pub fn node_sockets(&self, app: &AppName) -> PathBuf {
         self.kept_dir(app).join("node-sockets")
     }
 
-    /// What `ps-web` keeps, `data/formation-web`: its socket, and the use of CPU and memory (`usage`).
+    /// The directory of `ps-web`, `data/formation-web`: its socket, and the use of CPU and memory (`usage`).
     pub fn web_dir(&self) -> PathBuf {
         self.lib.join("data/formation-web")
     }
@@ -176,7 +177,8 @@ impl World {
 }
 
 fn absolute(path: PathBuf) -> PathBuf {
-    // Without the slash at the end that shells complete: a directory has one name, by which its apps and containers are known.
+    // A trailing slash, which shells add in completion, is removed: apps and containers are labelled with the directory, so it must
+    // always have the same name.
     std::path::absolute(&path).unwrap_or(path).components().collect()
 }
 

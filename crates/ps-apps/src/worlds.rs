@@ -1,5 +1,6 @@
-//! Which worlds a user has: the usual one, that of pm2, and those that a list in the user's state directory names. Whoever makes the first
-//! app of a world outside Dokku adds it to the list; what has gone from the disk since is left out, and removed by the next addition.
+//! The worlds of a user: the usual one, that of pm2, and those in a list in the user's state directory. The program that creates the first
+//! app of a world outside Dokku adds the world to the list. A world that is no longer on disk is ignored, and removed from the list by the
+//! next addition.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -12,13 +13,13 @@ use crate::{Error, World, variable};
 /// The list: one world a line, its two roots with a tabulator between them.
 const FILE: &str = "worlds";
 const MAX_BYTES: u64 = 1 << 20;
-/// The word for the usual world.
+/// The command line's word for the usual world.
 const USUAL: &str = "default";
-/// The word for the world of pm2's words.
+/// The command line's word for the world of the apps of ps-pm2.
 const PM2: &str = "pm2";
 
 impl World {
-    /// The world that programs work in where nothing is said, whatever `DOKKU_ROOT` and `DOKKU_LIB_ROOT` are.
+    /// The world in which programs work by default, regardless of `DOKKU_ROOT` and `DOKKU_LIB_ROOT`.
     ///
     /// # Errors
     /// [`Error::NoRoots`].
@@ -31,11 +32,11 @@ impl World {
         Self::below(&home.join("formation")).listed_in(places::list(&variable))
     }
 
-    /// The world that a word of the command line names: `default`, `pm2`, or a directory, which holds `home` and `lib`, or is a
-    /// `PM2_HOME`, or the `DOKKU_ROOT` of a world in the list, or is empty: then a new world begins there.
+    /// The world that a word of the command line names: `default`, `pm2`, or a directory. The directory contains `home` and `lib`, is a
+    /// `PM2_HOME`, is the `DOKKU_ROOT` of a world in the list, or is empty; in an empty one a new world begins.
     ///
     /// # Errors
-    /// [`Error::NoWorld`], or the usual one is asked for and has no place.
+    /// [`Error::NoWorld`], or [`Error::NoRoots`] for the usual world.
     pub fn named(word: &Path) -> Result<Self, Error> {
         let world = match word.to_str() {
             Some(USUAL) => return Self::usual(),
@@ -46,7 +47,7 @@ impl World {
                 let below = [place.clone(), place.join("formation")].map(|base| Self::below(&base));
                 let listed = || known().into_iter().find(|world| world.root() == place);
                 let new = || may_begin_in(&place).then(|| Self::below(&place));
-                // Every machine has a `/home` and a `/lib`.
+                // The root directory is no world, although every machine has a `/home` and a `/lib`.
                 let is_root = place.parent().is_none();
                 below.into_iter().find(|world| !is_root && world.is_there()).or_else(listed).or_else(new)
             }
@@ -64,7 +65,7 @@ impl World {
         others
     }
 
-    /// The word by which [`Self::named`] finds it.
+    /// The word by which [`Self::named`] finds this world.
     pub fn name(&self) -> String {
         let is = |base: Option<PathBuf>| base.is_some_and(|base| Self::below(&base).is_same(self));
         if is(places::usual(&variable).ok()) {
@@ -77,7 +78,7 @@ impl World {
         base.unwrap_or(self.root()).display().to_string()
     }
 
-    /// The directory with its roots as `home` and `lib`; `DOKKU_LIB_ROOT`, if they do not lie so.
+    /// The directory that contains its roots as `home` and `lib`; if they are elsewhere, `DOKKU_LIB_ROOT`.
     pub fn base(&self) -> &Path {
         let base = self.lib().parent().filter(|base| Self::below(base).is_same(self));
         base.unwrap_or(self.lib())
@@ -96,7 +97,7 @@ impl World {
         self.root().is_dir() && self.lib().is_dir()
     }
 
-    /// Adds it to the list, where it is to stand in one. An app that was made is there whether or not the list could be written.
+    /// Adds the world to the list, if it belongs there. If the list cannot be written, the app exists all the same.
     pub(crate) fn note(&self) {
         let is_usual = places::usual(&variable).is_ok_and(|base| Self::below(&base).is_same(self));
         if let (Some(directory), Some(line), false) =
@@ -106,7 +107,7 @@ impl World {
         }
     }
 
-    /// Its line in the list; `None` if no line can hold its paths.
+    /// The line of this world in the list; `None` if no line can hold its paths.
     fn line(&self) -> Option<String> {
         let text = |path: &Path| Some(path.to_str()?.to_owned()).filter(|path| !path.contains(['\t', '\n']));
         Some(format!("{}\t{}", text(self.root())?, text(self.lib())?))
@@ -118,7 +119,7 @@ pub fn pm2_home() -> Option<PathBuf> {
     places::pm2_home(&variable)
 }
 
-/// The worlds that are on disk, each once.
+/// The worlds that exist on disk, each once.
 fn known() -> Vec<World> {
     let usual = places::usual(&variable).ok().map(|base| World::below(&base));
     let pm2 = pm2_home().map(|home| World::of_pm2(&home));
@@ -132,7 +133,7 @@ fn known() -> Vec<World> {
     known
 }
 
-/// The worlds of the list. What cannot be read names none.
+/// The worlds in the list; none if the list cannot be read.
 fn listed(directory: &Path) -> Vec<World> {
     let bytes = durable::state(&directory.join(FILE), MAX_BYTES).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -158,7 +159,7 @@ fn add(directory: &Path, line: &str) -> io::Result<()> {
 fn may_begin_in(directory: &Path) -> bool {
     let is_empty = fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none());
     let is_root_of_world = |above: &Path| {
-        // Every machine has a `/home` and a `/lib`.
+        // `/home` and `/lib` are no roots of a world in `/`.
         let base = above.parent().filter(|base| base.parent().is_some());
         let world = base.map(World::below).filter(World::is_there);
         world.is_some_and(|world| above == world.root() || above == world.lib())

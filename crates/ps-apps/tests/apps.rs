@@ -1,4 +1,5 @@
-//! Which apps there are, which names they may have, whose their files are, and what others may do to them meanwhile.
+//! Which apps exist, which names they may have, who owns their files, and what other programs may do to the files
+//! meanwhile.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -215,7 +216,7 @@ fn a_value_that_dokku_is_just_writing_is_waited_for() {
             world.property("ps", Scope::App(&app.name), "restart-policy").expect("a property")
         })
     };
-    // On a busy machine the writer may come too late by chance.
+    // The writer may come too late on a busy machine, so this is tried ten times.
     assert!((0..10).map(read_while_written).any(|read| read.as_deref() == Some("always")));
     fs::write(&path, "").expect("a file");
     let started = Instant::now();

@@ -1,4 +1,5 @@
-//! The last releases of an app: kept by each deploy, read also beside damaged ones, gone with the app.
+//! The last releases of an app: each deploy keeps one, damaged ones do not hide the others, and all are removed with
+//! the app.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -99,7 +100,7 @@ fn a_release_knows_what_its_directory_held_which_image_ran_and_what_it_deployed_
     assert_eq!((third.image, third.content), (Some(id), None));
     assert_eq!(kept(4), None);
     assert_eq!(place.world.newest_release(&place.app).expect("readable"), Some(3));
-    // One that an earlier version kept has none of it.
+    // A release that an earlier version kept has none of these fields.
     let file = place.releases().join("1.json");
     let mut json: serde_json::Value =
         serde_json::from_slice(&fs::read(&file).expect("a file")).expect("JSON");
@@ -142,7 +143,7 @@ fn a_damaged_release_is_named_and_hides_no_other() {
     fs::write(file(4), sound.replace("\"format\":1", "\"format\":2")).expect("written");
     fs::write(file(3), &sound).expect("written");
     fs::remove_file(file(2)).and_then(|()| fs::create_dir(file(2))).expect("made");
-    // What is no release is passed over.
+    // Other files in the directory are ignored.
     fs::write(place.releases().join("notes.json"), "mine").expect("written");
     fs::write(place.releases().join("18446744073709551615.json"), "mine").expect("written");
     let kept = place.world.kept_releases(&place.app).expect("readable");

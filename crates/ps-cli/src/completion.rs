@@ -1,7 +1,7 @@
 //! Completion of command lines in bash, zsh and fish with the names that exist: apps, process types, instances, worlds. They are read from
 //! files alone: neither an engine nor a supervisor is asked. A shell runs the program with `FORMATION_COMPLETE` in its environment and the
-//! words up to the cursor behind `--`. The program prints what may stand at the cursor. It says nothing if something is wrong, because an
-//! error would be printed into the line that somebody is typing.
+//! words up to the cursor after `--`. The program prints the candidates for the word at the cursor. If something is wrong it prints
+//! nothing, because an error would appear in the line that somebody is typing.
 
 mod line;
 mod names;
@@ -20,11 +20,11 @@ pub use line::Line;
 pub use names::{Name, apps};
 pub use shell::Shell;
 
-/// What an argument may be, given the words before it.
+/// The candidates for an argument, given the words before it.
 pub type Candidates = fn(&Line) -> Vec<Name>;
 
-/// Answers the shell, if one has asked; whether it has. `own` are the arguments, by the identifiers of their fields, that have other
-/// candidates than their value's name says.
+/// If a shell has asked for candidates, prints them; returns whether a shell has asked. `own` lists the arguments, by the identifiers of
+/// their fields, whose candidates do not follow from their value's name.
 pub fn answered(command: fn() -> Command, own: &'static [(&'static str, Candidates)]) -> bool {
     let Some(shell) = ps_apps::variable(shell::VARIABLE).and_then(|word| Shell::named(word.to_str()?)) else {
         return false;
@@ -39,7 +39,7 @@ pub fn answered(command: fn() -> Command, own: &'static [(&'static str, Candidat
 
 fn answer(mut command: Command, own: &'static [(&str, Candidates)], line: Line, shell: Shell) -> String {
     let line = Arc::new(line);
-    // The arguments of a subcommand are there once it is built.
+    // clap adds the arguments of subcommands only when it builds the command.
     command.build();
     let mut command = with_names(command, own, &line);
     let found = engine::complete(&mut command, line.words(), line.index(), None).unwrap_or_default();
@@ -49,7 +49,7 @@ fn answer(mut command: Command, own: &'static [(&str, Candidates)], line: Line, 
     shell.lines(&line, fitting)
 }
 
-/// The command, whose arguments know their candidates. Paths are left to the shell, which quotes them as they have to be.
+/// The command with candidates for its arguments. Paths are left to the shell, which quotes them where necessary.
 fn with_names(command: Command, own: &'static [(&str, Candidates)], line: &Arc<Line>) -> Command {
     let command = command.mut_args(|arg| {
         if let Some(candidates) = candidates(&arg, own) {
@@ -62,7 +62,7 @@ fn with_names(command: Command, own: &'static [(&str, Candidates)], line: &Arc<L
     command.mut_subcommands(|command| with_names(command, own, line))
 }
 
-/// What an argument is, by the name that help texts give to its value.
+/// The candidates for an argument, by the name that help texts give to its value.
 fn candidates(arg: &Arg, own: &'static [(&str, Candidates)]) -> Option<Candidates> {
     if let Some((_, candidates)) = own.iter().find(|(id, _)| arg.get_id() == id) {
         return Some(*candidates);

@@ -27,15 +27,15 @@ pub const BUSY: u8 = 75;
 /// The retire lock is held (Dokku's systemd unit expects this number).
 pub const RETIRING: u8 = 137;
 
-/// What was being done when stdout could not be written.
+/// The context of an error that stdout could not be written.
 const WRITE_STDOUT: &str = "write to standard output";
 
-/// How a program that had no error ended.
+/// How a program without an error ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Done, or yes: 0.
     Done,
-    /// No, without a word: 1.
+    /// The answer is no, and nothing is printed: 1.
     No,
     /// Any other status, for example 128 + n of a child that signal n ended.
     Status(u8),
@@ -52,12 +52,12 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Wrong usage: exit status 2 (1 inside Dokku, with Dokku's own message).
+    /// Wrong usage: exit status 2 (inside Dokku 1, with Dokku's own message).
     pub fn usage(message: impl Into<String>) -> anyhow::Error {
         Self { status: USAGE, message: message.into() }.into()
     }
 
-    /// Failed with Dokku's own message, which is printed alone on the line.
+    /// A failure whose message is Dokku's own and is printed alone on the line.
     pub fn failed(message: impl Into<String>) -> anyhow::Error {
         Self { status: FAILED, message: message.into() }.into()
     }
@@ -73,7 +73,7 @@ pub fn run(name: &str, program: impl FnOnce() -> anyhow::Result<Outcome>) -> Exi
     ExitCode::from(status)
 }
 
-/// As [`run`], for a program that no person starts: it has no parser of options whose errors would have to be printed.
+/// As [`run`], for a program that only other programs start: clap is not used, so there are no errors of clap to print.
 pub fn run_plainly(name: &str, program: impl FnOnce() -> anyhow::Result<Outcome>) -> ExitCode {
     let status = match program() {
         Ok(outcome) => of_outcome(outcome),
@@ -165,7 +165,8 @@ fn status_of(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// The hook that failed, of a trigger that was called as Dokku calls it: its status and its words are ours.
+/// The failed hook, if a trigger was called as Dokku calls it. Its exit status becomes ours, and its output is our error
+/// message.
 fn trigger_failed(error: &anyhow::Error) -> Option<&TriggerFailed> {
     match dokku_error(error) {
         Some(DokkuError::Trigger(failed)) => Some(failed),
@@ -185,12 +186,13 @@ fn apps_error(error: &anyhow::Error) -> Option<&AppsError> {
     error.chain().find_map(|cause| cause.downcast_ref()).or_else(inside)
 }
 
-/// Inside Dokku an error that Dokku has words for is said in them, alone on its line.
+/// The message of an error inside Dokku: Dokku's own sentence if there is one, else ours.
 fn dokku_words(error: &anyhow::Error) -> String {
     apps_error(error).and_then(ps_dokku::words::of_apps).unwrap_or_else(|| format!("{error:#}"))
 }
 
-/// The bare error of a disk that is full. Whoever writes to a file adds its name; only what writes to stdout has nothing to add.
+/// The error of a full disk, if it stands alone. An error about a file has the file's name as context, so an error without
+/// context is one of stdout.
 fn unwritten(error: &anyhow::Error) -> Option<&io::Error> {
     error
         .downcast_ref::<io::Error>()

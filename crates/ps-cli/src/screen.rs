@@ -9,12 +9,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::termios::tcgetwinsize;
 
-/// On a smaller terminal nothing is rewritten in place.
+/// On a terminal with fewer columns, nothing is rewritten in place.
 const LEAST_COLUMNS: u16 = 40;
 const LEAST_ROWS: u16 = 6;
-/// From the cursor to the end of the terminal nothing is left.
+/// Clears the terminal from the cursor's row to the end.
 const ERASE: &str = "\r\x1b[J";
-/// While lines are drawn, the terminal cuts what is too long for it: it may have become narrower a moment ago.
+/// Makes the terminal cut lines that are too long for it while they are drawn: it may have become narrower a moment ago.
 const CUT: &str = "\x1b[?7l";
 const WRAP: &str = "\x1b[?7h";
 
@@ -22,13 +22,13 @@ static BOTTOM: Mutex<Bottom> =
     Mutex::new(Bottom { lines: Vec::new(), drawn: Vec::new(), size: None, others: 0 });
 
 struct Bottom {
-    /// What is to be seen.
+    /// The lines to be shown.
     lines: Vec<String>,
-    /// How many columns each line has that stands there now.
+    /// The width of each line that is on the terminal now, in columns.
     drawn: Vec<usize>,
     /// The size of the terminal when they were drawn.
     size: Option<Size>,
-    /// How many parts of the program let others write to the terminal now.
+    /// How many parts of the program currently let other processes write to the terminal.
     others: usize,
 }
 
@@ -57,7 +57,7 @@ pub fn show(lines: Vec<String>) {
     bottom.put(erased);
 }
 
-/// Takes the lines at the bottom away, and leaves these above, for good.
+/// Removes the lines at the bottom, and prints these instead, which then stay.
 pub fn leave(lines: &[String]) {
     let mut bottom = bottom();
     let mut text = bottom.erased();
@@ -70,7 +70,7 @@ pub fn leave(lines: &[String]) {
 pub fn say(line: &str) -> io::Result<()> {
     let mut bottom = bottom();
     if bottom.lines.is_empty() {
-        // In one piece: others, such as a hook, may write to the same terminal.
+        // The line is written with a single call, because others, such as a hook, may write to the same terminal.
         return io::stderr().lock().write_all(format!("{line}\n").as_bytes());
     }
     let erased = bottom.erased();
@@ -78,14 +78,14 @@ pub fn say(line: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Draws the lines again after others have written below them, as a shell does when the program was stopped.
+/// Draws the lines again after other programs have written below them, as a shell does when this program was stopped.
 pub fn begin_anew() {
     let mut bottom = bottom();
     bottom.drawn.clear();
     bottom.put(String::new());
 }
 
-/// While the value lives nothing is at the bottom, because others write to the terminal.
+/// While the value lives there are no lines at the bottom, so that other processes can write to the terminal.
 #[must_use]
 pub fn aside() -> Aside {
     let mut bottom = bottom();
@@ -108,7 +108,7 @@ impl Drop for Aside {
 }
 
 fn bottom() -> MutexGuard<'static, Bottom> {
-    // After a panic the lines may be drawn or not. The next call draws them again.
+    // After a panic the lines may or may not be drawn. The next call draws them again.
     BOTTOM.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -119,7 +119,7 @@ fn size() -> Option<Size> {
 }
 
 impl Bottom {
-    /// What takes away the lines that stand there.
+    /// The text that erases the lines that are on the terminal.
     fn erased(&mut self) -> String {
         let drawn = std::mem::take(&mut self.drawn);
         let now = size();
@@ -133,7 +133,7 @@ impl Bottom {
         }
     }
 
-    /// Writes this, and the lines below.
+    /// Writes this text, and the lines below it.
     fn put(&mut self, mut text: String) {
         self.size = size();
         if let Some(size) = self.size.filter(|_| self.others == 0 && !self.lines.is_empty()) {
@@ -150,9 +150,9 @@ impl Bottom {
     }
 }
 
-/// What of the lines there is room for.
+/// The lines for which there is room.
 fn seen(lines: &[String], size: Size) -> Vec<String> {
-    // One row is the cursor's, and one shows where it began.
+    // One row is for the cursor, and one stays free, so that the row where the program began is visible.
     let room = size.rows - 2;
     let cut = |line: &String| line.chars().take(size.columns - 1).collect::<String>();
     if lines.len() <= room {

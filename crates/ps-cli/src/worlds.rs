@@ -1,6 +1,7 @@
-//! `--world` and `--all-worlds` of every program that works on apps. A program works in one world, which its environment names; so does
-//! whatever it runs. To work in another one, it begins anew with that one in its environment: `ps-set --world w …` is
-//! `env DOKKU_ROOT=w/home DOKKU_LIB_ROOT=w/lib ps-set …`. For all worlds, it runs itself once for each.
+//! `--world` and `--all-worlds` of every program that works on apps. A program and the programs that it runs work in one world (one set
+//! of apps), which its environment names. To work in another world, the program executes itself again with that world in its
+//! environment: `ps-set --world w …` becomes `env DOKKU_ROOT=w/home DOKKU_LIB_ROOT=w/lib ps-set …`. For all worlds, it runs itself once
+//! for each.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -17,7 +18,8 @@ use crate::exit::{self, FAILED, Outcome, Refusal};
 
 /// Tells a program that it was run for one of all worlds.
 const ONE_OF_ALL: &str = "FORMATION_ONE_OF_ALL_WORLDS";
-/// The kernel's link to the program of whoever follows it, whatever lies at its path by now.
+/// The kernel's link to the executable of the process that opens it. It stays right even if another file is at the executable's path by
+/// now.
 const OWN_PROGRAM: &str = "/proc/self/exe";
 
 // The option `--world`.
@@ -38,10 +40,10 @@ pub struct AllWorldsArg {
     all_worlds: bool,
 }
 
-/// How what is printed of several worlds is told apart.
+/// How the output of several worlds is kept apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// A heading above what is said of each world.
+    /// A heading above the output of each world.
     Parts,
     /// The world's name before each line.
     Lines,
@@ -52,23 +54,23 @@ pub enum Shape {
 }
 
 impl WorldArg {
-    /// The world of this process. Where the command line asks for another one, the program begins anew there.
+    /// The world of this process. If the command line asks for another one, the program executes itself again there.
     ///
     /// # Errors
-    /// There is no such world, or inside Dokku, where there is one world.
+    /// There is no such world, or the program runs inside Dokku, which has one world.
     pub fn open(&self) -> Result<World> {
         end_with_parent();
         let here = World::from_env()?;
         let Some(word) = &self.world else { return Ok(here) };
         if here.inside_dokku() {
-            return Err(Refusal::usage("inside Dokku there is one world: leave --world away"));
+            return Err(Refusal::usage("inside Dokku there is one world: leave --world out"));
         }
         let there = World::named(word)?;
         if there.is_same(&here) {
             return Ok(here);
         }
         let error = again(&there).exec();
-        Err(error).context("begin anew in another world")
+        Err(error).context("run this program in another world")
     }
 
     /// Whether a world was named.
@@ -78,20 +80,21 @@ impl WorldArg {
 }
 
 impl AllWorldsArg {
-    /// Whether every world is asked for, by a program that is not yet run for one of them.
+    /// Whether `--all-worlds` was given, and this process was not itself started for one of them.
     pub fn is_given(self) -> bool {
         self.all_worlds && ps_apps::variable(ONE_OF_ALL).is_none()
     }
 
-    /// Whether nothing is to be said about other worlds.
+    /// Whether `--all-worlds` was given, so that no remark about other worlds is needed.
     pub fn knows_all(self) -> bool {
         self.all_worlds
     }
 
-    /// Runs this program in each world that is meant, with the arguments of this process. The outcome is the highest exit status.
+    /// Runs this program once in each world that `is_meant` accepts, with the arguments of this process. The outcome is the highest
+    /// exit status.
     ///
     /// # Errors
-    /// No world is meant: the error that `is_meant` has for this one. Or a program cannot be run, or stdout cannot be written.
+    /// `is_meant` accepts no world: its error for the first one. Or a program cannot be run, or stdout cannot be written.
     pub fn each(
         self,
         world: &WorldArg,
@@ -101,7 +104,7 @@ impl AllWorldsArg {
         let here = World::from_env()?;
         if world.is_given() || here.inside_dokku() {
             return Err(Refusal::usage(
-                "--all-worlds leaves none to be chosen: leave --world away, or --all-worlds",
+                "--world and --all-worlds cannot be used together: leave one of them out",
             ));
         }
         let (known, mut why_not) = (std::iter::once(here.clone()).chain(here.others()), None);
@@ -122,14 +125,14 @@ impl AllWorldsArg {
     }
 }
 
-/// A program that is run for one of all worlds ends with the one that runs it.
+/// The process of one world ends when the process that started it ends.
 fn end_with_parent() {
     if ps_apps::variable(ONE_OF_ALL).is_some() {
         let _ = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
     }
 }
 
-/// One line about the worlds that are not shown: how many apps each has. `None`: no other world has any.
+/// A line about the worlds that are not shown, with the number of apps of each. `None`: no other world has apps.
 pub fn not_shown(here: &World) -> Option<String> {
     if here.inside_dokku() {
         return None;
@@ -146,7 +149,7 @@ pub fn not_shown(here: &World) -> Option<String> {
         .then(|| format!("not shown are the worlds {}: --all-worlds, or --world NAME", all.join(", ")))
 }
 
-/// This program with its arguments in another world.
+/// The command that runs this program with the same arguments in another world.
 fn again(world: &World) -> Command {
     let mut words = exit::arguments().into_iter();
     let mut command = Command::new(OWN_PROGRAM);
@@ -202,7 +205,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Prints what a world's program says, line by line, until it ends or nobody reads any more.
+/// Prints the output of a world's program, line by line, until it ends or nobody reads any more.
 fn pass_on(mut lines: impl BufRead, name: &str, shape: Shape, has_heading: &Mutex<bool>) -> io::Result<()> {
     let (mut line, mut is_first) = (Vec::new(), true);
     while lines.read_until(b'\n', &mut line)? > 0 {

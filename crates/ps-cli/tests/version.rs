@@ -1,4 +1,4 @@
-//! Which commit the build script names, in real repositories and archives.
+//! Which commit the build script names, tested with real repositories and archives.
 
 #[path = "../version.rs"]
 #[allow(dead_code, reason = "its main is cargo's")]

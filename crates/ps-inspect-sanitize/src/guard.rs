@@ -1,5 +1,5 @@
-//! Prevents that this process leaves secrets behind: core dumps, memory that other processes may read, and panic
-//! messages that quote their input.
+//! Keeps this process from leaving secrets behind: in core dumps, in memory that other processes may read, and in
+//! panic messages that quote their input.
 
 use std::io::Write;
 use std::panic;
@@ -7,12 +7,12 @@ use std::panic;
 use anyhow::{Result, anyhow};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
-/// Enough for a document of the permitted depth, whatever `ulimit -s` says.
+/// The size of the stack, in bytes: enough for a document of the permitted depth, whatever `ulimit -s` says.
 const STACK: usize = 16 * 1024 * 1024;
 
-/// No core dump, no debugger of the same user, no text of the document in a panic.
+/// Forbids core dumps and debuggers of the same user, and keeps text of the document out of panic messages.
 pub(crate) fn no_traces() {
-    // Both only narrow what the kernel would do with this process; where it refuses, the filter works all the same.
+    // Both calls only add protection. If the kernel refuses one, the program works all the same.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     panic::set_hook(Box::new(|_| {
@@ -20,7 +20,7 @@ pub(crate) fn no_traces() {
     }));
 }
 
-/// Runs the work on a stack of its own; a panic in it is a failure like any other.
+/// Runs the work on a stack of its own. A panic in it counts as a failure.
 pub(crate) fn on_a_deep_stack<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {

@@ -1,4 +1,4 @@
-//! The whole input, or an error: a document that was cut off is never sanitised in part.
+//! Reads the whole input. A part of it is an error, because a document that was cut off must not be sanitised.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,9 +11,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::args::Args;
 
-/// A pipe that says nothing for so long is broken.
+/// If a pipe delivers nothing for this long, it counts as broken.
 const IDLE: Duration = Duration::from_secs(10);
-/// So is one that takes longer than this in all.
+/// If a pipe takes longer than this in all, it counts as broken.
 const TOTAL: Duration = Duration::from_secs(60);
 const CHUNK: usize = 64 * 1024;
 
@@ -47,7 +47,7 @@ fn read_from(mut source: impl Read + AsFd, args: &Args) -> Result<Vec<u8>> {
     }
 }
 
-/// Waits until there is something to read, or the deadline.
+/// Waits until input can be read, or the deadline has passed.
 fn wait(source: &impl AsFd, end: Instant) -> Result<()> {
     let left = end.saturating_duration_since(Instant::now()).min(IDLE);
     let timeout = Timespec { tv_sec: i64::try_from(left.as_secs())?, tv_nsec: left.subsec_nanos().into() };
@@ -67,7 +67,7 @@ fn wait(source: &impl AsFd, end: Instant) -> Result<()> {
     }
 }
 
-/// One `read`, appended.
+/// A reader that appends the result of a single `read`.
 trait ReadOnce: Read {
     fn read_to_end_once(&mut self, input: &mut Vec<u8>) -> io::Result<usize> {
         let start = input.len();

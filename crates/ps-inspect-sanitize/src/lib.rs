@@ -1,5 +1,5 @@
-//! Reads docker inspect JSON and prints the same JSON without secrets. This crate reads, guards and writes; the crate
-//! `redact` decides what may be shown. On any error nothing is written to stdout.
+//! Reads docker inspect JSON and prints the same JSON without secrets. This crate reads, protects its process and
+//! writes; the crate `redact` decides what may be shown. On any error nothing is written to stdout.
 
 mod args;
 mod guard;
@@ -50,7 +50,7 @@ fn check(safe: &Sanitized<'_>) -> Result<Outcome> {
 }
 
 impl Args {
-    /// JSON lines come out as they came in, unless `--format` says otherwise.
+    /// The layout of the output: JSON lines stay JSON lines, unless `--format` says otherwise.
     fn layout(&self, documents: usize) -> Layout {
         match self.format {
             Some(Format::Jsonl) => Layout::Lines,

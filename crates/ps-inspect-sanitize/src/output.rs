@@ -1,4 +1,5 @@
-//! Writes the document to stdout after all of it was decided, and messages to stderr. A closed pipe counts as success.
+//! Writes the document to stdout after every value in it was judged, and messages to stderr. A closed pipe counts as
+//! success.
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
@@ -7,7 +8,7 @@ use anyhow::{Context, Result};
 use ps_cli::exit::Outcome;
 use redact::{Error, Layout, Sanitized, Summary};
 
-/// A sink for text that remembers why it failed.
+/// A sink for text that stores the error that made it fail.
 struct Sink<W> {
     out: W,
     failure: Option<io::Error>,
@@ -34,18 +35,18 @@ pub(crate) fn document(safe: &mut Sanitized<'_>, layout: Layout) -> Result<()> {
     }
 }
 
-/// What Dokku's callers get where there are no containers.
+/// Prints `[]`, which Dokku's callers get if there are no containers.
 pub(crate) fn nothing() -> Result<Outcome> {
     io::stdout().lock().write_all(b"[]\n").context("write to standard output")?;
     Ok(Outcome::Done)
 }
 
-/// Where something was masked, and why.
+/// Prints where something was masked, and why.
 pub(crate) fn explain(summary: &Summary) {
     summary.reasons.iter().for_each(|reason| say(reason));
 }
 
-/// The last line: how much was masked, and the advice that no filter makes superfluous.
+/// Prints the last line: how much was masked, and the advice to review the result, which no filter makes unnecessary.
 pub(crate) fn summarise(summary: &Summary) {
     if !ps_cli::say::quiet() {
         say(&format!("ps-inspect-sanitize: {}; review before posting", counts(summary)));

@@ -18,20 +18,20 @@ use type_settings::Ready;
 use crate::args::AddressArgs;
 use crate::session::Session;
 
-/// What a verb sets of an app's address, and where the app is reached then.
+/// The properties of the address that a verb sets, and the address that results from them.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
-    /// The properties that change, by their names.
+    /// The properties that change, with their new values.
     pub(crate) properties: BTreeMap<String, String>,
     /// The address at which the app is to be reached, and the settings of its connections.
     pub(crate) reached: address::Reached,
 }
 
-/// What a verb asks for; beside its options the address that was chosen for the app, if one was.
+/// Reads what a verb asks for: its options, and `chosen`, the default address that was determined for the app, if any.
 ///
 /// # Errors
-/// It cannot be: a scheduler that leads nobody, an option that is for an address where there is none, or for requests where connections
-/// are handed on byte for byte, a certificate that cannot be shown.
+/// The scheduler supports no addresses; an option needs an address and the app has none; an option needs `--http` and connections are passed on byte
+/// for byte; or there is no certificate that can be shown to clients.
 pub(crate) fn asked(
     world: &World,
     app: &AppName,
@@ -48,7 +48,7 @@ pub(crate) fn asked(
     if matches!(scheduler, SchedulerName::External(_)) && !reached.listen.is_empty() {
         bail!(
             "{app} has the address {}, which is for apps that run natively, in docker-local or on a swarm, and not by {scheduler}: \
-             --listen none goes without",
+             deploy it with --listen none",
             reached.listen
         );
     }
@@ -70,17 +70,18 @@ pub(crate) fn asked(
     if let Some(name) =
         OF_HTTP.into_iter().find(|name| is_used(name)).filter(|_| !reached.frontend.options.http)
     {
-        return Err(Refusal::usage(format!("--{name} is for an app that is reached by --http")));
+        return Err(Refusal::usage(format!("--{name} works only with --http")));
     }
     if is_used("redirect-https") && reached.frontend.tls.is_empty() {
-        return Err(Refusal::usage(format!("nobody speaks TLS to {app}: give it an address with --tls")));
+        return Err(Refusal::usage(format!("{app} has no address for TLS: give it one with --tls")));
     }
     judge_certificate(world, app, &reached)?;
     Ok(Asked { properties, reached })
 }
 
-/// The default address of an app, which is chosen at the first deploy of an app with the type `web`, unless `listen` is set to something other than `auto`; none on a swarm
-/// (docs/address.md#on-a-swarm). If another program holds a port that would have been chosen, a message names it. An app that was deployed before keeps the ports of its instances, and a message says so.
+/// The default address of an app. It is chosen at the first deploy of an app with the type `web`, unless `listen` is set to something other than
+/// `auto`; on a swarm there is none (docs/address.md#on-a-swarm). If another program holds a port that would have been chosen, a message names it.
+/// An app that was deployed before keeps the ports of its instances, and a message says so.
 ///
 /// # Errors
 /// No port can be chosen.
@@ -131,7 +132,7 @@ fn has_clients(release: &Release) -> bool {
     listens && settings.port.is_none() && settings.schedule.is_none()
 }
 
-/// Refuses an address for TLS without a certificate that can be shown.
+/// Refuses an address for TLS if there is no certificate that can be shown to clients.
 fn judge_certificate(world: &World, app: &AppName, reached: &address::Reached) -> Result<()> {
     if reached.listen.is_empty() || reached.frontend.tls.is_empty() {
         return Ok(());
@@ -146,7 +147,7 @@ fn judge_certificate(world: &World, app: &AppName, reached: &address::Reached) -
     }
 }
 
-/// The same of a deploy that is going to be carried out, unless something is required that holds of no app without an address.
+/// As [`asked`], for a deploy that is going to be carried out: also refuses `--require` for an app without an address.
 pub(crate) fn settled(
     session: &Session,
     app: &AppName,
@@ -158,17 +159,17 @@ pub(crate) fn settled(
     Ok(asked)
 }
 
-/// The release with the address that its deploy asks for.
+/// The release with the address that its deploy has set.
 ///
 /// # Errors
-/// Nothing of the release could answer clients there.
+/// The release has no type that could answer clients at the address.
 pub(crate) fn give(release: Release, asked: &Asked) -> Result<Release> {
     let address::Reached { listen, frontend } = asked.reached.clone();
     refuse_without_web(&release, &listen)?;
     Ok(Release { listen, frontend, ..release })
 }
 
-/// Refuses an address for an app without the type that clients are led to.
+/// Refuses an address if the app has no type `web`, to which clients are directed.
 pub(crate) fn refuse_without_web(release: &Release, listen: &Addresses) -> Result<()> {
     let is_web = |process: &Process| process.process_type.as_str() == FIRST_TYPE;
     if listen.is_empty() || !release.are_all_types || release.processes.iter().any(is_web) {
@@ -181,7 +182,7 @@ pub(crate) fn refuse_without_web(release: &Release, listen: &Addresses) -> Resul
     )))
 }
 
-/// Says where a release that runs now is reached, if it has an address.
+/// Prints where the running release is reached, if it has an address.
 pub(crate) fn tell(session: &Session, release: &Release) -> Result<()> {
     if release.listen.is_empty() {
         return Ok(());

@@ -1,6 +1,6 @@
 //! `apply`: changes an app so that it matches a declaration, which is the file of another process manager, or a
-//! Procfile with its app.json. The declaration becomes a release and counts, and only what differs from the present app
-//! is touched. If anything fails, everything stays as before.
+//! Procfile with its app.json. The declaration becomes a release and counts, and only the parts that differ from the
+//! present app are changed. If anything fails, everything stays as before.
 
 mod declaration;
 mod difference;
@@ -27,11 +27,11 @@ use crate::{converge, deploy, elsewhere, images};
 
 const VERB: &str = "apply";
 
-/// What is to become of an app, judged and compared with what is.
+/// The checked declaration, compared with the present app.
 struct Prepared {
     checkout: Checkout,
     difference: Difference,
-    /// What declarations have made of it afterwards.
+    /// The app's declaration record after this `apply`.
     record: DeclarationRecord,
     args: DeployArgs,
 }
@@ -39,7 +39,7 @@ struct Prepared {
 pub(crate) fn run(session: &Session, args: &ApplyArgs) -> Result<Outcome> {
     let done = carry_out(session, args);
     match done {
-        // 1 says that something differs.
+        // Exit status 1 means that something differs, so a usage error must have status 2.
         Err(error) if args.diff => Err(Refusal::usage(format!("{error:#}"))),
         done => done,
     }
@@ -74,7 +74,7 @@ fn apply(session: &Session, declaration: &Declaration, args: &ApplyArgs) -> Resu
     let lock = session.lock(app)?;
     let mut prepared = prepare(session, declaration, args)?;
     if let Form::Compose(_) = declaration.form {
-        // Only what the images are can tell whether a service has changed.
+        // Whether a service has changed is known only when its image is.
         images::provide(session, app, &mut prepared.checkout, ps_scheduler_docker::Pull::Missing)?;
         prepared.difference.settle_images(world, app, &prepared.checkout)?;
         prepared.args.declared = Some(prepared.difference.declared());
@@ -98,7 +98,7 @@ fn apply(session: &Session, declaration: &Declaration, args: &ApplyArgs) -> Resu
     keep(session, app, &record)
 }
 
-/// Nothing but counts has changed: no release is made for that.
+/// Applies new counts alone, which need no new release.
 fn scale(session: &Session, app: &AppName, (args, checkout): (&DeployArgs, &Checkout)) -> Result<()> {
     let world = &session.world;
     let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
@@ -110,7 +110,7 @@ fn scale(session: &Session, app: &AppName, (args, checkout): (&DeployArgs, &Chec
     Ok(())
 }
 
-/// Starts what is missing and stops what is too much, unless the app was stopped as a whole.
+/// Starts missing instances and stops surplus ones, unless the app was stopped as a whole.
 fn converged(session: &Session, app: &AppName) -> Result<()> {
     let app = session.world.app(app.as_str())?;
     if !session.world.is_restored(&app.name)? {
@@ -123,7 +123,7 @@ fn converged(session: &Session, app: &AppName) -> Result<()> {
 fn keep(session: &Session, app: &AppName, record: &DeclarationRecord) -> Result<Outcome> {
     if session.world.declaration_record(app)? != *record {
         let kept = session.world.keep_declaration(app, record);
-        kept.with_context(|| format!("write down what {app} was declared as; it runs as declared"))?;
+        kept.with_context(|| format!("record the declaration of {app}; the app runs as declared"))?;
     }
     Ok(Outcome::Done)
 }
@@ -139,7 +139,7 @@ fn prepare(session: &Session, declaration: &Declaration, args: &ApplyArgs) -> Re
             let merged = merged::with_what_stays(world, app, files, (&known, declaration, args))?;
             deploy.scheduler = Some("native".to_owned());
             if files.shared.contains(FIRST_TYPE) && world.deploy_source(app)?.is_none() {
-                // Clients reach its instances at the port that they share, and not at ports of their own.
+                // Clients reach the instances at the port that they share, so the app gets no address.
                 deploy.address = AddressArgs::none();
             }
             (merged.files.checkout()?, merged)
@@ -156,7 +156,7 @@ fn prepare(session: &Session, declaration: &Declaration, args: &ApplyArgs) -> Re
         }
     };
     if merged.types.is_empty() {
-        bail!("{} declares nothing: ps-lifecycle destroy {app} ends the app", declaration.id);
+        bail!("{} declares no process: to remove the app, run ps-lifecycle destroy {app}", declaration.id);
     }
     deploy.scale = merged.counts(world, app)?;
     let environment = Environment::find(world, app, merged.files.environment.as_deref())?;

@@ -16,10 +16,10 @@ use crate::session::Session;
 
 /// Standard input.
 const DASH: &str = "-";
-/// The pause between two looks whether the verb was cancelled.
+/// How often it is checked whether the verb was cancelled.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
-/// A source that was unpacked. It is removed again unless it is kept.
+/// A source that was unpacked. Its directory is removed when this is dropped, unless `keep` is called.
 pub(crate) struct Unpacked {
     /// The name of its directory.
     pub(crate) name: String,
@@ -30,7 +30,7 @@ pub(crate) struct Unpacked {
 }
 
 impl Unpacked {
-    /// The deploy runs from it.
+    /// Keeps the directory, because the deploy runs from it.
     pub(crate) fn keep(mut self) {
         self.is_kept = true;
     }

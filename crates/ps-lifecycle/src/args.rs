@@ -112,20 +112,20 @@ pub(crate) struct DeployArgs {
     pub(crate) require: RequireArgs,
     #[command(flatten)]
     pub(crate) telling: TellingArgs,
-    /// No option: the number of the kept release that a rollback deploys again.
+    /// Not an option: the number of the kept release that a rollback deploys again.
     #[arg(skip)]
     pub(crate) restores: Option<u64>,
-    /// No option: what a declaration asks for.
+    /// Not an option: the changed types and variables of a declaration.
     #[arg(skip)]
     pub(crate) declared: Option<Declared>,
 }
 
-/// What a declaration asks of a deploy.
+/// The changes that a declaration asks a deploy for.
 #[derive(Clone, Debug)]
 pub(crate) struct Declared {
     /// The types whose instances are replaced; others are left alone.
     pub(crate) changed: BTreeSet<ProcessType>,
-    /// The app's environment from now on, if it is another one.
+    /// The app's new environment, if it changes.
     pub(crate) environment: Option<Vec<u8>>,
 }
 

@@ -8,7 +8,7 @@ use anyhow::Result;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_supervisor::Question;
 
-/// Asks once. If the check does not hold, stdout says why. `None`: this process was given no question.
+/// Makes the check once. If it fails, stdout says why. `None`: this process was given no check.
 pub(crate) fn answer(question: Option<Question>) -> Result<Outcome> {
     let none = || Refusal::usage("only a supervisor asks by https like this: see docs/checks.md");
     let Question { get, address, timeout } = question.ok_or_else(none)?;

@@ -41,7 +41,8 @@ pub(crate) fn run(session: &Session, args: &BootArgs) -> Result<Outcome> {
     }
 }
 
-/// How what is installed differs from what `enable` would write for the init system of this machine; nothing: it does not.
+/// The differences between what is installed and what `enable` would write for the init system of this machine; empty if
+/// there are none.
 pub(crate) fn standing(world: &World) -> Result<(Init, Vec<String>)> {
     let (init, _) = here::init_system()?;
     let differences = |watch: bool| -> Result<Vec<String>> {
@@ -81,7 +82,7 @@ fn enable(
     pieces: &[Piece],
     installation: &Installation,
 ) -> Result<Outcome> {
-    // Files of somebody else in our places are found before anything is written.
+    // If another program's file is at one of our paths, that is found before anything is written.
     for piece in pieces {
         if let Some(why) = lie::is_foreign(place, piece) {
             bail!("{why}: move it away");
@@ -119,7 +120,7 @@ fn disable(
         }
     }
     let mut has_changed = false;
-    // Links are removed first, so that if an error stops us, what is left is not started at boot.
+    // Links are removed first: if an error stops this, the remaining files have no effect at boot.
     for piece in pieces.iter().rev().filter(is_there) {
         if let Some(why) = lie::is_foreign(place, piece) {
             say::warning(&format!("{why}: it stays"));

@@ -9,10 +9,10 @@ use ps_rollout::Canary;
 
 use crate::args::CanaryArgs;
 
-/// What a deploy is to do of it. `reached` is where the app is reached then.
+/// The comparison that a deploy makes. `reached` has the app's address after the deploy.
 ///
 /// # Errors
-/// The app has nothing to compare, or nobody counts what its clients see.
+/// There is no earlier release to compare with, or the app has no address at which failures are counted.
 pub(crate) fn wanted(
     world: &World,
     app: &AppName,
@@ -24,13 +24,13 @@ pub(crate) fn wanted(
         format!("--canary is for apps that run natively, and {app} runs in {scheduler}")
     } else if reached.listen.is_empty() {
         format!(
-            "{app} has no address, so nobody counts what its clients see: give it one with --listen, or leave --canary away"
+            "{app} has no address, so failed connections cannot be counted: give it one with --listen, or leave --canary out"
         )
     } else if !ps_dokku::is_deployed(world, app)? {
-        format!("{app} was not deployed yet, so there is nothing to compare with: leave --canary away")
+        format!("{app} was not deployed yet, so there is nothing to compare with: leave --canary out")
     } else if args.max_error_delta.is_some() && !reached.frontend.options.http {
         format!(
-            "the address of {app} hands on connections and knows no answers: leave --max-error-delta away, or say --http"
+            "the address of {app} passes on bytes and does not see answers: leave --max-error-delta out, or add --http"
         )
     } else {
         return Ok(Some(canary));

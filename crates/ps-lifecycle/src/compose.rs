@@ -1,4 +1,4 @@
-//! A Compose file as a source: read with the files beside it, and recorded with the images of its services.
+//! A Compose file as a source: read together with the files that it names, and recorded with the images of its services.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,10 +16,10 @@ use crate::session::Session;
 
 /// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 4 << 20;
-/// Variables of a Compose file that the environment does not have.
+/// The file of variables that a Compose file may use and that the environment does not have.
 const ENV: &str = ".env";
 
-/// Reads the file of a directory, and takes its services into the checkout; their images are not known yet.
+/// Reads the Compose file of a directory, and adds its services to the checkout; their images are not known yet.
 pub(crate) fn read_into(checkout: &mut Checkout, app: &AppName) -> Result<()> {
     let Some(composed) = to_provide(checkout, app)? else { return Ok(()) };
     let services = composed.services.iter().map(|service| record(service, String::new()));
@@ -28,7 +28,7 @@ pub(crate) fn read_into(checkout: &mut Checkout, app: &AppName) -> Result<()> {
     Ok(())
 }
 
-/// Says which keys of the file have no effect, as the deploy does when it gets the images.
+/// Prints which keys of the file have no effect, as the deploy does when it provides the images.
 pub(crate) fn say_what_is_not_carried_over(app: &AppName, checkout: &Checkout) -> Result<()> {
     if let Some(composed) = to_provide(checkout, app)? {
         crate::release::say_all(&composed.notes().collect::<Vec<_>>());
@@ -36,7 +36,7 @@ pub(crate) fn say_what_is_not_carried_over(app: &AppName, checkout: &Checkout) -
     Ok(())
 }
 
-/// The services of the file that the app is to have, without those whose images are known already; `None` if nothing is left to read.
+/// The services of the file that the app gets and whose images are not known yet; `None` if there are none.
 fn to_provide(checkout: &Checkout, app: &AppName) -> Result<Option<Composed>> {
     let ps_release::ImageOf::Compose { directory, file } = checkout.image() else { return Ok(None) };
     let (only, none) = (&checkout.record.only, BTreeSet::new());
@@ -50,7 +50,7 @@ fn to_provide(checkout: &Checkout, app: &AppName) -> Result<Option<Composed>> {
     Ok(Some(composed))
 }
 
-/// Gets the image of each service, and has the checkout name them.
+/// Provides the image of each service, and records it in the checkout.
 pub(crate) fn provide(
     session: &Session,
     app: &AppName,
@@ -105,12 +105,12 @@ fn make(
     Ok(session.with_requester(app, |requester| docker.build(app, &order, requester))?)
 }
 
-/// Reads these services of the file of a directory.
+/// Reads these services of the Compose file of a directory.
 pub(crate) fn read(app: &AppName, (directory, file): (&Path, &str), chosen: Chosen<'_>) -> Result<Composed> {
     let path = directory.join(file);
     let place = || path.display().to_string();
     let bytes = durable::input(&path, MAX_BYTES).with_context(place)?;
-    // Paths begin where the file lies; a link on the way is followed now.
+    // Relative paths begin at the directory of the file. A symbolic link in its path is resolved now.
     let around = path.parent().unwrap_or(directory);
     let around = around.canonicalize().with_context(place)?;
     let Some(around) = around.to_str() else { bail!("{}: the path is not UTF-8", around.display()) };

@@ -41,8 +41,8 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
     Asked::plan(&session.world, &app.name, intent)?.without_doubts()?.carry_out(session, app)
 }
 
-/// Brings up what ran of an app; the caller holds the lock. What may have been stopped by hand is not started, and once the rest is up the
-/// error says so.
+/// Starts the instances of an app that ran before. Slots that may have been stopped by hand are not started: when the others are up, the
+/// returned error names them.
 pub(crate) fn restore(session: &Session, app: &App) -> Result<()> {
     interrupted::put_back(session, &app.name)?;
     let asked = Asked::plan(&session.world, &app.name, &Intent::Converge(Which::All))?;
@@ -50,7 +50,7 @@ pub(crate) fn restore(session: &Session, app: &App) -> Result<()> {
     asked.without_doubts().map(drop)
 }
 
-/// Whether the current state of the app would make the verb fail. Nothing is changed or started to find out.
+/// Whether the verb would fail in the current state of the app. Nothing is changed or started to find that out.
 pub(crate) fn is_refused(session: &Session, app: &AppName, intent: &Intent) -> bool {
     let asked = Asked::plan(&session.world, app, intent).and_then(Asked::without_doubts);
     !asked.is_ok_and(|asked| asked.scheduler.judge(&asked.plan).is_ok())
@@ -75,7 +75,7 @@ struct Asked {
     scheduler: Box<dyn Scheduler>,
     plan: Plan,
     stored: StoredFormation,
-    /// What the plan leaves empty because it may have been stopped by hand.
+    /// The error about slots that the plan leaves empty because they may have been stopped by hand.
     doubt: Option<Error>,
 }
 
@@ -91,7 +91,7 @@ impl Asked {
         Ok(Self { scheduler, plan, stored, doubt })
     }
 
-    /// The same, if nothing is left empty.
+    /// The same plan, or the error if a slot is left empty.
     fn without_doubts(mut self) -> Result<Self> {
         self.doubt.take().map_or(Ok(self), |doubt| Err(doubt.into()))
     }
@@ -112,7 +112,7 @@ impl Asked {
     }
 }
 
-/// The formation, limited to the types that the app's Procfile has.
+/// The stored formation, limited to the types in the app's Procfile.
 pub(crate) fn wanted(world: &World, app: &AppName, stored: &StoredFormation) -> Result<Formation> {
     Ok(release::runnable_of(stored, world.known_types(app)?.as_ref()))
 }
@@ -122,7 +122,7 @@ pub(crate) fn status(session: &Session, app: &App) -> Result<AppStatus> {
     Ok(ps_schedulers::of(&session.world, &app.name)?.status_of(&app.name)?)
 }
 
-/// Whether the app was stopped: it is not to be restored, and nothing of it runs.
+/// Whether the app was stopped as a whole: it is not to be restored after a reboot, and no instance runs.
 pub(crate) fn is_stopped(session: &Session, app: &App, status: &AppStatus) -> Result<bool> {
     Ok(is_held(session, app)? && status.running() == Running::False)
 }

@@ -53,14 +53,14 @@ fn deploy_to(session: &Session, app: &AppName, args: &DeployArgs) -> Result<Outc
     if let Some(unpacked) = unpacked.filter(|_| deployed.is_ok() || runs_on) {
         unpacked.keep();
     }
-    // While an unrecorded release runs, it is not known which images are needed.
+    // While an unrecorded release runs, it is unknown which images are still needed.
     if !runs_on {
         images::tidy(session, app, &checkout);
     }
     deployed.map(|()| Outcome::Done)
 }
 
-/// Deploys what was checked out. An app that is not there is created for it, and removed with a deploy that fails.
+/// Deploys what was checked out. A missing app is created, and removed again if the deploy fails.
 pub(crate) fn anew(
     session: &Session,
     lock: AppLock,
@@ -80,7 +80,8 @@ pub(crate) fn anew(
     });
     let runs_on = matches!(&deployed, Err(error) if error.is::<RunsOn>());
     if deployed.is_err() && is_new && !runs_on && !ps_dokku::is_deployed(&session.world, app)? {
-        // The failure itself is reported to the user. If only a hook failed after the deploy, the app is deployed and stays.
+        // An error of this removal is dropped, because the error of the deploy is reported. If only a hook failed after the deploy, the
+        // app is deployed and is not removed.
         let _ = session.world.destroy_app(app);
         lock.retire();
     }
@@ -108,7 +109,8 @@ pub(crate) fn of_record(session: &Session, lock: &AppLock, app: &AppName, record
     deploy(session, lock, app, &args, &checkout)
 }
 
-/// Has the image here that is going to run. What no scheduler could run is refused before anything is pulled.
+/// Makes sure that the engine has the image that is going to run. A deploy that no scheduler could carry out is refused before anything is
+/// pulled.
 fn provide_images(
     session: &Session,
     app: &AppName,
@@ -118,13 +120,13 @@ fn provide_images(
     scheduler_name(&session.world, app, args, &checkout.source)?;
     start_command::check(args)?;
     if let (Some(_), Source::Directory(directory)) = (args.source.pull, &checkout.source) {
-        bail!("--pull is about images, and {} runs natively: leave it away", directory.display());
+        bail!("--pull is for images, and {} runs natively: leave --pull out", directory.display());
     }
     images::provide(session, app, checkout, args.source.pull())
 }
 
-/// Deploys a kept release again. Types that the app has now keep their counts, and one that only that release had gets the count that it had.
-/// The caller holds the lock.
+/// Deploys a kept release again. Types that the app has now keep their counts; a type that only the kept release has gets its count from
+/// then. The caller holds the lock.
 pub(crate) fn of_kept(session: &Session, lock: &AppLock, app: &AppName, kept: &KeptRelease) -> Result<()> {
     let checkout = Checkout::of_kept(kept)?;
     let now = session.world.formation(app)?;
@@ -169,14 +171,14 @@ impl DeployArgs {
     }
 }
 
-/// Makes the plan of a deploy, and does nothing of it.
+/// Makes the plan of a deploy and prints it, without carrying it out.
 fn dry_run(world: &World, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
     let checkout = args.source.checkout(world, app, args.scheduler.as_deref(), None)?;
     compose::say_what_is_not_carried_over(app, &checkout)?;
     foresee(world, app, args, &checkout)
 }
 
-/// The same of what was checked out.
+/// Prints the plan for what was checked out, without carrying it out.
 pub(crate) fn foresee(
     world: &World,
     app: &AppName,
@@ -193,7 +195,9 @@ pub(crate) fn foresee(
     let wanted = release::runnable(&formation, &release);
     if ps_dokku::is_deployed(world, app)? && world.scheduler_name(app)? != name {
         let earlier = world.scheduler_name(app)?;
-        say::warning(&format!("{app} moves to {name}: what {earlier} runs of it ends when that is done"));
+        say::warning(&format!(
+            "{app} moves to {name}: its instances under {earlier} end when the new ones run"
+        ));
     }
     let scheduler = ps_schedulers::named(world, &name);
     let scripts = Scripts::of(world, &release, &app_json, checkout.record.prepared.as_ref())?;
@@ -201,7 +205,7 @@ pub(crate) fn foresee(
     plan::show(scheduler.as_ref(), (release, &wanted, &args.intent()), scripts, is_json)
 }
 
-/// The release of a checkout, with the command that the deploy was given for an image.
+/// The release of a checkout; for an image with the command that the deploy was given.
 fn assemble(
     world: &World,
     app: &AppName,
@@ -213,7 +217,7 @@ fn assemble(
     start_command::give(release, args)
 }
 
-/// The properties that options of a deploy set with it.
+/// The properties that options of the deploy set.
 fn of_options(args: &DeployArgs) -> Result<Vec<(String, String)>> {
     Ok(secrets::property(args).into_iter().chain(start_command::property(args)?).collect())
 }
@@ -256,7 +260,7 @@ fn deploy(
         provision = provision.take().or_else(|| provision::for_deploy(session, app, &name));
         let before = (&app_json, checkout.record.prepared.as_ref());
         let prepared = scripts::before(session, lock, scheduler.as_ref(), &mut plan, before)?;
-        // If this deploy does not name a source of the counts, that of the last one stays.
+        // If this deploy names no source of the counts, the source of the last deploy stays recorded.
         let source = source.map_or_else(|| world.formation_origin(app), Ok)?;
         let image = image(world, &name, &plan.release.source)?;
         let mut record = record(&name, checkout, formation.scale, source, counts.can_scale());
@@ -292,7 +296,7 @@ fn at_address(
     Ok((asked, canary))
 }
 
-/// What follows a deploy that is done and written down.
+/// The last steps of a deploy that has succeeded and was recorded.
 fn conclude(
     session: &Session,
     lock: &AppLock,
@@ -315,14 +319,14 @@ fn remark(
     (procfile, app_json): (Option<&Procfile>, &AppJson),
     release: &Release,
 ) -> Result<()> {
-    // With an image it is written as that property.
+    // With an image the command is stored as the property start-cmd.
     let is_command = args.source.is_command() && args.source.image.is_none();
     let odd = remarks::of_deploy(world, &release.app, procfile, app_json, (release, scheduler), is_command)?;
     release::say_all(&odd);
     watch::remind(world, scheduler, release)
 }
 
-/// Has the scheduler carry the plan out, and tells the journal.
+/// Has the scheduler carry the plan out, and writes the changes into the journal.
 fn roll_out(session: &Session, lock: &AppLock, scheduler: &dyn Scheduler, plan: &Plan) -> Result<()> {
     let (world, app) = (&session.world, &plan.release.app);
     journal::planned(world, app, plan);
@@ -338,14 +342,14 @@ fn roll_out(session: &Session, lock: &AppLock, scheduler: &dyn Scheduler, plan: 
     }
 }
 
-/// Writes down what will be true once the scheduler has committed it, so that it is known also where this program is killed.
+/// Writes the record that becomes valid when the scheduler commits. So the deploy is recorded even if this program is killed meanwhile.
 fn intend(world: &World, app: &AppName, record: &Deployed, scheduler: &dyn Scheduler) -> Result<String> {
-    let witness = scheduler.witness(app).context("the scheduler says nowhere what it has committed")?;
-    world.intend_deploy(app, record, &witness).with_context(|| format!("write down the deploy of {app}"))
+    let witness =
+        scheduler.witness(app).context("the scheduler has no file that says what it has committed")?;
+    world.intend_deploy(app, record, &witness).with_context(|| format!("record the deploy of {app}"))
 }
 
-/// Ends a deploy that has failed. If the scheduler could not be reached, the deploy may still be committed; the next verb then
-/// finds that out.
+/// Gives up a deploy that has failed. If the scheduler could not be reached, it may still commit the deploy; the next verb finds out.
 fn give_up(world: &World, app: &AppName, error: &ps_scheduler::Error) {
     if !matches!(error, ps_scheduler::Error::Unreachable { .. })
         && let Err(error) = world.conclude_intended(app)
@@ -382,7 +386,7 @@ fn scheduler_name(world: &World, app: &AppName, args: &DeployArgs, source: &Sour
     }
 }
 
-/// Records a successful deploy, so that the next verb knows it.
+/// Records a successful deploy for the next verbs.
 fn record(
     scheduler: &SchedulerName,
     checkout: &Checkout,
@@ -407,7 +411,7 @@ fn record(
     }
 }
 
-/// The id of the image that is deployed, if there is one: its name may mean another image tomorrow.
+/// The id of the image that is deployed, if there is one: the name may stand for another image later.
 fn image(world: &World, name: &SchedulerName, source: &Source) -> Result<Option<String>> {
     match (name, source) {
         (SchedulerName::DockerLocal | SchedulerName::Swarm, Source::Image(image)) => {

@@ -19,7 +19,7 @@ pub(crate) fn run(session: &Session, args: &DestroyArgs) -> Result<Outcome> {
     let _provision = deployed.then(|| provision::for_destroy(session, &app.name)).flatten();
     let wish = deployed.then(|| Wish::set(&session.world, &app.name, false));
     let ended = stop::end(session, &app, &Which::All, true);
-    // On a full disk it could not be set.
+    // If the disk is full, the property could not be set.
     if let Some(Ok(wish)) = wish.filter(|_| stop::has_not_begun(&ended)) {
         wish.put_back();
     }

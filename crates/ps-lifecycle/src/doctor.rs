@@ -17,7 +17,7 @@ use ps_rows::{FindingRow, Verdict};
 use crate::args::DoctorArgs;
 use crate::session::Session;
 
-/// Prints one row for each thing that was looked at. [`Outcome::No`] if one of them failed.
+/// Prints one row for each check. [`Outcome::No`] if one of them failed.
 pub(crate) fn run(session: &Session, args: &DoctorArgs) -> Result<Outcome> {
     let rows = look(session)?;
     if let Some(file) = &args.bundle {
@@ -49,7 +49,7 @@ fn look(session: &Session) -> Result<Vec<FindingRow>> {
     Ok(rows)
 }
 
-/// The verdict, the check, what was found, and below it the cure.
+/// Prints the verdict, the check and the finding, and below them the cure.
 fn text(out: &mut impl Write, rows: &[FindingRow]) -> io::Result<()> {
     let width = rows.iter().map(|row| row.check.len()).max().unwrap_or(0);
     for FindingRow { check, verdict, found, cure } in rows {

@@ -1,4 +1,4 @@
-//! Runs a verb for one app, or for all of them, some at a time. If it fails for one app, the others still get their turn.
+//! Runs a verb for one app, or for all apps, several at a time. If it fails for one app, the others are still handled.
 
 mod outcomes;
 
@@ -28,7 +28,7 @@ pub(crate) struct Subjects<'a> {
     pub(crate) all: &'a AllArgs,
 }
 
-/// Runs the verb for the named app, or with `--all` for every app that `is_meant` selects, but for those that only Dokku can change.
+/// Runs the verb for the named app, or with `--all` for every app that `is_meant` selects, except those that only Dokku can change.
 pub(crate) fn app(
     session: &Session,
     subjects: &Subjects<'_>,
@@ -69,7 +69,7 @@ pub(crate) fn app(
     conclude(&failures, apps.len())
 }
 
-/// Names the apps that failed; an error if there is one.
+/// Prints the apps that failed; an error if there is one.
 pub(crate) fn conclude(failures: &[(AppName, Error)], all: usize) -> Result<Outcome> {
     for (app, error) in failures {
         say::warning(&format!("{app}: {error:#}"));

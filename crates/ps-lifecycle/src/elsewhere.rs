@@ -1,15 +1,15 @@
-//! Apps whose scheduler belongs to a plugin of Dokku: Formation shows their status, and changes nothing of them.
+//! Apps whose scheduler belongs to a plugin of Dokku: Formation shows their status, and does not change them.
 
 use anyhow::{Result, bail};
 use formation::AppName;
 use ps_apps::{SchedulerName, World};
 
-/// Whether only Dokku can change what runs of an app.
+/// Whether only Dokku can change the instances of an app.
 pub(crate) fn runs(world: &World, app: &AppName) -> Result<bool> {
     Ok(matches!(world.scheduler_name(app)?, SchedulerName::External(_)))
 }
 
-/// Refuses a verb about such an app, before anything is touched and before any hook hears of it.
+/// Refuses a verb for such an app, before anything is changed and before any hook is called.
 pub(crate) fn refuse(world: &World, app: &AppName, verb: &str) -> Result<()> {
     match world.scheduler_name(app)? {
         SchedulerName::Native | SchedulerName::DockerLocal | SchedulerName::Swarm => Ok(()),

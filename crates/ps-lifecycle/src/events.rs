@@ -18,7 +18,7 @@ use ps_rows::JournalRow;
 use crate::args::{EventsArgs, Past};
 use crate::session::Session;
 
-/// How often journals that are followed are looked at while nothing is told of: some file systems do not tell of what is written.
+/// How often followed journals are read without a notification: some file systems report no changes.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// An event, and the app that it is about.
@@ -55,7 +55,7 @@ pub(crate) fn run(session: &Session, args: &EventsArgs) -> Result<Outcome> {
     }
 }
 
-/// Watches the directories in which the journals lie. `None` is where they are made.
+/// Watches the directories of the journals. `None` stands for the directory in which new ones are created.
 fn watch_all(world: &World, apps: &[AppName], watch: &mut GrowthWatch<Option<AppName>>) {
     for app in apps {
         let directory = world.kept_dir(app);
@@ -67,7 +67,7 @@ fn watch_all(world: &World, apps: &[AppName], watch: &mut GrowthWatch<Option<App
     }
 }
 
-/// What stands in the journals and was not read yet. Events of several journals are in the order of time; those of one keep theirs.
+/// The new entries of the journals. Entries of several journals are ordered by time; those of one journal keep their order.
 fn news(journals: &mut [Unread<'_>], grown: &Grown<Option<AppName>>) -> Result<Vec<Told>> {
     let mut told = Vec::new();
     for journal in journals.iter_mut().filter(|journal| grown.has(&Some(journal.app().clone()))) {
@@ -82,7 +82,7 @@ fn news(journals: &mut [Unread<'_>], grown: &Grown<Option<AppName>>) -> Result<V
     Ok(told)
 }
 
-/// Leaves the events that are asked for.
+/// Keeps only the events that the arguments select.
 fn retain(told: &mut Vec<Told>, args: &EventsArgs) -> Result<()> {
     let Past { since, until, last } = args.past.seen_from(SystemTime::now())?;
     told.retain(|(_, entry)| {

@@ -23,7 +23,7 @@ pub(crate) fn run(session: &Session, args: &FinishArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Removes what a killed `destroy` has left of an app that is no longer there.
+/// Removes what a killed `destroy` has left of an app that no longer exists.
 fn forget(session: &Session, name: &AppName) -> Result<()> {
     let lock = session.lock(name)?;
     if !session.world.is_app(name)? {
@@ -35,7 +35,7 @@ fn forget(session: &Session, name: &AppName) -> Result<()> {
 
 fn finish(session: &Session, app: &App, args: &FinishArgs) -> Result<()> {
     let world = &session.world;
-    // Without the lock: a user who wants something else of the app meanwhile gets it.
+    // The lock is not held here, so that a user who wants to change the app meanwhile can do so.
     let scheduler =
         world.intended_scheduler(&app.name).map_or_else(|| world.scheduler_name(&app.name), Ok)?;
     await_end(session, app, &scheduler)?;

@@ -1,4 +1,4 @@
-//! What a deploy leaves without an instance: all of the app, or types that others would have started.
+//! Warnings about types of which no instance runs after a deploy.
 
 use anyhow::Result;
 use formation::{AppName, Formation, ProcessType};
@@ -8,7 +8,7 @@ use ps_release::{Process, Release, remarks};
 use crate::release;
 use crate::session::Session;
 
-/// Warns of a deploy of which nothing runs, and of types that are never due because they have no instance.
+/// Warns if no instance at all will run after a deploy, and if a type with a schedule is never due because its count is 0.
 pub(crate) fn warn(app: &AppName, release: &Release, wanted: &Formation) {
     if release.with_tasks(wanted).iter().all(|(_, quantity)| quantity.get() == 0) {
         say::warning(&nothing(app, release));
@@ -16,7 +16,7 @@ pub(crate) fn warn(app: &AppName, release: &Release, wanted: &Formation) {
     release::say_all(&remarks::of_schedules(app, release, wanted));
 }
 
-/// A deploy of which nothing will run, for example because its only process type has another name now.
+/// The warning that no instance will run, for example because the only process type has been renamed.
 fn nothing(app: &AppName, release: &Release) -> String {
     let types = release.processes.iter().map(|process| &process.process_type);
     let way_out = types.into_iter().find(|process_type| !process_type.is_release());
@@ -24,8 +24,8 @@ fn nothing(app: &AppName, release: &Release) -> String {
     format!("no instance of {app} is wanted{}", way_out.unwrap_or_default())
 }
 
-/// The types of which nothing runs after a first deploy, because an app begins with one instance of `web` alone. Whoever has run the
-/// Procfile elsewhere expects one of each.
+/// The types without an instance after a first deploy, because a new app has only one instance of `web`. A user who has run the
+/// Procfile with another program expects one instance of each type.
 pub(crate) fn types(release: &Release, wanted: &Formation) -> Vec<String> {
     let is_wanted = |name: &ProcessType| wanted.iter().any(|(of, count)| of == name && count.get() > 0);
     let is_expected = |process: &&Process| {
@@ -33,12 +33,12 @@ pub(crate) fn types(release: &Release, wanted: &Formation) -> Vec<String> {
         !name.is_release() && process.settings.schedule.is_none() && !is_wanted(name)
     };
     let names = release.processes.iter().filter(is_expected).map(|process| process.process_type.to_string());
-    // Of an app of which nothing is wanted that is said already.
+    // If no type has an instance, another warning says so.
     let is_any = wanted.iter().any(|(_, count)| count.get() > 0);
     names.filter(|_| is_any).collect()
 }
 
-/// Names those types, and how to start them.
+/// Names these types, and how to start them.
 pub(crate) fn tell(session: &Session, app: &AppName, names: &[String]) -> Result<()> {
     let have = match names.len() {
         0 => return Ok(()),

@@ -14,7 +14,7 @@ use ps_scheduler_docker::{BuildOrder, DockerLocal, Pull, Recipe};
 use crate::session::Session;
 use crate::{compose, sources};
 
-/// Gets the image of a checkout, and has the checkout name this very image from now on. A checkout that runs natively needs none.
+/// Provides the image of a checkout, and records its id in the checkout. A native checkout needs no image.
 pub(crate) fn provide(session: &Session, app: &AppName, checkout: &mut Checkout, pull: Pull) -> Result<()> {
     let docker = DockerLocal::new(&session.world);
     let settle = |image: &str| {
@@ -49,7 +49,7 @@ pub(crate) fn provide(session: &Session, app: &AppName, checkout: &mut Checkout,
     Ok(())
 }
 
-/// Sees to it that the images of a release are here that was deployed before: those that ran then, whatever their names mean now.
+/// Makes sure that the images of an earlier release exist: those that ran then, even if their names now stand for other images.
 pub(crate) fn look_up(session: &Session, app: &AppName, checkout: &mut Checkout) -> Result<()> {
     let docker = DockerLocal::new(&session.world);
     let settle = |image: &str| {
@@ -70,7 +70,7 @@ pub(crate) fn look_up(session: &Session, app: &AppName, checkout: &mut Checkout)
     Ok(())
 }
 
-/// Removes what no release needs that is kept: images that were built and archives that were unpacked. What would not go is left to the
+/// Removes what no kept release needs: images that were built and archives that were unpacked. What cannot be removed is left to the
 /// next deploy.
 pub(crate) fn tidy(session: &Session, app: &AppName, checkout: &Checkout) {
     let _ = try_tidy(session, app, checkout);
@@ -108,7 +108,7 @@ fn forget_all_but(
 }
 
 /// Removes the images of an app in containers that no release needs, and returns their names. If another verb is changing the app,
-/// they are left to that verb, which may have made them just now.
+/// nothing is removed, because that verb may just have built an image.
 pub(crate) fn retire(session: &Session, app: &AppName) -> Result<Vec<String>> {
     let world = &session.world;
     if world.inside_dokku() || !has_images(world, app)? {
@@ -118,7 +118,7 @@ pub(crate) fn retire(session: &Session, app: &AppName) -> Result<Vec<String>> {
     let releases: Result<Vec<_>, _> = world.kept_releases(app)?.into_iter().collect();
     match (world.is_app(app)?, releases) {
         (true, Ok(kept)) => forget_all_but(world, app, &kept, &world.source_record(app)?),
-        // If a release's record is damaged, it is not known which image it needs.
+        // If a release's record is damaged, it is unknown which image it needs, so every image stays.
         (false, _) | (true, Err(_)) => Ok(Vec::new()),
     }
 }
@@ -136,7 +136,7 @@ pub(crate) fn forget(session: &Session, app: &AppName) -> Result<()> {
     Ok(())
 }
 
-/// Takes the files of an image that a directory would have beside its Procfile.
+/// Reads from an image the files that a directory would have beside its Procfile.
 fn read_files(
     session: &Session,
     app: &AppName,

@@ -7,7 +7,7 @@ use ps_scheduler::Leftover;
 use crate::leave;
 use crate::session::Session;
 
-/// Puts back what a killed deploy has left, or records the deploy if its commit has happened; the caller holds the app's lock.
+/// Puts back the changes of a killed deploy, or records the deploy if it was committed; the caller holds the app's lock.
 pub(crate) fn put_back(session: &Session, app: &AppName) -> Result<()> {
     if let Some(name) = session.world.intended_scheduler(app) {
         let scheduler = ps_schedulers::named(&session.world, &name);

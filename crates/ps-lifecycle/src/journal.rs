@@ -37,25 +37,28 @@ pub(crate) fn happened(world: &World, app: &AppName, origin: &str, slot: &Slot, 
 fn tell(world: &World, app: &AppName) {
     let told = ps_alerts::summons(world, app).map(|mut command| command.spawn());
     match told {
-        // A verb that goes on for long would keep what is left of it.
+        // The thread reaps the program: in a verb that runs for long it would otherwise stay a zombie.
         Some(Ok(mut child)) => drop(thread::spawn(move || child.wait())),
-        Some(Err(error)) => say::warning(&format!("nobody is told of what was done: run ps-notify: {error}")),
+        Some(Err(error)) => {
+            say::warning(&format!("no alert is sent, because ps-notify cannot be run: {error}"))
+        }
         None => (),
     }
 }
 
-/// The event of a verb that has just made the app, which had no journal when the verb began.
+/// Records the verb that has just created the app, which had no journal when the verb began.
 pub(crate) fn of_new_app(world: &World, verb: &str, app: &AppName) {
     Journal::of(world, app).asked(verb, &words(), say::warning);
 }
 
-/// Copies the journal and what else is kept of the past when an app is renamed. If that fails, the app is renamed nevertheless.
+/// Copies the journal and the other files about the past when an app is renamed. If that fails, the app is renamed
+/// nevertheless.
 pub(crate) fn hand_on(world: &World, old: &AppName, new: &AppName) {
     if let Err(error) = Journal::of(world, old).hand_on(new) {
-        say::warning(&format!("the journal of {new} lacks what happened to {old}: {error}"));
+        say::warning(&format!("the journal of {old} could not be copied to {new}: {error}"));
     }
     if let Err(error) = world.hand_on_kept(old, new) {
-        say::warning(&format!("what was kept of {old} is lost to {new}: {error}"));
+        say::warning(&format!("the files about {old} could not be copied to {new}: {error}"));
     }
 }
 
@@ -77,12 +80,12 @@ pub(crate) fn done(world: &World, app: &AppName, outcome: &DeployOutcome) {
     Journal::of(world, app).done(changes, say::warning);
 }
 
-/// What a rollout has meant for clients.
+/// Records what a rollout has meant for clients.
 pub(crate) fn receipt(world: &World, app: &AppName, receipt: &Receipt) {
     Journal::of(world, app).receipt(receipt.clone(), say::warning);
 }
 
-/// What the comparison of a new release with the earlier one has come to, once it has.
+/// Records the verdict of the comparison of a new release with the earlier one, once there is one.
 pub(crate) fn canary(world: &World, app: &AppName, finding: &Finding) {
     if let Finding::Judged { verdict, canary, control, .. } = *finding {
         Journal::of(world, app).canary(verdict, (canary, control), say::warning);

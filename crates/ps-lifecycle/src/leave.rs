@@ -1,5 +1,4 @@
-//! Moves an app from one scheduler to another: its instances at the earlier scheduler end once the new one has
-//! committed.
+//! Moves an app from one scheduler to another: its instances under the earlier scheduler end once the new one has committed the deploy.
 
 use anyhow::{Context, Result};
 use formation::{AppName, Which};
@@ -12,7 +11,7 @@ use ps_scheduler_swarm::Swarm;
 use crate::session::Session;
 use crate::{release, stop};
 
-/// Ends what another scheduler than `name` runs of the app, if it had another one.
+/// Ends the instances of the app under its earlier scheduler, if that is another one than `name`.
 pub(crate) fn earlier(
     session: &Session,
     earlier: Option<SchedulerName>,
@@ -22,7 +21,8 @@ pub(crate) fn earlier(
     let app = &release.app;
     let earlier = earlier.filter(|earlier| earlier != name);
     if earlier.is_some() && *name == SchedulerName::Swarm && !release.listen.is_empty() {
-        take_clients(session, app).with_context(|| format!("{app} runs via {name}, but lead its clients"))?;
+        take_clients(session, app)
+            .with_context(|| format!("{app} runs via {name}; direct its clients there"))?;
     }
     match earlier {
         None => Ok(()),
@@ -41,13 +41,13 @@ pub(crate) fn earlier(
     }
 }
 
-/// Ends what a scheduler runs of an app, because no verb will look for it there any more.
+/// Ends the instances of an app under a scheduler, because later verbs will not look for them there.
 pub(crate) fn scheduler(session: &Session, app: &AppName, scheduler: &SchedulerName) -> Result<()> {
     let scheduler = ps_schedulers::named(&session.world, scheduler);
     stop::end_via(session, app, scheduler.as_ref(), &Which::All, true)
 }
 
-/// Ends what runs natively of an app whose address goes on, with the same supervisor.
+/// Ends the native instances of an app whose address stays, with the same supervisor.
 fn vacate(session: &Session, app: &AppName) -> Result<()> {
     let grace = session.world.stop_timeout(app)?;
     let native = Native::new(&session.world);
@@ -55,14 +55,15 @@ fn vacate(session: &Session, app: &AppName) -> Result<()> {
     stop::told(app, &stopped.unwrap_or_default())
 }
 
-/// Leads clients to what runs on the swarm by now, and waits until they have left what is about to end: the deploy may have been killed
-/// before it did so.
+/// Directs clients to the tasks that run on the swarm now, and waits until they have left the instances that are about to end: the
+/// deploy may have been killed before it did so.
 fn take_clients(session: &Session, app: &AppName) -> Result<()> {
     let swarm = Swarm::new(&session.world);
     Ok(session.with_requester(app, |requester| swarm.take_clients(app, requester.cancel))?)
 }
 
-/// Ends what runs via the earlier scheduler of an app with an address, where the verb that has moved it was killed before it did so.
+/// Ends the instances under the earlier scheduler of an app with an address, if the verb that moved the app was killed before it did
+/// so.
 pub(crate) fn what_was_not_left(session: &Session, app: &AppName) -> Result<()> {
     let world = &session.world;
     if world.inside_dokku() {

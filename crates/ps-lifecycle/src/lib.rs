@@ -102,7 +102,7 @@ pub fn run() -> Result<Outcome> {
 
 fn carry_out(session: &Session, args: &Args) -> Result<Outcome> {
     if session.world.inside_dokku() && args.verb.requirement().is_some() {
-        return Err(Refusal::usage("inside Dokku its proxies talk to clients: leave --require away"));
+        return Err(Refusal::usage("inside Dokku its proxies talk to clients: leave --require out"));
     }
     if session.world.inside_dokku()
         && let Some(ended) = dokku::run(session, &args.verb)
@@ -146,7 +146,7 @@ fn carry_out(session: &Session, args: &Args) -> Result<Outcome> {
     }
 }
 
-/// A refused value is exit status 1, wrong usage is 2 (docs/contract.md).
+/// Parses the command line. A refused value is exit status 1, wrong usage is 2 (docs/contract.md).
 fn parse() -> Result<Args> {
     Args::try_parse().map_err(|error| {
         let cause = error.source();

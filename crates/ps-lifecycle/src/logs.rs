@@ -33,7 +33,7 @@ pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
     }
     show.failure.map_or(Ok(()), Err)?;
     if args.past.is_endless() {
-        say::warning(&format!("{} was destroyed: nothing follows any more", app.name));
+        say::warning(&format!("{} was destroyed: no more lines will come", app.name));
     }
     Ok(Outcome::Done)
 }
@@ -43,7 +43,7 @@ fn request(app: &AppName, which: Which, args: &LogsArgs) -> Result<LogRequest> {
     Ok(LogRequest { since, until, follow: args.past.follow, ..LogRequest::last(app.clone(), which, last) })
 }
 
-/// Prints a scheduler's lines on stdout. While following, each is flushed at once.
+/// Prints a scheduler's lines on stdout. While logs are followed, each line is flushed at once.
 pub(crate) fn write_out(
     scheduler: &dyn Scheduler,
     request: &LogRequest,

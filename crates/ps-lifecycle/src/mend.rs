@@ -15,7 +15,7 @@ use crate::{converge, journal};
 
 pub(crate) fn run(session: &Session, args: &MendArgs) -> Result<Outcome> {
     if !session.world.apps()?.iter().any(|app| app.name.as_str() == args.app) {
-        // It was destroyed meanwhile.
+        // The app was destroyed meanwhile.
         return Ok(Outcome::Done);
     }
     let app = session.world.app(&args.app)?;

@@ -1,8 +1,8 @@
-//! Words that people try as verbs of this program and that something else does.
+//! Words that people try as verbs of this program, although another program does what they mean.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// A word, and what does it.
+/// Each word, and the command that does what it means.
 const WORDS: [(&str, &str); 14] = [
     ("scale", "ps-scale <app> <type>=<number>"),
     ("set", "ps-set <app> <property> <value>"),
@@ -20,7 +20,7 @@ const WORDS: [(&str, &str); 14] = [
     ("delete", "ps-lifecycle destroy <app>"),
 ];
 
-/// What to say of a verb that this program does not have, where something else does it.
+/// The hint for a verb that this program does not have, if another program has it.
 pub(crate) fn hint(error: &clap::Error) -> Option<String> {
     if error.kind() != ErrorKind::InvalidSubcommand {
         return None;

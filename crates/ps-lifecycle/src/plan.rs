@@ -1,5 +1,6 @@
-//! `--dry-run`: the plan of a verb, made from the same status and by the same steps, without carrying it out. `ps-scale
-//! --dry-run` calls this as well. If a scheduler does not answer, rows say `unknown`: nothing is guessed from records.
+//! `--dry-run`: prints the plan of a verb, made from the same status and by the same steps, without carrying it out.
+//! `ps-scale --dry-run` calls this as well. If a scheduler does not answer, rows say `unknown`: nothing is guessed from
+//! records.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, Write};
@@ -89,7 +90,7 @@ fn rows(
     }
     let intent = Intent::Converge(Which::All);
     let Some(release) = release::deployed(world, &app.name)? else {
-        // The app was deployed by Dokku, whose hooks make the plan.
+        // Dokku has deployed this app, and its hooks make the plan.
         return Ok(foresee(wanted, Outlook::Planned(&status, &intent)));
     };
     let scheduler = ps_schedulers::of(world, &app.name)?;

@@ -1,6 +1,6 @@
-//! Registers with the root what is to be done if this program is killed in the middle of a verb. A verb changes the
-//! records of an app and its running instances one after the other, so if it is killed in between, they disagree.
-//! Therefore it first registers a command with the root: if the verb dies, the root runs `ps-lifecycle finish`.
+//! Registers with the root (the process that keeps all supervisors alive) a command for the case that this program is killed in the middle
+//! of a verb. A verb changes the records of an app and its running instances one after the other, so if it is killed in between, they
+//! differ. If the verb dies, the root runs the registered command, `ps-lifecycle finish`.
 
 use std::collections::BTreeMap;
 
@@ -27,12 +27,12 @@ pub(crate) fn for_stop(session: &Session, app: &AppName) -> Option<Provision> {
     }
 }
 
-/// The same before a deploy of an app that is to have this scheduler.
+/// The same for a deploy of an app with this scheduler.
 pub(crate) fn for_deploy(session: &Session, app: &AppName, scheduler: &SchedulerName) -> Option<Provision> {
     leave(session, app, scheduler, None)
 }
 
-/// The same before a change that may be refused. No root is started for a change that would be.
+/// The same for a change that may be refused. No root is started for a refused change.
 pub(crate) fn for_change(
     session: &Session,
     app: &AppName,
@@ -43,7 +43,7 @@ pub(crate) fn for_change(
     let which = match intent {
         Intent::Start(which) => Some(which),
         Intent::Converge(_) => None,
-        // These do not change what is recorded of the app, or leave word when they do.
+        // These verbs do not change the records of the app, or record themselves what they are about to do.
         Intent::Deploy | Intent::DeployTypes(_) | Intent::Restart(_) => return None,
     };
     let world = &session.world;
@@ -54,14 +54,15 @@ pub(crate) fn for_change(
     leave(session, app, &scheduler, which)
 }
 
-/// Has what is left of a one-off of the app ended if this program dies before the value is dropped. `None`: that is left to `retire`.
+/// Makes sure that the remains of a one-off are ended if this program dies before the value is dropped. `None` if that is not possible; then
+/// `retire` ends them.
 pub(crate) fn for_one_off(session: &Session, app: &AppName) -> Option<Provision> {
     let scheduler = session.world.scheduler_name(app).ok()?;
     word(session, app, &scheduler, vec!["--quiet", "retire", app.as_str()])
 }
 
-/// Has what is left of an app that is being destroyed removed if this program dies before the value is dropped. No root is started for that:
-/// it would be there for an app that is gone.
+/// Makes sure that an app that is being destroyed is removed completely if this program dies before the value is dropped. No root is started
+/// for that, because it would outlive the app.
 pub(crate) fn for_destroy(session: &Session, app: &AppName) -> Option<Provision> {
     let scheduler = session.world.scheduler_name(app).ok()?;
     let will = last_will(session, &scheduler, finishing(app))?;
@@ -99,7 +100,7 @@ fn word(
 
 fn last_will(session: &Session, scheduler: &SchedulerName, arguments: Vec<&str>) -> Option<LastWill> {
     let world = &session.world;
-    // Inside Dokku it is Dokku that records and calls the hooks.
+    // Inside Dokku, Dokku records the change and calls the hooks.
     if *scheduler != SchedulerName::Native || world.inside_dokku() {
         return None;
     }
@@ -108,7 +109,7 @@ fn last_will(session: &Session, scheduler: &SchedulerName, arguments: Vec<&str>)
     Some(LastWill { program, arguments, variables: roots(world)? })
 }
 
-/// The environment variables by which the started program finds the same installation.
+/// The environment variables with which the started program finds the same roots.
 fn roots(world: &World) -> Option<BTreeMap<String, String>> {
     let (root, lib) = (world.root().to_str()?, world.lib().to_str()?);
     Some(

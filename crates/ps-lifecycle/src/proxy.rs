@@ -47,11 +47,11 @@ fn change(session: &Session, app: &App, args: &ProxyArgs) -> Result<()> {
     changed
 }
 
-/// Has the app reached as its properties say.
+/// Applies the app's properties to its address.
 fn carry_out(session: &Session, app: &App) -> Result<()> {
     let name = &app.name;
     let Some(release) = release::deployed(&session.world, name)? else {
-        return session.fact(&format!("{name} is not deployed: its first deploy goes by that"));
+        return session.fact(&format!("{name} is not deployed: this takes effect with its first deploy"));
     };
     match ps_schedulers::of(&session.world, name)?.reach(&release)? {
         Moved::Done => (),
@@ -68,7 +68,7 @@ fn carry_out(session: &Session, app: &App) -> Result<()> {
     address::tell(session, &release)
 }
 
-/// What properties were before a verb has changed them.
+/// The values of properties before a verb changed them.
 struct Before<'a> {
     world: &'a World,
     app: &'a AppName,

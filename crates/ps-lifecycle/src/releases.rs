@@ -10,10 +10,10 @@ use ps_rows::ReleaseRow;
 use crate::args::ReleasesArgs;
 use crate::session::Session;
 
-/// How much of an id is printed for people.
+/// How many characters of an id are printed for people.
 const SHORT_ID: usize = 19;
 
-/// Lists the kept releases. One that cannot be read is named in a warning, and the exit status is 1.
+/// Lists the kept releases. If one cannot be read, a warning names it, and the exit status is 1.
 pub(crate) fn run(session: &Session, args: &ReleasesArgs) -> Result<Outcome> {
     let world = &session.world;
     let app = world.app(&args.app)?;

@@ -11,7 +11,7 @@ use ps_cli::exit::Refusal;
 
 use crate::args::{Requirement, Verb};
 
-/// What a verb is to hold to, and what its rollouts have meant for clients so far.
+/// The condition of `--require`, and the rollouts of this verb that broke it.
 #[derive(Debug, Default)]
 pub(crate) struct Required {
     requirement: Option<Requirement>,
@@ -37,11 +37,11 @@ impl Required {
             return Ok(());
         }
         Err(Refusal::usage(format!(
-            "{app} has no address, so nobody counts what its clients see: give it one with --listen, or leave --require away"
+            "{app} has no address, so failed connections cannot be counted: give it one with --listen, or leave --require out"
         )))
     }
 
-    /// A rollout is over.
+    /// Records the receipt of a finished rollout, if connections failed.
     pub(crate) fn note(&self, app: &AppName, receipt: &Receipt) {
         if !receipt.has_none_failed() {
             let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,12 +49,12 @@ impl Required {
         }
     }
 
-    /// What a verb has come to, unless clients of the app have failed although none should.
+    /// Returns `done`, or an error if connections of the app's clients failed and `--require` forbids that.
     pub(crate) fn hold<T>(&self, app: &AppName, done: T) -> Result<T> {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         match (self.requirement, failed.get(app)) {
             (Some(Requirement::ZeroFailed), Some(receipt)) => Err(Refusal::failed(format!(
-                "{app} was changed, but not without a failed connection: {}",
+                "{app} was changed, but connections failed: {}",
                 receipt.failures()
             ))),
             _ => Ok(done),
@@ -63,7 +63,7 @@ impl Required {
 }
 
 impl Verb {
-    /// What it is to hold to.
+    /// The condition that the verb's `--require` sets.
     pub(crate) fn requirement(&self) -> Option<Requirement> {
         match self {
             Self::Deploy(args) => args.require.requirement(),

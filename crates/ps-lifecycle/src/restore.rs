@@ -43,7 +43,7 @@ fn all(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
     session.step(&format!("Restoring {}", sum::apps(apps.len())))?;
     let outcomes = Outcomes::default();
     let failures = each::side_by_side(&apps, at_a_time, &|app: &App| {
-        // Its time begins when its turn comes.
+        // The time limit of an app begins when the app's turn comes.
         let quiet = session.quietly().within(deadline);
         let until = Instant::now() + deadline;
         let restored = || quiet.of_app(VERB, &app.name, || restore(&quiet, app, until));
@@ -60,7 +60,7 @@ fn all(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
     each::conclude(&missing, all)
 }
 
-/// The error of an app that was cancelled because its time was over, and not because the verb was interrupted.
+/// The error of an app that was cancelled by its time limit, and not by an interruption of the verb.
 fn late(session: &Session, deadline: Duration, error: Error) -> Error {
     let is_cancelled = matches!(error.downcast_ref(), Some(ps_scheduler::Error::Cancelled));
     if is_cancelled && session.check().is_ok() {
@@ -69,7 +69,7 @@ fn late(session: &Session, deadline: Duration, error: Error) -> Error {
     error
 }
 
-/// The deployed apps, by what is wanted of them.
+/// The deployed apps, by whether they are to be restored.
 #[derive(Default)]
 struct Wanted {
     apps: Vec<App>,
@@ -83,7 +83,7 @@ impl Wanted {
         let mut wanted = Self::default();
         for app in session.world.apps()? {
             if session.world.is_unfinished(&app.name) {
-                // Taking the lock records how a deploy ended that was killed.
+                // Taking the lock also records the outcome of a deploy that was killed.
                 drop(session.world.lock_app(&app.name, Duration::ZERO));
             }
             match is_wanted(session, &app) {
@@ -114,8 +114,8 @@ fn restore(session: &Session, app: &App, until: Instant) -> Result<()> {
     session.fact(&format!("{0} is not to be restored: ps-lifecycle start {0} starts it", app.name))
 }
 
-/// Waits for what the supervisor of a native app starts again by itself. An instance that failed at first and came up then is no failure:
-/// right after a boot what it needs may come a moment after it.
+/// Waits for instances that the supervisor of a native app starts again by itself. If an instance failed at first and came up then, that
+/// is no failure: right after a boot, a service that it needs may come up a moment later.
 fn settle(session: &Session, app: &App, started: Result<()>, until: Instant) -> Result<()> {
     let is_of_instance =
         |error: &Error| matches!(error.downcast_ref(), Some(ps_scheduler::Error::DeployFailed { .. }));

@@ -35,7 +35,7 @@ fn rollback(session: &Session, app: &App, to: Option<u64>) -> Result<()> {
 }
 
 /// The release of that number; without a number, the one before the running release. If the running release came from a rollback, it is
-/// the one before the release that was deployed again, so that each rollback goes further back.
+/// the one before the release that the rollback deployed again, so each rollback goes further back.
 fn chosen(world: &World, app: &AppName, to: Option<u64>) -> Result<KeptRelease> {
     let newest = world.newest_release(app)?.unwrap_or(0);
     let number = match to {
@@ -63,8 +63,8 @@ fn chosen(world: &World, app: &AppName, to: Option<u64>) -> Result<KeptRelease> 
     }
 }
 
-/// The highest number below this one under which a release is kept; 0 if there is none. A damaged release is skipped,
-/// and a message names it.
+/// The highest number below this one for which a release is kept; 0 if there is none. A damaged release is skipped, and a message names
+/// it.
 fn before(world: &World, app: &AppName, number: u64) -> Result<u64> {
     for kept in world.kept_releases(app)? {
         match kept {
@@ -86,7 +86,7 @@ fn kept_ones(world: &World, app: &AppName) -> Result<String> {
     })
 }
 
-/// Refuses a release whose image the engine has no longer, and warns of one of which only the name is known.
+/// Refuses a release whose image the engine no longer has, and warns if only the name of the image is known.
 fn refuse_without_image(world: &World, app: &AppName, kept: &KeptRelease) -> Result<()> {
     let is_in_a_registry = kept.source.image.as_deref().is_some_and(|image| image.contains('@'));
     let scheduler = SchedulerName::from(kept.scheduler.as_str());
@@ -102,7 +102,7 @@ fn refuse_without_image(world: &World, app: &AppName, kept: &KeptRelease) -> Res
         Some(_) => Ok(()),
         None => {
             say::warning(&format!(
-                "release {number} of {app} was kept without the id of its image: {place} is what has that name now"
+                "release {number} of {app} was kept without the id of its image: the image that is called {place} now is used"
             ));
             Ok(())
         }

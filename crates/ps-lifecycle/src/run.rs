@@ -20,12 +20,12 @@ use crate::session::Session;
 use crate::{elsewhere, journal, provision, release};
 
 const VERB: &str = "run";
-/// The type whose settings a command gets if it is not the command of a type: those for all types, and those for this
-/// name.
+/// The type whose settings apply to a command that is not the command of a type: the settings for all types, and those
+/// for this name.
 const OF_NO_TYPE: &str = "run";
-/// The status of timeout(1) for a command whose time was over.
+/// The exit status of timeout(1) for a command that exceeded its time limit.
 const TIMED_OUT: u8 = 124;
-/// What is passed on to the command, and what says that it has ended.
+/// The signals that are passed on to the command, and SIGCHLD, which says that it has ended.
 pub(crate) const HEARD: [i32; 8] = [SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH];
 
 pub(crate) fn run(session: &Session, args: &RunArgs) -> Result<Outcome> {
@@ -94,7 +94,7 @@ fn printed(app: &App, name: &Slot) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// What is to run, and whose settings it has.
+/// The command to run, and the type whose settings it gets.
 fn asked(release: &Release, args: &RunArgs) -> Result<(Command, ProcessType)> {
     let of_no_type = || OF_NO_TYPE.parse().expect("run is a process type");
     let Some(process_type) = &args.process_type else {
@@ -114,7 +114,7 @@ fn asked(release: &Release, args: &RunArgs) -> Result<(Command, ProcessType)> {
     Ok((Command::OfType, process_type.clone()))
 }
 
-/// As a shell has it.
+/// The exit status as a shell reports it.
 pub(crate) fn status(exit: Exit) -> u8 {
     let status = match exit {
         Exit::Code(code) => code,

@@ -1,6 +1,6 @@
-//! The scripts of app.json that belong to a deploy. Before the new instances, they run in the order of Dokku:
-//! `predeploy`, the process `release`, and in the first deploy of an app `scripts.postdeploy`. The last one is recorded
-//! before it runs, at the place where Dokku records it too, so that it never runs twice, not even if the deploy fails.
+//! The scripts of app.json that belong to a deploy. Before the new instances they run in Dokku's order: `predeploy`, the process
+//! `release`, and in the first deploy of an app `scripts.postdeploy`. The last one is recorded before it runs, where Dokku records it
+//! too, so that it never runs twice, not even if the deploy fails.
 
 use anyhow::Result;
 use app_json::{AppJson, Script};
@@ -20,19 +20,19 @@ const PLUGIN: &str = "app-json";
 const RAN: &str = "heroku.postdeploy";
 const EXECUTED: &str = "executed";
 
-/// What is left to be run of the scripts of app.json.
+/// The scripts of app.json that still have to run.
 #[derive(Default)]
 pub(crate) struct Scripts {
-    /// Before everything else.
+    /// Runs before everything else.
     pub(crate) predeploy: Option<Task>,
-    /// In the first deploy, after the process `release`.
+    /// Runs in the first deploy, after the process `release`.
     pub(crate) first: Option<Task>,
-    /// When the new release runs.
+    /// Runs when the new release runs.
     pub(crate) postdeploy: Option<Task>,
 }
 
 impl Scripts {
-    /// Those of a deploy of this release. `prepared`: the image that `predeploy` has made of its source before.
+    /// The scripts for a deploy of this release. `prepared`: the image that an earlier run of `predeploy` has made from its source.
     pub(crate) fn of(
         world: &World,
         release: &Release,
@@ -53,8 +53,9 @@ impl Scripts {
     }
 }
 
-/// Runs what comes before the new instances, if there are scripts among it; a scheduler sees to a `release` process alone. `prepared`:
-/// the image that `predeploy` has made of this source before. Returns the one that it has made, which the plan has from then on.
+/// Runs the tasks before the new instances, if there are scripts among them; a plain `release` process is run by the scheduler itself.
+/// `prepared` is the image that an earlier run of `predeploy` has made from this source. Returns the image that this run has made,
+/// which the plan then uses.
 pub(crate) fn before(
     session: &Session,
     lock: &AppLock,
@@ -81,7 +82,7 @@ pub(crate) fn before(
     Ok(prepared)
 }
 
-/// Runs `predeploy`. What it changes in the file system is kept: natively in the directory, else as an image.
+/// Runs `predeploy`. Its changes in the file system are kept: of a native app in the directory, otherwise as an image.
 fn prepare(
     session: &Session,
     lock: &AppLock,
@@ -101,7 +102,7 @@ fn prepare(
     Ok(Some(image))
 }
 
-/// Runs what comes when the new release runs.
+/// Runs the script that follows once the new release runs.
 pub(crate) fn after(
     session: &Session,
     lock: &AppLock,
@@ -124,7 +125,7 @@ fn run(session: &Session, lock: &AppLock, scheduler: &dyn Scheduler, plan: &Plan
         .with_requester_holding(app, Some(lock), |requester| scheduler.run_task(plan, task, requester))?)
 }
 
-/// Whether no deploy of the app has succeeded yet, and none has begun to run the script.
+/// Whether no deploy of the app has succeeded yet, and no deploy has begun to run the script.
 fn is_first(world: &World, app: &AppName) -> Result<bool> {
     let ran = world.property(PLUGIN, Scope::App(app), RAN)?;
     Ok(ran.as_deref() != Some(EXECUTED) && !ps_dokku::is_deployed(world, app)?)

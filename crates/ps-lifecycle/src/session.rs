@@ -27,7 +27,7 @@ const WAIT: Duration = Duration::from_secs(30);
 const TRY_AGAIN: Duration = Duration::from_millis(20);
 /// The grace period of hooks when a verb is cancelled.
 const GRACE_OF_HOOKS: Duration = Duration::from_secs(2);
-/// The pause between two looks for hooks of a command that was killed.
+/// How often it is checked whether hooks of a killed command still run.
 const LOOK_FOR_HOOKS: Duration = Duration::from_millis(100);
 
 /// What every verb needs.
@@ -41,8 +41,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Reads the environment. Verbs that change something catch Ctrl-C to clean up; other verbs simply
-    /// end, or pass it on.
+    /// Reads the environment. Verbs that change something catch Ctrl-C to clean up; other verbs simply end, or pass the signal on.
     pub(crate) fn open(args: &Args) -> Result<Self> {
         let world = args.world.open()?;
         let reads = matches!(
@@ -63,7 +62,7 @@ impl Session {
         let teller = Arc::new(Teller::of(args, quiet)?);
         let quiet = quiet || teller.is_for_a_program();
         if !world.inside_dokku() {
-            // Descriptors of our caller are not for hooks or apps. Plugins of Dokku pass some on to each other.
+            // Descriptors that we inherited are not passed on to hooks or apps. Plugins of Dokku pass some on to each other.
             ps_supervisor::close_descriptors_on_exec();
         }
         let required = Arc::new(Required::of(&args.verb));
@@ -94,8 +93,8 @@ impl Session {
         Ok(self.lock_unless(app, || Ok(false))?.expect("nothing else is waited for"))
     }
 
-    /// Takes the lock, but while another program holds it calls `is_done` again and again. `None`: `is_done` became true
-    /// before the lock was free.
+    /// Takes the lock; while another program holds it, calls `is_done` again and again. `None`: `is_done` became true before the lock was
+    /// free.
     pub(crate) fn lock_unless(
         &self,
         app: &AppName,
@@ -120,8 +119,8 @@ impl Session {
         }
     }
 
-    /// Waits for hooks of a killed lock holder that are still running, as long as it would wait for the lock. If they
-    /// still run then, a warning is printed, and the verb continues.
+    /// Waits for hooks that a killed holder of the lock has left running, as long as it would wait for the lock. If they still run then, a
+    /// warning is printed, and the verb continues.
     fn after_the_dead(&self, lock: AppLock, began: Instant) -> Result<AppLock> {
         while lock.was_left_by_the_dead()
             && let Some(orphans) = lock.orphans(Duration::ZERO)
@@ -136,17 +135,17 @@ impl Session {
         Ok(lock)
     }
 
-    /// The same session, which is cancelled after that time.
+    /// The same session, which counts as cancelled after that time.
     pub(crate) fn within(self, time: Duration) -> Self {
         Self { cancel: self.cancel.within(time), ..self }
     }
 
-    /// Whether nothing is said about what is done.
+    /// Whether progress messages are suppressed.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet
     }
 
-    /// An error after Ctrl-C or SIGTERM.
+    /// Returns an error after Ctrl-C or SIGTERM.
     pub(crate) fn check(&self) -> Result<()> {
         Ok(self.cancel.check()?)
     }
@@ -166,13 +165,14 @@ impl Session {
         if self.quiet { Ok(()) } else { Ok(say::detail(text)?) }
     }
 
-    /// Carries out a verb for an app, and reports its beginning and its end to the journal and to programs that watch.
+    /// Runs a verb for an app, and reports its beginning and its end to the journal and to programs that read events.
     pub(crate) fn of_app<T>(&self, verb: &str, app: &AppName, deed: impl FnOnce() -> Result<T>) -> Result<T> {
         let deed = || self.required.hold(app, deed()?);
         self.teller.of_app(app, || journal::of_verb(&self.world, verb, app, deed))
     }
 
-    /// Has a scheduler carry a plan out, and tells what happens. Ctrl-C cancels it. A process that it runs to its end holds the lock as well.
+    /// Has a scheduler carry a plan out, and reports its progress. Ctrl-C cancels it. A process that the scheduler runs to its end inherits
+    /// the lock.
     pub(crate) fn deploy(
         &self,
         lock: Option<&AppLock>,
@@ -189,23 +189,23 @@ impl Session {
         .inspect_err(|error| self.say_what_runs_on(plan, error))
     }
 
-    /// Says after a failure that it has changed nothing of what ran. On a terminal the line of each instance says so.
+    /// After a failure, prints that the earlier instances run on unchanged. On a terminal the line of each instance already says so.
     fn say_what_runs_on(&self, plan: &Plan, error: &ps_scheduler::Error) {
         let ran = plan.steps.iter().any(|step| matches!(step.change, Change::Keep | Change::Replace));
         if let ps_scheduler::Error::DeployFailed { app, fates, aftermath, .. } = error
             && ran
-            // Without a fate for each slot, what differs is in the aftermath.
+            // If there is no fate for each slot, the aftermath contains the differences.
             && (aftermath.is_empty() || !fates.is_empty())
             && self.teller.is_in_lines()
             && !say::inside_dokku()
             && fates.values().all(|fate| matches!(fate, Fate::Kept(_) | Fate::Empty))
         {
-            // Whether it can be printed does not change how the verb ends.
+            // A failure to print this does not change the outcome of the verb.
             let _ = self.detail(&format!("what ran of {app} before runs on"));
         }
     }
 
-    /// Has instances stopped, and tells what happens.
+    /// Has instances stopped, and reports the progress.
     pub(crate) fn stop(
         &self,
         app: &AppName,
@@ -220,12 +220,12 @@ impl Session {
         })
     }
 
-    /// Asks a scheduler for a long operation, and tells what happens. Ctrl-C cancels it.
+    /// Runs a long operation of a scheduler, and reports its progress. Ctrl-C cancels it.
     pub(crate) fn with_requester<T>(&self, app: &AppName, verb: impl FnOnce(&mut Requester<'_>) -> T) -> T {
         self.with_requester_holding(app, None, verb)
     }
 
-    /// The same; a process that the operation runs to its end holds this lock as well.
+    /// As [`Session::with_requester`]; a process that the operation runs to its end inherits this lock.
     pub(crate) fn with_requester_holding<T>(
         &self,
         app: &AppName,
@@ -254,7 +254,7 @@ impl Session {
         self.teller.watched(app, self.quiet, || verb(&mut requester))
     }
 
-    /// Runs the user's hooks for a trigger, which inherit the app's lock; having no hook is success.
+    /// Runs the user's hooks for a trigger, which inherit the app's lock. It is no error if there is no hook.
     pub(crate) fn trigger(&self, lock: &AppLock, name: &str, arguments: &[&str]) -> Result<()> {
         let (variable, token) = lock.token();
         let triggers = Triggers::new(&self.world).with_env(variable, token);
@@ -286,7 +286,7 @@ impl Session {
     }
 }
 
-/// Set by Ctrl-C, by SIGTERM and by the signals of a terminal that is closed.
+/// A flag that is set by Ctrl-C, SIGTERM and the signals of a closing terminal.
 fn on_signal() -> Result<Cancel> {
     let flag = Arc::new(AtomicBool::new(false));
     // If the caller ignores SIGCHLD, the exit statuses of our children would be lost.
@@ -297,7 +297,7 @@ fn on_signal() -> Result<Cancel> {
     Ok(Cancel::from_flag(flag))
 }
 
-/// What is said of it in a line, if anything.
+/// The line that is printed for a progress message, if any.
 fn line(progress: &Progress) -> Option<String> {
     match progress {
         Progress::Note(text) | Progress::Output(text) => Some(text.clone()),

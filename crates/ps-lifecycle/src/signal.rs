@@ -1,4 +1,4 @@
-//! `signal`: sends a signal to running instances by pidfd. Instances that do not run are named.
+//! `signal`: sends a signal to running instances by pidfd, and names the instances that do not run.
 
 use anyhow::{Result, bail};
 use formation::Which;

@@ -1,5 +1,5 @@
-//! `snapshot`: saved states of all apps, or of some. Restoring one changes each app only where it differs, as the verbs
-//! would: by a deploy of another release, a start, a stop, or a change of counts.
+//! `snapshot`: saved states of all apps, or of some. Restoring a state changes an app only where it differs, with the
+//! same operations as the verbs: a deploy of another release, a start, a stop, or a change of counts.
 
 mod instances;
 mod put_back;
@@ -49,7 +49,9 @@ fn find(world: &World, name: &SnapshotName) -> Result<Snapshot> {
 fn save(session: &Session, name: &SnapshotName, words: &[String], replace: bool) -> Result<Outcome> {
     let world = &session.world;
     if !replace && world.snapshot(name)?.is_some() {
-        return Err(Refusal::failed(format!("a snapshot called {name} is there: --replace takes its place")));
+        return Err(Refusal::failed(format!(
+            "a snapshot called {name} exists already: --replace replaces it"
+        )));
     }
     let mut saved = Vec::new();
     for app in named(world, words)? {
@@ -79,7 +81,7 @@ fn named(world: &World, words: &[String]) -> Result<Vec<AppName>> {
 
 fn saved_app(session: &Session, app: &AppName) -> Result<Option<SavedApp>> {
     let world = &session.world;
-    // Locked so that the app is not changed while its state is read.
+    // The lock keeps others from changing the app while its state is read.
     let _lock = session.lock(app)?;
     let Some(deployed) = world.deployed(app)? else { return Ok(None) };
     let stopped = instances::stopped_by_hand(world, app)?;

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use ps_release::CommandLine;
 use ps_scheduler_docker::Pull;
 
-// The part of the command line of `deploy` that is about the source. No documentation: the help of the verb would show it in place of its own.
+// The options of `deploy` about the source. They have no documentation of their own, because clap would show it as the help of the verb.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct SourceArgs {
     /// Run from this directory: natively by its Procfile, or in containers of an image that is built from it
@@ -33,7 +33,7 @@ pub(crate) struct SourceArgs {
     /// Run the services of this Compose file of the directory
     #[arg(long, value_name = "FILE", conflicts_with_all = ["image", "command", "base", "dockerfile", "build_arg"])]
     pub(crate) compose: Option<String>,
-    // The services of the Compose file that are meant, if not all of them.
+    // The selected services of the Compose file; empty: all.
     #[arg(skip)]
     pub(crate) only: BTreeSet<String>,
     /// A build argument; without a value, that of the environment is used; can be repeated

@@ -15,7 +15,7 @@ use crate::{compose, tags};
 const PROCFILE: &str = "Procfile";
 
 impl SourceArgs {
-    /// The source and its files, as far as they lie on disk.
+    /// The source and its files, as far as they are on disk.
     pub(crate) fn checkout(
         &self,
         world: &World,
@@ -24,7 +24,7 @@ impl SourceArgs {
         unpacked: Option<&Unpacked>,
     ) -> Result<Checkout> {
         if self.tag.is_some() {
-            // It has images, so it is there.
+            // The app has images, so it exists.
             let tag = tags::find(world, &world.app(app.as_str())?.name, self.tag.as_deref())?;
             return Ok(Checkout::of_image(&format!("{}:{}", tag.repository, tag.tag))?);
         }
@@ -95,7 +95,7 @@ pub(crate) fn app_json_path(world: &World, app: &AppName) -> Result<String> {
     Ok(APP_JSON.to_owned())
 }
 
-/// Whether the app is to run in containers, where that is settled: by this command line, or by what was chosen before.
+/// Whether the app runs in containers, if that is decided already: by this command line, or by an earlier choice.
 fn in_containers(world: &World, app: &AppName, scheduler: Option<&str>) -> Result<Option<bool>> {
     let of = |name: SchedulerName| matches!(name, SchedulerName::DockerLocal | SchedulerName::Swarm);
     if let Some(name) = scheduler {

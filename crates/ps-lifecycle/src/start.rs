@@ -17,8 +17,8 @@ use crate::session::Session;
 use crate::wish::Wish;
 use crate::{converge, provision, stop};
 
-/// How long to wait for instances whose start another program has begun, for example a root that has just brought a
-/// supervisor back.
+/// How long to wait for instances that another program has begun to start, for example a root that has just restarted a
+/// supervisor.
 const ON_ITS_WAY: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -51,7 +51,7 @@ pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()>
     };
     session.step(&format!("{doing} {}", app.name))?;
     session.trigger(&lock, "pre-start", &[app.name.as_str()])?;
-    // A restore changes nothing that is recorded.
+    // A restore changes no record.
     let starts = matches!(intent, Intent::Start(_));
     let is_refused = || converge::is_refused(session, &app.name, intent);
     let _provision = starts.then(|| provision::for_change(session, &app.name, intent, is_refused)).flatten();
@@ -70,7 +70,7 @@ pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()>
     started
 }
 
-/// In docker-local what runs by a schedule has no instance that could be started.
+/// Refuses a type with a schedule in docker-local: it has no instance that could be started.
 fn refuse_scheduled(session: &Session, app: &App, which: &Which) -> Result<()> {
     let (world, name) = (&session.world, &app.name);
     let process_type = match which {
@@ -91,8 +91,8 @@ fn refuse_scheduled(session: &Session, app: &App, which: &Which) -> Result<()> {
     Ok(())
 }
 
-/// Waits a short while for instances that are being started although this verb did not have to start them. Only supervisors of
-/// native apps start anything by themselves and tell of it.
+/// Waits a short while for instances that are being started by another program. Only supervisors of native apps start
+/// instances by themselves and report it.
 fn await_starting(session: &Session, app: &App, intent: &Intent) -> Result<()> {
     if session.world.scheduler_name(&app.name)? != SchedulerName::Native {
         return Ok(());
@@ -110,8 +110,8 @@ fn await_starting(session: &Session, app: &App, intent: &Intent) -> Result<()> {
     }
 }
 
-/// Whether others run although one instance failed: then the app stays marked for restoring. If the error does not say what
-/// became of each slot, the scheduler is asked.
+/// Whether other instances run although one has failed: then the app stays marked for restoring. If the error does not contain
+/// the fate of each slot, the scheduler is asked.
 fn runs_on(session: &Session, app: &App, error: &Error) -> bool {
     match error.downcast_ref() {
         Some(ps_scheduler::Error::DeployFailed { fates, .. }) if !fates.is_empty() => {

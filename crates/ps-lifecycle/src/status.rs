@@ -25,9 +25,9 @@ pub(crate) use column::Column;
 use column::slot;
 use table::Shown;
 
-/// The cursor goes to the first place of the screen.
+/// Moves the cursor to the top left corner of the screen.
 const HOME: &str = "\x1b[H";
-/// What the screen shows from the cursor on, to the end of the line and of the screen, goes.
+/// Clears the rest of the line, and the rest of the screen.
 const CLEAR_LINE: &str = "\x1b[K";
 const CLEAR_REST: &str = "\x1b[J";
 
@@ -55,7 +55,7 @@ pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
     }
 }
 
-/// What makes an app, for a person who sees an empty table.
+/// Prints how to create an app, for a person who would see an empty table.
 fn say_that_there_are_none(session: &Session, args: &StatusArgs) -> Result<()> {
     let world = &session.world;
     let is_for_people = args.apps.is_empty() && args.format() == Format::Text && !args.table.names;
@@ -68,7 +68,8 @@ fn say_that_there_are_none(session: &Session, args: &StatusArgs) -> Result<()> {
     Ok(())
 }
 
-/// Which worlds are not shown, for a person who asked for all apps: on a terminal below the table, else aside.
+/// Names the worlds that are not shown, for a person who asked for all apps: on a terminal below the table, otherwise
+/// on stderr.
 fn other_worlds(out: &mut impl Write, session: &Session, args: &StatusArgs) -> io::Result<()> {
     let is_for_people = args.apps.is_empty() && args.format() == Format::Text && !args.table.names;
     if !is_for_people || args.worlds.knows_all() || session.is_quiet() {
@@ -85,7 +86,7 @@ fn other_worlds(out: &mut impl Write, session: &Session, args: &StatusArgs) -> i
     }
 }
 
-/// Shows a page: in the place of the one before it, or below it where it goes into a pipe.
+/// Shows a page: on a terminal in the place of the previous one, in a pipe after it.
 fn show(page: &[u8], is_terminal: bool) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     if is_terminal {
@@ -101,11 +102,11 @@ fn show(page: &[u8], is_terminal: bool) -> io::Result<()> {
     out.flush()
 }
 
-/// What is printed.
+/// The status to be printed.
 struct Found {
-    /// `None`: now.
+    /// The time of the status; `None`: now.
     at: Option<Timestamp>,
-    /// Where each app is reached, if it has an address.
+    /// A line for each app that has an address: where it is reached.
     reached: Vec<String>,
     rows: Vec<StatusRow>,
     warnings: Vec<String>,
@@ -151,12 +152,12 @@ fn write(mut out: impl Write, session: &Session, args: &StatusArgs, found: &Foun
     };
     found.reached.iter().try_for_each(|line| writeln!(out, "{line}"))?;
     table::text(&mut out, rows, shown, found.at.unwrap_or_else(Timestamp::now))?;
-    // For a person; a script that reads the table has no use for it.
+    // This line is for people; a script that reads the table does not need it.
     let host = size.filter(|_| found.at.is_none()).and_then(|_| host::line(session.world.lib()));
     host.map_or(Ok(()), |line| writeln!(out, "{line}"))
 }
 
-/// Where an app is reached, if it has an address.
+/// The line that says where an app is reached, if it has an address.
 fn reached(status: &AppStatus) -> Option<String> {
     let AppStatus { app, instances, listen, .. } = status;
     if listen.is_empty() {
@@ -164,7 +165,7 @@ fn reached(status: &AppStatus) -> Option<String> {
     }
     let mut behind = instances.iter().filter(|instance| status.leads_to(instance));
     if !behind.any(|instance| instance.state.is_alive() || instance.state == State::Unknown) {
-        return Some(format!("{app} has the address {listen}, and nothing runs there"));
+        return Some(format!("{app} has the address {listen}, but no instance runs"));
     }
     let open: Option<u64> =
         instances.iter().filter_map(|instance| instance.connections).reduce(|all, one| all + one);

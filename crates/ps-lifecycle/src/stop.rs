@@ -1,4 +1,4 @@
-//! `stop`: ends instances with their whole process trees, after their grace period, and reports those that would not end.
+//! `stop`: ends instances with their whole process trees, after their grace period, and reports those that did not end.
 
 use anyhow::{Result, bail};
 use formation::{AppName, State, Which};
@@ -25,7 +25,7 @@ fn stop(session: &Session, app: &App, which: &Which) -> Result<()> {
     stop_locked(session, &lock, app, which)
 }
 
-/// The same; the caller holds the lock.
+/// As [`run`] for one app; the caller holds the lock.
 pub(crate) fn stop_locked(session: &Session, lock: &AppLock, app: &App, which: &Which) -> Result<()> {
     refuse_absent(session, app, which)?;
     session.step(&format!("Stopping {}", app.name))?;
@@ -33,8 +33,8 @@ pub(crate) fn stop_locked(session: &Session, lock: &AppLock, app: &App, which: &
         return end(session, app, which, false);
     }
     let _provision = provision::for_stop(session, &app.name);
-    // A full disk must not keep instances alive. So if the mark cannot be written, the instances are stopped nevertheless,
-    // and it is tried again afterwards.
+    // A full disk must not keep instances alive. So if the property cannot be written, the instances are stopped
+    // nevertheless, and writing is tried again afterwards.
     let wish = Wish::set(&session.world, &app.name, false);
     let ended = end(session, app, which, false);
     match wish {
@@ -46,8 +46,8 @@ pub(crate) fn stop_locked(session: &Session, lock: &AppLock, app: &App, which: &
     session.trigger(lock, "post-stop", &[app.name.as_str()])
 }
 
-/// Takes the app's lock. If another verb holds it for a rollout, the stop is handed to that rollout. `None`: that was all
-/// there was to do. The other steps of stopping a whole app follow once the lock is free.
+/// Takes the app's lock. If another verb holds it for a rollout, the stop is handed to that rollout. `None`: the stop is
+/// complete. The other steps of stopping a whole app follow once the lock is free.
 fn lock_or_take_in(session: &Session, app: &App, which: &Which) -> Result<Option<AppLock>> {
     let mut is_taken_in = false;
     let lock = session.lock_unless(&app.name, || {
@@ -60,7 +60,7 @@ fn lock_or_take_in(session: &Session, app: &App, which: &Which) -> Result<Option
     Ok(lock)
 }
 
-/// The result of the stop, if a rollout in progress has taken it in.
+/// Hands the stop to a rollout in progress. Returns its result if the rollout has accepted it.
 fn take_in(session: &Session, app: &App, which: &Which) -> Result<Option<Stopped>> {
     if !ps_dokku::is_deployed(&session.world, &app.name)? {
         return Ok(None);
@@ -72,15 +72,15 @@ fn take_in(session: &Session, app: &App, which: &Which) -> Result<Option<Stopped
     Ok(session.stop(&app.name, |requester| scheduler.stop_beside(&order, requester))?)
 }
 
-/// Whether a stop failed before any instance was told to end. A cancelled stop only stops waiting, and the instances go on
-/// ending.
+/// Whether a stop failed before any instance was told to end. If a stop is cancelled, only the waiting ends; the instances
+/// continue to end.
 pub(crate) fn has_not_begun(ended: &Result<()>) -> bool {
     let error = ended.as_ref().err().and_then(|error| error.downcast_ref::<Error>());
     error.is_some_and(|error| !matches!(error, Error::Cancelled))
 }
 
-/// Refuses a type or instance that the app does not have. One that runs or is about to is accepted: its deploy was killed
-/// before it was recorded, or is still in progress.
+/// Refuses a type or instance that the app does not have. One that runs or is about to run is accepted: its deploy was
+/// killed before it was recorded, or is still in progress.
 fn refuse_absent(session: &Session, app: &App, which: &Which) -> Result<()> {
     let Err(refused) = refuse_unknown(session, app, which) else { return Ok(()) };
     let scheduler = ps_schedulers::of(&session.world, &app.name)?;
@@ -92,7 +92,7 @@ fn refuse_absent(session: &Session, app: &App, which: &Which) -> Result<()> {
     if status.instances.iter().any(is_meant) { Ok(()) } else { Err(refused) }
 }
 
-/// Ends instances of an app; an error if one would not end. The caller holds the lock.
+/// Ends instances of an app; an error if one did not end. The caller holds the lock.
 pub(crate) fn end(session: &Session, app: &App, which: &Which, remove: bool) -> Result<()> {
     let scheduler = ps_schedulers::of(&session.world, &app.name)?;
     end_via(session, &app.name, scheduler.as_ref(), which, remove)
@@ -112,7 +112,7 @@ pub(crate) fn end_via(
     told(app, &stopped.unwrap_or_default())
 }
 
-/// An error that names the instances that would not end.
+/// The error that names the instances that did not end.
 pub(crate) fn told(app: &AppName, stopped: &Stopped) -> Result<()> {
     if let Some((slot, why)) = stopped.remaining.first() {
         let others = match stopped.remaining.len() - 1 {
@@ -137,7 +137,7 @@ pub(crate) fn refuse_unknown(session: &Session, app: &App, which: &Which) -> Res
         Which::Type(process_type) => formation.effective().contains_key(process_type.as_str()),
         Which::Slot(slot) => wanted.get(slot.process_type.as_str()).is_some_and(|n| slot.index <= n.get()),
     };
-    // A task of app.json, and a run beside those of the formation, are known to the scheduler alone.
+    // Only the scheduler knows tasks of app.json, and runs in addition to those of the formation.
     let is_meant = |instance: &Instance| which.includes(&instance.slot);
     if is_there || ps_schedulers::of(world, &app.name)?.status_of(&app.name)?.instances.iter().any(is_meant) {
         return Ok(());

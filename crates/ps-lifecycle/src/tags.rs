@@ -17,7 +17,7 @@ use crate::args::{TagArgs, TagsArgs};
 use crate::dokku::apps;
 use crate::session::Session;
 
-/// How long a tag may be.
+/// The longest tag, in characters.
 const LONGEST: usize = 128;
 
 /// Lists the tags.
@@ -61,7 +61,7 @@ pub(crate) fn create(session: &Session, args: &TagArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Removes a tag that nothing needs.
+/// Removes a tag that is not in use.
 pub(crate) fn destroy(session: &Session, args: &TagArgs) -> Result<Outcome> {
     let world = &session.world;
     let app = visible(session, &args.app)?;
@@ -79,7 +79,7 @@ pub(crate) fn destroy(session: &Session, args: &TagArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The app's tag of that name; an error names those that there are.
+/// The app's tag of that name; the error names the existing ones.
 pub(crate) fn find(world: &World, app: &AppName, tag: Option<&str>) -> Result<ImageTag> {
     let tag = legal(tag)?;
     refuse_native(world, app)?;
@@ -109,7 +109,7 @@ fn refuse_native(world: &World, app: &AppName) -> Result<()> {
     }
 }
 
-/// A tag as the engine takes it.
+/// The tag, if the engine accepts it.
 fn legal(tag: Option<&str>) -> Result<&str> {
     let Some(tag) = tag.filter(|tag| !tag.is_empty()) else {
         let words = "Please specify a tag to run the command on";

@@ -23,15 +23,15 @@ use self::board::{Board, Turn};
 use self::events::Events;
 use crate::args::{Args, Telling, TellingArgs, Verb};
 
-/// The pause between two looks whether a line has to be rewritten.
+/// How often it is checked whether a line has to be rewritten.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Tells what one verb does, of all its apps.
+/// Reports what one verb does, for all its apps.
 #[derive(Debug)]
 pub(crate) struct Teller {
     manner: Manner,
     verb: String,
-    /// Whether another program writes the last event.
+    /// Whether another program writes the last event, because this verb is a part of its work.
     is_part: bool,
     app: Option<String>,
     began: Instant,
@@ -40,15 +40,16 @@ pub(crate) struct Teller {
 
 #[derive(Debug)]
 enum Manner {
-    /// A line for each thing that happened.
+    /// A line for each event.
     Lines,
-    /// A line for each instance. The flag is set when the program goes on after it was stopped.
+    /// A line for each instance, rewritten in place. The flag is set when the program continues after it was stopped.
     Live(Arc<AtomicBool>),
-    /// An object for each thing that happens.
+    /// A JSON object for each event.
     Events(Events),
 }
 
-/// Ends the thread that keeps the lines up to date, also where the deed panics: it would be waited for without end.
+/// Ends the thread that rewrites the lines, even if the verb panics: otherwise the program would wait for the thread
+/// for ever.
 struct EndsWithTheDeed<'a> {
     is_over: &'a AtomicBool,
     ticker: &'a Thread,
@@ -62,19 +63,19 @@ impl Drop for EndsWithTheDeed<'_> {
 }
 
 impl Teller {
-    /// Tells in lines alone.
+    /// A reporter that prints only lines.
     pub(crate) fn in_lines() -> Self {
         let (began, boards) = (Instant::now(), Mutex::default());
         Self { manner: Manner::Lines, verb: String::new(), is_part: false, app: None, began, boards }
     }
 
-    /// Tells as these arguments and the terminal have it. Inside Dokku what is said is Dokku's.
+    /// The reporter for these arguments and this terminal. Inside Dokku it prints Dokku's own lines.
     pub(crate) fn of(args: &Args, is_quiet: bool) -> Result<Self> {
         let Some(telling) = args.verb.telling() else { return Ok(Self::in_lines()) };
         let Telling { verb, is_part, app, is_json } = telling;
         let manner = if is_json {
             if say::inside_dokku() {
-                return Err(Refusal::usage("inside Dokku there are no events: leave --format json away"));
+                return Err(Refusal::usage("inside Dokku there are no events: leave --format json out"));
             }
             Manner::Events(Events::take_stdout()?)
         } else if !is_quiet && !say::inside_dokku() && screen::is_fit() {
@@ -87,17 +88,17 @@ impl Teller {
         Ok(Self { manner, verb: verb.to_owned(), is_part, app: app.map(str::to_owned), ..Self::in_lines() })
     }
 
-    /// Whether nothing but events may be said, except why the verb failed.
+    /// Whether nothing but events may be printed, except the reason of a failure.
     pub(crate) fn is_for_a_program(&self) -> bool {
         matches!(self.manner, Manner::Events(_))
     }
 
-    /// Whether what happens is told in lines that stay.
+    /// Whether progress is printed as lines that stay.
     pub(crate) fn is_in_lines(&self) -> bool {
         matches!(self.manner, Manner::Lines)
     }
 
-    /// Does something to an app, and tells that it begins and how it ended.
+    /// Runs `deed` for an app, and reports its beginning and its end.
     pub(crate) fn of_app<T>(&self, app: &AppName, deed: impl FnOnce() -> Result<T>) -> Result<T> {
         let began = Instant::now();
         self.boards().insert(app.clone(), Board::new(began));
@@ -108,22 +109,22 @@ impl Teller {
         done
     }
 
-    /// A plan is going to be carried out.
+    /// Reports that a plan is going to be carried out.
     pub(crate) fn plans(&self, plan: &Plan) {
         self.note(&plan.release.app, |board, now| board.plan(plan, now));
     }
 
-    /// A plan was carried out, or was not.
+    /// Reports the outcome of a plan.
     pub(crate) fn concludes(&self, app: &AppName, done: &Result<DeployOutcome, Error>) {
         self.note(app, |board, now| board.conclude(done, now));
     }
 
-    /// A stop is over.
+    /// Reports the outcome of a stop.
     pub(crate) fn concludes_stop(&self, app: &AppName, stopped: &Stopped) {
         self.note(app, |board, now| board.conclude_stop(stopped, now));
     }
 
-    /// Takes in what happens. Where it is to be said in a line, that is left to the caller, and the answer is true.
+    /// Receives a progress message. Returns true if the caller has to print it as a line.
     pub(crate) fn hears(&self, app: &AppName, progress: &Progress) -> bool {
         self.note(app, |board, now| board.hear(progress, now));
         let is_of_instance = matches!(
@@ -137,7 +138,7 @@ impl Teller {
         }
     }
 
-    /// While the deed is done, the lines on the terminal are kept up to date. At its end they stay, unless `is_quiet`.
+    /// Runs `deed`, and keeps the lines on the terminal up to date meanwhile. At its end they stay, unless `is_quiet`.
     pub(crate) fn watched<T>(&self, app: &AppName, is_quiet: bool, deed: impl FnOnce() -> T) -> T {
         let Manner::Live(goes_on) = &self.manner else { return deed() };
         let is_over = AtomicBool::new(false);
@@ -164,7 +165,7 @@ impl Teller {
         done
     }
 
-    /// The verb is over: the last event, after which nothing is written.
+    /// Reports the end of the verb: the last event, after which nothing is written.
     pub(crate) fn ends(&self, done: &Result<Outcome>, is_given_up: impl Fn() -> bool) {
         let Manner::Events(events) = &self.manner else { return };
         if !self.is_part {
@@ -229,7 +230,7 @@ impl Turn {
     }
 }
 
-/// How it ended, and why it failed.
+/// The outcome as one word, and the reason of a failure.
 fn how<T>(done: &Result<T>) -> (&'static str, Option<String>) {
     match done {
         Ok(_) => ("done", None),
@@ -241,7 +242,7 @@ fn how<T>(done: &Result<T>) -> (&'static str, Option<String>) {
 }
 
 impl Verb {
-    /// `None`: it changes no instance, or only says what it would change.
+    /// How the verb reports its progress. `None`: it changes no instance, or only prints what it would change.
     pub(crate) fn telling(&self) -> Option<Telling<'_>> {
         let of = |verb, app, telling: TellingArgs| {
             Some(Telling { verb, is_part: false, app, is_json: telling.is_json() })

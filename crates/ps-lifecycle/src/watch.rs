@@ -1,5 +1,5 @@
-//! `watch`: stays in the foreground and watches the containers of docker-local, which have no supervisor of their own, and the tasks of apps on
-//! a swarm that have an address. Work on an app is done by another process of this program, `mend`. So `watch` continues meanwhile,
+//! `watch`: stays in the foreground and watches the containers of docker-local, which have no supervisor, and the tasks of apps on a swarm that
+//! have an address. It does not change an app itself, but runs this program with the verb `mend` for that. So it continues to watch meanwhile,
 //! and can be killed without harm.
 
 mod deeds;
@@ -23,7 +23,7 @@ use crate::args::WatchArgs;
 use crate::journal;
 use crate::session::Session;
 
-/// Warns of what is not done because no watch runs.
+/// Warns about something that is not done because no watch runs.
 fn warn_unwatched(lack: &str) {
     say::warning(&format!(
         "ps-lifecycle watch does not run, so {lack}: ps-lifecycle boot enable --watch starts it"
@@ -51,7 +51,7 @@ pub(crate) fn run(session: &Session, args: &WatchArgs) -> Result<Outcome> {
                     journal::happened(world, &app, "schedule", &slot, &what);
                 }
                 News::Do(deed) => {
-                    // A failure to print it is ignored.
+                    // If the line cannot be printed, that is ignored.
                     let _ = session.detail(&deeds::line(&deed));
                     deeds.take(deed);
                 }
@@ -94,14 +94,14 @@ pub(crate) fn remind(world: &World, scheduler: &SchedulerName, release: &Release
     Ok(())
 }
 
-/// The same of an app that gets an address.
+/// The same for an app that gets an address.
 pub(crate) fn remind_of_clients(world: &World, scheduler: &SchedulerName, release: &Release) {
     if *scheduler == SchedulerName::Swarm && !release.listen.is_empty() && !one::is_running(world) {
         warn_unwatched("between verbs clients are not sent to tasks by which the swarm replaces others");
     }
 }
 
-/// Writes down what runs by a schedule, so that `status` knows of it; a watch that is running does that itself.
+/// Records the schedules of an app, so that `status` can show them; a running watch does that itself.
 pub(crate) fn note_schedules(world: &World, scheduler: &SchedulerName, release: &Release) {
     if !is_for_watch(world, scheduler) || one::is_running(world) {
         return;
@@ -115,8 +115,8 @@ fn is_for_watch(world: &World, scheduler: &SchedulerName) -> bool {
     *scheduler == SchedulerName::DockerLocal && !world.inside_dokku()
 }
 
-/// The first stream becomes readable when this program is asked to end, or when a program that it has started has ended, and when something is
-/// written to the second.
+/// Two streams that become readable: the first one when this program is asked to end or a program that it started has ended, the second one
+/// when something is written to its other end.
 fn woken_by_signals() -> Result<(UnixStream, UnixStream)> {
     let (woken, waking) = UnixStream::pair().context("watch for signals")?;
     for signal in [SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM] {

@@ -1,6 +1,6 @@
-//! The property `restore`: whether an app is started after a reboot. It is written before the work begins, and restored if
-//! the work fails. If a `start` is killed halfway, the next boot therefore brings back a running app; with the other order
-//! it would not.
+//! The property `restore`: whether an app is started after a reboot. It is written before the work of a verb begins, and
+//! restored if the work fails. So if a `start` is killed halfway, the app runs after the next boot; if the property were
+//! written last, it would not.
 
 use anyhow::Result;
 use formation::AppName;

@@ -8,7 +8,7 @@ use ps_cli::worlds::Shape;
 
 use crate::args::{Args, StatusArgs, Verb};
 
-/// Carries a verb out in each world, if every world is asked for.
+/// Runs a verb in each world, if `--all-worlds` was given.
 pub(crate) fn each(args: &Args) -> Option<Result<Outcome>> {
     let (worlds, shape, apps) = match &args.verb {
         Verb::Status(args) => (args.worlds, of_status(args), &args.apps[..]),
@@ -20,7 +20,7 @@ pub(crate) fn each(args: &Args) -> Option<Result<Outcome>> {
     let is_repeated = matches!(&args.verb, Verb::Status(args) if args.pause().is_some());
     worlds.is_given().then(|| {
         if is_repeated {
-            return Err(Refusal::usage("--watch shows one world: leave --all-worlds away"));
+            return Err(Refusal::usage("--watch shows one world: leave --all-worlds out"));
         }
         worlds.each(&args.world, shape, |world| has(world, apps))
     })

@@ -1,6 +1,6 @@
 //! The arguments of the command line. Every long option that is not one of our own is taken for an info flag, as in
-//! Dokku (docs/programs/ps-report.md#values). It cannot be otherwise, because the names of some depend on what runs,
-//! such as `--status-web.1`.
+//! Dokku (docs/programs/ps-report.md#values). A fixed list is not possible, because the names of some depend on the
+//! running instances, such as `--status-web.1`.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use ps_cli::worlds::{AllWorldsArg, WorldArg};
 
 const OPTIONS: &[&str] =
     &["--columns", "--format", "--global", "--help", "--json", "--quiet", "--version", "--watch"];
-/// Dokku's own ps:report has no such options, so inside Dokku they are info flags that do not exist.
+/// Dokku's own ps:report does not have these options, so inside Dokku they are info flags that do not exist.
 const SETTINGS: &str = "--settings";
 const WORLD: &str = "--world";
 const ALL_WORLDS: &str = "--all-worlds";
@@ -63,7 +63,7 @@ pub(crate) struct Args {
     pub(crate) world: WorldArg,
     #[command(flatten)]
     pub(crate) worlds: AllWorldsArg,
-    /// The info flag whose value alone is wanted, if one was given.
+    /// The info flag whose value is printed instead of the report, if one was given.
     #[arg(skip)]
     pub(crate) info_flags: Vec<String>,
 }
@@ -91,7 +91,7 @@ impl Args {
         Ok(Self { info_flags, ..Self::try_parse_from(ours)? })
     }
 
-    /// The same arguments as they count inside Dokku.
+    /// The arguments as they are interpreted inside Dokku.
     pub(crate) fn into_those_of_dokku(mut self) -> Self {
         let flags = [
             (SETTINGS, std::mem::take(&mut self.settings)),
@@ -104,7 +104,7 @@ impl Args {
     }
 }
 
-/// Separates the info flags from the other arguments. The argument behind a `--format` without `=` is its value,
+/// Separates the info flags from the other arguments. The argument after a `--format` without `=` is its value,
 /// whatever it looks like.
 fn split(words: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
     let (mut ours, mut info_flags) = (Vec::new(), Vec::new());

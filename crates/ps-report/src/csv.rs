@@ -1,4 +1,5 @@
-//! One line for each app, in columns that do not depend on what runs: one column holds the statuses of all instances.
+//! One line for each app. The columns do not depend on the running instances: one column holds the statuses of all of
+//! them.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -18,7 +19,7 @@ fn all() -> Vec<String> {
     ["app"].into_iter().chain(keys).chain(["error"]).map(str::to_owned).collect()
 }
 
-/// The columns that are wanted; all of them if none is named. Exit status 2 if one of them does not exist.
+/// The chosen columns; all of them if none was chosen. Exit status 2 if one of them does not exist.
 pub(crate) fn columns(wanted: Option<&[String]>) -> Result<Vec<String>> {
     let known = all();
     let is_known = |column: &str| {

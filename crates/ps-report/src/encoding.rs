@@ -100,7 +100,7 @@ fn check(world: &World, flag: &str, subjects: &Subjects) -> Result<()> {
     if known.contains(&flag) { Ok(()) } else { Err(unknown_flag(world, flag, known)) }
 }
 
-/// The info flags of an app but for those of its instances.
+/// The info flags of an app, except those of its instances.
 fn of_apps<'a>(world: &World) -> impl Iterator<Item = &'a str> + use<'a> {
     let ours = (!world.inside_dokku()).then_some(flags::LISTEN);
     flags::OF_APPS.iter().map(|(name, _)| *name).chain(ours)

@@ -17,7 +17,8 @@ pub(crate) fn line(row: &Row, with_name: bool, out: &mut dyn Write) -> Result<()
         [Some((key, &**value)), older.map(|older| (older, &**value))]
     });
     let others = [with_name.then_some(("app", &*row.name)), error.as_deref().map(|error| ("error", error))];
-    // Made at once: that is one sort, where each insertion would be a search.
+    // The object is built from all keys at once, which needs one sort, while each single insertion would need a
+    // search.
     let object: BTreeMap<&str, &str> = keys.chain(others).flatten().collect();
     Ok(writeln!(out, "{}", escape(serde_json::to_string(&object)?))?)
 }

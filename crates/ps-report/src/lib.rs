@@ -68,7 +68,7 @@ fn report(world: &World, args: &Args) -> Result<Outcome> {
     }
 }
 
-/// Prints one report of all subjects while it is being read. [`Outcome::No`] if some value is not known.
+/// Prints one report of all subjects, each row as soon as it is read. [`Outcome::No`] if a value is not known.
 pub(crate) fn once(
     world: &World,
     subjects: &Subjects,

@@ -64,7 +64,7 @@ fn cpus() -> usize {
 /// The items that no thread has taken yet, and the number of the first of them.
 struct Queue<T>(Mutex<(usize, vec::IntoIter<T>)>);
 
-/// The results of items that stood beside each other, after the number of the first.
+/// The results of neighbouring items, with the number of the first.
 type Part<R> = (usize, Vec<R>);
 
 impl<T> Queue<T> {

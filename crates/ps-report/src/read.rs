@@ -17,7 +17,8 @@ use crate::wanted;
 
 const PLUGIN: &str = "ps";
 const AT_ONCE: usize = 256;
-/// How many rows are made, at most, while schedulers are waited for: no row is handed out before they have answered.
+/// How many rows are made, at most, before the schedulers have answered. Until then no row is printed, so all of them
+/// are kept in memory.
 const AHEAD: usize = 4096;
 
 /// Passes on each row, in the form that `render` writes, as soon as it is read: one for each subject, with all
@@ -46,7 +47,8 @@ pub(crate) fn each<T: Send>(
     let (mut seen, read) = parallel::map_beside(natives, reader, native_row, || questions.answers(world));
     // The rows of the first native apps, in the order in which they are wanted.
     let mut read = read.into_iter();
-    // So many at a time that a report of very many is handed out as it is read, and never held as a whole.
+    // The apps are read in portions, so that a very long report is printed while it is read, and is never in memory
+    // as a whole.
     for (apps, are_native) in apps.chunks(AT_ONCE).zip(are_native.chunks(AT_ONCE)) {
         let wanted = apps.iter().zip(are_native).map(|(app, is_native)| {
             if *is_native { Wanted::Native(app, read.next()) } else { Wanted::Other(app, seen.remove(app)) }
@@ -62,15 +64,15 @@ pub(crate) fn each<T: Send>(
     Ok(())
 }
 
-/// What a row is made of.
+/// What a row is made from.
 enum Wanted<'a, T> {
-    /// Read from files; the row may be made already, while the engine was waited for.
+    /// A native app, read from files. The row may have been made already while the engine was waited for.
     Native(&'a AppName, Option<T>),
-    /// What was said of the app, if anybody was asked.
+    /// Any other app, with the answer about it, if somebody was asked.
     Other(&'a AppName, Option<Seen>),
 }
 
-/// The native scheduler, without CPU and memory.
+/// The native scheduler, without measuring CPU and memory.
 fn native_of(world: &World) -> Native {
     Native::new(world).without_usage()
 }
@@ -79,7 +81,7 @@ fn native_of(world: &World) -> Native {
 struct Properties<'a> {
     world: &'a World,
     scope: Scope<'a>,
-    /// Those that are stored; `None` where too few are asked for, or they cannot be listed.
+    /// The stored properties; `None` if only few are needed, or if they cannot be listed.
     stored: Option<StoredProperties>,
     read: RefCell<Vec<(&'static str, Option<String>)>>,
 }
@@ -89,7 +91,7 @@ impl<'a> Properties<'a> {
         Self { world, scope, stored: None, read: RefCell::default() }
     }
 
-    /// The same, if nearly all of them will be asked for.
+    /// As [`Properties::new`], for a caller that needs nearly all properties.
     fn listed(world: &'a World, scope: Scope<'a>) -> Self {
         Self { stored: world.stored_properties(PLUGIN, scope).ok(), ..Self::new(world, scope) }
     }
@@ -99,7 +101,7 @@ impl<'a> Properties<'a> {
         self.stored(key).map(Option::unwrap_or_default)
     }
 
-    /// The formation that they ask for, which is that of an app.
+    /// The formation in these properties of an app.
     fn wanted_formation(&self, app: &AppName) -> Result<Formation, Error> {
         match &self.stored {
             Some(stored) => stored.wanted_formation(),
@@ -174,7 +176,8 @@ impl Reader<'_> {
         row
     }
 
-    /// The app's address. An app without one has no such row, unless it alone was asked for.
+    /// Adds the row for the app's address. An app without an address has no such row, unless it was the only one
+    /// asked for.
     fn set_address(&self, own: &Properties<'_>, flag: Option<&str>, row: &mut Row) {
         if self.world.inside_dokku() || flag.is_some_and(|flag| flag != flags::LISTEN) {
             return;
@@ -198,11 +201,11 @@ impl Reader<'_> {
         }
     }
 
-    /// The value that files give; `None` where a scheduler may have to be asked.
+    /// The value if files alone determine it; `None` if a scheduler may have to be asked.
     fn value(&self, own: &Properties<'_>, origin: FlagOrigin) -> Option<Result<String, Error>> {
         Some(match origin {
             FlagOrigin::Processes | FlagOrigin::Running | FlagOrigin::Deployed => return None,
-            // As it is stored: an empty one is shown empty.
+            // As it is stored: an empty value is shown as empty.
             FlagOrigin::Restore => {
                 own.stored("restore").map(|value| value.unwrap_or_else(|| "true".to_owned()))
             }

@@ -54,7 +54,7 @@ impl Row {
         self.errors.is_empty() && !self.has_unknown
     }
 
-    /// What could not be read, and which instances do not run as they should, a line for each.
+    /// The errors, and the differences between what is wanted and what runs, a line for each.
     pub(crate) fn complaints(self) -> Vec<String> {
         self.errors.iter().chain(&self.gaps).map(|text| format!("{}: {text}", self.name)).collect()
     }

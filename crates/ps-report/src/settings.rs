@@ -24,9 +24,9 @@ const COLUMNS: [&str; 6] = ["app", "process_type", "setting", "value", "source",
 struct Row<'a> {
     app: &'a AppName,
     process_type: &'a ProcessType,
-    /// Its name.
+    /// The name of the setting.
     setting: &'static str,
-    /// What counts, as it may be shown.
+    /// The effective value, in the form in which it may be shown.
     value: Option<String>,
     origin: Origin,
     /// The running instances of the type that have another value.
@@ -130,8 +130,8 @@ fn of_app(
     }
 }
 
-/// The address of the app and its options as settings of the type whose instances are behind it; none where the app does not have that
-/// type.
+/// The address of the app and its options, as settings of the type whose instances are behind the address; empty if the app does not have
+/// that type.
 fn address<'a>(
     world: &World,
     app: &'a AppName,
@@ -162,7 +162,8 @@ fn text(app: &AppName, rows: &[Row<'_>], header: bool, out: &mut dyn Write) -> R
     Ok(())
 }
 
-/// A value as it may be shown: of labels and options of the engine, what looks like a credential is masked, because reports are passed on.
+/// A value as it may be shown. In labels and options of the engine, text that looks like a credential is masked, because reports are
+/// passed on to others.
 fn shown(effective: &EffectiveSetting) -> Option<String> {
     let text = effective.value.as_deref()?;
     let masked = |name: &str, element: String| {

@@ -58,28 +58,28 @@ impl Seen {
     }
 }
 
-/// What has to be asked about some apps, beside reading their files.
+/// The questions about some apps that their files do not answer.
 #[derive(Default)]
 pub(crate) struct Questions {
-    /// Of each app, in order, whether its files say how it is.
+    /// For each app, in order, whether its files alone give its state.
     pub(crate) are_native: Vec<bool>,
-    /// Apps of which it cannot be read whom to ask.
+    /// Apps whose files do not say whom to ask, because they cannot be read.
     unreadable: Vec<(AppName, Seen)>,
-    /// The engine is asked for these.
+    /// The apps about which the engine is asked.
     contained: Vec<AppName>,
-    /// The swarm is asked for these.
+    /// The apps about which the swarm is asked.
     on_swarm: Vec<AppName>,
-    /// These have a scheduler that is a plugin of Dokku; the plugin is asked for them.
+    /// The apps whose scheduler is a plugin of Dokku, by the plugin that is asked.
     external: BTreeMap<String, Vec<AppName>>,
 }
 
 impl Questions {
-    /// No questions about this number of apps.
+    /// No questions, for this number of native apps.
     pub(crate) fn none(apps: usize) -> Self {
         Self { are_native: vec![false; apps], ..Self::default() }
     }
 
-    /// What has to be asked about these apps.
+    /// The questions about these apps.
     pub(crate) fn about(world: &World, apps: &[AppName]) -> Self {
         let mut questions = Self::none(0);
         let named = parallel::map(apps.iter().collect(), |app| world.scheduler_name(app));
@@ -98,12 +98,12 @@ impl Questions {
         questions
     }
 
-    /// Whether another program has to be asked and waited for.
+    /// Whether another program or an engine has to be asked.
     pub(crate) fn are_asked(&self) -> bool {
         !self.contained.is_empty() || !self.on_swarm.is_empty() || !self.external.is_empty()
     }
 
-    /// What is known of all but the native apps. A scheduler that does not answer costs one line on stderr.
+    /// The answers about all apps that are not native. A scheduler that does not answer causes one line on stderr.
     pub(crate) fn answers(self, world: &World) -> BTreeMap<AppName, Seen> {
         let mut answers: BTreeMap<AppName, Seen> = self.unreadable.into_iter().collect();
         if !self.contained.is_empty() {
@@ -120,7 +120,7 @@ impl Questions {
     }
 }
 
-/// What is known if a plugin only reports a number.
+/// The state of an app if a plugin reports only the number of its instances.
 fn counted(count: Result<Count, ps_scheduler::Error>) -> Seen {
     match count {
         Ok(Count { instances, running }) => {
@@ -164,7 +164,8 @@ fn seen_slot(instance: &Instance) -> SeenSlot {
     }
 }
 
-/// What the swarm says of its apps. It has no records here, so that without an answer nothing is known.
+/// The swarm's answer about its apps. No records about them are on this machine, so without an answer nothing is
+/// known.
 fn on_swarm(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
     let swarm = ps_schedulers::named(world, &SchedulerName::Swarm);
     let answered = statuses(swarm.as_ref(), &apps);
@@ -194,7 +195,8 @@ fn docker_local(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
         .collect()
 }
 
-/// As in Dokku, the records decide which instances there are. The engine says what each of them does.
+/// The state of an app in containers. As in Dokku, the records decide which instances exist, and the engine says what
+/// each of them does.
 fn recorded(records: &[ContainerFile], answer: Option<&AppStatus>) -> Seen {
     let instances = answer.iter().flat_map(|status| &status.instances);
     let by_slot: BTreeMap<&Slot, &Instance> = instances.map(|instance| (&instance.slot, instance)).collect();

@@ -1,4 +1,4 @@
-//! Which apps the report is about, and what is printed if there are none.
+//! The apps that are reported, and the message if there are none.
 
 use anyhow::Result;
 use formation::AppName;
@@ -54,7 +54,7 @@ pub(crate) fn resolve(world: &World, args: &Args) -> Result<Subjects> {
     }
 }
 
-/// Says on stderr that there are no apps, which is not a failure.
+/// Prints on stderr that there are no apps, which is not a failure.
 pub(crate) fn say_there_are_none(world: &World) {
     if world.inside_dokku() {
         say::warning(ps_dokku::words::NO_APPS);

@@ -1,4 +1,4 @@
-//! Compares what the stored formation asks for with what runs. The differences are printed on stderr.
+//! Compares the stored formation with the running instances. The differences are printed on stderr.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,8 @@ use ps_apps::Error;
 
 use crate::status::Seen;
 
-/// One text such as `web: 3 wanted, 2 running` for each type of a deployed app whose number of instances is not the
-/// wanted one. The formation is asked for only where it matters: nothing is reported if the scheduler does not answer or cannot tell
-/// instances apart.
+/// One text such as `web: 3 wanted, 2 running` for each type of a deployed app that has another number of instances than wanted. The
+/// formation is read only if it is needed: nothing is reported if the scheduler does not answer or cannot tell instances apart.
 pub(crate) fn gaps(
     seen: &Seen,
     wanted: impl FnOnce() -> Result<Formation, Error>,

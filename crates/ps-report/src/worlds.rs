@@ -8,7 +8,7 @@ use crate::args::Args;
 
 pub(crate) fn each(args: &Args) -> Result<Outcome> {
     if args.watch.is_some() {
-        return Err(Refusal::usage("--watch is of one world: leave --all-worlds away"));
+        return Err(Refusal::usage("--watch reports on one world: leave --all-worlds out"));
     }
     let shape = match args.format.as_deref() {
         _ if args.json => Shape::Json,

@@ -1,5 +1,5 @@
-//! Makes the instances match a formation that was just stored: through `ps-lifecycle converge` on our own, through
-//! Dokku's triggers inside Dokku. Only this module of the program starts or stops anything, or asks for a plan.
+//! Makes the instances match a formation that was just stored: outside Dokku by `ps-lifecycle converge`, inside Dokku by Dokku's
+//! triggers. Only this module of the program starts or stops anything, or asks for a plan.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -49,8 +49,8 @@ pub(crate) fn carry_out(
     if world.inside_dokku() { deploy(world, app, lock, changed, args) } else { converge(app, lock, args) }
 }
 
-/// Has instances made to match what is stored if this program dies before the value is dropped: `ps-lifecycle` would not be called
-/// any more. `None`: nobody would do so, because no root keeps the app, or Dokku has its own rules.
+/// Makes sure that the instances match the stored formation even if this program dies before the value is dropped. `None`: that is
+/// not possible, because no root keeps the app, or not needed, because Dokku has its own rules.
 pub(crate) fn provide_for(world: &World, app: &AppName) -> Option<Provision> {
     if world.inside_dokku() || world.scheduler_name(app).ok()? != SchedulerName::Native {
         return None;
@@ -66,7 +66,7 @@ pub(crate) fn provide_for(world: &World, app: &AppName) -> Option<Provision> {
     root.provide_for(app, &will).ok()
 }
 
-/// One `deploy` trigger for each type, one after the other, as Dokku has it. The first one that fails ends it.
+/// Calls the `deploy` trigger for each type, one after the other, as Dokku does. The first failure ends this.
 fn deploy(
     world: &World,
     app: &AppName,
@@ -76,14 +76,14 @@ fn deploy(
 ) -> Result<Outcome> {
     let caller = lock.map_or_else(|| Caller::new(world), |lock| Caller::holding(world, lock));
     let tag = caller.image_tag(app.as_str())?;
-    // A stored name that is not legal today is never passed to a hook's shell.
+    // A stored name that is not legal today is not passed to hooks, which are shell scripts.
     for process_type in changed.iter().filter(|name| name.parse::<ProcessType>().is_ok()) {
         for call in order::deploy(app.as_str(), &tag, Some(process_type)) {
             if args.format() == Format::Text {
                 caller.make([&call])?;
             } else {
                 let said = caller.collect(&call)?;
-                // Our stdout is data, so it goes to stderr. If that is closed, it is dropped.
+                // Our stdout is for data, so this goes to stderr. If stderr is closed, it is dropped.
                 let _ = io::stderr().write_all(&said);
             }
         }
@@ -105,11 +105,11 @@ fn converge(app: &AppName, lock: Option<&AppLock>, args: &Args) -> Result<Outcom
     if args.format() == Format::Events {
         command.args(["--format", "json", "--part-of", events::VERB]);
     } else if let Ok(stderr) = io::stderr().as_fd().try_clone_to_owned() {
-        // Our stdout is data; whatever is said about the change goes to stderr.
+        // Our stdout is for data, so messages about the change go to stderr.
         command.stdout(stderr);
     }
     let ended = command.status().with_context(|| {
-        format!("the formation of {app} is stored, but {} cannot be run to make it so", program.display())
+        format!("the formation of {app} is stored, but {} cannot be run to apply it", program.display())
     })?;
     if ended.success() {
         return Ok(Outcome::Done);
@@ -118,7 +118,7 @@ fn converge(app: &AppName, lock: Option<&AppLock>, args: &Args) -> Result<Outcom
         return Err(NothingChanged.into());
     }
     let lack = match args.require {
-        Some(_) => "its instances do not match it yet, or connections have failed, as was said",
+        Some(_) => "its instances do not match it yet, or connections have failed (see above)",
         None => "its instances do not match it yet",
     };
     let message = format!(
@@ -127,8 +127,9 @@ fn converge(app: &AppName, lock: Option<&AppLock>, args: &Args) -> Result<Outcom
     Err(Refusal { status: status_of(ended), message }.into())
 }
 
-/// What `ps-lifecycle converge` would do if this were the formation, one JSON object a line; and whether it knows all of it. It
-/// says on stderr what it could not find out. `whole`: what Dokku would do that deploys these types.
+/// The plan that `ps-lifecycle converge` makes for this formation, one JSON object a line, and whether all of it is known.
+/// `ps-lifecycle` prints on stderr what it could not find out. With `whole`, the plan is what Dokku would do to deploy these
+/// types.
 pub(crate) fn plan(
     app: &AppName,
     formation: &StoredFormation,
@@ -145,7 +146,7 @@ pub(crate) fn plan(
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().with_context(failed)?;
     let lines: Vec<String> =
         formation.scale.iter().map(|entry| format!("{}={}\n", entry.name, entry.count)).collect();
-    // It reads all of it before it answers. One that ended without reading says why by its status.
+    // `ps-lifecycle` reads all of its input before it answers. If it ended without reading, its exit status says why.
     let _ = child.stdin.take().map(|mut stdin| stdin.write_all(lines.concat().as_bytes()));
     let ended = child.wait_with_output().with_context(failed)?;
     match ended.status.code() {
@@ -166,7 +167,7 @@ fn status_of(ended: ExitStatus) -> u8 {
     u8::try_from(number).unwrap_or(1)
 }
 
-/// Where the program lies; its bare name if it lies nowhere, which is what will be said then.
+/// The path of ps-lifecycle; its bare name if it is not found, which the error message then contains.
 fn lifecycle() -> PathBuf {
     os_process::sister(LIFECYCLE).unwrap_or_else(|| PathBuf::from(LIFECYCLE))
 }

@@ -76,7 +76,7 @@ pub(crate) struct Args {
     pub(crate) from_trigger: Option<String>,
 }
 
-/// What a change is to hold to.
+/// The condition of `--require`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Requirement {
     /// No connection was refused, cut or lost.

@@ -20,12 +20,12 @@ use crate::args::Args;
 use crate::format::Format;
 use crate::{act, dry_run, print};
 
-/// A change that was understood, and what it is judged by.
+/// A parsed change, and the facts that decide whether it is accepted.
 pub(crate) struct Change {
     pub(crate) asked: Vec<AskedCount>,
     pub(crate) replaces: bool,
     pub(crate) known: Option<BTreeSet<ProcessType>>,
-    /// The Compose file that they are from.
+    /// The Compose file whose services are the process types, if there is no Procfile.
     pub(crate) compose: Option<String>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
         announce(world, app, args)?;
     }
     let change = Change::of(world, app, args)?;
-    // Judged once before anything is touched: a refusal leaves not even a lock file behind.
+    // The change is checked once before the lock is taken, so that a refusal leaves no lock file behind.
     let before = print::read(world, app)?;
     let (expected, _) = change.apply(world, &before)?;
     if args.dry_run {
@@ -52,18 +52,19 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
     store_and_act(world, app, args, &change)
 }
 
-/// Refuses to promise anything of an app whose clients talk to its instances, or to Dokku's proxies: nobody counts what they see.
+/// Refuses `--require` for an app whose clients connect directly to its instances, or to Dokku's proxies: there failed
+/// connections cannot be counted.
 fn refuse_without_address(world: &World, app: &AppName, args: &Args) -> Result<()> {
     if args.require.is_none() || !ps_release::address::Reached::of(world, app)?.listen.is_empty() {
         return Ok(());
     }
     Err(Refusal::usage(format!(
-        "{app} has no address, so nobody counts what its clients see: give it one with ps-lifecycle deploy {app} --listen, or leave \
-         --require away"
+        "{app} has no address, so failed connections cannot be counted: give it one with ps-lifecycle deploy {app} --listen, or leave \
+         --require out"
     )))
 }
 
-/// Does a change, and has the journal of the app tell of it.
+/// Makes a change, and records it in the app's journal.
 pub(crate) fn told<T>(world: &World, app: &AppName, deed: impl FnOnce() -> Result<T>) -> Result<T> {
     let words: Vec<String> = env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     Journal::of(world, app).tell("scale", &words, say::warning, deed)
@@ -72,7 +73,7 @@ pub(crate) fn told<T>(world: &World, app: &AppName, deed: impl FnOnce() -> Resul
 fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> Result<Outcome> {
     let wait = Duration::from_secs(args.wait);
     let lock = world.lock_app(app, wait).map_err(|error| ps_dokku::busy(world, error))?;
-    // Hooks that a killed ps-scale had called may still be running. A plan that is made meanwhile would soon be wrong.
+    // Hooks of a killed ps-scale may still be running, and a plan that is made meanwhile would soon be wrong.
     if !world.inside_dokku()
         && lock.was_left_by_the_dead()
         && let Some(orphans) = lock.orphans(wait)
@@ -84,7 +85,7 @@ fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> 
     told(world, app, || carry_through(&lock, world, app, args, change))
 }
 
-/// The same, by who holds the app's lock.
+/// Stores the change and makes the instances match it; the caller holds the app's lock.
 fn carry_through(
     lock: &AppLock,
     world: &World,
@@ -148,15 +149,15 @@ fn lock_deploy(world: &World, app: &AppName, args: &Args, holder: &AppLock) -> R
 
 /// A change that was stored.
 pub(crate) struct Stored {
-    /// The formation before it.
+    /// The formation before the change.
     pub(crate) before: StoredFormation,
-    /// The formation after it.
+    /// The formation after the change.
     pub(crate) after: StoredFormation,
-    /// The types that it named, in their order.
+    /// The types that the change named, in their order.
     pub(crate) named: Vec<String>,
 }
 
-/// Stores a change and who asked for it. The caller holds the app's lock.
+/// Stores a change, and who asked for it. The caller holds the app's lock.
 pub(crate) fn store(
     world: &World,
     app: &AppName,
@@ -173,7 +174,7 @@ pub(crate) fn store(
     Ok(Stored { before, after, named })
 }
 
-/// Those that were named, then what changed besides.
+/// The types to deploy: first those that were named, then other types whose count has changed.
 pub(crate) fn to_deploy(
     mut named: Vec<String>,
     before: &StoredFormation,
@@ -223,7 +224,7 @@ pub(crate) fn parse(
     words.iter().map(|word| read(word).map_err(|refused| refusal(world, &refused))).collect()
 }
 
-/// What a new app has, `web=1`; nothing where the Procfile has no web.
+/// The counts of a new app, `web=1`; empty if the Procfile has no web.
 fn first_counts(known: Option<&BTreeSet<ProcessType>>) -> Vec<AskedCount> {
     let has_web = known.is_none_or(|types| types.contains(FIRST_TYPE));
     has_web.then(AskedCount::of_a_new_app).into_iter().collect()
@@ -247,7 +248,7 @@ fn cannot_scale(world: &World, app: &AppName) -> anyhow::Error {
     ))
 }
 
-/// Nobody here could make the instances match what would be stored.
+/// Refuses a change for an app whose instances only Dokku can change.
 fn refuse_elsewhere(world: &World, app: &AppName, args: &Args) -> Result<()> {
     let name = world.scheduler_name(app)?;
     if !matches!(name, SchedulerName::External(_)) || args.skip_deploy || !ps_dokku::is_deployed(world, app)?

@@ -1,6 +1,7 @@
 //! Shows what a change would do to each instance, without doing it. The running instances are not taken from records:
 //! `ps-lifecycle` asks the app's scheduler and makes the same plan that `converge` makes. Inside Dokku a deploy of a
-//! type replaces all of its instances, and other types are not touched. If nobody answers, the row says `unknown`.
+//! type replaces all of its instances, and other types are not touched. If a scheduler does not answer, the row says
+//! `unknown`.
 
 use std::io::{self, Write};
 
@@ -25,14 +26,14 @@ struct DryRun<'a> {
 /// Every row, and whether all of it is known.
 struct Rows(Vec<Foreseen>, bool);
 
-/// What applying the stored formation would do.
+/// Shows what applying the stored formation would do.
 pub(crate) fn stored(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
     let stored = print::read(world, app)?;
     let source = world.formation_origin(app)?;
     write(app, source, &rows(world, app, &stored, None)?, args)
 }
 
-/// What a change given as arguments would do.
+/// Shows what a change given as arguments would do.
 pub(crate) fn change(
     world: &World,
     app: &AppName,
@@ -72,7 +73,7 @@ fn write(
             }
             writer.flush()?;
         }
-        // Refused before: a file of counts has no place for actions.
+        // Other code has refused this before: a DOKKU_SCALE file cannot contain actions.
         Format::DokkuScale | Format::Events => {}
     }
     out.flush()?;

@@ -12,7 +12,7 @@ use ps_rows::EventRow;
 /// The verb of the events.
 pub(crate) const VERB: &str = "scale";
 
-/// Makes a change, and writes the last event of it.
+/// Makes a change, and writes the last event about it.
 pub(crate) fn told(app: &AppName, change: impl FnOnce() -> Result<Outcome>) -> Result<Outcome> {
     let began = Instant::now();
     let done = change();

@@ -1,5 +1,5 @@
-//! The formation on stdout: as Dokku prints it, as JSON, as CSV. Lines that we would not accept today are printed as
-//! they are, with one warning for all of them.
+//! Prints the formation on stdout: as Dokku prints it, as JSON, or as CSV. Entries that would not be accepted today
+//! are printed as they are, with one warning for all of them.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -73,7 +73,7 @@ fn text(app: &AppName, rows: &BTreeMap<&str, i64>, is_quiet: bool) -> String {
     (!is_quiet).then_some(header).into_iter().chain(lines).collect()
 }
 
-/// What a deploy reads back: a line that would not be accepted there is left out.
+/// The lines for a deploy to read; an entry that a deploy would not accept is left out.
 fn dokku_scale(stored: &StoredFormation) -> String {
     let entries = stored.scale.iter().chain(&stored.old).filter_map(StoredEntry::accepted);
     let mut counts = BTreeMap::new();
@@ -85,7 +85,8 @@ fn dokku_scale(stored: &StoredFormation) -> String {
         .fold(String::new(), |file, (process_type, quantity)| file + &format!("{process_type}={quantity}\n"))
 }
 
-/// Dokku's encoder escapes what could matter inside HTML or a script; all of it stands inside strings.
+/// Escapes JSON as Dokku's encoder does: characters that have a meaning in HTML or in a script become escapes. All of
+/// them are inside strings.
 fn as_dokku_escapes(json: &str) -> String {
     let escapes = [
         ("&", "\\u0026"),

@@ -1,7 +1,7 @@
-//! Dokku's triggers about formations (docs/dokku.md#triggers). A hook is one exec of this program. If the app does not
-//! exist, that is not an error here, because Dokku calls some of these triggers before the app exists and after it is
-//! gone. Hooks take only the lock of the formation that they write, because their caller, such as a deploy, may hold
-//! the app's lock and wait for them.
+//! Dokku's triggers about formations (docs/dokku.md#triggers). A hook executes this program once. It is no error here
+//! if the app does not exist, because Dokku calls some of these triggers before it creates the app and after it has
+//! destroyed it. Hooks take only the lock of the formation that they write, because their caller, such as a deploy,
+//! may hold the app's lock and wait for them.
 
 use std::io::{self, Write};
 
@@ -60,7 +60,7 @@ struct SetScale {
     clears: bool,
 }
 
-/// Sorted, and without a final newline: that is what its readers have always got.
+/// Prints the types sorted and without a final newline, as this trigger has always done.
 fn current_scale(world: &World, app: &AppName) -> Result<Outcome> {
     let stored = print::read(world, app)?;
     let lines: Vec<_> = stored.effective().iter().map(|(name, count)| format!("{name}={count}")).collect();
@@ -70,16 +70,17 @@ fn current_scale(world: &World, app: &AppName) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Stores, and deploys every type named: whoever calls this knows that they must be deployed.
+/// Stores the counts, and deploys every named type: the caller of the trigger decides which types have to be deployed.
 fn set_scale(world: &World, app: &AppName, flags: &SetScale, args: &Args) -> Result<Outcome> {
     let words = args.counts.get(2..).unwrap_or_default();
-    // Dokku hands on what stands in an app.json, with each deploy again.
+    // With each deploy Dokku passes the counts of an app.json again.
     let asked = change::parse(world, words, AskedCount::parse_in_file)?;
     let change = Change { asked, replaces: flags.clears, known: world.known_types(app)?, compose: None };
     let before = print::read(world, app)?;
     let is_real = change.apply(world, &before)?.0 != before;
     let store = || change::store(world, app, FormationOrigin::Trigger, &change);
-    // With each deploy Dokku hands on what is stored already: nothing happens then, and there is nothing to tell.
+    // With each deploy Dokku also passes counts that are already stored: then nothing changes, and nothing is
+    // recorded.
     let Stored { before, after, named } = if is_real { change::told(world, app, store)? } else { store()? };
     if flags.skips {
         return Ok(Outcome::Done);
@@ -94,7 +95,7 @@ fn set_can_scale(world: &World, app: &AppName, can_scale: &str) -> Result<Outcom
     Ok(Outcome::Done)
 }
 
-/// Types that the new Procfile has come in at 0; those that it has no more end.
+/// Adapts the formation to a new Procfile: new types get the count 0, and types that it no longer has end.
 fn follow_procfile(world: &World, app: &AppName) -> Result<Outcome> {
     let change = Change { asked: Vec::new(), replaces: false, known: world.known_types(app)?, compose: None };
     change::store(world, app, world.formation_origin(app)?, &change)?;

@@ -9,8 +9,8 @@ impl Plan {
     /// `--dry-run` shows the same plan's steps ([`crate::foresee`]).
     ///
     /// # Errors
-    /// The scheduler does not answer. [`Error::CannotStart`]: what is to be brought to its formation would start a slot of which it is not
-    /// known whether a person stopped it.
+    /// The scheduler does not answer. [`Error::CannotStart`]: converging would start a slot that a person may have stopped
+    /// ([`AppStatus::doubtful`]).
     pub fn ask(
         scheduler: &dyn Scheduler,
         release: Release,
@@ -21,7 +21,8 @@ impl Plan {
         doubt.map_or(Ok(plan), Err)
     }
 
-    /// The same with a plan that leaves such slots empty, and the error about them.
+    /// As [`Plan::ask`], but slots that a person may have stopped are left empty by the plan, and the error about them is returned beside
+    /// it.
     ///
     /// # Errors
     /// The scheduler does not answer.
@@ -49,7 +50,7 @@ impl Plan {
     }
 }
 
-/// What is said of slots that are not started because they may have been stopped by hand.
+/// The error about slots that are not started because a person may have stopped them.
 fn doubt(status: &AppStatus, slots: &[Slot]) -> Option<Error> {
     let (first, doubtful) = (slots.first()?, status.doubtful.as_ref()?);
     let (app, reason) = (&status.app, &doubtful.reason);

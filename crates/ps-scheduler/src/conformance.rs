@@ -1,5 +1,5 @@
-//! The promises of a scheduler as a test suite that runs against any implementation. A broken promise is a panic that names
-//! it. Only tests call this.
+//! The guarantees of a scheduler as a test suite that runs against any implementation. A broken guarantee is a panic that
+//! names it. Only tests call this.
 
 mod harness;
 mod place;
@@ -20,7 +20,7 @@ pub use subject::Subject;
 /// Checks every guarantee in turn on one app, and removes the app at the end.
 ///
 /// # Panics
-/// When a promise is broken.
+/// If a guarantee is broken.
 pub fn check(scheduler: &dyn Scheduler, subject: &Subject) {
     let suite = Suite { place: Place { scheduler }, subject };
     suite.an_app_never_deployed_has_no_instances();

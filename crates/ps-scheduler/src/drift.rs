@@ -4,16 +4,18 @@ use std::fmt;
 
 use formation::Slot;
 
-/// One setting of one running instance that has changed since it was started, or was changed behind our back.
+/// One setting of one running instance that has changed since the instance was started, or that another program has
+/// changed in the running instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drift {
     /// The instance.
     pub slot: Slot,
     /// The name of the setting.
     pub setting: &'static str,
-    /// What it runs with; `None`: without any. It holds no value that could be a secret.
+    /// The value that the instance runs with; `None`: it runs without any. It is never a value that could be a
+    /// secret.
     pub runs_with: Option<String>,
-    /// What it would be given today.
+    /// The value with which the instance would be started now.
     pub is_set: Option<String>,
 }
 

@@ -19,7 +19,7 @@ pub struct FailedSlot {
 }
 
 impl FailedSlot {
-    /// The lines of its reason which say that a port was in use.
+    /// The lines of the reason that say that a port was in use.
     pub fn lines_about_a_port(&self) -> impl Iterator<Item = &str> {
         let is_about_it = |line: &&str| {
             let line = line.to_lowercase();
@@ -28,7 +28,7 @@ impl FailedSlot {
         self.reason.lines().filter(is_about_it)
     }
 
-    /// Whether it could not have a port while the instance that ran before ran on.
+    /// Whether the slot failed because a port was in use while the slot's earlier instance ran on.
     pub(crate) fn is_refused_a_port(&self, fates: &BTreeMap<Slot, Fate>) -> bool {
         matches!(fates.get(&self.slot), Some(Fate::Kept(_))) && self.lines_about_a_port().next().is_some()
     }

@@ -15,8 +15,8 @@ impl Error {
         Self::DeployFailed { app: app.clone(), failed, fates: BTreeMap::new(), aftermath: Vec::new() }
     }
 
-    /// The slots that failed because a port was in use, if the deploy failed for nothing else and all of them have a running
-    /// instance, beside which the new one was tried.
+    /// The slots that failed because a port was in use, if the deploy failed for no other reason and each of these slots has
+    /// a running instance that still had the port while the new one was tried.
     pub fn refused_a_port(&self) -> &[FailedSlot] {
         match self {
             Self::DeployFailed { failed, fates, .. }
@@ -29,8 +29,8 @@ impl Error {
     }
 }
 
-/// The result of a deploy after its rollout. Remarks for people are part of the error if slots failed; otherwise `requester`
-/// gets them.
+/// The result of a deploy after its rollout. If slots failed, remarks for people are part of the error; otherwise they are
+/// passed to `requester`.
 pub fn conclude(
     app: &AppName,
     outcome: Outcome,
@@ -38,7 +38,7 @@ pub fn conclude(
 ) -> Result<DeployOutcome, Error> {
     let aftermath = outcome.sentences();
     let Outcome { cause, slots: fates, failures, .. } = outcome;
-    // If each slot stands for itself, some may have failed although the others are up.
+    // If a plan only fills empty slots, some may have failed although the others are up.
     let left_out = failures.first().map(|(slot, failure)| (failure.clone(), Some(slot.clone())));
     let answer = match cause.map(|cause| (cause.failure, cause.slot)).or(left_out) {
         None => Ok(DeployOutcome::from(fates)),
@@ -175,7 +175,7 @@ mod tests {
         };
         let kept = told(Fate::Kept(Run { slot: slot("web.1"), number: 4 }));
         assert!(kept.ends_with("app.json's formation.web.strategy has to be stop-first"), "{kept}");
-        // None of our instances had the port.
+        // No instance of the app had the port.
         assert_eq!(told(Fate::Empty), format!("web.1 of shop {lines}"));
     }
 

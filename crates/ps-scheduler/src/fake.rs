@@ -28,13 +28,13 @@ const NO_IMAGE: &str = "none";
 #[derive(Debug, Default)]
 pub struct Fake {
     shared: Arc<Shared>,
-    /// After how many more steps of a rollout the caller dies.
+    /// After how many more steps of a rollout the caller dies; `None`: it does not die.
     steps_left: Cell<Option<usize>>,
-    /// This is the scheduler as another program has it, which has not asked for anything yet.
+    /// Whether this value belongs to another program, which has not asked for anything yet.
     is_awaited: Cell<bool>,
 }
 
-/// What all programs see that use the scheduler.
+/// What all programs that use the scheduler share.
 #[derive(Debug, Default)]
 struct Shared {
     everything: Mutex<Everything>,
@@ -44,7 +44,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Everything {
     apps: BTreeMap<AppName, App>,
-    /// How many programs are about to ask for something. Time stands still until they have.
+    /// How many programs are about to ask for something. Simulated time does not advance until they have.
     awaited: usize,
 }
 
@@ -54,13 +54,13 @@ impl Fake {
         Self::default()
     }
 
-    /// The next caller dies, by a panic that undoes nothing, before the step of a rollout with this number, counted from 0.
-    /// An action has two steps: doing it, and noting its result.
+    /// The next caller dies before the step of a rollout with this number, counted from 0, by a panic that undoes nothing.
+    /// An action has two steps: executing it, and recording its result.
     pub fn caller_dies_at(&self, step: usize) {
         self.steps_left.set(Some(step));
     }
 
-    /// Callers do not die any more.
+    /// From now on no caller dies.
     pub fn callers_live(&self) {
         self.steps_left.set(None);
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AppStatus, Change, Effect, Intent, Plan, Step, Task, step};
 
-/// The action of a slot that is kept or stopped, which its scheduler decides.
+/// The action of a slot whose scheduler decides whether its instance is kept or stopped.
 const EITHER: &str = "either";
 
 /// What would happen to one slot, and why: a row of `--dry-run`.
@@ -28,7 +28,7 @@ pub struct Foreseen {
     pub action: Cow<'static, str>,
     /// Why, for people: one short fragment.
     pub reason: Cow<'static, str>,
-    /// When it runs, in five fields; `None` if always.
+    /// The schedule that it runs by, in five fields as in a crontab; `None`: it runs all the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
     /// The rollout rules for its new instance; `None` if it gets no new instance, or if another program decides.
@@ -39,7 +39,7 @@ pub struct Foreseen {
 /// A task that a deploy would run: a row of `--dry-run`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct ForeseenTask<'a> {
-    /// What it is called.
+    /// The name of the task.
     task: &'a str,
     /// Always `run`.
     action: &'static str,
@@ -49,7 +49,7 @@ pub struct ForeseenTask<'a> {
     command: &'a str,
 }
 
-/// The rules of a rollout, as they are shown.
+/// The rules of a rollout, as `--dry-run` shows them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForeseenRules {
     /// The order of old and new instances.
@@ -67,16 +67,16 @@ pub enum Outlook<'a> {
     Undeployed,
     /// It was stopped as a whole, so nothing is done until it is started.
     Stopped(&'a AppStatus),
-    /// A plan with this intent is carried out.
+    /// A plan with this intent would be carried out.
     Planned(&'a AppStatus, &'a Intent),
-    /// As Dokku does it: every instance of these types is deployed again, and no other type is touched.
+    /// What Dokku does: every instance of these types is deployed again, and no other type is touched.
     Whole(&'a AppStatus, &'a BTreeSet<ProcessType>),
-    /// Its scheduler did not answer; this formation was wanted before.
+    /// Its scheduler did not answer; this formation was wanted before the change.
     Unanswered(&'a Formation),
 }
 
 impl Foreseen {
-    /// Whether the rows are known.
+    /// Whether the scheduler has answered, so that the rows are known.
     pub fn is_known(&self) -> bool {
         self.action != State::Unknown.as_str()
     }
@@ -208,7 +208,8 @@ impl Plan {
         })
     }
 
-    /// The port of a node without which an instance that is replaced one by one cannot begin.
+    /// The port of its node that a new instance has to wait for, if instances are replaced one by one and an earlier one
+    /// still has the port.
     fn port_to_wait_for(&self, step: &Step) -> Option<u16> {
         let process_type = &step.slot.process_type;
         let strategy = self.rules.get(process_type)?.strategy;
@@ -257,7 +258,8 @@ fn of_steps(steps: &[Step], status: &AppStatus, row: impl Fn(&Step) -> Foreseen)
     steps.iter().map(row).collect()
 }
 
-/// The slots of which some are to stay and some are to go, where their scheduler chooses which, and what is said of each.
+/// If the scheduler chooses which instances of a type are stopped: the slots that it chooses from, each with the reason to
+/// be shown.
 fn chosen_by_others<'a>(steps: &'a [Step], status: &AppStatus) -> BTreeMap<&'a Slot, String> {
     let of_scheduler = status.instances.iter().filter(|now| now.is_interchangeable && step::is_filled(now));
     let of_scheduler: BTreeSet<&Slot> = of_scheduler.map(|now| &now.slot).collect();

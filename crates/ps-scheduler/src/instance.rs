@@ -18,18 +18,18 @@ pub enum Over {
     StoppedByHand,
 }
 
-/// What an instance may use of the machine.
+/// How much of the machine an instance may use.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Limits {
-    /// How much memory it has, in bytes.
+    /// The most memory that it may use, in bytes.
     pub memory_max: Option<u64>,
-    /// How many CPUs it has.
+    /// The most CPU time that it may use, in CPUs: 0.5 is half of one.
     pub cpu_max: Option<f64>,
     /// How many processes and threads it may have.
     pub pids_max: Option<u64>,
-    /// Beyond how many bytes another instance takes its place.
+    /// If it uses more memory than this, in bytes, another instance takes its place.
     pub memory_restart: Option<u64>,
-    /// What was set and does not hold, and why: a sentence for people.
+    /// Which limits were set and cannot be enforced, and why: a sentence for people.
     pub lacking: Option<String>,
 }
 
@@ -46,17 +46,17 @@ pub struct Instance {
     pub lane: Option<Lane>,
     /// Its role in the slot; `None` from a scheduler without runs, which has one instance a slot.
     pub role: Option<Role>,
-    /// Whether its scheduler chooses which instances of its type end where there are to be fewer, and which number each has.
+    /// Whether its scheduler numbers the instances of the type, and chooses which of them end when the count becomes lower.
     pub is_interchangeable: bool,
     /// The machine that it runs on, if that need not be this one.
     pub node: Option<String>,
-    /// The attempt to run it, as its scheduler calls it.
+    /// The scheduler's own id of this attempt to run it, such as a task of a swarm.
     pub task: Option<String>,
     /// What it is doing.
     pub state: State,
     /// Its main process.
     pub pid: Option<u32>,
-    /// The process that people take for it, where its main process only sees to that one: Node, below `ps-node`.
+    /// The process that people care about, if the main process is only a helper that started it: Node, below `ps-node`.
     pub program: Option<u32>,
     /// Its container, the full id.
     pub container_id: Option<String>,
@@ -64,17 +64,18 @@ pub struct Instance {
     pub address: Option<String>,
     /// Its `PORT`.
     pub port: Option<u16>,
-    /// How many connections of the app's address it has; `None` if the app has no address, or had no client yet.
+    /// How many connections from the app's address it has now; `None` if the app has no address, or no client has connected yet.
     pub connections: Option<u64>,
     /// Since when it has been in this state.
     pub since: Option<Timestamp>,
-    /// How often it was started again by itself.
+    /// How often it was started again without a person asking for that.
     pub restarts: Option<u32>,
-    /// The same by reason, whichever run and release the slot had: also what the supervisor replaced by a rollout of its own.
+    /// The number of restarts by reason, over all runs and releases of the slot. Replacements by a rollout of the supervisor itself
+    /// count too.
     pub restarts_by_reason: Option<Restarts>,
-    /// How many processes of the slot the kernel has killed for want of memory.
+    /// How many processes of the slot the kernel has killed because memory had run out.
     pub oom_kills: Option<u64>,
-    /// How many bytes of its output were dropped because its log could not be written, since the log was begun.
+    /// How many bytes of its output were dropped because its log could not be written, since the log's beginning.
     pub log_dropped_bytes: Option<u64>,
     /// CPU time used per wall time since it started, in percent of one CPU.
     pub cpu_percent: Option<f64>,
@@ -82,17 +83,18 @@ pub struct Instance {
     pub cpu_seconds: Option<f64>,
     /// Resident memory, in bytes.
     pub memory_bytes: Option<u64>,
-    /// How it ended the last time.
+    /// How its process ended the last time.
     pub last_exit: Option<Exit>,
-    /// That this end was the kernel's, for want of memory.
+    /// Set if the kernel ended it then, because memory had run out.
     pub out_of_memory: Option<OutOfMemory>,
-    /// What it may use of the machine, if something was set.
+    /// The limits that were set; `None` if none was.
     pub limits: Option<Limits>,
     /// Why it does not run; `None` if it runs, or if the scheduler does not know.
     pub over: Option<Over>,
-    /// Where its process runs.
+    /// The working directory of its process.
     pub directory: Option<PathBuf>,
-    /// The path that was typed in the deploy, if it is another text than `directory`: a link in it may lead elsewhere by now.
+    /// The path as it was typed in the deploy, if it differs from `directory`, for example because it contains a symbolic link,
+    /// which may lead elsewhere by now.
     pub typed_directory: Option<PathBuf>,
     /// When it is due next, if it runs by a schedule.
     pub next: Option<Timestamp>,
@@ -152,7 +154,7 @@ pub struct Doubtful {
 }
 
 impl Doubtful {
-    /// What is wrong and what to do, as one sentence.
+    /// The trouble and the remedy, as one sentence for people.
     pub fn said(&self, app: &AppName) -> String {
         let reason = &self.reason;
         format!("{reason}: what was stopped by hand is not known from there: stop it again, or deploy {app}")
@@ -166,16 +168,16 @@ pub struct AppStatus {
     pub app: AppName,
     /// Its instances, ordered by type, then index, then run.
     pub instances: Vec<Instance>,
-    /// Where clients reach it, whatever its instances are. Empty where it has no address, and where only the states of its instances
-    /// were asked for.
+    /// Where clients reach the app, whatever the ports of its instances are. Empty if the app has no address, and if only the states
+    /// of the instances were asked for.
     pub listen: Addresses,
-    /// What else is wrong, for people: one sentence each.
+    /// Other troubles of the app, for people: one sentence each.
     pub troubles: Vec<String>,
-    /// Slots that may have been stopped by hand; `None`: that is known of each.
+    /// Slots that may have been stopped by hand; `None`: it is known of each slot whether it was.
     pub doubtful: Option<Doubtful>,
 }
 
-/// Dokku's `running`: `true`, `false`, `mixed`; and `unknown` where the scheduler did not answer.
+/// Dokku's `running`: `true`, `false` or `mixed`; and `unknown` if the scheduler did not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Running {
     /// All instances run.
@@ -201,7 +203,7 @@ impl Running {
 }
 
 impl Instance {
-    /// Whether it is a process, not a container, that has done its work and is not started again.
+    /// Whether it is a process, not a container, that has ended with success and is not started again.
     fn is_finished_process(&self) -> bool {
         self.over == Some(Over::Finished) && self.container_id.is_none()
     }
@@ -235,7 +237,7 @@ impl AppStatus {
         if self.instances.iter().any(|instance| instance.state == State::Unknown) {
             return Running::Unknown;
         }
-        // One that waits for its time, or has done its work, is as it should be, and says nothing of the others.
+        // An instance that waits for its time, or has ended with success, does not count for or against `running`.
         let has_schedule = self.instances.iter().any(|instance| instance.state == State::Scheduled);
         let is_idle =
             |instance: &&Instance| instance.state == State::Scheduled || instance.is_finished_process();

@@ -10,23 +10,23 @@ use crate::Release;
 
 /// An order to run a command once.
 pub struct OneOff<'a> {
-    /// What the app was deployed from last.
+    /// The release whose image or directory, variables and settings the command gets.
     pub release: &'a Release,
-    /// What it is called, as an instance would be: `run.4711`. Nothing else of the app has the name.
+    /// The name of the run, such as `run.4711`. Nothing else of the app has this name.
     pub name: Slot,
-    /// What it runs.
+    /// The command.
     pub command: Command,
-    /// Whose settings it has: its user, its limits.
+    /// The process type whose settings apply, such as user and limits.
     pub process_type: ProcessType,
-    /// Variables that it gets over those of the app.
+    /// Variables that are set in addition to those of the app, and take precedence over them.
     pub env: Vec<(String, String)>,
     /// The time after which it is ended.
     pub timeout: Option<Duration>,
-    /// From SIGTERM to SIGKILL.
+    /// The grace period, from SIGTERM to SIGKILL.
     pub grace: Duration,
-    /// Who reads and writes what.
+    /// What its stdin, stdout and stderr are connected to.
     pub streams: Streams<'a>,
-    /// What we are sent meanwhile.
+    /// The signals that this program gets while the command runs.
     pub signals: Signals<'a>,
 }
 
@@ -35,7 +35,7 @@ pub struct OneOff<'a> {
 pub enum Command {
     /// The command of a process type.
     OfType,
-    /// These words, as they are.
+    /// This program with these arguments.
     Words(Vec<String>),
     /// A shell.
     Shell,
@@ -44,9 +44,9 @@ pub enum Command {
 /// The streams of a one-off.
 #[derive(Clone, Copy)]
 pub enum Streams<'a> {
-    /// It reads from our stdin and writes to our stdout and stderr, and hears of the signals that we get.
+    /// It reads from our stdin and writes to our stdout and stderr, and the signals that we get are passed on to it.
     Ours {
-        /// Whether it has a terminal, as we have.
+        /// Whether it gets a terminal, because we have one.
         is_terminal: bool,
     },
     /// It reads no input, and its caller does not wait for its end.
@@ -61,18 +61,18 @@ pub enum Streams<'a> {
 pub struct Signals<'a> {
     /// A socket that becomes readable when one has come.
     pub fd: BorrowedFd<'a>,
-    /// Those that have come since the last call, each once.
+    /// Returns the signals that have come since the last call, each once.
     pub take: &'a dyn Fn() -> Vec<i32>,
 }
 
-/// What became of a one-off.
+/// How a one-off ended, or that it still runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// It has ended, and nothing of it is left.
     Exit(Exit),
-    /// It was told to end because its time was over, and has ended.
+    /// It exceeded its time limit, was told to end, and has ended.
     TimedOut,
-    /// It runs.
+    /// It still runs; its caller does not wait for its end.
     RunsOn,
 }
 
@@ -84,13 +84,13 @@ pub struct Entry<'a> {
     pub slot: &'a Slot,
     /// The command; `None`: a shell.
     pub words: Option<&'a [String]>,
-    /// Whether it has a terminal, as we have.
+    /// Whether it gets a terminal, because we have one.
     pub is_terminal: bool,
-    /// What we are sent meanwhile.
+    /// The signals that this program gets while the command runs.
     pub signals: Signals<'a>,
-    /// From SIGTERM to SIGKILL.
+    /// The grace period, from SIGTERM to SIGKILL.
     pub grace: Duration,
 }
 
-/// A shell for people: bash where there is one.
+/// The command line of a shell for people: bash if it is installed, else sh.
 pub const SHELL: &str = "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi";

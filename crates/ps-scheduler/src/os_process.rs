@@ -9,7 +9,7 @@ pub struct OsProcess {
     pub slot: Slot,
     /// Its id, as this machine sees it.
     pub pid: u32,
-    /// Its user: a name, or a number without a name.
+    /// Its user: the name, or the number if the user has no name.
     pub user: String,
     /// CPU time used per wall time since it started, in percent of one CPU.
     pub cpu_percent: f64,
@@ -26,7 +26,7 @@ impl OsProcess {
     /// command has to be the last column.
     pub const COLUMNS: &str = "pid,user,pcpu,rss,etime,args";
 
-    /// The process that a row of these columns is about; `None` if it is none.
+    /// Parses a row with these columns; `None` if the row has another form.
     pub fn of_ps(slot: &Slot, row: &[String]) -> Option<Self> {
         let [pid, user, cpu, memory, elapsed, command] = row else { return None };
         Some(Self {

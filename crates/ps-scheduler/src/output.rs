@@ -21,24 +21,24 @@ pub struct LogRequest {
     pub since: Option<SystemTime>,
     /// Only lines that had been written by then, as far as times are known.
     pub until: Option<SystemTime>,
-    /// Only what was written before the run that each instance has now.
+    /// Only what was written before the present run of each instance began.
     pub is_previous: bool,
-    /// Only what comes after that.
+    /// Only what comes after this position.
     pub after: Option<ReadUpTo>,
     /// How many of the last lines of that range, of each stream of each instance; `None`: all.
     pub tail: Option<usize>,
-    /// Which lines need not be handed out.
+    /// Which lines the caller skips anyway, so that they need not be passed on.
     pub skim: Option<Skim>,
-    /// Whether to go on with new lines as they come.
+    /// Whether to wait for new lines and pass them on.
     pub follow: bool,
-    /// Whether the lines of all instances come in the order of their times, and not one instance after the other.
+    /// Whether the lines of all instances are ordered by time; if not, the instances come one after the other.
     pub is_by_time: bool,
-    /// Whether the beginnings of lines are handed out too, while their ends are awaited.
+    /// Whether the beginning of a line is passed on before its end was written.
     pub has_begun: bool,
 }
 
 impl LogRequest {
-    /// The last lines of these instances, or all that is kept, and no more.
+    /// The last `tail` lines of these instances, or all that are kept, without following.
     pub fn last(app: AppName, which: Which, tail: Option<usize>) -> Self {
         Self {
             app,
@@ -67,8 +67,8 @@ impl LogRequest {
 pub struct LogLine {
     /// The slot that wrote it.
     pub slot: Slot,
-    /// The run that began the log of this line in that slot. A run that follows another one whose process ended by itself
-    /// continues its log. `None`: unknown.
+    /// The run with which the log that contains this line began. If a process ended by itself, the next run of the slot
+    /// continues the same log. `None`: unknown.
     pub run: Option<u64>,
     /// The stream.
     pub stream: Stream,
@@ -76,9 +76,9 @@ pub struct LogLine {
     pub at: Option<SystemTime>,
     /// The bytes, as written.
     pub bytes: Vec<u8>,
-    /// How many of them were returned before, as the beginning of a line.
+    /// How many of these bytes were passed on before, as the beginning of the line.
     pub shown: usize,
-    /// Whether its end is still awaited.
+    /// Whether the end of the line was not written yet.
     pub is_begun: bool,
 }
 

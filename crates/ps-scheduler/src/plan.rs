@@ -29,7 +29,7 @@ pub struct Plan {
     /// The types in which a new release differs from the one before; kept instances of any other type stay the same processes.
     /// `None`: it is a new release for all types, or for none.
     pub changed: Option<BTreeSet<ProcessType>>,
-    /// What runs to its end before any new instance starts, in this order.
+    /// The tasks that run to their end before any new instance starts, in this order.
     pub tasks: Vec<Task>,
     /// The id of the deploy, which the scheduler's [witness](crate::Scheduler::witness) contains from the commit on, if the caller
     /// looks for it.
@@ -49,7 +49,7 @@ impl Plan {
         intent: &Intent,
         usual: Strategy,
     ) -> Self {
-        // Whether a type runs by a schedule is what the release says, whatever it did before.
+        // The new release alone decides whether a type runs by a schedule; how the type ran before does not count.
         let is_scheduled = |slot: &Slot, _: Option<&Instance>| {
             let process = release.process(&slot.process_type);
             process.is_some_and(|process| process.settings.schedule.is_some())
@@ -66,7 +66,7 @@ impl Plan {
         Self { release, wanted, steps, rules, is_deploy, changed, tasks, deploy: None, canary: None }
     }
 
-    /// Only the steps, for showing them.
+    /// Only the steps, for `--dry-run`.
     pub fn steps(wanted: &Formation, present: &[Instance], intent: &Intent) -> Vec<Step> {
         steps(wanted, present, intent, &|_, present| present.is_some_and(|now| now.next.is_some()))
     }
@@ -104,7 +104,7 @@ impl Plan {
         plan
     }
 
-    /// Whether nothing is to be done.
+    /// Whether the plan has nothing to do.
     pub fn is_noop(&self) -> bool {
         self.steps.iter().all(|step| step.change == Change::Keep)
     }
@@ -208,7 +208,7 @@ pub(crate) mod tests {
         assert_eq!(steps(&["web=2"], &there), ["keep web.2", "keep web.5"]);
         assert_eq!(steps(&["web=4"], &there), ["start web.1", "keep web.2", "start web.3", "keep web.5"]);
         assert_eq!(steps(&["web=1"], &there), ["keep web.2", "stop web.5"]);
-        // One for which no place was found yet goes before one that runs.
+        // An instance that no machine was found for yet is stopped before one that runs.
         let there = [row("web.1", State::Waiting), row("web.2", UP)];
         assert_eq!(steps(&["web=1"], &there), ["stop web.1", "keep web.2"]);
     }
@@ -257,7 +257,7 @@ pub(crate) mod tests {
         );
         let finished = [over("job.1", State::Stopped, Over::Finished)];
         let steps = Plan::steps(&formation(&["job=1"]), &finished, &intent);
-        assert_eq!(steps[0].change, Change::Keep, "what has finished is not woken by a change elsewhere");
+        assert_eq!(steps[0].change, Change::Keep, "a change elsewhere starts no finished instance");
     }
 
     fn over(slot: &str, state: State, over: Over) -> Instance {

@@ -11,8 +11,8 @@ impl Plan {
     /// The rollout of a plan. `present` are the runs that fill slots, or that a restart policy is about to start; a slot
     /// whose run has ended for good is left out. `next_number` is the lowest number that no run of the app has had.
     ///
-    /// What runs decides where the plan was made from an older look: there is nothing to replace or to stop in an empty slot,
-    /// and what has come up meanwhile in a slot that was to be started is replaced.
+    /// If `present` differs from the status from which the plan was made, `present` decides: in an empty slot nothing is
+    /// replaced or stopped, and an instance that has come up in a slot that was to be started is replaced.
     pub fn rollout(&self, present: &BTreeMap<Slot, Present>, next_number: u64) -> ps_rollout::Plan {
         let mut types: BTreeMap<_, TypePlan> = BTreeMap::new();
         let order = self.release.order();

@@ -1,7 +1,7 @@
 //! The rules of a rollout for the slots of one type: from app.json, else defaults.
 //!
 //! For example, `web` of eight slots has one check of 3 tries, each of 5 s, with 5 s between them, and runs natively on a machine
-//! with 2 CPUs. Its rules are: one by one, 2 at a time where something is replaced, 4 trials at a time, a second of life, and a
+//! with 2 CPUs. Its rules are: one by one, 2 replacements at a time, 4 trials at a time, a minimum life of 1 s, and a
 //! deadline of 30 s + 3 × 5 s + 2 × 5 s.
 
 use std::num::NonZeroU16;
@@ -15,9 +15,9 @@ use crate::Process;
 
 /// How long an instance must live to pass its gate, even with checks.
 const MINIMUM_LIFE: Duration = Duration::from_secs(1);
-/// How long an instance may take until it is done, if other types wait for that.
+/// How long an instance may take until it is done, if other types wait for its end.
 const BEING_DONE: Duration = Duration::from_secs(60 * 60);
-/// A quarter of a type's slots is replaced at a time with one-by-one.
+/// With one-by-one, this fraction of a type's slots (1/4) is replaced at a time.
 const PARTS: u16 = 4;
 /// How many trials at a time each CPU of this machine allows, if that is more than a quarter of the slots.
 const TRIALS_OF_A_CPU: u16 = 2;
@@ -38,7 +38,7 @@ pub(crate) struct Extent {
 /// The rules for one type. `process` is its part of the release (`None`: the release does not know it, for example a type
 /// of an image), and `usual` the scheduler's strategy.
 pub(crate) fn of(process: Option<&Process>, usual: Strategy, extent: Extent) -> Rules {
-    // A trial would do all of its work, and the run on the slot's own lane would do it again.
+    // A trial would do all of the job's work, and the run in the slot's own lane would then do it again.
     let usual = if extent.is_to_end { Strategy::Overlap } else { usual };
     let strategy = process.and_then(|process| process.strategy).unwrap_or(usual);
     let asked = process.and_then(|process| process.max_parallel);
@@ -59,8 +59,8 @@ fn time_to_be_done(process: Option<&Process>) -> Duration {
     set.unwrap_or(BEING_DONE)
 }
 
-/// If no slot is left without an instance meanwhile, all are started together. Slots that are replaced one by one are empty
-/// for a while: a quarter of them at a time, and at least one.
+/// How many instances start at a time. If no slot is empty meanwhile, all are started together. Slots that are replaced one by
+/// one are empty for a while: a quarter of them at a time, and at least one.
 fn at_a_time(strategy: Strategy, extent: Extent) -> NonZeroU16 {
     let count = match strategy {
         Strategy::OneByOne if extent.replaced > 0 => extent.wanted / PARTS,
@@ -69,8 +69,8 @@ fn at_a_time(strategy: Strategy, extent: Extent) -> NonZeroU16 {
     NonZeroU16::new(count).unwrap_or(NonZeroU16::MIN)
 }
 
-/// A trial empties no slot, but needs memory and CPU time. The app's limit of instances that start at a time holds for
-/// trials as well.
+/// How many trials run at a time. A trial empties no slot, but needs memory and CPU time. The app's own limit of instances that
+/// start at a time holds for trials as well.
 fn trials(strategy: Strategy, extent: Extent, cpus: u16) -> Option<NonZeroU16> {
     let at_once = cpus.saturating_mul(TRIALS_OF_A_CPU).max(at_a_time(strategy, extent).get());
     NonZeroU16::new(at_once).filter(|_| strategy == Strategy::OneByOne)

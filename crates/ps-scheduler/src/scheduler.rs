@@ -26,8 +26,8 @@ pub trait Scheduler {
     /// The order of old and new instances if the app does not choose one.
     fn usual_strategy(&self) -> Strategy;
 
-    /// One [`AppStatus`] for each app, in the order asked; one round trip for all of them together. An app that
-    /// was never deployed has no instances.
+    /// Returns one [`AppStatus`] for each app, in the order asked, with a single request for all of them. An app that was never deployed
+    /// has no instances.
     fn status(&self, apps: &[AppName]) -> Result<Vec<AppStatus>, Error>;
 
     /// The status of one app.
@@ -38,13 +38,13 @@ pub trait Scheduler {
 
     /// Carries the plan out as a rollout, by the rules of each type.
     ///
-    /// **The promise.** Until every new instance has passed its gate, what ran before runs on: the very same processes and
-    /// containers. If one does not pass, or the deploy is cancelled, or an input is refused, they still do, and the answer is an
-    /// error. The one exception is a type whose strategy is stop-first: its earlier instances ended before the first new one
-    /// started, so after a failure its earlier release is started again, as other processes, and the error says how long nobody
-    /// answered. What fails after the gate is put back in the same way, and the error says slot for slot what is where.
+    /// **The guarantee.** Until every new instance has passed its gate, the earlier instances run on, as the same processes and
+    /// containers. If a new instance does not pass, the deploy is cancelled or an input is refused, they still run on, and an error is
+    /// returned. The one exception is a type whose strategy is stop-first: its earlier instances end before the first new one starts, so
+    /// after a failure its earlier release is started again, in new processes, and the error says how long nobody answered. What fails
+    /// after the gate is put back in the same way, and the error says for each slot what runs there.
     ///
-    /// Of a caller that died, whoever calls a verb of the app next finishes what it began, or puts it back.
+    /// If the caller dies, the next verb of the app finishes what the caller had begun, or puts it back.
     fn deploy(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<DeployOutcome, Error>;
 
     /// Refuses a plan that [`Scheduler::deploy`] would refuse before it changes anything, as far as can be known so early. Nothing is
@@ -54,7 +54,7 @@ pub trait Scheduler {
         Ok(())
     }
 
-    /// Where the running instances of an app have something else than a release would give them today.
+    /// The settings in which running instances of an app differ from what the release would give them now.
     fn drift(&self, release: &Release) -> Result<Vec<Drift>, Error> {
         let _ = release;
         Ok(Vec::new())
@@ -97,7 +97,7 @@ pub trait Scheduler {
     /// instance is replaced, and no connection is closed.
     ///
     /// # Errors
-    /// One of the addresses cannot be listened on, or nobody can be told. Nothing has changed then.
+    /// One of the addresses cannot be listened on, or the supervisor does not answer. Nothing has changed then.
     fn reach(&self, release: &Release) -> Result<Moved, Error> {
         let _ = release;
         Err(Error::Unsupported { scheduler: self.name().to_owned(), what: "give an app an address" })
@@ -137,22 +137,22 @@ pub trait Scheduler {
         Ok(None)
     }
 
-    /// A name for a one-off that nothing of the app has.
+    /// Returns a name for a one-off that nothing else of the app has.
     fn name_for_one_off(&self, app: &AppName) -> Result<Slot, Error> {
         let _ = app;
         Err(Error::Unsupported { scheduler: self.name().to_owned(), what: "run a command once" })
     }
 
-    /// Runs a command once, beside the instances: no status, stop or plan knows it. Nothing of it is left once it has ended, and what is
-    /// left because this program was killed is for [`Scheduler::retire`].
+    /// Runs a command once, beside the instances: no status, stop or plan includes it. When it has ended, nothing of it is left. If this
+    /// program is killed meanwhile, [`Scheduler::retire`] removes what is left.
     fn run_once(&self, order: &OneOff<'_>) -> Result<Ended, Error> {
         let _ = order;
         Err(Error::Unsupported { scheduler: self.name().to_owned(), what: "run a command once" })
     }
 
-    /// Runs a task of a deploy to its end, and passes on what it writes line by line. Nothing of it is left, whether it has ended, had to
-    /// be ended, or the verb was cancelled; of a caller that died, the next task of the app ends what is left. The tasks of a plan are
-    /// run by [`Scheduler::deploy`] itself.
+    /// Runs a task of a deploy to its end, and passes on its output line by line. Nothing of the task is left when it has ended, had to be
+    /// ended, or the verb was cancelled. If the caller dies, the next task of the app ends what is left. The tasks of a plan are run by
+    /// [`Scheduler::deploy`] itself.
     fn run_task(&self, plan: &Plan, task: &Task, requester: &mut Requester<'_>) -> Result<(), Error> {
         let _ = (plan, task, requester);
         Err(Error::Unsupported { scheduler: self.name().to_owned(), what: "run the tasks of a deploy" })
@@ -191,16 +191,16 @@ pub trait Scheduler {
 /// The result of [`Scheduler::reach`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {
-    /// The app is reached as the release says. If none of its instances runs, it will be once one does.
+    /// The app is reached at the addresses of the release. If none of its instances runs, it will be once one does.
     Done,
-    /// Nothing was done: its instances listen at ports that do not go with the address, and have to be replaced for it.
+    /// Nothing was done: the instances listen at ports that conflict with the address, and have to be replaced first.
     NeedsRollout,
 }
 
 /// What becomes of a rollout whose caller died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leftover {
-    /// It is put back, or finished if it is too late for that, because the new verb wants something else.
+    /// It is put back, or finished if it is too late to put it back, because the new verb wants another result.
     PutBack,
     /// The rollout is waited for if another program is carrying it out; otherwise it is put back.
     Awaited,
@@ -236,7 +236,7 @@ pub enum Progress {
     Started(Slot),
     /// It is ready.
     Ready(Slot),
-    /// It ended; `None` if it is unknown how.
+    /// It ended; `None` if nobody knows how.
     Ended(Slot, Option<Exit>),
     /// A line of output of a process that runs to its end, such as `release`.
     Output(String),
@@ -247,19 +247,19 @@ pub enum Progress {
         slot: Slot,
         /// The number of the run, where it is known.
         run: Option<u64>,
-        /// What it does. `Crashed` and `Backoff` are the end of a run that did not become ready.
+        /// The state of the run. `Crashed` and `Backoff` are the end of a run that did not become ready.
         state: State,
         /// What it waits for, or why it ended: a phrase for people.
         note: Option<String>,
     },
-    /// What a rollout of an app with an address has meant for its clients, once it is over.
+    /// The effects of a finished rollout on the clients of an app with an address.
     Receipt(Receipt),
     /// How far the comparison of a new release with the earlier one is.
     Canary(Finding),
     /// The result for each slot of a rollout, sent if the rollout's error does not contain it, such as
     /// [`Error::Cancelled`].
     Fates(BTreeMap<Slot, Fate>),
-    /// From now on until [`Progress::Alone`] hooks write to the terminal themselves.
+    /// Hooks write to the terminal themselves from now until [`Progress::Alone`].
     Aside,
     /// The hooks have ended.
     Alone,
@@ -269,7 +269,7 @@ pub enum Progress {
 #[derive(Clone, Debug, Default)]
 pub struct Cancel {
     flag: Arc<AtomicBool>,
-    /// From then on it counts as set.
+    /// The time from which on the flag counts as set; `None`: only the flag decides.
     until: Option<Instant>,
 }
 
@@ -302,9 +302,9 @@ impl Cancel {
 pub struct DeployOutcome {
     /// Instances started, replacements included.
     pub started: Vec<Slot>,
-    /// Instances ended that have no successor.
+    /// Instances that ended without a successor.
     pub stopped: Vec<Slot>,
-    /// Instances left alone.
+    /// Instances that were kept.
     pub kept: Vec<Slot>,
     /// The result for each slot; empty from a scheduler without runs.
     pub fates: BTreeMap<Slot, Fate>,

@@ -27,7 +27,7 @@ pub enum Signalled {
     },
     /// The instance does not run, so nothing was sent.
     NotRunning(State),
-    /// A process may not be signalled by us, or lacks a required handler; the others got the signal.
+    /// We may not signal a process, or it lacks the required handler. The other processes got the signal.
     Refused {
         /// Which process, of which user, and why.
         reason: String,

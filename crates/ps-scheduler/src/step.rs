@@ -58,7 +58,7 @@ pub struct Step {
     pub reason: &'static str,
 }
 
-/// Of two instances in a slot, the one that stays if the rollout goes no further.
+/// For each slot the instance that stays if the rollout goes no further: of two instances in a slot, one is left out.
 fn one_a_slot(instances: &[Instance]) -> BTreeMap<&Slot, &Instance> {
     let mut one: BTreeMap<&Slot, &Instance> = BTreeMap::new();
     for instance in instances {
@@ -94,8 +94,8 @@ pub(crate) fn steps(
     slots.into_iter().filter_map(step_of).collect()
 }
 
-/// What runs by a schedule is started by the clock, and by a person who asks for this type or instance. A release and a restart
-/// change what runs the next time.
+/// The step of a type that runs by a schedule. Such instances are started by the clock, or by a person who asks for this type
+/// or instance. A new release or a restart takes effect at the next run.
 fn decide_by_schedule(
     slot: &Slot,
     is_wanted: bool,
@@ -106,7 +106,7 @@ fn decide_by_schedule(
     let is_by_hand = present.is_some_and(|now| now.over == Some(Over::StoppedByHand));
     let is_asked_for = matches!(intent, Intent::Start(which) if *which != Which::All && which.includes(slot));
     match (is_wanted, intent) {
-        // A container that is no run by its schedule would run on.
+        // A container that runs without a schedule would never end by itself.
         _ if present.is_some_and(|now| is_alive && now.container_id.is_some() && now.next.is_none()) => {
             Some((Change::Stop, "it is to run by a schedule"))
         }
@@ -119,7 +119,8 @@ fn decide_by_schedule(
     }
 }
 
-/// The lowest slots of each type. Where its scheduler chooses which instances stay, those that are filled, and then the lowest.
+/// The slots that are to be filled: the lowest of each type. If the scheduler chooses which instances stay, first the filled
+/// slots, and then the lowest.
 fn wanted_slots(wanted: &Formation, present: &BTreeMap<&Slot, &Instance>) -> BTreeSet<Slot> {
     let slots_of = |process_type: &ProcessType, quantity: u16| {
         let there = present.values().filter(|now| now.slot.process_type == *process_type);
@@ -133,7 +134,7 @@ fn wanted_slots(wanted: &Formation, present: &BTreeMap<&Slot, &Instance>) -> BTr
     wanted.iter().flat_map(|(process_type, quantity)| slots_of(process_type, quantity.get())).collect()
 }
 
-/// Whether a slot has something that could be kept or replaced. An instance that waits for others has no process yet.
+/// Whether the slot has an instance that could be kept or replaced. An instance that waits for others has no process yet.
 pub(crate) fn is_filled(now: &Instance) -> bool {
     now.state.is_alive() || matches!(now.state, State::Backoff | State::Scheduled)
 }
@@ -160,7 +161,7 @@ fn decide(
     let is_asked_for = is_meant && is_changed && !matches!(intent, Intent::Converge(_));
     match (is_wanted, is_filled, present.is_some()) {
         (false, true, true) => Some((Change::Stop, "not in the formation")),
-        // Its remains are removed: a status file, or a container that has ended.
+        // This removes what is left of it: a status file, or a container that has ended.
         (false, false, true) => Some((Change::Stop, "not in the formation, and not running")),
         (true, true, _) if is_replaced => Some((Change::Replace, replace_reason(intent))),
         (true, true, _) => Some((Change::Keep, "already as wanted")),

@@ -7,24 +7,24 @@ use ps_release::{Release, Source};
 
 use crate::Error;
 
-/// How many of its last lines the error of one that failed has.
+/// How many of the last lines of a failed task are in its error.
 pub const LAST_LINES: usize = 10;
 
 /// A command that belongs to a deploy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
-    /// What it is called, and whose settings it has: `release`, `predeploy`.
+    /// Its name, such as `release` or `predeploy`. The settings of this type apply.
     pub process_type: ProcessType,
     /// The command line, for `/bin/sh -c`.
     pub command: String,
-    /// What becomes of the deploy if it fails.
+    /// What happens to the deploy if the task fails.
     pub effect: Effect,
 }
 
-/// What becomes of a deploy one of whose tasks fails.
+/// What happens to a deploy if one of its tasks fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It is over before anything of the old release was touched.
+    /// The deploy ends before anything of the old release is touched.
     NothingChanges,
     /// The new release runs on.
     NewReleaseRuns,
@@ -39,7 +39,7 @@ impl Task {
     /// The `release` process of a release, if it has one.
     pub fn of_release(release: &Release) -> Option<Self> {
         if matches!(release.source, Source::Services(_)) {
-            // Of services each may be called so, and has an image of its own.
+            // Any service of a Compose file may be called `release`, and runs an image of its own.
             return None;
         }
         let process = release.processes.iter().find(|process| process.process_type.is_release())?;
@@ -51,7 +51,8 @@ impl Task {
         Slot::new(self.process_type.clone(), 1)
     }
 
-    /// The error of a deploy for which it failed; `how` is a phrase that follows its name, `last` the last lines that it wrote.
+    /// The error of a deploy that this task made fail. `how` is a phrase that follows the task's name, `last` the last lines
+    /// that it wrote.
     pub fn failed(&self, release: &Release, how: &str, last: &VecDeque<String>) -> Error {
         let command = self.command.lines().next().unwrap_or_default();
         let aftermath = match self.effect {

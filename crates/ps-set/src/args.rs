@@ -28,7 +28,7 @@ Exit status: 0 done, 1 refused or failed, 2 wrong usage, 20 no such app, 75 the 
 
 /// Flags whose value is the next word.
 const FLAGS_WITH_VALUE: [&str; 3] = ["--format", "--wait", "--world"];
-/// Flags with which nothing is set: every other word is then an app, a property or an argument.
+/// Flags that only read. Every other word is then an app, a property or an argument.
 const FLAGS_THAT_READ: [&str; 7] = ["--list", "--get", "--from-trigger", "--help", "-h", "--version", "-V"];
 
 /// Reads and changes the ps properties of an app, or the defaults for all apps.
@@ -93,7 +93,7 @@ impl Args {
         Ok(args)
     }
 
-    /// The same with another value.
+    /// The same arguments with another value.
     pub(crate) fn with_value(self, value: String) -> Self {
         Self { value, ..self }
     }
@@ -103,7 +103,7 @@ impl Args {
     }
 }
 
-/// What the parser sees, up to the property, and the words of the value.
+/// Splits a command line into the words up to the property, which clap parses, and the words of the value.
 fn cut(mut arguments: Vec<OsString>) -> (Vec<OsString>, Vec<OsString>) {
     let at = end_of_front(&arguments);
     let value = arguments.split_off(at);

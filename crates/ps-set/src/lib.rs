@@ -46,7 +46,8 @@ pub fn run() -> Result<Outcome> {
     if args.get { list::one(&world, &args) } else { set::run(&world, &args) }
 }
 
-/// What may stand at the cursor: first an app, then a property, or behind the name of a type and a dot one of this type.
+/// The candidates for the word at the cursor: first an app, then a property, or after the name of a type and a dot a
+/// property of that type.
 fn candidates(line: &Line) -> Vec<Name> {
     let (given, is_global) = (line.given("words").len(), line.is_set("global"));
     if line.is_set("list") || given == 0 && !is_global {
@@ -68,16 +69,17 @@ fn candidates(line: &Line) -> Vec<Name> {
     .collect()
 }
 
-/// Whose property is meant, and the word for the property.
+/// Whose property is read or changed, and the word for the property.
 pub(crate) struct Target {
     app: Option<AppName>,
-    /// The type that it is for, if it is for one alone: `web` in `web.stop-timeout-seconds`.
+    /// The type, if the property is set for one type alone: `web` in `web.stop-timeout-seconds`.
     process_type: Option<ProcessType>,
     property: String,
 }
 
 impl Target {
-    /// The app must be there; whether the property is one is judged later. An older spelling is taken with a hint.
+    /// The target of these arguments. The app must exist; whether the property exists is checked later. An older
+    /// spelling is accepted with a hint.
     pub(crate) fn of(world: &World, args: &Args) -> Result<Self> {
         let mut words = args.words.iter().map(String::as_str);
         let app = if args.global {
@@ -105,7 +107,7 @@ impl Target {
         }
     }
 
-    /// The type that it is for, if it is for one alone.
+    /// The type, if the property is set for one type alone.
     pub(crate) fn process_type(&self) -> Option<&ProcessType> {
         self.process_type.as_ref()
     }
@@ -114,7 +116,7 @@ impl Target {
         self.app.as_ref().map_or(Scope::Global, Scope::App)
     }
 
-    /// The row of the table; a refusal in Dokku's order and, inside Dokku, in its words.
+    /// The row of the property in the table. Refusals come in Dokku's order and, inside Dokku, in its words.
     pub(crate) fn row(&self, world: &World) -> Result<&'static PsProperty> {
         let is_dokku = world.inside_dokku();
         let row = properties(is_dokku).into_iter().find(|row| row.name == self.property);

@@ -16,8 +16,8 @@ use crate::{Target, of_types};
 /// The properties that Dokku's trigger `ps-get-property` is asked for (docs/programs/ps-set.md#for-hooks).
 const OF_TRIGGER: [&str; 4] = ["restart-policy", "restore", "skip-deploy", "stop-timeout-seconds"];
 
-/// Every property of the apps named, of all apps, or of none (`--global`). One that cannot be read does not hide the
-/// others.
+/// Prints every property of the named apps, of all apps, or of none (`--global`). If one cannot be read, the others
+/// are still printed.
 pub(crate) fn all(world: &World, args: &Args) -> Result<Outcome> {
     let mut apps = Vec::new();
     for word in &args.words {
@@ -65,7 +65,7 @@ pub(crate) fn one(world: &World, args: &Args) -> Result<Outcome> {
     }
 }
 
-/// Dokku's trigger asks for apps that need not exist.
+/// Answers Dokku's trigger, which may be called for apps that do not exist.
 pub(crate) fn answer(world: &World, trigger: &str, args: &Args) -> Result<Outcome> {
     let [app, name] = &args.words[..] else {
         return Err(Refusal::usage(format!("trigger {trigger} takes an app and a property")));
@@ -97,12 +97,12 @@ fn print_value(value: Option<&str>) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// What is wrong with the stored value, if something is.
+/// Why the stored value is invalid; `None` if it is valid.
 fn nonsense(property: &PsProperty, setting: &Setting) -> Option<InvalidValue> {
     property.check(setting.value.as_ref()?).err()
 }
 
-/// Whose value it is.
+/// The scope in which the value was set.
 fn owner<'a>(scope: Scope<'a>, setting: &Setting) -> Scope<'a> {
     if setting.origin == Origin::Global { Scope::Global } else { scope }
 }
@@ -115,7 +115,7 @@ fn warn(owner: Scope<'_>, property: &PsProperty, invalid: &InvalidValue) {
 struct Lister<'a> {
     world: &'a World,
     printer: Printer,
-    /// Whose value of which property was warned of: one of all apps is theirs, and told once.
+    /// The values that were warned about, by scope and property: a value for all apps is warned about once.
     warned: BTreeSet<(String, &'static str)>,
     outcome: Outcome,
 }
@@ -152,7 +152,7 @@ impl Lister<'_> {
         })
     }
 
-    /// The settings of each type that are not those of the whole app.
+    /// Prints the settings of each type that differ from those of the whole app.
     fn of_types(&mut self, app: &AppName) -> Result<()> {
         if self.world.inside_dokku() {
             return Ok(());

@@ -10,7 +10,7 @@ use type_settings::{Disorder, Order, TypeSettings};
 
 use crate::print::Row;
 
-/// What is set for each type of an app alone, by a property or in app.json.
+/// The settings of each type of an app that are set for this type alone, by a property or in app.json.
 pub(crate) fn rows(world: &World, app: &AppName) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (process_type, effective) in of_types(world, app)? {
@@ -27,7 +27,7 @@ pub(crate) fn rows(world: &World, app: &AppName) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// What could never start if a type of an app waited for these types.
+/// The reason why a type could never start if one type of the app waited for these types; `None` if there is none.
 pub(crate) fn disorder(
     world: &World,
     app: &AppName,

@@ -9,20 +9,20 @@ use serde::Serialize;
 
 use crate::args::Args;
 
-/// One property with its value and where that comes from.
+/// One property with its value and the origin of the value.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     /// The app, or `--global`.
     pub(crate) app: String,
-    /// Its name, with the type before it where it is that type's.
+    /// The name of the property, with the type before it if it is set for that type.
     pub(crate) property: String,
-    /// As stored, or the default.
+    /// The stored value, or the default.
     pub(crate) value: Option<String>,
-    /// The word for where it comes from.
+    /// The word for the origin of the value.
     pub(crate) source: &'static str,
     /// The default.
     pub(crate) default: Option<&'static str>,
-    /// Whether the stored value makes no sense.
+    /// Whether the stored value is invalid.
     #[serde(skip)]
     pub(crate) is_nonsense: bool,
 }
@@ -65,7 +65,7 @@ impl Printer {
     }
 }
 
-/// The default beside a value that is another one.
+/// The default, as a remark after a value that differs from it.
 fn note(row: &Row) -> String {
     match row.default {
         Some(default) if row.is_nonsense => format!(" (makes no sense: {default} counts)"),

@@ -19,7 +19,7 @@ const AFTER: &str = "after";
 const RESTORE: &str = "restore";
 const NONE: &str = "none";
 const STDIN: &str = "-";
-/// How many bytes are read of stdin: more than any value may have.
+/// How many bytes are read from stdin, at most: more than the longest accepted value.
 const MOST: u64 = 1 << 16;
 
 pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
@@ -37,7 +37,8 @@ pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The value; `-` for one that is a secret says that it comes by stdin, because every user of the machine can read command lines.
+/// The value to set. `-` for a secret means that the value is read from stdin, because every user of the machine can read command
+/// lines.
 fn value(property: &PsProperty, given: &str) -> Result<String> {
     if !property.is_secret() || given != STDIN {
         return Ok(given.to_owned());
@@ -53,7 +54,7 @@ fn value(property: &PsProperty, given: &str) -> Result<String> {
     }
 }
 
-/// Outside Dokku nothing is pushed, so that there is nothing that this property could keep from being deployed.
+/// Refuses `skip-deploy` outside Dokku: nothing is pushed there, so the property could not keep anything from being deployed.
 fn refuse_without_effect(world: &World, property: &PsProperty, args: &Args) -> Result<()> {
     if world.inside_dokku() || property.name != "skip-deploy" || args.value != "true" {
         return Ok(());
@@ -64,7 +65,7 @@ fn refuse_without_effect(world: &World, property: &PsProperty, args: &Args) -> R
     ))
 }
 
-/// No two apps can be reached at one address.
+/// Refuses one address for all apps: two apps cannot be reached at the same address.
 fn refuse_shared_address(target: &Target, property: &PsProperty, value: &str) -> Result<()> {
     if property.name != LISTEN || matches!(target.scope(), Scope::App(_)) || [AUTO, NONE].contains(&value) {
         return Ok(());
@@ -74,7 +75,7 @@ fn refuse_shared_address(target: &Target, property: &PsProperty, value: &str) ->
     )))
 }
 
-/// A type that could never start is refused here, and not by the next start.
+/// Refuses a setting with which a type could never start, so that not only the next start fails.
 fn refuse_disorder(world: &World, target: &Target, property: &PsProperty, value: &str) -> Result<()> {
     let (Scope::App(app), Some(process_type)) = (target.scope(), target.process_type()) else {
         return Ok(());
@@ -90,7 +91,7 @@ fn refuse_disorder(world: &World, target: &Target, property: &PsProperty, value:
     }
 }
 
-/// Dokku judges a restart policy before it looks whether there is such an app.
+/// Checks a restart policy before the app's existence, in Dokku's order.
 fn refuse_policy_first(world: &World, args: &Args) -> Result<()> {
     let property = args.words.get(usize::from(!args.global)).map(String::as_str);
     let row = PsProperty::named(POLICY).filter(|row| property == Some(row.name));
@@ -111,9 +112,10 @@ fn refusal(world: &World, invalid: &InvalidValue) -> anyhow::Error {
     })
 }
 
-/// A change of the app that is under way ends by writing `restore`, and would undo what is set meanwhile. On our own it is
-/// waited for; Dokku never waits, so inside it what will happen is said. Any other property is only read by
-/// changes, which find the old value or the new one, whole: the short lock of the file is enough for them.
+/// Takes the app's lock before `restore` is set, because a running change of the app writes `restore` at its end and would undo
+/// the new value. Outside Dokku the change is waited for. Dokku never waits, so inside Dokku a warning says what will happen. Any
+/// other property is only read by changes, which find either the old or the new value: for these the short lock of the file is
+/// enough.
 fn turn(world: &World, scope: Scope<'_>, property: &PsProperty, args: &Args) -> Result<Option<AppLock>> {
     let Scope::App(app) = scope else { return Ok(None) };
     if property.name != RESTORE {
@@ -130,7 +132,7 @@ fn turn(world: &World, scope: Scope<'_>, property: &PsProperty, args: &Args) -> 
     Ok(None)
 }
 
-/// Who changes the app at this moment.
+/// The program that changes the app at this moment.
 fn holder(world: &World, app: &formation::AppName) -> Option<String> {
     match world.lock_app(app, Duration::ZERO) {
         Err(Error::Busy { holder, .. }) => return Some(holder),
@@ -164,7 +166,7 @@ fn write(world: &World, target: &Target, property: &PsProperty, args: &Args) -> 
     hint(world, scope, name, args)
 }
 
-/// A type that the app does not have may have been misspelt, or come with the next deploy.
+/// Warns if the app does not have the type: its name may be misspelt, or the type may come with the next deploy.
 fn warn_of_unknown_type(world: &World, target: &Target, args: &Args) -> Result<()> {
     let (Scope::App(app), Some(process_type)) = (target.scope(), target.process_type()) else {
         return Ok(());
@@ -183,10 +185,10 @@ fn warn_of_unknown_type(world: &World, target: &Target, args: &Args) -> Result<(
     Ok(())
 }
 
-/// Of a deployed app: from when on what was set of its address holds.
+/// Prints, for a deployed app, when the changed option of its address takes effect.
 fn say_when(world: &World, scope: Scope<'_>, property: &PsProperty, args: &Args) -> Result<()> {
     let Scope::App(app) = scope else { return Ok(()) };
-    // An address is chosen for new apps alone.
+    // An address is chosen automatically only for new apps.
     let is_chosen = property.name == LISTEN && args.value == AUTO;
     let is_told = !args.quiet && !is_chosen && !world.inside_dokku() && property.is_of_address();
     if !is_told || !ps_dokku::is_deployed(world, app)? {
@@ -202,7 +204,7 @@ fn say_when(world: &World, scope: Scope<'_>, property: &PsProperty, args: &Args)
     })?)
 }
 
-/// What only a container can have, set for an app that runs natively, waits for an image.
+/// Prints a hint if a property only has an effect in containers and the app runs natively.
 fn hint(world: &World, scope: Scope<'_>, name: &str, args: &Args) -> Result<()> {
     let Scope::App(app) = scope else { return Ok(()) };
     let setting = Setting::named(name.rsplit('.').next().unwrap_or(name));

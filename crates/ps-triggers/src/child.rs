@@ -22,7 +22,7 @@ const GRACE: Duration = Duration::from_millis(500);
 const BUSY_TRIES: u32 = 20;
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
-/// A program to run, and what it is given.
+/// A program to run, with its arguments and its environment.
 pub(crate) struct Order<'a> {
     /// The path of the program.
     pub(crate) program: &'a Path,

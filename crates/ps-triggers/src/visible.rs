@@ -8,7 +8,7 @@ use crate::{Error, Triggers};
 
 const TRIGGER: &str = "user-auth-app";
 
-/// Those of `apps` that the caller may see, in the same order. These are all apps outside Dokku, and also inside if
+/// The apps among `apps` that the caller may see, in the same order. Outside Dokku these are all, and also inside Dokku if
 /// no plugin other than the event logger has a hook for the trigger. If a hook fails, the result is an error, and no
 /// app is shown.
 pub fn visible(world: &World, apps: Vec<AppName>) -> Result<Vec<AppName>, Error> {

@@ -2,15 +2,15 @@
 //! or as words of their own. One table, so that a reviewer can read it; a program that is not in it keeps its words
 //! with `--show-commands`, unless the scan finds something in them.
 
-/// One way, shared by all programs that have it.
+/// One way to take credentials, shared by all programs that have it.
 #[derive(Debug)]
 pub(crate) struct Client {
     programs: &'static [&'static str],
-    /// What follows one of these words is a credential.
+    /// The word after one of these is a credential.
     pub(crate) flags: &'static [&'static str],
-    /// What follows one of these in the same word is a credential.
+    /// If a word begins with one of these, the rest of the word is a credential.
     attached: &'static [&'static str],
-    /// Whether every word that is no flag may be one.
+    /// Whether every word that is no flag may be a credential.
     pub(crate) words: bool,
 }
 

@@ -1,5 +1,5 @@
-//! The first of two walks over a document: decides about every string and key by itself, and remembers what is masked,
-//! so that the second walk can find it again wherever it was going to be shown.
+//! The first of two walks over a document. It decides about every string and key by itself, and stores the masked values, so
+//! that the second walk finds them wherever they would be shown.
 
 use std::borrow::Cow;
 
@@ -12,8 +12,8 @@ use crate::text::Quoted;
 use crate::treat::Treatment;
 use crate::verdict::Verdict;
 
-/// Keys whose values are masked but not searched for elsewhere, because they repeat what is shown in its own place: an image, a
-/// project, the command line that named them.
+/// Keys whose values are masked but not searched for elsewhere, because they repeat what is shown at its own place, such as an
+/// image, a project or a command line.
 const REPEATS: &[&str] = &[
     "com.docker.stack.image",
     "com.docker.stack.namespace",
@@ -29,23 +29,23 @@ const REPEATS: &[&str] = &[
     "CreateCommand",
 ];
 
-/// Labels that say what the app is called.
+/// Labels that hold the name of the app.
 const APP_NAMES: &[&str] =
     &["com.dokku.app-name", "com.docker.compose.project", "com.docker.compose.service"];
 
-/// What is decided about the string or key in a cell of the tape.
+/// The decision about the string or key in a cell of the tape.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Decision {
     #[default]
     Show,
     Mask(Kind),
-    /// Shown in parts, which are worked out again where they are written.
+    /// Parts of the string are shown. The parts are computed again when the string is written.
     Parts,
     /// Only the name before the value is shown.
     Lead(Kind),
 }
 
-/// Where a value stands. Together with the value itself this decides whether it is shown.
+/// The place of a value. Together with the value itself it decides whether the value is shown.
 pub(crate) struct Spot<'a> {
     pub(crate) place: Place,
     pub(crate) key: Cow<'a, str>,
@@ -53,7 +53,7 @@ pub(crate) struct Spot<'a> {
 }
 
 impl Spot<'_> {
-    /// A value at the top level: the elements of an array there are documents themselves.
+    /// The place of a value at the top level. The elements of an array there are documents themselves.
     pub(crate) fn root() -> Self {
         Self { place: ShowList::root(), key: "".into(), line: Line::default() }
     }
@@ -63,7 +63,7 @@ impl Spot<'_> {
     }
 }
 
-/// What the first walk found.
+/// The result of the first walk.
 pub(crate) struct Collected {
     pub(crate) decisions: Vec<Decision>,
     pub(crate) masked: Masked,
@@ -162,8 +162,8 @@ impl<'a> Collector<'_, 'a> {
         }
     }
 
-    /// Values that are not searched for elsewhere although they were masked: what a typed place shows, an id where a name may
-    /// stand, and the name of the app if that is a plain word.
+    /// Excludes values from the search although they may be masked elsewhere: values that a typed place shows, ids at places
+    /// where a name may be, and the name of the app if it is a plain word.
     fn forgive(&mut self, class: Option<Class>, key: &str, text: &str) {
         let word = text.len() <= 24 && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_');
         match class {
@@ -181,7 +181,7 @@ impl<'a> Collector<'_, 'a> {
     }
 }
 
-/// The command line that an array under this key continues: words that stand elsewhere in the same object come first.
+/// The command line that an array under this key continues. Words from other keys of the same object come first.
 pub(crate) fn line(doc: &Document<'_>, object: Children, spot: &Spot<'_>) -> Line {
     let commands = matches!(show_list().class(show_list().item(spot.place)), Some(Class::Command));
     if !commands {
@@ -198,7 +198,7 @@ pub(crate) fn line(doc: &Document<'_>, object: Children, spot: &Spot<'_>) -> Lin
     Line::after(&values.flat_map(|value| strings(doc, value)).collect::<Vec<_>>())
 }
 
-/// A string, or the strings of an array.
+/// The texts of a string, or of an array of strings.
 fn strings(doc: &Document<'_>, value: Value) -> Vec<String> {
     match doc.node(value) {
         Node::Array(mut items) => {

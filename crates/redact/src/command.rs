@@ -11,9 +11,9 @@ use crate::secret_value::secret_value;
 use crate::verdict::{Parts, Verdict};
 use crate::{decode, entropy, key_name, placeholder, shape, words};
 
-/// A longer script is masked as a whole.
+/// A longer script is masked as a whole, in bytes.
 const LONGEST: usize = 64 * 1024;
-/// After these words the next one is a program again.
+/// After one of these words the next word is a program again.
 const CONTINUES: &[&str] = &[
     "exec",
     "env",
@@ -61,30 +61,30 @@ const OPERATORS: &[&str] = &[
 const WEAK: &[&str] =
     &["admin", "guest", "root", "test", "demo", "hello", "world", "foo", "bar", "default", "master", "user"];
 
-/// What the words before say about the next word of a command line.
+/// The facts that the words so far give about the next word of a command line.
 ///
-/// The output must not change when it is sanitized again, and then a placeholder stands in the place of each masked word. So
-/// something that has the next word shown may be learnt only from words that are shown themselves: they are the same the second
-/// time. What has the next word masked is learnt from all words, masked ones too, because masking more is safe. For example, in
-/// `mysql -u shop -p x` the program `mysql` is shown, and that it takes credentials may be learnt from it either time.
+/// The output must not change when it is sanitized again, and then masked words are placeholders. So a fact that makes the next
+/// word visible may come only from words that are shown: they are the same the second time. A fact that masks the next word may
+/// come from every word, also from a masked one, because masking more is safe. For example, in `mysql -u shop -p x` the program
+/// `mysql` is shown, so the fact that it takes credentials is known both times.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is learnt from words of its own")]
 pub(crate) struct Line {
-    /// The program was named: the next word is one of its arguments.
+    /// The program has come: the next word is one of its arguments.
     program: bool,
     previous: Option<String>,
     /// The programs on the line that take credentials: `docker exec db mysql -px` runs two.
     clients: Vec<&'static Client>,
-    /// A shell was named.
+    /// A shell has come.
     shell: bool,
     /// The next word is a script.
     script: bool,
-    /// A health check: the first word says what the others are.
+    /// This is the test of a health check, whose first word gives the meaning of the others.
     check: bool,
 }
 
 impl Line {
-    /// A line whose first words stand elsewhere in the document: those of `Args` follow `Path`, those of `Cmd` follow
+    /// A line whose first words are under other keys of the document: the words of `Args` follow `Path`, those of `Cmd` follow
     /// `Entrypoint`.
     pub(crate) fn after(words: &[String]) -> Self {
         let mut line = Self::default();
@@ -94,7 +94,7 @@ impl Line {
         line
     }
 
-    /// The test of a health check.
+    /// The line of the test of a health check.
     pub(crate) fn of_a_check() -> Self {
         Self { check: true, ..Self::default() }
     }
@@ -131,16 +131,16 @@ impl Line {
         let new =
             client::named(text).filter(|new| !self.clients.iter().any(|known| std::ptr::eq(*known, *new)));
         self.clients.extend(new);
-        // `Authorization: Basic x` are three.
+        // `Authorization: Basic x` has three words.
         if shown || !is_scheme(text) {
             self.previous = Some(text.to_owned());
         }
     }
 
-    /// Whether the word before says that this one is a secret.
+    /// Whether the previous word says that this one is a secret.
     fn expects_secret(&self) -> bool {
         let Some(flag) = self.previous.as_deref() else { return false };
-        // `"token": "x"` and `password: x` are two words of a script.
+        // In a script, `"token": "x"` and `password: x` are two words each.
         (flag.ends_with([':', '"', '\'', '>']) && key_name::gives_a_secret(&format!("{flag} x")))
             || (flag.starts_with('-')
                 && !flag.contains('=')
@@ -148,28 +148,28 @@ impl Line {
             || self.clients.iter().any(|client| client.flags.contains(&flag))
     }
 
-    /// Where the credential begins in a word that holds its flag too: `-px`, `--user=a:b`, `pass:x`.
+    /// The offset of the credential in a word that also contains its flag: `-px`, `--user=a:b`, `pass:x`.
     fn attached(&self, text: &str) -> Option<usize> {
         self.clients.iter().filter_map(|client| client.attached(text)).min()
     }
 
-    /// Whether the word is one of a program that takes passwords as they stand: `htpasswd -b f user x`.
+    /// Whether the word belongs to a program that takes passwords as plain words: `htpasswd -b f user x`.
     fn takes_words(&self, text: &str) -> bool {
         !text.starts_with('-') && !is_known(text) && self.clients.iter().any(|client| client.words)
     }
 }
 
-/// How words are judged.
+/// The rules for judging words.
 pub(crate) struct Words<'s> {
     pub(crate) scanner: &'s Scanner,
     /// `--show-commands`.
     pub(crate) relaxed: bool,
-    /// Words of a script: a quoted word with blanks in it is not taken apart again.
+    /// The words are those of a script: a quoted word with blanks is not split again.
     pub(crate) inner: bool,
 }
 
 impl Words<'_> {
-    /// The first word of a line.
+    /// Judges the first word of a line.
     pub(crate) fn program<'a>(&self, text: &'a str) -> Verdict<'a> {
         if self.relaxed {
             return self.relaxed_argument(text);
@@ -183,7 +183,7 @@ impl Words<'_> {
         self.assignment(text).unwrap_or_else(|| secret_value(Kind::Arg, "", text))
     }
 
-    /// A script for a shell: its words, one by one.
+    /// Judges a script for a shell, word by word.
     pub(crate) fn script<'a>(&self, text: &'a str) -> Verdict<'a> {
         if text.len() > LONGEST {
             return Verdict::Mask(Kind::Arg);
@@ -210,7 +210,7 @@ impl Words<'_> {
                 }
             }
         }
-        // The words together may hold a secret that no single word holds, and so may the text between them.
+        // The words together, or the text between them, may contain a secret that no single word contains.
         let all = if parts.masks() { parts.shown().into() } else { Cow::Borrowed(text) };
         if self.scanner.hit(&all).is_some() { Verdict::Mask(Kind::Arg) } else { parts.verdict() }
     }
@@ -229,7 +229,7 @@ impl Words<'_> {
         self.flag(line, text).unwrap_or_else(|| secret_value(Kind::Arg, "", text))
     }
 
-    /// A flag: its name is shown, what is attached to it is not.
+    /// Judges a flag: its name is shown, a value attached to it is masked.
     fn flag<'a>(&self, line: &Line, text: &'a str) -> Option<Verdict<'a>> {
         let name = text.split_once('=').map_or(text, |(name, _)| name);
         if is_long_flag(name) && self.scanner.hit(name).is_none() {
@@ -263,11 +263,11 @@ impl Words<'_> {
         self.assignment(text).unwrap_or_else(|| self.unless_hit(text))
     }
 
-    /// `NAME=value`: the value is masked, with `--show-commands` only under a secret's name.
+    /// Judges `NAME=value`: the value is masked, with `--show-commands` only if the name is a secret's.
     fn assignment<'a>(&self, text: &'a str) -> Option<Verdict<'a>> {
         let (name, value) = text.split_once('=')?;
         let bare = name.trim_start_matches('-');
-        // Text that ends in one or two equals signs is base64 and not an assignment.
+        // Text that ends in one or two equals signs is base64, not an assignment.
         if !is_variable(bare)
             || value.is_empty()
             || value.starts_with('=')
@@ -291,7 +291,7 @@ impl Words<'_> {
     }
 }
 
-/// A word that is shown wherever it stands: a known program, a common word, a short number.
+/// Whether a word is shown at any place: a known program, a common word, a short number.
 fn is_known(text: &str) -> bool {
     let path = text.len() <= 128
         && words::is_common_path(text)
@@ -304,7 +304,7 @@ fn is_shell(path: &str) -> bool {
     matches!(name, "sh" | "bash" | "ash" | "dash" | "zsh" | "busybox" | "cmd") && is_known(path)
 }
 
-/// Whether the program is still to come: a flag or an assignment, of which something is shown in any case.
+/// Whether the program is still to come after this word: a flag or an assignment, of which a part is always shown.
 fn stays_before_the_program(text: &str) -> bool {
     let name = text.split_once('=').map_or(text, |(name, _)| name);
     is_long_flag(name)
@@ -312,7 +312,7 @@ fn stays_before_the_program(text: &str) -> bool {
         || (name.len() < text.len() && is_variable(name))
 }
 
-/// A flag that is shown and what is attached to it, which is not.
+/// A verdict that shows the flag and masks the value attached to it.
 fn behind_its_flag(text: &str, at: usize) -> Verdict<'_> {
     let mut parts = Parts::default();
     parts.show(&text[..at]);
@@ -326,7 +326,7 @@ fn is_long_flag(text: &str) -> bool {
     text.strip_prefix("--").is_some_and(|name| name.split('-').count() <= 6 && name.split('-').all(word))
 }
 
-/// The words of a script: split at blanks outside quotes and placeholders, semicolons apart.
+/// Splits a script into words: at blanks outside quotes and placeholders, with semicolons as words of their own.
 fn split(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut start = 0;
@@ -362,7 +362,7 @@ fn is_scheme(word: &str) -> bool {
     schemes.iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
 }
 
-/// Whether a semicolon behind the text would end an HTML entity.
+/// Whether a semicolon after the text would end an HTML entity.
 fn is_entity(text: &str) -> bool {
     let name = text.rfind('&').map(|at| &text[at + 1..]);
     name.is_some_and(|name| {

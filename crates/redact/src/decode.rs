@@ -1,15 +1,15 @@
-//! The same text as others may have written it: percent, base64, hexadecimal, JSON and shell escapes, HTML entities,
-//! UTF-16. A secret is recognised in any of these views, and then the whole of what stood there is masked.
+//! Decoded views of a text: percent encoding, base64, hexadecimal, JSON and shell escapes, HTML entities, UTF-16. If a
+//! secret is recognised in one of these views, the whole original text is masked.
 
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// How many decodings may lie inside one another.
+/// How many decodings may be nested.
 const DEPTH: usize = 3;
-/// Views of one text may hold this many times its length in all.
+/// The views of one text may have this many times its length together.
 const GROWTH: usize = 4;
-/// A text longer than this is looked at for its first part only.
+/// Of a longer text only the beginning is decoded, in bytes.
 const LONGEST: usize = 16 * 1024;
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
@@ -36,12 +36,13 @@ pub(crate) fn views(text: &str) -> Vec<String> {
     views
 }
 
-/// Whether the text is, or holds, readable text in base64 or hexadecimal. Names and ids are not written so; secrets are.
+/// Whether the text is, or contains, readable text in base64 or hexadecimal. Names and ids are not written in that way;
+/// secrets are.
 pub(crate) fn hides_text(text: &str) -> bool {
     let encoded = base64_runs(text).filter(|run| run.len() >= 11).any(|run| {
         run.bytes().any(|b| b.is_ascii_uppercase()) && from_base64(run).is_some_and(|plain| plain.len() >= 8)
     });
-    // Eight bytes set apart by colons have seven of them; addresses of machines have fewer.
+    // Eight bytes separated by colons have seven of them; MAC addresses have fewer.
     let joined = (text.matches(':').count() >= 7).then(|| text.replace(':', ""));
     encoded || [Some(text), joined.as_deref()].into_iter().flatten().any(hides_text_in_hex)
 }
@@ -67,10 +68,11 @@ fn add_views(text: &str, views: &mut Vec<String>, budget: &mut usize) {
         }
     };
     add(text.contains('%').then(|| percent(text, b'%')));
-    // Quoted-printable, and bytes set apart by colons, are told from names by how often they have their sign.
+    // Quoted-printable, and bytes separated by colons, are distinguished from names by the number of their separators.
     add((text.matches('=').count() >= 4).then(|| percent(text, b'=')));
     add((text.matches(':').count() >= 3).then(|| text.replace(':', "")));
-    // A document in a string in a string: what stands in it is the same however often it was quoted.
+    // A document may be quoted several times, as a string in a string. Without backslashes and quotes its content is
+    // always the same.
     add(text.contains("\\\"").then(|| text.replace(['\\', '"', '\''], "")));
     let unescaped = text.contains('\\').then(|| backslash(text));
     // `\xd0\xbf` is one letter of two bytes.
@@ -86,8 +88,8 @@ fn add_views(text: &str, views: &mut Vec<String>, budget: &mut usize) {
     hex_runs(text).for_each(|plain| add(Some(plain)));
 }
 
-/// The runs of a base64 alphabet. A run with the special characters of both alphabets is not base64 as a whole, but its
-/// parts between those of one alphabet may be.
+/// The runs of base64 characters. A run with the special characters of both alphabets is not base64 as a whole, but its
+/// parts may be, each in one alphabet.
 fn base64_runs(text: &str) -> impl Iterator<Item = &str> {
     let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_');
     text.split(move |c| !is_base64(c)).flat_map(|run| {
@@ -97,7 +99,8 @@ fn base64_runs(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A character as a reader sees it: a full-width letter is that letter, and a character without width is left out.
+/// A character as a reader sees it: a full-width letter becomes the plain letter, and a character without width is left
+/// out.
 fn plain_char(char: char) -> Option<char> {
     match char {
         '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' => None,
@@ -106,7 +109,7 @@ fn plain_char(char: char) -> Option<char> {
     }
 }
 
-/// The readable text that a run of base64 holds.
+/// The readable text in a run of base64; `None` if there is none.
 fn from_base64(run: &str) -> Option<String> {
     let run = run.trim_end_matches('=');
     let whole = &run[..run.len() - usize::from(run.len() % 4 == 1)];
@@ -117,7 +120,7 @@ fn from_base64(run: &str) -> Option<String> {
     readable(bytes.ok()?)
 }
 
-/// Whether the first six bytes of a run are the beginning of text: most runs need not be decoded further.
+/// Whether the first six bytes of a run decode to text, because most runs need not be decoded further.
 fn begins_as_text(run: &str) -> bool {
     let mut bytes = [0; 6];
     let decoded = run.get(..8).map(|start| {
@@ -129,7 +132,7 @@ fn begins_as_text(run: &str) -> bool {
     });
     match decoded {
         Some(Ok(_)) => std::str::from_utf8(&bytes).map_or_else(|error| error.error_len().is_none(), |_| true),
-        // Both alphabets at once are none; a short run is decoded as a whole.
+        // A run with characters of both alphabets is not base64; a short run is decoded as a whole.
         Some(Err(_)) => false,
         None => true,
     }
@@ -153,7 +156,7 @@ fn readable(bytes: Vec<u8>) -> Option<String> {
     wide.or_else(|| String::from_utf8(bytes).ok().filter(|text| plain(text)))
 }
 
-/// UTF-16 of either order: every second byte of such text is mostly zero.
+/// UTF-16 in either byte order: every second byte of such text is usually zero.
 fn wide(bytes: &[u8]) -> Option<String> {
     let zeros = |from: usize| bytes.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
     let half = bytes.len() / 2;
@@ -168,19 +171,19 @@ fn wide(bytes: &[u8]) -> Option<String> {
     String::from_utf16(&units).ok()
 }
 
-/// Characters below 256 that are the bytes of UTF-8.
+/// Reads characters below 256 as the bytes of UTF-8.
 fn from_latin1(text: &str) -> Option<String> {
     let bytes = text.chars().map(|char| u8::try_from(u32::from(char)).ok());
     String::from_utf8(bytes.collect::<Option<Vec<u8>>>()?).ok()
 }
 
-/// Two hexadecimal digits behind a sign: `%41`, or `=41` of quoted-printable.
+/// Decodes two hexadecimal digits after a sign: `%41`, or `=41` of quoted-printable.
 fn percent(text: &str, sign: u8) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        // `%u0041` is what browsers once made of letters.
+        // `%u0041` is an old encoding of letters by browsers.
         let wide = usize::from(bytes[at..].starts_with(b"%u00")) * 3;
         let byte = (bytes[at] == sign).then(|| hex_byte(bytes.get(at + wide + 1..at + wide + 3)?)).flatten();
         out.push(byte.unwrap_or(bytes[at]));
@@ -193,7 +196,8 @@ fn hex_byte(digits: &[u8]) -> Option<u8> {
     u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
-/// JSON, C and shell escapes: `\n`, `\"`, `\u0041`, `\x41`, `\101`, `\ `.
+/// Decodes JSON, C and shell escapes: `
+/// `, `\"`, `\u0041`, `\x41`, `\101`, `\ `.
 fn backslash(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

@@ -1,7 +1,7 @@
-//! A JSON document as a tape: a list with one `u32` for each scalar and two for each array or object; texts are not copied out
-//! of the input. A map would lose what a sanitizer must keep, which is duplicate keys and numbers as they were written, and a
-//! tree of values would take many times the memory of the input. Refused is whatever RFC 8259 refuses, and nesting deeper than
-//! any inspect document has.
+//! A JSON document as a tape: a list with one `u32` for each scalar and two for each array or object. Texts are not copied out
+//! of the input. A map would lose duplicate keys and the spelling of numbers, which a sanitizer must keep, and a tree of
+//! values would take many times the memory of the input. Input that RFC 8259 does not permit is refused, and so is nesting
+//! deeper than that of any inspect document.
 
 use std::cmp::Ordering;
 
@@ -15,7 +15,7 @@ pub(crate) struct Document<'a> {
     roots: Vec<u32>,
 }
 
-/// Where a value stands on the tape.
+/// The place of a value on the tape.
 #[derive(Clone, Copy)]
 pub(crate) struct Value(u32);
 
@@ -25,7 +25,7 @@ impl Value {
     }
 }
 
-/// What a value is.
+/// The kind of a value, with its content.
 pub(crate) enum Node<'a> {
     /// A number, `true`, `false` or `null`, as it was written.
     Literal(&'a str),
@@ -34,7 +34,7 @@ pub(crate) enum Node<'a> {
     Object(Children),
 }
 
-/// The values of an array, or keys and values of an object in turn.
+/// The elements of an array, or the keys and values of an object in turn.
 #[derive(Clone, Copy)]
 pub(crate) struct Children {
     next: u32,
@@ -42,9 +42,9 @@ pub(crate) struct Children {
 }
 
 impl<'a> Document<'a> {
-    /// Reads one or more values. Keys of objects come out sorted; equal keys keep their order.
+    /// Parses one or more values. Keys of objects are sorted; equal keys keep their order.
     pub(crate) fn parse(text: &'a str) -> Result<Self, Error> {
-        // A byte order mark is passed over, but counts in the offsets of errors.
+        // A byte order mark is skipped, but counts in the offsets of errors.
         let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         let mut parser = Parser { bytes: text.as_bytes(), at, tape: Vec::new(), open: Vec::new() };
         let mut roots = Vec::new();
@@ -99,7 +99,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// The value of a key in an object, the last one if the key stands there more than once.
+    /// The value of a key in an object; the last one if the key occurs more than once.
     pub(crate) fn get(&self, object: Children, key: &str) -> Option<Value> {
         let mut children = object;
         let mut found = None;
@@ -142,7 +142,7 @@ impl<'a> Document<'a> {
         Self { tape, ..self }
     }
 
-    /// Copies a value with its keys in order. A value takes as many cells as before, so roots stay where they are.
+    /// Copies a value with its keys sorted. A value takes as many cells as before, so roots stay at their places.
     fn copy_sorted(&self, value: Value, tape: &mut Vec<u32>) {
         tape.push(self.tape[value.0 as usize]);
         if !self.is_container(value) {
@@ -187,7 +187,7 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    /// One value with all that is in it. No recursion: depth is the length of `open`.
+    /// Parses one value with everything in it. It does not recurse: the depth is the length of `open`.
     fn value(&mut self) -> Result<(), Error> {
         loop {
             if self.open_or_scalar()? {
@@ -202,7 +202,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Reads a scalar (false), or opens a container that has something in it (true: a value must follow).
+    /// Parses a scalar (returns false), or opens a container that is not empty (returns true: a value must follow).
     fn open_or_scalar(&mut self) -> Result<bool, Error> {
         self.skip_blanks();
         let start = self.mark()?;
@@ -234,7 +234,8 @@ impl Parser<'_> {
         Ok(true)
     }
 
-    /// After a value: a comma (true: a value follows), or the end of the innermost container (false).
+    /// Parses what follows a value: a comma (returns true: a value follows), or the end of the innermost container (returns
+    /// false).
     fn comma_or_close(&mut self, cell: u32) -> Result<bool, Error> {
         self.skip_blanks();
         let in_object = self.bytes[self.tape[cell as usize] as usize] == b'{';
@@ -362,7 +363,7 @@ impl Parser<'_> {
         position(&self.tape)
     }
 
-    /// A scalar at the top level is JSON, and yet no document; anything else is not even JSON.
+    /// The error for a scalar at the top level, which is JSON but no inspect document, and for input that is not JSON.
     fn not_a_document(&self) -> Error {
         match self.bytes[self.at] {
             b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => Error::NotADocument(self.at),

@@ -8,7 +8,7 @@ pub(crate) fn looks_random(text: &str) -> bool {
     has_random_run(text) || is_mixed(&without_own_names(text))
 }
 
-/// Whether a run looks random for itself, whatever punctuation stands between it and others.
+/// Whether a single run looks random, regardless of the punctuation between it and others.
 pub(crate) fn has_random_run(text: &str) -> bool {
     let text = &*without_own_names(text);
     let in_run = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-');
@@ -17,16 +17,16 @@ pub(crate) fn has_random_run(text: &str) -> bool {
 }
 
 fn without_own_names(text: &str) -> String {
-    // The engine's own names have these, and no others have digits in the middle of long words.
+    // The engine's own names contain these two words, which have a digit in the middle.
     text.replace("IPv4", "").replace("IPv6", "")
 }
 
-/// A run in a base64 alphabet, 20 characters or more, that is not made of words.
+/// Whether a run of base64 characters, 20 or more, is not made of words.
 fn is_random_run(run: &str) -> bool {
     run.len() >= 20 && entropy(run) >= 4.0 && !is_wordy(run)
 }
 
-/// A run of letters and digits alone.
+/// Whether a run of letters and digits looks random.
 fn is_random_part(part: &str) -> bool {
     let hex = part.bytes().all(|b| b.is_ascii_hexdigit());
     (part.len() >= 32 && hex && entropy(part) >= 3.0)
@@ -44,7 +44,7 @@ fn is_random_part(part: &str) -> bool {
             && entropy(part) >= 3.0)
 }
 
-/// Base32, and the keys that are written in capitals.
+/// Whether the text is base32, or a key in capital letters with digits.
 fn is_upper_with_digits(part: &str) -> bool {
     let digits = part.bytes().filter(u8::is_ascii_digit).count();
     digits > 0 && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) && digits < part.len()
@@ -57,13 +57,13 @@ pub(crate) fn looks_chosen(text: &str) -> bool {
         .any(|part| part.len() >= 8 && classes(part) >= 3 && changes(part) * 2 >= part.len())
 }
 
-/// How often capitals, small letters and digits change.
+/// How often the text changes between capitals, small letters and digits.
 fn changes(text: &str) -> usize {
     let kind = |b: u8| if b.is_ascii_digit() { 0 } else { 1 + u8::from(b.is_ascii_uppercase()) };
     text.as_bytes().windows(2).filter(|pair| kind(pair[0]) != kind(pair[1])).count()
 }
 
-/// Sixteen characters of three classes or more with punctuation that names do not have.
+/// Whether the text has sixteen characters or more of at least three classes, with punctuation that names do not have.
 fn is_mixed(text: &str) -> bool {
     let odd = |b: &u8| b.is_ascii_punctuation() && !b"_-./:,@+=\\".contains(b);
     text.split_ascii_whitespace().any(|word| {
@@ -71,7 +71,7 @@ fn is_mixed(text: &str) -> bool {
     })
 }
 
-/// Shannon entropy in bits per character.
+/// The Shannon entropy in bits per character.
 fn entropy(text: &str) -> f64 {
     let mut counts = [0_u32; 256];
     text.bytes().for_each(|b| counts[usize::from(b)] += 1);
@@ -80,7 +80,7 @@ fn entropy(text: &str) -> f64 {
     counts.iter().filter(|count| **count > 0).map(|count| -share(count) * share(count).log2()).sum()
 }
 
-/// How many of lower case, upper case, digits and others there are.
+/// How many of the classes lower case, upper case, digits and others occur.
 fn classes(text: &str) -> usize {
     let has = |test: fn(&u8) -> bool| usize::from(text.bytes().any(|b| test(&b)));
     has(u8::is_ascii_lowercase)
@@ -94,8 +94,8 @@ fn switches(text: &str) -> usize {
     text.as_bytes().windows(2).filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit()).count()
 }
 
-/// Whether the pieces of a run (split at punctuation, digits and camel case) are words: long enough, with vowels, and
-/// with a number here and there at most.
+/// Whether the pieces of a run (split at punctuation, digits and camel case) are words: long enough, with vowels, and with
+/// few numbers.
 fn is_wordy(run: &str) -> bool {
     let (mut pieces, mut numbers, mut characters, mut length, mut longest) =
         (0_usize, 0_usize, 0_usize, 0_usize, 0_usize);

@@ -1,5 +1,4 @@
-//! Why a document was refused. No variant carries text of the document: an error is printed, and what it quotes is
-//! published.
+//! Why a document was refused. No variant contains text of the document, because errors are printed and passed on.
 
 /// The deepest nesting of arrays and objects that is read.
 pub const MAX_DEPTH: usize = 128;
@@ -7,7 +6,7 @@ pub const MAX_DEPTH: usize = 128;
 /// A document that could not be sanitised. Offsets are bytes from the start of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The input holds no JSON value at all.
+    /// The input contains no JSON value at all.
     #[error("no JSON in the input: pipe the output of `docker inspect` in")]
     Empty,
     /// The input is not UTF-8, which RFC 8259 asks for.

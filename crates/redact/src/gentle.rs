@@ -1,7 +1,6 @@
-//! Masked values that say what something is called or where it lies: a branch, an image's source, a directory. They are not
-//! secrets, and a container whose name contains the same word must stay readable. So they are searched for in command lines, but
-//! not in names. A value that could be a secret all the same, because it looks like one or stands under a secret's name, is
-//! searched for everywhere.
+//! Masked values that are names or places: a branch, an image's source, a directory. They are no secrets, and a container whose
+//! name contains the same word must stay readable. So they are searched for in command lines, but not in names. If such a value
+//! looks like a secret, or is under a secret's name, it is searched for everywhere.
 //!
 //! For example, a label `branch=payments` is masked. A container called `payments-web-1` is still shown, and a word `payments` in
 //! a command line is not.
@@ -12,7 +11,7 @@ use crate::show_list::Class;
 use crate::taint::Taint;
 use crate::{decode, hex, key_name, shape};
 
-/// Directories right below the root that every machine has.
+/// Directories directly below the root that every machine has.
 const ROOTS: &[&str] = &[
     "app",
     "apps",
@@ -50,14 +49,14 @@ pub(crate) struct Masked {
 }
 
 impl Masked {
-    /// Remembers a masked value of an surroundings.
+    /// Stores a masked value, by what stands around it.
     pub(crate) fn add(&mut self, scanner: &Scanner, surroundings: &Surroundings<'_>, value: &str) {
         if !surroundings.is_gentle(value) || scan::gives_itself_away(value) {
             return self.everywhere.add(value);
         }
         self.in_commands.add(value);
         for word in value.split_whitespace() {
-            // Digests and commits are as random as keys are, and as public as the image.
+            // Digests and commits look as random as keys, but are as public as the image.
             let bare: String = word
                 .split_inclusive(is_edge)
                 .filter(|part| !is_digest(part.trim_end_matches(is_edge)))
@@ -72,25 +71,25 @@ impl Masked {
         }
     }
 
-    /// Takes a value that a place shows off the list of what is searched for.
+    /// Excludes a value from the search, because a place shows it.
     pub(crate) fn forgive(&mut self, value: &str) {
         self.everywhere.forgive(value);
         self.in_commands.forgive(value);
     }
 
-    /// Ends the collecting: from now on values are searched for, and no more are added.
+    /// Ends the collecting: from now on values are searched for, and none is added.
     pub(crate) fn freeze(&mut self) {
         self.everywhere.freeze();
         self.in_commands.freeze();
     }
 }
 
-/// What stands around a masked value, which decides how it is searched for elsewhere.
+/// The surroundings of a masked value, which decide where else it is searched for.
 pub(crate) struct Surroundings<'a> {
     pub(crate) class: Option<Class>,
-    /// The key of the object that it stands under.
+    /// The key of the object that contains the value.
     pub(crate) key: &'a str,
-    /// What stands before it in the same string, such as `NAME=`.
+    /// The text before the value in the same string, such as `NAME=`.
     pub(crate) lead: &'a str,
     pub(crate) kind: Kind,
 }
@@ -133,13 +132,13 @@ fn is_edge(c: char) -> bool {
     !c.is_alphanumeric()
 }
 
-/// A commit or a digest, that spells nothing.
+/// Whether the part is a commit or a digest, which contains no words.
 fn is_digest(part: &str) -> bool {
     hex::is_hex(part, 7..=64) && !decode::hides_text(part)
 }
 
-/// A part of a name as people and machines choose them: a word, a word with a digit or a short number behind it, a number
-/// with a letter. Letters mixed with digits in any other way may be a password.
+/// Whether the part is a name as people and machines choose it: a word, a word followed by a digit or a short number, or a number
+/// with a letter. Any other mixture of letters and digits may be a password.
 fn is_plain(part: &str) -> bool {
     let digits = part.bytes().filter(u8::is_ascii_digit).count();
     let letters = part.len() - digits;

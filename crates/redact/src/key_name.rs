@@ -1,8 +1,7 @@
-//! Names that say that a secret stands under them: `DB_PASSWORD`, `--api-key`, `clientSecret`. A name is taken apart into
-//! words first and whole words are compared, so that `monkey`, `author` and `keyboard`, which contain `key` and `auth`, are
-//! not taken for secrets' names.
+//! Names of secrets: `DB_PASSWORD`, `--api-key`, `clientSecret`. A name is first split into words, and whole words are compared, so that
+//! `monkey`, `author` and `keyboard`, which contain `key` and `auth`, do not count as secrets' names.
 
-/// Words that make a name a secret's name. `key` is judged by its neighbours.
+/// Words that make a name a secret's name. For `key`, the neighbouring words decide.
 const SECRET: &[&str] = &[
     "pass",
     "password",
@@ -71,7 +70,7 @@ const SECRET: &[&str] = &[
     "passkey",
     "pat",
     "hash",
-    // The same in other languages.
+    // The same words in other languages.
     "contraseña",
     "contrasena",
     "clave",
@@ -117,7 +116,7 @@ const SECRET: &[&str] = &[
     "סיסמה",
 ];
 
-/// Ends of words that are written together: `pgpassword`, `dbsecret`.
+/// Ends of compound words: `pgpassword`, `dbsecret`.
 const ENDS: &[&str] = &[
     "password",
     "passwd",
@@ -138,7 +137,7 @@ const ENDS: &[&str] = &[
     "token",
     "passwort",
 ];
-/// Words that end so and mean something else.
+/// Words that end in the same way and mean something else.
 const NOT_PASS: &[&str] = &[
     "bypass",
     "compass",
@@ -157,7 +156,7 @@ const NOT_PASS: &[&str] = &[
 const NOT_BEFORE_KEY: &[&str] = &["public", "primary", "foreign", "partition", "sort", "idx"];
 const NOT_AFTER_KEY: &[&str] = &["id", "name", "file", "path", "type", "size"];
 
-/// Whether something called like this holds a secret.
+/// Whether something with this name is a secret.
 pub(crate) fn is_secret(name: &str) -> bool {
     let words = words(name);
     let joined = |pair: &[String]| pair[0] == "connection" && pair[1].starts_with("string");
@@ -170,7 +169,7 @@ pub(crate) fn is_secret(name: &str) -> bool {
     }) || words.windows(2).any(joined)
 }
 
-/// Ends of variable names that mean the name or the place of something.
+/// Ends of names of variables that hold a name or a place.
 const PLACES: &[&str] = &[
     "app",
     "branch",
@@ -237,8 +236,8 @@ const PLACES: &[&str] = &[
     "zone",
 ];
 
-/// Whether a variable is called like a name or a place: `DB_HOST`, `PYTHONPATH`, `SERVICE_NAME`, `CI_COMMIT_SHA`. A user's name is half of a
-/// login, and counts as none.
+/// Whether a variable's name says that its value is a name or a place: `DB_HOST`, `PYTHONPATH`, `SERVICE_NAME`, `CI_COMMIT_SHA`. A user's
+/// name is half of a login, and does not count.
 pub(crate) fn names_a_place(name: &str) -> bool {
     let words = words(name);
     let together = ["path", "dir", "home", "root", "host", "name", "branch", "repo"];
@@ -248,16 +247,17 @@ pub(crate) fn names_a_place(name: &str) -> bool {
     is_place && !is_secret(name) && !words.iter().any(|word| word.contains("user") || word.contains("login"))
 }
 
-/// Whether a variable is called like a sentence: `CI_COMMIT_MESSAGE`. Such a value is words, some of which may be names.
+/// Whether a variable's name says that its value is a sentence: `CI_COMMIT_MESSAGE`. Such a value consists of words, some of which may be
+/// names.
 pub(crate) fn names_a_text(name: &str) -> bool {
     let words = words(name);
     let last = words.last().map_or("", String::as_str);
     ["description", "message", "subject", "title"].contains(&last) && !is_secret(name)
 }
 
-/// Whether the text gives a value to a secret's name: `db_password = x`, `run --token=x`, `"pw": "x"`, `password => x`. A
-/// colon counts only where a blank or a quote stands beside it, because images and users have colons too. Linear: of
-/// a name only the last characters are looked at.
+/// Whether the text assigns a value to a secret's name: `db_password = x`, `run --token=x`, `"pw": "x"`, `password => x`. A colon counts
+/// only next to a blank or a quote, because images and users contain colons too. The run time is linear: only the last characters of a name
+/// are examined.
 pub(crate) fn gives_a_secret(text: &str) -> bool {
     text.match_indices(['=', ':']).any(|(at, sign)| {
         let (before, after) = (&text[..at], &text[at + 1..]);
@@ -272,7 +272,7 @@ pub(crate) fn gives_a_secret(text: &str) -> bool {
     })
 }
 
-/// The name at the end of a text, at most 64 bytes of it.
+/// The name at the end of a text; of a longer one the last 64 bytes.
 fn last_name(text: &str) -> &str {
     let text = text.trim_end_matches([':', '"', '\'', ']', ' ', '\t']);
     let parts = text.char_indices().rev().take_while(|(at, char)| {

@@ -1,4 +1,4 @@
-//! The two forms that JSON is written in.
+//! The two forms in which JSON is written.
 
 /// How a document is laid out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Removes secrets from the output of `docker inspect`, so that it can be shown to strangers.
 //!
-//! A show-list, not a hide-list: a string is shown only if its place in the document is on the list
-//! (`src/show_list.txt`), it has the shape that is permitted there, and a scan finds no credential in it. Everything
-//! else becomes a placeholder, and a value that was masked in one place is masked in all others. Pure: no files, no
-//! clock, no environment; linear in the input, in time and memory.
+//! It works with a show-list, not with a hide-list: a string is shown only if its place in the document is on the
+//! list (`src/show_list.txt`), it has the shape that is permitted there, and a scan finds no credential in it.
+//! Everything else becomes a placeholder, and a value that was masked in one place is masked in all others. The crate
+//! uses no files, no clock and no environment; its time and memory are linear in the input.
 
 mod client;
 mod collect;

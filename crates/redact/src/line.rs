@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use crate::{entropy, hex, scan};
 
-/// Masks the words of a line that look like credentials, by the rules for values. There is no show-list, because text
-/// has no places. Words after a secret's name (`password: …`) are masked too. A line that matches only as a whole is
-/// masked as a whole. This finds less than [`crate::sanitize`]: use it for text of your own, not for a container's.
+/// Masks the words of a line that look like credentials, by the rules for values. There is no show-list, because plain text has no places.
+/// Words after a secret's name (`password: …`) are masked too. If a rule matches only the line as a whole, the whole line is masked. This
+/// finds less than [`crate::sanitize`]: use it for text of your own, not for a container's.
 pub fn line(text: &str) -> Cow<'_, str> {
     let has_rule = |text: &str| scan::by_rule(&without_ids(text)).is_some();
     if !has_rule(text) && !text.split_ascii_whitespace().any(looks_random) {
@@ -33,8 +33,9 @@ fn looks_random(word: &str) -> bool {
     }
 }
 
-/// A text without what machines number things with: an id in brackets, as in `add[5d1f6c1e-7a3b-4a47-9a55-4f4a0f7dd1a1]`, and an address in
-/// memory, `0x7f8a1c2d3e40`. The marks go too that code puts between names: `pgconn.(*PgConn)` in Go, `pool.HikariPool$Entry` in Java.
+/// A text without the ids that machines give to things: an id in brackets, as in `add[5d1f6c1e-7a3b-4a47-9a55-4f4a0f7dd1a1]`, and an
+/// address in memory, `0x7f8a1c2d3e40`. Marks that code has between names are removed too: `pgconn.(*PgConn)` in Go,
+/// `pool.HikariPool$Entry` in Java.
 fn without_ids(word: &str) -> String {
     let mut bare = String::with_capacity(word.len());
     let mut rest = word;
@@ -63,7 +64,7 @@ fn is_uuid(text: &str) -> bool {
         && groups.iter().zip(lengths).all(|(group, length)| hex::is_hex(group, length..=length))
 }
 
-/// Two packages in small letters and a class: `com.zaxxer.hikari.pool.HikariPool$Entry`.
+/// Whether the word is a class in Java: two packages in small letters, and the class: `com.zaxxer.hikari.pool.HikariPool$Entry`.
 fn is_path_of_java(word: &str) -> bool {
     let is_package = |part: &str| part.len() > 1 && part.bytes().all(|byte| byte.is_ascii_lowercase());
     let mut parts = word.split('.').skip_while(|part| is_package(part));
@@ -71,9 +72,9 @@ fn is_path_of_java(word: &str) -> bool {
     packages >= 2 && parts.next().is_some_and(|class| class.starts_with(|c: char| c.is_ascii_uppercase()))
 }
 
-/// Whether what looks like a random run is words that punctuation joins, as in `CRITICAL/MainProcess`: each is all capitals or all small
-/// letters, or begins with one capital, has three letters or more with a vowel, and a short number behind it at most. Keys in letters alone
-/// change between capitals and small letters too often for that.
+/// Whether a run that looks random consists of words joined by punctuation, as in `CRITICAL/MainProcess`: each word is all capitals or all
+/// small letters, or begins with one capital, has at least three letters and a vowel, and ends in a short number at most. Keys of letters
+/// alone change too often between capitals and small letters for that.
 fn is_of_words(word: &str) -> bool {
     const SHORTEST: usize = 3;
     let is_spoken =
@@ -94,8 +95,8 @@ fn is_of_words(word: &str) -> bool {
     word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":./_-".contains(&byte)) && parts.all(is_word)
 }
 
-/// Whether a word is made of names and numbers alone, as code is and passwords are not: letters and digits do not mix, but for a number at
-/// the end of a name.
+/// Whether a word consists only of names and numbers, as code does and passwords do not: letters and digits do not mix, except for a number
+/// at the end of a name.
 fn is_of_code(word: &str) -> bool {
     const SHORT: usize = 4;
     let is_name = |part: &str| {

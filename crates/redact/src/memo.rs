@@ -1,12 +1,12 @@
-//! A cache of answers to questions about texts, because containers of one host have most texts in common. It has a fixed number
-//! of places and keeps the latest answer in each, so that it stays small however large the document is.
+//! A cache of answers to questions about texts, because the containers of one host have most texts in common. It has a fixed
+//! number of places, and each keeps the latest answer, so the cache stays small even for a large document.
 
 use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
 
 const PLACES: usize = 1 << 15;
 
-/// Remembers answers to questions about texts, which it knows by a 64-bit hash.
+/// Stores answers to questions about texts. A text is identified by a 64-bit hash.
 pub(crate) struct Memo<T> {
     hasher: RandomState,
     places: RefCell<Vec<Option<(u64, T)>>>,
@@ -17,7 +17,7 @@ impl<T: Copy> Memo<T> {
         Self { hasher: RandomState::new(), places: RefCell::new(Vec::new()) }
     }
 
-    /// The answer about a text, found or remembered.
+    /// The answer about a text, from the cache or from `find`.
     pub(crate) fn answer(&self, text: &str, find: impl FnOnce() -> T) -> T {
         let hash = self.hasher.hash_one(text);
         let place = usize::try_from(hash >> 32).unwrap_or(0) % PLACES;

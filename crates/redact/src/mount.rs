@@ -1,5 +1,5 @@
-//! Paths of the host, and binds. Shown are the directories that every host has, and paths that the engine made itself. The
-//! last two components of any other path are masked, unless the path lies in Dokku's storage: `/home/ann/shop/keys` becomes
+//! Paths of the host, and binds. Directories that every host has, and paths that the engine made itself, are shown. The
+//! last two components of any other path are masked, unless the path is in Dokku's storage: `/home/ann/shop/keys` becomes
 //! `/home/ann/` and two placeholders.
 
 use crate::placeholder::Kind;
@@ -10,14 +10,14 @@ use crate::words;
 
 const DOKKU_STORAGE: &str = "/var/lib/dokku/data/storage/";
 
-/// A path of the host.
+/// Judges a path of the host.
 pub(crate) fn path<'a>(scanner: &Scanner, text: &'a str) -> Verdict<'a> {
     let mut parts = Parts::default();
     append_path(scanner, &mut parts, text);
     parts.verdict()
 }
 
-/// `source:destination[:mode]`, and `container[:mode]` of `VolumesFrom`.
+/// Judges `source:destination[:mode]`, and `container[:mode]` of `VolumesFrom`.
 pub(crate) fn bind<'a>(scanner: &Scanner, text: &'a str) -> Verdict<'a> {
     let fields = fields(text);
     let mode = |mode: &str| shape::is_mount_mode(mode);
@@ -35,7 +35,7 @@ pub(crate) fn bind<'a>(scanner: &Scanner, text: &'a str) -> Verdict<'a> {
     parts.verdict()
 }
 
-/// A device of the host: the ones that every host has are shown.
+/// Judges a device of the host: devices that every host has are shown.
 pub(crate) fn device(text: &str) -> Verdict<'_> {
     let name = text.strip_prefix("/dev/").unwrap_or_default();
     let known = [
@@ -79,7 +79,7 @@ pub(crate) fn device(text: &str) -> Verdict<'_> {
 
 /// The fields between colons.
 pub(crate) fn fields(text: &str) -> Vec<&str> {
-    // The placeholders of a document that was sanitised before hold colons of their own.
+    // A document that was sanitised before has placeholders, which contain colons.
     let mut fields = Vec::new();
     let mut start = 0;
     let mut inside = 0_usize;
@@ -98,7 +98,7 @@ pub(crate) fn fields(text: &str) -> Vec<&str> {
     fields
 }
 
-/// What a bind mounts: a named volume, or a path.
+/// Judges the source of a bind: a named volume, or a path.
 fn append_source<'a>(scanner: &Scanner, parts: &mut Parts<'a>, text: &'a str) {
     if is_volume(scanner, text) { parts.show(text) } else { append_path(scanner, parts, text) }
 }
@@ -129,7 +129,7 @@ fn append_path<'a>(scanner: &Scanner, parts: &mut Parts<'a>, text: &'a str) {
     }
 }
 
-/// A named volume. A name with a digest's 64 digits is one that the engine made up.
+/// Whether the text is a named volume. A name of 64 hexadecimal digits was made by the engine.
 fn is_volume(scanner: &Scanner, text: &str) -> bool {
     let shape = Shape::named("volume");
     shape.fits(text) && scanner.hit(&shape.unexplained(text)).is_none()

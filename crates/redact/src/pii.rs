@@ -1,4 +1,4 @@
-//! What `--pii` masks as well: e-mail addresses, public IP addresses, card numbers.
+//! Values that are masked only with `--pii`: e-mail addresses, public IP addresses, card numbers.
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)[a-z0-9._%+-]+@[a-z0-9-]+(\.[a-z0-9-]+)+").expect("the pattern is tested below")
 });
 
-/// Whether the text holds anything personal.
+/// The kind of personal data in the text, if it contains any.
 pub(crate) fn found(text: &str) -> Option<Kind> {
     let personal = EMAIL.is_match(text) || addresses(text).any(|ip| is_public(&ip)) || has_card(text);
     personal.then_some(Kind::Pii)
@@ -44,7 +44,8 @@ fn is_public(ip: &IpAddr) -> bool {
     }
 }
 
-/// Thirteen to nineteen digits, blanks and dashes between them, with a sound Luhn sum.
+/// Whether the text contains a card number: thirteen to nineteen digits, with blanks and dashes between them, and a
+/// valid Luhn sum.
 fn has_card(text: &str) -> bool {
     text.split(|c: char| !(c.is_ascii_digit() || c == ' ' || c == '-')).any(|run| {
         let digits: Vec<u32> = run.chars().filter_map(|c| c.to_digit(10)).collect();

@@ -1,5 +1,6 @@
-//! The placeholder in the place of a masked value: `[redacted:url-password:3]`. Equal values get equal numbers, so that a reader
-//! sees that two places have the same value. Nothing else is told of the value, neither its length nor a hash.
+//! The placeholder that replaces a masked value: `[redacted:url-password:3]`. Equal values get equal numbers, so that a reader
+//! sees that two places have the same value. The placeholder contains nothing else about the value, neither its length nor a
+//! hash.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,7 +19,7 @@ pub enum Kind {
     User,
     /// The password in a URL.
     UrlPassword,
-    /// A host name in a URL that is not plainly a name.
+    /// A host name in a URL that does not look like a plain name.
     Host,
     /// A value in a query or the fragment of a URL.
     Query,
@@ -26,11 +27,11 @@ pub enum Kind {
     Jwt,
     /// A private key.
     PrivateKey,
-    /// A token whose form is known, a connection string, a password hash, or something encoded.
+    /// A token of a known form, a connection string, a password hash, or encoded text.
     Token,
-    /// Looks random.
+    /// A value that looks random.
     Entropy,
-    /// What a health probe printed.
+    /// The output of a health probe.
     HealthOutput,
     /// Other text of programs and engines.
     Text,
@@ -38,7 +39,7 @@ pub enum Kind {
     Path,
     /// The value of an option of a driver, of a name server, and the like.
     Option,
-    /// Not of the shape that this place permits.
+    /// A value without the shape that this place permits.
     Shape,
     /// A place that the show-list does not know.
     Unknown,
@@ -46,7 +47,7 @@ pub enum Kind {
     Name,
     /// An e-mail address, a public address or a card number, masked because `--pii` asked for it.
     Pii,
-    /// Contains something that was masked elsewhere in the document.
+    /// A value that contains something that was masked elsewhere in the document.
     Tainted,
 }
 
@@ -92,7 +93,7 @@ pub enum Style {
     Dokku,
 }
 
-/// What Dokku writes.
+/// The text that Dokku writes for every masked string.
 pub(crate) const DOKKU: &str = "XXXXXX";
 
 /// The placeholder at the start of the text; `None` if it starts with anything else. Output that is sanitised again
@@ -109,12 +110,12 @@ pub(crate) fn leading(text: &str) -> Option<&str> {
     (known && (1..=9).contains(&digits) && text[length..].starts_with(']')).then(|| &text[..=length])
 }
 
-/// Whether this is a placeholder and nothing else.
+/// Whether the text is exactly one placeholder.
 pub(crate) fn is_one(text: &str) -> bool {
     text == DOKKU || leading(text).is_some_and(|found| found.len() == text.len())
 }
 
-/// The text with a blank for every placeholder in it.
+/// The text with a blank in place of each placeholder.
 pub(crate) fn without(text: &str) -> std::borrow::Cow<'_, str> {
     let text = text.strip_suffix(DOKKU).filter(|lead| lead.ends_with('=')).unwrap_or(text);
     if !text.contains("[redacted") {
@@ -132,7 +133,7 @@ pub(crate) fn without(text: &str) -> std::borrow::Cow<'_, str> {
     out.into()
 }
 
-/// The numbers given so far. Values are known by a 64-bit hash, so that a large document does not stay twice in memory.
+/// The numbers given so far. A value is identified by a 64-bit hash, so that a large document is not in memory twice.
 #[derive(Default)]
 pub(crate) struct Numbers {
     hasher: RandomState,
@@ -141,7 +142,7 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    /// The number of a value: the one it has, or the next.
+    /// The number of a value: the one it has already, or the next one.
     pub(crate) fn of(&mut self, value: &str) -> u32 {
         let next = self.highest + 1;
         let number = *self.given.entry(self.hasher.hash_one(value)).or_insert(next);
@@ -149,13 +150,13 @@ impl Numbers {
         number
     }
 
-    /// New numbers come after that of a key that was replaced before.
+    /// Makes new numbers follow that of a key that was replaced in an earlier run.
     pub(crate) fn reserve_key(&mut self, key: &str) {
         let number = key.strip_prefix("key-").and_then(|digits| digits.parse().ok());
         self.highest = self.highest.max(number.filter(|number| *number < 100_000_000).unwrap_or(0));
     }
 
-    /// New numbers come after those of placeholders that were in the document before.
+    /// Makes new numbers follow those of placeholders that the document already contains.
     pub(crate) fn reserve(&mut self, text: &str) {
         let mut rest = text;
         while let Some(at) = rest.find("[redacted:") {

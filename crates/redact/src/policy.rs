@@ -1,8 +1,8 @@
-//! What the caller chooses. Each choice only changes what is masked beyond what always is, or how it is said.
+//! The caller's choices. Each choice only adds to what is masked in any case, or changes how it is reported.
 
 use crate::Style;
 
-/// What a caller may ask for. The default shows names and little else.
+/// The choices of a caller. The default shows names and little else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Policy {
@@ -14,6 +14,6 @@ pub struct Policy {
     pub hide_names: bool,
     /// Mask e-mail addresses, public IP addresses and card numbers wherever they would be shown.
     pub pii: bool,
-    /// Say in [`crate::Summary::reasons`] where something was masked, and why.
+    /// Report in [`crate::Summary::reasons`] where something was masked, and why.
     pub explain: bool,
 }

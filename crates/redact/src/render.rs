@@ -1,4 +1,4 @@
-//! The second of two walks over a document. It is made twice: first without output, to decide what is still to be masked and to
+//! The second of two walks over a document. It is made twice: first without output, to find what still has to be masked and to
 //! check the result; then to write. So nothing is written before the whole document is known to be safe, and the output need
 //! not be kept in memory.
 
@@ -17,10 +17,10 @@ use crate::treat::Treatment;
 use crate::verdict::{Parts, Verdict};
 use crate::{Error, Layout, command::Line, scan};
 
-/// The longest number that is shown, in characters; engines write none that is longer.
+/// The longest number that is shown, in characters; engines write no longer ones.
 const LONGEST_NUMBER: usize = 32;
 
-/// Writes nothing.
+/// An output that drops everything.
 pub(crate) struct Nothing;
 
 impl Write for Nothing {
@@ -29,23 +29,24 @@ impl Write for Nothing {
     }
 }
 
-/// What was masked.
+/// A summary of what was masked.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     /// How many strings, keys and numbers were masked, by kind.
     pub counts: BTreeMap<Kind, u64>,
-    /// Where something was masked and why, one line each, if [`crate::Policy::explain`] asked for it. No line has the value.
+    /// Where something was masked and why, one line each, if [`crate::Policy::explain`] asked for it. No line contains the
+    /// value.
     pub reasons: Vec<String>,
 }
 
-/// One walk that writes, or checks.
+/// One walk, which either writes or checks.
 pub(crate) struct Renderer<'r, 'a, W> {
     pub(crate) doc: &'r Document<'a>,
     pub(crate) treatment: &'r Treatment,
     pub(crate) found: &'r mut Collected,
     pub(crate) out: W,
     pub(crate) layout: Layout,
-    /// The walk that checks and counts.
+    /// Set in the walk that checks and counts.
     pub(crate) checking: Option<&'r mut Summary>,
     pub(crate) path: Vec<String>,
     pub(crate) depth: usize,
@@ -60,7 +61,7 @@ struct Entry<'a> {
 }
 
 impl<'a, W: Write> Renderer<'_, 'a, W> {
-    /// The whole document.
+    /// Walks over the whole document.
     pub(crate) fn document(&mut self) -> Result<(), Error> {
         let roots: Vec<Value> = self.doc.roots().collect();
         match (self.layout, &roots[..]) {
@@ -126,7 +127,7 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
         let mut entries = object;
         let mut renamed: Option<Vec<Entry<'a>>> = None;
         let mut at = 0;
-        // Keys are in order already, unless one was replaced: then all of them are put in order again.
+        // Keys are sorted already, unless one was replaced: then all of them are sorted again.
         if self.has_renamed(object, place) {
             let mut all = Vec::new();
             while let Some(entry) = self.entry(&mut entries, place) {
@@ -163,7 +164,7 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
         Ok(())
     }
 
-    /// Whether a key of this object is masked; the checking walk also decides which keys are tainted.
+    /// Whether a key of this object is masked. The checking walk also decides which keys contain a masked value.
     fn has_renamed(&mut self, mut entries: Children, place: Place) -> bool {
         let mut renamed = false;
         while let Some(key) = self.doc.next(&mut entries) {
@@ -215,7 +216,7 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
         let class = at.class();
         let verdict = match self.found.decisions[cell.cell()] {
             Decision::Parts | Decision::Lead(_) => self.treatment.decide(class, &at.key, &mut at.line, &text),
-            // The words of a command line are counted even where nothing is left to decide.
+            // The words of a command line are counted even if no decision is left to make.
             _ if matches!(class, Some(Class::Command)) => {
                 self.treatment.decide(class, &at.key, &mut at.line, &text)
             }
@@ -235,7 +236,7 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
         }
     }
 
-    /// Decides again about a string that was to be shown: it may contain a value that was masked elsewhere.
+    /// Decides again about a string that was going to be shown: it may contain a value that was masked elsewhere.
     fn check(&mut self, cell: Value, class: Option<Class>, text: &str, verdict: &Verdict<'_>) {
         let decision = self.found.decisions[cell.cell()];
         let command = matches!(class, Some(Class::Command | Class::Program | Class::Script));
@@ -280,7 +281,7 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
         self.touched.answer(text, || self.found.masked.everywhere.touches(text))
     }
 
-    /// Whether a command line holds a word that was masked as a name or a place elsewhere.
+    /// Whether a command line contains a word that was masked elsewhere as a name or a place.
     fn touches_gently(&self, text: &str) -> bool {
         self.found.masked.in_commands.touches(text)
     }
@@ -325,7 +326,7 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
         }
     }
 
-    /// The only way out for a string. The checking walk looks at what is about to be shown once more.
+    /// Writes a string. Every string passes here, so that the checking walk examines once more what is about to be shown.
     fn emit(&mut self, text: &str) -> Result<(), Error> {
         if self.checking.is_some() && !placeholder::is_one(text) {
             let shown = placeholder::without(text);
@@ -383,7 +384,7 @@ fn shown(class: Option<Class>, parts: &Parts<'_>) -> String {
     if command { parts.shown() } else { String::new() }
 }
 
-/// Why something is masked, in words that tell nothing of the value.
+/// Why something is masked, in words that reveal nothing about the value.
 fn reason(kind: Kind, class: Option<Class>, text: &str) -> String {
     let why = match kind {
         Kind::Env | Kind::Label => "its name is not on the show-list with this shape",

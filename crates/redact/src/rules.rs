@@ -1,6 +1,6 @@
-//! What a secret looks like, wherever it stands: one table with a pattern, the literals without which it cannot match,
-//! and examples that must and must not hit; a test holds every row to them. Examples are split in two so that the
-//! scanners of code hosts do not take them for real ones.
+//! The forms of secrets, regardless of their place: one table with a pattern, the literals without which it cannot match,
+//! and examples that must and must not match; a test checks every row. Examples are split in two so that the scanners of
+//! code hosts do not take them for real secrets.
 
 use crate::placeholder::Kind::{self, Jwt, PrivateKey, Token, UrlPassword};
 
@@ -8,14 +8,14 @@ use crate::placeholder::Kind::{self, Jwt, PrivateKey, Token, UrlPassword};
 pub(crate) struct Rule {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
-    /// One of these, in lower case, must stand in the text (in any case) before the pattern is tried.
+    /// One of these literals, in lower case, must be in the text (in any case) before the pattern is tried.
     pub(crate) literals: &'static [&'static str],
     /// Linear-time regular expression over bytes.
     pub(crate) pattern: &'static str,
-    /// Texts that hit; `~` is left out before they are tried.
+    /// Texts that match; `~` is removed from them first.
     #[cfg_attr(not(test), expect(dead_code, reason = "the test of the table reads it"))]
     pub(crate) hits: &'static [&'static str],
-    /// Texts that look alike and do not hit.
+    /// Similar texts that do not match.
     #[cfg_attr(not(test), expect(dead_code, reason = "the test of the table reads it"))]
     pub(crate) misses: &'static [&'static str],
 }
@@ -26,7 +26,7 @@ macro_rules! rules {
     };
 }
 
-/// The table. A kind of secret that has no row, and does not look random either, is shown wherever its shape is permitted.
+/// The table. If a kind of secret has no row and does not look random, it is shown where its shape is permitted.
 pub(crate) const RULES: &[Rule] = rules! {
     // URLs, connection strings, headers, options.
     "url userinfo" UrlPassword ["://"], r"(?i)[a-z][a-z0-9+.-]*://[^\s/?#@]*:([^\s/?#]+|\d*[^\s/?#@\d][^\s@]*)@", ["redis://:pw@h", "http://a:b@h/x", "mongodb://u:p@a,b/c", "amqp://u:p/q?r#s@h"], ["http://h:80/a", "http://h/a:b@c", "http://h:80/a@b"];
@@ -42,7 +42,7 @@ pub(crate) const RULES: &[Rule] = rules! {
     "netrc" Token ["machine "], r"(?i)machine\s+\S+\s+login\s+\S+\s+password\s+\S+", ["machine h login a password ~b"], ["machine h"];
     "docker auth" Token ["\"auth\""], r#"(?i)"auth"\s*:\s*"[A-Za-z0-9+/=]{4,}""#, [r#"{"auths":{"h":{"auth":"~YTpi"}}}"#], [r#"{"auth":""}"#];
 
-    // Things that are signed, encrypted, or keys.
+    // Signed or encrypted data, and keys.
     "json web token" Jwt ["eyj"], r"(\b|_)eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}", ["eyJ~hbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcdefgh"], ["eyJ", "heyJude.mp3"];
     "json web key" PrivateKey ["\"kty\""], r#""kty"\s*:\s*"(RSA|EC|OKP|oct)""#, [r#"{"kty":~"oct","k":"x"}"#], [r#"{"kty":""}"#];
     "pem block" PrivateKey ["-----begin"], r"-----BEGIN [A-Z0-9 ]*(PRIVATE KEY|CERTIFICATE|PGP|MESSAGE|PARAMETERS)", ["-----BEGIN RSA ~PRIVATE KEY-----", "-----BEGIN ~PRIVATE KEY-----\\nMIIE"], ["-----BEGIN HELP"];
@@ -63,7 +63,7 @@ pub(crate) const RULES: &[Rule] = rules! {
     "scram verifier" Token ["scram-sha-"], r"(?i)SCRAM-SHA-(1|256|512)\$\S{8,}", ["SCRAM-SHA-256$~4096:abc$def:ghi"], ["SCRAM-SHA-256"];
     "postgres md5" Token ["md5"], r"(\b|_)md5[0-9a-f]{32}(\b|_)", ["md5~5f4dcc3b5aa765d61d8327deb882cf99"], ["md5sum"];
 
-    // Tokens that their makers marked.
+    // Tokens with a prefix of their issuer.
     "aws access key" Token ["akia", "asia", "abia", "acca", "aroa", "aida", "aipa", "anpa", "anva", "agpa"], r"(?i)(\b|_)(AKIA|ASIA|ABIA|ACCA|AROA|AIDA|AIPA|ANPA|ANVA|AGPA)[A-Z2-7]{16}(\b|_)", ["AKIA~IOSFODNN7EXAMPLE"], ["ASIA", "asiatravelportal"];
     "aws bedrock key" Token ["absk"], r"(\b|_)ABSK[A-Za-z0-9+/]{40,}", ["ABSK~QmVkcm9ja0FQSUtleS1hYmNkZWZnaGlqa2xtbm9wcXJzdHV2"], ["ABSKI"];
     "google api key" Token ["aiza"], r"AIza[0-9A-Za-z_-]{30,}", ["AIza~SyA1234567890abcdefghijklmnopqrstuv"], ["AIza"];

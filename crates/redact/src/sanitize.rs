@@ -20,7 +20,7 @@ pub struct Sanitized<'a> {
 }
 
 /// Decides about every string, key and number of a document (one value, or several as in JSON lines), and checks the
-/// result. Any doubt about the input is an error, and then nothing of it can be written.
+/// result. Any doubt about the input is an error; then nothing of the document can be written.
 pub fn sanitize(input: &[u8], policy: Policy) -> Result<Sanitized<'_>, Error> {
     if is_utf16(input) {
         return Err(Error::Utf16);
@@ -34,7 +34,7 @@ pub fn sanitize(input: &[u8], policy: Policy) -> Result<Sanitized<'_>, Error> {
     Ok(sanitized)
 }
 
-/// Whether the input begins with the mark of UTF-16, or with one ASCII character in two bytes.
+/// Whether the input begins with the byte order mark of UTF-16, or with one ASCII character in two bytes.
 fn is_utf16(input: &[u8]) -> bool {
     matches!(input, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'{' | b'[', 0, ..] | [0, b'{' | b'[', ..])
 }

@@ -1,5 +1,6 @@
-//! The scan that every shown value must pass: the rules of `rules.rs`, then whether it looks random or hides text, in
-//! the text itself and in every decoded view of it. Linear in the text; patterns are compiled when first needed.
+//! The scan that every shown value must pass. It applies the rules of `rules.rs`, then checks whether the text looks
+//! random or contains encoded text, in the text itself and in every decoded view of it. The run time is linear in the
+//! text; patterns are compiled when they are first needed.
 
 use std::sync::{LazyLock, OnceLock};
 
@@ -22,7 +23,7 @@ static LITERALS: LazyLock<(AhoCorasick, Vec<usize>)> = LazyLock::new(|| {
 static PATTERNS: LazyLock<Vec<OnceLock<Regex>>> =
     LazyLock::new(|| RULES.iter().map(|_| OnceLock::new()).collect());
 
-/// The scan, and what it found so far.
+/// The scan, and its results so far.
 pub(crate) struct Scanner {
     pii: bool,
     known: Memo<Option<Kind>>,
@@ -33,7 +34,7 @@ impl Scanner {
         Self { pii, known: Memo::new() }
     }
 
-    /// What the text holds that must not be shown.
+    /// The kind of the secret in the text; `None` if nothing was found.
     pub(crate) fn hit(&self, text: &str) -> Option<Kind> {
         if text.len() < 4 { None } else { self.known.answer(text, || self.look(&placeholder::without(text))) }
     }
@@ -43,7 +44,7 @@ impl Scanner {
         own.or_else(|| decode::views(text).iter().find_map(|view| self.plainly(view)))
     }
 
-    /// The text as it stands, without decoding anything.
+    /// The kind of the secret in the text itself, without decoding.
     fn plainly(&self, text: &str) -> Option<Kind> {
         let own = by_rule(text).or_else(|| self.pii.then(|| pii::found(text)).flatten());
         let own = own.or_else(|| entropy::looks_random(text).then_some(Kind::Entropy));
@@ -51,12 +52,12 @@ impl Scanner {
     }
 }
 
-/// Whether a text of several words says that it holds a secret, without looking at each word for itself.
+/// Whether a text of several words contains a secret, without looking at each word separately.
 pub(crate) fn gives_itself_away(text: &str) -> bool {
     by_rule(text).is_some() || key_name::gives_a_secret(text)
 }
 
-/// The kind of the first rule that hits the text as it stands.
+/// The kind of the first rule that matches the text itself.
 pub(crate) fn by_rule(text: &str) -> Option<Kind> {
     let (finder, owners) = &*LITERALS;
     let mut tried = [false; RULES.len()];

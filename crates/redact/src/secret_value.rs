@@ -1,11 +1,11 @@
-//! How a value that must not be shown is masked. It is apart from the classes of the show-list, because the words of a command
-//! line are masked in the same way.
+//! How a value that must not be shown is masked. This is not a part of the classes of the show-list, because the words of a
+//! command line are masked in the same way.
 
 use crate::placeholder::{self, Kind};
 use crate::verdict::{Parts, Verdict};
 use crate::{scan, url};
 
-/// A value that is masked: URLs keep their shape, all else is replaced. `lead` stays.
+/// Masks a value: a URL keeps its shape, everything else is replaced. `lead` stays.
 pub(crate) fn secret_value<'a>(kind: Kind, lead: &'a str, value: &'a str) -> Verdict<'a> {
     if value.is_empty() || placeholder::is_one(value) {
         return Verdict::Show;

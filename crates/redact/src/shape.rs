@@ -1,5 +1,5 @@
-//! The shapes that a shown value may have. Every row of the show-list names a path and a shape, and a value at that path which
-//! does not have the shape is masked. The shapes are as narrow as what engines really write there.
+//! The shapes that a shown value may have. Every row of the show-list names a path and a shape, and a value at that path that
+//! does not have the shape is masked. The shapes are as narrow as the values that engines really write there.
 
 use crate::hex::is_hex;
 use crate::{decode, vocabulary, words};
@@ -9,13 +9,13 @@ use crate::{decode, vocabulary, words};
 pub(crate) enum Shape {
     /// One of these words, joined by `|`.
     OneOf(&'static str),
-    /// A shape that leaves no room for a secret, such as a time. The value is not scanned for credentials.
+    /// A shape that no secret can have, such as a time. The value is not scanned for credentials.
     Exact(fn(&str) -> bool),
-    /// A shape that a secret could have too, such as a name. The value is scanned for credentials as well.
+    /// A shape that a secret could also have, such as a name. The value is scanned for credentials as well.
     Loose(fn(&str) -> bool),
-    /// What a container's network is: a word of the engine, or the name of a network or another container.
+    /// The network of a container: a word of the engine, or the name of a network or of another container.
     NetworkMode,
-    /// The name of a volume. The 64 digits of an anonymous one explain themselves.
+    /// The name of a volume. The 64 digits of an anonymous volume are not scanned.
     Volume,
     /// An image, with or without a digest.
     Image,
@@ -24,7 +24,7 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    /// The shape of that name; a name with a `|`, or one that is no shape's, is the list of permitted words.
+    /// The shape with that name. A name with a `|`, or one that is no shape's name, is itself the list of permitted words.
     pub(crate) fn named(name: &'static str) -> Self {
         match name {
             "id" => Self::Exact(is_id),
@@ -84,7 +84,7 @@ impl Shape {
             }
     }
 
-    /// The part of a fitting value that is scanned for credentials: what the shape does not explain.
+    /// The part of a fitting value that is scanned for credentials: what the shape leaves open.
     pub(crate) fn unexplained(self, value: &str) -> String {
         match self {
             Self::OneOf(_) | Self::Exact(_) | Self::EnginePath => String::new(),
@@ -95,7 +95,7 @@ impl Shape {
         }
     }
 
-    /// Whether the value is a word or an id of the engine where a name may stand as well.
+    /// Whether the value is a word or an id of the engine, at a place where a name may also be.
     pub(crate) fn is_no_name(self, value: &str) -> bool {
         match self {
             Self::NetworkMode => vocabulary::is_mode(value),
@@ -105,7 +105,7 @@ impl Shape {
     }
 }
 
-/// The name without `@sha256:…`, which is as public as the image.
+/// The image without `@sha256:…`, which is as public as the image.
 pub(crate) fn without_digest(image: &str) -> &str {
     match image.rsplit_once("@sha256:") {
         Some((name, digest)) if is_hex(digest, 64..=64) => name,
@@ -126,13 +126,13 @@ fn is_id(text: &str) -> bool {
     is_hex(text.strip_prefix("sha256:").unwrap_or(text), 64..=64)
 }
 
-/// Swarm's 25 of base 36, that are not all letters.
+/// Whether the text is an id of a swarm: 25 characters of base 36 that are not all letters.
 fn is_swarm_id(text: &str) -> bool {
     let chars = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     text.len() == 25 && chars && text.bytes().any(|b| b.is_ascii_digit())
 }
 
-/// RFC 3339, or Go's `2026-11-21 05:43:45.38 +0000 UTC`, or the start of it.
+/// Whether the text is a time: RFC 3339, or Go's `2026-11-21 05:43:45.38 +0000 UTC`, or the beginning of one.
 pub(crate) fn is_time(text: &str) -> bool {
     let bytes = text.as_bytes();
     let date = bytes.len() >= 19
@@ -160,7 +160,7 @@ pub(crate) fn is_ip(text: &str) -> bool {
     text.parse::<std::net::IpAddr>().is_ok() && !spells_text(text)
 }
 
-/// Whether pairs of hexadecimal digits, set apart, are the bytes of readable text: a word in the place of an address.
+/// Whether separated pairs of hexadecimal digits are the bytes of readable text, at a place for a MAC address.
 fn spells_text(text: &str) -> bool {
     let byte = |pair: &str| (pair.len() == 2).then(|| u8::from_str_radix(pair, 16).ok()).flatten();
     let bytes: Option<Vec<u8>> = text.split([':', '-']).map(byte).collect();
@@ -181,22 +181,23 @@ fn is_mac(text: &str) -> bool {
         && !spells_text(text)
 }
 
-/// One to five digits.
+/// Whether the text is one to five digits.
 pub(crate) fn is_port(text: &str) -> bool {
     is_number(text, 1..=5)
 }
 
-/// Numbers of a kernel setting or a CPU set: `1024 65535`, `0-3,5`.
+/// Whether the text has the numbers of a kernel setting or a CPU set: `1024 65535`, `0-3,5`.
 fn is_numbers(text: &str) -> bool {
     text.len() <= 64 && text.split([' ', '\t', ',', '-']).all(|word| is_number(word, 1..=12))
 }
 
-/// A CPU set: `0-3,5`.
+/// Whether the text is a CPU set: `0-3,5`.
 fn is_cpus(text: &str) -> bool {
     text.len() <= 64 && text.split([',', '-']).all(|word| is_number(word, 1..=3))
 }
 
-/// `1.2.3`, `v20.10.24`, `1.0.2-dev`, `3.12-alpine`: short numbers with dots, then at most a known word.
+/// Whether the text is a version: `1.2.3`, `v20.10.24`, `1.0.2-dev`, `3.12-alpine`: short numbers with dots, followed by a
+/// known word at most.
 pub(crate) fn is_version(text: &str) -> bool {
     let (numbers, suffix) = match text.split_once(['-', '+', '~']) {
         Some((numbers, suffix)) => (numbers, Some(suffix)),
@@ -264,17 +265,17 @@ fn is_selinux(text: &str) -> bool {
         })
 }
 
-/// Absolute directories, joined by colons.
+/// Whether the text is a list of absolute directories joined by colons.
 fn is_search_path(text: &str) -> bool {
     text.split(':').all(|dir| dir.starts_with('/') && dir.split('/').skip(1).all(is_search_part))
 }
 
-/// A part of a search path: one that thousands of machines have, or a version.
+/// Whether a part of a search path is common to thousands of machines, or a version.
 fn is_search_part(part: &str) -> bool {
     part.is_empty() || words::is_common_part(part.trim_start_matches('.')) || is_version(part)
 }
 
-/// A process type and its number.
+/// Whether the text is a process type and a number.
 fn is_dyno(text: &str) -> bool {
     let Some((kind, number)) = text.rsplit_once('.') else { return false };
     let letter = |b: u8| b.is_ascii_lowercase() || b == b'-';
@@ -357,24 +358,24 @@ fn is_container_name(text: &str) -> bool {
     is_name(text.strip_prefix('/').unwrap_or(text))
 }
 
-/// `/db:/web/db`: a container, and what another calls it.
+/// Whether the text is a link of containers: `/db:/web/db`: a container, and the name that another one has for it.
 fn is_link(text: &str) -> bool {
     let path = |text: &str| text.strip_prefix('/').unwrap_or(text).split('/').all(is_name);
     text.split_once(':').is_some_and(|(container, alias)| path(container) && path(alias))
 }
 
-/// `data` or `data:ro`.
+/// Whether the text is `data` or `data:ro`.
 fn is_volumes_from(text: &str) -> bool {
     let (name, mode) = text.split_once(':').unwrap_or((text, "rw"));
     is_name(name) && is_mount_mode(mode)
 }
 
-/// `10.0.0.4:2377`.
+/// Whether the text is an address and a port: `10.0.0.4:2377`.
 fn is_endpoint(text: &str) -> bool {
     text.rsplit_once(':').is_some_and(|(ip, port)| is_ip(ip.trim_matches(['[', ']'])) && is_port(port))
 }
 
-/// What Docker permits as the name of a container, network, volume or service.
+/// Whether Docker permits the text as the name of a container, network, volume or service.
 pub(crate) fn is_name(text: &str) -> bool {
     all(text, 1..=128, b"_.-") && text.as_bytes()[0].is_ascii_alphanumeric()
 }
@@ -391,7 +392,7 @@ fn is_title(text: &str) -> bool {
     all(text, 1..=64, b" _.-")
 }
 
-/// An absolute path, of Unix or of Windows.
+/// Whether the text is an absolute path, of Unix or of Windows.
 pub(crate) fn is_directory(text: &str) -> bool {
     let drive = text.as_bytes().get(1) == Some(&b':') && text.as_bytes()[0].is_ascii_alphabetic();
     (text.starts_with('/') || drive) && all(text, 1..=1024, b"/._- :\\+")
@@ -403,7 +404,7 @@ fn is_engine_path(text: &str) -> bool {
     (absolute || is_hex(text, 64..=64)) && text.split(['/', '\\', ':']).all(known)
 }
 
-/// A component that the engine made itself, or that every machine has.
+/// Whether a component was made by the engine, or is on every machine.
 pub(crate) fn is_engine_part(part: &str) -> bool {
     if part.len() >= 16 && decode::hides_text(part) {
         return false;

@@ -9,7 +9,8 @@ use crate::shape::Shape;
 
 static SHOW_LIST: LazyLock<ShowList> = LazyLock::new(|| ShowList::read(include_str!("show_list.txt")));
 
-/// The class of a path, which says how strings there are treated. The head of `show_list.txt` explains each one.
+/// The class of a path, which determines the treatment of strings there. The head of `show_list.txt` explains each
+/// class.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Class {
     Typed(Shape),
@@ -43,11 +44,11 @@ struct Branch {
     class: Option<Class>,
 }
 
-/// A place in the tree. A default place is one that no row knows.
+/// A place in the tree. The default is a place that no row names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place(Option<usize>);
 
-/// What a key of a free map looks like.
+/// The form of the keys of a map with arbitrary keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyShape {
     /// A field of the engine's schema that no row knows: an identifier.

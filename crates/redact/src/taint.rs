@@ -1,18 +1,18 @@
-//! What was masked in one place must not be shown in another. Of every masked value a fingerprint is kept, and every text that
-//! is to be shown is searched for all of them at once. An automaton would do the same, but one over all values of a large
-//! document would take dozens of times the document's memory. Two values may have the same fingerprint by chance; then one
+//! Values that were masked in one place and must not be shown in another. A fingerprint of every masked value is stored, and every
+//! text that is to be shown is searched for all of them at once. An automaton could do the same, but for all values of a large
+//! document it would take dozens of times the document's memory. Two values may have the same fingerprint by chance; then one
 //! value too many is masked.
 
 use std::collections::HashSet;
 
 use crate::{decode, hex, shape, words};
 
-/// Of longer values the first bytes are searched for.
+/// Of a longer value only the first bytes are searched for.
 const LONGEST: usize = 64;
 const SHORTEST: usize = 4;
-/// After these numbers of bytes the search continues only if some value begins like this.
+/// After these numbers of bytes the search continues only if a value begins in this way.
 const CHECKPOINTS: [usize; 4] = [6, 12, 24, 48];
-/// From this length on a value is searched for even inside words.
+/// A value of this length or more is searched for even inside words.
 const CERTAIN: usize = 6;
 const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -20,25 +20,25 @@ const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
 #[derive(Default)]
 pub(crate) struct Taint {
     anywhere: Fingerprints,
-    /// Short words: they count only where they stand alone.
+    /// Short words: they are found only as separate words.
     alone: Fingerprints,
-    /// Numbers of up to five digits: they count only as whole words of commands and names.
+    /// Numbers of up to five digits: they are found only as whole words of commands and names.
     numbers: HashSet<Box<str>>,
-    /// Bit n is set if a value of n bytes is among them.
+    /// Bit n is set if there is a value of n bytes.
     lengths: u128,
-    /// The first four bytes of every value, hashed.
+    /// The hashes of the first four bytes of every value.
     starts: Sieve,
-    /// The beginnings of every value up to each checkpoint, until they are frozen into `beginnings`.
+    /// The beginnings of every value up to each checkpoint, until they are moved into `beginnings`.
     begun: Fingerprints,
-    /// Those, and the values themselves: what is not in it needs no search.
+    /// These beginnings, and the values themselves: a text that is not in it needs no search.
     beginnings: Sieve,
-    /// Values that are not searched for although they were masked somewhere, because they stand all over the document: its ids,
-    /// the name of its app, what typed places show.
+    /// Values that are not searched for although they were masked somewhere, because they occur all over the document: its ids,
+    /// the name of its app, values that typed places show.
     innocent: HashSet<u64>,
 }
 
 impl Taint {
-    /// Remembers a masked value, what it says when decoded, and its parts.
+    /// Stores a masked value, its decoded views, and its parts.
     pub(crate) fn add(&mut self, value: &str) {
         self.add_with_parts(value);
         if value.len() <= 16 * 1024 {
@@ -48,7 +48,7 @@ impl Taint {
         }
     }
 
-    /// Takes a value that its place shows off the list of what is searched for, even if it is masked elsewhere.
+    /// Excludes a value from the search, because its place shows it, even if it is masked elsewhere.
     pub(crate) fn forgive(&mut self, value: &str) {
         self.innocent.insert(fingerprint(value.as_bytes()));
         if hex::is_hex(value, 64..=64) {
@@ -73,7 +73,7 @@ impl Taint {
         }
     }
 
-    /// Whether a text about to be shown holds a masked value, as it stands, decoded or backwards.
+    /// Whether a text that is to be shown contains a masked value: as it is, decoded or backwards.
     pub(crate) fn touches(&self, text: &str) -> bool {
         if self.lengths == 0 {
             return false;
@@ -83,7 +83,7 @@ impl Taint {
             || decode::views(text).iter().any(|view| self.holds(view.as_bytes()))
     }
 
-    /// The same without decoding, for what has just been written.
+    /// As [`Taint::touches`] without decoding, for text that has just been written.
     pub(crate) fn touches_plainly(&self, text: &str) -> bool {
         self.lengths != 0 && self.holds(text.as_bytes())
     }
@@ -94,7 +94,7 @@ impl Taint {
             && text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| self.numbers.contains(word))
     }
 
-    /// The same for numbers of four or five digits, which names have less often by chance.
+    /// As [`Taint::has_number`] for numbers of four or five digits, which occur in names less often by chance.
     pub(crate) fn has_long_number(&self, text: &str) -> bool {
         !self.numbers.is_empty()
             && text
@@ -166,7 +166,7 @@ impl Taint {
     }
 }
 
-/// A set that costs eight bytes a value.
+/// A set that takes eight bytes for each value.
 #[derive(Default)]
 struct Fingerprints(Vec<u64>);
 
@@ -189,8 +189,8 @@ impl Fingerprints {
     }
 }
 
-/// A set of values that takes little room: it may hold a value to be in it that is not, but it never misses one that is (a
-/// Bloom filter with one hash).
+/// A set of values that takes little room: it may report a value that is not in it, but it never misses one that is (a Bloom
+/// filter with one hash).
 #[derive(Default)]
 struct Sieve(Vec<u64>);
 
@@ -219,7 +219,7 @@ fn start(bytes: &[u8]) -> u64 {
     u64::from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).wrapping_mul(FACTOR)
 }
 
-/// Two to five digits that are no port that everybody uses.
+/// Whether the value has two to five digits and is not a very common port.
 fn is_port_like(value: &str) -> bool {
     let usual =
         ["80", "443", "3000", "3306", "5000", "5432", "6379", "8000", "8080", "8443", "9000", "27017"];
@@ -244,13 +244,14 @@ fn stands_alone(text: &[u8], at: usize, length: usize) -> bool {
     !letter(at + length) && (at == 0 || !letter(at - 1))
 }
 
-/// A part of a masked value that is searched for as well: long enough, and letters mixed with digits.
+/// Whether a part of a masked value is searched for as well: it is long enough, and mixes letters with digits.
 fn is_telling(part: &str) -> bool {
     let digit = part.bytes().any(|b| b.is_ascii_digit());
     part.len() >= 8 && digit && part.bytes().any(|b| b.is_ascii_alphabetic())
 }
 
-/// Values that stand in many documents and say nothing: common words and paths of them, versions, short numbers, addresses, times.
+/// Whether a value occurs in many documents and reveals nothing: common words and paths of them, versions, short numbers,
+/// addresses, times.
 fn is_innocent(value: &str) -> bool {
     value.bytes().all(|b| b.is_ascii_punctuation() || b == b' ')
         || (value.len() <= 5 && value.bytes().all(|b| b.is_ascii_digit()))

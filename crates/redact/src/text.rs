@@ -1,5 +1,5 @@
-//! Strings as JSON writes them: reading escapes, and writing text in a way that is harmless in a terminal or a web page, which
-//! could take control characters for commands.
+//! Strings in JSON: reading escapes, and writing text so that it is harmless in a terminal or a web page, which could take
+//! control characters for commands.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -10,7 +10,7 @@ use std::fmt;
 pub(crate) struct Quoted<'a>(&'a str);
 
 impl<'a> Quoted<'a> {
-    /// The string whose opening quote stands at `start` of a text that was found to be JSON.
+    /// The string whose opening quote is at `start` of a text that was checked to be JSON.
     pub(crate) fn at(text: &'a str, start: usize) -> Self {
         let body = &text[start + 1..];
         let mut from = 0;
@@ -36,7 +36,7 @@ impl<'a> Quoted<'a> {
         self.0 == other || self.decoded().is_some_and(|text| text == other)
     }
 
-    /// Compares the strings, not the way they are escaped.
+    /// Compares the decoded strings, not their escapes.
     pub(crate) fn order(self, other: Self) -> Ordering {
         let plain = |text: &str| memchr::memchr(b'\\', text.as_bytes()).is_none();
         if plain(self.0) && plain(other.0) {
@@ -46,7 +46,7 @@ impl<'a> Quoted<'a> {
         units(self).cmp(units(other))
     }
 
-    /// As it was written, for telling apart strings that cannot be decoded.
+    /// The string with its escapes, to distinguish strings that cannot be decoded.
     pub(crate) fn as_written(self) -> &'a str {
         self.0
     }
@@ -89,8 +89,8 @@ fn unescaped(chars: &mut std::str::Chars<'_>) -> Option<u16> {
     Some(plain)
 }
 
-/// Writes a JSON string in ASCII alone: control, bidirectional and all other characters that could affect a
-/// terminal or editor are `\u` escapes, as Python's `json.dumps` writes them.
+/// Writes a JSON string in ASCII alone. Control characters, bidirectional characters and all others that could affect a
+/// terminal or an editor become `\u` escapes, as in Python's `json.dumps`.
 pub(crate) fn write_quoted(out: &mut impl fmt::Write, text: &str) -> fmt::Result {
     out.write_char('"')?;
     let mut rest = text;

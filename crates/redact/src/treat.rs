@@ -1,5 +1,5 @@
-//! What each class of the show-list does with a string. The table in docs/programs/ps-inspect-sanitize.md#what-is-guaranteed
-//! says the same for users.
+//! The treatment of a string by each class of the show-list. The table in
+//! docs/programs/ps-inspect-sanitize.md#what-is-guaranteed says the same for users.
 
 use crate::command::{Line, Words};
 use crate::placeholder::{self, Kind};
@@ -11,7 +11,7 @@ use crate::show_list::{Class, KeyShape, show_list};
 use crate::verdict::{Parts, Verdict};
 use crate::{decode, hex, mount, words};
 
-/// The caller's policy and the scanner, which every decision needs besides the string itself.
+/// The caller's policy and the scanner, which every decision needs in addition to the string itself.
 pub(crate) struct Treatment {
     pub(crate) policy: Policy,
     pub(crate) scanner: Scanner,
@@ -22,7 +22,7 @@ impl Treatment {
         Self { policy, scanner: Scanner::new(policy.pii) }
     }
 
-    /// Decides about a string. `key` is the key it stands under, `line` the command line it is a word of.
+    /// Decides about a string. `key` is the key of the string, `line` the command line of which it is a word.
     pub(crate) fn decide<'a>(
         &self,
         class: Option<Class>,
@@ -31,8 +31,8 @@ impl Treatment {
         text: &'a str,
     ) -> Verdict<'a> {
         if text.is_empty() || placeholder::is_one(text) {
-            // A placeholder in a command line is counted as a word, so that the words after it are judged as they were when the
-            // word was masked.
+            // A placeholder in a command line is counted as a word, so that the words after it are judged in the same way as
+            // when the word was masked.
             line.advance(text);
             return Verdict::Show;
         }
@@ -55,7 +55,7 @@ impl Treatment {
         }
     }
 
-    /// Whether a key may be shown as it stands.
+    /// Whether a key may be shown unchanged.
     pub(crate) fn shows_key(&self, shape: KeyShape, key: &str) -> bool {
         let chars = |extra: &[u8]| key.bytes().all(|b| b.is_ascii_alphanumeric() || extra.contains(&b));
         let replaced = key.strip_prefix("key-").is_some_and(shape::is_port);
@@ -99,7 +99,7 @@ impl Treatment {
         self.scanner.hit(&shape.unexplained(text)).map_or(Verdict::Show, Verdict::Mask)
     }
 
-    /// `user:password@registry/image`: the image is shown.
+    /// Judges `user:password@registry/image`: the image is shown.
     fn image_with_login<'a>(&self, shape: Shape, text: &'a str, at: usize) -> Verdict<'a> {
         let image = &text[at + 1..];
         if !(text[..at].contains(':') || placeholder::is_one(&text[..at]))
@@ -127,7 +127,7 @@ impl Treatment {
         }
     }
 
-    /// What ends in equals signs may be base64: then the name must be one beyond doubt.
+    /// Text that ends in equals signs may be base64, so the name before it must be certain.
     fn is_env_name(&self, name: &str, value: &str) -> bool {
         let has = |test: fn(&u8) -> bool| name.bytes().any(|b| test(&b));
         let mixed = has(u8::is_ascii_uppercase) && (has(u8::is_ascii_lowercase) || has(u8::is_ascii_digit));
@@ -138,7 +138,7 @@ impl Treatment {
         (1..=128).contains(&name.len()) && name.bytes().all(chars) && self.scanner.hit(name).is_none()
     }
 
-    /// A value that is shown if a row lists its name and it has the row's shape.
+    /// Judges a value whose name may be in the list: it is shown if it has the row's shape.
     fn listed<'a>(&self, row: Option<Class>, kind: Kind, lead: &'a str, value: &'a str) -> Verdict<'a> {
         let shown = match row {
             Some(Class::Typed(shape)) => matches!(self.typed(shape, value), Verdict::Show),
@@ -149,7 +149,7 @@ impl Treatment {
     }
 }
 
-/// A search path of which some directories are those that every machine has: they are shown. `lead` stays.
+/// Judges a search path: directories that every machine has are shown. `lead` stays.
 fn search_path<'a>(lead: &'a str, value: &'a str) -> Verdict<'a> {
     let is_usual =
         |field: &str| placeholder::is_one(field) || (field.starts_with('/') && words::is_common_path(field));
@@ -165,7 +165,7 @@ fn search_path<'a>(lead: &'a str, value: &'a str) -> Verdict<'a> {
     parts.verdict()
 }
 
-/// `5000/tcp`.
+/// Whether the key is a port and its protocol: `5000/tcp`.
 fn is_port_key(key: &str) -> bool {
     let (port, protocol) = key.split_once('/').unwrap_or((key, "tcp"));
     let range = port.split('-').all(shape::is_port) && port.split('-').count() <= 2;

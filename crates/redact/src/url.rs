@@ -1,11 +1,11 @@
-//! URLs keep their shape. Shown are the scheme, host names that are plainly names, the port, common words of the path and the
-//! number of its segments. Masked are user, password, query, fragment, and every other segment.
+//! URLs keep their shape. The scheme, plain host names, the port, common words of the path and the number of its segments are
+//! shown. User, password, query, fragment, and every other segment are masked.
 
 use crate::placeholder::{Kind, leading};
 use crate::verdict::Parts;
 use crate::{shape, words};
 
-/// Schemes whose URLs are taken apart. A value with any other is masked as a whole.
+/// Schemes whose URLs are split into parts. A URL with any other scheme is masked as a whole.
 const SCHEMES: &[&str] = &[
     "http",
     "https",
@@ -60,7 +60,7 @@ pub(crate) fn append<'a>(parts: &mut Parts<'a>, value: &'a str) -> bool {
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(end);
-    // An @ further on means that the password holds one of the three: nothing can be told apart safely.
+    // A further @ means that the password contains a / ? or #, so the parts of the URL cannot be separated safely.
     if tail.contains('@') {
         return false;
     }
@@ -114,7 +114,7 @@ fn append_host<'a>(parts: &mut Parts<'a>, host: &'a str) {
     parts.show_if(is_plain_host(host), Kind::Host, host);
 }
 
-/// Whether a host is plainly a name: an address, or labels of lower-case letters with at most two digits at the end.
+/// Whether a host is a plain name: an address, or labels of lower-case letters with at most two digits at the end.
 fn is_plain_host(host: &str) -> bool {
     let label = |label: &str| {
         let name = label.trim_end_matches(|c: char| c.is_ascii_digit());

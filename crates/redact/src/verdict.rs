@@ -37,14 +37,14 @@ impl<'a> Parts<'a> {
         self.push(text.into(), None);
     }
 
-    /// Masks a part, unless there is nothing to mask.
+    /// Masks a part, unless the part is empty.
     pub(crate) fn mask(&mut self, kind: Kind, text: impl Into<Cow<'a, str>>) {
         let text = text.into();
         let kind = if placeholder::is_one(&text) { None } else { Some(kind) };
         self.push(text, kind);
     }
 
-    /// A part if the condition holds, a mask otherwise.
+    /// Shows a part if the condition holds, and masks it otherwise.
     pub(crate) fn show_if(&mut self, plain: bool, kind: Kind, text: impl Into<Cow<'a, str>>) {
         if plain { self.show(text) } else { self.mask(kind, text) }
     }
@@ -54,12 +54,12 @@ impl<'a> Parts<'a> {
         self.pieces.iter().any(|piece| piece.masked.is_some())
     }
 
-    /// The verdict: a string of which all parts are shown is shown.
+    /// The verdict: if all parts are shown, the string is shown unchanged.
     pub(crate) fn verdict(self) -> Verdict<'a> {
         if self.masks() { Verdict::Parts(self) } else { Verdict::Show }
     }
 
-    /// All that is shown, with a blank for what is not.
+    /// The shown parts, with a blank in place of each masked one.
     pub(crate) fn shown(&self) -> String {
         let mut text = self.lead.to_owned();
         for piece in &self.pieces {

@@ -1,5 +1,5 @@
-//! Words of the engines' own vocabulary: drivers, capabilities, states, modes. A value at such a place is one of them, or
-//! masked.
+//! The engines' own vocabulary: drivers, capabilities, states, modes. A value at such a place is one of these words, or
+//! it is masked.
 
 use crate::hex::is_hex;
 use crate::words;
@@ -109,7 +109,7 @@ pub(crate) fn is_kernel_path(text: &str) -> bool {
         || text.strip_prefix("/sys/devices/system/cpu/cpu").is_some_and(throttle)
 }
 
-/// The modes the engine knows, or another container by its id.
+/// Whether the text is a mode that the engine knows, or names another container by its id.
 pub(crate) fn is_mode(text: &str) -> bool {
     let other = ["container:", "ns:"].iter().find_map(|prefix| text.strip_prefix(prefix));
     matches!(

@@ -1,4 +1,4 @@
-//! Common words, which are shown in any place of a name or a path; the list is `words.txt`.
+//! Common words, which are shown at any place of a name or a path; the list is `words.txt`.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ static WORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     lines.flat_map(str::split_ascii_whitespace).collect()
 });
 
-/// Whether this is a common word as it stands, or common words and version numbers joined by `-`, `_` or `.`.
+/// Whether the text is a common word, or common words and version numbers joined by `-`, `_` or `.`.
 pub(crate) fn is_common(text: &str) -> bool {
     WORDS.contains(text)
         || (text.len() <= 64
@@ -22,12 +22,13 @@ pub(crate) fn is_common_path(text: &str) -> bool {
     !parts.is_empty() && parts.split('/').all(is_common_part)
 }
 
-/// A directory or file name that thousands of machines have: words, or a word and its version (`python3.11`).
+/// Whether the name of a directory or file is common to thousands of machines: words, or a word and its version
+/// (`python3.11`).
 pub(crate) fn is_common_part(part: &str) -> bool {
     is_common(part) || is_common(part.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'))
 }
 
-/// A number of at most two digits.
+/// Whether the text is a number of at most two digits.
 fn is_short_number(text: &str) -> bool {
     (1..=2).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }

@@ -1,34 +1,37 @@
-//! What to do if a registry does not hand out an image.
+//! Advice if a registry does not deliver an image.
 
 use crate::Logins;
 
-/// What registries and engines say to somebody whom a registry does not know, or who may not have an image.
+/// The words of registries and engines if a login is missing or wrong, or gives no access to the image.
 const REFUSED: [&str; 4] = ["denied", "unauthorized", "authentication required", "no basic auth"];
-/// What they say if a registry does not have an image.
+/// The words of registries and engines if an image does not exist.
 const MISSING: [&str; 4] = ["manifest unknown", "not found", "name unknown", "invalid reference"];
 
 impl Logins {
-    /// Whether a message says that a registry refused somebody, and not that something is missing or broken.
+    /// Whether a message says that a registry refused a login, and not that something is missing or broken.
     pub fn is_refusal(message: &str) -> bool {
         REFUSED.iter().any(|word| message.contains(word))
     }
 
-    /// What a person can do, as a phrase, if an engine says `message` because `registry` (its host, `docker.io` for Docker Hub) did not hand out an
-    /// image. A registry that is reached without credentials that it wants is named, with the command that gives it some.
+    /// What a person can do, as a phrase. `message` is the engine's, and `registry` is the host of the registry (`docker.io` for Docker Hub) that
+    /// did not deliver an image. If a registry refuses an access without credentials, the advice names the registry and the command that stores
+    /// some.
     pub fn advice(&self, message: &str, registry: &str) -> String {
         if Self::is_refusal(message) {
             return self.of_refusal(registry);
         }
         if MISSING.iter().any(|word| message.contains(word)) {
-            return "look at the name and the tag".to_owned();
+            return "check the name and the tag".to_owned();
         }
-        format!("see that the registry {registry} answers this machine's engine, or load the image here")
+        format!(
+            "make sure that the registry {registry} answers this machine's engine, or load the image here"
+        )
     }
 
     fn of_refusal(&self, registry: &str) -> String {
         let command = self.login_command(registry);
         if let Some(trouble) = self.trouble(registry) {
-            return format!("{trouble}; mend that, or log in: {command}");
+            return format!("{trouble}; correct that, or log in: {command}");
         }
         let known = if self.header(registry).is_some() {
             format!("{registry} refuses the login in {}", self.file().display())
@@ -38,10 +41,10 @@ impl Logins {
                 Some(file) => format!("{registry} was asked without a login, because {file} has none for it"),
             }
         };
-        format!("{known}: look at the name of the image, or log in as whoever deploys: {command}")
+        format!("{known}: check the name of the image, or log in as the user who deploys: {command}")
     }
 
-    /// What writes the credentials of a registry where these were read.
+    /// The command that stores the credentials of a registry in the file from which these were read.
     fn login_command(&self, registry: &str) -> String {
         match self.file().parent().filter(|_| self.is_elsewhere()) {
             Some(directory) => format!("docker --config {} login {registry}", directory.display()),
@@ -60,7 +63,7 @@ mod tests {
         let denied = none.advice("pull access denied for shop", "docker.io");
         assert!(denied.ends_with("docker login docker.io"), "{denied}");
         let unknown = none.advice("manifest for shop:2 not found: manifest unknown", "docker.io");
-        assert_eq!(unknown, "look at the name and the tag");
+        assert_eq!(unknown, "check the name and the tag");
         let silent = none.advice("dial tcp 10.0.0.1:443: connect: connection refused", "r.example");
         assert!(silent.contains("the registry r.example answers"), "{silent}");
     }

@@ -1,5 +1,6 @@
-//! Asks a program for the credentials of one registry, in the protocol of docker-credential-helpers: the address of the registry comes on
-//! stdin, a JSON object with `Username` and `Secret` goes to stdout. What else the program writes is not shown, because it may be a secret.
+//! Asks a program for the credentials of one registry, in the protocol of docker-credential-helpers: the program reads the address of the
+//! registry from stdin, and writes a JSON object with `Username` and `Secret` to stdout. Its other output is never shown, because it may
+//! contain a secret.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -11,19 +12,19 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 
-/// How long a program has. One that asks a person for a password has no terminal for that.
+/// The time that a program has to answer. A program that would ask a person for a password has no terminal for that.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
-/// No answer is longer, in bytes.
+/// The longest answer that is read, in bytes.
 const MOST: u64 = 64 << 10;
-/// The name of a user in whose place there is a token.
+/// The user name that stands for a token.
 const TOKEN: &str = "<token>";
-/// What a program answers that has no credentials for a registry. It ends with an error then.
+/// The answer of a program that has no credentials for a registry. The program then ends with an error.
 const NONE: &str = "credentials not found";
-/// The pause between two looks whether it has ended.
+/// How often it is checked whether the program has ended.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// The credentials that `docker-credential-<name>` has for a server; `None` if it has none. `Err` is a phrase that says what is wrong with the
-/// program.
+/// The credentials that `docker-credential-<name>` has for a server; `None` if it has none. The error is a phrase that says what is wrong with
+/// the program.
 pub(crate) fn ask(name: &str, server: &str, within: Duration) -> Result<Option<Value>, String> {
     let program = format!("docker-credential-{name}");
     if name.is_empty() || name.contains('/') {
@@ -58,18 +59,18 @@ fn asked(
         .ok_or_else(|| format!("{program} gave an answer without Username and Secret"))
 }
 
-/// What it writes, and whether it ends with success; `None` if it has not ended in time.
+/// The program's output, and whether it ended with success; `None` if it did not end in time.
 fn answer(child: &mut Child, server: &str, until: Instant) -> Option<(Vec<u8>, bool)> {
     let (mut stdin, stdout) = (child.stdin.take()?, child.stdout.take()?);
     let (tell, told) = mpsc::channel();
     let server = format!("{server}\n");
     thread::spawn(move || {
-        // A program that reads nothing has its reasons, which its answer says.
+        // A program may end without reading its input; then its answer says why.
         let _ = stdin.write_all(server.as_bytes());
         drop(stdin);
         let mut answer = Vec::new();
         let read = stdout.take(MOST).read_to_end(&mut answer);
-        // Nobody may wait any more.
+        // The receiver may already have given up waiting.
         let _ = tell.send(read.map(|_| answer).unwrap_or_default());
     });
     let answer = told.recv_timeout(until.saturating_duration_since(Instant::now())).ok()?;
@@ -84,11 +85,11 @@ fn answer(child: &mut Child, server: &str, until: Instant) -> Option<(Vec<u8>, b
     }
 }
 
-/// Ends the program and what it has started.
+/// Ends the program and every process in its process group.
 fn end(child: &mut Child) {
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     if let Some(group) = group {
-        // It may have ended just now.
+        // The group may have ended just now.
         let _ = kill_process_group(group, Signal::KILL);
     }
     let _ = child.wait();
@@ -108,7 +109,7 @@ fn read(server: &str, answer: &[u8]) -> Option<Value> {
 mod tests {
     use super::*;
 
-    /// What a program of this script answers for `r.example`, which has so long.
+    /// The answer of a program with this script for `r.example`, within this time.
     fn says(script: &str, within: Duration) -> Result<Option<Value>, String> {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script, "docker-credential-test"]);
@@ -118,7 +119,7 @@ mod tests {
     #[test]
     fn a_program_is_given_the_registry_and_its_answer_becomes_credentials() {
         let script = r#"test "$1" = get && read server && printf '{"ServerURL": "%s", "Username": "ann", "Secret": "hush"}' "$server""#;
-        // As the argument of a shell's script, `get` is its first one.
+        // To the shell's script, `get` is the first argument.
         let answer = says(script, DEADLINE).expect("an answer").expect("credentials");
         let wanted = json!({ "username": "ann", "password": "hush", "serveraddress": "r.example" });
         assert_eq!(answer, wanted);
@@ -152,7 +153,7 @@ mod tests {
         let started = std::fs::read_to_string(&pid).expect("it had begun");
         let words = std::path::PathBuf::from(format!("/proc/{}/cmdline", started.trim()));
         let until = Instant::now() + DEADLINE;
-        // What has ended may wait to be collected, and has no words by then.
+        // A process that has ended may not be reaped yet; then its command line is empty.
         while std::fs::read(&words).is_ok_and(|words| !words.is_empty()) {
             assert!(Instant::now() < until, "{started} runs on");
             thread::sleep(LOOK);

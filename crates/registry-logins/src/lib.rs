@@ -1,5 +1,5 @@
-//! The credentials that registries of images are given: those of Docker's config.json, and those that the programs keep which it names. No
-//! credential is ever part of a message.
+//! The credentials for registries of images: those in Docker's config.json, and those of the programs that it names. No message ever
+//! contains a credential.
 
 mod advice;
 mod helper;

@@ -11,28 +11,29 @@ use serde_json::{Value, json};
 
 use crate::helper;
 
-/// What the file calls Docker Hub.
+/// The name of Docker Hub in the file.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
-/// No file of credentials is larger, in bytes.
+/// The largest file of credentials that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The credentials of a config.json of Docker's, by registry. A program that keeps those of a registry is asked when they are needed, once.
+/// The credentials in one of Docker's config.json files, by registry. If a program keeps the credentials of a registry, it is asked once, when they
+/// are needed.
 #[derive(Clone, Default)]
 pub struct Logins {
     file: PathBuf,
     is_elsewhere: bool,
     of_registries: BTreeMap<String, Value>,
-    /// The program that keeps the credentials of a registry; of `""` those of every registry.
+    /// The program that keeps the credentials, by registry; the key `""` is for every registry.
     helpers: BTreeMap<String, String>,
-    /// Every registry that the file names under `auths`: of some, a program has the credentials.
+    /// Every registry that the file names under `auths`. For some of them a program has the credentials.
     named: Vec<String>,
     answers: Arc<Mutex<BTreeMap<String, Answer>>>,
 }
 
-/// What a program answers that is asked for the credentials of a registry.
+/// The answer of a program about the credentials of a registry.
 type Answer = Result<Option<Value>, String>;
 
-/// Why a file is not read, as a phrase that names it.
+/// Why a file was not read, as a phrase that names the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread(String);
 
@@ -51,7 +52,7 @@ impl fmt::Debug for Logins {
 }
 
 impl Logins {
-    /// Reads a config.json; one that is not there has no credentials. An invalid entry of it is left out.
+    /// Reads a config.json; a missing file has no credentials. Invalid entries are left out.
     ///
     /// # Errors
     /// The file cannot be read, or is not JSON.
@@ -65,7 +66,8 @@ impl Logins {
         Ok(Self { file: file.to_owned(), ..logins })
     }
 
-    /// The same, where the file is not the one that Docker's own client reads for this user: what it is told has to name the directory then.
+    /// Marks these as read from another file than the one that Docker's own client reads for this user: commands in messages then name the
+    /// directory.
     #[must_use]
     pub fn elsewhere(self) -> Self {
         Self { is_elsewhere: true, ..self }
@@ -80,7 +82,7 @@ impl Logins {
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {
-        // The words of the parser would quote what stands in the file.
+        // The parser's own message would quote the content of the file.
         let file: Value = serde_json::from_slice(bytes)
             .map_err(|error| format!("it is not JSON, line {} column {}", error.line(), error.column()))?;
         let entries = |key: &str| file[key].as_object().cloned().unwrap_or_default();
@@ -99,18 +101,18 @@ impl Logins {
         Ok(Self { of_registries, helpers, named, ..Self::default() })
     }
 
-    /// The header `X-Registry-Auth` with which one registry (its host, `docker.io` for Docker Hub) is asked; `None` if nothing is known for it. If a
-    /// program has to be asked, this takes up to 15 seconds, once for each registry.
+    /// The header `X-Registry-Auth` for one registry (its host, `docker.io` for Docker Hub); `None` if there are no credentials for it. If a program
+    /// has to be asked, this takes up to 15 seconds, once for each registry.
     pub fn header(&self, registry: &str) -> Option<String> {
         self.credentials(registry).map(|credentials| encoded(&credentials))
     }
 
-    /// The header `X-Registry-Auth` that has no credentials, and takes the place of one that has some.
+    /// The header `X-Registry-Auth` without credentials, which replaces one that has some.
     pub fn nothing() -> String {
         encoded(&json!({}))
     }
 
-    /// The header `X-Registry-Config` with which a build may ask any registry that the file names.
+    /// The header `X-Registry-Config`, with which a build may use the credentials of every registry that the file names.
     pub fn headers(&self) -> Option<String> {
         let all = self.named.iter().filter_map(|registry| {
             let name = if registry == "docker.io" { DOCKER_HUB } else { registry };
@@ -120,7 +122,7 @@ impl Logins {
         (!all.is_empty()).then(|| encoded(&Value::Object(all)))
     }
 
-    /// What is wrong with the program that keeps the credentials of a registry, as a phrase; `None`: nothing, or none is needed.
+    /// What is wrong with the program that keeps the credentials of a registry, as a phrase; `None` if nothing is wrong, or if no program is needed.
     pub fn trouble(&self, registry: &str) -> Option<String> {
         if self.of_registries.contains_key(host(registry)) {
             return None;
@@ -132,13 +134,13 @@ impl Logins {
         ))
     }
 
-    /// As Docker's own client does it, a program counts more than what the file itself has.
+    /// As in Docker's own client, a program takes precedence over the file itself.
     fn credentials(&self, registry: &str) -> Option<Value> {
         let kept = self.answer(registry).and_then(|answer| answer.ok().flatten());
         kept.or_else(|| self.of_registries.get(host(registry)).cloned())
     }
 
-    /// What the program says that keeps the credentials of a registry; `None` if none does.
+    /// The answer of the program that keeps the credentials of a registry; `None` if there is no such program.
     fn answer(&self, registry: &str) -> Option<Answer> {
         let registry = host(registry);
         let program = self.helpers.get(registry).or_else(|| self.helpers.get(""))?;
@@ -149,7 +151,7 @@ impl Logins {
     }
 }
 
-/// The engine reads the alphabet that is safe in addresses, and takes any other for no credentials at all.
+/// Encodes in base64 with the URL-safe alphabet: the engine takes any other for no credentials at all.
 fn encoded(value: &Value) -> String {
     URL_SAFE.encode(value.to_string())
 }
@@ -171,7 +173,7 @@ fn credentials(registry: &str, entry: &Value) -> Option<Value> {
     Some(json!({ "username": user, "password": password, "serveraddress": registry }))
 }
 
-/// The host of a registry that may be written as an address.
+/// The host of a registry that may be written as a URL.
 fn host(registry: &str) -> &str {
     let rest = registry.split_once("://").map_or(registry, |(_, rest)| rest);
     let host = rest.split('/').next().unwrap_or(rest);

@@ -1,9 +1,9 @@
-//! The progress of one schedule, and what is to be done at a moment. It is given the time whenever the clock is
-//! checked, and does not assume that the clock was not set in between, in either direction.
+//! The progress of one schedule, and what has to be done at a moment. The caller passes the time whenever it checks the
+//! clock. The clock may have been set in between, in either direction.
 //!
-//! For example, a schedule is due at 03:00. If it is checked at 3 s after three, it is run. If it is checked an hour
-//! later, because the machine slept, that time was missed. If the clock is then put back by a day, 03:00 is not run a
-//! second time, and the next time is the one after.
+//! For example, a schedule is due at 03:00. If the clock is checked at 3 s after three, the time is run. If it is
+//! checked an hour later, because the machine slept, that time was missed. If the clock is then put back by a day,
+//! 03:00 is not run a second time, and the next time is the one after it.
 
 use std::time::Duration;
 
@@ -13,39 +13,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::Schedule;
 
-/// So late a time may still be run; later it was missed.
+/// How late a time may still be run. After that it counts as missed.
 pub const LATE: Duration = Duration::from_secs(60);
-/// How far the clock may be put back without an interval starting again: the interval is then due by the new time.
+/// If the clock is put back by more than this, an interval starts again: it is then due by the new time.
 const SLIGHTLY: Duration = Duration::from_secs(3600);
-/// By so much it may be put back so that no time of the day is run again. A clock that was further ahead was wrong.
+/// If the clock is put back by this much at most, no time of the day is run again. If it is put back by more, its earlier time was
+/// wrong, and times of the day are due by the new time.
 const PLAUSIBLY: Duration = Duration::from_secs(2 * 86_400);
 /// 1 January 2026: a clock that shows an earlier time has not been set yet.
 const FIRST_TIME: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
-/// A schedule by the clocks of a zone.
+/// A schedule in a time zone.
 #[derive(Clone, Debug)]
 pub struct Timetable {
     /// The schedule.
     pub schedule: Schedule,
     /// The rules of the zone.
     pub zone: TimeZone,
-    /// What the zone is called, for people.
+    /// The name of the zone, for people.
     pub zone_name: String,
 }
 
-/// How far a schedule has come. It is written down with the status of what runs by it.
+/// The progress of a schedule. It is stored with the status of what runs by the schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Course {
-    /// The schedule that it belongs to; with another schedule it starts again.
+    /// The text of the schedule and its zone. With another one the progress starts again.
     #[serde(default)]
     of: String,
-    /// The next time.
+    /// The next time at which it is due.
     next: Option<Timestamp>,
-    /// The last time that was run.
+    /// The last time for which it was run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last: Option<Timestamp>,
-    /// The time that is due and whose run was not begun yet. It is recorded because the process that began to run it
-    /// may die before the start.
+    /// The time that is due and whose run has not begun. It is stored because the process that was about to begin the
+    /// run may die before it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owed: Option<Timestamp>,
 }
@@ -55,9 +56,9 @@ pub struct Course {
 pub enum Due {
     /// Nothing.
     NotYet,
-    /// This time is run.
+    /// Run for this time.
     Run(Timestamp),
-    /// The clock was not looked at when this time came, or was set past it.
+    /// The clock was not checked when this time came, or was set past it.
     Missed(Timestamp),
 }
 
@@ -72,23 +73,23 @@ impl Timetable {
 }
 
 impl Course {
-    /// The start: nothing of it has been run.
+    /// The progress of a schedule of which nothing was run yet.
     pub fn begin(timetable: &Timetable, now: Timestamp) -> Self {
         Self { of: timetable.name(), next: timetable.next(now), last: None, owed: None }
     }
 
-    /// The same, where it is of this timetable; else the beginning.
+    /// This progress if it belongs to this timetable; otherwise a new one.
     #[must_use]
     pub fn carried_on(self, timetable: &Timetable, now: Timestamp) -> Self {
         if self.of == timetable.name() { self } else { Self::begin(timetable, now) }
     }
 
-    /// The next time.
+    /// The next time at which it is due.
     pub fn next(&self) -> Option<Timestamp> {
         self.next
     }
 
-    /// Returns what is to be done now. A run is owed until [`Course::settle`] is called for it.
+    /// What has to be done now. A run stays due until [`Course::settle`] is called for it.
     pub fn look(&mut self, timetable: &Timetable, now: Timestamp) -> Due {
         if now < FIRST_TIME {
             return Due::NotYet;
@@ -97,7 +98,7 @@ impl Course {
             self.next = self.reckon(timetable, now);
             return Due::NotYet;
         };
-        // Of several times that have come the last one counts, if it is recent.
+        // If several times have come, only the last one is run, and only if it is recent.
         let recently = now.checked_sub(LATE).unwrap_or(Timestamp::MIN);
         let recent = if due < recently { timetable.next(recently) } else { Some(due) };
         let recent = recent.filter(|recent| *recent <= now);
@@ -106,22 +107,22 @@ impl Course {
         recent.map_or(Due::Missed(due), Due::Run)
     }
 
-    /// The run that was due is about to begin, or was left out.
+    /// Called when the run that was due is about to begin, or was left out.
     pub fn settle(&mut self) {
         self.owed = None;
     }
 
-    /// The time that is due and whose run was not handled yet.
+    /// The time that is due and whose run has not begun or been left out.
     pub fn owed(&self) -> Option<Timestamp> {
         self.owed
     }
 
-    /// Continues after the owner died: a run that was due, and was not begun, is due again.
+    /// Continues after the owner died: a run that was due and had not begun is due again.
     pub fn resume(&mut self) {
         self.next = self.owed.take().or(self.next);
     }
 
-    /// Notes that another process has already begun the present time's run.
+    /// Records that another process has already begun the run of the present time.
     pub fn pass(&mut self, timetable: &Timetable, now: Timestamp) {
         if let Some(due) = self.next.filter(|due| *due <= now) {
             self.last = Some(due);
@@ -155,7 +156,7 @@ mod tests {
         text.parse().expect("a time")
     }
 
-    /// A machine whose clock is looked at as a supervisor does: when the next time has come, and when the clock is set.
+    /// A machine whose clock is checked as a supervisor does: when the next time has come, and when the clock is set.
     struct Machine {
         timetable: Timetable,
         course: Course,
@@ -179,7 +180,7 @@ mod tests {
             }
         }
 
-        /// Time passes.
+        /// Lets time pass.
         fn live(&mut self, duration: SignedDuration) {
             let until = self.now + duration;
             while let Some(next) = self.course.next().filter(|next| *next <= until) {
@@ -189,7 +190,7 @@ mod tests {
             self.now = until;
         }
 
-        /// Somebody sets the clock.
+        /// Sets the clock.
         fn set(&mut self, by: SignedDuration) {
             self.now += by;
             self.look();

@@ -7,7 +7,7 @@ const MONTHS: [&str; 12] =
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 /// How much of a text is shown, in characters.
 const MAX_SHOWN: usize = 40;
-/// How much of a field is looked at: more names nothing that less would not.
+/// The longest text of a field, in bytes: a longer one cannot select more values.
 const MAX_BYTES: usize = 1024;
 
 /// One of the five fields.
@@ -25,16 +25,16 @@ pub(crate) const FIELDS: [Field; 5] = [
     Field { name: "hour", low: 0, high: 23, names: &[] },
     Field { name: "day of the month", low: 1, high: 31, names: &[] },
     Field { name: "month", low: 1, high: 12, names: &MONTHS },
-    // 7 is Sunday once more.
+    // 7 is Sunday, as 0 is.
     Field { name: "day of the week", low: 0, high: 7, names: &WEEKDAYS },
 ];
 
-/// The values that a field names.
+/// The values that a field selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Values {
     /// A bit for each value.
     bits: u64,
-    /// Whether the field begins with `*`: it leaves open what the others say.
+    /// Whether the field begins with `*`, which changes how it is combined with other fields.
     pub(crate) is_open: bool,
 }
 
@@ -51,7 +51,7 @@ impl Values {
 }
 
 impl Field {
-    /// Reads what stands in the field: parts with commas between them, each a value, a range or `*`, the latter two with a step.
+    /// Parses the text of a field: parts separated by commas, each a value, a range or `*`; a range or `*` may have a step.
     pub(crate) fn read(self, text: &str) -> Result<Values, InvalidSchedule> {
         let refuse = |what: String| InvalidSchedule::Field { field: self.name, text: shown(text), what };
         if text.len() > MAX_BYTES {
@@ -100,7 +100,7 @@ impl Field {
 
     fn range(self, first: &str, last: &str) -> Result<(u32, u32), String> {
         let (from, to) = (self.value(first)?, self.value(last)?);
-        // A week that ends on Sunday.
+        // A range that ends on Sunday, written as 0.
         let to = if self.high == 7 && to == 0 && from > 0 { 7 } else { to };
         if from > to {
             let (low, high) = (self.low, self.high);

@@ -1,9 +1,9 @@
-//! Computes the next time of a schedule. Between two changes of the clock the displayed time advances evenly, so the
-//! next time is searched from change to change.
+//! Computes the next time of a schedule. Between two changes of the clock (such as to summer time) the displayed time advances
+//! evenly, so the next time is searched from change to change.
 //!
-//! A schedule with fixed hours means times of the day: a time that the clock skips is due when the clock is put
-//! forward, and a time that it shows twice is due the first time. A schedule whose hours begin with `*` means
-//! intervals: it follows the displayed time, so a skipped time is not due, and a time that is shown twice is due twice.
+//! A schedule with fixed hours means times of the day: a time that the clock skips is due when the clock is put forward, and a time
+//! that the clock shows twice is due the first time. A schedule whose hours begin with `*` means intervals: it follows the
+//! displayed time, so a skipped time is not due, and a time that is shown twice is due twice.
 
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
@@ -11,13 +11,13 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use crate::Schedule;
 
-/// Clocks are changed a few times a year, and a schedule comes once in forty years at least: a 29 February that is a Monday, around
-/// the year 2100.
+/// The most changes that are searched. Clocks change a few times a year, and the rarest schedule is due once in forty years: a 29
+/// February that is a Monday, around the year 2100.
 const MOST_CHANGES: usize = 1000;
 const INSTANT: SignedDuration = SignedDuration::from_nanos(1);
 
 impl Schedule {
-    /// The first time after a moment, by the clocks of a zone; `None` only at the end of all times.
+    /// The first time after a moment, in a time zone; `None` only at the end of the range of timestamps.
     pub fn next(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         let (mut begins, mut is_first) = (after, true);
         for _ in 0..MOST_CHANGES {
@@ -39,12 +39,13 @@ impl Schedule {
         None
     }
 
-    /// Whether its hours are an interval, and not times of the day.
+    /// Whether its hours mean an interval, and not times of the day.
     pub(crate) fn is_interval(&self) -> bool {
         self.hours.is_open
     }
 
-    /// Until when the clock shows times that it has shown before, if times that are shown twice are due once.
+    /// The end of the times that the clock shows a second time; `None` if there are none, or if times that are shown twice are due
+    /// twice.
     fn first_unshown(&self, moment: Timestamp, offset: Offset, zone: &TimeZone) -> Option<DateTime> {
         if self.is_interval() {
             return None;
@@ -54,7 +55,7 @@ impl Schedule {
         if before <= offset { None } else { whole(before.to_datetime(change.timestamp())) }
     }
 
-    /// Whether a time of the day is passed over when the clock goes from one offset to another.
+    /// Whether the clock skips a time of the day that is due, when it changes from one offset to another.
     fn is_passed_over(&self, change: Timestamp, before: Offset, after: Offset) -> bool {
         let from = whole(before.to_datetime(change));
         let until = after.to_datetime(change);
@@ -62,7 +63,7 @@ impl Schedule {
             && from.is_some_and(|from| from < until && self.matching(from, Some(until)).is_some())
     }
 
-    /// The first time that it names, from one that is a whole minute on, and before another one.
+    /// The first matching time from `from` on, which must be a whole minute, and before `until`.
     pub(crate) fn matching(&self, from: DateTime, until: Option<DateTime>) -> Option<DateTime> {
         let (mut date, mut hour, mut minute) = (from.date(), bits_of(from.hour()), bits_of(from.minute()));
         while until.is_none_or(|until| date <= until.date()) {
@@ -105,13 +106,13 @@ fn minute_of(time: DateTime) -> Option<DateTime> {
     time.with().second(0).subsec_nanosecond(0).build().ok()
 }
 
-/// The first whole minute from a time on.
+/// The first whole minute at or after a time.
 fn whole(time: DateTime) -> Option<DateTime> {
     let minute = minute_of(time)?;
     if minute == time { Some(minute) } else { minute.checked_add(1.minute()).ok() }
 }
 
-/// A part of a date or a time, which is never negative.
+/// A part of a date or a time as an unsigned number; it is never negative.
 fn bits_of(part: i8) -> u32 {
     u32::from(part.unsigned_abs())
 }
@@ -138,7 +139,7 @@ mod tests {
     fn a_time_of_the_day_that_is_passed_over_is_due_when_the_clock_is_put_forward() {
         let spring = "2026-03-28T10:00:00Z";
         assert_eq!(times("30 2 * * *", BERLIN, spring, 2), ["29 03:00+02:00", "30 02:30+02:00"]);
-        // Many that are passed over are due once, and one that is due then anyway is so once.
+        // Several skipped times are due once, and a time that is due then anyway is not added.
         assert_eq!(
             times("*/10 2,3 * * *", BERLIN, spring, 3),
             ["29 03:00+02:00", "29 03:10+02:00", "29 03:20+02:00"]
@@ -158,7 +159,7 @@ mod tests {
             times("*/30 2,3 * * *", BERLIN, autumn, 4),
             ["25 02:00+02:00", "25 02:30+02:00", "25 03:00+01:00", "25 03:30+01:00"]
         );
-        // Also when it is asked during the second 02:30.
+        // The same if the question is asked during the second 02:30.
         assert_eq!(times("30 2 * * *", BERLIN, "2026-10-25T01:10:00Z", 1), ["26 02:30+01:00"]);
     }
 

@@ -1,4 +1,4 @@
-//! A schedule as it is written.
+//! A schedule in its written form.
 
 use std::fmt;
 use std::str::FromStr;
@@ -58,7 +58,7 @@ impl FromStr for Schedule {
             months: months.read(month)?,
             weekdays: weekdays.read(weekday)?,
         };
-        // After four centuries dates and days of the week are the same again.
+        // Dates and days of the week repeat after four centuries.
         let ever = schedule.matching(date(2000, 1, 1).at(0, 0, 0, 0), Some(date(2400, 1, 1).at(0, 0, 0, 0)));
         ever.map(|_| schedule).ok_or(InvalidSchedule::Never)
     }

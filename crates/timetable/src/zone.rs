@@ -1,9 +1,9 @@
-//! The name of a time zone, as it stands in the database of zones: `Europe/Berlin`.
+//! The name of a time zone, as in the database of zones: `Europe/Berlin`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// No name of a zone is nearly as long.
+/// The longest name, in bytes; real names are much shorter.
 const MAX_BYTES: usize = 100;
 
 /// A text that may be the name of a zone. Whether the zone exists depends on the machine.
@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 100;
 pub struct ZoneName(String);
 
 impl ZoneName {
-    /// As text: parts with slashes between them, none of which leads out of a directory.
+    /// The name as text: parts separated by slashes, none of which leads out of a directory.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,5 +1,5 @@
-//! Ten years of schedules in three time zones, all the times of which another implementation has computed: `firings.py` beside
-//! this file looks at every minute of these years through Python's zoneinfo, and knows nothing of how times are looked for here.
+//! Ten years of schedules in three time zones, compared with times that another implementation has computed: `firings.py` beside
+//! this file examines every minute of these years with Python's zoneinfo, and shares no code with the search here.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -8,13 +8,14 @@ use timetable::{Course, Due, Schedule, Timetable};
 const FIRINGS: &str = include_str!("firings.txt");
 const BEGINNING: &str = "2026-01-01T00:00:00Z";
 
-/// One schedule, and its times.
+/// One schedule, and its expected times.
 struct Case {
     timetable: Timetable,
     times: Vec<Timestamp>,
 }
 
-/// A line: the zone, the schedule, how many times there are, and the minutes between them, `1440x75` for 75 days in a row.
+/// Parses a line: the zone, the schedule, the number of times, and the minutes between them, such as `1440x75` for 75 days in a
+/// row.
 fn case(line: &str) -> Case {
     let [zone, schedule, count, minutes] = line.split('|').collect::<Vec<_>>()[..] else {
         panic!("four parts: {line:.80}")
@@ -41,7 +42,7 @@ fn ten_thousand_times_in_three_zones_are_those_of_another_implementation() {
     for case in FIRINGS.lines().map(case) {
         let Timetable { schedule, zone, zone_name } = &case.timetable;
         let mut at: Timestamp = BEGINNING.parse().expect("a time");
-        // The first minute itself may be one of them.
+        // The first minute itself may be one of the times.
         at -= SignedDuration::from_secs(1);
         for time in &case.times {
             let next = schedule.next(at, zone).expect("there is a next one");
@@ -77,7 +78,7 @@ fn a_simulated_clock_runs_each_of_them_once() {
         let mut course = Course::begin(&case.timetable, beginning - SignedDuration::from_secs(1));
         for (number, time) in case.times.iter().enumerate() {
             assert_eq!(course.next(), Some(*time), "{} {number}", case.timetable.schedule);
-            // It is woken up to 20 s late, and now and then for nothing.
+            // The check comes up to 20 s late, and sometimes without a time being due.
             let late = SignedDuration::from_secs(i64::try_from(number % 21).expect("small"));
             assert_eq!(course.look(&case.timetable, *time + late), Due::Run(*time));
             assert_eq!(course.look(&case.timetable, *time + late), Due::NotYet);

@@ -10,25 +10,25 @@ use std::time::SystemTime;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use sha2::{Digest, Sha256};
 
-/// How many names a directory may hold, those in the directories below it included.
+/// How many names a directory may contain, including those in its subdirectories.
 const MOST_NAMES: usize = 100_000;
 const MOST_BYTES: u64 = 1 << 30;
 const PIECE: usize = 1 << 16;
-/// Whoever may execute a file, its owner, its group or anybody.
+/// The execute bits of owner, group and others.
 const EXECUTABLE: u32 = 0o111;
 
 /// Why a directory has no digest.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Something in it cannot be read.
+    /// A file or directory in it cannot be read.
     #[error("read {}", path.display())]
     Unreadable {
         /// What cannot be read.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// It is too large.
+    /// The directory is too large.
     #[error("{} holds more than {MOST_NAMES} files or 1 GiB", directory.display())]
     TooLarge {
         /// The directory.
@@ -36,14 +36,14 @@ pub enum Error {
     },
 }
 
-/// The digest of what a directory holds, `sha256:` and 64 hexadecimal digits.
+/// The digest of the content of a directory, `sha256:` and 64 hexadecimal digits.
 ///
 /// # Errors
-/// Something in it cannot be read, or it is too large.
+/// A file or directory in it cannot be read, or the directory is too large.
 pub fn of(directory: &Path) -> Result<String, Error> {
     let mut walk = Walk { root: directory, digest: Sha256::new(), names: 0, bytes: 0, piece: vec![0; PIECE] };
     walk.directory(directory)?;
-    // Half a byte is a digit.
+    // Each half of a byte is one digit.
     let halves = walk.digest.finalize().into_iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
     let digits = halves.filter_map(|half| char::from_digit(half.into(), 16));
     Ok("sha256:".chars().chain(digits).collect())
@@ -78,7 +78,7 @@ struct Walk<'a> {
     digest: Sha256,
     names: usize,
     bytes: u64,
-    /// What has just been read of a file.
+    /// The bytes of a file that were just read.
     piece: Vec<u8>,
 }
 
@@ -100,7 +100,7 @@ impl Walk<'_> {
             self.word(name.as_bytes());
             if metadata.is_dir() {
                 self.directory(&path)?;
-                // The end of a directory, so that a name below it and one behind it are not the same.
+                // Marks the end of a directory, so that a name in it and a name after it give different digests.
                 self.word(b"");
             } else if metadata.is_file() {
                 self.file(&path)?;
@@ -112,8 +112,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Adds a file's bytes, and after them their number. The file may have been replaced by something else meanwhile; if that is a
-    /// FIFO, its writer is not waited for.
+    /// Adds the bytes of a file, and after them their number. The file may have been replaced meanwhile; if it is a FIFO now, its writer
+    /// is not waited for.
     fn file(&mut self, path: &Path) -> Result<(), Error> {
         let failed = |source: io::Error| unreadable(path, source);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -136,7 +136,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Bytes behind their number.
+    /// Adds bytes, with their number before them.
     fn word(&mut self, bytes: &[u8]) {
         self.digest.update((bytes.len() as u64).to_le_bytes());
         self.digest.update(bytes);

@@ -1,4 +1,4 @@
-//! What counts in a directory, and what does not.
+//! Which changes in a directory change its digest, and which do not.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
-/// What is changed, and how.
+/// The name of a change, and a function that makes it.
 type Change = (&'static str, fn(&Path));
 
 fn tree() -> TempDir {

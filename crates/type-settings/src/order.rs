@@ -10,17 +10,17 @@ use crate::settings::TypeSettings;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Order(BTreeMap<ProcessType, Vec<Wait>>);
 
-/// An order in which something would never start.
+/// Why a type could never start because of its `after`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disorder {
-    /// The type that would not start.
+    /// The type that could not start.
     pub process_type: ProcessType,
-    /// Why not, as a fragment for people.
+    /// The reason, as a fragment for people.
     pub what: String,
 }
 
 impl Order {
-    /// The order of these types, each with what was set for it.
+    /// The order of these types, each with its settings.
     pub fn of(types: &[(&ProcessType, &TypeSettings)]) -> Self {
         let mut order = BTreeMap::new();
         for (process_type, settings) in types {
@@ -45,7 +45,7 @@ impl Order {
         self.0.is_empty()
     }
 
-    /// What a type waits for.
+    /// The types that a type waits for.
     pub fn waits(&self, process_type: &ProcessType) -> &[Wait] {
         self.0.get(process_type).map_or(&[], Vec::as_slice)
     }
@@ -56,7 +56,7 @@ impl Order {
         self.0.iter().filter(move |(_, list)| waits(list)).map(|(process_type, _)| process_type)
     }
 
-    /// These slots in the order in which they end: each part once nothing is left of the part before.
+    /// These slots in the order in which they end. Each part ends once all instances of the part before have ended.
     pub fn ends(&self, mut slots: Vec<Slot>) -> Vec<Vec<Slot>> {
         let mut parts = Vec::new();
         while !slots.is_empty() {
@@ -64,7 +64,7 @@ impl Order {
             let is_needed =
                 |slot: &Slot| self.dependents(&slot.process_type).any(|other| types.contains(other));
             let (later, now): (Vec<Slot>, Vec<Slot>) = slots.into_iter().partition(is_needed);
-            // What needs each other in a circle ends together.
+            // Types that wait for each other in a circle end together.
             let is_stuck = now.is_empty();
             parts.push(if is_stuck { later.clone() } else { now });
             slots = if is_stuck { Vec::new() } else { later };
@@ -95,8 +95,8 @@ impl Order {
         longest + 1
     }
 
-    /// Why one of the types could never start, if there is such a type. `known` are the types of the app (`None`: not all are
-    /// known), and `policy` says what happens to an instance of a type that ends.
+    /// Why one of the types could never start; `None` if all can. `known` are the types of the app (`None`: not all are
+    /// known), and `policy` returns what happens to an instance of a type that ends.
     pub fn disorder(
         &self,
         known: Option<&BTreeSet<ProcessType>>,
@@ -142,7 +142,7 @@ impl Order {
         Some(Disorder { process_type: circle.first().map(|first| (*first).clone())?, what })
     }
 
-    /// The types from this one back to it, if each waits for the next.
+    /// The types from this one back to itself, if each waits for the next.
     fn circle<'a>(&'a self, start: &'a ProcessType) -> Option<Vec<&'a ProcessType>> {
         let mut paths = vec![vec![start]];
         let mut seen = BTreeSet::new();
@@ -178,7 +178,7 @@ mod tests {
         name.parse().expect("a legal process type")
     }
 
-    /// Types with the values of `after` and `restart-policy`; an empty one: nothing was set.
+    /// Types with their `after` and `restart-policy`; an empty text: not set.
     fn types(texts: &[(&str, &str, &str)]) -> Vec<(ProcessType, TypeSettings)> {
         let of = |(name, after, policy): &(&str, &str, &str)| {
             let (after, restart_policy) = (after.parse().ok(), policy.parse().ok());

@@ -1,4 +1,4 @@
-//! What the settings say about restarts: delays, limits that could never be reached, and other contradictions.
+//! The effects of the settings on restarts: delays, limits that could never be reached, and contradictions.
 
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ impl TypeSettings {
         }
     }
 
-    /// Which of these settings contradict each other, if any do, as a phrase for people. For example, a limit of starts
-    /// that can never be reached because of the delays would have no effect.
+    /// Which of these settings contradict each other, as a phrase for people; `None` if none do. For example, a limit
+    /// of starts that can never be reached because of the delays would have no effect.
     pub fn contradiction(&self) -> Option<String> {
         let first = self.restart_delay.unwrap_or(FIRST_DELAY);
         let longest = self.restart_delay_max.unwrap_or(LONGEST_DELAY);
@@ -50,7 +50,7 @@ impl TypeSettings {
         })
     }
 
-    /// A limit that has a setting of its own and is another one in `ulimits`.
+    /// A limit that is set by a setting of its own, and has another value in `ulimits`.
     fn two_limits(&self) -> Option<String> {
         let own = |name: &str| match name {
             "core" => self.limit_core,

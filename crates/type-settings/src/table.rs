@@ -6,19 +6,19 @@ use timetable::Schedule;
 use crate::settings::TypeSettings;
 use crate::value::{Constraints, EngineOptions, ExtraHosts, Labels, Mounts, Networks, Spread, Ulimits};
 
-/// The longest value, in bytes: a property is one line that people read, and so does Dokku.
+/// The longest value, in bytes: a property is one line, which people and Dokku read.
 pub const LONGEST_VALUE: usize = 32 * 1024;
 
-/// What a value is made of.
+/// The structure of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// One value.
     Word,
-    /// Elements with commas between them, none of which has one. In app.json it may be an array.
+    /// Elements separated by commas; no element contains a comma. In app.json it may be an array.
     List,
-    /// The same where an element may have commas, which are then written `\,`.
+    /// As `List`, but an element may contain commas, which are then written `\,`.
     Elements,
-    /// The same where the elements are `name=value`. In app.json it may be an object too.
+    /// As `Elements`, with elements `name=value`. In app.json it may be an object too.
     Pairs,
 }
 
@@ -36,7 +36,7 @@ pub struct Setting {
     pub default: Option<&'static str>,
     /// What it is, as a fragment for people.
     pub meaning: &'static str,
-    /// What its value is made of.
+    /// The structure of its value.
     pub shape: Shape,
     /// Whether it is a setting of one type alone, and cannot be set for all apps.
     pub is_local: bool,
@@ -47,13 +47,13 @@ pub struct Setting {
     pub is_for_swarm: bool,
     /// Whether only a container engine can do it. The native scheduler supports all others.
     pub is_only_for_containers: bool,
-    /// Whether a native instance keeps the value that it was started with. A value of any other setting holds as soon as the
+    /// Whether a native instance keeps the value that it was started with. Any other setting takes effect as soon as the
     /// supervisor reads it.
     pub holds_from_start: bool,
     take: fn(&mut TypeSettings, &str) -> bool,
-    /// What is wrong with a value, where the rule alone would not say enough.
+    /// What is wrong with a value, if the rule alone would not say enough.
     explain: fn(&str) -> Option<String>,
-    /// Lays a value over another one, element by element; `None` if the whole value counts.
+    /// Combines a value with a more general one, element by element; `None` if the whole value replaces the other.
     lay: fn(&str, &str) -> Option<String>,
     show: fn(&TypeSettings) -> Option<String>,
 }
@@ -94,7 +94,7 @@ macro_rules! row {
     };
 }
 
-/// A row whose value is a list of elements, of which only an engine can do something.
+/// A row whose value is a list of elements that only an engine can use.
 macro_rules! elements {
     ($kind:ident, $($row:tt)*) => {
         Setting {
@@ -107,14 +107,14 @@ macro_rules! elements {
     };
 }
 
-/// A row of which only a swarm can do something.
+/// A row that only a swarm can use.
 macro_rules! of_nodes {
     ($($row:tt)*) => {
         Setting { is_for_swarm: true, is_only_for_containers: true, ..row!($($row)*) }
     };
 }
 
-/// A row for a list of named elements, in which an element replaces one of the same name in a more general value.
+/// A row for a list of named elements. An element replaces one of the same name in a more general value.
 macro_rules! named_elements {
     ($kind:ident, $($row:tt)*) => {
         Setting {
@@ -373,7 +373,7 @@ impl Setting {
         (!self.accepts(text)).then(|| self.explained(text).unwrap_or_else(|| format!("use {}", self.rule)))
     }
 
-    /// What exactly is wrong with a text, where the rule alone would not say enough.
+    /// What exactly is wrong with a text, if the rule alone would not say enough.
     pub fn explained(&self, text: &str) -> Option<String> {
         (self.explain)(text)
     }
@@ -395,7 +395,7 @@ impl Setting {
     }
 }
 
-/// A name without what people put between its words.
+/// A name without the characters that people put between its words.
 fn letters(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }

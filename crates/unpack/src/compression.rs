@@ -7,11 +7,11 @@ use flate2::read::MultiGzDecoder;
 use crate::UnpackError;
 
 const GZIP: &[u8] = b"\x1f\x8b";
-/// What is not read here, and by what it is.
+/// Compressions that are not supported: their first bytes, and the program that unpacks each.
 const OTHERS: [(&[u8], &str); 4] =
     [(b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"PK\x03\x04", "unzip")];
 
-/// The bytes of the archive itself.
+/// The uncompressed bytes of the archive.
 pub(crate) fn plain<'a>(mut archive: impl Read + 'a) -> Result<Box<dyn Read + 'a>, UnpackError> {
     let mut first = Vec::new();
     archive.by_ref().take(6).read_to_end(&mut first).map_err(UnpackError::read)?;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What is wrong with an archive, or with where it is unpacked.
+/// A problem of an archive, or of the directory into which it is unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
     /// The bytes are no tar archive, or it is cut off.
@@ -12,18 +12,18 @@ pub enum UnpackError {
         /// Where reading it failed.
         reason: String,
     },
-    /// It is compressed in a way that is not read here.
+    /// The archive has a compression that is not supported.
     #[error(
         "it is compressed with {program}, and only gzip is read: {program} -dc FILE, and give what that prints"
     )]
     Compressed {
-        /// The program that reads it.
+        /// The program that unpacks it.
         program: &'static str,
     },
-    /// It could not be read any further.
+    /// The archive could not be read further.
     #[error("read it")]
     Read(#[source] io::Error),
-    /// Nothing is in it.
+    /// The archive has no entries.
     #[error("it is empty")]
     Empty,
     /// A path that leads out of the directory.
@@ -40,13 +40,13 @@ pub enum UnpackError {
         /// Where it leads.
         target: PathBuf,
     },
-    /// The way to an entry leads through a link.
+    /// A directory on the path of an entry is a symbolic link.
     #[error("the way to {} leads through a link: pack the directory itself", path.display())]
     ThroughLink {
         /// The directory that is a link.
         path: PathBuf,
     },
-    /// An entry that is no file, no directory and no link.
+    /// An entry that is neither a file nor a directory nor a link.
     #[error("{} is neither a file nor a directory nor a link: leave it out", path.display())]
     NoFile {
         /// The entry.
@@ -55,15 +55,15 @@ pub enum UnpackError {
     /// Too many entries.
     #[error("it has more than {most} entries")]
     TooMany {
-        /// How many there may be.
+        /// The highest permitted number of entries.
         most: u64,
     },
     /// Too many bytes.
     #[error("with {} its files have more than {} MiB together", path.display(), most >> 20)]
     TooLarge {
-        /// The file at which that became so.
+        /// The file with which the limit was exceeded.
         path: PathBuf,
-        /// How many bytes there may be.
+        /// The highest permitted number of bytes.
         most: u64,
     },
     /// A file could not be written.
@@ -71,13 +71,13 @@ pub enum UnpackError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl UnpackError {
-    /// What the reader of the archive said. Its own errors have no number of the system's.
+    /// The error for a failed read. Errors of the tar reader itself have no error number of the system.
     pub(crate) fn read(error: io::Error) -> Self {
         if error.raw_os_error().is_some() || error.kind() == io::ErrorKind::ConnectionAborted {
             Self::Read(error)

@@ -13,12 +13,12 @@ use tar::{Archive, Entry, EntryType};
 
 pub use error::UnpackError;
 
-/// How much is unpacked at most.
+/// The limits of what is unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Files, directories and links together.
+    /// How many files, directories and links together.
     pub entries: u64,
-    /// Bytes of all files together.
+    /// How many bytes all files together.
     pub bytes: u64,
 }
 
@@ -28,16 +28,16 @@ impl Default for Limits {
     }
 }
 
-/// What was unpacked.
+/// The result of unpacking.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unpacked {
-    /// How many files.
+    /// The number of files.
     pub files: u64,
-    /// How many bytes they have together.
+    /// The number of bytes of all files together.
     pub bytes: u64,
 }
 
-/// Unpacks the archive that is read into a directory, which is there and empty.
+/// Unpacks an archive into a directory, which must exist and be empty.
 pub fn unpack(archive: impl Read, directory: &Path, limits: Limits) -> Result<Unpacked, UnpackError> {
     let plain = compression::plain(archive)?;
     let mut archive = Archive::new(plain);
@@ -125,12 +125,12 @@ impl Unpacking<'_> {
         }
         self.unpacked.files += 1;
         self.unpacked.bytes += written;
-        // The bits for setuid, setgid and sticky are dropped, and the owner can read and write it.
+        // The bits for setuid, setgid and sticky are removed, and the owner may read and write the file.
         let permissions = fs::Permissions::from_mode((mode & 0o777) | 0o600);
         file.set_permissions(permissions).map_err(failed)
     }
 
-    /// A hard link is a file of its own here: what writes to one of the two need not change the other.
+    /// Unpacks a hard link as a file of its own: a program that writes to one of the two does not change the other.
     fn copy(&mut self, path: &Path, other: &Path, whole: &Path) -> Result<(), UnpackError> {
         place::refuse_links(self.directory, other.parent().unwrap_or(Path::new("")))?;
         let other = self.directory.join(other);

@@ -1,4 +1,4 @@
-//! The path of an unpacked entry: always below the directory, and never through a link.
+//! The path of an unpacked entry, which is always below the directory and never leads through a link.
 
 use std::fs;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::UnpackError;
 
-/// The path of an entry below the directory; `None`: it is the directory itself.
+/// The path of an entry below the directory; `None` for the directory itself.
 pub(crate) fn inside(path: &Path) -> Result<Option<PathBuf>, UnpackError> {
     let mut inside = PathBuf::new();
     for component in path.components() {
@@ -21,7 +21,7 @@ pub(crate) fn inside(path: &Path) -> Result<Option<PathBuf>, UnpackError> {
     Ok((!inside.as_os_str().is_empty()).then_some(inside))
 }
 
-/// Makes the directories on the way; none of them may be a link.
+/// Creates the directories of a path; none of them may be a link.
 pub(crate) fn make_directories(directory: &Path, inside: &Path) -> Result<(), UnpackError> {
     let mut way = directory.to_owned();
     for part in inside.components() {
@@ -38,7 +38,7 @@ pub(crate) fn make_directories(directory: &Path, inside: &Path) -> Result<(), Un
     Ok(())
 }
 
-/// Refuses a way that leads through a link.
+/// Refuses a path that leads through a link.
 pub(crate) fn refuse_links(directory: &Path, inside: &Path) -> Result<(), UnpackError> {
     let mut way = directory.to_owned();
     for part in inside.components() {
@@ -50,7 +50,7 @@ pub(crate) fn refuse_links(directory: &Path, inside: &Path) -> Result<(), Unpack
     Ok(())
 }
 
-/// An entry that comes a second time takes the place of the first.
+/// Removes an earlier entry at this path, because a later one replaces it.
 pub(crate) fn make_way(whole: &Path) -> Result<(), UnpackError> {
     match fs::remove_file(whole) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(UnpackError::write(whole, error)),
@@ -58,8 +58,8 @@ pub(crate) fn make_way(whole: &Path) -> Result<(), UnpackError> {
     }
 }
 
-/// Refuses a symbolic link that leads out. Only at its beginning may a target have `..`: behind a name that is a link itself, it would
-/// mean another place than the names say.
+/// Refuses a symbolic link that leads out of the directory. A target may contain `..` only at its beginning: after a name that is
+/// itself a link, `..` would mean another directory than the path says.
 pub(crate) fn refuse_outward(path: &Path, inside: &Path, target: &Path) -> Result<(), UnpackError> {
     let mut above = inside.components().count().saturating_sub(1);
     let mut is_down = false;

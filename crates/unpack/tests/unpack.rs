@@ -1,4 +1,4 @@
-//! What somebody may send.
+//! Archives that somebody may send, hostile ones included.
 
 use std::fs;
 use std::io::Write;
@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use tar::{Builder, EntryType, Header};
 use unpack::{Limits, UnpackError, unpack};
 
-/// One entry: its path as raw bytes, its kind, and its content or where it leads.
+/// One entry: its path as raw bytes, its kind, and its content or the target of a link.
 type Item<'a> = (&'a str, EntryType, &'a str);
 
 fn archive(items: &[Item<'_>]) -> Vec<u8> {
@@ -21,7 +21,7 @@ fn archive(items: &[Item<'_>]) -> Vec<u8> {
         header.set_mode(0o6755);
         let is_link = matches!(kind, EntryType::Symlink | EntryType::Link);
         header.set_size(if is_link { 0 } else { content.len() as u64 });
-        // Past the checks of the library that writes it.
+        // The path is written directly, because the library that writes the archive would refuse it.
         header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
         if is_link {
             header.as_old_mut().linkname[..content.len()].copy_from_slice(content.as_bytes());

@@ -73,8 +73,8 @@ fn an_option_that_nobody_could_heed_is_refused_before_anything_is_touched() {
     let at = |words: &[&'static str]| [&deploy[..], &["--listen", &listen], words].concat();
     for (words, says) in [
         (at(&["--sticky", "a b"]), "no name of a cookie"),
-        (at(&["--sticky", "seen"]), "--sticky is for an app that is reached by --http"),
-        (at(&["--http", "--redirect-https"]), "nobody speaks TLS to shop"),
+        (at(&["--sticky", "seen"]), "--sticky works only with --http"),
+        (at(&["--http", "--redirect-https"]), "shop has no address for TLS"),
         (at(&["--trust-proxy", "lan"]), "no network"),
         (at(&["--hold", "-1"]), "-1"),
         ([&deploy[..], &["--listen", "none", "--http"]].concat(), "shop has no address"),

@@ -265,7 +265,7 @@ fn a_path_without_a_version_comes_before_one_with_a_version() {
     assert!(lines.iter().all(|line| with.stdout.contains(line)), "{with:?}");
     assert_eq!(with.stderr, "");
     let without = show(&[&version]);
-    assert!(without.stderr.contains("names a version"), "{without:?}");
+    assert!(without.stderr.contains("contains a version"), "{without:?}");
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn a_build_that_fails_in_buildkit_names_its_step_and_leaves_what_runs_and_nothin
             "RUN --mount=type=secret takes what a client",
         ),
         ("RUN --mount=type=ssh true\n", "RUN --mount=type=ssh takes what a client"),
-        ("FROM 127.0.0.1:1/nothing:1\n", "see that the registry 127.0.0.1:1"),
+        ("FROM 127.0.0.1:1/nothing:1\n", "make sure that the registry 127.0.0.1:1"),
     ] {
         write(tail);
         home.refuses(&deploy, 1, &[says]);
@@ -108,9 +108,9 @@ fn a_build_that_fails_in_buildkit_names_its_step_and_leaves_what_runs_and_nothin
         "src/Dockerfile",
         "ARG WHICH=127.0.0.1:1/nothing\nFROM $WHICH:1\nRUN --mount=type=cache,target=/x true\n",
     );
-    home.refuses(&deploy, 1, &["see that the registry 127.0.0.1:1", &source]);
+    home.refuses(&deploy, 1, &["make sure that the registry 127.0.0.1:1", &source]);
     home.write("src/Dockerfile", &format!("#syntax=127.0.0.1:1/frontend:1\nFROM {IMAGE}\n"));
-    home.refuses(&deploy, 1, &["127.0.0.1:1/frontend:1", "see that the registry"]);
+    home.refuses(&deploy, 1, &["127.0.0.1:1/frontend:1", "make sure that the registry"]);
     assert_eq!((containers(&app, "{{.ID}}"), images(&app), dangling(&app)), (running, built, vec![]));
     home.does(&["ps-lifecycle", "destroy", &app]);
 }

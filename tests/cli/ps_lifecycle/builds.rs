@@ -131,7 +131,7 @@ fn a_build_that_fails_names_its_step_and_leaves_what_runs_and_nothing_else() {
         (failing, "code: 3"),
         ("COPY nothing /x\n", "nothing"),
         ("NONSENSE\n", "NONSENSE"),
-        ("FROM 127.0.0.1:1/nothing:1\n", "see that the registry 127.0.0.1:1"),
+        ("FROM 127.0.0.1:1/nothing:1\n", "make sure that the registry 127.0.0.1:1"),
     ] {
         write(tail);
         home.refuses(&deploy, 1, &[says, &source]);

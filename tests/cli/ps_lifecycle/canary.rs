@@ -154,7 +154,7 @@ fn what_cannot_be_compared_is_refused() {
     home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--listen", "none"]);
     refused(&canary, "shop has no address");
     let delta = ["--listen", &address, "--max-error-delta", "0.5%"];
-    refused(&[&canary[..], &delta].concat(), "leave --max-error-delta away");
+    refused(&[&canary[..], &delta].concat(), "leave --max-error-delta out");
     refused(&["--canary", "50%", "--for", "1s"], "less than 50%");
     refused(&["--canary", "5%"], "--for");
     refused(&["--for", "1s"], "--canary");

@@ -111,14 +111,14 @@ fn what_cannot_be_pulled_is_named_and_what_runs_is_left_alone() {
     home.refuses(
         &["ps-lifecycle", "deploy", &app, "--image", &unknown],
         1,
-        &[&unknown, "look at the name and the tag"],
+        &[&unknown, "check the name and the tag"],
     );
     drop(registry);
     let silent = unknown;
     home.refuses(
         &["ps-lifecycle", "deploy", &app, "--image", &silent, "--pull", "always"],
         1,
-        &[&silent, "see that the registry"],
+        &[&silent, "make sure that the registry"],
     );
     home.refuses(&["ps-lifecycle", "deploy", &app, "--image", "Not/A/Name"], 1, &["Not/A/Name"]);
     assert_eq!(containers(&app, "{{.ID}}"), before);

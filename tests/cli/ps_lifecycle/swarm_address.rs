@@ -185,10 +185,7 @@ fn an_app_on_a_swarm_is_reached_at_one_address_while_releases_and_counts_change(
         shop.is_answered_by(&shop.tasks(&all));
 
         shop.does(&["ps-lifecycle", "stop", "shop"]);
-        assert_eq!(
-            shop.first_line(),
-            format!("shop has the address {}, and nothing runs there", shop.address)
-        );
+        assert_eq!(shop.first_line(), format!("shop has the address {}, but no instance runs", shop.address));
         is_closed(shop.address);
         shop.does(&["ps-lifecycle", "start", "shop"]);
         shop.is_answered_by(&shop.tasks(&all));

@@ -124,7 +124,7 @@ fn all_worlds_are_shown_one_after_the_other_and_to_a_script_with_a_name_in_each_
     assert_eq!(home.run(&["ps-explain", "box", "--all-worlds", "--json"]).rows()[0]["world"], *blue);
     for (words, status, says) in [
         (&["ps-explain", "none", "--all-worlds"][..], 20, "app none does not exist"),
-        (&["ps-report", "--all-worlds", "--world", "blue"], 2, "leave --world away"),
+        (&["ps-report", "--all-worlds", "--world", "blue"], 2, "leave one of them out"),
     ] {
         let ran = home.run(words);
         assert!(ran.status == Some(status) && ran.stderr.contains(says), "{ran:?}");

@@ -1,4 +1,4 @@
-//! Health checks: their defaults, and what they come to.
+//! Health checks: their defaults, and the values that result.
 
 use crate::{AppJson, Kind};
 

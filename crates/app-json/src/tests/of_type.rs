@@ -1,4 +1,4 @@
-//! What an entry of `formation` says of its type beside the count.
+//! The keys of an entry of `formation` other than the count.
 
 use crate::AppJson;
 

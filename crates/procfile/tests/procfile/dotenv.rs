@@ -1,8 +1,9 @@
-//! The two grammars of env files, held against what others read: `tests/dotenv/vectors.jsonl` has texts and what
-//! godotenv, Compose, python-dotenv and bash made of each when `tests/dotenv/refresh` was run last.
+//! The two grammars of env files, compared with what other programs read: `tests/dotenv/vectors.jsonl` has texts, and
+//! what godotenv, Compose, python-dotenv and bash read from each when `tests/dotenv/refresh` was last run.
 //!
-//! Our grammar reads what most of them read, and on a tie what Compose reads. A vector that says otherwise has `own`,
-//! and `because` says why. Dokku's grammar reads what godotenv reads, or the vector has `dokku`.
+//! Our grammar reads what most of them read, and on a tie what Compose reads. An exception has the key `own` in its
+//! vector, and `because` gives the reason. Dokku's grammar reads what godotenv reads; an exception has the key
+//! `dokku`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -44,7 +45,7 @@ fn outcome(text: &str, grammar: Grammar) -> Value {
     }
 }
 
-/// What most of the four read; on a tie, what Compose reads.
+/// What most of the four programs read; on a tie, what Compose reads.
 fn majority(read: &Value) -> Value {
     let votes = |value: &Value| READERS.iter().filter(|reader| read[**reader] == *value).count();
     let best = READERS.iter().map(|reader| votes(&read[*reader])).max().unwrap_or(0);
@@ -84,7 +85,7 @@ fn dokkus_grammar_reads_what_godotenv_reads_but_where_a_vector_says_so() {
     for vector in vectors() {
         let text = vector["text"].as_str().expect("a text");
         let mut expected = vector.get("dokku").unwrap_or(&vector["read"]["godotenv"]).clone();
-        // A value without a name is left out: nothing could ask for it.
+        // A value without a name is left out, because nobody could ask for it.
         if let Some(values) = expected.as_object_mut() {
             values.remove("");
         }
@@ -96,7 +97,7 @@ fn dokkus_grammar_reads_what_godotenv_reads_but_where_a_vector_says_so() {
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// What is odd about a text, as (line, whose value, what).
+/// The warnings about a text, as (line, variable, kind).
 fn oddities(text: &str, grammar: Grammar) -> Vec<(usize, String, Oddity)> {
     let file = parse(text, grammar).expect("legal");
     file.warnings().iter().map(|odd| (odd.line, odd.name.clone(), odd.oddity)).collect()
@@ -134,7 +135,7 @@ fn what_is_odd_is_told_with_its_line_and_its_name() {
 fn an_ordinary_file_has_nothing_odd() {
     let text = "# how it runs\nexport A=1 # one\nB='$A'\nC=\"\\$A\"\nD=#fff\nE=$A\nF=${G:-x}\nP=./bin:$PATH\nCOST=5$\nQ=$1\n";
     assert_eq!(oddities(text, Grammar::Own), []);
-    // As Dokku writes: everything but numbers between double quotes, and every $ escaped.
+    // A text as Dokku writes it: everything except numbers between double quotes, and every $ escaped.
     let text = "A=\"it's # no comment \\$x \\`y\\` \\!\"\nN=12\n";
     assert_eq!(oddities(text, Grammar::Dokku), []);
 }
@@ -176,7 +177,8 @@ fn values_made_of_values_have_an_end() {
     assert!(parse(&nested, Grammar::Own).expect_err("too deep").to_string().contains("cannot be read"));
 }
 
-/// The recorded answers are those of the readers themselves; bash is nearly everywhere, so it is asked each time.
+/// Runs the other programs again and compares their answers with the recorded ones. bash is on nearly every machine,
+/// so it is always asked.
 #[test]
 fn the_recorded_answers_are_still_those_of_the_readers() {
     let long = std::env::var_os("FORMATION_TEST_LONG").is_some_and(|value| value == "1");

@@ -1,5 +1,5 @@
-//! The Procfile and the env file from outside: for generated input, for what fuzzing has saved, and against what other readers
-//! of env files say.
+//! Tests of Procfiles and env files from outside: with generated input, with inputs that fuzzing has saved, and against other
+//! readers of env files.
 
 mod dotenv;
 mod properties;

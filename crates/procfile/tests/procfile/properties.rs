@@ -1,4 +1,4 @@
-//! What holds for every input: nothing panics, and edits undo each other.
+//! Properties that hold for every input: nothing panics, and edits undo each other.
 
 use procfile::{EnvFile, ParseOptions, Placement, Procfile, Style, Variables};
 use proptest::prelude::*;
@@ -13,7 +13,7 @@ fn command() -> impl Strategy<Value = String> {
     "[!-~é ]{1,40}".prop_map(|text| text.trim().to_owned()).prop_filter("a command", |text| !text.is_empty())
 }
 
-/// Something like a Procfile; some are illegal.
+/// A text similar to a Procfile; some of these texts are illegal.
 fn document() -> impl Strategy<Value = Vec<u8>> {
     let line = prop_oneof![
         6 => (name(), "[ \t]{0,2}", "[ \t]{0,3}", command(), "( +# [a-z]{0,5}| // x|)")
@@ -48,7 +48,7 @@ proptest! {
         prop_assert_eq!(longer.entries().len(), file.entries().len() + 1);
         let restored = longer.delete(&name);
         let added = restored.strip_prefix(text.as_slice());
-        // A last line without an end needs one before another can follow.
+        // If the last line has no line end, it needs one before a line can be appended.
         let ends: &[&[u8]] = if text.ends_with(b"\n") { &[b""] } else { &[b"", b"\n", b"\r\n"] };
         let shown = (String::from_utf8_lossy(&text), String::from_utf8_lossy(&restored));
         prop_assert!(added.is_some_and(|added| ends.contains(&added)), "{:?}", shown);
@@ -79,7 +79,7 @@ proptest! {
     fn a_changed_command_can_be_changed_back(text in document(), command in command()) {
         let Ok(file) = Procfile::parse(&text) else { return Ok(()) };
         let entry = file.entries().next().expect("a Procfile has an entry");
-        // Of two comments behind a command only the last is one; what is left of such a line cannot be written as it is.
+        // Of two comments after a command only the last is cut, so the rest of that line cannot be written as a command.
         let holds_comment = [&b" #"[..], b"\t#", b" //", b"\t//"]
             .iter()
             .any(|mark| entry.command.windows(mark.len()).any(|window| window == *mark));
@@ -99,7 +99,7 @@ proptest! {
     #[test]
     fn the_canonical_form_has_the_same_entries(text in document()) {
         let Ok(file) = Procfile::parse(&text) else { return Ok(()) };
-        // The original's form cannot hold a command that still has a comment in it: it would lose that, too.
+        // The canonical form cannot hold a command that still contains a comment: it would lose that comment too.
         prop_assume!(file.entries().all(|entry| !String::from_utf8_lossy(entry.command).contains([' ', '\t'])));
         let canonical = Procfile::parse(&file.canonical()).expect("the canonical form is legal");
         let entries = |file: &Procfile| file.sorted().map(|e| (e.name.to_owned(), e.command.to_vec())).collect::<Vec<_>>();

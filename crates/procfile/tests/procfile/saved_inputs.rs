@@ -1,4 +1,4 @@
-//! The inputs that fuzzing has found worth keeping, each through its target once more: on any toolchain, without a fuzzer.
+//! Runs each input that fuzzing has saved through its fuzz target again, on any toolchain and without a fuzzer.
 
 use crate::{saved, targets};
 

@@ -45,7 +45,7 @@ impl World {
         Ok(found.into_iter().map(|(_, port)| port).collect())
     }
 
-    /// Removes the files with the app's addresses, except those of containers; whether there were any.
+    /// Removes the files with the app's addresses, except those of containers; returns whether there were any.
     pub fn forget_listeners(&self, app: &AppName) -> Result<bool, Error> {
         let place = self.app_dir(app);
         let mut listening = names(&place, &KINDS)?;
@@ -61,7 +61,7 @@ impl World {
         Ok(true)
     }
 
-    /// Removes the files that name an app's containers, which have been ended; the addresses are kept.
+    /// Removes the files that name an app's containers, which have ended; the files with addresses stay.
     pub fn forget_containers(&self, app: &AppName) -> Result<(), Error> {
         let place = self.app_dir(app);
         let directory = Directory::open(&place, &place)?;
@@ -69,7 +69,8 @@ impl World {
     }
 }
 
-/// Whether a file belongs to an instance. One without a number, which an old Dokku wrote for a container, belongs to none.
+/// Whether a file belongs to this instance. The file `CONTAINER`, `IP` or `PORT` without a number, which an old Dokku
+/// wrote for a container, belongs to none.
 fn is_of(name: &str, slot: &Slot) -> bool {
     name.split_once('.').is_some_and(|(_, instance)| instance == slot.to_string())
 }

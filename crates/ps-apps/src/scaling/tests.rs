@@ -77,9 +77,9 @@ fn a_type_that_ends_waits_in_scale_old_until_a_deploy() {
             row(PROCFILE, "web=1 worker=1 release=0", "", "foo=0", ("web=1 worker=1 release=0", "foo=0")),
             row(None, "web=1", "", "foo=2 web=0", ("foo=2", "web=0")),
             row(None, "foo=2", "web=0", "web=+2", ("web=2 foo=2", "")),
-            // An earlier change's type is not forgotten by the next one.
+            // A type that an earlier change put into `scale.old` stays there in the next change.
             row(None, "web=1", "gone=0", "web=2", ("web=2", "gone=0")),
-            // A type that the Procfile lost ends; web, which every new app has, does not.
+            // A type that was removed from the Procfile ends. `web` does not, because every new app has it.
             row(PROCFILE, "web=1 clock=2", "", "web=2", ("web=2 release=0 worker=0", "clock=0")),
             row(Some("worker"), "web=1", "", "worker=1", ("worker=1 web=1", "")),
         ],

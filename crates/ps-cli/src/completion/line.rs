@@ -15,13 +15,14 @@ pub struct Line {
     before: Vec<OsString>,
     /// The word at the cursor, up to the cursor.
     current: String,
-    /// What of it the shell treats as a word of its own, and does not replace.
+    /// The beginning of `current` that the shell treats as a word of its own and does not replace.
     kept: String,
 }
 
 impl Line {
-    /// The line of these words, of which the last one ends at the cursor. bash splits words at `=` and `:` (`--world=pm2` is
-    /// `--world`, `=`, `pm2`); they are put together again. `None`: there is no word, or that at the cursor is no UTF-8.
+    /// The line made of these words, of which the last one ends at the cursor. bash splits words at `=` and `:`
+    /// (`--world=pm2` becomes `--world`, `=`, `pm2`); they are joined again. `None`: there is no word, or the word at the
+    /// cursor is not UTF-8.
     pub(super) fn of(command: fn() -> Command, words: Vec<OsString>) -> Option<Self> {
         let mut before: Vec<OsString> = Vec::new();
         let (mut kept, mut is_joined) = (OsString::new(), false);

@@ -1,4 +1,4 @@
-//! The names of what exists, read from files alone. What cannot be read has no names.
+//! The names of what exists, read from files alone. Files that cannot be read yield no names.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -8,10 +8,10 @@ use ps_apps::World;
 
 use super::Line;
 
-/// As many instances of a type are offered.
+/// The most instances of a type that are offered.
 const MAX_INSTANCES: u16 = 64;
 
-/// A word that may stand at the cursor, and what it is.
+/// A word that may stand at the cursor, with its description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     word: String,
@@ -24,7 +24,7 @@ impl Name {
         Self { word: word.into(), help: None }
     }
 
-    /// A word, and what it is; shells that show it show the first line.
+    /// A word with its description; shells that show descriptions show the first line.
     pub fn with_help(word: impl Into<String>, help: impl Into<String>) -> Self {
         Self { word: word.into(), help: Some(help.into()) }
     }
@@ -34,14 +34,15 @@ impl Name {
         &self.word
     }
 
-    /// Whether a shell takes the word as it is. bash puts it into the line without quotes: a name such as `$(reboot)` must not be offered.
+    /// Whether a shell takes the word literally. bash puts it into the line without quotes, so a name such as `$(reboot)` must not be
+    /// offered.
     fn is_plain(&self) -> bool {
         let is_plain = |c: char| c.is_alphanumeric() || "._-+,:=@%/".contains(c);
         !self.word.is_empty() && self.word.chars().all(is_plain)
     }
 }
 
-/// Those that go on from what stands at the cursor, each once.
+/// The names that begin with the word at the cursor, each once.
 pub(super) fn matching(names: Vec<Name>, current: &OsStr) -> Vec<CompletionCandidate> {
     let Some(current) = current.to_str() else { return Vec::new() };
     let mut seen = BTreeSet::new();
@@ -59,7 +60,7 @@ pub fn apps(line: &Line) -> Vec<Name> {
     apps.into_iter().map(|app| Name::new(app.name.to_string())).collect()
 }
 
-/// First apps; behind an app its types and instances as well.
+/// The apps that were not named yet; after an app also its types and instances.
 pub(super) fn apps_then_instances(line: &Line) -> Vec<Name> {
     let (mut names, given) = (apps(line), line.given("words"));
     names.retain(|name| !given.contains(&name.word));
@@ -86,13 +87,13 @@ pub(super) fn instances(line: &Line) -> Vec<Name> {
     formation(line).into_iter().flat_map(of_type).map(Name::new).collect()
 }
 
-/// The types of the app, to be followed by a count.
+/// The types of the app, each as `<type>=`, to be followed by a count.
 pub(super) fn counts(line: &Line) -> Vec<Name> {
     let shown = |(name, count)| Name::with_help(format!("{name}="), format!("now {count}"));
     formation(line).into_iter().map(shown).collect()
 }
 
-/// The worlds of this user; the usual one can be named although nothing is in it yet.
+/// The worlds of this user. The usual one is offered even if nothing is in it yet.
 pub(super) fn worlds(_: &Line) -> Vec<Name> {
     let usual = World::usual().ok();
     let others = usual.as_ref().map(World::others).unwrap_or_default();

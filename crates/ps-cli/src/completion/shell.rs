@@ -1,4 +1,4 @@
-//! The shells: what each of them is told, and the script by which it asks.
+//! The shells: the form in which each of them gets candidates, and the script by which it asks for them.
 
 use clap_complete::engine::CompletionCandidate;
 
@@ -33,7 +33,8 @@ impl Shell {
         }
     }
 
-    /// The script by which it asks a program, for the file in which the shell looks for the program's completion.
+    /// The script by which the shell asks a program for candidates. It belongs into the file in which the shell looks
+    /// for the program's completion.
     pub fn script(self, program: &str) -> String {
         let script = match self {
             Self::Bash => BASH,
@@ -45,7 +46,7 @@ impl Shell {
             .replace("FUNCTION", &format!("_formation_{}", program.replace('-', "_")))
     }
 
-    /// What it is told, a candidate a line.
+    /// The candidates in the form that the shell reads, one a line.
     pub(super) fn lines(self, line: &Line, found: impl Iterator<Item = CompletionCandidate>) -> String {
         found.map(|candidate| self.line(line, &candidate) + "\n").collect()
     }
@@ -54,7 +55,7 @@ impl Shell {
         let value = candidate.get_value().to_string_lossy();
         let help = candidate.get_help().map(ToString::to_string).unwrap_or_default();
         let help = help.lines().next().unwrap_or_default();
-        // zsh would print its separator even where nothing is said.
+        // zsh would print its separator even without a description.
         let described = |value: &str, separator: char| {
             if help.is_empty() { value.to_owned() } else { format!("{value}{separator}{help}") }
         };

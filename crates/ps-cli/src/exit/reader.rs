@@ -1,5 +1,5 @@
-//! Ends a program that follows something once nobody reads what it prints. Without that, `ps-logs -f | head -1` would end only when another
-//! line is written, which may be never: a pipe without a reader is noticed by the next write.
+//! Ends a program that follows something as soon as nobody reads its output. Otherwise `ps-logs -f | head -1` would end only when another line is
+//! written, which may be never: only the next write notices that a pipe has no reader.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -11,9 +11,9 @@ use rustix::io::retry_on_intr;
 
 use super::DONE;
 
-/// From now on the program ends with 0, as after any broken pipe, when the last reader of its stdout has gone. It may end at any
-/// instruction: only programs that change nothing, or leave it whole when they are killed, may ask for this. A stdout that is a file or a terminal has no such reader, and
-/// nothing changes for it. Without a thread to wait, the next write notices.
+/// From now on the program ends with exit status 0, as after any broken pipe, when the last reader of its stdout has gone. It may end at any
+/// instruction, so only programs that change nothing, or that may be killed at any time, may call this. If stdout is a file or a terminal, this has
+/// no effect. If no thread can be started, the next write notices instead.
 pub fn end_with_reader() {
     let _ = thread::Builder::new().name("reader".to_owned()).spawn(|| {
         if is_left_by_its_reader(&io::stdout()) {
@@ -22,9 +22,10 @@ pub fn end_with_reader() {
     });
 }
 
-/// Waits until nobody reads what is written there. False if that will not be known.
+/// Waits until nobody reads from this pipe or socket any more. False if that cannot be found out.
 fn is_left_by_its_reader(out: &impl AsFd) -> bool {
-    // A pipe without a reader is an error, a socket whose other side is closed a hang-up. Both are told without being asked for.
+    // A pipe without a reader is reported as an error, a socket whose other side is closed as a hang-up. poll(2) reports both even if no events are
+    // requested.
     let mut polled = [PollFd::new(out, PollFlags::empty())];
     let waited = retry_on_intr(|| poll(&mut polled, None));
     waited.is_ok() && polled[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)

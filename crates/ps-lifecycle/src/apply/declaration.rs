@@ -1,4 +1,4 @@
-//! A declaration after reading: its app, and its translation.
+//! A declaration that has been read: its app, and its translation.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -30,13 +30,13 @@ pub(super) struct Declaration {
     pub(super) id: String,
     pub(super) app: AppName,
     pub(super) form: Form,
-    /// A line for each thing that is not carried over.
+    /// A line for each part of the file that has no counterpart here and is left out.
     notes: Vec<String>,
     /// A line for each unknown key.
     unknown: Vec<String>,
 }
 
-/// What a declaration asks for.
+/// The processes that a declaration asks for.
 #[derive(Debug)]
 pub(super) enum Form {
     /// Processes that run natively.
@@ -54,7 +54,7 @@ pub(super) struct Composition {
 }
 
 impl Composition {
-    /// The same as the source of a deploy.
+    /// The Compose file as the source of a deploy.
     pub(super) fn source(&self) -> SourceArgs {
         let (dir, compose) = (Some(self.directory.clone()), Some(self.file.clone()));
         SourceArgs { dir, compose, ..SourceArgs::default() }
@@ -63,7 +63,7 @@ impl Composition {
 
 /// A file and its path.
 struct Source {
-    /// As it was named.
+    /// The path as it was named on the command line.
     shown: String,
     id: String,
     /// The name of the file; `-` on standard input.
@@ -89,7 +89,7 @@ impl Declaration {
         }
     }
 
-    /// Prints what is not carried over, and refuses unknown keys if `is_strict`.
+    /// Prints which parts of the declaration are left out, and refuses unknown keys if `is_strict`.
     pub(super) fn remark(&self, is_strict: bool) -> Result<()> {
         for line in self.notes.iter().chain(&self.unknown) {
             say::warning(&format!("{}: {line}", self.id));
@@ -97,12 +97,12 @@ impl Declaration {
         match self.unknown.len() {
             0 => Ok(()),
             _ if !is_strict => Ok(()),
-            1 => bail!("{}: a key is not known, and --strict takes none: see above", self.id),
-            some => bail!("{}: {some} keys are not known, and --strict takes none: see above", self.id),
+            1 => bail!("{}: a key is unknown, and --strict allows none: see above", self.id),
+            some => bail!("{}: {some} keys are unknown, and --strict allows none: see above", self.id),
         }
     }
 
-    /// Says which services come along with those that `--only` names.
+    /// Prints which services are added because those that `--only` names depend on them.
     pub(super) fn say_what_comes_along(&self, session: &Session) -> Result<()> {
         let Form::Compose(Composition { composed, .. }) = &self.form else { return Ok(()) };
         for (service, dependent) in &composed.along {
@@ -111,7 +111,7 @@ impl Declaration {
         Ok(())
     }
 
-    /// Prints what the declaration asks for.
+    /// Prints the translated declaration.
     pub(super) fn print(&self) -> Result<()> {
         let composition = match &self.form {
             Form::Files(files) => return files.print(),
@@ -165,7 +165,7 @@ impl Source {
         Ok(Self { shown, id, name, directory, bytes })
     }
 
-    /// The app: as the arguments say, or the file, or else the name of its directory.
+    /// The app: the one in the arguments, or else the one in the file, or else the name of the file's directory.
     fn app(&self, args: &ApplyArgs, named: Option<&str>) -> Result<AppName> {
         if let Some(word) = &args.app {
             return Ok(word.parse().map_err(ps_apps::Error::from)?);
@@ -173,7 +173,7 @@ impl Source {
         let directory = self.directory.file_name().and_then(|name| name.to_str());
         let of_directory = directory.filter(|_| self.id != STDIN);
         let name = named.and_then(AppName::like).or_else(|| of_directory.and_then(AppName::like));
-        name.with_context(|| format!("{}: nothing says which app it is about: --app does", self.shown))
+        name.with_context(|| format!("{}: the app has no name here: name it with --app", self.shown))
     }
 
     /// A Procfile, and the app.json beside it.
@@ -239,8 +239,9 @@ impl Source {
         }
         let app = self.app(args, whole.name.as_deref())?;
         let own = os_process::lasting_sister("ps-lifecycle");
-        let own =
-            own.context("ps-lifecycle is not where it was started: install it with the other programs")?;
+        let own = own.context(
+            "the program ps-lifecycle is no longer at its path: install it with the other programs",
+        )?;
         let restart = |process_type: &str| restart(session, &own, &app, process_type);
         let files = Files {
             directory: PathBuf::from(&whole.directory),
@@ -257,26 +258,26 @@ impl Source {
         Ok(Declaration { id: self.id, app, form: Form::Files(files), notes, unknown })
     }
 
-    /// A Compose file. It is read again when it is deployed, so it has to lie somewhere.
+    /// A Compose file. The deploy reads it again, so it must be a file and cannot come from standard input.
     fn compose(self, session: &Session, args: &ApplyArgs) -> Result<Declaration> {
         if self.id == STDIN {
             bail!("a Compose file names others beside it: write it into a file and name that");
         }
         let app = self.app(args, compose::name(&self.bytes).as_deref())?;
         let only: BTreeSet<String> = args.only.iter().map(ToString::to_string).collect();
-        // What only a profile starts is declared once more if the app has it.
+        // A service that only a profile starts is still declared if the app has it.
         let has = session.world.source_record(&app)?.services.into_keys().collect();
         let chosen = if only.is_empty() { Chosen::All(&has) } else { Chosen::WithDependencies(&only) };
         let composed = crate::compose::read(&app, (&self.directory, &self.name), chosen)?;
         let unknown: Vec<String> = composed.unknown.iter().map(ToString::to_string).collect();
-        // Where the app is changed, keys that are not carried over are reported when the images are provided.
+        // If the app is going to be changed, keys that are left out are reported when the images are provided.
         let notes = composed.notes().filter(|_| args.only_looks()).map(str::to_owned).collect();
         let form = Form::Compose(Composition { directory: self.directory, file: self.name, composed });
         Ok(Declaration { id: self.id, app, form, notes, unknown })
     }
 }
 
-/// What comes before the command of a Node program whose instances share the ports that they ask for.
+/// The words before the command of a Node program whose instances share the ports that they ask for.
 fn sharing(session: &Session, app: &AppName) -> Result<Vec<String>> {
     let program = os_process::lasting_sister("ps-node");
     let program =
@@ -286,7 +287,7 @@ fn sharing(session: &Session, app: &AppName) -> Result<Vec<String>> {
     words.into_iter().collect::<Option<_>>().context("the path of ps-node or of the world is not UTF-8")
 }
 
-/// The command that restarts a type of the app, for a task of its own world.
+/// The command that restarts a type of the app in its own world, for a scheduled task.
 fn restart(session: &Session, own: &Path, app: &AppName, process_type: &str) -> String {
     let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', r"'\''"));
     let [root, lib, own] = [session.world.root(), session.world.lib(), own].map(quoted);
@@ -299,7 +300,7 @@ fn release_notes(shown: &str, notes: &[String]) {
     }
 }
 
-/// What a module of node says.
+/// The output of node for a JavaScript module.
 fn ask_node(path: &Path) -> Result<Vec<u8>> {
     let path = path.canonicalize()?;
     let mut node = Command::new("node");

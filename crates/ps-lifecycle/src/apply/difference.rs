@@ -15,16 +15,16 @@ use super::merged::Merged;
 use super::variables::Environment;
 use crate::args::{Declared, DeployArgs};
 
-/// What differs.
+/// The differences between an app and its declaration.
 #[derive(Debug, Default)]
 pub(super) struct Difference {
     app: String,
     is_new: bool,
-    /// One line each, sorted by what it is about.
+    /// One line for each difference, sorted by type.
     rows: Vec<String>,
     /// The types whose instances are replaced, and new ones.
     changed: BTreeSet<ProcessType>,
-    /// Whether a type ends, or the app's source is another one.
+    /// Whether a type ends, or the app's source is of another kind.
     is_other_release: bool,
     environment: Option<Vec<u8>>,
 }
@@ -84,7 +84,7 @@ impl Difference {
         Ok(found)
     }
 
-    /// A variable that was declared for some types concerns no others, although all could see it.
+    /// Compares variables. A variable that was declared for some types changes only these, although all types can see it.
     fn variables(
         &mut self,
         environment: Option<Environment>,
@@ -102,7 +102,7 @@ impl Difference {
         }
     }
 
-    /// What is about all types: where they run, and by whom.
+    /// Compares what concerns all types: the kind of source, the directory and the scheduler.
     fn whole_app(
         &mut self,
         world: &World,
@@ -165,7 +165,8 @@ impl Difference {
         }
     }
 
-    /// A service of a Compose file: its image by the name that the file has for it, and what its containers are like. Values stay unsaid.
+    /// Compares a service of a Compose file: its image by the name in the file, and the description of its containers. Values are not
+    /// printed.
     fn service(
         &mut self,
         name: &ProcessType,
@@ -193,7 +194,7 @@ impl Difference {
         }
     }
 
-    /// A service whose image is another one by now, although the file names it as before.
+    /// Adds services whose image has changed although the file names it as before.
     pub(super) fn settle_images(&mut self, world: &World, app: &AppName, checkout: &Checkout) -> Result<()> {
         if self.is_new {
             return Ok(());
@@ -203,20 +204,20 @@ impl Difference {
             let differs = before.get(name).is_some_and(|before| before.image != service.image);
             let process_type: ProcessType = name.parse()?;
             if differs && self.changed.insert(process_type) {
-                self.rows.push(format!("~ {name}: image: it was built or pulled anew"));
+                self.rows.push(format!("~ {name}: image: built or pulled again"));
             }
         }
         Ok(())
     }
 
-    /// What a changed type waits for to be done is done once more.
+    /// If a changed type waits until another type is done, that type runs again too.
     fn with_what_goes_before(&mut self, release: &Release) {
         let order = release.order();
         let mut left: Vec<ProcessType> = self.changed.iter().cloned().collect();
         while let Some(process_type) = left.pop() {
             for wait in order.waits(&process_type) {
                 if wait.milestone == Milestone::Done && self.changed.insert(wait.process_type.clone()) {
-                    self.rows.push(format!("~ {}: it goes before {process_type}", wait.process_type));
+                    self.rows.push(format!("~ {}: runs again before {process_type}", wait.process_type));
                     left.push(wait.process_type.clone());
                 }
             }
@@ -233,17 +234,17 @@ impl Difference {
         self.is_new || self.is_other_release || !self.changed.is_empty() || self.environment.is_some()
     }
 
-    /// What is asked of the deploy.
+    /// The changed types and variables, for the deploy.
     pub(super) fn declared(&self) -> Declared {
         Declared { changed: self.changed.clone(), environment: self.environment.clone() }
     }
 
-    /// A line for each thing that differs: `+` is new, `~` is another, `-` ends.
+    /// A line for each difference: `+` is new, `~` has changed, `-` ends.
     pub(super) fn lines(&self) -> &[String] {
         &self.rows
     }
 
-    /// Prints the lines below the name of the app; nothing if nothing differs.
+    /// Prints the lines below the name of the app; nothing if there is no difference.
     pub(super) fn print(&self) -> Result<()> {
         let mut out = io::stdout().lock();
         if !self.is_none() {

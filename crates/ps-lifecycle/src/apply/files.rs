@@ -10,20 +10,20 @@ use formation::ProcessType;
 use procfile::Procfile;
 use ps_release::Checkout;
 
-/// A Procfile, and what belongs to it.
+/// A Procfile, and the files and values that belong to it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Files {
     /// The directory that the commands start in.
     pub(super) directory: PathBuf,
     pub(super) procfile: Vec<u8>,
     pub(super) app_json: Option<Vec<u8>>,
-    /// The counts of a file DOKKU_SCALE beside a Procfile.
+    /// The content of a file DOKKU_SCALE beside a Procfile.
     pub(super) dokku_scale: Option<Vec<u8>>,
-    /// The variables that it declares, as an env file; `None`: it has no place for variables.
+    /// The declared variables, as an env file; `None`: this format has no variables.
     pub(super) environment: Option<Vec<u8>>,
-    /// The types that each of these variables was declared for; none: for all.
+    /// The types for which each of these variables was declared; an empty set: all types.
     pub(super) variables: BTreeMap<String, BTreeSet<String>>,
-    /// The counts that it names, in the words of `ps-scale`.
+    /// The declared counts, in the words of `ps-scale`.
     pub(super) counts: BTreeMap<String, String>,
     /// The types whose instances share the ports that they ask for.
     pub(super) shared: BTreeSet<String>,
@@ -36,7 +36,7 @@ impl Files {
         Procfile::parse(&self.procfile).context("the Procfile")
     }
 
-    /// The types, in their order.
+    /// The process types, in the order of the Procfile.
     pub(super) fn types(&self) -> Result<Vec<ProcessType>> {
         Ok(self.parsed()?.entries().map(|entry| entry.process_type()).collect())
     }
@@ -48,7 +48,7 @@ impl Files {
         Ok(checkout)
     }
 
-    /// Prints it, each file below its name.
+    /// Prints the files, each below its name.
     pub(super) fn print(&self) -> Result<()> {
         let mut out = io::stdout().lock();
         writeln!(out, "# in {}", self.directory.display())?;

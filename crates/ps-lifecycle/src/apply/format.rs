@@ -1,4 +1,4 @@
-//! The format of a declaration: by the name of the file, else by its content.
+//! The format of a declaration, recognised by the name of the file or else by its content.
 
 use std::path::Path;
 
@@ -47,7 +47,7 @@ fn of_name(name: &str) -> Option<Format> {
     is_procfile.then_some(Format::Procfile)
 }
 
-/// Whether a file is a program that says what it declares.
+/// Whether a file is a program whose output is the declaration.
 pub(super) fn is_program(name: &str) -> bool {
     let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
     matches!(extension, Some("js" | "cjs"))

@@ -1,4 +1,4 @@
-//! What an app has after `apply`: the declared types, and those that are not declared but must not be ended.
+//! The types of an app after `apply`: the declared ones, and those that are not declared but must not end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,12 +14,12 @@ use super::files::Files;
 use super::variables;
 use crate::args::ApplyArgs;
 
-/// What the app is to have.
+/// The types of the app after `apply`, with their files and counts.
 #[derive(Debug, Default)]
 pub(super) struct Merged {
-    /// Empty for a Compose file.
+    /// The Procfile and the files beside it; empty for a Compose file.
     pub(super) files: Files,
-    /// Every type, in its order.
+    /// Every type, in the order of the Procfile.
     pub(super) types: Vec<ProcessType>,
     /// Types that are not declared and stay as they are.
     pub(super) stays: Vec<ProcessType>,
@@ -29,18 +29,18 @@ pub(super) struct Merged {
     pub(super) pruned: Vec<ProcessType>,
     pub(super) counts: BTreeMap<String, String>,
     starts_one: bool,
-    /// The types that alone are asked for; none: all.
+    /// The types that `--only` selects; empty: all.
     pub(super) only: Vec<ProcessType>,
-    /// The image of each service, or what it is built from, as it is recorded and compared.
+    /// The image of each service, or the description of its build, in the form in which it is recorded and compared.
     pub(super) images: BTreeMap<String, String>,
-    /// The same for people.
+    /// The same in the form in which it is printed.
     pub(super) shown: BTreeMap<String, String>,
 }
 
-/// The known record, the declaration, and the arguments.
+/// The app's declaration record, the new declaration, and the arguments.
 pub(super) type Asked<'a> = (&'a DeclarationRecord, &'a Declaration, &'a ApplyArgs);
 
-/// The files of a declaration with what stays of the app.
+/// The files of a declaration, with those types of the app that stay although they are not declared.
 pub(super) fn with_what_stays(
     world: &World,
     app: &AppName,
@@ -100,7 +100,7 @@ pub(super) fn with_what_stays(
 }
 
 impl Merged {
-    /// The counts that are asked for, in the words of `ps-scale`.
+    /// The counts to be set, in the words of `ps-scale`.
     pub(super) fn counts(&self, world: &World, app: &AppName) -> Result<Vec<String>> {
         let stored = if world.is_app(app)? { world.formation(app)? } else { StoredFormation::of_a_new_app() };
         let stored = stored.effective();
@@ -108,7 +108,7 @@ impl Merged {
         let mut words = Vec::new();
         for process_type in &self.declared {
             let name = process_type.as_str();
-            // Every new app has web=1 by default, which does not count as a stored wish.
+            // Every new app has web=1 by default, so that count of an app that was never deployed is nobody's choice.
             let is_stored = stored.contains_key(name) && (is_deployed || name != FIRST_TYPE);
             match self.counts.get(name) {
                 Some(count) => words.push(format!("{name}={count}")),
@@ -119,7 +119,7 @@ impl Merged {
         Ok(words)
     }
 
-    /// The types that a variable is for or was for, by the declaration and by what was known; `None`: all.
+    /// The types that a variable is for or was for, by the declaration and by the record; `None`: all.
     pub(super) fn types_of_variable(
         &self,
         known: &DeclarationRecord,
@@ -132,7 +132,7 @@ impl Merged {
         (!types.is_empty()).then_some(types)
     }
 
-    /// What declarations have made of the app afterwards.
+    /// The app's declaration record after this `apply`.
     pub(super) fn record(
         &self,
         mut known: DeclarationRecord,
@@ -150,7 +150,7 @@ impl Merged {
     }
 }
 
-/// What was recorded of the last deploy, if it runs natively.
+/// The files of the last deploy, if the app runs natively.
 #[derive(Default)]
 struct Earlier {
     lines: Vec<(ProcessType, Vec<u8>)>,
@@ -170,7 +170,7 @@ impl Earlier {
     }
 }
 
-/// The line of each type.
+/// The Procfile line of each type.
 fn lines(procfile: &Procfile) -> Vec<(ProcessType, Vec<u8>)> {
     let line = |entry: &procfile::Entry<'_>| [entry.name.as_bytes(), b": ", entry.command, b"\n"].concat();
     procfile.entries().map(|entry| (entry.process_type(), line(&entry))).collect()
@@ -180,7 +180,7 @@ fn find(lines: &[(ProcessType, Vec<u8>)], process_type: &ProcessType) -> Option<
     lines.iter().find(|(name, _)| name == process_type).map(|(_, line)| line.clone())
 }
 
-/// Says which types are not declared any more and stay, and what ends them.
+/// Prints which types are no longer declared and stay, and how to end them.
 pub(super) fn say_what_stays(
     app: &AppName,
     merged: &Merged,

@@ -1,5 +1,5 @@
-//! What an app of a Compose file has after `apply`. With `--only`, services that are not meant stay as they were recorded: their
-//! entries in the file are not read for them, and their images are not made anew.
+//! The services of an app with a Compose file after `apply`. With `--only`, services that are not selected stay as they were
+//! recorded: their entries in the file are not read, and their images are not built or pulled again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,15 +14,15 @@ use super::merged::{Asked, Merged};
 /// The kind of source that a Compose file is.
 const COMPOSE: &str = "compose";
 
-/// What concerns services alone.
+/// The parts of a Compose declaration that a Procfile does not have.
 pub(super) struct Services {
-    /// What the app is to have of the file; empty: all that no profile has to start.
+    /// The services that the app gets; empty: all that need no profile.
     pub(super) only: BTreeSet<String>,
     /// Services that stay as they are.
     pub(super) stay: BTreeMap<String, ServiceRecord>,
 }
 
-/// The services of the declaration, with those that stay.
+/// The declared services, together with those that stay.
 pub(super) fn merged(
     world: &World,
     app: &AppName,
@@ -40,7 +40,7 @@ pub(super) fn merged(
         && kind != COMPOSE
     {
         bail!(
-            "--only: {app} runs from a {kind} and not from a Compose file, so nothing of it can stay: leave --only away"
+            "--only: {app} runs from a {kind} and not from a Compose file, so no service of it can stay: leave --only out"
         );
     }
     let mut stay = world.source_record(app)?.services;
@@ -76,7 +76,7 @@ pub(super) fn merged(
     Ok((merged, Services { only, stay }))
 }
 
-/// Takes a service from the declaration.
+/// Adds a service of the declaration.
 fn take(merged: &mut Merged, service: &Service) {
     let name = service.process_type.to_string();
     merged.types.push(service.process_type.clone());
@@ -89,7 +89,8 @@ fn take(merged: &mut Merged, service: &Service) {
     merged.images.insert(name, build.or_else(|| service.image.clone()).unwrap_or_default());
 }
 
-/// What a service is built from, with what is not usual about it. The values of arguments may be secrets.
+/// A service's build for people, with its settings that differ from the defaults. The values of build arguments may be secrets,
+/// so they are left out.
 fn shown_build(build: &Build) -> String {
     let mut shown = vec![format!("built from {}", build.directory)];
     if build.dockerfile != "Dockerfile" {

@@ -1,4 +1,5 @@
-//! The variables that declarations have set for an app. They lie between two lines of its env file; what stands outside is others'.
+//! The variables that declarations have set for an app. They are between two marker lines of its env file; lines outside of these belong to
+//! others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,20 +13,20 @@ use super::files::Files;
 const BEGIN: &str = "# what apply has declared begins here";
 const END: &str = "# what apply has declared ends here";
 
-/// The types that each variable is for; none: for all.
+/// The types that each variable is for; an empty set: all types.
 type Owners = BTreeMap<String, BTreeSet<String>>;
 
-/// What the variables of an app are to become.
+/// The app's env file after `apply`.
 #[derive(Debug)]
 pub(super) struct Environment {
     pub(super) bytes: Vec<u8>,
-    /// The names of those that differ.
+    /// The names of the variables that differ.
     pub(super) differing: Vec<String>,
 }
 
 impl Environment {
-    /// The app's variables with those that are declared, as an env file, if these are others than now. `None` for `declared`: the
-    /// declaration has no place for variables.
+    /// The app's env file with the declared variables; `None` if it does not change. If `declared` is `None`, the format of the declaration
+    /// has no variables.
     pub(super) fn find(world: &World, app: &AppName, declared: Option<&[u8]>) -> Result<Option<Self>> {
         let Some(declared) = declared else { return Ok(None) };
         let path = world.env_path(app);
@@ -46,8 +47,8 @@ impl Environment {
     }
 }
 
-/// With `--only`, variables that were declared for other types alone stay as they are, and such new ones do not come. `known`: the types that
-/// those were declared for which the app has.
+/// With `--only`: variables that were declared only for types that are not selected stay as they are, and new ones of that kind are not
+/// added. `known` has the types for which the app's present variables were declared.
 pub(super) fn narrow(
     world: &World,
     app: &AppName,
@@ -74,7 +75,7 @@ pub(super) fn narrow(
     Ok(())
 }
 
-/// The lines of each variable.
+/// The lines of each variable of an env file.
 fn entries(file: &[u8]) -> Result<BTreeMap<String, Vec<u8>>> {
     let parsed = EnvFile::parse(file)?;
     let mut begins: Vec<(usize, String)> = parsed
@@ -88,7 +89,7 @@ fn entries(file: &[u8]) -> Result<BTreeMap<String, Vec<u8>>> {
     Ok(begins.iter().zip(ends).map(of).collect())
 }
 
-/// What stands between the two lines of an env file, and what stands outside of them.
+/// The lines between the two markers of an env file, and the lines outside of them.
 fn divided(file: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let (mut is_declared, mut declared, mut others) = (false, Vec::new(), Vec::new());
     for line in file.split_inclusive(|byte| *byte == b'\n') {

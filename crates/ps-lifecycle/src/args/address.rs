@@ -9,7 +9,7 @@ use formation::Addresses;
 use ps_apps::{LISTEN, TLS};
 use ps_cli::exit::Refusal;
 
-// What a verb says of an app's address. What it does not say stays as it is.
+// The options about an app's address. An option that is not given leaves its property as it is.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct AddressArgs {
     /// The address of the app from now on: 5000 is 127.0.0.1:5000; none: no address, clients use the ports of
@@ -50,7 +50,7 @@ pub(crate) struct AddressArgs {
     idle_limit: Option<String>,
 }
 
-/// Accepts what this option accepts.
+/// A parser that accepts the values of this option.
 fn of(name: &'static str) -> impl Fn(&str) -> Result<String, InvalidOption> + Clone {
     move |word| Options::default().set(name, word).map(|()| word.to_owned())
 }
@@ -61,10 +61,10 @@ impl AddressArgs {
         Self { listen: vec![Addresses::default()], ..Self::default() }
     }
 
-    /// The properties that it sets, with their values. `--tls` without an address is left out.
+    /// The properties that these options set, with their values. `--tls` without an address is left out.
     ///
     /// # Errors
-    /// Several values of one option that do not go together.
+    /// Several values of one option contradict each other.
     pub(crate) fn properties(&self) -> Result<BTreeMap<String, String>> {
         let listed = |words: &[String]| (!words.is_empty()).then(|| words.join(" "));
         let addresses = |all: &[Addresses]| -> Result<Option<String>> {
@@ -93,12 +93,12 @@ impl AddressArgs {
         Ok(said)
     }
 
-    /// Whether it says anything.
+    /// Whether any option was given.
     pub(crate) fn is_given(&self) -> Result<bool> {
         Ok(self.is_all_tls() || !self.properties()?.is_empty())
     }
 
-    /// Whether it is to speak TLS at every address.
+    /// Whether `--tls` was given without an address, which means every address of the app.
     pub(crate) fn is_all_tls(&self) -> bool {
         self.tls.as_ref().is_some_and(Vec::is_empty)
     }

@@ -20,7 +20,7 @@ pub(crate) struct AllArgs {
 }
 
 impl AllArgs {
-    /// Wrong usage: --json says what came of all apps.
+    /// Refuses a wrong combination of --json with other options.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         if self.json && !self.all {
             return Err(Refusal::usage("--json goes with --all"));
@@ -33,7 +33,7 @@ impl AllArgs {
         Ok(())
     }
 
-    /// How many apps at a time, if the option is absent.
+    /// How many apps at a time; `usual` if the option was not given.
     pub(crate) fn parallel_or(&self, usual: i32) -> i32 {
         self.parallel.unwrap_or(usual)
     }

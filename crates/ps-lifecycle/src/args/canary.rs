@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ps_rollout::Canary;
 
-/// A comparison lasts as long at most.
+/// The longest comparison, in seconds.
 const LONGEST: u64 = 24 * 3600;
 
 // The options of `deploy` about that.
@@ -24,7 +24,7 @@ pub(crate) struct CanaryArgs {
 }
 
 impl CanaryArgs {
-    /// What is wanted, if anything is.
+    /// The comparison that was asked for, if any.
     pub(crate) fn wanted(self) -> Option<Canary> {
         let (share, lasts) = self.canary.zip(self.lasts)?;
         Some(Canary { share, lasts, most_worse: self.max_error_delta.unwrap_or(0) })
@@ -39,7 +39,7 @@ fn share(word: &str) -> Result<u16, String> {
     Err("more than 0% and less than 50% is needed: the control instances get as much".to_owned())
 }
 
-/// Hundredths of a percent of `0.5%`; the sign may be left away.
+/// `0.5%` as hundredths of a percent; the sign % may be missing.
 fn percent(word: &str) -> Result<u16, String> {
     let wrong = || "a percentage with two decimals at most is needed, such as 0.5%".to_owned();
     let number = word.strip_suffix('%').unwrap_or(word);

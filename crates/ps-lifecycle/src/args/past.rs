@@ -6,7 +6,7 @@ use anyhow::Result;
 use ps_cli::exit::Refusal;
 use ps_output::Moment;
 
-/// How much is shown where nobody says so.
+/// How many lines or events are shown without `--lines`.
 const LAST: usize = 100;
 
 #[derive(Debug, clap::Args)]
@@ -28,34 +28,34 @@ pub(crate) struct PastArgs {
     pub(crate) json: bool,
 }
 
-/// A part of the past, now that it is known when now is.
+/// A part of the past, with relative times resolved.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Past {
     pub(crate) since: Option<SystemTime>,
     pub(crate) until: Option<SystemTime>,
-    /// So many at most, the last ones.
+    /// How many at most, counted from the end.
     pub(crate) last: Option<usize>,
 }
 
 impl PastArgs {
-    /// What is asked for. Where no range of time is, the last ones are enough for most.
+    /// Resolves the options at this time. Without a range of time, the last ones are shown.
     ///
     /// # Errors
-    /// The range of time is none.
+    /// The range of time begins in the future, or ends before it begins.
     pub(crate) fn seen_from(&self, now: SystemTime) -> Result<Past> {
         let [since, until] =
             [self.since, self.until].map(|moment| moment.map(|moment| moment.seen_from(now)));
         if since.is_some_and(|since| since > now) {
-            return Err(Refusal::usage("--since lies in the future"));
+            return Err(Refusal::usage("--since is in the future"));
         }
         if since.zip(until).is_some_and(|(since, until)| since > until) {
-            return Err(Refusal::usage("--since lies behind --until"));
+            return Err(Refusal::usage("--since is later than --until"));
         }
         let last = self.lines.or((since.is_none() && until.is_none()).then_some(LAST));
         Ok(Past { since, until, last })
     }
 
-    /// Whether it is to go on without an end.
+    /// Whether new lines or events are followed without an end.
     pub(crate) fn is_endless(&self) -> bool {
         self.follow && self.until.is_none()
     }

@@ -10,7 +10,7 @@ pub(crate) struct RequireArgs {
     require: Option<Requirement>,
 }
 
-/// What is to hold.
+/// The condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Requirement {
     /// No connection was refused, cut or lost.
@@ -18,7 +18,7 @@ pub(crate) enum Requirement {
 }
 
 impl RequireArgs {
-    /// What is to hold, if anything.
+    /// The condition, if one was given.
     pub(crate) fn requirement(self) -> Option<Requirement> {
         self.require
     }

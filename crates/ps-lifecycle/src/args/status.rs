@@ -65,7 +65,7 @@ impl StatusArgs {
         if self.json { Format::Json } else { self.format }
     }
 
-    /// How long it is until the next table, if one follows.
+    /// The pause before the next table, if one follows.
     pub(crate) fn pause(&self) -> Option<Duration> {
         self.table.watch.map(|seconds| Duration::from_secs(u64::from(seconds)))
     }

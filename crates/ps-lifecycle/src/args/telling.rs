@@ -27,19 +27,19 @@ enum Manner {
 }
 
 impl TellingArgs {
-    /// Whether stdout is for events.
+    /// Whether stdout is only for events.
     pub(crate) fn is_json(self) -> bool {
         self.format == Manner::Json
     }
 }
 
-/// A verb of which it is told what it does.
+/// A verb that reports its progress.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Telling<'a> {
     pub(crate) verb: &'a str,
-    /// Whether another program writes the last event, because this is a part of what it does.
+    /// Whether the verb is a part of another program's work, which writes the last event itself.
     pub(crate) is_part: bool,
-    /// The app, unless it is done to all.
+    /// The app; `None` if the verb is for all apps.
     pub(crate) app: Option<&'a str>,
     pub(crate) is_json: bool,
 }

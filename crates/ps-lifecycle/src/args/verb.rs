@@ -208,7 +208,7 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    /// Whether stdout is for a script that reads JSON, so that nothing is said there about what is done.
+    /// Whether stdout has JSON for a script, so that no progress messages may be printed there.
     pub(crate) fn prints_json(&self) -> bool {
         match self {
             Self::Start(args) | Self::Stop(args) | Self::Reset(args) | Self::Reload(args) => args.all.json,

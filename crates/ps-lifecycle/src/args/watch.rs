@@ -31,8 +31,8 @@ pub(crate) struct MendArgs {
 pub(crate) enum Mending {
     /// Another container takes the place of this one.
     Replace,
-    /// The instance is started anew.
+    /// The instance is started again.
     Start,
-    /// It is written down anew where the instances are reached.
+    /// The addresses of the instances are recorded again.
     Redirect,
 }

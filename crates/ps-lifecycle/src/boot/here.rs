@@ -31,18 +31,17 @@ pub(super) fn init_system() -> Result<(Init, &'static str)> {
     if first.trim_end() == "init" && is_there("/etc/init.d") && is_there("/etc/inittab") {
         return Ok((Init::Sysv, "process 1 is init, and there are /etc/inittab and /etc/init.d"));
     }
-    bail!("no init system that is known here runs this machine: name the one to write for, with --init")
+    bail!("the init system of this machine is not recognised: name it with --init")
 }
 
-/// What has to be started at boot.
+/// The service that has to be started at boot.
 pub(super) fn installation(world: &World, init: Init, args: &BootArgs) -> Result<Installation> {
-    let is_lost =
-        || "ps-lifecycle and ps-supervise do not lie beside each other: install them in one directory";
+    let is_lost = || "ps-lifecycle and ps-supervise are in different directories: install them in one";
     let program = |name| os_process::lasting_sister(name).with_context(is_lost);
     let (lifecycle, supervise) = (program("ps-lifecycle")?, program("ps-supervise")?);
     if os_process::names_a_version(&lifecycle) {
         say::warning(&format!(
-            "{} names a version: after an upgrade nothing may be there. A link to it in a directory on PATH lasts",
+            "the path {} contains a version, and may not exist after an upgrade: make a link to it in a directory on PATH",
             lifecycle.display()
         ));
     }
@@ -59,7 +58,7 @@ pub(super) fn installation(world: &World, init: Init, args: &BootArgs) -> Result
     })
 }
 
-/// The name of the service. The usual world of a machine is that of root, and of a user's systemd that of the user.
+/// The name of the service. The usual world is that of root, or for a systemd user manager that of the user.
 fn name(world: &World, init: Init) -> Result<String> {
     let state = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let state = state.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/state")));
@@ -69,7 +68,7 @@ fn name(world: &World, init: Init) -> Result<String> {
     Ok(if is_usual { boot_units::USUAL.to_owned() } else { boot_units::service_of(base)? })
 }
 
-/// Whether the containers are to be watched too. What is removed may have been written with it.
+/// Whether the containers are to be watched too. A service that is removed may have been written with `--watch`.
 fn watches(init: Init, args: &BootArgs) -> Result<bool> {
     if args.watch && init == Init::Sysv {
         bail!(
@@ -79,7 +78,7 @@ fn watches(init: Init, args: &BootArgs) -> Result<bool> {
     Ok(args.watch || args.what == BootVerb::Disable)
 }
 
-/// The user whom the apps belong to. `None`: root, or the user of the systemd user manager.
+/// The user to whom the apps belong. `None`: root, or the user of the systemd user manager.
 fn user(world: &World, init: Init, args: &BootArgs) -> Result<Option<String>> {
     let owner = fs::metadata(world.lib()).map_or_else(|_| geteuid().as_raw(), |lib| lib.uid());
     let (own, owner_name) = (os_process::user_name(geteuid().as_raw()), os_process::user_name(owner));
@@ -89,7 +88,7 @@ fn user(world: &World, init: Init, args: &BootArgs) -> Result<Option<String>> {
         .unwrap_or_else(|| if init == Init::SystemdUser { own.clone() } else { owner_name.clone() });
     if init == Init::SystemdUser && user != own {
         return Err(Refusal::failed(format!(
-            "the systemd of {user} is for {user} to ask: run this as {user}"
+            "only {user} can change the systemd user manager of {user}: run this as {user}"
         )));
     }
     if args.root.is_none() {
@@ -116,7 +115,7 @@ fn config(init: Init) -> Result<PathBuf> {
     }
 }
 
-/// The directory of the services that runit runs, which depends on the distribution.
+/// The directory of services that runit scans, which depends on the distribution.
 fn scanned(args: &BootArgs) -> PathBuf {
     let below = |path: &str| match &args.root {
         Some(root) => root.join(path.trim_start_matches('/')),

@@ -1,12 +1,12 @@
-//! Tells the init system that its files have changed. If it cannot be told, the files are right nevertheless, and it reads
-//! them at the next boot.
+//! Tells the init system that its files have changed. If that fails, the files are correct all the same, and the init
+//! system reads them at the next boot.
 
 use std::process::{Command, Stdio};
 
 use boot_units::{Init, Installation};
 use ps_cli::say;
 
-/// Files were written.
+/// Called after files were written.
 pub(super) fn enabled(init: Init, name: &str) {
     match init {
         Init::Systemd => tell(&["systemctl", "daemon-reload"]),
@@ -16,7 +16,7 @@ pub(super) fn enabled(init: Init, name: &str) {
     }
 }
 
-/// The files of a service are about to be removed: it is stopped, while the apps run on.
+/// Called before the files of a service are removed: stops the service, while the apps run on.
 pub(super) fn before_disabled(init: Init, service: &str) {
     match init {
         Init::Systemd => tell(&["systemctl", "stop", service]),
@@ -27,7 +27,7 @@ pub(super) fn before_disabled(init: Init, service: &str) {
     }
 }
 
-/// Files were removed.
+/// Called after files were removed.
 pub(super) fn disabled(init: Init, name: &str) {
     match init {
         Init::Systemd | Init::SystemdUser => enabled(init, name),
@@ -68,7 +68,7 @@ fn tell(words: &[&str]) {
     say::warning(&format!("{}: {why}", words.join(" ")));
 }
 
-/// Runs a command that not every machine has.
+/// Runs a command that not every machine has, if it exists.
 fn tell_if_there(words: &[&str]) {
     let path = std::env::var_os("PATH").unwrap_or_default();
     if std::env::split_paths(&path).any(|directory| directory.join(words[0]).is_file()) {

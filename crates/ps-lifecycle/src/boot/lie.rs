@@ -13,7 +13,8 @@ use super::place::Place;
 /// The longest file that is compared, in bytes.
 const MAX_BYTES: u64 = 1 << 16;
 
-/// The path of an installed piece, if it is there. A numbered link may have another number than ours.
+/// The path of an installed piece, if it exists. A numbered link may have another number than the one that we would
+/// give it.
 pub(super) fn found(place: &Place, piece: &Piece) -> Option<PathBuf> {
     let path = place.path(&piece.path);
     if path.symlink_metadata().is_ok() {
@@ -24,7 +25,7 @@ pub(super) fn found(place: &Place, piece: &Piece) -> Option<PathBuf> {
     own.next().map(|entry| entry.path())
 }
 
-/// Why an installed file or link is not ours, if it is not.
+/// Why an installed file or link was not written by us; `None` if it was.
 pub(super) fn is_foreign(place: &Place, piece: &Piece) -> Option<String> {
     let path = found(place, piece)?;
     let shown = path.display();
@@ -41,7 +42,7 @@ pub(super) fn is_foreign(place: &Place, piece: &Piece) -> Option<String> {
     }
 }
 
-/// Installs a piece; whether that changed anything.
+/// Installs a piece; returns whether that changed anything.
 pub(super) fn put(place: &Place, piece: &Piece) -> Result<bool> {
     if differences(place, piece).is_empty() {
         return Ok(false);
@@ -62,7 +63,7 @@ pub(super) fn put(place: &Place, piece: &Piece) -> Result<bool> {
     Ok(true)
 }
 
-/// Removes a piece, and the directories that are empty without it.
+/// Removes a piece, and the directories that become empty.
 pub(super) fn remove(place: &Place, piece: &Piece) -> Result<()> {
     let Some(path) = found(place, piece) else { return Ok(()) };
     fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
@@ -80,7 +81,7 @@ pub(super) fn remove(place: &Place, piece: &Piece) -> Result<()> {
     Ok(())
 }
 
-/// Whether an empty directory was made for our pieces alone.
+/// Whether an empty directory was made only for our pieces, so that it may be removed.
 fn may_go(place: &Place, directory: &Path) -> bool {
     if let Some(root) = &place.root {
         return directory != root;
@@ -89,7 +90,7 @@ fn may_go(place: &Place, directory: &Path) -> bool {
     is_wants || is_service(directory) || directory.ends_with("systemd/user")
 }
 
-/// Whether it is the directory of one of our services.
+/// Whether this is the directory of one of our services.
 fn is_service(directory: &Path) -> bool {
     let name = directory.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let is_ours = name == boot_units::USUAL || name.starts_with(&format!("{}-", boot_units::USUAL));

@@ -1,12 +1,12 @@
-//! The name of a service that is installed already. Earlier versions gave every world the same one, and two services of one world would
-//! start it twice: where that one is of this world, it stays.
+//! The name of a service that is installed already. Earlier versions gave the service of every world the same name. A second service
+//! under the new name would start the world twice, so if the installed one belongs to this world, it keeps its name.
 
 use boot_units::{Content, Init, Installation, Piece, pieces};
 
 use super::lie;
 use super::place::Place;
 
-/// The installation under the name that it has been given, or is to get.
+/// The installation under the name that it has already, or else under its new name.
 pub(super) fn as_installed(place: &Place, init: Init, installation: Installation) -> Installation {
     let earlier = Installation { name: boot_units::USUAL.to_owned(), ..installation.clone() };
     let words = |of: &Installation| pieces(init, of).ok()?.into_iter().next();
@@ -16,7 +16,7 @@ pub(super) fn as_installed(place: &Place, init: Init, installation: Installation
     if !is_named && is_of_this_world() { earlier } else { installation }
 }
 
-/// Whether what is installed in the place of a piece is ours, and names the roots that the piece does.
+/// Whether the file that is installed in the place of a piece is ours, and names the same roots as the piece.
 fn says_the_same_roots(place: &Place, piece: &Piece) -> bool {
     let Content::Text { text, .. } = &piece.content else { return false };
     let roots = |text: &str| -> Vec<String> {

@@ -9,11 +9,11 @@ use boot_units::{Content, Piece};
 use super::lie;
 use super::place::Place;
 
-/// Where an administrator's units of systemd lie, and those of packages.
+/// The directories of systemd for the administrator's units and for those of packages.
 const UNITS: [(&str, &str); 2] =
     [("systemd/system", "/usr/lib/systemd/system"), ("systemd/user", "/usr/lib/systemd/user")];
 
-/// The pieces without the units that a package has installed, and with links to those. A unit in the administrator's directory takes
+/// The pieces, with links in place of the units that a package has installed. A unit in the administrator's directory takes
 /// precedence in systemd, so it is compared and removed like any other.
 pub(super) fn without(place: &Place, pieces: Vec<Piece>) -> Vec<Piece> {
     let brought: Vec<PathBuf> = pieces.iter().filter_map(|piece| unit_of_package(place, piece)).collect();
@@ -36,13 +36,13 @@ fn unit_of_package(place: &Place, piece: &Piece) -> Option<PathBuf> {
     let unit = Path::new(of_packages).join(piece.path.file_name()?);
     let brought = lie::read(&place.path(&unit))?;
     let home = std::env::var("HOME").unwrap_or_default();
-    // The first line says who wrote it.
+    // The first line names the program that wrote the file, so it is not compared.
     let says_the_same = |brought: &str| brought.lines().skip(1).eq(text.lines().skip(1));
     let is_wanted = lie::found(place, piece).is_none() && says_the_same(&brought.replace("%h", &home));
     is_wanted.then_some(unit)
 }
 
-/// The link to that unit. The tools of the package may have made it by another path to the same file.
+/// The link to the package's unit. The tools of the package may have made it by another path to the same file.
 fn link(place: &Place, piece: &Piece, unit: &Path) -> Piece {
     let there = fs::read_link(place.path(&piece.path)).ok().filter(|leads| {
         let same = |path: &Path| fs::canonicalize(place.path(path)).ok();

@@ -1,4 +1,4 @@
-//! The machine whose boot is set up, or the directory of an image of one.
+//! The machine on which pieces are installed, or the directory of a machine's image.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ impl Place {
         }
     }
 
-    /// Whether it is this machine, whose init system can be told.
+    /// Whether this is the running machine, whose init system has to be told of changes.
     pub(super) fn is_here(&self) -> bool {
         self.root.is_none()
     }

@@ -1,4 +1,4 @@
-//! `--env-as-secrets`: the setting of that name for the whole app, from this deploy on.
+//! `--env-as-secrets`: sets the setting of that name for the whole app, from this deploy on.
 
 use anyhow::Result;
 use ps_apps::{SchedulerName, Scope, World};
@@ -9,7 +9,7 @@ use crate::args::DeployArgs;
 
 const NAME: &str = "env-as-secrets";
 
-/// The release with what the deploy says. A type with a property of its own keeps that.
+/// The release with the value that the deploy sets. A type that has a property of its own keeps its value.
 ///
 /// # Errors
 /// The app does not run on a swarm, or a property cannot be read.
@@ -37,7 +37,7 @@ pub(super) fn give(
     Ok(release)
 }
 
-/// The property that is written with the deploy.
+/// The property that the deploy writes.
 pub(super) fn property(args: &DeployArgs) -> Option<(String, String)> {
     args.env_as_secrets.map(|switch| (NAME.to_owned(), switch.to_string()))
 }

@@ -1,5 +1,5 @@
-//! `--command` of a deploy of an image: what its `web` runs in place of what the image runs by itself, from this deploy on. It is
-//! written as the property `start-cmd`.
+//! `--command` in a deploy of an image: the command that its `web` runs instead of the image's own, from this deploy on. It is
+//! stored as the property `start-cmd`.
 
 use anyhow::Result;
 use formation::FIRST_TYPE;
@@ -8,10 +8,10 @@ use ps_release::{Error, Process, Release, START_CMD};
 
 use crate::args::DeployArgs;
 
-/// The release with the command of the deploy.
+/// The release with the deploy's command.
 ///
 /// # Errors
-/// The command is none of one line, or the Procfile of the image has no `web`.
+/// The command has more than one line, or the Procfile of the image has no `web`.
 pub(super) fn give(mut release: Release, args: &DeployArgs) -> Result<Release> {
     let Some(command) = line(args)? else { return Ok(release) };
     let web = FIRST_TYPE.parse().expect("web is a process type");
@@ -31,21 +31,21 @@ pub(super) fn give(mut release: Release, args: &DeployArgs) -> Result<Release> {
     Ok(release)
 }
 
-/// Refuses a command that no deploy could give.
+/// Refuses a command that `start-cmd` cannot hold.
 ///
 /// # Errors
-/// The command is none of one line.
+/// The command has more than one line.
 pub(super) fn check(args: &DeployArgs) -> Result<()> {
     line(args)?;
     Ok(())
 }
 
-/// The property that is written with the deploy.
+/// The property that the deploy writes.
 pub(super) fn property(args: &DeployArgs) -> Result<Option<(String, String)>> {
     Ok(line(args)?.map(|command| (START_CMD.to_owned(), command)))
 }
 
-/// The command of a deploy of an image; `None` if it has none, or deploys something else.
+/// The command of a deploy of an image; `None` if none was given, or if the source is no image.
 fn line(args: &DeployArgs) -> Result<Option<String>, Error> {
     if args.source.image.is_none() {
         return Ok(None);

@@ -8,8 +8,8 @@ use ps_apps::SchedulerName;
 use crate::leave;
 use crate::session::Session;
 
-/// After a deploy that cannot be recorded: the instances of a first deploy are ended, because no verb would know of them.
-/// For an app that was deployed before, the next verb finishes what was begun.
+/// The error of a deploy that could not be recorded. If it was the app's first deploy, its instances are ended, because
+/// no later verb would know of them. If the app was deployed before, the next verb finishes the record.
 pub(super) fn of(
     session: &Session,
     app: &AppName,
@@ -18,7 +18,7 @@ pub(super) fn of(
     error: ps_apps::Error,
 ) -> anyhow::Error {
     let world = &session.world;
-    let error = anyhow::Error::from(error).context(format!("write down the deploy of {app}"));
+    let error = anyhow::Error::from(error).context(format!("record the deploy of {app}"));
     let is_gone =
         is_first && world.abandon_record(app).is_ok() && leave::scheduler(session, app, scheduler).is_ok();
     if is_gone {
@@ -31,7 +31,7 @@ pub(super) fn of(
 #[derive(Debug)]
 pub(super) struct RunsOn {
     app: AppName,
-    /// Whether the deploy has been recorded.
+    /// Whether the next verb can finish the record.
     is_known: bool,
 }
 
@@ -39,11 +39,11 @@ impl fmt::Display for RunsOn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let app = &self.app;
         if self.is_known {
-            write!(f, "the new release of {app} runs, and the next verb finishes writing it down")
+            write!(f, "the new release of {app} runs, and the next verb finishes its record")
         } else {
             write!(
                 f,
-                "the new release of {app} runs, but is not written down: deploy again, or ps-lifecycle destroy {app}"
+                "the new release of {app} runs, but is not recorded: deploy again, or run ps-lifecycle destroy {app}"
             )
         }
     }

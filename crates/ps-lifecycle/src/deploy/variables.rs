@@ -14,7 +14,7 @@ use crate::args::DeployArgs;
 use crate::provision;
 use crate::session::Session;
 
-/// Sets the variables that the deploy brings, if it brings any. The returned provision puts them back if this program dies.
+/// Sets the variables of `--env-file`, if it was given. The returned provision puts the earlier ones back if this program dies.
 pub(super) fn replace(
     session: &Session,
     app: &AppName,
@@ -35,8 +35,8 @@ pub(super) fn replace(
     Ok(provision)
 }
 
-/// Replaces the app's environment by the variables of a file. It may be a pipe, or `-` for standard input; Ctrl-C ends waiting for
-/// either.
+/// Replaces the app's environment by the variables of a file. The file may be a pipe, or `-` for standard input; Ctrl-C ends the
+/// wait for either.
 fn of_file(session: &Session, app: &AppName, file: &Path) -> Result<()> {
     let bytes = durable::argument(file, MAX_ENV_FILE_BYTES, &|| session.check().is_err());
     session.check()?;

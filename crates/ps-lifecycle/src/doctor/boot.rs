@@ -12,7 +12,7 @@ pub(super) fn boot(world: &World) -> FindingRow {
         Err(error) => FindingRow::warn(
             CHECK,
             format!("{error:#}"),
-            "have whatever starts this machine run ps-lifecycle restore --all",
+            "make the init system run ps-lifecycle restore --all at boot",
         ),
         Ok((init, differences)) if differences.is_empty() => {
             FindingRow::pass(CHECK, format!("the apps come back at boot, by {init}"))

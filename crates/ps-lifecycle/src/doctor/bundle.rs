@@ -1,4 +1,4 @@
-//! `--bundle`: one archive, without secrets, of everything that somebody who helps would ask for.
+//! `--bundle`: one archive, without secrets, of everything that somebody who helps needs.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,10 +16,10 @@ use tar::{Builder, Header};
 
 use crate::session::Session;
 
-/// How many of the last entries of an app's journal are taken.
+/// How many entries of an app's journal are included, counted from the end.
 const ENTRIES: usize = 500;
 
-/// Writes the archive, whole or not at all. What cannot be had is named in the archive's own `missing.txt`.
+/// Writes the archive, whole or not at all. Its file `missing.txt` names what could not be included.
 pub(super) fn write(session: &Session, rows: &[FindingRow], file: &Path) -> Result<()> {
     let mut archive = Builder::new(Vec::new());
     let mut missing = Vec::new();
@@ -54,7 +54,7 @@ pub(super) fn write(session: &Session, rows: &[FindingRow], file: &Path) -> Resu
     Ok(())
 }
 
-/// A new file that only its owner can read.
+/// Creates a file that only its owner can read.
 fn put(file: &Path, content: &[u8]) -> Result<()> {
     if file.exists() {
         bail!("{} is there already: name another file", file.display());
@@ -84,7 +84,7 @@ fn journal(session: &Session, app: &AppName) -> Result<Vec<u8>> {
     masked(last)
 }
 
-/// Rows in which no value of an environment stands: of each string, what looks like a secret is masked all the same.
+/// Rows without the values of environments. In every other string, text that looks like a secret is masked.
 fn masked(rows: &[impl Serialize]) -> Result<Vec<u8>> {
     let mut lines = Vec::new();
     for row in rows {
@@ -104,7 +104,7 @@ fn mask(value: &mut Value) {
     }
 }
 
-/// A description without secrets: all that is not known to be harmless is masked.
+/// A description without secrets: every value that is not known to be harmless is masked.
 fn safe(json: &[u8]) -> Result<Vec<u8>> {
     if json.iter().all(u8::is_ascii_whitespace) {
         return Ok(Vec::new());

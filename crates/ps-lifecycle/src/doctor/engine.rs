@@ -5,7 +5,8 @@ use ps_apps::{SchedulerName, World};
 use ps_rows::FindingRow;
 use ps_scheduler_docker::DockerLocal;
 
-/// Whether it answers, and whether it is one of a swarm. Its absence only matters to apps that need it.
+/// Whether the engine answers, and whether it is a node of a swarm. A missing engine is a failure only if an app
+/// needs it.
 pub(super) fn engine(world: &World) -> Result<Vec<FindingRow>> {
     const CHECK: &str = "engine";
     let mut apps = Vec::new();

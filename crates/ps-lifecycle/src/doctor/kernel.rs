@@ -9,26 +9,26 @@ use rustix::process::{PidfdFlags, Resource, geteuid, getpid, getrlimit, pidfd_op
 
 /// Descriptors that a supervisor of 100 instances with an address needs, with room for clients.
 const DESCRIPTORS: u64 = 4096;
-/// Watches and instances of inotify below which `watch-paths` of a large source tree is refused.
+/// With fewer watches and instances of inotify, `watch-paths` of a large source tree is refused.
 const WATCHES: u64 = 8192;
 const INSTANCES: u64 = 128;
-/// The first port beyond those that apps are given.
+/// The first port above the range from which apps get theirs.
 const AFTER_OUR_PORTS: u16 = 20_000;
 
-/// Whether processes can be held by descriptor, without which a signal could hit another process with the same number.
+/// Whether the kernel has pidfds. Without them a signal could reach another process that got the same pid.
 pub(super) fn kernel() -> FindingRow {
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
     match pidfd_open(getpid(), PidfdFlags::empty()) {
         Ok(_) => FindingRow::pass("kernel", format!("Linux {release} has pidfd")),
         Err(errno) => FindingRow::fail(
             "kernel",
-            format!("Linux {release} gives no pidfd ({errno}), which supervisors need"),
+            format!("Linux {release} has no pidfd ({errno}), which supervisors need"),
             "run Linux 5.4 or later; in a container, allow pidfd_open in its seccomp profile",
         ),
     }
 }
 
-/// Whether `/proc` shows the processes of everybody: that is how an app's stray processes are found.
+/// Whether `/proc` shows the processes of all users, because an app's stray processes are found there.
 pub(super) fn processes() -> FindingRow {
     const CHECK: &str = "processes";
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
@@ -55,7 +55,7 @@ fn is_open(option: &str) -> bool {
     matches!(option, "hidepid=0" | "hidepid=off" | "hidepid=1" | "hidepid=noaccess")
 }
 
-/// Whether the limits of an app (`memory-max`, `cpu-max`, `pids-max`) can be kept.
+/// Whether the limits of an app (`memory-max`, `cpu-max`, `pids-max`) can be enforced.
 pub(super) fn limits(supervisor: Option<u32>) -> FindingRow {
     const CHECK: &str = "limits";
     let version = if fs::exists("/sys/fs/cgroup/cgroup.controllers").unwrap_or(false) { 2 } else { 1 };
@@ -75,7 +75,7 @@ pub(super) fn limits(supervisor: Option<u32>) -> FindingRow {
     FindingRow::warn(CHECK, format!("cgroups version {version}: {}", lacks.join("; ")), cure)
 }
 
-/// Whether supervisors and balancers may open enough.
+/// Whether supervisors and balancers may open enough file descriptors.
 pub(super) fn descriptors() -> FindingRow {
     let most = getrlimit(Resource::Nofile).maximum;
     match most {
@@ -118,7 +118,7 @@ pub(super) fn inotify() -> FindingRow {
     }
 }
 
-/// Whether an outgoing connection could take the port of an app while that restarts.
+/// Whether an outgoing connection could take the port of an app while the app restarts.
 pub(super) fn ports(world: &World) -> Result<FindingRow> {
     const CHECK: &str = "ports";
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
@@ -126,7 +126,7 @@ pub(super) fn ports(world: &World) -> Result<FindingRow> {
     let (Some(first), Some(last)) = (ends.next(), ends.next()) else {
         return Ok(FindingRow::pass(
             CHECK,
-            "the range of ports for outgoing connections is not to be read here",
+            "the range of ports for outgoing connections cannot be read here",
         ));
     };
     if first >= AFTER_OUR_PORTS {

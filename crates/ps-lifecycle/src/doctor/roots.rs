@@ -10,9 +10,9 @@ use rustix::fs::{Access, Mode, OFlags, StatVfsMountFlags, statvfs};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-/// Less than this much room, in bytes, and logs are lost soon.
+/// With less free space, in bytes, logs will soon be lost.
 const ROOM: u64 = 256 << 20;
-/// Fewer free inodes, and no file can be made soon.
+/// With fewer free inodes, files can soon no longer be created.
 const INODES: u64 = 1000;
 /// What helps where nothing can be written.
 const WRITABLE: &str = "mount it writable (after errors: fsck)";
@@ -50,7 +50,7 @@ fn root(name: &str, path: &Path) -> FindingRow {
         );
     }
     if there != path {
-        return FindingRow::pass(CHECK, format!("{name} is {shown}: made by the first deploy"));
+        return FindingRow::pass(CHECK, format!("{name} is {shown}: the first deploy creates it"));
     }
     match fs::metadata(path) {
         Ok(file) if own == 0 && file.uid() != 0 => FindingRow::pass(
@@ -64,7 +64,7 @@ fn root(name: &str, path: &Path) -> FindingRow {
     }
 }
 
-/// The directory itself, or the nearest one above it that is there.
+/// The directory itself, or else the nearest existing directory above it.
 fn there(path: &Path) -> PathBuf {
     path.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("/")).to_owned()
 }
@@ -97,8 +97,8 @@ fn room(path: &Path) -> FindingRow {
         Err(errno) => {
             return FindingRow::warn(
                 CHECK,
-                format!("{shown} cannot be asked for its room: {errno}"),
-                "look at its file system",
+                format!("the free space of {shown} cannot be determined: {errno}"),
+                "check the file system",
             );
         }
     };
@@ -107,10 +107,10 @@ fn room(path: &Path) -> FindingRow {
     }
     let free = system.f_bavail.saturating_mul(system.f_frsize);
     let (megabytes, inodes) = (free >> 20, system.f_favail);
-    // File systems that make inodes as they need them count none.
+    // File systems that create inodes on demand report a total of 0.
     let lacks_inodes = system.f_files > 0 && inodes < INODES;
     let found = format!("{shown} has {megabytes} MiB and {inodes} inodes left");
-    let cure = "make room: ps-lifecycle retire --all, smaller log-max-size, or a larger file system";
+    let cure = "free some space: ps-lifecycle retire --all, a smaller log-max-size, or a larger file system";
     match (free == 0 || (lacks_inodes && inodes == 0), free < ROOM || lacks_inodes) {
         (true, _) => FindingRow::fail(CHECK, found, cure),
         (_, true) => FindingRow::warn(CHECK, found, cure),

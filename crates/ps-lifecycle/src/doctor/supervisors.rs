@@ -14,7 +14,7 @@ use ps_supervisor::{Build, Client};
 
 /// Programs that are started by other programs of this project.
 const STARTED: [&str; 3] = ["ps-lifecycle", "ps-supervise", "ps-balance"];
-/// A supervisor that answers nothing for this long hangs.
+/// A supervisor that does not answer within this time hangs.
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// What the supervisors of the apps answered.
@@ -26,7 +26,7 @@ pub(super) struct Supervisors {
     process: Option<u32>,
 }
 
-/// Asks all of them which build they are.
+/// Asks each supervisor which build it runs.
 pub(super) fn of(world: &World) -> Result<Supervisors> {
     let mut all = Supervisors {
         current: 0,
@@ -57,12 +57,12 @@ pub(super) fn of(world: &World) -> Result<Supervisors> {
 }
 
 impl Supervisors {
-    /// One that lives: where it may make cgroups, all of them may.
+    /// A supervisor that lives. If it may create cgroups, all of them may.
     pub(super) fn first_process(&self) -> Option<u32> {
         self.process
     }
 
-    /// About them, and about the root that keeps them alive.
+    /// The rows about the supervisors, and about the root that keeps them alive.
     pub(super) fn rows(&self, world: &World) -> Vec<FindingRow> {
         vec![self.supervisors(), self.root(world)]
     }
@@ -140,12 +140,12 @@ pub(super) fn programs() -> FindingRow {
     if missing.is_empty() {
         return FindingRow::pass(
             CHECK,
-            format!("version {version}, the programs lie beside each other or on PATH"),
+            format!("version {version}, the programs are in one directory or on PATH"),
         );
     }
     FindingRow::fail(
         CHECK,
-        format!("{} lies neither beside ps-lifecycle nor on PATH", missing.join(" and ")),
+        format!("{} is neither in the directory of ps-lifecycle nor on PATH", missing.join(" and ")),
         "install all programs in one directory (scripts/install)",
     )
 }

@@ -14,7 +14,7 @@ use crate::args::AllArgs;
 use crate::session::Session;
 use crate::{each, journal};
 
-/// A verb, and the apps that it is done to.
+/// A verb, and the apps that it changes.
 pub(crate) struct Subjects<'a> {
     /// The verb, as `--all` names it.
     pub(crate) verb: &'static str,
@@ -22,7 +22,7 @@ pub(crate) struct Subjects<'a> {
     pub(crate) all: &'a AllArgs,
 }
 
-/// Does `act` to the app named, or to every one.
+/// Runs `act` for the named app, or for every app.
 pub(crate) fn each(
     session: &Session,
     subjects: &Subjects<'_>,
@@ -36,7 +36,7 @@ pub(crate) fn each(
     Ok(Outcome::Done)
 }
 
-/// Does `act` to every app, `parallel` at a time: 0 and 1 are one after the other, -1 is one for each CPU.
+/// Runs `act` for every app, `parallel` at a time: 0 and 1 mean one after the other, -1 means one for each CPU.
 pub(crate) fn every(
     session: &Session,
     verb: &str,

@@ -1,4 +1,4 @@
-//! Which apps a caller inside Dokku means, and which of them it may see (docs/contract.md#apps).
+//! The apps that a caller inside Dokku names, and which of them the caller may see (docs/contract.md#apps).
 
 use anyhow::Result;
 use formation::AppName;
@@ -6,7 +6,8 @@ use ps_cli::exit::Refusal;
 
 use crate::session::Session;
 
-/// The app of that name. One that a plugin hides from the caller gives the same error as one that does not exist.
+/// The app of that name. If a plugin hides the app from the caller, the error is the same as for an app that does not
+/// exist.
 pub(crate) fn named(session: &Session, word: Option<&str>) -> Result<AppName> {
     let Some(word) = word.filter(|word| !word.is_empty()) else { return Err(no_app()) };
     ps_triggers::visible_app(&session.world, word)
@@ -18,7 +19,7 @@ pub(crate) fn every(session: &Session) -> Result<Vec<AppName>> {
     Ok(ps_triggers::visible(&session.world, all)?)
 }
 
-/// Dokku's word for a command without an app.
+/// Dokku's message for a command without an app.
 pub(crate) fn no_app() -> anyhow::Error {
     Refusal::failed(ps_dokku::words::NO_APP)
 }

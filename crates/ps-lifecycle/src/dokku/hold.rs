@@ -19,12 +19,12 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Both locks.
+    /// Takes both locks.
     pub(crate) fn whole(session: &Session, app: &AppName) -> Result<Self> {
         Self::with(session, app, |app| ps_dokku::lock_deploy(&session.world, app))
     }
 
-    /// Takes the app's lock alone, for a subcommand whose trigger takes Dokku's lock itself. If a deploy is under way, it is
+    /// Takes the app's lock alone, for a subcommand whose trigger takes Dokku's lock itself. If a deploy is running, that is
     /// refused before anything is called.
     pub(crate) fn but_for_the_deploy(session: &Session, app: &AppName) -> Result<Self> {
         Self::with(session, app, |app| ps_dokku::refuse_deploying(&session.world, app))
@@ -37,14 +37,14 @@ impl Held {
     ) -> Result<Self> {
         let lock = session.lock(app)?;
         let deploy = deploy(app).or_else(|error| match error {
-            // If our caller holds the app's lock, it holds this one too. The file may be empty all the same: a deploy that
-            // was refused meanwhile has emptied it.
+            // If our caller holds the app's lock, it holds this one too. The file may be empty nevertheless: another deploy
+            // that was refused meanwhile has emptied it.
             Error::Deploying { .. } if lock.is_callers() => Ok(DeployLock::default()),
             error => Err(error),
         })?;
         if let Some(remark) = deploy.remark(app) {
             say::warning(&remark);
-            // Hooks of a command that was killed may never end by themselves. They are waited for as long as for the lock.
+            // Hooks of a killed command may never end by themselves. They are waited for as long as for the lock.
             if let Some(orphans) = lock.orphans(session.wait) {
                 say::warning(&orphans.to_string());
             }

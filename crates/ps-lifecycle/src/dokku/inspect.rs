@@ -1,5 +1,5 @@
-//! `ps:inspect`: docker-local's containers from the engine, any other scheduler's answer from its plugin. Raw: the
-//! hook pipes it into `ps-inspect-sanitize`.
+//! `ps:inspect`: prints raw descriptions, for docker-local from the engine, for any other scheduler from its plugin.
+//! The hook pipes them into `ps-inspect-sanitize`.
 
 use anyhow::Result;
 use ps_apps::SchedulerName;

@@ -1,5 +1,5 @@
-//! The verbs inside Dokku: the same triggers as Dokku's own `ps`, in the same order (docs/dokku.md), because builds,
-//! networks, proxies and checks belong to other plugins there. Triggers that are only questions are not called where files, or
+//! The verbs inside Dokku. They call the same triggers as Dokku's own `ps`, in the same order (docs/dokku.md), because builds,
+//! networks, proxies and checks belong to other plugins there. Triggers that only ask something are not called if files, or
 //! one request to the engine, have the answer. Subcommands hold the app's lock and then Dokku's lock of a deploy; hooks hold
 //! neither.
 
@@ -26,7 +26,7 @@ use crate::args::Verb;
 use crate::processes;
 use crate::session::Session;
 
-/// Runs a verb; `None` for one that is the same in both homes.
+/// Runs a verb; `None` if the verb is the same inside and outside Dokku.
 pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
     let ended = match verb {
         Verb::Start(args) => start::run(session, args),
@@ -78,8 +78,7 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
     Some(ended.map_err(last_words))
 }
 
-/// The error with which a verb ends. For an app that was never deployed it is Dokku's sentence, whichever scheduler
-/// reports it.
+/// The final error of a verb. For an app that was never deployed it is Dokku's sentence, whichever scheduler reports it.
 fn last_words(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref() {
         Some(ps_scheduler::Error::NotDeployed { app }) => Refusal::failed(ps_dokku::words::not_deployed(app)),

@@ -1,4 +1,4 @@
-//! What a verb asks about an app before it calls any trigger, with what Dokku prints about the answer.
+//! Questions that a verb has about an app before it calls any trigger, and the lines that Dokku prints about the answers.
 
 use anyhow::{Result, bail};
 use formation::AppName;
@@ -18,7 +18,7 @@ pub(crate) fn is_deployed_or_told(world: &World, app: &AppName) -> Result<bool> 
 /// Whether the app's instances run; an error if its scheduler cannot say.
 pub(crate) fn running(world: &World, app: &AppName) -> Result<Running> {
     let running = match ps_schedulers::running(world, app) {
-        // The plugin is named by its scheduler's name in the sentence below.
+        // The error below names the scheduler, which is also the name of the plugin.
         Err(Error::Unreachable { .. }) if is_external(world, app)? => Running::Unknown,
         asked => asked?,
     };

@@ -28,8 +28,8 @@ fn restart(session: &Session, held: &Held, which: Option<&Which>) -> Result<()> 
     Ok(caller.make(&order::deploy(app, &tag, process_type.as_deref()))?)
 }
 
-/// The process type that the argument names; another word is refused. Dokku would run a whole deploy for a type that the app
-/// does not have and replace nothing, and it would end the container of a single instance (`web.1`).
+/// The process type that the argument names; any other word is refused. For a type that the app does not have, Dokku would
+/// run a whole deploy and replace nothing, and for a single instance (`web.1`) it would end the container.
 fn known(session: &Session, app: &AppName, which: &Which) -> Result<String> {
     match which {
         Which::Slot(slot) => Err(Refusal::failed(format!(
@@ -44,7 +44,7 @@ fn known(session: &Session, app: &AppName, which: &Which) -> Result<String> {
     }
 }
 
-/// The same for the trigger `app-restart`, by which another plugin asks for it.
+/// The same for the trigger `app-restart`, with which another plugin asks for a restart.
 pub(crate) fn for_plugin(world: &World, caller: &Caller, app: &AppName) -> Result<()> {
     if question::is_deployed_or_told(world, app)? {
         let tag = caller.image_tag(app.as_str())?;

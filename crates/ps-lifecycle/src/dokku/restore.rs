@@ -1,5 +1,5 @@
-//! `ps:restore`: starts every app that is to run after a reboot. The configuration of its proxy is cleared first and made anew,
-//! because containers have other addresses now.
+//! `ps:restore`: starts every app that is to run after a reboot. The configuration of its proxy is cleared first and built
+//! again, because containers have new addresses.
 
 use anyhow::Result;
 use formation::AppName;

@@ -56,7 +56,7 @@ fn every(session: &Session) -> Result<()> {
     locks.iter().try_for_each(|(app, _)| begin(&caller, &world.scheduler_name(app)?, app.as_str()))
 }
 
-/// The scheduler that is asked where no app is named.
+/// The scheduler that is asked if no app is named.
 fn of_no_app(world: &World) -> Result<SchedulerName> {
     Ok(world.chosen_scheduler(Scope::Global)?.unwrap_or(SchedulerName::DockerLocal))
 }
@@ -68,7 +68,8 @@ fn free(session: &Session, app: &AppName) -> Result<AppLock> {
     Ok(lock)
 }
 
-/// `apps:lock` keeps deploys away. It does not keep this command from removing what they left.
+/// Ignores the error of `apps:lock`: that lock is against deploys, and not against the removal of what they left
+/// behind.
 fn unless_locked<T: Default>(error: Error) -> Result<T, Error> {
     match error {
         Error::DeployLocked { .. } => Ok(T::default()),

@@ -1,5 +1,5 @@
-//! `ps:start`: an app of which not all instances run is released and deployed. The configuration of its proxy is built in any
-//! case: a restore clears it and then starts each app.
+//! `ps:start`: releases and deploys an app unless all of its instances run. The configuration of its proxy is built in any
+//! case, because a restore clears it before it starts each app.
 
 use anyhow::Result;
 use ps_apps::SchedulerName;

@@ -26,7 +26,7 @@ fn stop(session: &Session, held: &Held) -> Result<()> {
     Ok(caller.make(&order::stop(world.scheduler_name(&held.app)?.as_str(), app))?)
 }
 
-/// Refuses a process type or instance behind the app's name: Dokku stops and starts whole apps only, and would stop all of it.
+/// Refuses a process type or instance after the app's name: Dokku stops and starts only whole apps, and would stop all of it.
 pub(crate) fn refuse_part(verb: &str, args: &TargetArgs) -> Result<()> {
     match &args.which {
         Some(which) => Err(Refusal::failed(format!(

@@ -14,7 +14,7 @@ use ps_rows::VerbRow;
 pub(crate) struct Outcomes(Mutex<BTreeMap<AppName, Duration>>);
 
 impl Outcomes {
-    /// Does it to an app, and notes how long that took.
+    /// Runs `deed` for an app, and records how long it took.
     pub(crate) fn of(&self, app: &AppName, deed: impl FnOnce() -> Result<()>) -> Result<()> {
         let began = Instant::now();
         let done = deed();

@@ -16,10 +16,10 @@ use crate::session::Session;
 
 /// The verb in rows and in the journal.
 pub(super) const VERB: &str = "restore";
-/// How long nothing may change of what a supervisor is about to start, and how long all other apps together are waited for while instances
-/// are being started.
+/// If the instances that a supervisor is about to start do not change for this long, they are no longer waited for. It is also the time
+/// that all other apps together are waited for while instances are being started.
 const ON_ITS_WAY: Duration = Duration::from_secs(3);
-/// An instance that was started again so often is not about to come up.
+/// An instance that was started again this many times is no longer waited for.
 const TRIES: u32 = 3;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -30,14 +30,14 @@ pub(super) fn apps(count: usize) -> String {
 
 /// The result of restoring all apps.
 pub(super) struct Sum {
-    /// How many instances of each app are up, and how many are wanted, where that is known.
+    /// For each app how many instances are up and how many are wanted, if that is known.
     counts: BTreeMap<AppName, Option<(usize, usize)>>,
     /// The apps with missing instances, and what is missing.
     pub(super) lacking: Vec<(AppName, Error)>,
 }
 
 impl Sum {
-    /// A row for each app, those that stay stopped and those that cannot be read included.
+    /// A row for each app, also for those that stay stopped and those that cannot be read.
     pub(super) fn rows<'a>(
         &'a self,
         outcomes: &Outcomes,
@@ -103,7 +103,7 @@ pub(super) struct Standing {
     wanted: usize,
     /// The wanted instances that do not run, each with its state.
     lacks: Vec<String>,
-    /// Those of them that are starting, or are about to be started again.
+    /// The instances among these that are starting, or are about to be started again.
     awaited: Awaited,
 }
 
@@ -111,19 +111,19 @@ pub(super) struct Standing {
 type Awaited = BTreeMap<Slot, (State, u32)>;
 
 impl Standing {
-    /// Whether every instance is up that is wanted.
+    /// Whether every wanted instance is up.
     pub(super) fn is_whole(&self) -> bool {
         self.lacks.is_empty()
     }
 }
 
-/// Whether one of our supervisors keeps the app, which restarts instances by itself.
+/// Whether a supervisor of ours runs the app, which restarts instances by itself.
 pub(super) fn starts_by_itself(session: &Session, app: &App) -> Result<bool> {
     Ok(session.world.scheduler_name(&app.name)? == SchedulerName::Native)
 }
 
-/// The state of an app once its supervisor has brought up what it can, or at `until`. What dies again and again, or waits for
-/// something that does not change, is not waited for.
+/// The state of an app once its supervisor has brought up all that it can, or at `until`. Instances that die again and again, or whose
+/// state does not change, are not waited for.
 pub(super) fn settled(session: &Session, app: &App, until: Instant) -> Result<Standing> {
     let mut first: Option<Awaited> = None;
     let (mut last, mut changed) = (Awaited::new(), Instant::now());
@@ -147,7 +147,8 @@ pub(super) fn settled(session: &Session, app: &App, until: Instant) -> Result<St
     }
 }
 
-/// The state of an app now, or, where its restore did not wait for that, once none of its instances is starting, or at `until`.
+/// The state of a native app now, because its restore has waited already; of any other app once none of its instances is starting, or at
+/// `until`.
 fn how_it_ends(session: &Session, app: &App, until: Instant) -> Result<Standing> {
     let has_settled = starts_by_itself(session, app)?;
     loop {

@@ -1,5 +1,6 @@
-//! A detached native one-off. This program is started once more, in a session of its own, and waits for the one-off.
-//! Once the one-off runs, the second process writes a byte to its stdin, which is a socket to the first one.
+//! A detached native one-off. This program starts itself once more, in a session of its own, and that second process
+//! waits for the one-off. Once the one-off runs, the second process writes a byte to its stdin, which is a socket to
+//! the first one.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -17,11 +18,11 @@ use crate::session::Session;
 
 /// How long it may take until the one-off has started.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How much of what it wrote is looked at if it does not.
+/// How many bytes of the second process's output are read if the one-off does not start.
 const LAST_WORDS: u64 = 1 << 16;
 const OURS: &str = "ps-lifecycle: ";
 
-/// Starts it, and returns when the one-off runs.
+/// Starts the second process, and returns when the one-off runs.
 pub(super) fn start(session: &Session, app: &AppName, name: &Slot, args: &RunArgs) -> Result<()> {
     let native = Native::new(&session.world);
     let (log, output) = native.open_log_of_one_off(app, name)?;
@@ -31,13 +32,13 @@ pub(super) fn start(session: &Session, app: &AppName, name: &Slot, args: &RunArg
     program.args(words(name, args));
     program.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(output.try_clone()?).stderr(output);
     let mut child = program.spawn().context("start a program that waits for it")?;
-    // The other end is in the child alone from now on.
+    // From now on only the child has the other end of the socket.
     drop(program);
     let mut byte = [0];
     if matches!(ours.read(&mut byte), Ok(1)) {
         return Ok(());
     }
-    // It has ended, or does not answer.
+    // The child has ended, or does not answer.
     let _ = child.kill();
     let _ = child.wait();
     let mut said = String::new();
@@ -47,7 +48,7 @@ pub(super) fn start(session: &Session, app: &AppName, name: &Slot, args: &RunArg
     bail!("{}", last.strip_prefix(OURS).unwrap_or(last))
 }
 
-/// The same order, for a program that waits.
+/// The arguments of the second process.
 fn words(name: &Slot, args: &RunArgs) -> Vec<String> {
     let mut words = vec!["run".to_owned(), args.app.clone()];
     words.extend(args.process_type.as_ref().map(ToString::to_string));
@@ -65,16 +66,16 @@ fn words(name: &Slot, args: &RunArgs) -> Vec<String> {
     words
 }
 
-/// Whoever started this program may close its terminal.
+/// Leaves the session, because the terminal of the first process may be closed.
 pub(super) fn leave_session() {
-    // It fails where we lead a session already.
+    // This fails if this process already leads a session.
     let _ = rustix::process::setsid();
 }
 
-/// Says that the one-off runs.
+/// Tells the first process that the one-off runs.
 pub(super) fn tell() {
     if let Ok(socket) = rustix::io::dup(io::stdin()) {
-        // If the caller has ended, the write fails, and there is no one to tell.
+        // If the first process has ended, the write fails, and nobody has to be told.
         let _ = UnixStream::from(socket).write_all(b".");
     }
 }

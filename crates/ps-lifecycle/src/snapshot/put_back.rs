@@ -1,4 +1,4 @@
-//! Restores one app of a snapshot. Instances that are as they were saved are not touched.
+//! Restores one app of a snapshot. Instances that already match it are not touched.
 
 use anyhow::Result;
 use formation::{Slot, Which};
@@ -41,7 +41,7 @@ fn restore(session: &Session, app: &App, saved: &SavedApp) -> Result<()> {
     session.fact(&format!("{} runs as it was saved", app.name))
 }
 
-/// Starts what is missing, including instances that were stopped by hand since.
+/// Starts missing instances, including those that were stopped by hand since the snapshot.
 fn start(session: &Session, lock: &AppLock, app: &App, saved: &SavedApp, by_hand: &[Slot]) -> Result<()> {
     session.trigger(lock, "pre-start", &[app.name.as_str()])?;
     for slot in by_hand.iter().filter(|slot| !saved.stopped.contains(slot)) {
@@ -50,7 +50,7 @@ fn start(session: &Session, lock: &AppLock, app: &App, saved: &SavedApp, by_hand
     converge::carry_out(session, app, &Intent::Converge(Which::All))
 }
 
-/// The app was stopped when it was saved: it is stopped, and the next start runs the saved release.
+/// Stops an app that was stopped when it was saved; the next start runs the saved release.
 fn rest(session: &Session, lock: &AppLock, app: &App, saved: &SavedApp, is_same_release: bool) -> Result<()> {
     if session.world.is_restored(&app.name)? || instances::is_running(session, app)? {
         stop::stop_locked(session, lock, app, &Which::All)?;

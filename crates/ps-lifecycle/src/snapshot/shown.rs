@@ -8,7 +8,7 @@ use ps_cli::exit::Outcome;
 use ps_cli::say;
 use serde_json::{Value, json};
 
-/// Lists the snapshots. One that cannot be read is named in a warning.
+/// Lists the snapshots. If one cannot be read, a warning names it.
 pub(super) fn list(world: &World, as_json: bool) -> Result<Outcome> {
     let mut out = io::stdout().lock();
     if !as_json {

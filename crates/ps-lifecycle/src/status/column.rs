@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use ps_rows::StatusRow;
 
-/// How many places the bar of used memory has.
+/// The width of the bar for used memory, in characters.
 const BAR: u64 = 10;
 
 /// A column.
@@ -47,7 +47,7 @@ pub(crate) enum Column {
 }
 
 impl Column {
-    /// Those of a table that nothing else was said about.
+    /// The columns of a table if none were chosen.
     pub(super) const USUAL: [Self; 11] = [
         Self::App,
         Self::Process,
@@ -84,7 +84,8 @@ impl Column {
         }
     }
 
-    /// In which order columns make room on a narrow terminal, the highest first; 0: it stays.
+    /// The order in which columns are left out on a narrow terminal, the highest number first; 0: the column always
+    /// stays.
     pub(super) fn rank(self) -> u8 {
         match self {
             Self::App | Self::Process | Self::State => 0,
@@ -100,7 +101,7 @@ impl Column {
         }
     }
 
-    /// What stands in a row; `in_slot` is how many runs the slot has.
+    /// The text in a row; `in_slot` is how many runs the slot has.
     pub(super) fn cell(self, row: &StatusRow, in_slot: usize, now: Timestamp) -> String {
         let cell = match self {
             Self::App => Some(row.app.clone()),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-/// `load 1.20 on 2 CPUs, memory 3.1 of 23.5 GiB, disk of /var/lib/dokku 47 % full`; what is not known is left out.
+/// `load 1.20 on 2 CPUs, memory 3.1 of 23.5 GiB, disk of /var/lib/dokku 47 % full`; unknown values are left out.
 pub(super) fn line(lib: &Path) -> Option<String> {
     let parts: Vec<String> = [load(), memory(), disk(lib)].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(", "))
@@ -28,7 +28,7 @@ fn memory() -> Option<String> {
 
 fn disk(path: &Path) -> Option<String> {
     let room = rustix::fs::statvfs(path).ok()?;
-    // As df(1) has it: of what others than root can use.
+    // As df(1) computes it: the share of the space that users other than root can use.
     let used = room.f_blocks.saturating_sub(room.f_bfree);
     let percent = (used * 100).div_ceil((used + room.f_bavail).max(1));
     Some(format!("disk of {} {percent} % full", path.display()))

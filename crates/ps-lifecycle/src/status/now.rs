@@ -9,7 +9,7 @@ use crate::session::Session;
 
 /// What the schedulers of some apps have answered.
 pub(super) struct Statuses {
-    /// In the order of the apps.
+    /// The scheduler and the status of each app, in the order of the apps.
     pub(super) of_apps: Vec<(SchedulerName, AppStatus)>,
     pub(super) warnings: Vec<String>,
     /// Whether every scheduler answered for all instances.

@@ -10,7 +10,7 @@ use ps_scheduler::AppStatus;
 use super::now::Statuses;
 use crate::session::Session;
 
-/// The statuses at that time. A journal that does not go back so far is warned of.
+/// The statuses at that time. If a journal does not reach back that far, a warning says so.
 pub(super) fn statuses(session: &Session, apps: &[App], at: Timestamp) -> Result<Statuses> {
     let world = &session.world;
     let (mut of_apps, mut warnings) = (Vec::new(), Vec::new());

@@ -8,21 +8,21 @@ use ps_rows::StatusRow;
 
 use super::column::Column;
 
-/// What stands between two columns.
+/// The text between two columns.
 const GAP: &str = "  ";
 
 /// Which columns a table has.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shown<'a> {
-    /// The usual ones, of which as many as fit into this width.
+    /// The usual columns, as many as fit into this width.
     Usual(Option<usize>),
-    /// All.
+    /// All columns.
     Wide,
-    /// These.
+    /// These columns.
     These(&'a [Column]),
 }
 
-/// Prints a table whose columns are as wide as their content; `now` is the time that it is about.
+/// Prints a table whose columns are as wide as their content; `now` is the time to which ages refer.
 pub(super) fn text(
     mut out: impl Write,
     rows: &[StatusRow],
@@ -51,7 +51,7 @@ pub(super) fn text(
     Ok(())
 }
 
-/// A column with what stands in it.
+/// A column with its cells.
 struct Filled {
     column: Column,
     cells: Vec<String>,
@@ -59,7 +59,7 @@ struct Filled {
 }
 
 impl Filled {
-    /// What stands in a line, of which the first one is the heading.
+    /// A cell with padding; line 0 is the heading.
     fn padded(&self, line: usize) -> String {
         let cell = line.checked_sub(1).map_or(self.column.heading(), |row| &self.cells[row]);
         let width = self.width;
@@ -67,7 +67,7 @@ impl Filled {
     }
 }
 
-/// A column in which nothing can stand is not there, unless it was asked for.
+/// The columns of the table. A usual column is left out if no row could have a value in it.
 fn columns(rows: &[StatusRow], shown: Shown<'_>) -> Vec<Column> {
     let usual = |column: &Column| *column != Column::Next || rows.iter().any(|row| row.next.is_some());
     match shown {
@@ -91,7 +91,7 @@ fn fitting(mut columns: Vec<Filled>, width: usize) -> Vec<Filled> {
     columns
 }
 
-/// If the app's directory was given by a path that leads elsewhere now: one line about it.
+/// If the path that was deployed leads to another directory now: one line about it.
 fn led_elsewhere(row: &StatusRow) -> Option<String> {
     let (typed, directory) = row.typed_directory.as_ref().zip(row.directory.as_ref())?;
     Some(format!("{} was deployed from {typed} and runs in {directory}", row.app))

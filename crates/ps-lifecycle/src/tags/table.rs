@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ps_scheduler_docker::ImageTag;
 
 const HEADINGS: [&str; 5] = ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"];
-/// What stands between two columns.
+/// The number of blanks between two columns.
 const GAP: usize = 3;
 const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
 
@@ -29,7 +29,7 @@ pub(super) fn write(out: &mut impl Write, tags: &[ImageTag]) -> io::Result<()> {
     Ok(())
 }
 
-/// How long ago, in the one unit that says most.
+/// An age in its largest fitting unit.
 fn age(since: Duration) -> String {
     let seconds = since.as_secs();
     let (minutes, hours) = (seconds / 60, (seconds / 60 + 30) / 60);
@@ -48,7 +48,7 @@ fn age(since: Duration) -> String {
     }
 }
 
-/// In units of a thousand, with three digits.
+/// A size in decimal units, with three digits.
 fn size(bytes: u64) -> String {
     let (mut whole, mut rest, mut unit) = (bytes, 0, 0);
     while whole >= 1000 && unit + 1 < UNITS.len() {

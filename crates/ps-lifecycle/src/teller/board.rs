@@ -1,5 +1,5 @@
-//! What each instance of an app is doing while a verb changes it. It takes the reports of a scheduler, and returns what
-//! is new.
+//! The state of each instance of an app while a verb changes it. A board receives the messages of a scheduler, and
+//! returns the news among them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ pub(super) struct Board {
     places: BTreeMap<Slot, Place>,
 }
 
-/// One instance. While it is replaced it has two runs: one that comes up, and one that is to end.
+/// One instance. While it is replaced it has two runs: a new one that comes up, and an old one that ends.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) change: Option<Change>,
@@ -29,7 +29,7 @@ pub(super) struct Place {
     pub(super) result: Option<&'static str>,
     run: Option<u64>,
     said: Option<String>,
-    /// Whether it was told that it has failed.
+    /// Whether its failure was already reported.
     is_failure_told: bool,
 }
 
@@ -45,15 +45,15 @@ pub(super) enum Coming {
 /// The runs that are to end: those that the new ones replace, and new ones that were only a trial or have failed.
 #[derive(Debug, Default)]
 pub(super) struct Going {
-    /// Since when each has been told to end; `None` is one whose number is not known.
+    /// Since when each run has been told to end; the key `None` stands for a run whose number is unknown.
     pub(super) since: BTreeMap<Option<u64>, Instant>,
-    /// How long the last one took that has ended.
+    /// How long the run that ended last took to end.
     pub(super) over: Option<Duration>,
-    /// Whether one would not end.
+    /// Whether a run did not end.
     pub(super) stays: bool,
 }
 
-/// Something new.
+/// An event to be reported.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Turn {
     pub(super) slot: Option<Slot>,
@@ -67,7 +67,7 @@ pub(super) struct Turn {
 }
 
 impl Board {
-    /// Nothing is known yet.
+    /// A board without instances.
     pub(super) fn new(began: Instant) -> Self {
         Self { began, places: BTreeMap::new() }
     }
@@ -77,12 +77,12 @@ impl Board {
         self.places.iter().filter(|(_, place)| place.change != Some(Change::Keep))
     }
 
-    /// Forgets the instances: something else is done to the app now.
+    /// Removes all instances, because another operation on the app begins.
     pub(super) fn clear(&mut self) {
         self.places.clear();
     }
 
-    /// What is going to happen.
+    /// Receives the plan, and returns the planned changes.
     pub(super) fn plan(&mut self, plan: &Plan, now: Instant) -> Vec<Turn> {
         let took = now - self.began;
         let mut turns = Vec::new();
@@ -94,7 +94,7 @@ impl Board {
         turns
     }
 
-    /// Takes in what a scheduler tells.
+    /// Receives a progress message of a scheduler.
     pub(super) fn hear(&mut self, progress: &Progress, now: Instant) -> Vec<Turn> {
         let turn = match progress {
             Progress::Note(text) => Some(self.said(Phase::Note, text, now)),
@@ -161,7 +161,7 @@ impl Board {
         Some(Turn { run, outcome, ..Turn::of(slot, Phase::Start, now - since) })
     }
 
-    /// Notes that a run does not become ready. The failure is reported once its reason is known.
+    /// Records that a run does not become ready. The failure is reported once its reason is known.
     fn fails(&mut self, slot: &Slot, run: Option<u64>, reason: Option<String>, now: Instant) -> Option<Turn> {
         let place = self.place(slot);
         let took = match place.coming {
@@ -189,7 +189,8 @@ impl Board {
         }
     }
 
-    /// A run has ended. Whoever names no run says it in the end of all that have, some of which have been told already.
+    /// Records that a run has ended. A message without a run number comes after all of a slot's runs have ended, and
+    /// some of them may have been reported already.
     fn has_ended(
         &mut self,
         slot: &Slot,
@@ -232,7 +233,7 @@ impl Board {
         Turn { outcome, receipt: Some(receipt.clone()), ..said }
     }
 
-    /// Notes the result of a rollout.
+    /// Records the result of a rollout.
     pub(super) fn conclude(&mut self, done: &Result<DeployOutcome, Error>, now: Instant) -> Vec<Turn> {
         match done {
             Ok(DeployOutcome { started, stopped, kept, fates }) if fates.is_empty() => {
@@ -263,7 +264,7 @@ impl Board {
         }
     }
 
-    /// Notes the result of a stop.
+    /// Records the result of a stop.
     pub(super) fn conclude_stop(&mut self, stopped: &Stopped, now: Instant) -> Vec<Turn> {
         let mut turns = Vec::new();
         for (slot, exit) in &stopped.ended {
@@ -315,7 +316,7 @@ impl Turn {
     }
 }
 
-/// The number of the run that is there in the end.
+/// The number of the run that fills the slot at the end.
 fn number(fate: &Fate) -> Option<u64> {
     match fate {
         Fate::Kept(run)

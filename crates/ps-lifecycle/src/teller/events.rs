@@ -17,16 +17,16 @@ use ps_rows::EventRow;
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Where the events go.
+/// The queue of events, and the thread that writes them.
 #[derive(Debug)]
 pub(super) struct Events {
     lines: Mutex<Option<Sender<Vec<u8>>>>,
-    /// Says nothing, and breaks off when everything is written.
+    /// Receives no message; its sender is dropped when everything is written.
     written: Mutex<Receiver<()>>,
 }
 
 impl Events {
-    /// Takes stdout for the events.
+    /// Redirects stdout to stderr, and keeps the original stdout for the events.
     pub(super) fn take_stdout() -> Result<Self> {
         let redirected = || {
             let stdout = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
@@ -46,7 +46,7 @@ impl Events {
         Ok(Self { lines: Mutex::new(Some(lines)), written: Mutex::new(written) })
     }
 
-    /// Writes an event after those before it.
+    /// Writes an event, in the order of the calls.
     pub(super) fn write(&self, row: &EventRow<'_>) {
         let mut line = Vec::new();
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,7 +55,7 @@ impl Events {
         }
     }
 
-    /// Returns once everything is written. A reader who reads nothing is not waited for longer than [`PATIENCE`] once `is_given_up`.
+    /// Returns once everything is written. Once `is_given_up`, a reader that reads nothing is waited for only for [`PATIENCE`].
     pub(super) fn end(&self, is_given_up: impl Fn() -> bool) {
         drop(self.lines.lock().unwrap_or_else(PoisonError::into_inner).take());
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);

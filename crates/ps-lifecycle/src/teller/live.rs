@@ -1,4 +1,4 @@
-//! The line of each instance that is changed, at one moment.
+//! The lines on the terminal, one for each instance that is changed, at one moment.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use ps_scheduler::Change;
 
 use super::board::{Board, Coming, Place};
 
-/// A longer name is cut, in characters.
+/// The longest name that is not cut, in characters.
 const LONGEST_NAME: usize = 20;
 
-/// The lines of these boards, in columns. `is_over`: nothing will change any more.
+/// The lines of these boards, in columns. `is_over`: the verb has ended, so nothing will change any more.
 pub(super) fn lines<'a>(
     boards: impl Iterator<Item = (&'a AppName, &'a Board)>,
     names_apps: bool,
@@ -32,7 +32,7 @@ pub(super) fn lines<'a>(
     rows.into_iter().map(line).collect()
 }
 
-/// What an instance does, and for how long.
+/// The state of an instance in words, and since when.
 fn state(place: &Place, is_over: bool, now: Instant) -> (&'static str, String) {
     let is_new = matches!(place.change, Some(Change::Start | Change::Replace));
     let going_on = |since: &Instant| seconds(now - *since);
@@ -60,7 +60,7 @@ fn state(place: &Place, is_over: bool, now: Instant) -> (&'static str, String) {
     }
 }
 
-/// Whole seconds, once there are any: a line that changes ten times a second cannot be read.
+/// A time in whole seconds from one second on: a line that changes ten times a second cannot be read.
 fn seconds(time: Duration) -> String {
     match time.as_secs() {
         0 => String::new(),

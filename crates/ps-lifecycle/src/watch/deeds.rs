@@ -1,4 +1,4 @@
-//! The work in progress: one process for each app at a time, and the next work for the app.
+//! The work of a watch: one process for each app at a time, and a queue of further work for each app.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::journal;
 /// How long a pending action waits for another verb that changes the app.
 const PATIENCE_SECONDS: &str = "600";
 
-/// The actions in progress for the apps of an installation.
+/// The work in progress and the queues, by app.
 pub(super) struct Deeds {
     world: World,
     program: PathBuf,
@@ -30,11 +30,12 @@ struct UnderWay {
 
 impl Deeds {
     pub(super) fn new(world: &World) -> Result<Self> {
-        let program = os_process::sister("ps-lifecycle").context("ps-lifecycle does not find itself")?;
+        let program = os_process::sister("ps-lifecycle").context("the program ps-lifecycle is not found")?;
         Ok(Self { world: world.clone(), program, under_way: BTreeMap::new() })
     }
 
-    /// Does this, as soon as what is being done about its app is done. What waits already is not wanted twice.
+    /// Begins this work, or queues it behind the work in progress for its app. Work that is already in the queue is
+    /// not added again.
     pub(super) fn take(&mut self, deed: Deed) {
         match self.under_way.get_mut(&deed.app) {
             Some(under_way) if under_way.next.iter().any(|next| next.what == deed.what) => (),
@@ -43,7 +44,7 @@ impl Deeds {
         }
     }
 
-    /// Hears of what has ended, which it returns, and begins what comes next.
+    /// Reaps processes that have ended, returns their work, and begins what is next in the queues.
     pub(super) fn turn(&mut self) -> Vec<Deed> {
         let ended = |under_way: &mut UnderWay| !matches!(under_way.child.try_wait(), Ok(None));
         let over: Vec<AppName> =
@@ -92,12 +93,12 @@ fn slot(deed: &Deed) -> Option<&Slot> {
     }
 }
 
-/// What is done, for people.
+/// The work as a line for people.
 pub(super) fn line(deed: &Deed) -> String {
     let Deed { app, what, why } = deed;
     match what {
         What::Replace(slot, _) => format!("{slot} of {app} {why}: it is replaced"),
-        What::Start(slot, _) => format!("{slot} of {app} is started anew: {why}"),
-        What::Redirect => format!("{app} is reached elsewhere: {why}"),
+        What::Start(slot, _) => format!("{slot} of {app} is started again: {why}"),
+        What::Redirect => format!("the addresses behind {app} are updated: {why}"),
     }
 }

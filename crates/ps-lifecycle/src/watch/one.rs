@@ -10,12 +10,12 @@ use ps_apps::World;
 use ps_cli::exit::{self, Refusal};
 use rustix::fs::{FlockOperation, flock};
 
-/// No app has such a name, whose files lie there as well.
+/// The path of the lock file. The files of apps are in the same directory, and no app can have this name.
 fn path(world: &World) -> PathBuf {
     world.lib().join("data/formation/.watch")
 }
 
-/// Takes the lock, and writes down who holds it.
+/// Takes the lock, and writes our pid into the file.
 pub(super) fn lock(world: &World) -> Result<File> {
     let path = path(world);
     let parent = path.parent().expect("a file lies in a directory");
@@ -29,7 +29,7 @@ pub(super) fn lock(world: &World) -> Result<File> {
         let message = format!("the containers of {} are watched already{holder}", world.root().display());
         return Err(Refusal { status: exit::BUSY, message }.into());
     }
-    // Only messages read it: if it cannot be written, they lack the number.
+    // The number is used only in messages: if it cannot be written, they lack it.
     let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
     Ok(lock)
 }

@@ -1,4 +1,4 @@
-//! The clients of apps on a swarm that have an address, which a watch has led to where the tasks are by now.
+//! Directs the clients of apps on a swarm that have an address to the present tasks.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -10,7 +10,8 @@ use ps_apps::World;
 use ps_scheduler_docker::{Deed, News, What};
 use ps_scheduler_swarm::{AddressWatch, Swarm};
 
-/// Looks from now on, on a thread of its own. Whoever has the other end of `waking` is woken for each piece of news.
+/// Starts a thread that watches the swarm. For each piece of news it writes a byte to `waking`, which wakes the owner
+/// of the other end.
 pub(super) fn begin(world: &World, only: Option<AppName>, mut waking: UnixStream) -> Receiver<News> {
     let (tell, told) = mpsc::channel();
     let world = world.clone();
@@ -27,7 +28,7 @@ pub(super) fn begin(world: &World, only: Option<AppName>, mut waking: UnixStream
                 Err(error) => vec![News::Say(format!("{error}; it is asked again"))],
             };
             for one in news {
-                // The receiver is gone when the watch has ended.
+                // The receiver is dropped when the watch ends.
                 if tell.send(one).is_err() || waking.write_all(&[0]).is_err() {
                     return;
                 }

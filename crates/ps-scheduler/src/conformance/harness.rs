@@ -1,4 +1,4 @@
-//! What the suite needs of a scheduler under test.
+//! What a scheduler has to provide so that the suite can test it.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -29,7 +29,7 @@ pub trait Harness {
     /// Every living process or container of the app, recorded or not. Also called during a deploy.
     fn alive(&self) -> BTreeSet<String>;
 
-    /// The scheduler as another program has it, which stops something of the app at once.
+    /// The scheduler as another program has it, which is about to stop something of the app.
     fn another(&self) -> Another;
 
     /// How long the suite waits for something to become true.
@@ -37,8 +37,9 @@ pub trait Harness {
         Duration::from_secs(30)
     }
 
-    /// The caller of a verb dies at every step of it, or at every second, third, … one where each try takes long. The promises
-    /// begin with different steps, so that together they try every step. A verb must have at least as many steps as this.
+    /// The interval between the steps at which the caller of a verb is killed: 1 tries every step, 2 every second one, for
+    /// schedulers where a try takes long. The guarantees begin with different steps, so together they try every step. A verb
+    /// must have at least this many steps.
     fn stride(&self) -> usize {
         1
     }

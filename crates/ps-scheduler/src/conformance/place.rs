@@ -1,4 +1,4 @@
-//! The app under test, and the operations and questions of the suite.
+//! The app under test, and the operations that the suite executes on it.
 
 use std::time::{Duration, Instant};
 

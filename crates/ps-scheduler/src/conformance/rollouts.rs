@@ -1,5 +1,5 @@
-//! The promises of a rollout: the state of an app after a deploy or restart fails, is refused, is cancelled, or loses its
-//! caller. They are returned as three lists that the tests of every scheduler run, so a new promise is tested for all.
+//! The guarantees of a rollout: the state of an app after a deploy or restart fails, is refused, is cancelled, or loses its
+//! caller. They are returned as three lists that the tests of every scheduler run, so a new guarantee is tested for all.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -15,12 +15,12 @@ use super::harness::Harness;
 use super::place::{self, Place};
 use crate::{Cancel, Error, Intent, Plan, Progress, Release, Running};
 
-/// A gate that an instance which is to end early certainly has not passed, also on a busy machine.
+/// The gate for an instance that is to end early: so long that the instance cannot pass it, even on a busy machine.
 const LONG_GATE: Duration = Duration::from_secs(5);
-/// A deploy that needs more steps than this is taken for one that never ends.
+/// A deploy that needs more steps than this is regarded as endless.
 const MANY: usize = 200;
 
-/// A promise. It panics if it is broken, and removes the app at its end.
+/// A guarantee. It panics if it is broken, and removes the app at its end.
 pub type Promise = Box<dyn Fn(&dyn Harness) + Sync>;
 
 /// A deploy or restart that fails, is refused or is cancelled changes nothing.
@@ -66,11 +66,10 @@ pub(super) fn with(strategy: Strategy, promise: fn(&dyn Harness, Strategy)) -> P
     Box::new(move |harness| promise(harness, strategy))
 }
 
-/// Checks the guarantees, `at_a_time` of them at once, because they mostly wait. Each gets a new directory from
-/// `fresh`.
+/// Checks these guarantees, `at_a_time` of them in parallel, because they mostly wait. Each gets a new directory from `fresh`.
 ///
 /// # Panics
-/// A promise is broken.
+/// A guarantee is broken.
 pub fn all_keep<H: Harness>(promises: &[Promise], at_a_time: usize, fresh: impl Fn() -> H + Sync) {
     for some in promises.chunks(at_a_time) {
         thread::scope(|scope| {
@@ -112,8 +111,8 @@ pub(crate) fn a_type_that_fails_leaves_the_others_alone(harness: &dyn Harness, s
     suite.is_as(&before);
 }
 
-/// A release that differs in one type replaces the instances of that type, and of others the very same ones run on. Converging
-/// afterwards replaces nothing either.
+/// If a release differs from the one before in one type, only the instances of that type are replaced; those of other types
+/// stay the same processes. Converging afterwards replaces nothing either.
 pub(crate) fn a_release_that_differs_in_one_type_keeps_the_instances_of_others(harness: &dyn Harness) {
     let suite = Suite::begin(harness, Strategy::OneByOne);
     suite.is_up(&["web=1", "worker=1"]);
@@ -178,8 +177,8 @@ pub(crate) fn overlap_has_both_for_a_moment_and_one_afterwards(harness: &dyn Har
     suite.has_only_new(&old, 2);
 }
 
-/// With `one-by-one`, no instance is replaced until each new one has passed a trial. Then no more slots are empty at a time
-/// than permitted.
+/// With `one-by-one`, no instance is replaced until each new one has passed a trial. After that, at most as many slots are
+/// empty at a time as the rules permit.
 pub(crate) fn one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may(harness: &dyn Harness) {
     let suite = Suite::begin(harness, Strategy::OneByOne);
     suite.is_up(&["web=3"]);
@@ -299,10 +298,10 @@ pub(super) fn with_long_gate(mut plan: Plan) -> Plan {
     plan
 }
 
-/// The recorded and the living instances.
+/// The recorded and the living instances of an app.
 type There = (Vec<place::Identity>, BTreeSet<String>);
 
-/// A promise being tried on an app, which is removed when this is dropped.
+/// A guarantee that is tried on an app. The app is removed when this is dropped.
 pub(super) struct Suite<'a> {
     pub(super) harness: &'a dyn Harness,
     pub(super) place: Place<'a>,
@@ -352,8 +351,8 @@ impl<'a> Suite<'a> {
         seen.take()
     }
 
-    /// Kills the caller of a verb at its first step, then at the one that is a stride further, and so on to its end, and calls
-    /// `look` after each. The first step depends on the strategy and on `turn`, the number of the promise.
+    /// Kills the caller of a verb at its first step, then one stride further, and so on to its end, and calls `look` after
+    /// each death. The first step depends on the strategy and on `turn`, the number of the guarantee.
     fn at_each_death(&self, turn: usize, wanted: &[&str], intent: &Intent, look: impl Fn()) {
         let stride = self.harness.stride();
         let strategy = Strategy::ALL.iter().position(|strategy| *strategy == self.strategy);

@@ -1,4 +1,4 @@
-//! The promises of a stop that another program orders during a deploy.
+//! The guarantees of a stop that another program orders during a deploy.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use super::rollouts::{Promise, Suite, with, with_long_gate};
 use crate::scheduler::{Requester, StopOrder, Stopped};
 use crate::{Cancel, DeployOutcome, Error, Intent, Progress, Running};
 
-/// The rollout that is in progress takes the stop in.
+/// The guarantees when the rollout in progress receives the stop.
 pub fn of_stops() -> Vec<Promise> {
     let mut promises: Vec<Promise> = Vec::new();
     for strategy in [Strategy::Overlap, Strategy::OneByOne] {
@@ -41,7 +41,7 @@ fn a_slot_that_is_stopped_during_a_deploy_stays_empty(harness: &dyn Harness, str
     suite.has_only_new(&old, 2);
 }
 
-/// Without any slot left to prove the new release, the deploy fails; slots that a person has stopped stay empty.
+/// If no slot is left to test the new release, the deploy fails. Slots that a person has stopped stay empty.
 fn an_app_that_is_stopped_during_a_deploy_runs_nothing_of_it(harness: &dyn Harness, strategy: Strategy) {
     let suite = Suite::begin(harness, strategy);
     suite.is_up(&["web=2"]);

@@ -17,7 +17,7 @@ pub(super) struct Life {
     pub(super) release: u64,
 }
 
-/// The parts of a revision that matter here.
+/// The parts of a revision that the fake scheduler needs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Version {
     pub(super) release: u64,
@@ -37,9 +37,9 @@ pub(super) struct App {
     new: Version,
     pub(super) rollout: Option<Rollout>,
     next_number: u64,
-    /// Somebody carries the rollout out.
+    /// Whether a program carries the rollout out.
     pub(super) is_held: bool,
-    /// What other programs ask him to stop, by a number that only one of them has.
+    /// Stops that other programs have requested from that program, by a number that each request has for itself.
     asked: BTreeMap<u64, Which>,
     next_ticket: u64,
     /// The time since the first deploy. It advances when a rollout waits.
@@ -55,7 +55,7 @@ impl App {
         self.record.keys().chain(self.lives.keys().map(|run| &run.slot)).cloned().collect()
     }
 
-    /// The slots of these in which something is alive.
+    /// The slots among `which` that have a living instance.
     pub(super) fn filled(&self, which: &Which) -> BTreeSet<Slot> {
         self.lives.keys().map(|run| &run.slot).filter(|slot| which.includes(slot)).cloned().collect()
     }
@@ -131,7 +131,7 @@ impl App {
         Some(self.lives.iter().map(observed).collect())
     }
 
-    /// Hands an event to the rollout, which is recorded afterwards.
+    /// Passes an event to the rollout, and stores the rollout's new state.
     pub(super) fn handle(&mut self, event: Event) -> Vec<ps_rollout::Action> {
         let Some(rollout) = &mut self.rollout else { return Vec::new() };
         rollout.handle(event, self.now)

@@ -11,7 +11,7 @@ use super::app::App;
 use super::{Everything, Fake};
 use crate::scheduler::{StopOrder, Stopped};
 
-/// A program that has not asked for so long will not ask any more.
+/// A program that has not asked within this time is not waited for any longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The right to carry out the rollout of an app; it is given back when this is dropped, also by a caller that dies.
@@ -31,7 +31,7 @@ impl Fake {
         move || Self { shared, is_awaited: true.into(), ..Self::default() }
     }
 
-    /// Nobody else changes the app from now on.
+    /// From now on no other program changes the app.
     pub(super) fn hold<'a>(&'a self, name: &'a AppName) -> Held<'a> {
         self.with(name, |app| app.is_held = true);
         Held(self, name)
@@ -44,8 +44,8 @@ impl Fake {
         drop(waited.expect("nobody dies while he changes something"));
     }
 
-    /// Passes this stop to the process that carries out a rollout of the app, and waits until the instances have ended. `None` if
-    /// there is no such process, or it dies, so that the order still has to be carried out.
+    /// Passes this stop to the program that carries out a rollout of the app, and waits until the instances have ended. `None` if
+    /// there is no such program, or it dies, so that the caller still has to carry out the order.
     pub(super) fn have_taken_in(&self, order: &StopOrder) -> Option<Stopped> {
         if !self.everything().apps.get(&order.app).is_some_and(|app| app.is_held) {
             self.has_asked();
@@ -63,7 +63,7 @@ impl Fake {
         left.is_empty().then(|| Stopped { ended: ended.collect(), remaining: Vec::new() })
     }
 
-    /// Time may go on as far as this program is concerned.
+    /// Simulated time need no longer wait for this program.
     pub(super) fn has_asked(&self) {
         if self.is_awaited.take() {
             self.everything().awaited -= 1;

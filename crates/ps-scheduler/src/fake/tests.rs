@@ -76,14 +76,14 @@ fn the_fake_takes_a_stop_into_a_rollout() {
     }
 }
 
-/// What a scheduler does that breaks promises.
+/// How a scheduler may break guarantees.
 #[derive(Clone, Copy)]
 enum Carelessness {
-    /// It goes about every type in this way, whatever the plan says.
+    /// It uses this strategy for every type, whatever the plan says.
     OneWay(Strategy),
-    /// It forgets what a caller that died left half-way.
+    /// It ignores what a dead caller left unfinished.
     Forgets,
-    /// It ends what is recorded, although another program carries a rollout out.
+    /// It ends the recorded instances, although another program carries out a rollout.
     StopsBehindABack,
 }
 

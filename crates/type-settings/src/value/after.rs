@@ -9,17 +9,17 @@ use formation::{Milestone, ProcessType};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct After(Vec<Awaited>);
 
-/// `db`, `db:started`.
+/// One element of the list: `db`, `db:started`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Awaited {
     /// The other type.
     pub process_type: ProcessType,
-    /// How far its instances must have come, if that was given.
+    /// The milestone that its instances must have reached, if one was given.
     pub milestone: Option<Milestone>,
 }
 
 impl After {
-    /// One after the other.
+    /// The elements in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Awaited> {
         self.0.iter()
     }

@@ -14,24 +14,24 @@ impl Size {
     const SHOWN: [(char, u64); 3] = [('g', 1 << 30), ('m', 1 << 20), ('k', 1 << 10)];
     const DECIMALS: usize = 3;
 
-    /// In bytes.
+    /// The size in bytes.
     pub fn bytes(self) -> u64 {
         self.0
     }
 
-    /// So many bytes; `None` of none.
+    /// A size of this many bytes; `None` for 0.
     pub fn of_bytes(bytes: u64) -> Option<Self> {
         (bytes > 0).then_some(Self(bytes))
     }
 
-    /// The digits, and the bytes of the unit behind them.
+    /// The digits, and the size of the unit after them in bytes.
     fn parts(text: &str) -> (&str, u64) {
         let bytes = text.strip_suffix(['b', 'B']).unwrap_or(text);
         let number = bytes.strip_suffix(['i', 'I']).unwrap_or(bytes);
         let unit = |(unit, factor): (char, u64)| {
             Some((number.strip_suffix([unit, unit.to_ascii_uppercase()])?, factor))
         };
-        // An i is a part of a unit, and none by itself.
+        // The letter i is only a part of a unit, and no unit by itself.
         Self::UNITS.into_iter().find_map(unit).unwrap_or((bytes, 1))
     }
 }
@@ -76,7 +76,7 @@ pub struct Age {
 impl Age {
     const UNITS: &[(char, u64)] = &[('m', 60), ('h', 60 * 60), ('d', 24 * 60 * 60)];
 
-    /// In seconds.
+    /// The age in seconds.
     pub fn seconds(self) -> u64 {
         self.checked().expect("it was seen to fit when it was read")
     }
@@ -94,7 +94,7 @@ impl FromStr for Age {
         let unit = text.chars().next_back().ok_or(())?;
         let number = text.strip_suffix(unit).and_then(|digits| digits.parse().ok()).ok_or(())?;
         let age = Self { number, unit };
-        // One value is written in one way: no sign, no zero before it.
+        // Each value can be written in one way only: without a sign and without leading zeros.
         let is_legal = age.to_string() == text && number > 0 && age.checked().is_some();
         is_legal.then_some(age).ok_or(())
     }

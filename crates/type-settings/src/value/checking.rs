@@ -1,16 +1,16 @@
-//! Whether the checks of a type are made.
+//! Which checks of a type are made.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Whether the checks of a type are made.
+/// Which checks of a type are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checking {
-    /// All of them.
+    /// All checks.
     Asked,
-    /// Its startup checks are not.
+    /// All checks except the startup checks.
     Skipped,
-    /// None of them, and an instance that is replaced ends before the new one starts.
+    /// No check, and an instance that is replaced ends before the new one starts.
     Disabled,
 }
 

@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub struct CommandLine(String);
 
 impl CommandLine {
-    /// As it was written.
+    /// The text as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }

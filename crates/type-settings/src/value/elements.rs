@@ -1,4 +1,4 @@
-//! Lists of elements that may have commas themselves: `\,` is a comma within an element.
+//! Lists whose elements may contain commas: `\,` is a comma within an element.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 const BETWEEN: char = ',';
 const ESCAPE: char = '\\';
 
-/// The elements of a list, without the blanks around them. Each must be there.
+/// The elements of a list, without the blanks around them. No element may be empty.
 pub(crate) fn split(text: &str) -> Result<Vec<String>, String> {
     let (mut elements, mut element) = (Vec::new(), String::new());
     let mut characters = text.chars().peekable();
@@ -22,7 +22,7 @@ pub(crate) fn split(text: &str) -> Result<Vec<String>, String> {
     if elements.iter().any(String::is_empty) { Err("an element is empty".to_owned()) } else { Ok(elements) }
 }
 
-/// The same, each read, and no two of one name.
+/// As [`split`], with each element parsed; two elements of the same name are an error.
 pub(crate) fn of_different_names<T>(
     text: &str,
     read: impl Fn(&str) -> Result<T, String>,
@@ -46,7 +46,7 @@ pub fn listed<T: fmt::Display>(elements: &[T]) -> String {
     escaped.collect::<Vec<_>>().join(",")
 }
 
-/// The first of some names that is there twice.
+/// The first name that occurs twice.
 pub(crate) fn twice<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut seen = BTreeSet::new();
     names.into_iter().find(|name| !seen.insert(*name))

@@ -14,7 +14,7 @@ struct Allowed {
     /// Which values it takes.
     rule: &'static str,
     is_valid: fn(&str) -> bool,
-    /// Whether there may be several of it.
+    /// Whether the option may be given several times.
     is_many: bool,
 }
 
@@ -62,7 +62,7 @@ const ALLOWED: &[Allowed] = &[
     one("workdir", "a whole path in the container", |text| text.starts_with('/')),
 ];
 
-/// Options with their values, in their order.
+/// Options with their values, in the order in which they were written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineOptions(Vec<EngineOption>);
 
@@ -76,17 +76,17 @@ pub struct EngineOption {
 }
 
 impl EngineOptions {
-    /// One after the other.
+    /// The options in their order.
     pub fn iter(&self) -> impl Iterator<Item = &EngineOption> {
         self.0.iter()
     }
 
-    /// The values of an option.
+    /// All values of an option.
     pub fn of(&self, name: &str) -> Vec<&str> {
         self.0.iter().filter(|option| option.name == name).map(|option| &*option.value).collect()
     }
 
-    /// Those that are a name and a value themselves, such as `sysctl`.
+    /// The values of an option that are themselves `name=value`, such as those of `sysctl`.
     pub fn pairs(&self, name: &str) -> Vec<(&str, &str)> {
         self.of(name).into_iter().filter_map(|value| value.split_once('=')).collect()
     }
@@ -110,7 +110,7 @@ impl FromStr for EngineOptions {
 
 fn option(element: &str) -> Result<EngineOption, String> {
     let (name, value) = element.split_once('=').unwrap_or((element, ""));
-    // As on a command line and as in a file of JSON.
+    // An option may be written as on a command line or as in a JSON file.
     let name = &*name.trim().trim_start_matches("--").replace('_', "-");
     let Some(allowed) = ALLOWED.iter().find(|allowed| allowed.name == name) else {
         let names: Vec<&str> = ALLOWED.iter().map(|allowed| allowed.name).collect();

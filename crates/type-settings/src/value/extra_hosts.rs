@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::elements;
 
-/// What the engine replaces by the address that the host has for containers.
+/// The engine replaces this word by the address of the host, as containers reach it.
 const GATEWAY: &str = "host-gateway";
 
 /// Names with their addresses.
@@ -23,12 +23,12 @@ pub struct ExtraHost {
 }
 
 impl ExtraHosts {
-    /// One after the other.
+    /// The entries in their order.
     pub fn iter(&self) -> impl Iterator<Item = &ExtraHost> {
         self.0.iter()
     }
 
-    /// These, over those of another value that have other names.
+    /// These entries, with those of a more general value that have other names.
     #[must_use]
     pub fn over(&self, under: &Self) -> Self {
         Self(elements::laid_over(&self.0, &under.0, |host| &host.name))

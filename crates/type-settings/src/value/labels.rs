@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use super::elements;
 
-/// The beginnings of names by which containers are found and told apart.
+/// The beginnings of names that are reserved, because containers are found and told apart by these labels.
 const OURS: [&str; 3] = ["com.dokku.", "com.formation.", "org.label-schema."];
-/// The label that Dokku has on everything of its own.
+/// The label that Dokku puts on everything of its own.
 const DOKKU: &str = "dokku";
 
 /// Labels, one of each name.
@@ -31,12 +31,12 @@ impl Label {
 }
 
 impl Labels {
-    /// One after the other.
+    /// The labels in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Label> {
         self.0.iter()
     }
 
-    /// These, over those of another value that have other names.
+    /// These labels, with those of a more general value that have other names.
     #[must_use]
     pub fn over(&self, under: &Self) -> Self {
         Self(elements::laid_over(&self.0, &under.0, |label| &label.name))

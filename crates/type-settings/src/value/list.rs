@@ -12,14 +12,14 @@ pub struct Patterns(Vec<String>);
 pub struct Paths(Vec<String>);
 
 impl Patterns {
-    /// One after the other.
+    /// The patterns in their order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
 }
 
 impl Paths {
-    /// One after the other.
+    /// The paths in their order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }

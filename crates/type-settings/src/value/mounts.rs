@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::elements;
 
-/// What may stand behind a target.
+/// The options that may follow a target.
 const OPTIONS: [&str; 15] = [
     "ro",
     "rw",
@@ -24,7 +24,7 @@ const OPTIONS: [&str; 15] = [
     "U",
 ];
 
-/// Mounts, one at each target.
+/// Mounts, at most one for each target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mounts(Vec<Mount>);
 
@@ -33,26 +33,26 @@ pub struct Mounts(Vec<Mount>);
 pub struct Mount {
     /// A path of the host, or the name of a volume.
     pub source: String,
-    /// Where it is in the container.
+    /// The path in the container.
     pub target: String,
-    /// `ro`, and what else the engine knows.
+    /// `ro`, and other options that the engine knows.
     pub options: Vec<String>,
 }
 
 impl Mount {
-    /// The path on the host; `None` of a volume.
+    /// The path on the host; `None` for a volume.
     pub fn path(&self) -> Option<&str> {
         Some(&*self.source).filter(|source| source.starts_with('/'))
     }
 }
 
 impl Mounts {
-    /// One after the other.
+    /// The mounts in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Mount> {
         self.0.iter()
     }
 
-    /// These, over those of another value that have other targets.
+    /// These mounts, with those of a more general value that have other targets.
     #[must_use]
     pub fn over(&self, under: &Self) -> Self {
         Self(elements::laid_over(&self.0, &under.0, |mount| mount.target.trim_end_matches('/')))

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::elements;
 
-/// Words that the engine takes for something other than a network that several containers can be in.
+/// Words for networks in which a container has no address of its own, or that the engine reserves.
 const MODES: [&str; 3] = ["default", "host", "none"];
 
 /// Networks, each once; the first one is that in which clients find an instance.
@@ -13,7 +13,7 @@ const MODES: [&str; 3] = ["default", "host", "none"];
 pub struct Networks(Vec<String>);
 
 impl Networks {
-    /// One after the other.
+    /// The names in their order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }

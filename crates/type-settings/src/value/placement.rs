@@ -8,38 +8,39 @@ use super::elements;
 /// The attributes by which a node can be chosen, besides its labels.
 const ATTRIBUTES: [&str; 6] =
     ["node.id", "node.hostname", "node.ip", "node.role", "node.platform.os", "node.platform.arch"];
-/// What the names of labels follow: those that an administrator of the swarm gives, and those of the node's own engine.
+/// The beginnings of attributes that are labels: those that an administrator of the swarm gives to nodes, and those of
+/// the node's own engine.
 const LABELS: [&str; 2] = ["node.labels.", "engine.labels."];
 const ROLES: [&str; 2] = ["manager", "worker"];
 
-/// One thing that a node must be, or must not be.
+/// A condition that a node must meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Constraint {
-    /// What is looked at: `node.role`, `node.labels.disk`.
+    /// The attribute that is compared: `node.role`, `node.labels.disk`.
     pub attribute: String,
     /// Whether the node must have the value; otherwise it must not.
     pub is_equal: bool,
-    /// The value. Upper and lower case are the same.
+    /// The value. Upper and lower case do not matter.
     pub value: String,
 }
 
-/// What a node must be, all of it.
+/// Conditions, all of which a node must meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Constraints(Vec<Constraint>);
 
-/// By what instances are spread over the nodes: the attribute that counts first, then the others.
+/// The attributes over whose values instances are spread: the most important one first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spread(Vec<String>);
 
 impl Constraints {
-    /// One after the other.
+    /// The conditions in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Constraint> {
         self.0.iter()
     }
 }
 
 impl Spread {
-    /// One after the other.
+    /// The attributes in their order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
@@ -62,7 +63,7 @@ impl FromStr for Constraint {
                 ATTRIBUTES.join(", ")
             ));
         }
-        // A swarm knows no others, and says so only after everything else has been changed.
+        // A swarm accepts no other characters, and would report that only after everything else has been changed.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b":-_ .*()?+[]\\^$|/".contains(&byte);
         if value.is_empty() || !value.bytes().all(is_plain) {
             return Err(format!("{value:?} is no value that {attribute} can have"));

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What makes an instance ready, beside its startup checks.
+/// What makes an instance ready, in addition to its startup checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ready {
-    /// Its port is listened on.
+    /// A process of the instance listens on its port.
     Listening,
-    /// The process reports it (`READY=1`).
+    /// A process of the instance reports it (`READY=1`).
     Notify,
     /// It has lived for a second.
     Alive,

@@ -1,4 +1,4 @@
-//! The settings beside a schedule: missed and overlapping runs.
+//! The settings in addition to a schedule: missed and overlapping runs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,13 +9,13 @@ pub enum Overlap {
     /// It is left out.
     #[default]
     Forbid,
-    /// It runs beside the other one.
+    /// It runs beside the earlier one.
     Allow,
-    /// The other one ends first.
+    /// The earlier one ends first.
     Replace,
 }
 
-/// What happens to times that passed while nothing could be run.
+/// What happens to times of the schedule at which nothing could be run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Missed {
     /// Nothing is run for them.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// In milliseconds, the longest unit first; a number without a unit is in seconds.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
-/// A longer time is taken for a mistake: a year.
+/// A longer time than a year is refused as a mistake.
 const MAX: Duration = Duration::from_secs(365 * 86_400);
 
 /// A length of time: a whole number and its unit (`100ms`, `5s`, `10m`, `1h`, `1d`), or seconds alone. At most a year.
@@ -14,12 +14,12 @@ const MAX: Duration = Duration::from_secs(365 * 86_400);
 pub struct Span(Duration);
 
 impl Span {
-    /// So many milliseconds.
+    /// A time of this many milliseconds.
     pub(crate) const fn millis(millis: u64) -> Self {
         Self(Duration::from_millis(millis))
     }
 
-    /// How long it is.
+    /// The length of time.
     pub fn get(self) -> Duration {
         self.0
     }

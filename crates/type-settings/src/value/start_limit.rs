@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::value::span::Span;
 
-/// The most starts that are counted, since the time of each is kept in the status of its slot.
+/// The largest number of starts. It is limited because the status of each slot stores the time of each start.
 const MOST: u32 = 50;
 
-/// A number of starts within a time: `5/10m`.
+/// A number of starts within a period: `5/10m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StartLimit {
     starts: u32,
@@ -22,7 +22,7 @@ impl StartLimit {
         self.starts
     }
 
-    /// The time.
+    /// The period.
     pub fn within(self) -> Duration {
         self.within.get()
     }

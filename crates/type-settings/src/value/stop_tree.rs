@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Which processes of an instance get the stop signal. SIGKILL always goes to all that are left.
+/// Which processes of an instance get the stop signal. SIGKILL always goes to all processes that are left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StopTree {
-    /// All of them.
+    /// All processes.
     #[default]
     Whole,
     /// The main process, which has to end the others.

@@ -1,4 +1,4 @@
-//! Limits of processes by the names that the engine has for them.
+//! Limits of processes, under the names that the engine has for them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,10 +24,10 @@ const NAMES: [&str; 15] = [
     "stack",
 ];
 const UNLIMITED: &str = "unlimited";
-/// What the engine takes for no limit.
+/// The engine's number for "no limit".
 const NONE: i64 = -1;
 
-/// One limit of each name at most.
+/// A list of limits, at most one of each name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ulimits(Vec<NamedLimit>);
 
@@ -36,19 +36,19 @@ pub struct Ulimits(Vec<NamedLimit>);
 pub struct NamedLimit {
     /// Its name: `nofile`.
     pub name: String,
-    /// Up to where a process may raise nothing by itself; -1 is no limit.
+    /// The limit that applies; -1 means no limit.
     pub soft: i64,
-    /// Up to where it may raise the soft one; -1 is no limit.
+    /// The highest value to which the process itself may raise the soft limit; -1 means no limit.
     pub hard: i64,
 }
 
 impl Ulimits {
-    /// One after the other.
+    /// The limits in their order.
     pub fn iter(&self) -> impl Iterator<Item = &NamedLimit> {
         self.0.iter()
     }
 
-    /// These, over those of another value that have other names.
+    /// These limits, with those of a more general value that have other names.
     #[must_use]
     pub fn over(&self, under: &Self) -> Self {
         Self(elements::laid_over(&self.0, &under.0, |limit| &limit.name))

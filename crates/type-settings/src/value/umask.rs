@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub struct Umask(u32);
 
 impl Umask {
-    /// Its bits.
+    /// The permission bits.
     pub fn bits(self) -> u32 {
         self.0
     }

@@ -6,9 +6,9 @@ use std::str::FromStr;
 /// What happens to output while the disk is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
-    /// It is dropped, and counted.
+    /// It is dropped, and the dropped bytes are counted.
     Drop,
-    /// It waits in the pipe, and so does the process that writes it.
+    /// It waits in the pipe, and the process that writes it waits too.
     Block,
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A whole number from `MIN` to `MAX`, written in digits; `-` before it where `MIN` is below 0, and never `+`.
+/// A whole number from `MIN` to `MAX` in digits, with `-` before it if it is negative, and never with `+`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Whole<const MIN: i64, const MAX: i64>(i64);
 
@@ -15,14 +15,14 @@ impl<const MIN: i64, const MAX: i64> Whole<MIN, MAX> {
 }
 
 impl<const MAX: i64> Whole<0, MAX> {
-    /// The number, of which none is below 0.
+    /// The number as an unsigned one; only for types whose `MIN` is not negative.
     pub fn unsigned(self) -> u64 {
         self.0.unsigned_abs()
     }
 }
 
 impl<const MAX: i64> Whole<1, MAX> {
-    /// So many seconds.
+    /// The number as seconds.
     pub fn seconds(self) -> std::time::Duration {
         std::time::Duration::from_secs(self.0.unsigned_abs())
     }

@@ -77,7 +77,7 @@ fn on_a_small_disk(nth: usize, which: &str) {
                 assert_eq!(running.len(), wanted, "{what}: {ran:?}");
             } else {
                 assert!(ran.stderr.contains("No space left on device"), "{what}: {ran:?}");
-                let is_new = ran.stderr.contains("runs, and the next verb finishes writing it down");
+                let is_new = ran.stderr.contains("runs, and the next verb finishes its record");
                 assert!(running == before || is_new && running.len() == 2, "{what}: {ran:?}");
             }
             place.does(verb.words, &what);

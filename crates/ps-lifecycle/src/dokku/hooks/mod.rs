@@ -1,6 +1,6 @@
-//! The triggers of Dokku's that are about deploys and the life of an app (docs/dokku.md#triggers). A hook is one exec of this
-//! program with `--from-trigger <trigger> <argument>…`. A hook does not take the app's lock, because the command that called
-//! it may hold that lock and wait for the hook. It takes only the lock of the property that it writes.
+//! The triggers of Dokku about deploys and the life of an app (docs/dokku.md#triggers). A hook executes this program once with
+//! `--from-trigger <trigger> <argument>…`. A hook does not take the app's lock, because the command that called it may hold that
+//! lock and wait for the hook. It takes only the lock of the property that it writes.
 
 mod scheduler;
 
@@ -19,7 +19,7 @@ use ps_scheduler_docker::DockerLocal;
 use super::{last_words, restart};
 use crate::journal;
 
-/// The first word by which a hook calls.
+/// The first word of a hook's command line.
 pub(crate) const FLAG: &str = "--from-trigger";
 
 /// Every trigger that is answered here.
@@ -48,7 +48,7 @@ pub(crate) fn answer(words: &[OsString]) -> Result<Outcome> {
 fn dispatch(world: &World, words: &[&str]) -> Result<()> {
     let caller = || Caller::new(world);
     match words {
-        // For an app that does not exist this prints that it was not deployed, as Dokku does.
+        // For a missing app this prints that it was not deployed, as Dokku does.
         ["app-restart", app, ..] => restart::for_plugin(world, &caller(), &app.parse()?),
         ["core-post-deploy", app, ..] => Ok(ps_dokku::commit(world, &app.parse()?)?),
         ["core-post-extract", app, tree, ..] => extract(world, &app.parse()?, tree.as_ref()),
@@ -78,7 +78,7 @@ fn dispatch(world: &World, words: &[&str]) -> Result<()> {
     }
 }
 
-/// Keeps the Procfile of what is about to be deployed. Where that is an image, the engine looks into it.
+/// Stores the Procfile of the coming deploy. If an image is deployed, the file is read from the image with the engine.
 fn extract(world: &World, app: &AppName, tree: &Path) -> Result<()> {
     let image_file = |image: &str, path: &str| DockerLocal::new(world).image_file(app, image, path);
     Ok(ps_dokku::extract(world, app, tree, image_file)?)
@@ -92,8 +92,8 @@ fn tell(line: Line) {
     }
 }
 
-/// Repeats what other plugins have said on stdin and adds `--restart`. It does so for an app that does not exist too: the deploy
-/// of such an app fails in another plugin, which says more clearly why.
+/// Repeats the output of other plugins from stdin and adds `--restart`. It does so even for a missing app: the deploy of that
+/// app fails in another plugin, which gives a clearer reason.
 fn docker_args(world: &World, app: &str) -> Result<()> {
     let mut said = Vec::new();
     io::stdin().lock().read_to_end(&mut said)?;
@@ -114,7 +114,7 @@ fn rebuild(caller: &Caller, app: &str) -> Result<()> {
     Ok(caller.build(app)?)
 }
 
-/// Writes down that the app was stopped by hand, so that it stays stopped after a reboot.
+/// Records that the app was stopped by hand, so that it stays stopped after a reboot.
 fn remember_stop(world: &World, app: &AppName) -> Result<()> {
     Ok(world.set_restored(app, false)?)
 }

@@ -1,5 +1,5 @@
-//! Dokku's questions about apps. Of a native app all answers are read from files; no supervisor is asked. Of an app on a swarm a manager is
-//! asked.
+//! Answers to Dokku's questions about apps. For a native app all answers are read from files; no supervisor is asked. For an app on a swarm
+//! a manager is asked.
 
 use std::io::{self, Write};
 
@@ -15,29 +15,29 @@ use crate::logs;
 /// The colours of instances in a log, one after the other; docker-local has the same ones.
 const COLOURS: [u8; 5] = [36, 33, 32, 35, 31];
 
-/// Which lines `scheduler-logs` is to give, and how.
+/// The lines that `scheduler-logs` prints, and their form.
 pub(super) struct Wanted<'a> {
-    /// Empty: of every type.
+    /// The process type; empty: every type.
     pub(super) process_type: &'a str,
     pub(super) follows: bool,
-    /// Without the name of who wrote it.
+    /// Whether the name of the instance is left out.
     pub(super) quiet: bool,
 }
 
-/// `<instances> <true|false|mixed>`.
+/// Prints `<instances> <true|false|mixed>`.
 pub(super) fn app_status(scheduler: &dyn Scheduler, app: &AppName) -> Result<()> {
     let status = scheduler.status_of(app)?;
     let mut out = io::stdout().lock();
     Ok(writeln!(out, "{} {}", status.current().count(), status.running().as_str())?)
 }
 
-/// Whether the app was ever deployed by this scheduler.
+/// Whether this scheduler has ever deployed the app.
 pub(super) fn is_deployed(world: &World, ours: Ours, app: &AppName) -> Result<Outcome> {
     let is_deployed = ours.has_deployed(world, app)?;
     Ok(if is_deployed { Outcome::Done } else { Outcome::No })
 }
 
-/// Prints the descriptions with everything in them. The hook pipes them into `ps-inspect-sanitize`.
+/// Prints the raw descriptions, secrets included. The hook pipes them into `ps-inspect-sanitize`.
 pub(super) fn inspect(scheduler: &dyn Scheduler, app: &AppName) -> Result<()> {
     let described = scheduler.inspect(app)?;
     let mut out = io::stdout().lock();
@@ -45,7 +45,7 @@ pub(super) fn inspect(scheduler: &dyn Scheduler, app: &AppName) -> Result<()> {
     Ok(writeln!(out)?)
 }
 
-/// The last `lines` lines of each instance, as they were written.
+/// Prints the last `lines` lines of each instance, as they were written.
 pub(super) fn logs(scheduler: &dyn Scheduler, app: &AppName, wanted: &Wanted<'_>, lines: &str) -> Result<()> {
     let lines = lines.parse().with_context(|| format!("{lines:?} is not a number of lines"))?;
     let which = match wanted.process_type {

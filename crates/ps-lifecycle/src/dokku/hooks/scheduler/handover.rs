@@ -1,5 +1,4 @@
-//! Ends the instances of an app that another scheduler ran before. Dokku itself leaves them running, and no command would find them any
-//! more.
+//! Ends the instances of an app that another scheduler ran before. Dokku leaves them running, and no command would find them later.
 
 use anyhow::Result;
 use formation::{AppName, Which};
@@ -13,7 +12,7 @@ use super::ours::Ours;
 use crate::session::Session;
 use crate::stop;
 
-/// Ends the containers of docker-local of an app that runs otherwise now; `how`: natively, or on a swarm.
+/// Ends the containers of an app that docker-local ran before; `how` is "natively" or "on a swarm".
 pub(super) fn take_over(world: &World, caller: &Caller, app: &AppName, how: &str) -> Result<()> {
     if world.container_files(app)?.is_empty() {
         return Ok(());
@@ -23,7 +22,7 @@ pub(super) fn take_over(world: &World, caller: &Caller, app: &AppName, how: &str
     Ok(world.forget_containers(app)?)
 }
 
-/// Ends what runs natively or on a swarm of an app that another scheduler has deployed.
+/// Ends the native processes or swarm tasks of an app that another scheduler has deployed.
 pub(super) fn give_up(world: &World, app: &AppName) -> Result<()> {
     let (native, now) = (Native::new(world), world.scheduler_name(app)?);
     let was_native = now != SchedulerName::Native && native.directory(app)?.is_some();

@@ -1,6 +1,6 @@
-//! The triggers by which Dokku asks a scheduler (docs/dokku.md#triggers), answered for the schedulers `native` and `swarm`. Nothing here
-//! calls a scheduler's trigger, which would end here again. Dokku calls the hooks of all schedulers for every app: a hook that
-//! is called for another scheduler, or for an app of another one, says nothing and succeeds.
+//! The triggers by which Dokku calls a scheduler (docs/dokku.md#triggers), answered for the schedulers `native` and `swarm`. Nothing
+//! here may call a scheduler's trigger, because that call would arrive here again. Dokku calls the hooks of all schedulers for every
+//! app: a hook that is called for another scheduler, or for another scheduler's app, prints nothing and succeeds.
 
 mod answers;
 mod deploy;
@@ -62,7 +62,7 @@ pub(super) fn answer(world: &World, words: &[&str]) -> Option<Result<Outcome>> {
     Some(done.map(|()| Outcome::Done))
 }
 
-/// Answers what is asked of a scheduler.
+/// Answers a trigger for one of these schedulers.
 fn asked(world: &World, name: &str, ours: Ours, words: &[&str]) -> Option<Result<Outcome>> {
     let done = match (name, words) {
         ("scheduler-deploy", [app, tag, rest @ ..]) => deploy(world, ours, app, tag, word(rest, 0)),
@@ -106,7 +106,8 @@ fn run(world: &World, ours: Ours, app: &str, rest: &[&str]) -> Result<Outcome> {
     }
 }
 
-/// Dokku joins what all plugins print and takes it for one path.
+/// Prints the path of our nginx template. Dokku joins the output of all plugins and takes it for one path, so nothing else may be
+/// printed.
 fn template(world: &World, app: &str, kind: &str) -> Result<()> {
     match ps_dokku::template(world, &named(app)?, kind)? {
         Some(path) => Ok(writeln!(io::stdout().lock(), "{}", path.display())?),
@@ -131,14 +132,14 @@ fn deploy(world: &World, ours: Ours, app: &str, tag: &str, process_type: &str) -
     }
 }
 
-/// Ends what runs of an app, even if the app's directory is gone already.
+/// Ends the instances of an app, even if the app's directory no longer exists.
 fn stop(world: &World, ours: Ours, app: &AppName, remove: bool) -> Result<()> {
     let session = Session::of_hook(world)?;
     let _lock = world.is_app(app)?.then(|| session.lock(app)).transpose()?;
     stop::end_via(&session, app, ours.scheduler(world).as_ref(), &Which::All, remove)
 }
 
-/// Removes all that is kept of an app that was destroyed.
+/// Removes all data of an app that was destroyed.
 fn forget(world: &World, ours: Ours, app: &AppName) -> Result<()> {
     stop(world, ours, app, true)?;
     if ours == Ours::Native {

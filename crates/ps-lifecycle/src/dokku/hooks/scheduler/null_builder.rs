@@ -1,5 +1,5 @@
-//! The builder `null` for native apps. Nothing has to be built for them, but Dokku deploys only an app that has an image which
-//! was released; so it gets an empty one.
+//! The builder `null` for native apps. Nothing has to be built for them, but Dokku deploys an app only if it has an image that
+//! was released. So the app gets an empty image.
 
 use anyhow::Result;
 use formation::AppName;
@@ -11,7 +11,7 @@ use ps_scheduler_docker::DockerLocal;
 
 const NULL: &str = "null";
 
-/// `builder-build`: an image that holds no file stands in for the one that was not built.
+/// `builder-build`: creates an image without files as the result of the build.
 pub(super) fn build(world: &World, builder: &str, app: &str) -> Result<()> {
     match native(world, builder, app)? {
         Some(app) => {
@@ -39,8 +39,8 @@ fn native(world: &World, builder: &str, app: &str) -> Result<Option<AppName>> {
     Ok(is_meant.then_some(app))
 }
 
-/// Refuses an app with a `release` process or with scripts in its app.json: Dokku would run them in the app's image, and in an
-/// empty image nothing can run.
+/// Refuses an app with a `release` process or with scripts in its app.json: Dokku would run them in the app's image, and
+/// nothing can run in an empty image.
 fn refuse_tasks(world: &World, app: &AppName) -> Result<()> {
     let has_release = brought::procfile(world, app)?.entries().any(|entry| entry.process_type().is_release());
     let app_json = brought::app_json(world, app)?;

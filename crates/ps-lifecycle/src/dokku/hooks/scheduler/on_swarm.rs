@@ -1,5 +1,5 @@
-//! The scheduler `swarm` inside Dokku. `scheduler-deploy` runs the image that Dokku has built, from the registry to which Dokku's plugin
-//! `registry` has pushed it. If that plugin pushes nothing, the image is on this machine alone.
+//! The scheduler `swarm` inside Dokku. `scheduler-deploy` runs the image that Dokku has built, from the registry to which Dokku's plugin `registry`
+//! has pushed it. If that plugin pushes nothing, only this machine has the image.
 
 use std::io::{self, IsTerminal};
 
@@ -22,10 +22,10 @@ use crate::release;
 use crate::run::{HEARD, status};
 use crate::session::Session;
 
-/// The type whose settings a command gets that is none of a type.
+/// The type whose settings apply to a command that belongs to no type.
 const OF_NO_TYPE: &str = "run";
-/// What runs a command in an image of herokuish, and the shell that each has. `/exec` has a shell expand its words once more, so it is given a
-/// shell by one word.
+/// The program of herokuish images that runs a command in the environment of the buildpacks. It has a shell expand the words of the command once
+/// more, so a shell is named by a single word.
 const EXEC: &str = "/exec";
 const SHELL_OF_HEROKUISH: &str = "/bin/bash";
 
@@ -40,7 +40,7 @@ pub(super) fn deploy(session: &Session, app: &AppName, tag: &str, which: &Which)
     let stored = world.formation(app)?;
     let wanted = release::runnable(&stored, &release);
     let intent = match which {
-        // A deploy of a swarm is one of all types.
+        // A first deploy on a swarm always deploys all types.
         Which::Type(_) if Ours::Swarm.has_deployed(world, app)? => Intent::Restart(which.clone()),
         Which::All | Which::Type(_) | Which::Slot(_) => Intent::Deploy,
     };
@@ -59,8 +59,8 @@ pub(super) fn deploy(session: &Session, app: &AppName, tag: &str, which: &Which)
     handover::take_over(world, &caller, app, "on a swarm")
 }
 
-/// The image that Dokku is deploying, as its plugins name it: `<registry>/<repository>:<tag>`, without a registry `dokku/<app>:<tag>`. A tag that
-/// a plugin names counts more than the one that Dokku gives. By its digest, where a registry has it.
+/// The image that Dokku is deploying, as Dokku's plugins name it: `<registry>/<repository>:<tag>`, without a registry `dokku/<app>:<tag>`. A tag
+/// that a plugin names takes precedence over the one that Dokku passes. If a registry has the image, it is named by its digest.
 fn image(session: &Session, caller: &Caller, app: &AppName, tag: &str) -> Result<String> {
     let ask = |trigger| Ok::<_, anyhow::Error>(caller.ask(trigger, &[app.as_str()])?.trim().to_owned());
     let registry = ask("deployed-app-repository")?;
@@ -78,14 +78,14 @@ fn image(session: &Session, caller: &Caller, app: &AppName, tag: &str) -> Result
 
 fn assemble(session: &Session, app: &AppName, image: &str) -> Result<Release> {
     let world = &session.world;
-    // Without a Procfile the image says what it runs.
+    // Without a Procfile the image's own command is run.
     let procfile = world.current_procfile(app).map(|_| brought::procfile(world, app)).transpose()?;
     let procfile = procfile.filter(|procfile| procfile.entries().next().is_some());
     let app_json = brought::app_json(world, app)?;
     release::say_all(&remarks::of_checks(&app_json));
     let source = Source::Image(image.to_owned());
     let mut release = release::assemble(world, app, source, procfile.as_ref(), &app_json)?;
-    // Dokku has run it, in the image that it built.
+    // Dokku has already run the release process, in the image that it built.
     release.processes.retain(|process| !process.process_type.is_release());
     match Swarm::new(world).kind_of_image(image)? {
         ImageKind::Plain | ImageKind::Buildpacks => {}
@@ -94,8 +94,8 @@ fn assemble(session: &Session, app: &AppName, image: &str) -> Result<Release> {
     Ok(release)
 }
 
-/// Every type is started as by Dokku's own scheduler: by `/start <type>`, which finds the command in the image, or by the property `start-cmd` in the
-/// place of that. Without a Procfile the buildpack may have said what the types run.
+/// Starts every type as Dokku's own scheduler does: with `/start <type>`, which finds the command in the image, or with the property `start-cmd`
+/// instead. Without a Procfile, the buildpack may have defined the commands of the types.
 fn start_by_herokuish(world: &World, app: &AppName, release: &mut Release) -> Result<()> {
     let own = world.ps_property(app, START_CMD)?;
     let wanted = release::runnable(&world.formation(app)?, release);
@@ -111,7 +111,7 @@ fn start_by_herokuish(world: &World, app: &AppName, release: &mut Release) -> Re
     Ok(())
 }
 
-/// The words of a command beside the instances of an app: `/exec` of herokuish makes the environment of its buildpacks first.
+/// The words of a command in the environment of the app: `/exec` of herokuish first sets up the environment of its buildpacks.
 fn words_for(kind: ImageKind, command: Vec<String>) -> Vec<String> {
     match kind {
         ImageKind::Herokuish if !command.is_empty() => [vec![EXEC.to_owned()], command].concat(),
@@ -119,7 +119,7 @@ fn words_for(kind: ImageKind, command: Vec<String>) -> Vec<String> {
     }
 }
 
-/// `scheduler-enter <scheduler> <app> <type>[.<number>] [--] [word…]`: runs a command, or a shell, beside an instance whose node is this one.
+/// `scheduler-enter <scheduler> <app> <type>[.<number>] [--] [word…]`: runs a command, or a shell, in the container of an instance on this machine.
 pub(super) fn enter(session: &Session, app: &str, words: &[&str]) -> Result<Outcome> {
     let world = &session.world;
     let app = named(app)?;
@@ -135,7 +135,7 @@ pub(super) fn enter(session: &Session, app: &str, words: &[&str]) -> Result<Outc
             words_for(ImageKind::Herokuish, vec![SHELL_OF_HEROKUISH.to_owned()])
         }
         (Ok(kind), _) => words_for(kind, command),
-        // A person who wants to look around gets a shell also while the registry does not answer.
+        // A shell is given even if the registry does not answer, for a person who wants to look around.
         (Err(_), true) => command,
         (Err(error), false) => return Err(error),
     };
@@ -151,7 +151,7 @@ pub(super) fn enter(session: &Session, app: &str, words: &[&str]) -> Result<Outc
     Ok(outcome(&app, Swarm::new(world).enter(&entry)?))
 }
 
-/// `scheduler-run <scheduler> <app> <count> [NAME=VALUE…] [--] word…`: runs a command once, with so many variables besides.
+/// `scheduler-run <scheduler> <app> <count> [NAME=VALUE…] [--] word…`: runs a command once, with `count` additional variables.
 pub(super) fn run(session: &Session, app: &str, words: &[&str]) -> Result<Outcome> {
     let world = &session.world;
     let app = named(app)?;
@@ -178,7 +178,7 @@ pub(super) fn run(session: &Session, app: &str, words: &[&str]) -> Result<Outcom
     Ok(outcome(&app, scheduler.run_once(&order)?))
 }
 
-/// What Dokku asks to be run once.
+/// The command that Dokku wants to run once, and its variables.
 struct Asked {
     env: Vec<(String, String)>,
     command: Vec<String>,

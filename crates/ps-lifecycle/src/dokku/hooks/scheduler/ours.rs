@@ -7,7 +7,7 @@ use ps_scheduler::Scheduler;
 use ps_scheduler_native::Native;
 use ps_scheduler_swarm::Swarm;
 
-/// One of them.
+/// One of these schedulers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ours {
     Native,
@@ -15,7 +15,7 @@ pub(super) enum Ours {
 }
 
 impl Ours {
-    /// The one of this name; `None`: the hooks of another plugin answer.
+    /// The scheduler of this name; `None`: it is another plugin's.
     pub(super) fn of(name: &str) -> Option<Self> {
         match SchedulerName::from(name) {
             SchedulerName::Native => Some(Self::Native),
@@ -31,7 +31,7 @@ impl Ours {
         }
     }
 
-    /// The same for questions that do not ask how much processes use.
+    /// The scheduler for questions that do not need the CPU time and memory of processes.
     pub(super) fn quick(self, world: &World) -> Box<dyn Scheduler> {
         match self {
             Self::Native => Box::new(Native::new(world).without_usage()),
@@ -39,7 +39,7 @@ impl Ours {
         }
     }
 
-    /// Whether it has ever deployed the app.
+    /// Whether this scheduler has ever deployed the app.
     pub(super) fn has_deployed(self, world: &World, app: &AppName) -> Result<bool> {
         Ok(match self {
             Self::Native => Native::new(world).directory(app)?.is_some(),
@@ -49,7 +49,7 @@ impl Ours {
         })
     }
 
-    /// Removes what earlier deploys left, of one app or of all.
+    /// Removes what earlier deploys left behind, of one app or of all.
     pub(super) fn retire(self, world: &World, app: Option<&AppName>) -> Result<()> {
         let scheduler = self.scheduler(world);
         match (self, app) {

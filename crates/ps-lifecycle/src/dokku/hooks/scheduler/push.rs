@@ -1,5 +1,5 @@
-//! `post-extract`: keeps a copy of the tree that is about to be built, because a native app runs from it. Dokku removes its own
-//! after the build.
+//! `post-extract`: copies the tree that is about to be built, because a native app runs from this copy. Dokku removes its own
+//! tree after the build.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use ps_apps::{SchedulerName, Scope, World};
 use ps_cli::exit::Refusal;
 use ps_scheduler_native::Native;
 
-/// Keeps a copy of `tree` for the deploy that follows, if the app's scheduler is `native`. If this hook fails Dokku goes on all
-/// the same; `scheduler-deploy` then finds that the copy is not complete, and refuses.
+/// Copies `tree` for the deploy that follows, if the app's scheduler is `native`. If this hook fails, Dokku continues; then
+/// `scheduler-deploy` finds that the copy is not complete, and refuses.
 pub(super) fn push(world: &World, app: &str, tree: &Path, revision: &str) -> Result<()> {
     let app = super::named::named(app)?;
     if world.scheduler_name(&app)? != SchedulerName::Native {
