@@ -52,7 +52,7 @@ container() {
   docker tag formation-test/busybox:latest "dokku/$APP:v1"
   container "dokku/$APP:v1"
   tags destroy "$APP" latest
-  [[ $status == 1 && $stderr == "!     dokku/$APP:latest is not removed: the next deploy goes by it" ]]
+  [[ $status == 1 && $stderr == "!     dokku/$APP:latest is not removed: the next deploy uses it" ]]
   tags destroy "$APP" v1
   [[ $status == 1 && $stderr == "!     dokku/$APP:v1 is not removed: "* ]]
   tags deploy "$APP" v9

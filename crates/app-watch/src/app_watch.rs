@@ -20,21 +20,22 @@ const FLAGS: WatchFlags = WatchFlags::MODIFY
     .union(WatchFlags::MOVED_FROM)
     .union(WatchFlags::MOVED_TO)
     .union(WatchFlags::ONLYDIR);
-/// The file in which a supervisor keeps how its instances are. Whatever else is only written to, and not made or renamed, says nothing.
+/// The file in which a supervisor writes the states of its instances. Writing to any other file, without making or renaming it, is not
+/// a change.
 const STATE: &str = "state";
 const JOURNAL: &str = "journal";
 const NATIVE: &str = "scheduler-native";
 const PARENTS: [&str; 2] = ["data/scheduler-native", "data/formation"];
 const BUFFER: usize = 8192;
-/// What is written at the same time is read once: after a first change so much later.
+/// Changes within this time after a first one are reported together with it.
 pub const TOGETHER: Duration = Duration::from_millis(50);
 
-/// What a directory that is watched holds.
+/// The content of a watched directory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Holds {
-    /// The apps, or directories of each.
+    /// The directories of all apps.
     Apps,
-    /// What a supervisor writes.
+    /// The files of a supervisor.
     Service(AppName),
     /// The journal.
     Journal(AppName),
@@ -50,7 +51,7 @@ pub struct AppWatch {
     shortfall: Option<String>,
 }
 
-/// What has changed since the last time.
+/// The changes since the last call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changed {
     /// Whether apps may have come or gone.
@@ -72,8 +73,8 @@ impl AppWatch {
         Ok(Self { world: world.clone(), inotify, watched, apps, shortfall })
     }
 
-    /// Watches for apps that come and go. Whether all directories are there that hold apps: before the first app, none is.
-    /// Those that are missing are looked for again by the next call.
+    /// Watches for apps that come and go. Returns whether all directories that contain apps exist: before the first app, none does. The
+    /// next call looks for the missing ones again.
     pub fn watch_parents(&mut self) -> bool {
         let mut are_all_there = true;
         for parent in [self.world.root().to_owned()]
@@ -85,7 +86,7 @@ impl AppWatch {
         are_all_there
     }
 
-    /// Watches these apps, which are there, and forgets all others. Those that were not known before are returned.
+    /// Watches these existing apps, and forgets all others. Returns those that were not watched before.
     pub fn know(&mut self, apps: BTreeSet<AppName>) -> Vec<AppName> {
         let before = std::mem::replace(&mut self.apps, apps);
         let new: Vec<AppName> = self.apps.difference(&before).cloned().collect();
@@ -100,12 +101,12 @@ impl AppWatch {
         &self.apps
     }
 
-    /// What is not watched although it should be, and why, for people.
+    /// Why some directory is not watched although it should be, for people.
     pub fn shortfall(&self) -> Option<&str> {
         self.shortfall.as_deref()
     }
 
-    /// Waits until something has changed, `most` at most, and then for what comes with it ([`TOGETHER`]).
+    /// Waits for a change, `most` at most, and then a moment longer for further ones ([`TOGETHER`]).
     pub fn wait(&mut self, most: Option<Duration>) -> Changed {
         let limit = most.and_then(|most| Timespec::try_from(most).ok());
         let mut fds = [PollFd::new(&self.inotify, PollFlags::IN)];
@@ -116,12 +117,12 @@ impl AppWatch {
         self.read()
     }
 
-    /// What has changed since the last time, without waiting. The descriptor is readable once there is something.
+    /// The changes since the last call, without waiting. The descriptor is readable if there are any.
     pub fn read(&mut self) -> Changed {
         let (mut changed, mut new) = (Changed::default(), Vec::new());
         let mut buffer = [MaybeUninit::uninit(); BUFFER];
         let mut reader = Reader::new(&self.inotify, &mut buffer);
-        // It ends with `WOULDBLOCK`; any other error comes again with the next change.
+        // The loop ends with `WOULDBLOCK`; any other error comes again with the next change.
         while let Ok(event) = reader.next() {
             let flags = event.events();
             if flags.contains(ReadFlags::QUEUE_OVERFLOW) {
@@ -148,7 +149,7 @@ impl AppWatch {
                 Some(_) | None => (),
             }
         }
-        // A directory of an app that was known before may have come only now.
+        // A further directory of a known app may exist only now.
         for app in new {
             if self.apps.contains(&app) {
                 self.watch_app(&app);
@@ -166,7 +167,7 @@ impl AppWatch {
         self.watch(&kept, Holds::Journal(app.clone()));
     }
 
-    /// Watches a directory, also if it is watched already. Whether it is there.
+    /// Watches a directory, also if it is watched already. Returns whether it exists.
     fn watch(&mut self, directory: &Path, holds: Holds) -> bool {
         match inotify::add_watch(&self.inotify, directory, FLAGS) {
             Ok(number) => {
@@ -230,7 +231,7 @@ mod tests {
         assert!(watch.watch_parents());
         assert_eq!(watch.know([shop.clone(), blog.clone()].into()), [blog.clone(), shop.clone()]);
         assert_eq!(watch.read(), Changed::default());
-        // What a supervisor logs changes no row.
+        // The supervisor's log changes no row.
         write(&world.data_dir(NATIVE, &shop), "supervisor.log");
         write(&world.kept_dir(&shop), "other");
         assert_eq!(watch.read(), Changed::default());

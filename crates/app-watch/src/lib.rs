@@ -1,5 +1,5 @@
-//! Reports which apps may have come, gone or changed: the system reports files that are written. What has changed is
-//! left to the caller to read.
+//! Reports which apps may have come, gone or changed, from the system's reports about written files. The caller
+//! reads what exactly has changed.
 
 mod app_watch;
 

@@ -24,10 +24,10 @@ pub enum Init {
 pub struct UnknownInit(String);
 
 impl Init {
-    /// All of them.
+    /// All init systems.
     pub const ALL: [Self; 5] = [Self::Systemd, Self::SystemdUser, Self::Openrc, Self::Runit, Self::Sysv];
 
-    /// Its name.
+    /// The name of the init system.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Systemd => "systemd",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::quote::{self, Unusable};
 
-/// What is to be brought back, by whom.
+/// The programs, directories and user of an installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installation {
     /// The path of `ps-lifecycle`.
@@ -17,13 +17,13 @@ pub struct Installation {
     pub root: PathBuf,
     /// `DOKKU_LIB_ROOT`.
     pub lib: PathBuf,
-    /// Whether the containers are watched too.
+    /// Whether containers are watched too.
     pub watches: bool,
-    /// Who runs it; `None` is root, or the user whose systemd it is.
+    /// The user who runs the apps; `None` for root, or for the user whose systemd is used.
     pub user: Option<String>,
     /// The directory of a user's configuration (`~/.config`); only for [`crate::Init::SystemdUser`].
     pub config: PathBuf,
-    /// The directory whose services runit runs; for [`crate::Init::Runit`] alone.
+    /// The directory whose services runit runs; only for [`crate::Init::Runit`].
     pub scanned: PathBuf,
 }
 

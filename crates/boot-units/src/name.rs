@@ -1,16 +1,17 @@
-//! What a service is called. An init system has one place for each name, so worlds that are not the usual one have theirs in it.
+//! Names of services. An init system has one set of names for all worlds, so the name of a world other than the default one contains its
+//! directory.
 
 use std::fmt::Write;
 use std::path::Path;
 
 use crate::quote::{self, Unusable};
 
-/// The service of the usual world.
+/// The service of the default world.
 pub const USUAL: &str = "formation";
 
-/// The name of the service of the world in a directory: `formation-home-ann-.pm2-formation` for `/home/ann/.pm2/formation`. No two
-/// directories have the same: a `-` of a path is `_-`, a `_` is `__`, and what is neither letter, number nor dot is `_` and its bytes in
-/// hexadecimal.
+/// The name of the service for the world in a directory: `formation-home-ann-.pm2-formation` for `/home/ann/.pm2/formation`. Different
+/// directories have different names: a `-` of a path becomes `_-`, a `_` becomes `__`, and any byte that is neither a letter, a digit
+/// nor a dot becomes `_` and its value in hexadecimal.
 ///
 /// # Errors
 /// The path is no text, or has control characters.

@@ -15,7 +15,7 @@ pub(crate) fn pieces(installation: &Installation) -> Result<Vec<Piece>, Unusable
     let roots = format!("export DOKKU_ROOT={} DOKKU_LIB_ROOT={lib}", quote::shell_path(&installation.root)?);
     let description = format!("description={description}");
     let command = format!("command={supervise}");
-    // The words are for a shell once more.
+    // The words are read by a shell a second time.
     let arguments = format!("command_args={}", quote::shell(&format!("--root {lib}")));
     let restore = format!("\t{restore} || ewarn \"not every app came back\"");
     let mut lines = vec!["#!/sbin/openrc-run", MARK, &description, &roots, "supervisor=supervise-daemon"];

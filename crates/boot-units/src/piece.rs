@@ -6,29 +6,29 @@ use std::path::{Path, PathBuf};
 /// replaced and removed.
 pub const MARK: &str = "# Written by `ps-lifecycle boot enable`; `ps-lifecycle boot disable` removes it.";
 
-/// A file or a link, and where.
+/// A file or a link, and its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// Its path.
     pub path: PathBuf,
-    /// What it is.
+    /// The content.
     pub content: Content,
 }
 
-/// What is at that path.
+/// The content of a piece.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// A file.
     Text {
-        /// All of it.
+        /// The whole text.
         text: String,
         /// Whether it is executed.
         is_program: bool,
     },
-    /// A link to that.
+    /// A link to this path.
     Link(PathBuf),
-    /// The same, in a directory whose links are followed in the order of their numbers: the tools of the init system may have
-    /// given it another number than ours.
+    /// As [`Content::Link`], in a directory whose links are used in the order of their numbers: the tools of the init system may
+    /// have renamed the link to another number.
     NumberedLink(PathBuf),
 }
 
@@ -51,7 +51,8 @@ impl Piece {
         Self { path: path.as_ref().to_owned(), content: Content::Link(to.as_ref().to_owned()) }
     }
 
-    /// Whether a name in its directory is its own: that of its path, or of a numbered link (`S20formation`) one with another number.
+    /// Whether a name in its directory belongs to this piece: the name in its path, or for a numbered link (`S20formation`) the same
+    /// with another number.
     pub fn has_name(&self, name: &str) -> bool {
         let own = self.path.file_name().and_then(|own| own.to_str()).unwrap_or_default();
         match (&self.content, split(own), split(name)) {
@@ -61,7 +62,7 @@ impl Piece {
     }
 }
 
-/// `S20formation`: the letter, and what follows the number.
+/// Splits `S20formation` into the letter and the text that follows the number.
 fn split(name: &str) -> Option<(&str, &str)> {
     let number = name.get(1..3)?;
     number.bytes().all(|byte| byte.is_ascii_digit()).then(|| (&name[..1], &name[3..]))

@@ -20,7 +20,7 @@ pub(crate) fn text(path: &Path) -> Result<&str, Unusable> {
     Ok(text)
 }
 
-/// A word for a shell, in single quotes where it needs some.
+/// A word for a shell, in single quotes if necessary.
 pub(crate) fn shell(word: &str) -> String {
     if is_plain(word) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
@@ -30,7 +30,7 @@ pub(crate) fn shell_path(path: &Path) -> Result<String, Unusable> {
     Ok(shell(text(path)?))
 }
 
-/// A word of a value in a unit of systemd: no specifiers, and quotes where it needs some.
+/// A word of a value in a systemd unit: without specifiers, and in quotes if necessary.
 pub(crate) fn unit(word: &str) -> String {
     let word = word.replace('%', "%%");
     if is_plain(&word.replace("%%", "")) {

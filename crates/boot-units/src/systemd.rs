@@ -7,16 +7,16 @@ use crate::installation::Installation;
 use crate::piece::{MARK, Piece};
 use crate::quote::{self, Unusable};
 
-/// The group into which systemd puts the root, from version 254 on; earlier versions warn of a key that they do not know.
+/// The group into which systemd puts the root, from version 254 on; earlier versions warn about the unknown key.
 const SUBGROUP: &str = "formation-root";
 pub(crate) const SYSTEM: &str = "/etc/systemd/system";
 
-/// Of the machine.
+/// The unit of the machine.
 pub(crate) fn of_machine(installation: &Installation) -> Result<Vec<Piece>, Unusable> {
     render(installation, Path::new(SYSTEM), "multi-user.target")
 }
 
-/// Of one user.
+/// The unit of one user.
 pub(crate) fn of_user(installation: &Installation) -> Result<Vec<Piece>, Unusable> {
     let of_user = Installation { user: None, ..installation.clone() };
     render(&of_user, &installation.config.join("systemd/user"), "default.target")
@@ -43,7 +43,8 @@ fn render(installation: &Installation, units: &Path, target: &str) -> Result<Vec
     lines.extend(["StartLimitIntervalSec=0", "", "[Service]", "Type=notify"]);
     lines.extend(user.as_deref());
     lines.extend([&*root, &lib_variable, &start, &restore, &clear]);
-    // An app has its own deadlines, and one that does not come up keeps neither the others nor the machine from it.
+    // Apps have their own deadlines, so the unit has none. An app that does not come up must not delay the others or the
+    // boot.
     lines.extend([
         "TimeoutStartSec=infinity",
         "Delegate=yes",

@@ -1,5 +1,5 @@
-//! `ps-lifecycle watch`, which watches containers, as a second service beside that of the apps. System V init cannot
-//! keep it running, so there is none for it.
+//! `ps-lifecycle watch`, which watches containers, as a second service in addition to that of the apps. System V
+//! init cannot keep it running, so there is no such service for it.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ fn of_systemd(installation: &Installation, units: &Path, target: &str) -> Result
     let mut lines = vec![MARK, "[Unit]", &description, &after];
     lines.extend(["StartLimitIntervalSec=0", "", "[Service]"]);
     lines.extend(user.as_deref());
-    // What it has begun about an app is done all the same.
+    // With this mode, an operation on an app that the watch has begun is completed even if the watch is stopped.
     lines.extend([&*root, &lib, &start, "KillMode=process", "Restart=always", "RestartSec=1"]);
     lines.extend(["", "[Install]", &wanted]);
     let unit = format!("{}.service", installation.name_of_watch());

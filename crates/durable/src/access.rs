@@ -1,4 +1,4 @@
-//! Mode, owner and group of what is written.
+//! Mode, owner and group of files that are written.
 
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
@@ -17,7 +17,8 @@ pub struct Access {
 }
 
 impl Access {
-    /// `mode`, with the owner and group of `path`. If this process is not root, or `path` is not there, with its own.
+    /// `mode`, with the owner and group of `path`. If this process is not root, or `path` does not exist, owner and
+    /// group are those of this process.
     pub fn like(path: &Path, mode: u32) -> Self {
         let owner = if rustix::process::geteuid().is_root() {
             std::fs::metadata(path).ok().map(|metadata| (metadata.uid(), metadata.gid()))
@@ -28,7 +29,7 @@ impl Access {
     }
 }
 
-/// Gives something in a directory its owner and group; a symbolic link gets them itself.
+/// Gives a name in a directory this owner and group. If the name is a symbolic link, the link itself gets them.
 pub(crate) fn chown(
     dir: impl AsFd,
     name: impl rustix::path::Arg,

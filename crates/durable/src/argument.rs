@@ -1,5 +1,5 @@
 //! Reads a file that a person named on the command line: a file, a pipe (such as bash's `<(…)`), a terminal, or `-` for
-//! standard input. It waits as long as a writer has the pipe open, and stops when it is told to.
+//! standard input. Reading waits as long as a writer has the pipe open, and stops when the caller's [`Stop`] says so.
 
 use std::fs::File;
 use std::io;
@@ -19,15 +19,15 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const TURN: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 const CHUNK: usize = 64 << 10;
 
-/// Asked between reads: whether the reader is to stop, for example because of Ctrl-C.
+/// Called between reads: returns whether the reader is to stop, for example because of Ctrl-C.
 pub type Stop<'a> = dyn Fn() -> bool + 'a;
 
 /// The content of a file that a person named; `-` is standard input. A FIFO that is not opened for writing within 10 s is
 /// an error.
 pub fn argument(path: &Path, max: u64, stop: &Stop<'_>) -> Result<Vec<u8>, ReadError> {
     if path == "-" {
-        // Standard input is shared with the program that started us, so its flags are not changed: it is read when it is
-        // ready.
+        // Standard input is shared with the program that started this one, so its flags are not changed. It is read when
+        // poll(2) says that it is ready.
         return stream(io::stdin().as_fd(), max, false, stop);
     }
     let file_type = std::fs::metadata(path)?.file_type();
@@ -43,7 +43,7 @@ pub fn argument(path: &Path, max: u64, stop: &Stop<'_>) -> Result<Vec<u8>, ReadE
     stream(file.as_fd(), max, file_type.is_fifo(), stop)
 }
 
-/// Reads to the end. `may_lack_writer`: a FIFO is silent until its first writer has opened it.
+/// Reads to the end. `may_lack_writer`: the descriptor is a FIFO that no writer has opened yet, which looks like an end.
 fn stream(
     from: BorrowedFd<'_>,
     max: u64,

@@ -16,7 +16,7 @@ pub fn create_root(root: &Path) -> Result<(), WriteError> {
     create_path(root, 0o777)
 }
 
-/// The same, for directories that nobody but their owner may look into: each that is made is 0700.
+/// As [`create_root`], for directories that only their owner may look into: each new one gets the mode 0700.
 pub fn create_private(path: &Path) -> Result<(), WriteError> {
     create_path(path, 0o700)
 }
@@ -31,25 +31,27 @@ fn create_path(path: &Path, mode: u32) -> Result<(), WriteError> {
         create_path(above, mode)?;
     }
     let made = match rustix::fs::mkdirat(CWD, path, Mode::from_raw_mode(mode)) {
-        // Also when it exists: another process may have created it a moment ago and been killed before it synced.
+        // An existing directory is synced as well: another process may have created it a moment ago and been
+        // killed before it synced.
         Ok(()) | Err(Errno::EXIST) => sync_parent(path, None),
         made => made,
     };
     made.map_err(|errno| WriteError::new("create", path, errno))
 }
 
-/// Creates the directories between `base` and `path`, each 0755 and owned like `base`, which must be there.
+/// Creates the directories between `base` and `path`, each with mode 0755 and the owner of `base`, which must
+/// exist.
 pub fn create_below(base: &Path, path: &Path) -> Result<(), WriteError> {
     create(base, path, None)
 }
 
-/// The same; they are durable once `syncs` are finished.
+/// As [`create_below`]; the directories are durable once `syncs` are finished.
 pub fn create_below_with(base: &Path, path: &Path, syncs: &Syncs) -> Result<(), WriteError> {
     create(base, path, Some(syncs))
 }
 
 pub(crate) fn create(base: &Path, path: &Path, syncs: Option<&Syncs>) -> Result<(), WriteError> {
-    // Nearly always they are there, and every write asks.
+    // The directories nearly always exist, and this function runs before every write, so it looks first.
     let doubted = syncs.filter(|syncs| syncs.are_of_a_later_try());
     if path.is_dir() && doubted.is_none() {
         return Ok(());
@@ -104,7 +106,7 @@ pub(crate) fn absent<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
     }
 }
 
-/// A directory above others, which may be a link.
+/// Opens a directory that contains others; it may be a symbolic link.
 fn open_parent(path: &Path) -> Result<OwnedFd, Errno> {
     rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }

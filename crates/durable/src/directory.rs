@@ -20,20 +20,20 @@ use crate::create::{absent, create, open_dir};
 use crate::syncs::Syncs;
 use crate::turn::take_turn;
 
-/// Where files are staged before they are published: in every directory that is written to.
+/// The directory in which new files are staged before they are published. It is in every directory that is written to.
 pub const STAGE: &str = ".stage";
 const LOCK: &str = "lock";
 
 /// A directory whose files are being changed. While this value lives, no other program of Formation changes them.
 ///
-/// It holds an flock on `.stage/lock`, which the kernel frees if the process dies. What a writer that died left in `.stage/`
-/// is removed by the next writer.
+/// This value holds an flock on `.stage/lock`, which the kernel frees if the process dies. Files that a dead writer left in `.stage/`
+/// are removed by the next writer.
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
     dir: OwnedFd,
     stage: OwnedFd,
-    /// Who syncs what is written; `None`: each write itself.
+    /// The syncs that others share with this directory; `None`: each write syncs its own files.
     syncs: Option<Syncs>,
     _lock: OwnedFd,
 }
@@ -46,7 +46,7 @@ impl Directory {
         Self::open_for(base, path, None)
     }
 
-    /// The same; what is written here is durable once `syncs` are finished.
+    /// As [`Directory::open`]; writes are durable once `syncs` are finished.
     pub fn open_with(base: &Path, path: &Path, syncs: &Syncs) -> Result<Self, WriteError> {
         Self::open_for(base, path, Some(syncs.clone()))
     }
@@ -75,24 +75,24 @@ impl Directory {
         self.write_in_turn(&[(name, bytes.to_vec())], access)
     }
 
-    /// Replaces files in the order given, a file more than once if need be; each step is durable before the next.
-    /// Everything is staged before the first step, and after an error all files are as they were.
+    /// Replaces files in the order given; a file may occur more than once. Each step is durable before the next. All contents are staged
+    /// before the first step, and after an error all files are as they were.
     pub fn write_in_turn(&self, steps: &[(&str, Vec<u8>)], access: Access) -> Result<(), WriteError> {
         let staged: Vec<String> =
             (0..).zip(steps).map(|(turn, (name, _))| format!("{turn}.{name}")).collect();
         let done = self.stage_all(steps, &staged, access).and_then(|()| self.publish_all(steps, &staged));
-        // The files that the steps replaced lie in the stage now. One that cannot be removed is removed by the next writer.
+        // The replaced files are in the stage now. If one of them cannot be removed, the next writer removes it.
         for name in &staged {
             self.unstage(name);
         }
         done
     }
 
-    /// Removes the file `name`; one that is not there is success. After an error it is still there.
+    /// Removes the file `name`; a missing file is no error. After an error the file still exists.
     pub fn remove(&self, name: &str) -> Result<(), WriteError> {
         let fail = |errno: Errno| WriteError::new("remove", &self.path.join(name), errno);
         if self.find(name).map_err(fail)?.is_none() {
-            // Another process may have removed it and been killed before it synced.
+            // The file is missing. Another process may have removed it and been killed before it synced.
             return self.sync().map_err(fail);
         }
         rustix::fs::renameat(&self.dir, name, &self.stage, name).map_err(fail)?;
@@ -104,7 +104,7 @@ impl Directory {
         synced.map_err(fail)
     }
 
-    /// Gives the file `name` the name `to`, which no file has. After an error it is called as before.
+    /// Renames the file `name` to `to`, a name that no file has. After an error the file has its old name.
     pub fn rename(&self, name: &str, to: &str) -> Result<(), WriteError> {
         let fail = |errno: Errno| WriteError::new("rename", &self.path.join(name), errno);
         rustix::fs::renameat(&self.dir, name, &self.dir, to).map_err(fail)?;
@@ -115,7 +115,7 @@ impl Directory {
         synced.map_err(fail)
     }
 
-    /// Removes the directory again if it is empty: it was made for an app that was destroyed meanwhile.
+    /// Removes the directory again if it is empty, because it was made for an app that was destroyed meanwhile.
     pub fn abandon(self) {
         let _ = rustix::fs::unlinkat(&self.stage, LOCK, AtFlags::empty());
         let _ = rustix::fs::unlinkat(&self.dir, STAGE, AtFlags::REMOVEDIR);
@@ -174,7 +174,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Moves a staged file to its place, and the file that was there into the stage, so that the step can be undone.
+    /// Moves a staged file to its place, and the earlier file into the stage, so that the step can be undone.
     fn publish(&self, name: &str, staged: &str) -> Result<Replaced, Errno> {
         let rename = || rustix::fs::renameat(&self.stage, staged, &self.dir, name);
         if self.find(name)?.is_none() {
@@ -202,7 +202,7 @@ impl Directory {
         };
     }
 
-    /// The file at `name`, if there is one. A directory there is an error, because no value is kept in one.
+    /// The file at `name`, if it exists. A directory of that name is an error, because no value is stored in a directory.
     fn find(&self, name: &str) -> Result<Option<Stat>, Errno> {
         match rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_dir() => Err(Errno::ISDIR),
@@ -234,7 +234,7 @@ impl Directory {
     }
 }
 
-/// What was at the place of a file before it was published.
+/// The thing that had the name of a file before the file was published.
 #[derive(Clone, Copy)]
 enum Replaced {
     Nothing,
@@ -253,7 +253,7 @@ fn fill(file: &mut File, bytes: &[u8], access: Access) -> io::Result<()> {
     Ok(rustix::fs::fchmod(&*file, Mode::from_raw_mode(access.mode))?)
 }
 
-/// The stage of the directory `path`, open; `None` if the directory is not there.
+/// The stage of the directory `path`, open; `None` if the directory does not exist.
 pub fn stage_of(base: &Path, path: &Path) -> Result<Option<OwnedFd>, WriteError> {
     let dir = absent(open_dir(path)).map_err(|errno| WriteError::new("open", path, errno))?;
     let Some(dir) = dir else { return Ok(None) };

@@ -14,7 +14,7 @@ pub enum ReadError {
     /// There is no such file.
     #[error("no such file")]
     Missing,
-    /// A symbolic link where none is expected.
+    /// The file is a symbolic link, which is not allowed there.
     #[error("is a symbolic link")]
     Symlink,
     /// A symbolic link that leads to itself, or a very long chain of them.
@@ -23,7 +23,7 @@ pub enum ReadError {
     /// The path is something other than a file: `a directory`, `a FIFO`, `a socket`, `a device`.
     #[error("is not a file but {0}")]
     NotAFile(&'static str),
-    /// More than that many bytes.
+    /// The file has more than that many bytes.
     #[error("is larger than {}", size(*.0))]
     TooLarge(u64),
     /// The file system, or the writer of a pipe, did not answer for that long.
@@ -37,14 +37,14 @@ pub enum ReadError {
     Io(io::Error),
 }
 
-/// Why something was not written; nothing was changed. The reason is part of this message, so it is no `source`:
-/// printing the whole chain would show it twice.
+/// Why a write failed; nothing was changed. The reason is part of this message, so it is no `source`: printing
+/// the whole chain would show it twice.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} {}: {reason}", path.display())]
 pub struct WriteError {
     /// What was being done: `write`, `create`, `lock`.
     pub action: &'static str,
-    /// To what.
+    /// The file or directory.
     pub path: PathBuf,
     /// The error of the system.
     pub reason: io::Error,
@@ -61,7 +61,7 @@ impl From<io::Error> for ReadError {
         match error.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::NOENT) => Self::Missing,
             Some(Errno::LOOP) => Self::Symlink,
-            // Nothing else that is opened to be read says so.
+            // Among the things that can be opened for reading, only a socket gives this error.
             Some(Errno::NXIO) => Self::NotAFile("a socket"),
             _ => Self::Io(error),
         }
@@ -99,7 +99,7 @@ pub(crate) fn kind(file_type: FileType) -> &'static str {
     }
 }
 
-/// A number of bytes as people say it: `64 KiB`, `1 MiB`.
+/// A number of bytes in the largest unit that fits: `64 KiB`, `1 MiB`.
 fn size(bytes: u64) -> String {
     match bytes.div_ceil(1024) {
         kib if kib >= 1024 && kib % 1024 == 0 => format!("{} MiB", kib / 1024),

@@ -37,8 +37,8 @@ pub fn is_file(path: &Path) -> bool {
     within(DEADLINE, move || look(&place)).unwrap_or(false)
 }
 
-/// Whether the way to a path, with every symlink on it, stays on the file system of `/`, or ends there because something is
-/// missing. The kernel stops before it asks another file system anything.
+/// Whether the path, with every symlink on it, stays on the file system of `/`, or ends there because a part of it is missing.
+/// The kernel stops before it asks another file system.
 fn is_near(path: &Path) -> bool {
     let stay = ResolveFlags::NO_XDEV | ResolveFlags::NO_MAGICLINKS;
     let found = openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), stay);
@@ -46,7 +46,7 @@ fn is_near(path: &Path) -> bool {
 }
 
 fn read(path: &Path, max: u64) -> Result<Vec<u8>, ReadError> {
-    // To open a device may already do something, so it is looked at first.
+    // Opening a device may already have an effect, so the kind of the file is examined first.
     let metadata = std::fs::metadata(path).map_err(|error| match error.into() {
         ReadError::Symlink => ReadError::LinkLoop,
         other => other,
@@ -58,7 +58,7 @@ fn read(path: &Path, max: u64) -> Result<Vec<u8>, ReadError> {
     regular(File::from(rustix::fs::open(path, flags, Mode::empty())?), max)
 }
 
-/// What `work` returns, unless it takes too long: then its thread is left behind, and ends with the process.
+/// The result of `work`, or an error if it takes too long: then its thread is left running, and ends with the process.
 fn within<T: Send + 'static>(
     deadline: Duration,
     work: impl FnOnce() -> Result<T, ReadError> + Send + 'static,

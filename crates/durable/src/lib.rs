@@ -43,17 +43,18 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::retry_on_intr;
 
-/// The bytes of a file of our own: regular, at most `max` bytes, and no symlink at the last step.
+/// The bytes of a file that this project writes: a regular file of at most `max` bytes. The last part of the path must not be a symlink.
 pub fn state(path: &Path, max: u64) -> Result<Vec<u8>, ReadError> {
     regular(open_at_once(path)?, max)
 }
 
-/// A file of our own that is too large to be read whole, such as a log: regular, and no symlink at the last step.
+/// Opens a file of this project that is too large to be read whole, such as a log. It must be regular; the last part of the path must not
+/// be a symlink.
 pub fn open(path: &Path) -> Result<File, ReadError> {
     only_regular(open_at_once(path)?)
 }
 
-/// How a file is opened that may be anything: without waiting for it, and without becoming its terminal's.
+/// The flags for opening a file that may be anything: opening a FIFO does not block, and a terminal does not become the controlling one.
 const READING: OFlags = OFlags::RDONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC)
@@ -69,7 +70,8 @@ fn only_regular(file: File) -> Result<File, ReadError> {
     if file_type.is_file() { Ok(file) } else { Err(ReadError::NotAFile(error::kind(file_type))) }
 }
 
-/// The bytes of an open file. One read suffices where the file is as long as it was said to be: reports read thousands.
+/// The bytes of an open regular file. One read suffices if the file is as long as fstat(2) said, which matters because reports read
+/// thousands of files.
 fn regular(file: File, max: u64) -> Result<Vec<u8>, ReadError> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
@@ -85,7 +87,7 @@ fn regular(file: File, max: u64) -> Result<Vec<u8>, ReadError> {
     if filled == length { at_most(bytes, max) } else { rest(file, bytes, max) }
 }
 
-/// What was read of a file, and what follows.
+/// The rest of a file after the bytes that were read already, together with these.
 fn rest(file: File, mut bytes: Vec<u8>, max: u64) -> Result<Vec<u8>, ReadError> {
     file.take((max + 1).saturating_sub(bytes.len() as u64)).read_to_end(&mut bytes)?;
     at_most(bytes, max)

@@ -16,12 +16,13 @@ use rustix::io::retry_on_intr;
 
 use crate::{READING, ReadError, regular};
 
-/// Enough for some hundred names: one call fills it, and another one says that there are no more.
+/// The size of the buffer for names, in bytes. Some hundred names fit, so for most directories one call fills it, and a second one says
+/// that there are no more.
 const LIST: usize = 8 << 10;
-/// Nearly every file of our own is shorter, and then read in one go.
+/// Nearly every file of this project is shorter than this, in bytes, and is then read in one go.
 const SHORT: usize = 1024;
 
-/// A directory as it was when it was opened. What was renamed or made since may be missing from its list.
+/// A directory as it was when it was opened. A file that was made or renamed since may be missing from its list.
 #[derive(Debug)]
 pub struct OpenDirectory {
     directory: OwnedFd,
@@ -52,32 +53,32 @@ impl OpenDirectory {
         Ok(Self { directory, entries })
     }
 
-    /// The names of its entries, in the order of the file system.
+    /// The names of the entries, in the order of the file system.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|entry| &*entry.name)
     }
 
-    /// Whether something of that name was in it when it was opened.
+    /// Whether an entry of that name existed when the directory was opened.
     pub fn has(&self, name: &str) -> bool {
         self.names().any(|listed| listed == name)
     }
 
-    /// The bytes of a file of our own in it, as [`crate::state`] reads it.
+    /// The bytes of a file of this project in the directory, as [`crate::state`] reads it.
     pub fn state(&self, name: &str, max: u64) -> Result<Vec<u8>, ReadError> {
         let file = self.open_at_once(name)?;
         if self.is_listed_as_file(name) { listed(file, max) } else { regular(file, max) }
     }
 
-    /// A file of our own in it, as [`crate::open`] opens it.
+    /// A file of this project in the directory, as [`crate::open`] opens it.
     pub fn file(&self, name: &str) -> Result<File, ReadError> {
         let file = self.open_at_once(name)?;
         if self.is_listed_as_file(name) { Ok(file) } else { crate::only_regular(file) }
     }
 
-    /// The metadata of a name in it, without following a symlink.
+    /// The metadata of an entry, without following a symlink.
     ///
     /// # Errors
-    /// There is nothing of that name, or it cannot be looked at.
+    /// There is no such entry, or its metadata cannot be read.
     pub fn stat(&self, name: &str) -> io::Result<Stat> {
         Ok(rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW)?)
     }
@@ -86,20 +87,20 @@ impl OpenDirectory {
         Ok(File::from(retry_on_intr(|| rustix::fs::openat(&self.directory, name, READING, Mode::empty()))?))
     }
 
-    /// Whether the listing has a regular file of this name. If it was replaced by something else since then, that is opened and read
-    /// without waiting and up to a limit, so that at worst its bytes make no sense.
+    /// Whether the listing has a regular file of this name. If the file was replaced by something else since then, the replacement is
+    /// opened and read without waiting and up to a limit, so that at worst its bytes make no sense.
     fn is_listed_as_file(&self, name: &str) -> bool {
         self.entries.iter().any(|entry| entry.is_file && entry.name == name)
     }
 }
 
-/// `None` for the two names that every directory has, and for one that is not text.
+/// The name as text; `None` for `.` and `..`, and for a name that is not UTF-8.
 fn name(name: &CStr) -> Option<String> {
     let name = name.to_str().ok()?;
     (name != "." && name != "..").then(|| name.to_owned())
 }
 
-/// The bytes of an open file of unknown length. A read that does not fill the buffer has come to the end of a regular file.
+/// The bytes of an open file of unknown length. A read that does not fill the buffer has reached the end of a regular file.
 fn listed(file: File, max: u64) -> Result<Vec<u8>, ReadError> {
     let mut bytes = vec![0; SHORT];
     let filled = retry_on_intr(|| rustix::io::read(&file, &mut bytes)).map_err(io::Error::from)?;

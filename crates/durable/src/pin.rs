@@ -14,7 +14,7 @@ use crate::create::absent;
 #[derive(Debug)]
 pub struct Pin {
     path: PathBuf,
-    /// Kept open, so that no other file can get the same inode number meanwhile.
+    /// The file is kept open, so that no other file can get the same inode number meanwhile.
     file: Option<(OwnedFd, Stat)>,
 }
 

@@ -38,7 +38,8 @@ impl Records {
         Self { base: base.to_owned(), path: path.to_owned(), max_bytes, patience: PATIENCE }
     }
 
-    /// The same, for a writer that has no time to wait for others: it gives up after `patience` (without it: 2 s).
+    /// As [`Records::new`], for a writer that must not wait long for others: it gives up after `patience`; the default is 2
+    /// s.
     #[must_use]
     pub fn waiting_at_most(self, patience: Duration) -> Self {
         Self { patience, ..self }
@@ -74,8 +75,8 @@ impl Records {
         }
         let written = (&file).write_all(lines.as_bytes());
         if written.is_err() {
-            // If this fails too, an incomplete record at the end is left, or a complete one that the caller takes for not
-            // written.
+            // If this fails too, an incomplete record is left at the end, or a complete one that the caller believes was
+            // not written.
             let _ = file.set_len(whole);
         }
         written.map_err(fail)
@@ -102,7 +103,7 @@ impl Records {
             .collect())
     }
 
-    /// The file, open and locked, and its length: the one that bears the name, with its access.
+    /// Opens and locks the file that has the name at the moment, and gives it its access. Returns it with its length.
     fn lock(&self, access: Access) -> io::Result<(File, u64)> {
         let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let begun = Instant::now();
@@ -123,7 +124,7 @@ impl Records {
         Err(io::Error::new(ErrorKind::ResourceBusy, "it is replaced again and again"))
     }
 
-    /// The newest records, up to half of the permitted size. `end` is where the last one ends.
+    /// The newest records, up to half of the permitted size. `end` is the end of the last one.
     fn newer_half(&self, file: &File, end: u64) -> io::Result<Vec<u8>> {
         let mut bytes = tail(file, end.saturating_sub(self.max_bytes / 2), end)?;
         forget_first(&mut bytes);
@@ -160,11 +161,11 @@ fn forget_half_a_record(file: &File, length: u64) -> io::Result<u64> {
     Ok(end)
 }
 
-/// These bytes of a file, or fewer if it became shorter.
+/// The bytes of a file from `begin` to `end`, or fewer if the file became shorter.
 fn tail(file: &File, begin: u64, end: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(end - begin).unwrap_or(0)];
     let mut filled = 0;
-    // A reader takes no lock: the file may become shorter while it is read.
+    // A reader takes no lock, so the file may become shorter while it is read.
     while filled < bytes.len() {
         match file.read_at(&mut bytes[filled..], begin + filled as u64) {
             Ok(0) => break,
@@ -177,13 +178,13 @@ fn tail(file: &File, begin: u64, end: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Removes a record of which the beginning is missing.
+/// Removes a first record whose beginning is missing.
 fn forget_first(bytes: &mut Vec<u8>) {
     let first = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
     bytes.drain(..first);
 }
 
-/// Gives the file its owner and mode, if it does not have them: it was just made, or its maker was killed.
+/// Gives the file its owner and mode, if it does not have them, because it was just made, or its maker was killed.
 fn set_access(file: &File, is: &Metadata, access: Access) -> io::Result<()> {
     if let Some((uid, gid)) = access.owner.filter(|owner| *owner != (is.uid(), is.gid())) {
         rustix::fs::fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;

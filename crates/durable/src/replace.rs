@@ -1,5 +1,5 @@
-//! Replacing a file whose writer is the only one: whole or not at all for every reader, and staged beside its place without a
-//! lock. Only [`replace_durably`] syncs what it writes.
+//! Replaces a file that has only one writer. Every reader sees the old or the new file as a whole. The new file is staged beside its
+//! place, without a lock. Only [`replace_durably`] syncs what it writes.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -10,19 +10,19 @@ use rustix::fs::{CWD, RenameFlags};
 
 use crate::access::{Access, chown};
 
-/// Puts `bytes` in the place of whatever has this name, be it a directory: whole or not at all, for its owner alone to read.
-/// After an error what was there is as it was.
+/// Replaces whatever has this name, even a directory, by a file with `bytes` that only its owner may read. Every reader sees the old or
+/// the new one as a whole. After an error nothing has changed.
 pub fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let (path, staged) = places(directory, name);
     stage(&staged, bytes)?;
     put(&staged, &path)
 }
 
-/// Like [`replace`], for a file that must survive a power failure: when this returns, its bytes and its name are on the disk. It gets the
-/// owner and group of `directory`, if this process may give them.
+/// As [`replace`], for a file that must survive a power failure: when this returns, its bytes and its name are on the disk. The file gets
+/// the owner and group of `directory`, if this process may set them.
 ///
 /// # Errors
-/// It could not be written or synced. What was there before is there again, unless it was a directory.
+/// The file could not be written or synced. The earlier file is in its place again, unless it was a directory.
 pub fn replace_durably(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let (path, staged) = places(directory, name);
     stage(&staged, bytes)?;
@@ -30,7 +30,7 @@ pub fn replace_durably(directory: &Path, name: &str, bytes: &[u8]) -> io::Result
     let _ = chown(CWD, &staged, Access::like(directory, 0o600).owner);
     let put = sync(&staged).and_then(|()| put_durably(directory, &staged, &path));
     if put.is_err() {
-        // The staged file would only take up space.
+        // The staged file is not needed any more, and only takes up space.
         let _ = clear(&staged);
     }
     put
@@ -40,7 +40,7 @@ fn put_durably(directory: &Path, staged: &Path, path: &Path) -> io::Result<()> {
     let exchange = || rustix::fs::renameat_with(CWD, staged, CWD, path, RenameFlags::EXCHANGE);
     let (is_exchanged, was_there) = (exchange().is_ok(), path.exists());
     if !is_exchanged {
-        // Nothing is there yet, or the file system cannot do that.
+        // There is no earlier file, or the file system cannot exchange two files.
         put(staged, path)?;
     }
     let synced = sync(directory);
@@ -57,16 +57,16 @@ fn sync(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Like [`replace`], for a file that is written often and whose content is also stored elsewhere: after a power failure it may be
-/// empty. ext4 writes the bytes of a new file to the disk before it replaces another file, which costs more than everything else; it
-/// does not if two files are exchanged.
+/// As [`replace`], for a file that is written often and whose content is also stored elsewhere: after a power failure it may be empty.
+/// When a new file replaces another one, ext4 first writes the bytes of the new file to the disk, which costs more than everything else.
+/// It does not do that if two files are exchanged.
 pub fn refresh(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let (path, staged) = places(directory, name);
     stage(&staged, bytes)?;
     match rustix::fs::renameat_with(CWD, &staged, CWD, &path, RenameFlags::EXCHANGE) {
         // If the old file cannot be removed, the next write removes it.
         Ok(()) => clear(&staged).or(Ok(())),
-        // Nothing is there yet, or the file system cannot do that.
+        // There is no earlier file, or the file system cannot exchange two files.
         Err(_) => put(&staged, &path),
     }
 }
@@ -86,7 +86,7 @@ fn stage(staged: &Path, bytes: &[u8]) -> io::Result<()> {
     };
     let written = file.write_all(bytes);
     if written.is_err() {
-        // The incomplete file would only take up space.
+        // The incomplete file is of no use, and only takes up space.
         let _ = fs::remove_file(staged);
     }
     written
@@ -102,7 +102,7 @@ fn put(staged: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes whatever has this name; nothing there is success.
+/// Removes whatever has this name; a missing name is no error.
 fn clear(path: &Path) -> io::Result<()> {
     let removed = match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => fs::remove_dir_all(path),
@@ -125,7 +125,7 @@ mod tests {
                 put(place.path(), "status", text.as_bytes()).expect("written");
                 assert_eq!((fs::read_to_string(&path).expect("there"), files()), (text.to_owned(), 1));
             }
-            // Half of what a writer was killed over, and somebody's directories.
+            // A file that a killed writer left incomplete, and directories that somebody made.
             fs::write(&staged, "hal").expect("written");
             put(place.path(), "status", b"whole").expect("written");
             fs::remove_file(&path).expect("there");

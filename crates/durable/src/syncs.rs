@@ -10,10 +10,10 @@ use rustix::io::{Errno, retry_on_intr};
 
 use crate::WriteError;
 
-/// What several writes leave to be synced: each file, and each directory once, however many names have changed in it.
+/// The files and directories that several writes leave to be synced. Each directory is synced once, however many names have changed in it.
 ///
-/// Readers see each write at once. Until [`Syncs::finish`] has returned, a power failure may undo any of them. So whoever
-/// shares syncs has recorded durably how to write everything again, or can do without all of it.
+/// Readers see each write at once. Until [`Syncs::finish`] has returned, a power failure may undo any of them. So a program that shares
+/// syncs must have recorded durably how to write everything again, or be able to do without it.
 #[derive(Clone, Debug, Default)]
 pub struct Syncs {
     waiting: Arc<Mutex<Waiting>>,
@@ -27,12 +27,13 @@ struct Waiting {
 }
 
 impl Syncs {
-    /// For who writes again what a killed process may have written with shared syncs: a directory that is there already may not be durable.
+    /// For a program that repeats the writes of a killed process that shared syncs: directories that exist already may not be durable, so
+    /// they are synced too.
     pub fn of_a_later_try() -> Self {
         Self { is_of_a_later_try: true, ..Self::default() }
     }
 
-    /// Whether directories that are there already are synced too.
+    /// Whether existing directories are synced too.
     pub(crate) fn are_of_a_later_try(&self) -> bool {
         self.is_of_a_later_try
     }
@@ -50,12 +51,12 @@ impl Syncs {
         Ok(())
     }
 
-    /// Has a file synced that was written.
+    /// Adds a written file to those that are synced.
     pub(crate) fn add_file(&self, path: PathBuf, file: File) {
         self.waiting().files.push((path, file));
     }
 
-    /// Has a directory synced in which a name has changed.
+    /// Adds a directory in which a name has changed to those that are synced.
     pub(crate) fn add_directory(&self, path: &Path, open: impl AsFd) -> Result<(), Errno> {
         let mut waiting = self.waiting();
         if !waiting.directories.contains_key(path) {

@@ -1,4 +1,4 @@
-//! Waiting for one's turn to write into a directory, with an end.
+//! Waits for the lock of a directory that is to be written to, with a time limit.
 
 use std::fs;
 use std::io;
@@ -9,21 +9,21 @@ use std::time::{Duration, Instant};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
-/// How long somebody else may write. A turn takes milliseconds, on a slow disk a second; a program that is stopped in the middle of it
-/// (`SIGSTOP`, a debugger) would keep all others waiting for ever.
+/// How long another process may hold the lock. Writing takes milliseconds, on a slow disk a second. A program that is stopped while it
+/// writes (`SIGSTOP`, a debugger) would keep all others waiting for ever.
 const PATIENCE: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_micros(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
-/// Locks this file, or directory, once nobody else has locked it (`flock`), which may take half a minute.
+/// Locks this file or directory (`flock`), waiting up to half a minute until no other process has it locked.
 ///
 /// # Errors
-/// Somebody has had it for longer: the process is named if the system tells it. Or the file system has no locks.
+/// Another process holds the lock for longer; the message names it if the system knows it. Or the file system has no locks.
 pub fn take_turn(lock: impl AsFd) -> io::Result<()> {
     wait(lock, Instant::now(), PATIENCE)
 }
 
-/// The same with another patience, since `begun`.
+/// As [`take_turn`], with a given patience, counted from `begun`.
 pub(crate) fn wait(lock: impl AsFd, begun: Instant, patience: Duration) -> io::Result<()> {
     let mut pause = FIRST_PAUSE;
     loop {
@@ -50,16 +50,16 @@ fn too_long(lock: impl AsFd, patience: Duration) -> io::Error {
     io::Error::new(io::ErrorKind::ResourceBusy, text)
 }
 
-/// The process that has locked the file with this number. Files of other file systems may have the same number, so one that
-/// is named by two lines is not told.
+/// The process that has locked the file with this inode number. Files of other file systems may have the same number; if two lines name
+/// it, the answer is `None`.
 fn holder(inode: u64) -> Option<u32> {
     let locks = fs::read_to_string("/proc/locks").ok()?;
     let mut holders = locks.lines().filter_map(|line| held(line, inode));
     holders.next().filter(|_| holders.next().is_none())
 }
 
-/// The process of a line such as `3: FLOCK  ADVISORY  WRITE 1234 fe:00:56789 0 EOF`, where it is about that file and not about a process
-/// that waits (`3: -> FLOCK …`).
+/// The process in a line of /proc/locks such as `3: FLOCK  ADVISORY  WRITE 1234 fe:00:56789 0 EOF`, if that line is about the file.
+/// `None` for the line of a process that waits (`3: -> FLOCK …`).
 fn held(line: &str, inode: u64) -> Option<u32> {
     let mut words = line.split_whitespace().skip(1);
     let is_lock = words.next() == Some("FLOCK");

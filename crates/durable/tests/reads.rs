@@ -1,4 +1,4 @@
-//! What is no file is told, in a moment; what is named may be a pipe.
+//! A path that is not a regular file is refused at once; a path that a person names may be a pipe.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -17,7 +17,7 @@ fn fifo(path: &Path) {
     rustix::fs::mkfifoat(CWD, path, Mode::from_raw_mode(0o600)).expect("a FIFO");
 }
 
-/// What a read says, which must come at once.
+/// The result of a read as text. The read must return at once.
 fn said(read: impl FnOnce() -> Result<Vec<u8>, ReadError>) -> String {
     let began = Instant::now();
     let answer = read().map(|bytes| format!("{} bytes", bytes.len()));
@@ -55,7 +55,7 @@ fn what_is_no_file_is_told_at_once() {
         assert_eq!(said(|| durable::state(&at(name), MAX)), state, "{name} as state");
     }
     assert_eq!(said(|| durable::state(Path::new("/dev/zero"), MAX)), "is not a file but a device");
-    // Files of /proc say that they are empty.
+    // Files of /proc have the length 0.
     assert!(durable::input(Path::new("/proc/self/status"), 1 << 20).expect("readable").len() > 100);
 }
 

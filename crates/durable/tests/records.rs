@@ -31,7 +31,7 @@ fn cut(place: &Path, bytes: u64) {
 #[derive(Clone, Debug)]
 enum Step {
     Append(String),
-    /// The file ends after this part of it, in thousandths: a writer was killed, or the power failed.
+    /// The file is cut after this part of it, in thousandths, as if a writer was killed or the power failed.
     Cut(u64),
 }
 

@@ -1,4 +1,4 @@
-//! Wakes whoever follows files that others append to.
+//! Wakes a reader that follows files to which other programs append.
 
 use std::collections::{BTreeSet, HashMap};
 use std::mem::MaybeUninit;
@@ -11,39 +11,39 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
 
-/// What is made, renamed or removed in a directory, and the directory itself.
+/// The events of entries that are made, renamed or removed, and of the directory itself.
 const ENTRIES: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::DELETE)
     .union(WatchFlags::MOVED_FROM)
     .union(WatchFlags::MOVED_TO)
     .union(WatchFlags::MOVE_SELF)
     .union(WatchFlags::ONLYDIR);
-/// What comes within this time wakes once: a file that is written line by line tells of each line.
+/// Events within this time wake the reader once: a file that is written line by line causes an event for each line.
 const TOGETHER: Duration = Duration::from_millis(10);
-/// How often files are looked at that the system does not tell of.
+/// How often files are looked at for which the system reports no events.
 const LOOK: Duration = Duration::from_millis(200);
 const BUFFER: usize = 16 << 10;
 
-/// Directories of files that others append to. Each has a key; several may have the same.
+/// Directories of files to which other programs append. Each has a key; several may have the same.
 #[derive(Debug)]
 pub struct GrowthWatch<K> {
-    /// `None`: there is no inotify, or no instance of it is left.
+    /// `None` if the system has no inotify, or gives no further instance of it.
     inotify: Option<OwnedFd>,
     keys: HashMap<i32, K>,
     has_shortfall: bool,
 }
 
-/// Where something may have changed.
+/// The places that may have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Grown<K> {
     /// In the directories of these keys.
     In(BTreeSet<K>),
-    /// Anywhere: the system could not tell.
+    /// Anywhere: the system could not report where.
     Anywhere,
 }
 
 impl<K: Clone + Ord> Grown<K> {
-    /// Whether the directories of a key are to be looked at.
+    /// Whether the directories of a key may have changed.
     pub fn has(&self, key: &K) -> bool {
         match self {
             Self::In(keys) => keys.contains(key),
@@ -59,13 +59,14 @@ impl<K: Clone + Ord> GrowthWatch<K> {
         Self { inotify, keys: HashMap::new(), has_shortfall: false }
     }
 
-    /// Watches the files of a directory: those that grow, and those that are made, renamed or removed. Whether the directory is
-    /// there. One that is watched already stays so.
+    /// Watches the files of a directory: those that grow, and those that are made, renamed or removed. Returns whether the
+    /// directory exists. A directory that is watched already stays so.
     pub fn watch_files(&mut self, directory: &Path, key: K) -> bool {
         self.watch(directory, ENTRIES | WatchFlags::MODIFY, key)
     }
 
-    /// Watches what is made, renamed or removed in a directory, and not what is written to. Whether the directory is there.
+    /// Watches entries of a directory that are made, renamed or removed, but not writes to them. Returns whether the directory
+    /// exists.
     pub fn watch_entries(&mut self, directory: &Path, key: K) -> bool {
         self.watch(directory, ENTRIES, key)
     }
@@ -85,8 +86,8 @@ impl<K: Clone + Ord> GrowthWatch<K> {
         }
     }
 
-    /// Waits until something has changed, `most` at most. Files whose names begin with a dot do not count. Where something cannot
-    /// be watched, because the system gives no more watches, this returns [`Grown::Anywhere`] five times a second.
+    /// Waits for a change, `most` at most. Files whose names begin with a dot do not count. If a directory cannot be watched,
+    /// because the system gives no more watches, this returns [`Grown::Anywhere`] five times a second.
     pub fn wait(&mut self, most: Duration) -> Grown<K> {
         let Some(inotify) = self.inotify.as_ref().filter(|_| !self.has_shortfall) else {
             thread::sleep(most.min(LOOK));
@@ -140,7 +141,7 @@ mod tests {
 
     use super::*;
 
-    /// Longer than any test waits for what comes.
+    /// A time limit for events that do come.
     const LONG: Duration = Duration::from_secs(60);
     const NOW: Duration = Duration::ZERO;
 

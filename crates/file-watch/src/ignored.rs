@@ -5,7 +5,7 @@ use std::path::Path;
 
 use glob::{MatchOptions, Pattern};
 
-/// What never makes a difference to a program that runs. The last ones are what editors write for a moment.
+/// Files that never matter to a running program. The last ones are temporary files of editors.
 const ALWAYS: [&str; 20] = [
     ".git",
     ".hg",
@@ -63,7 +63,7 @@ impl Ignored {
         !text.trim().is_empty() && Pattern::new(text.trim()).is_ok()
     }
 
-    /// Whether a path does not matter, seen from the top.
+    /// Whether a path, relative to the top, is ignored.
     pub fn has(&self, path: &Path) -> bool {
         let by_name = |name: &std::ffi::OsStr| {
             let name = name.to_string_lossy();

@@ -1,5 +1,5 @@
 //! Reports which files below some directories have changed, through inotify. It causes no wake-up while nothing
-//! changes. What is done about a change is left to the caller.
+//! changes. The reaction to a change is left to the caller.
 
 mod growth;
 mod ignored;

@@ -23,7 +23,7 @@ const CHANGES: WatchFlags = WatchFlags::CLOSE_WRITE
     .union(WatchFlags::MOVED_TO);
 const BUFFER: usize = 4096;
 
-/// What is watched.
+/// The watched directories and their state.
 #[derive(Debug)]
 pub struct FileWatch {
     base: PathBuf,
@@ -31,10 +31,10 @@ pub struct FileWatch {
     inotify: OwnedFd,
     /// The directory of each watch, relative to the base.
     directories: HashMap<i32, PathBuf>,
-    /// The paths that were asked for. All that lies below them counts; the directories above them are watched too, because a
-    /// path may be made later, or removed and made again.
+    /// The requested paths. Changes at or below them count. The directories above them are watched too, because a path may be
+    /// made later, or removed and made again.
     wanted: BTreeSet<PathBuf>,
-    /// Which directory the base was.
+    /// Device and inode of the base when the watch was made.
     identity: Option<(u64, u64)>,
     most: usize,
     shortfall: Option<String>,
@@ -58,7 +58,7 @@ impl FileWatch {
         Ok(watch)
     }
 
-    /// Whether it watches all that it was asked for, in the directory that is at the base now.
+    /// Whether all requested paths are watched, in the directory that is at the base now.
     pub fn is_up_to_date(&self) -> bool {
         self.shortfall.is_none() && self.identity.is_some() && self.identity == identity(&self.base)
     }
@@ -68,7 +68,7 @@ impl FileWatch {
         self.inotify.as_fd()
     }
 
-    /// What is not watched although it should be, for people.
+    /// Why some path is not watched although it should be, for people.
     pub fn shortfall(&self) -> Option<&str> {
         self.shortfall.as_deref()
     }
@@ -80,7 +80,7 @@ impl FileWatch {
         let (mut made, mut missed) = (Vec::new(), false);
         let mut buffer = [MaybeUninit::uninit(); BUFFER];
         let mut reader = Reader::new(&self.inotify, &mut buffer);
-        // It ends with `WOULDBLOCK`; any other error comes again with the next change.
+        // The loop ends with `WOULDBLOCK`; any other error comes again with the next change.
         while let Ok(event) = reader.next() {
             if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
                 missed = true;
@@ -106,7 +106,7 @@ impl FileWatch {
             }
         }
         for directory in made {
-            // Files that were written into it before it was watched cause no event, so they are listed.
+            // Files that were written into the directory before it was watched cause no event, so they are listed.
             if self.counts(&directory) {
                 changed.extend(self.add(&directory));
             }
@@ -141,7 +141,7 @@ impl FileWatch {
         Ok(())
     }
 
-    /// Watches a path that was asked for, as far as it exists, with the directories above it. Returns the files there.
+    /// Watches a requested path, as far as it exists, with the directories above it. Returns the files there.
     fn seek(&mut self, path: &Path) -> Vec<PathBuf> {
         let above: Vec<PathBuf> = path.ancestors().skip(1).map(Path::to_owned).collect();
         if !above.iter().rev().all(|directory| self.add_one(directory)) {
@@ -186,7 +186,7 @@ impl FileWatch {
         files
     }
 
-    /// Watches one directory. Whether it is watched.
+    /// Watches one directory. Returns whether it is watched.
     fn add_one(&mut self, directory: &Path) -> bool {
         if self.directories.len() >= self.most {
             self.shortfall.get_or_insert_with(|| {
@@ -200,7 +200,7 @@ impl FileWatch {
                 self.directories.insert(number, directory.to_owned());
                 true
             }
-            // It is gone again.
+            // The directory has been removed again.
             Err(Errno::NOENT | Errno::NOTDIR) => false,
             Err(errno) => {
                 let why = match errno {
@@ -217,7 +217,7 @@ impl FileWatch {
     }
 }
 
-/// Device and inode.
+/// Device and inode of a directory.
 fn identity(directory: &Path) -> Option<(u64, u64)> {
     fs::metadata(directory).ok().map(|it| (it.dev(), it.ino()))
 }

@@ -1,7 +1,7 @@
-//! Writes one stream of a run: the process writes into a FIFO that it holds open, and the bytes are spliced into a segment
-//! at an offset that is kept track of. No byte passes through our memory, so none is lost or doubled if we are killed. For
-//! comparison, a logger that copied by `read` and `write` lost the bytes that it had read and not written: 10,415 of 5.3
-//! million records when it was killed 60 times under load.
+//! Writes one stream of a run. The process writes into a FIFO that it holds open, and the bytes are spliced into a segment at a
+//! known offset. No byte passes through the memory of the writer, so none is lost or doubled if the writer is killed. For
+//! comparison, a logger that copied by `read` and `write` lost the bytes that it had read and not written: 10,415 of 5.3 million
+//! records when it was killed 60 times under load.
 //!
 //! Other programs may truncate the log (`: >log`, copytruncate), rename it or remove it (logrotate) at any time. The path
 //! decides: bytes are appended to the file that has the name at that moment, and if there is none, a new file is made.
@@ -23,7 +23,7 @@ use crate::prune::{prune, remove_files};
 use crate::series::{Segment, Series};
 use crate::target::Target;
 
-/// The most bytes that are moved in one turn, so that other streams get theirs.
+/// The most bytes that are moved in one turn, so that other streams get their turn.
 const TURN: u64 = 1 << 20;
 /// How many bytes are read at once when they are dropped.
 const CHUNK: usize = 64 << 10;
@@ -60,8 +60,8 @@ impl Capture {
         Self::of(fifo, series, |_| Ok(Log::Open(target)), LostFile::open(series, run), limits)
     }
 
-    /// The same for a new run, which has no FIFO and no log yet, so that neither is looked for. Its log is made by
-    /// [`Capture::make_log`] or with its first byte: its process need not wait for that, and creating a file may take longer than
+    /// As [`Capture::open`] for a new run, which has no FIFO and no log yet, so that neither is looked for. The log is made by
+    /// [`Capture::make_log`] or with the first byte: the process need not wait for that, and creating a file may take longer than
     /// the rest of a start.
     pub fn begin(fifo: &Path, series: &Series, run: u64, limits: Limits) -> Result<Self, Error> {
         let first = Segment::first_of(run);
@@ -86,7 +86,7 @@ impl Capture {
         Ok(Self { log: log(&fifo)?, fifo, series: series.clone(), limits, lost, room })
     }
 
-    /// Makes the log, if it is not there yet. Where that fails it is tried again when bytes come.
+    /// Makes the log, if it does not exist yet. If that fails, it is tried again when bytes come.
     pub fn make_log(&mut self) {
         let _ = self.log.target(&self.series);
     }
@@ -103,12 +103,12 @@ impl Capture {
         [self.fifo.as_fd(), self.log.fd()]
     }
 
-    /// The descriptor to watch.
+    /// The descriptor that becomes readable when bytes come.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.fifo.as_fd()
     }
 
-    /// Where the next byte will be written.
+    /// The place at which the next byte will be written.
     pub fn place(&self) -> Place {
         match &self.log {
             Log::Later { first, .. } => Place { segment: *first, offset: 0 },
@@ -147,10 +147,10 @@ impl Capture {
         }
     }
 
-    /// Moves the bytes that are there, as many as one turn allows.
+    /// Moves the bytes that are in the FIFO, as many as one turn allows.
     ///
     /// # Errors
-    /// The log cannot be written and bytes may not be dropped. They stay in the FIFO.
+    /// The log cannot be written and bytes may not be dropped. The bytes stay in the FIFO.
     pub fn move_bytes(&mut self) -> io::Result<Moved> {
         let there = rustix::io::ioctl_fionread(&self.fifo)?;
         if there == 0 {
@@ -165,15 +165,15 @@ impl Capture {
         }
     }
 
-    /// Makes the file that counts what is dropped, where that is allowed and there is room for it now.
+    /// Makes the file that counts dropped bytes, if bytes may be dropped and the disk has room for the file now.
     pub fn prepare_for_loss(&mut self) {
         if self.limits.when_full == WhenFull::Drop {
             self.lost.prepare();
         }
     }
 
-    /// Moves what is there into the log, at most as much as the FIFO can hold: more can only come from a process that still
-    /// writes. What cannot be written stays in the FIFO.
+    /// Moves the bytes that are in the FIFO into the log, at most as many as the FIFO can hold: more can only come from a process
+    /// that still writes. Bytes that cannot be written stay in the FIFO.
     pub fn drain(&mut self) {
         let (mut taken, room) = (0, self.room as u64);
         while taken <= room {
@@ -184,11 +184,11 @@ impl Capture {
         }
     }
 
-    /// Goes on in a new segment, whatever the limits say. Returns the length of the one that is over, in bytes; 0: nothing
-    /// was written to it, and it is used on.
+    /// Begins a new segment, whatever the limits are. Returns the length of the old one, in bytes; 0: it was empty, and is still
+    /// used.
     ///
     /// # Errors
-    /// The new segment cannot be made, so the present one is used on.
+    /// The new segment cannot be made, so the old one is still used.
     pub(crate) fn rotate(&mut self) -> io::Result<u64> {
         let Log::Open(target) = &mut self.log else { return Ok(0) };
         target.find_end()?;
@@ -201,8 +201,8 @@ impl Capture {
         Ok(bytes)
     }
 
-    /// The same, and the segment that is over is removed. Where the new one cannot be made, because the disk is full, the
-    /// present one is emptied.
+    /// As [`Capture::rotate`], and the old segment is removed. If the new one cannot be made, because the disk is full, the old
+    /// one is emptied.
     ///
     /// # Errors
     /// The log cannot be emptied either.
@@ -220,7 +220,7 @@ impl Capture {
         Ok(bytes)
     }
 
-    /// The segment that is written to, if it was made.
+    /// The segment that is written to, if it was made already.
     pub(crate) fn segment(&self) -> Option<Segment> {
         match &self.log {
             Log::Later { .. } => None,
@@ -255,7 +255,7 @@ impl Capture {
         }
     }
 
-    /// Reads this many bytes from the FIFO, drops and counts them.
+    /// Reads this many bytes from the FIFO, drops them and counts them.
     fn drop_bytes(&mut self, bytes: u64) -> u64 {
         let mut buffer = vec![0; CHUNK];
         let mut dropped = 0;

@@ -1,4 +1,5 @@
-//! A checksum for small records, to tell whole ones from torn ones and from bytes of other programs.
+//! A checksum for small records, which tells whole records from incomplete ones and from bytes of other
+//! programs.
 
 /// Fowler, Noll and Vo's hash (FNV-1a) of these bytes.
 pub(crate) fn check(bytes: &[u8]) -> u32 {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub struct Error {
     /// What was being done: `create`, `open`.
     pub action: &'static str,
-    /// To what.
+    /// The path.
     pub path: PathBuf,
     /// The error of the system. It is part of this message, so it is no `source`: printing the whole chain would show it
     /// twice.

@@ -18,22 +18,23 @@ const BLOCK: u64 = 1 << 12;
 /// How far the time of a file's last change may be behind the clock: the kernel sets it by its ticks.
 const COARSE: Duration = Duration::from_millis(100);
 
-/// From where to where a run is read.
+/// The part of a run that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Extent {
-    /// Its first byte.
+    /// The first byte.
     pub(crate) begin: Place,
-    /// Behind its last byte; `None`: whatever comes.
+    /// The end, behind the last byte; `None`: all bytes that will come are read, too.
     pub(crate) end: Option<Place>,
 }
 
 impl Extent {
-    /// All of a run, from its first segment on.
+    /// The whole run, from its first segment on.
     pub(crate) fn from(segment: Segment) -> Self {
         Self { begin: Place { segment, offset: 0 }, end: None }
     }
 
-    /// What of a run came in a range of time, the lines whole to which that belongs. `now`: what came until later is not over yet.
+    /// The part of a run that came in a range of time, extended to whole lines. If the range ends after `now`, the part has no end
+    /// yet.
     pub(crate) fn within(
         series: &Series,
         run: &[Segment],
@@ -47,7 +48,8 @@ impl Extent {
         Ok(Self { begin, end: end.flatten() })
     }
 
-    /// Which bytes of a segment are in it, in front of which one it ends; `None`: none of them.
+    /// The offsets of the first byte in a segment and of the byte after the last; `None` if no byte of the segment belongs to the
+    /// part.
     pub(crate) fn of(&self, segment: Segment) -> Option<(u64, u64)> {
         let from = if segment == self.begin.segment { self.begin.offset } else { 0 };
         let to = match self.end {
@@ -59,7 +61,7 @@ impl Extent {
     }
 }
 
-/// The place from which on the bytes of a run may have come at that time or later; its end, if all came before.
+/// The place before which all bytes of a run came before that time; the end of the run, if all did.
 fn begin(series: &Series, run: &[Segment], time: SystemTime) -> io::Result<Place> {
     for segment in run.iter().rev() {
         if is_before(series, *segment, time) {
@@ -73,7 +75,7 @@ fn begin(series: &Series, run: &[Segment], time: SystemTime) -> io::Result<Place
     Ok(Extent::from(*run.first().expect("a run that is listed has a segment")).begin)
 }
 
-/// The place from which on all bytes of a run came later than that; `None` if none did.
+/// The place from which on all bytes of a run came later than that time; `None` if none did.
 fn end(series: &Series, run: &[Segment], time: SystemTime) -> io::Result<Option<Place>> {
     let later = run.iter().find_map(|segment| {
         let offset = Index::read(&series.times_path(*segment)).first_after(time)?;
@@ -117,7 +119,7 @@ fn end_of_line(series: &Series, place: Place) -> io::Result<Place> {
     let Some(mut piece) = Piece::open(series, place.segment)?.filter(|_| place.offset > 0) else {
         return Ok(place);
     };
-    // One that ended just before the place ends there.
+    // A line that ends just before the place ends at the place.
     let mut begin = place.offset - 1;
     let mut block = vec![0; usize::try_from(BLOCK).unwrap_or(0)];
     while begin < place.offset + FAR {

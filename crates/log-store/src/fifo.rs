@@ -10,13 +10,14 @@ use rustix::io::Errno;
 
 use crate::Error;
 
-/// The end that a process writes to.
+/// Opens the end that a process writes to.
 pub fn writing_end(path: &Path) -> io::Result<OwnedFd> {
     let end = open(path, OFlags::empty())?;
     if is_fifo(&end) { Ok(end) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
-/// Whether a process has the FIFO open for reading, so that its content still exists; `None` if that is unknown, because there is no FIFO.
+/// Whether a process has the FIFO open for reading, so that its content still exists; `None` if that cannot be determined, because the
+/// FIFO does not exist.
 pub fn is_held(path: &Path) -> Option<bool> {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     match rustix::fs::open(path, flags, Mode::empty()) {

@@ -9,12 +9,13 @@ use crate::last_lines::Place;
 pub struct Line {
     /// The run that wrote the segment of this line.
     pub run: u64,
-    /// Its bytes, without the line end.
+    /// The bytes of the line, without the line end.
     pub bytes: Vec<u8>,
-    /// When its first byte was captured, exact to the second or better. `None` if that is unknown.
+    /// When the first byte of the line was captured, exact to the second or better. `None` if that is unknown.
     pub at: Option<SystemTime>,
-    /// Where the next line begins.
+    /// The place where the next line begins.
     pub end: Place,
-    /// How many of its bytes were returned before, as the beginning of a line ([`Reader::begun`](crate::Reader::begun)).
+    /// How many bytes of the line were returned before, as the beginning of a line
+    /// ([`Reader::begun`](crate::Reader::begun)).
     pub shown: usize,
 }

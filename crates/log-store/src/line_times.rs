@@ -15,18 +15,18 @@ pub(crate) struct LineTimes {
     index: Index,
     /// How many bytes of the file were read.
     read: u64,
-    /// Up to which offset of the segment the index is known to be complete.
+    /// The offset of the segment up to which the index is known to be complete.
     known_to: u64,
 }
 
 impl LineTimes {
-    /// Those of the segment whose times are in this file.
+    /// The times of the segment whose times are in this file; nothing is read yet.
     pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, index: Index::default(), read: 0, known_to: 0 }
     }
 
-    /// When the byte at `offset` arrived. `end` is the offset up to which the segment has been read. Everything before it had its
-    /// record by then, so the file is read again only for later bytes.
+    /// When the byte at `offset` arrived. `end` is the offset up to which the segment has been read: the times of all bytes
+    /// before `end` had been recorded by then, so the file is read again only for later bytes.
     pub(crate) fn time_of(&mut self, offset: u64, end: u64) -> Option<SystemTime> {
         if offset >= self.known_to {
             self.read_on();
@@ -35,12 +35,12 @@ impl LineTimes {
         self.index.time_of(offset)
     }
 
-    /// The segment was truncated, and with it the times.
+    /// Forgets all times, because the segment was truncated.
     pub(crate) fn forget(&mut self) {
         (self.index, self.read, self.known_to) = (Index::default(), 0, 0);
     }
 
-    /// Reads what was added. A file that cannot be read has no times.
+    /// Reads records that were added. A file that cannot be read has no times.
     fn read_on(&mut self) {
         let Ok(file) = durable::open(&self.path) else { return };
         let length = file.metadata().map_or(0, |file| file.len());

@@ -9,15 +9,15 @@ use crate::target::Target;
 /// The log of a capture.
 #[derive(Debug)]
 pub(crate) enum Log {
-    /// It is not made yet.
+    /// The log is not made yet.
     Later {
-        /// Its first segment.
+        /// The first segment.
         first: Segment,
         /// A placeholder for the log's descriptor, so that the number of descriptors is the same before and after the
         /// log is made.
         place: OwnedFd,
     },
-    /// It is there.
+    /// The log exists.
     Open(Target),
 }
 
@@ -27,7 +27,7 @@ impl Log {
         Ok(Self::Later { first, place: any.try_clone()? })
     }
 
-    /// The segment that is written to. It is made if it is not there.
+    /// The segment that is written to. It is made if it does not exist.
     pub(crate) fn target(&mut self, series: &Series) -> io::Result<&mut Target> {
         match self {
             Self::Open(target) => Ok(target),
@@ -40,7 +40,7 @@ impl Log {
         }
     }
 
-    /// Its descriptor, or the placeholder.
+    /// The descriptor of the segment, or the placeholder.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Later { place, .. } => place.as_fd(),

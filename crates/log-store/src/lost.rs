@@ -14,7 +14,7 @@ use crate::series::Series;
 /// The content of the file: dropped, in doubt, being dropped, and a checksum; each of 8 bytes, little-endian.
 const SIZE: usize = 32;
 
-/// What was dropped, in bytes.
+/// Counts of dropped bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
     /// Bytes that were dropped for certain.
@@ -47,17 +47,17 @@ impl LostFile {
         Self { series: series.clone(), run, lost, is_there }
     }
 
-    /// The file of a run of which nothing was dropped, because nothing was written; it is not there yet.
+    /// The file of a new run, which has dropped nothing. The file does not exist yet.
     pub(crate) fn nothing_yet(series: &Series, run: u64) -> Self {
         Self { series: series.clone(), run, lost: Lost::default(), is_there: false }
     }
 
-    /// What was dropped so far.
+    /// The counts so far.
     pub(crate) fn lost(&self) -> Lost {
         self.lost
     }
 
-    /// Makes the file, while there is room for it.
+    /// Makes the file, while the disk has room for it.
     pub(crate) fn prepare(&mut self) {
         if !self.is_there {
             self.is_there = self.write(0).is_ok();
@@ -70,7 +70,7 @@ impl LostFile {
         self.is_there = self.write(bytes).is_ok();
     }
 
-    /// Records that they were dropped.
+    /// Records that these bytes were dropped.
     pub(crate) fn end(&mut self, bytes: u64) {
         self.lost.dropped = self.lost.dropped.saturating_add(bytes);
         self.is_there = self.write(0).is_ok();

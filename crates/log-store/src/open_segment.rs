@@ -37,7 +37,7 @@ impl OpenSegment {
     }
 
     /// At the end of the file: continues with the file that has the name now, or at the beginning if the file was
-    /// truncated. Whether there is more to read.
+    /// truncated. Returns whether there is more to read.
     pub(crate) fn goes_on(&mut self) -> io::Result<bool> {
         // A compressed segment is not written to any more.
         let Piece::Plain(file) = &self.piece else { return Ok(false) };

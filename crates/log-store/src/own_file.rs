@@ -10,26 +10,26 @@ use std::time::SystemTime;
 
 use rustix::fs::OFlags;
 
-/// The longest line that is handed out as one; what is longer is divided.
+/// The longest line that is returned as one, in bytes; a longer one is divided.
 const LONGEST: u64 = 1 << 20;
-/// In steps of this size the beginning of the last lines is looked for.
+/// The size of the blocks in which the beginning of the last lines is searched for backwards.
 const BLOCK: u64 = 64 << 10;
 
 /// A place in an app's own log: the inode of the file, and a byte of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OwnPlace {
-    /// The inode of the file; 0 where there is none.
+    /// The inode of the file; 0 if there was no file.
     pub inode: u64,
-    /// Up to where it was read, in bytes.
+    /// The position up to which the file was read, in bytes.
     pub offset: u64,
 }
 
 /// Which part of an app's own log is read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OwnRange {
-    /// Only what was written at that time or later, as far as that is known.
+    /// Only lines that were written at that time or later, as far as times are known.
     pub since: Option<SystemTime>,
-    /// Only what comes before that byte.
+    /// Only lines before that byte.
     pub before: Option<u64>,
     /// How many of the last lines; `None`: all.
     pub last: Option<usize>,
@@ -38,7 +38,7 @@ pub struct OwnRange {
 /// A line of an app's own log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnLine {
-    /// Its bytes, without the line end.
+    /// The bytes of the line, without the line end.
     pub bytes: Vec<u8>,
     /// When it was written, or `None` if that is not known.
     pub at: Option<SystemTime>,
@@ -49,11 +49,11 @@ pub struct OwnLine {
 pub struct OwnFile {
     path: PathBuf,
     place: OwnPlace,
-    /// Nothing from there on is handed out.
+    /// Lines from this position on are not returned.
     limit: Option<u64>,
-    /// Up to where there was something at the last look.
+    /// The length of the file at the last look.
     end: u64,
-    /// When what is there came, if it came since an earlier look.
+    /// When the bytes that are being read came, if they came after an earlier look.
     seen: Option<SystemTime>,
     /// When the file was written last.
     written: Option<SystemTime>,
@@ -80,7 +80,8 @@ impl OwnFile {
         Ok(own)
     }
 
-    /// The file at this path, from a place on up to which it was read before. If it has been replaced or emptied since, from its beginning.
+    /// The log at this path, from a position on up to which it was read before. If the file has been replaced or emptied since, it is read
+    /// from its beginning.
     pub fn at(path: &Path, place: OwnPlace) -> Self {
         Self { path: path.to_owned(), place, limit: None, end: 0, seen: None, written: None, file: None }
     }
@@ -90,7 +91,7 @@ impl OwnFile {
         &self.path
     }
 
-    /// Up to where it was read.
+    /// The position up to which the file was read.
     pub fn place(&self) -> OwnPlace {
         self.place
     }
@@ -98,7 +99,7 @@ impl OwnFile {
     /// Finds out what can be read now: [`OwnFile::next`] returns that until the next call.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The file cannot be read.
     pub fn look(&mut self) -> io::Result<()> {
         let is_first = self.written.is_none();
         let Some((file, metadata)) = self.file()? else { return Ok(()) };
@@ -117,10 +118,10 @@ impl OwnFile {
         Ok(())
     }
 
-    /// The next complete line; with `whole`, also a last one that no newline ends. `None` if there are no more until the next look.
+    /// The next complete line; with `whole`, also a last line without a newline. `None` if there are no more until the next look.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The file cannot be read.
     pub fn next(&mut self, whole: bool) -> io::Result<Option<OwnLine>> {
         let room = self.end.saturating_sub(self.place.offset).min(LONGEST);
         let Some(file) = self.file.as_mut().filter(|_| room > 0) else { return Ok(None) };
@@ -128,7 +129,7 @@ impl OwnFile {
         file.by_ref().take(room).read_until(b'\n', &mut bytes)?;
         let is_complete = bytes.last() == Some(&b'\n') || bytes.len() as u64 == LONGEST;
         if bytes.is_empty() || !(is_complete || whole) {
-            // The rest of the line is awaited, so this part is read again.
+            // The end of this line has not come yet, so this part is read again later.
             self.file = None;
             return Ok(None);
         }
@@ -141,7 +142,7 @@ impl OwnFile {
     }
 
     fn file(&self) -> io::Result<Option<(File, Metadata)>> {
-        // Something else may have its name, such as a FIFO, which would be waited for.
+        // Another thing may have the name, such as a FIFO, and opening that would block.
         let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
         let file = match OpenOptions::new().read(true).custom_flags(flags).open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -152,7 +153,7 @@ impl OwnFile {
     }
 }
 
-/// Where the last lines of the first `end` bytes begin.
+/// The position at which the last lines of the first `end` bytes begin.
 fn begin_of_last(file: &mut File, end: u64, lines: usize) -> io::Result<u64> {
     let mut left = lines;
     let mut behind = end;

@@ -1,7 +1,6 @@
-//! Compresses segments that are complete. It takes a while, so a separate process does it, which may be killed at any
-//! moment. The result is gzip, readable by `zcat`, in members of 1 MiB each. Every member can be decompressed by itself,
-//! and begins with its own length and that of its content, so that a reader can find one without decompressing those before
-//! it.
+//! Compresses complete segments. That takes a while, so a separate process does it, which may be killed at any moment. The
+//! result is gzip, readable by `zcat`, in members of 1 MiB each. Every member can be decompressed by itself, and begins
+//! with its own length and that of its content, so that a reader can find one without decompressing those before it.
 
 use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::{self, Write};
@@ -17,7 +16,7 @@ use crate::prune::prune;
 use crate::series::{Segment, Series};
 use crate::target::lock;
 
-/// A segment below this size needs the same number of disk blocks when it is compressed.
+/// A segment below this size, in bytes, needs the same number of disk blocks when it is compressed.
 const SMALL: u64 = 4 << 10;
 
 /// Removes segments beyond the limits and compresses complete ones. A segment that cannot be compressed, for example
@@ -96,7 +95,7 @@ fn compress(plain: &File, length: u64, into: &mut File) -> io::Result<()> {
     Ok(())
 }
 
-/// One gzip member. Its length is known only when it has been made, and is then written into its header.
+/// One gzip member. Its length is known only when the member is complete, and is then written into its header.
 fn member(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let extra = [&EXTRA[..], &[0; 8]].concat();
     let mut encoder = GzBuilder::new().extra(extra).write(Vec::new(), Compression::default());

@@ -11,7 +11,7 @@ use flate2::read::MultiGzDecoder;
 
 /// The uncompressed size of a member, in bytes.
 pub(crate) const MEMBER: usize = 1 << 20;
-/// The beginning of the extra field of a member: our mark, and that 8 bytes follow.
+/// The beginning of the extra field of a member: the mark of this project, and the length of the rest, 8 bytes.
 pub(crate) const EXTRA: [u8; 4] = *b"Fm\x08\0";
 /// The position of the two lengths in a member: that of the member, and that of its content.
 pub(crate) const LENGTHS: Range<usize> = 16..24;
@@ -75,7 +75,7 @@ impl Packed {
         Ok(length)
     }
 
-    /// The length of a member that we wrote, and that of its content.
+    /// The length of a member that this project wrote, and that of its content.
     fn lengths(&self, begin: u64) -> Option<(u64, u64)> {
         let mut head = [0; LENGTHS.end];
         self.file.read_exact_at(&mut head, begin).ok()?;
@@ -96,7 +96,7 @@ impl Packed {
     }
 }
 
-/// What a member holds, in the memory of another one that is not wanted any more.
+/// The content of a member. `bytes` is the buffer of an earlier member, which is used again.
 fn decompress(file: &File, member: &Member, mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     let size = |length: u64| usize::try_from(length).map_err(io::Error::other);
     let held = member.holds.end - member.holds.start;
@@ -108,14 +108,14 @@ fn decompress(file: &File, member: &Member, mut bytes: Vec<u8>) -> io::Result<Ve
     bytes.resize(size(held)?, 0);
     let mut decoder = bufread::GzDecoder::new(&compressed[..]);
     decoder.read_exact(&mut bytes)?;
-    // Its checksum is compared at the end.
+    // Reading to the end has the decoder compare the checksum.
     match decoder.read(&mut [0])? {
         0 => Ok(bytes),
         _ => Err(io::Error::new(io::ErrorKind::InvalidData, "a member is longer than it says")),
     }
 }
 
-/// What another program compressed, up to what is too long.
+/// The content of a file that another program compressed, up to [`LONGEST`] bytes.
 fn decompress_foreign(file: &File, member: &Member) -> io::Result<Vec<u8>> {
     let source = Part { file, position: member.begin, end: member.begin.saturating_add(member.length) };
     let mut bytes = Vec::new();

@@ -14,13 +14,13 @@ use crate::series::{Segment, Series};
 pub(crate) enum Piece {
     /// An uncompressed file.
     Plain(File),
-    /// Compressed.
+    /// A compressed file.
     Packed(Packed),
 }
 
 impl Piece {
-    /// Opens a segment; `None` if it does not exist. If both files exist, it has just been compressed, and both have the
-    /// same content.
+    /// Opens a segment; `None` if it does not exist. If both the plain and the compressed file exist, the segment has
+    /// just been compressed, and both have the same content.
     pub(crate) fn open(series: &Series, segment: Segment) -> io::Result<Option<Self>> {
         match durable::open(&series.path(segment)) {
             Ok(file) => return Ok(Some(Self::Plain(file))),
@@ -50,7 +50,7 @@ impl Piece {
         }
     }
 
-    /// Fills the buffer from an offset on; whether there were enough bytes.
+    /// Fills the buffer from an offset on. Returns whether there were enough bytes.
     pub(crate) fn fill_at(&mut self, buffer: &mut [u8], position: u64) -> io::Result<bool> {
         let mut filled = 0;
         while filled < buffer.len() {

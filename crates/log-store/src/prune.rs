@@ -36,7 +36,7 @@ pub(crate) fn prune(series: &Series, limits: &Limits) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the counts of lost bytes of runs that have no segment any more.
+/// Removes the files that count lost bytes of runs that have no segment any more.
 pub(crate) fn forget_losses(series: &Series, earlier: &[Segment], is_left: impl Fn(u64) -> bool) {
     for run in earlier.iter().map(|segment| segment.run) {
         if !is_left(run) {
@@ -54,7 +54,7 @@ impl Lying {
     }
 }
 
-/// Removes a segment, unless somebody writes to it or compresses it.
+/// Removes a segment, unless a process writes to it or compresses it. Returns whether it was removed.
 fn remove(series: &Series, segment: Segment) -> bool {
     if let Ok(file) = durable::open(&series.path(segment))
         && !lock(&file).unwrap_or(false)
@@ -64,7 +64,7 @@ fn remove(series: &Series, segment: Segment) -> bool {
     remove_files(series, segment).is_ok()
 }
 
-/// Removes the files of a segment. Its own file goes last, because without that the other files would not be found again.
+/// Removes the files of a segment. The file with the output goes last, because the other files are found by it.
 pub(crate) fn remove_files(series: &Series, segment: Segment) -> io::Result<()> {
     let _ = fs::remove_file(series.times_path(segment));
     for path in [series.packed_path(segment), series.path(segment)] {

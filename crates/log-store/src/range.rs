@@ -6,17 +6,17 @@ use crate::last_lines::Place;
 
 /// Which lines of a series are selected; by default all of them.
 ///
-/// Times are known to the second, or better where much is written at a time. A line whose times are not known is taken to be
-/// wanted: rather too much is read than too little.
+/// Times are exact to the second, or better if much is written at a time. A line whose time is not known is selected: rather
+/// too much is read than too little.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Range {
-    /// Only what came at that time or later.
+    /// Only lines that came at that time or later.
     pub since: Option<SystemTime>,
     /// Only lines that had arrived by then.
     pub until: Option<SystemTime>,
     /// Only lines before that place, such as the beginning of the present run.
     pub before: Option<Place>,
-    /// Only that many of the last of these lines.
+    /// Only that many of the last lines of the selection.
     pub last: Option<usize>,
 }
 

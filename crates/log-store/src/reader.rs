@@ -1,5 +1,4 @@
-//! Reads the lines of a series, run after run. It follows the series by reading again and again, so that a slow reader
-//! blocks nobody.
+//! Reads the lines of a series, run after run. A series is followed by reading it again and again, so that a slow reader blocks no writer.
 //!
 //! While the series is followed, several runs may write, such as the old and the new one during a rollout. So the newest
 //! [`WATCHED`] runs are read each time, and a line is returned when it is complete, whichever run wrote it. A run may end
@@ -19,19 +18,19 @@ use crate::series::{Segment, Series};
 use crate::skim::Skim;
 use crate::tail;
 
-/// How many runs, the newest ones, are followed.
+/// How many of the newest runs are followed.
 const WATCHED: usize = 8;
 
 /// Reads a series, all of it or a range.
 #[derive(Debug)]
 pub struct Reader {
     series: Series,
-    /// Those that existed at the last look.
+    /// The segments that existed at the last look.
     segments: Vec<Segment>,
     runs: BTreeMap<u64, RunReader>,
     /// Runs before this one are not read any more.
     oldest: u64,
-    /// Whether nothing that comes from now on is wanted.
+    /// Whether the range ends before any line that comes from now on.
     is_over: bool,
     skim: Option<Skim>,
     looked_at: Option<SystemTime>,
@@ -39,7 +38,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens a series, which may be empty. What is written later is read too, unless the range is over already.
+    /// Opens a series, which may be empty. Lines that are written later are read too, unless the range is over already.
     pub fn open(series: Series, range: Range) -> io::Result<Self> {
         let segments = series.segments()?;
         let now = SystemTime::now();
@@ -81,7 +80,7 @@ impl Reader {
         }
     }
 
-    /// Has lines skipped that are certainly not wanted.
+    /// Skips lines that the filter certainly does not select.
     #[must_use]
     pub fn skimming(mut self, skim: Option<Skim>) -> Self {
         self.skim = skim;
@@ -129,7 +128,7 @@ impl Reader {
         })
     }
 
-    /// When the line came that [`Reader::next`] returns next. `None`: it returns none.
+    /// When the line came that [`Reader::next`] returns next; `None` if it returns none.
     pub fn next_time(&mut self, whole: bool) -> io::Result<Option<SystemTime>> {
         Ok(self.earliest(whole)?.map(|(time, _)| time))
     }
@@ -139,7 +138,7 @@ impl Reader {
         let mut earliest: Option<(SystemTime, u64)> = None;
         let count = self.runs.len();
         for (index, (number, run)) in self.runs.iter_mut().enumerate() {
-            // Runs begin in the order of their numbers.
+            // Runs begin in the order of their numbers: if this run begins after the earliest time so far, so do all later ones.
             let is_before =
                 |(time, _)| !self.is_by_time || time == SystemTime::UNIX_EPOCH || run.begins_after(time);
             if earliest.is_some_and(is_before) {
@@ -175,7 +174,7 @@ impl Reader {
         self.runs.iter().filter_map(|(number, run)| run.due(Some(number) != last)).min()
     }
 
-    /// Up to where each run was read: where the first line begins that was not returned.
+    /// For each run the place up to which it was read: the beginning of the first line that was not returned.
     pub fn places(&self) -> BTreeMap<u64, Place> {
         self.runs.iter().map(|(number, run)| (*number, run.place())).collect()
     }
@@ -196,7 +195,7 @@ impl Reader {
     }
 }
 
-/// Reads nothing from that place on.
+/// Ends the reading at that place.
 fn end_at(extents: &mut BTreeMap<u64, Extent>, place: Place) {
     extents.retain(|run, _| *run <= place.segment.run);
     if let Some(extent) = extents.get_mut(&place.segment.run) {
@@ -215,7 +214,7 @@ fn begin_at(series: &Series, segments: &[Segment], extents: &mut BTreeMap<u64, E
     }
     for last in watched {
         let end = extents.get(&last.run).and_then(|extent| extent.end);
-        // A segment that cannot be read has nothing more to offer.
+        // A segment that cannot be read has no more lines.
         let begin =
             end.or_else(|| end_of(series, **last).ok()).unwrap_or(Place { segment: **last, offset: 0 });
         extents.insert(last.run, Extent { begin, end });

@@ -32,20 +32,20 @@ pub(crate) struct RunReader {
     position: u64,
     open: Option<OpenSegment>,
     times: LineTimes,
-    /// Bytes that were read, which of them comes next, and the offset of the first one.
+    /// Bytes that were read; the index of the next one; and the offset of the first one.
     block: Vec<u8>,
     next: usize,
     offset: u64,
-    /// The line that is being put together, where it begins, and how much of it was returned already.
+    /// The line that is being put together, where it begins, and how many of its bytes were returned already.
     pending: Vec<u8>,
     begin: Place,
     shown: usize,
     /// The next line, which was read in order to compare its time, and where it begins.
     head: Option<Line>,
     head_begin: Place,
-    /// Whether there was nothing more to read in this look.
+    /// Whether this look has reached the end of the run.
     is_dry: bool,
-    /// The look in which there was nothing more to read: what is read next came later, and so did the line that is being put
+    /// The time of the look that reached the end. Bytes that are read afterwards came later; so did the line that is being put
     /// together, if it was begun since.
     dry_at: Option<SystemTime>,
     not_before: Option<SystemTime>,
@@ -55,7 +55,7 @@ pub(crate) struct RunReader {
 }
 
 impl RunReader {
-    /// A run of which this is read.
+    /// A reader of this part of a run.
     pub(crate) fn new(series: &Series, extent: Extent) -> Self {
         let Place { segment, offset } = extent.begin;
         Self {
@@ -81,13 +81,13 @@ impl RunReader {
         }
     }
 
-    /// It has begun after that.
+    /// Sets a time after which the run has begun.
     pub(crate) fn begun_after(mut self, time: Option<SystemTime>) -> Self {
         (self.dry_at, self.not_before) = (time, time);
         self
     }
 
-    /// The directory is being read again, so there may be more.
+    /// Begins a new look at the directory: there may be more to read.
     pub(crate) fn look(&mut self, now: SystemTime) {
         self.is_dry = false;
         self.looked_at = now;
@@ -109,7 +109,7 @@ impl RunReader {
         Ok(self.head.as_ref())
     }
 
-    /// Makes the incomplete last line the next one, if there is one.
+    /// Takes the incomplete last line, if there is one, as the next line.
     pub(crate) fn end_line(&mut self) {
         if self.head.is_none() && !self.pending.is_empty() {
             self.head = Some(self.line());
@@ -128,12 +128,12 @@ impl RunReader {
         self.head.take()
     }
 
-    /// Whether everything that there was has been taken.
+    /// Whether every line that exists has been taken.
     pub(crate) fn is_read(&self) -> bool {
         self.is_dry && self.head.is_none() && self.pending.is_empty()
     }
 
-    /// Whether nothing of it has been read yet, and what comes first came later than that.
+    /// Whether no line of the run has been read yet, and the first one came later than that.
     pub(crate) fn begins_after(&mut self, time: SystemTime) -> bool {
         let is_untouched = self.open.is_none() && self.head.is_none() && !self.is_dry;
         let offset = self.position;
@@ -157,7 +157,7 @@ impl RunReader {
         Some(line)
     }
 
-    /// Where the first line begins that was not taken.
+    /// The place where the first line begins that was not taken.
     pub(crate) fn place(&self) -> Place {
         if self.head.is_some() { self.head_begin } else { self.begin }
     }
@@ -167,8 +167,8 @@ impl RunReader {
         self.read_at.elapsed() >= QUIET
     }
 
-    /// After how long an incomplete line is to be asked for again although no byte has come: its beginning is worth showing by then,
-    /// or (`ends`) it is not going to end. `None`: nothing changes by itself.
+    /// After how long an incomplete line is to be asked for again although no byte has come: its beginning is shown after [`PAUSED`],
+    /// and if `ends` is set, it is taken as complete after [`QUIET`]. `None`: nothing will change without a new byte.
     pub(crate) fn due(&self, ends: bool) -> Option<Duration> {
         let left = |limit: Duration| limit.saturating_sub(self.read_at.elapsed());
         let begun = (self.pending.len() > self.shown).then(|| left(PAUSED));
@@ -215,7 +215,7 @@ impl RunReader {
         Ok(true)
     }
 
-    /// The line that ends in the block, if one does. Lines that are certainly not wanted are skipped many at a time.
+    /// The line that ends in the block, if one does. Lines that the filter does not select are skipped many at a time.
     fn line_in_block(&mut self, skim: Option<&Skim>) -> Option<Line> {
         if let Some(skim) = skim.filter(|_| self.pending.is_empty()) {
             self.skip(skim);
@@ -228,7 +228,7 @@ impl RunReader {
         is_due.then(|| self.line())
     }
 
-    /// Goes on to the first whole line of the block that may be wanted, or to the last, incomplete one.
+    /// Moves to the first whole line of the block that may be selected, or else to the last, incomplete one.
     fn skip(&mut self, skim: &Skim) {
         let Some(last) = memrchr(b'\n', &self.block[self.next..]) else { return };
         let whole = &self.block[self.next..=self.next + last];
@@ -239,7 +239,7 @@ impl RunReader {
         self.begins_here();
     }
 
-    /// Ends the line that is being put together.
+    /// Completes the line that is being put together.
     fn line(&mut self) -> Line {
         let at = self.time_of_line();
         self.head_begin = self.begin;
@@ -250,7 +250,7 @@ impl RunReader {
         Line { run, bytes, at, end: self.begin, shown }
     }
 
-    /// The next line begins with the next byte of the block, unless one is being put together.
+    /// Begins a new line with the next byte of the block, unless a line is being put together.
     fn begins_here(&mut self) {
         if self.pending.is_empty() {
             self.not_before = self.dry_at;
@@ -262,7 +262,7 @@ impl RunReader {
         // The times of an earlier segment are not looked up again for a line that ends in the next one.
         let offset = if self.begin.segment == self.segment { self.begin.offset } else { 0 };
         let at = self.times.time_of(offset, self.offset + self.block.len() as u64);
-        // The record of what was just written may not be there yet.
+        // The record of bytes that were just written may not exist yet.
         max(at, self.not_before)
     }
 }

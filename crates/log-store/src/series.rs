@@ -30,9 +30,9 @@ const LOST: &str = "lost";
 /// One file of a series. Segments are ordered by run, then by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Segment {
-    /// The run that began it. A later run may continue it, for instance after a crash.
+    /// The run that began the segment. A later run may continue it, for instance after a crash.
     pub run: u64,
-    /// Its number within the run, from 0.
+    /// The number of the segment within the run, from 0.
     pub number: u32,
 }
 
@@ -50,7 +50,7 @@ impl Segment {
         Self { number: self.number.saturating_add(1), ..self }
     }
 
-    /// The segment of a file name, if it is one of the stream's.
+    /// The segment of a file name; `None` if the name is not one of this stream's segments.
     fn parse(name: &str, stream: &str) -> Option<Self> {
         let rest = name.strip_prefix(stream)?;
         let segment = match rest.strip_prefix('.') {
@@ -74,7 +74,7 @@ impl Segment {
 /// The segments of one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
-    /// Shared by its copies: there are some for each instance.
+    /// The path is shared by all copies, of which there are some for each instance.
     directory: Arc<Path>,
     stream: &'static str,
 }
@@ -85,7 +85,7 @@ impl Series {
         Self { directory: directory.into(), stream }
     }
 
-    /// That of another stream in the same directory.
+    /// The series of another stream in the same directory.
     #[must_use]
     pub fn beside_it(&self, stream: &'static str) -> Self {
         Self { directory: Arc::clone(&self.directory), stream }
@@ -111,7 +111,7 @@ impl Series {
         self.beside(&segment.name(self.stream), TIMES)
     }
 
-    /// Where the lost bytes of a run are counted.
+    /// The path of the file that counts the lost bytes of a run.
     pub(crate) fn lost_path(&self, run: u64) -> PathBuf {
         match run {
             0 => self.beside(self.stream, LOST),
@@ -123,7 +123,7 @@ impl Series {
         self.directory.join(format!(".{name}.{what}"))
     }
 
-    /// Whether a run's log can be made with this segment: nothing of it is there yet, and nothing else in the place of its directory.
+    /// Whether a new run can begin with this segment: the segment does not exist in any form, and the directory is really one.
     pub(crate) fn can_begin(&self, first: Segment) -> bool {
         let is_free =
             |path: &Path| path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
@@ -137,7 +137,7 @@ impl Series {
         Ok(segments.into_iter().collect())
     }
 
-    /// The last segment that a run's logs have, and whether it is there compressed.
+    /// The last segment of a run, and whether it is compressed.
     pub(crate) fn last_of(&self, run: u64) -> io::Result<Option<(Segment, bool)>> {
         Ok(self.files()?.into_iter().filter(|(segment, _)| segment.run == run).max())
     }

@@ -10,8 +10,8 @@ use crate::series::{Segment, Series};
 
 const BLOCK: u64 = 1 << 16;
 
-/// The place at which the last `lines` lines of these parts of runs begin; `None` if they have fewer, and their end for 0. The end
-/// of a part ends a line, with or without a newline.
+/// The place at which the last `lines` lines of these parts of runs begin: `None` if they have fewer, and the end of the last part
+/// for 0. The end of a part counts as the end of a line, with or without a newline.
 pub(crate) fn begin(
     series: &Series,
     segments: &[Segment],
@@ -68,7 +68,7 @@ impl Wanted {
         Ok(None)
     }
 
-    /// The whole run has been read, and its first byte begins a line. Whether that is the last wanted one.
+    /// The search has reached the first byte of the run, which begins a line. Returns whether that is the last wanted line.
     fn ends_run(&mut self) -> bool {
         let has_line = !std::mem::replace(&mut self.is_run_empty, true);
         has_line && self.found_one()

@@ -58,13 +58,14 @@ impl Target {
                 let (series, times) = (series.clone(), Times::default());
                 return Ok(Self { series, segment, file, end: metadata.len(), since, times });
             }
-            // It is being compressed, or has just been removed.
+            // The segment is being compressed, or has just been removed.
             segment = current(series, if is_ours { segment } else { segment.next() })?;
         }
         Err(io::Error::new(io::ErrorKind::ResourceBusy, "others go on changing it"))
     }
 
-    /// Makes the first segment of a run that has no logs yet; `None` if that cannot be, for example because it has some.
+    /// Makes the first segment of a run that has no logs yet; `None` if that is not possible, for example because the run
+    /// has some.
     pub(crate) fn begin(series: &Series, first: Segment) -> Option<Self> {
         let path = series.path(first);
         let made = match open_to_write(&path, true) {
@@ -85,7 +86,7 @@ impl Target {
         self.segment
     }
 
-    /// Its file.
+    /// The file of the segment.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
@@ -112,19 +113,19 @@ impl Target {
         Ok(())
     }
 
-    /// Begins the next segment if this one is full or its time is over; whether it did. If the next one cannot be made,
-    /// this one is used on.
+    /// Begins the next segment if this one is full or its time is over. Returns whether it did. If the next one cannot be
+    /// made, this one is still used.
     pub(crate) fn rotate(&mut self, limits: &Limits) -> bool {
         self.is_over(limits) && self.go_on_in_next().is_ok()
     }
 
-    /// Begins the next segment. If it cannot be made, this one is used on.
+    /// Begins the next segment. If it cannot be made, this one is still used.
     pub(crate) fn go_on_in_next(&mut self) -> io::Result<()> {
         *self = Self::open(&self.series, self.segment.next())?;
         Ok(())
     }
 
-    /// Removes all bytes of the segment, which stays.
+    /// Removes all bytes of the segment, but not its file.
     pub(crate) fn empty(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
         self.end = 0;
@@ -183,19 +184,19 @@ impl Drop for Target {
     }
 }
 
-/// The run's last segment, or the one after that if it is compressed.
+/// The run's last segment, or the next one if the last is compressed.
 fn current(series: &Series, at_least: Segment) -> io::Result<Segment> {
     let last = series.last_of(at_least.run)?.filter(|(last, _)| *last >= at_least);
     Ok(last.map_or(at_least, |(last, is_packed)| if is_packed { last.next() } else { last }))
 }
 
-/// Whether the file of that path is the one of which this is known.
+/// Whether the file at that path is the one with this metadata.
 fn is_named(ours: &Metadata, path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino()))
 }
 
-/// Locks a segment, unless another process has locked it. On a file system without locks no other process compresses, so
-/// that counts as locked.
+/// Locks a segment, unless another process has locked it. On a file system without locks no other process compresses
+/// segments, so there the segment counts as locked.
 pub(crate) fn lock(file: &File) -> io::Result<bool> {
     match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) | Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK | Errno::INVAL) => Ok(true),
@@ -212,7 +213,8 @@ fn make_directory(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens or makes the file at that path, or only makes it (`is_new`). Whoever opens one that is there checks what it is.
+/// Opens or makes the file at that path, or only makes it (`is_new`). If the file existed, the caller checks what kind it
+/// is.
 fn open_to_write(path: &Path, is_new: bool) -> io::Result<File> {
     // Opening must not block on a FIFO in the file's place.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;

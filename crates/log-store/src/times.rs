@@ -37,8 +37,8 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    /// Bytes are about to be appended at that offset; the times are in the file at `path`. Errors are ignored, because only the times are
-    /// lost.
+    /// Records the time for bytes that are about to be appended at `offset`. The times are in the file at `path`. Errors are ignored,
+    /// because only the times are lost.
     pub(crate) fn note(&mut self, offset: u64, path: impl FnOnce() -> PathBuf) {
         let now = since_start();
         let is_due = self.last.is_none_or(|(then, at)| {
@@ -93,13 +93,14 @@ impl Index {
         index
     }
 
-    /// Adds the records of these bytes, which follow those that are known.
+    /// Adds the records in these bytes, which follow the known ones.
     pub(crate) fn add(&mut self, bytes: &[u8]) {
         let records: Vec<Parsed> = bytes.chunks_exact(RECORD).filter_map(Parsed::of).collect();
         self.add_records(&records, micros(SystemTime::now()).saturating_sub(since_start()));
     }
 
-    /// `started` is when this machine was booted, by the present clock. For an earlier boot, its last record gives that.
+    /// Adds records. `started` is when this machine was booted, by the present clock. For an earlier boot, the last record of that boot
+    /// gives it.
     fn add_records(&mut self, records: &[Parsed], started: u64) {
         let mut starts: Vec<(u32, u64)> = vec![(boot(), started)];
         for record in records.iter().rev() {
@@ -109,7 +110,7 @@ impl Index {
         }
         let start = |boot| starts.iter().find(|start| start.0 == boot).map_or(0, |start| start.1);
         for record in records {
-            // The segment was truncated, and these offsets were written again.
+            // The segment was truncated, and this offset was written a second time.
             self.0.truncate(self.0.partition_point(|(offset, _)| *offset < record.offset));
             self.0.push((record.offset, start(record.boot).saturating_add(record.since_start)));
         }
@@ -131,7 +132,7 @@ impl Index {
         (earlier > 0 || *came <= time).then_some(*offset)
     }
 
-    /// The offset after which all bytes were written later than that; `None` if none is known to have been.
+    /// The offset after which all bytes were written later than that; `None` if that is known of no byte.
     pub(crate) fn first_after(&self, time: SystemTime) -> Option<u64> {
         let later = self.0.partition_point(|(_, came)| *came <= micros(time));
         self.0.get(later).map(|(offset, _)| *offset)
@@ -168,7 +169,7 @@ fn since_start() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Identifies the current boot.
+/// A number that identifies the current boot.
 fn boot() -> u32 {
     static BOOT: OnceLock<u32> = OnceLock::new();
     *BOOT.get_or_init(|| {

@@ -1,5 +1,5 @@
-//! What is done to the logs of a stream because somebody asks for it: they go on in new files, or they are emptied. Only
-//! whoever may write to the stream does it.
+//! Operations on the logs of a stream that a person asks for: they continue in new files, or they are emptied. Only the
+//! process that may write to the stream does it.
 
 use std::io;
 
@@ -9,21 +9,22 @@ use crate::prune::{forget_losses, remove_files};
 use crate::series::{Segment, Series};
 use crate::target::Target;
 
-/// What is done to the logs of a stream.
+/// An operation on the logs of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upkeep {
-    /// What is written from now on goes to a new segment, so that the present one is complete. Nothing is lost.
+    /// Later output goes to a new segment, so that the present one is complete. Nothing is lost.
     Rotate,
-    /// What was written until now is removed.
+    /// The output so far is removed.
     Flush,
 }
 
 impl Upkeep {
-    /// Does it to a series. `writers` are all captures that write to it; nobody else may begin to meanwhile. Returns how many
-    /// bytes of output were rotated or removed, before compression. A reader that follows the series goes on behind them.
+    /// Carries out the operation for a series. `writers` are all captures that write to it; no other process may begin to
+    /// write meanwhile. Returns how many bytes of output were rotated or removed, before compression. A reader that follows
+    /// the series continues behind them.
     ///
     /// # Errors
-    /// The directory cannot be read, or a file cannot be made or removed. What could be done is done.
+    /// The directory cannot be read, or a file cannot be made or removed. The other steps are done all the same.
     pub fn carry_out(self, series: &Series, writers: &mut [&mut Capture]) -> io::Result<u64> {
         // Bytes that are still in the pipe belong to the old segment, so they are read first.
         for writer in writers.iter_mut() {
@@ -37,9 +38,9 @@ impl Upkeep {
     }
 }
 
-/// Nobody writes: whoever goes on in the last segment finds another one.
+/// Rotates a series that no process writes to: the next writer, which would continue the last segment, finds another one.
 fn rotate_idle(series: &Series) -> io::Result<u64> {
-    // A compressed one is complete.
+    // A compressed segment is complete already.
     let last = series.segments()?.pop().filter(|last| series.path(*last).exists());
     let Some(last) = last else { return Ok(0) };
     let bytes = length(series, last)?;
@@ -49,7 +50,7 @@ fn rotate_idle(series: &Series) -> io::Result<u64> {
     Ok(bytes)
 }
 
-/// First whatever nobody writes to, which makes room on a full disk for the segments that come.
+/// Removes the segments that no process writes to first, which makes room on a full disk for new segments.
 fn flush(series: &Series, writers: &mut [&mut Capture]) -> io::Result<u64> {
     let segments = series.segments()?;
     let kept: Vec<Segment> = writers.iter().filter_map(|writer| writer.segment()).collect();
@@ -63,12 +64,12 @@ fn flush(series: &Series, writers: &mut [&mut Capture]) -> io::Result<u64> {
     sum([removed, sum(writers.iter_mut().map(|writer| writer.begin_anew()))])
 }
 
-/// How many bytes of output a segment has.
+/// The length of a segment in bytes of output.
 fn length(series: &Series, segment: Segment) -> io::Result<u64> {
     Piece::open(series, segment)?.map_or(Ok(0), |piece| piece.len())
 }
 
-/// All of them, or the first error; each is asked for.
+/// The sum of all parts, or the first error.
 fn sum(parts: impl IntoIterator<Item = io::Result<u64>>) -> io::Result<u64> {
     // All of them are carried out before the first error is returned.
     let done: Vec<io::Result<u64>> = parts.into_iter().collect();

@@ -40,7 +40,7 @@ fn append(path: &Path, text: &str) {
     file.expect("a log").write_all(text.as_bytes()).expect("written");
 }
 
-/// What a reader hands out in one look, as `run:line`.
+/// The lines that a reader returns in one look, as `run:line`.
 fn news(reader: &mut Reader, whole: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let handed = reader.hand_out(whole, &mut |line| {
@@ -58,7 +58,7 @@ fn a_series_is_read_in_the_order_of_runs_and_the_single_file_of_old_comes_first(
     log.write(0, 0, "a\n");
     log.write(17, 0, "b\nc");
     log.write(18, 0, "f\n");
-    // What logrotate made of a segment is none of the series.
+    // Files that logrotate made of a segment do not belong to the series.
     append(&log.place.path().join("stdout.1"), "older\n");
     let all = ["0:a", "17:b", "17:cd", "17:e", "18:f"];
     assert_eq!(log.read(None), all);
@@ -168,10 +168,10 @@ fn a_thousand_runs_need_few_descriptors_and_every_line_of_theirs_comes_once() {
     }
     let mut reader = log.follow(None);
     let open = fs::read_dir("/proc/self/fd").expect("Linux").count();
-    // Of the newest runs it waits for the ends of their lines.
+    // For the newest runs the reader still waits for the ends of their lines.
     let mut lines = news(&mut reader, false);
     let opened = fs::read_dir("/proc/self/fd").expect("Linux").count().saturating_sub(open);
-    // The other tests of this program open files meanwhile.
+    // Other tests of this program open files at the same time.
     assert!(opened < 100, "{opened} descriptors");
     lines.extend(news(&mut reader, true));
     assert_eq!(lines, expected);

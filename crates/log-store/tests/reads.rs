@@ -1,4 +1,4 @@
-//! How much is read of a log that was rotated and compressed, where only its end is wanted.
+//! How many bytes are read of a log that was rotated and compressed, if only its end is wanted.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -10,7 +10,7 @@ use log_store::{Capture, Limits, Range, Reader, Series, tidy, writing_end};
 
 const SEGMENT: u64 = 1 << 20;
 const SEGMENTS: u64 = 12;
-/// What a pipe takes at once.
+/// The capacity of a pipe, in bytes.
 const PIPEFUL: usize = 64 << 10;
 /// Times are known to the second.
 const A_SECOND: Duration = Duration::from_millis(1_200);
@@ -43,7 +43,7 @@ fn of_many_segments_the_last_minute_is_read_without_those_before_it() {
     let packed = segments.iter().filter(|segment| series.packed_path(**segment).exists()).count();
     assert!(packed as u64 >= SEGMENTS - 1, "{packed}");
 
-    // What was written before is older than what is wanted.
+    // The lines before this pause are older than the wanted ones.
     thread::sleep(A_SECOND);
     let since = SystemTime::now();
     for _ in 0..100 {

@@ -1,4 +1,4 @@
-//! A series is held to its limits, and what it keeps is what was written: whatever rotates, compresses, reads and is killed
+//! A series stays within its limits, and keeps what was written, whatever is rotated, compressed, read and killed
 //! meanwhile.
 
 use std::fs::{self, File};
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
 
-/// A place with a series in it.
+/// A directory with a series.
 struct Log {
     place: TempDir,
     series: Series,
@@ -34,7 +34,7 @@ impl Log {
         Capture::open(&self.fifo(run), &self.series, run, limits).expect("it opens")
     }
 
-    /// All bytes of a run that are kept, read by other programs than ours.
+    /// All kept bytes of a run, read by other programs than those of this project.
     fn bytes(&self, run: u64) -> Vec<u8> {
         let segments = self.series.segments().expect("readable").into_iter();
         segments.filter(|segment| segment.run == run).flat_map(|segment| self.bytes_of(segment)).collect()
@@ -76,7 +76,7 @@ fn news(reader: &mut Reader) -> Vec<String> {
     lines
 }
 
-/// Limits of a size that keep everything.
+/// A limit of the size of segments that keeps all segments.
 fn keeping(size: u64) -> Limits {
     Limits { size, files: usize::MAX, ..Limits::default() }
 }
@@ -111,7 +111,7 @@ fn a_segment_is_never_larger_than_its_limit_and_ends_with_a_line_where_it_can() 
         let bytes = log.bytes_of(segment);
         assert!(bytes.len() <= 100_000 && bytes.ends_with(b"\n"), "{segment:?}: {} bytes", bytes.len());
     }
-    // A line without an end is cut where the limit is.
+    // A line without an end is cut at the limit.
     pass(&mut capture, &log.fifo(17), &vec![b'x'; 1_000_000]);
     let sizes: Vec<usize> =
         log.series.segments().expect("readable").into_iter().map(|it| log.bytes_of(it).len()).collect();
@@ -148,7 +148,7 @@ fn the_oldest_segments_go_and_those_of_other_writers_stay() {
     drop(leaving);
     pass(&mut capture, &log.fifo(17), numbered(500).as_bytes());
     assert!(log.series.segments().expect("readable").iter().all(|segment| segment.run == 17));
-    // Nothing is left of what belonged to them.
+    // The other files of these runs are removed, too.
     assert!(!log.names().iter().any(|name| name.contains("16")), "{:?}", log.names());
     assert!(log.names().len() <= 4 + 4 + 1, "{:?}", log.names());
 }
@@ -159,7 +159,7 @@ fn a_child_that_has_the_log_open_does_not_keep_a_segment_that_its_parent_closed(
     let limits = Limits { size: 1000, files: 2, ..Limits::default() };
     let mut leaving = log.capture(16, limits);
     pass(&mut leaving, &log.fifo(16), b"no longer written to\n");
-    // What a child has between fork and exec, when files are closed that it is not to have.
+    // The copies are those that a child has between fork and exec, before the files are closed.
     let of_child = leaving.descriptors().map(|file| file.try_clone_to_owned().expect("duplicated"));
     drop(leaving);
     pass(&mut log.capture(17, limits), &log.fifo(17), numbered(500).as_bytes());
@@ -298,10 +298,10 @@ fn lines_until_a_moment_end_there_and_the_last_ones_are_those_of_the_range() {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
-    /// The model is one string for each run: what was put in.
+    /// The model is one string for each run: the bytes that were written.
     #[test]
     fn a_series_is_what_was_written_wherever_it_is_rotated_compressed_and_reopened(
-        // Not smaller: a hundred thousand segments of a byte each would take this test an hour.
+        // Not smaller, because a hundred thousand segments of one byte each would take this test an hour.
         size in 100_u64..3000,
         steps in prop::collection::vec((0_usize..3, "[ab\n]{0,40}", 1_usize..120, 0_u8..8), 1..20),
     ) {
@@ -327,11 +327,11 @@ proptest! {
     }
 }
 
-/// Says in its environment what the test program is to be, instead of tests.
+/// The environment variable that has the test program act in a role, instead of running tests.
 const ROLE: &str = "LOG_STORE_TEST_ROLE";
 const SIZE: u64 = 20_000;
 
-/// The logger and the compressor that are killed: this very program, started again.
+/// The logger and the compressor that are killed: this program in one of these roles.
 #[test]
 fn part_of_the_sweep() {
     let Some(role) = std::env::var_os(ROLE) else { return };
@@ -353,7 +353,7 @@ fn part_of_the_sweep() {
     }
 }
 
-/// strace kills at the n-th call of one kind, for each kind with which something is changed and each n.
+/// strace kills the process at the n-th call of one kind, for each kind of call that changes something, and each n.
 #[test]
 fn no_byte_is_lost_or_doubled_wherever_the_logger_and_the_compressor_are_killed() {
     if Command::new("strace").arg("-V").output().is_err() {
@@ -373,7 +373,7 @@ fn no_byte_is_lost_or_doubled_wherever_the_logger_and_the_compressor_are_killed(
     }
 }
 
-/// A part, and whether strace looks on.
+/// Starts a process in a role, with strace if it is to be killed.
 fn part(log: &Log, role: &str, strace: Option<(&str, u32)>) -> Child {
     let own = std::env::current_exe().expect("it is known");
     let mut command = match strace {
@@ -391,7 +391,7 @@ fn part(log: &Log, role: &str, strace: Option<(&str, u32)>) -> Child {
     command.stdout(Stdio::null()).spawn().expect("it starts")
 }
 
-/// Kills a part itself: strace lets it live on.
+/// Kills a process in a role. Killing strace alone would leave it alive.
 fn end(log: &Log, role: &str, mut part: Child) {
     let pid = log.place.path().join(format!("{role}.pid"));
     let pid = eventually("it has begun", || {
@@ -423,7 +423,7 @@ fn eventually<T>(fact: &str, mut look: impl FnMut() -> Option<T>) -> T {
 
 fn killed_at(role: &str, call: &str, nth: u32) {
     let log = Log::new();
-    // It makes the FIFO, and begins the log.
+    // This makes the FIFO, and begins the log.
     drop(log.capture(1, keeping(SIZE)));
     let text = numbered(25_000);
     let mut writer = File::from(writing_end(&log.fifo(1)).expect("it is there"));
@@ -432,7 +432,7 @@ fn killed_at(role: &str, call: &str, nth: u32) {
     let second = std::thread::scope(|scope| {
         scope.spawn(|| writer.write_all(text.as_bytes()).expect("somebody reads"));
         let begin = Instant::now();
-        // A compressor finds less and less to do, and may never come to that call.
+        // A compressor finds less to do each time, and may never reach that call.
         while first.try_wait().expect("it is ours").is_none() && begin.elapsed() < Duration::from_millis(500)
         {
             std::thread::sleep(Duration::from_millis(5));

@@ -1,4 +1,4 @@
-//! The last lines of a series are those that reading all of it would have given last, wherever its segments are cut.
+//! The last lines of a series are the same as the last ones of all lines, wherever its segments are cut.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use log_store::{Range, Reader, Segment, Series};
 use proptest::prelude::*;
 
-/// What runs wrote: each a list of segments.
+/// The output of runs: each is a list of segments.
 fn runs() -> impl Strategy<Value = Vec<Vec<String>>> {
-    // Now and then longer than the blocks that a file is read in backwards.
+    // Some texts are longer than the blocks in which a file is read backwards.
     let text = prop_oneof![
         8 => "[ab\n]{0,12}".prop_map(String::from),
         1 => ("[a\n]{1,3}", 1_usize..50_000).prop_map(|(text, times)| text.repeat(times)),

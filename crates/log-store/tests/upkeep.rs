@@ -1,4 +1,4 @@
-//! Logs that are rotated and emptied because somebody asks: what is written goes on, and so does whoever reads.
+//! Logs are rotated and emptied on request, while a process writes and a reader follows.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -44,7 +44,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// Writes into the FIFO; nothing is captured yet.
+    /// Writes into the FIFO; no byte is captured yet.
     fn write(&mut self, text: &str) {
         self.end.write_all(text.as_bytes()).expect("there is room");
     }
@@ -77,7 +77,7 @@ fn a_log_that_is_rotated_in_the_middle_of_a_line_goes_on_and_nothing_is_lost() {
     let mut follower = log.reader();
     writer.wrote("one\ntw");
     assert_eq!(news(&mut follower), ["one"]);
-    // What is still in the pipe goes to the segment that is over.
+    // Bytes that are still in the pipe go to the old segment.
     writer.write("o\nthr");
     assert_eq!(upkeep(&log, Upkeep::Rotate, &mut [&mut writer]), 11);
     assert_eq!(upkeep(&log, Upkeep::Rotate, &mut [&mut writer]), 0, "nothing was written since");
@@ -91,7 +91,7 @@ fn a_log_that_is_rotated_in_the_middle_of_a_line_goes_on_and_nothing_is_lost() {
 #[test]
 fn after_a_flush_only_what_is_written_later_is_there_and_a_follower_goes_on() {
     let log = Log::new();
-    // An earlier run with a compressed segment, and two that live beside each other.
+    // An earlier run with a compressed segment, and two runs at the same time.
     let mut earlier = log.writer(5);
     earlier.wrote(&"earlier\n".repeat(1000));
     upkeep(&log, Upkeep::Rotate, &mut [&mut earlier]);
@@ -112,7 +112,7 @@ fn after_a_flush_only_what_is_written_later_is_there_and_a_follower_goes_on() {
     let names = fs::read_dir(log.place.path().join("log")).expect("readable").flatten();
     let mut left: Vec<_> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     left.sort();
-    // What counts the losses of the runs that write stays, and nothing else.
+    // The counts of lost bytes of running writers stay, and no other file.
     assert_eq!(left, [".stdout.7.lost", ".stdout.8.lost", "stdout.7.1", "stdout.8.1"]);
 
     old.wrote("later\n");
@@ -136,7 +136,7 @@ fn logs_that_nobody_writes_to_are_rotated_and_emptied_too() {
     drop(writer);
     assert_eq!(upkeep(&log, Upkeep::Rotate, &mut []), 4);
     assert_eq!(upkeep(&log, Upkeep::Rotate, &mut []), 0);
-    // Whoever goes on in the log of that run finds the new segment.
+    // The next writer of that run finds the new segment.
     let mut next = log.writer(7);
     next.wrote("two\n");
     assert_eq!(next.capture.place().segment, Segment { run: 7, number: 1 });
@@ -153,7 +153,7 @@ fn a_segment_that_cannot_be_followed_by_another_is_emptied_in_its_place() {
     writer.wrote("one\n");
     let mut follower = log.reader();
     assert_eq!(news(&mut follower), ["one"]);
-    // Something else lies in the place of the next segment.
+    // A directory has the name of the next segment.
     fs::create_dir(log.series.path(Segment { run: 7, number: 1 })).expect("made");
     let rotated = Upkeep::Rotate.carry_out(&log.series, &mut [&mut writer.capture]);
     rotated.expect_err("there is no place for the next segment");

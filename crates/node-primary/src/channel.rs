@@ -10,22 +10,22 @@ use serde_json::Value;
 use crate::lines::{Line, Lines};
 use crate::wire::{self, Said};
 
-/// So much is read at once, and so often in a turn: what others say is heard in between.
+/// How many bytes are read at once, and how often in one turn: then other channels get their turn.
 const PART: usize = 64 << 10;
 const PARTS: usize = 16;
-/// So often a descriptor is sent to a worker that has none left. Node does the same.
+/// How often a descriptor is sent to a worker that has none left. Node tries as often.
 const TRIES: u8 = 3;
-/// So much may wait for a worker that does not read.
+/// How many bytes may wait for a worker that does not read.
 const MOST: usize = 1 << 20;
 
-/// Something to be sent.
+/// A message to be sent.
 #[derive(Debug)]
 struct Letter {
     line: Vec<u8>,
     handle: Option<Rc<OwnedFd>>,
 }
 
-/// What a worker has said, with the descriptor that it has sent.
+/// A message of a worker, with the descriptor that came with it.
 #[derive(Debug)]
 pub(crate) enum Heard {
     Said(Said, Option<OwnedFd>, Vec<u8>),
@@ -41,17 +41,17 @@ pub(crate) struct Channel {
     fd: OwnedFd,
     lines: Lines,
     letters: VecDeque<Letter>,
-    /// The size of what waits.
+    /// The bytes of the waiting messages.
     size: usize,
-    /// What was sent with a descriptor, until the worker says that it has arrived, and how often it was sent. Two descriptors that are under
-    /// way at once could be taken for each other: Node keeps them in one place.
+    /// The message that was last sent with a descriptor and is not acknowledged yet, and how often it was sent. Only one such message may be
+    /// on its way, because Node has room for one received descriptor and could mix up two.
     under_way: Option<(Letter, u8)>,
     arrived: Option<OwnedFd>,
 }
 
 impl Channel {
     /// # Errors
-    /// The descriptor cannot be made one that does not block.
+    /// The descriptor cannot be made nonblocking.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&fd, true)?;
         let (lines, letters) = <(Lines, VecDeque<Letter>)>::default();
@@ -67,7 +67,7 @@ impl Channel {
         self.size + bytes <= MOST
     }
 
-    /// Has a message sent, in order.
+    /// Adds a message to the queue.
     pub(crate) fn send(&mut self, message: &Value, handle: Option<Rc<OwnedFd>>) {
         let mut line = message.to_string().into_bytes();
         line.push(b'\n');
@@ -76,14 +76,14 @@ impl Channel {
         self.flush();
     }
 
-    /// Sends what can be sent now. A broken channel is noticed when it is read.
+    /// Sends as much as possible now. A broken channel is noticed when it is read.
     pub(crate) fn flush(&mut self) {
         while let Some(letter) = self.letters.front_mut() {
             if letter.handle.is_some() && self.under_way.is_some() {
                 return;
             }
             let handle: Vec<BorrowedFd<'_>> = letter.handle.iter().map(|handle| handle.as_fd()).collect();
-            // A line with a descriptor is short, and taken whole or not at all.
+            // A line with a descriptor is short, and is sent as a whole or not at all.
             let Ok(sent) = passed_fds::send(&self.fd, &letter.line, &handle) else { return };
             self.size -= sent;
             if sent < letter.line.len() {
@@ -97,19 +97,19 @@ impl Channel {
         }
     }
 
-    /// Whether something waits until the worker reads.
+    /// Whether messages wait because the worker does not read.
     pub(crate) fn is_held_up(&self) -> bool {
         self.letters.front().is_some_and(|letter| letter.handle.is_none() || self.under_way.is_none())
     }
 
-    /// What has come.
+    /// The messages that have arrived.
     pub(crate) fn receive(&mut self) -> Vec<Heard> {
         let mut heard = Vec::new();
         let mut part = vec![0; PART];
         for _ in 0..PARTS {
             match passed_fds::receive(&self.fd, &mut part) {
                 Ok(received) if received.bytes > 0 => {
-                    // Descriptors come with the first byte of their message, one with each.
+                    // A descriptor comes with the first byte of its message, and at most one with each message.
                     self.arrived = received.fds.into_iter().next().or(self.arrived.take());
                     for line in self.lines.take(&part[..received.bytes]) {
                         heard.extend(self.hear(line));

@@ -1,4 +1,4 @@
-//! Decides who listens where, and which worker gets the next connection. This is a state machine without descriptors:
+//! Decides which worker listens at which place, and which one gets the next connection. This is a state machine without descriptors:
 //! connections are values of any type `C`, and the tests use numbers.
 //!
 //! As in Node's own primary, a worker has at most one connection that it has not acknowledged. A busy worker therefore
@@ -14,20 +14,20 @@ use crate::place::Place;
 use crate::wire::{self, Asked, Query, Said};
 use crate::worker::{Given, Id, Phase, Worker};
 
-/// What is to be done.
+/// An action for the owner of the state machine.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Act<C> {
-    /// Tell a worker.
+    /// Send a worker this message.
     Tell(Id, Value),
-    /// Hand a worker a connection with this message.
+    /// Send a worker a connection with this message.
     Hand(Id, Value, C),
-    /// Listen there, and report the result to [`Cluster::opened`].
+    /// Listen at this place, and report the result to [`Cluster::opened`].
     Open(Id, Query, Place),
-    /// Hand a worker the socket of this place itself, with this message.
+    /// Send a worker the socket of this place itself, with this message.
     Share(Id, Value, Place),
-    /// No worker listens there any more.
+    /// Close this place, because no worker listens there any more.
     Shut(Place),
-    /// A connection that no worker wants is to be closed.
+    /// Close a connection that no worker wants.
     Close(C),
 }
 
@@ -37,40 +37,40 @@ struct Waiting<C> {
     refused_by: BTreeSet<Id>,
 }
 
-/// What is listened on.
+/// A place at which workers listen.
 #[derive(Debug)]
 struct Door<C> {
-    /// Connections that came back from a worker.
+    /// Connections that a worker has returned.
     waiting: VecDeque<Waiting<C>>,
-    /// What its workers share.
+    /// Data that its workers share.
     data: Value,
-    /// Workers get the socket itself, and take in connections by themselves.
+    /// Whether workers get the socket itself, and accept connections by themselves.
     is_shared: bool,
 }
 
-/// The workers and what they listen on.
+/// The workers, and the places at which they listen.
 #[derive(Debug)]
 pub(crate) struct Cluster<C> {
     workers: BTreeMap<Id, Worker<C>>,
     doors: BTreeMap<Place, Door<C>>,
-    /// Counts connections, so that the worker whose last one is the longest ago is known.
+    /// The number of connections so far. It shows which worker has waited longest for a connection.
     turn: u64,
     seq: u64,
     shares_all: bool,
 }
 
 impl<C: Clone> Cluster<C> {
-    /// Nobody listens yet. With `shares_all`, workers get the sockets themselves, and not connection by connection.
+    /// A cluster without workers. With `shares_all`, workers get the sockets themselves, and not single connections.
     pub(crate) fn new(shares_all: bool) -> Self {
         Self { workers: BTreeMap::new(), doors: BTreeMap::new(), turn: 0, seq: 0, shares_all }
     }
 
-    /// A worker that has been started. It gets connections once it listens and is admitted.
+    /// Adds a worker that has been started. It gets connections once it listens and is admitted.
     pub(crate) fn join(&mut self, id: Id, is_admitted: bool) {
         self.workers.insert(id, Worker::new(is_admitted));
     }
 
-    /// A worker may get connections.
+    /// Admits a worker, so that it may get connections.
     pub(crate) fn admit(&mut self, id: Id) -> Vec<Act<C>> {
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.is_admitted = true;
@@ -78,7 +78,7 @@ impl<C: Clone> Cluster<C> {
         self.serve()
     }
 
-    /// A worker is to get no more connections, and to disconnect when its last one has ended.
+    /// Tells a worker to take no more connections, and to disconnect when its last one has ended.
     pub(crate) fn leave(&mut self, id: Id) -> Vec<Act<C>> {
         match self.workers.get_mut(&id) {
             Some(worker) if worker.phase != Phase::Leaving => {
@@ -89,7 +89,7 @@ impl<C: Clone> Cluster<C> {
         }
     }
 
-    /// A worker has ended. Its places stay open for the next one.
+    /// Removes a worker that has ended. Its places stay open for the next one.
     pub(crate) fn gone(&mut self, id: Id) -> Vec<Act<C>> {
         let given = self.workers.remove(&id).and_then(|mut worker| worker.given.take());
         if let Some(given) = given {
@@ -98,7 +98,7 @@ impl<C: Clone> Cluster<C> {
         self.serve()
     }
 
-    /// What a worker has said.
+    /// Handles a message of a worker.
     pub(crate) fn hear(&mut self, id: Id, said: Said) -> Vec<Act<C>> {
         let Some(worker) = self.workers.get_mut(&id) else { return Vec::new() };
         match said {
@@ -129,7 +129,7 @@ impl<C: Clone> Cluster<C> {
         let Some(worker) = self.workers.get_mut(&id) else { return Vec::new() };
         worker.is_old = matches!(query.asked, Asked::Word(_));
         match query.place.clone() {
-            // Node's own primary does not answer either.
+            // Node's own primary does not answer such a message either.
             _ if worker.phase == Phase::Leaving => Vec::new(),
             Ok(place) if !worker.places.contains(&place) => vec![Act::Open(id, query, place)],
             Ok(_) => vec![Act::Tell(id, wire::may_not_listen(&query.asked, Errno::ADDRINUSE))],
@@ -150,7 +150,7 @@ impl<C: Clone> Cluster<C> {
             Ok(name) => name,
         };
         worker.places.insert(place.clone());
-        // Node 0.10 knows no connections that are handed over one by one.
+        // Node 0.10 cannot take single connections from its primary.
         let is_shared = self.shares_all || worker.is_old || matches!(place, Place::Udp(_));
         let new = || Door { waiting: VecDeque::new(), data: Value::Null, is_shared };
         let door = self.doors.entry(place.clone()).or_insert_with(new);
@@ -176,7 +176,7 @@ impl<C: Clone> Cluster<C> {
         worker.places.remove(&place);
         let is_leaving = worker.phase == Phase::Leaving;
         let is_used = self.workers.values().any(|worker| worker.places.contains(&place));
-        // What a worker that leaves has listened on stays open for the next one.
+        // The places of a worker that leaves stay open for the next one.
         if is_leaving || is_used { self.serve() } else { self.shut(&place) }
     }
 
@@ -217,14 +217,14 @@ impl<C: Clone> Cluster<C> {
             && self.free(place, &BTreeSet::new()).is_some()
     }
 
-    /// A connection has come in.
+    /// Handles a new connection.
     pub(crate) fn accepted(&mut self, place: &Place, connection: C) -> Vec<Act<C>> {
         let Some(door) = self.doors.get_mut(place) else { return vec![Act::Close(connection)] };
         door.waiting.push_back(Waiting { connection, refused_by: BTreeSet::new() });
         self.serve()
     }
 
-    /// The worker that listens there, has nothing unanswered, and whose last connection is the longest ago.
+    /// The worker that listens at this place, has no unacknowledged connection, and has waited longest for one.
     fn free(&self, place: &Place, except: &BTreeSet<Id>) -> Option<Id> {
         let free = |(id, worker): &(&Id, &Worker<C>)| {
             worker.listens(place) && worker.given.is_none() && !except.contains(id)
@@ -232,8 +232,8 @@ impl<C: Clone> Cluster<C> {
         self.workers.iter().filter(free).min_by_key(|(_, worker)| worker.turn).map(|(id, _)| *id)
     }
 
-    /// Connections that wait go to workers that are free. One that every worker has refused is closed: each has as many as it allows itself
-    /// (`maxConnections`).
+    /// Gives waiting connections to free workers. A connection that every worker has refused is closed: each worker has as many as it
+    /// permits (`maxConnections`).
     fn serve(&mut self) -> Vec<Act<C>> {
         let mut acts = Vec::new();
         let places: Vec<Place> =
@@ -269,12 +269,12 @@ impl<C: Clone> Cluster<C> {
         Some(act)
     }
 
-    /// A worker, if it is there.
+    /// The worker with this number, if it exists.
     pub(crate) fn worker(&self, id: Id) -> Option<&Worker<C>> {
         self.workers.get(&id)
     }
 
-    /// The places that are listened on.
+    /// The places with an open socket.
     pub(crate) fn places(&self) -> impl Iterator<Item = &Place> {
         self.doors.keys()
     }

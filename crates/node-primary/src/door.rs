@@ -1,4 +1,4 @@
-//! A listening socket as the event loop sees it.
+//! A listening socket in the event loop.
 
 use std::os::fd::OwnedFd;
 
@@ -8,28 +8,29 @@ use crate::lent::Offer;
 use crate::place::Place;
 use crate::socket::Socket;
 
-/// A socket that connections come in through.
+/// A socket that accepts connections.
 #[derive(Debug)]
 pub(crate) struct Door {
-    /// Closed before the offer ends: who does not find the offer finds the place free.
+    /// This field is dropped before the offer. So a process that does not find the offer finds the address free.
     pub(crate) socket: Socket,
-    /// It is shared with other primaries.
+    /// Set if the socket is shared with other primaries.
     pub(crate) offer: Option<Offer>,
-    /// Odd, which no channel's number is.
+    /// Its token in the epoll. It is odd; tokens of channels are even.
     pub(crate) number: u64,
     is_watched: bool,
 }
 
 impl Door {
-    /// Nobody waits for its connections yet.
+    /// The socket is not watched yet.
     pub(crate) fn new(socket: Socket, offer: Option<Offer>, number: u64) -> Self {
         Self { socket, offer, number, is_watched: false }
     }
 
-    /// Has the epoll say when a connection waits, or not.
+    /// Has the epoll report waiting connections, or stop reporting them.
     ///
-    /// Of the primaries that wait at a shared socket, the kernel wakes one for each connection: the one that has waited longest. Who has
-    /// taken one waits again at the end of that queue, because it is not in it while its worker is busy. So connections go round.
+    /// Among the primaries that wait at a shared socket, the kernel wakes one for each connection: the one that has waited longest. A
+    /// primary that has taken a connection waits again at the end of that queue, because it does not wait while its worker is busy. So
+    /// connections go to the primaries in turn.
     pub(crate) fn watch(&mut self, epoll: &OwnedFd, is_watched: bool) {
         if self.is_watched == is_watched {
             return;
@@ -46,7 +47,7 @@ impl Door {
         }
     }
 
-    /// Closes it. The file of a Unix socket goes with it, unless others listen there.
+    /// Closes the socket. The file of a Unix socket is removed, unless other primaries listen there.
     pub(crate) fn close(mut self, epoll: &OwnedFd, place: &Place) {
         self.watch(epoll, false);
         if self.offer.is_none() {

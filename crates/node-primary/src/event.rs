@@ -7,14 +7,14 @@ use crate::place::Place;
 use crate::wire::Said;
 use crate::worker::Id;
 
-/// What has happened.
+/// An event.
 #[derive(Debug)]
 pub enum Event {
     /// A worker listens, for the first time: it is ready.
     Listens(Id),
     /// A worker will disconnect, because its program asks for it.
     Leaves(Id),
-    /// The channel of a worker is closed. One that was told to leave has no connection any more.
+    /// The channel of a worker is closed. If the worker was told to leave, it has no connection any more.
     Ended(Id),
     /// A worker cannot listen at a place. Its program gets the error, and usually ends.
     CannotListen {
@@ -22,30 +22,30 @@ pub enum Event {
         worker: Id,
         /// Where it wanted to listen.
         place: Place,
-        /// What the system said.
+        /// The error of the system.
         why: io::Error,
     },
     /// A message of the app (`process.send`).
     Message {
         /// The worker.
         worker: Id,
-        /// JSON.
+        /// The message as JSON.
         text: Vec<u8>,
-        /// What was sent with it.
+        /// The descriptor that came with the message.
         handle: Option<OwnedFd>,
     },
-    /// A connection was closed, because each worker has as many as it allows itself (`maxConnections`).
+    /// A connection was closed, because each worker has as many as it permits (`maxConnections`).
     Refused,
     /// A worker has sent a line that cannot be parsed. The line is skipped.
     Odd(Id, Oddity),
 }
 
-/// What is odd about a line.
+/// The problem of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Oddity {
-    /// It is no JSON.
+    /// The line is not JSON.
     Garbage,
-    /// It has this number of bytes, which is more than [`LONGEST`](crate::LONGEST).
+    /// The line has this number of bytes, which is more than [`LONGEST`](crate::LONGEST).
     TooLong(u64),
 }
 

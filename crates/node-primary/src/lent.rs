@@ -1,6 +1,6 @@
-//! Sockets that several primaries of one user share. Each primary that has a socket gives it to others on request: it
-//! listens at a Unix socket in a directory that all of them know, and a thread passes copies of the descriptor on. So
-//! no single primary owns a port, and the port is free once the last of them has ended.
+//! Sockets that several primaries of one user share. Each primary that has a socket gives it to others on request: it listens at a Unix
+//! socket in a directory that all of them know, and a thread sends copies of the descriptor. So no single primary owns a port, and the
+//! port is free once the last of them has ended.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -26,11 +26,11 @@ use crate::socket::Socket;
 
 /// How long a process that has a socket may take to answer, or to end if it no longer answers.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often it is looked at whether it still offers the socket.
+/// How often to check whether a process still offers its socket.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
-/// The thread calls the system and nothing else.
+/// The size of the stack of the thread, which makes only system calls.
 const STACK: usize = 64 << 10;
-/// The pause of a thread that has no descriptor left for an asker.
+/// The pause of the thread if no descriptor is left for a request.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The directory in which sockets are offered: `KEY.PID` is the socket at which that process offers one, and `KEY.lock` is held while a
@@ -40,36 +40,36 @@ pub(crate) struct Lenders {
     directory: OwnedFd,
 }
 
-/// What is said of a socket with its descriptor.
+/// The message that is sent with the descriptor of a socket.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Lent {
     place: Place,
-    /// The file of a Unix socket: device and number.
+    /// Device and inode of the file of a Unix socket.
     file: Option<(u64, u64)>,
 }
 
-/// Lends a socket for as long as it lives.
+/// Lends a socket as long as the value exists.
 #[derive(Debug)]
 pub(crate) struct Offer {
     listener: UnixListener,
     file: PathBuf,
-    /// Keeps the directory that `file` names by its descriptor.
+    /// The open directory. It is kept open because `file` contains its descriptor.
     _directory: OwnedFd,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Lenders {
-    /// The directory, made if it is not there.
+    /// Opens the directory, and makes it if it does not exist.
     ///
     /// # Errors
-    /// It cannot be made, or somebody else may write into it.
+    /// The directory cannot be made, or other users may write into it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(path, flags, Mode::empty())?;
         let found = fs::metadata(path)?;
         if found.uid() != rustix::process::geteuid().as_raw() || found.mode() & 0o022 != 0 {
-            return Err(io::Error::other("somebody else may write there"));
+            return Err(io::Error::other("other users may write into that directory"));
         }
         Ok(Self { directory })
     }
@@ -78,7 +78,7 @@ impl Lenders {
     /// from now on.
     ///
     /// # Errors
-    /// The place is taken by a program that lends nothing, or what [`Socket::open`] says.
+    /// A program that does not lend its socket uses the address, or an error of [`Socket::open`].
     pub(crate) fn socket(&self, place: &Place, backlog: i32) -> Result<(Socket, Offer), Errno> {
         let key = key(place);
         let _lock = self.lock(&key).map_err(|error| errno(&error))?;
@@ -97,7 +97,7 @@ impl Lenders {
         Ok(file)
     }
 
-    /// A short path, whatever the directory's own is: that of a Unix socket has at most 108 bytes.
+    /// A short path, because the path of a Unix socket has at most 108 bytes.
     fn path(&self, name: &str) -> PathBuf {
         format!("/proc/self/fd/{}/{name}", self.directory.as_raw_fd()).into()
     }
@@ -111,7 +111,7 @@ impl Lenders {
             let file = self.path(name);
             match UnixStream::connect(&file) {
                 Ok(lender) => ask(&lender, place),
-                // Its process has ended, or is about to: until it has, the socket is not free.
+                // The process of this offer has ended, or is about to end: until then the address is not free.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                     wait_for_end(*pid, &file);
                     let _ = fs::remove_file(&file);
@@ -136,7 +136,7 @@ impl Lenders {
     }
 }
 
-/// Where the file is gone, its process has the socket no more.
+/// Removes the file of the offer.
 impl Drop for Offer {
     fn drop(&mut self) {
         let _ = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
@@ -151,7 +151,7 @@ fn lend(listener: &UnixListener, socket: &OwnedFd, lent: &[u8]) {
     for asker in listener.incoming() {
         match asker {
             Ok(asker) if is_own_user(&asker) => {
-                // It fits into a socket that is empty. An asker that has gone needs nothing.
+                // The message fits into the empty buffer of the socket. If the asking process is gone, no answer is needed.
                 let _ = passed_fds::send(&asker, lent, &[socket.as_fd()]);
             }
             Ok(_) => (),
@@ -166,7 +166,7 @@ fn is_own_user(peer: &UnixStream) -> bool {
     sockopt::socket_peercred(peer).is_ok_and(|peer| peer.uid == rustix::process::geteuid())
 }
 
-/// The socket of this place, if the other side has that one, and answers. A Unix socket is only worth having while its path leads to it.
+/// The socket of this place, if the other process has one for it and answers. A Unix socket is only used while its path leads to it.
 fn ask(lender: &UnixStream, place: &Place) -> Option<Socket> {
     lender.set_read_timeout(Some(PATIENCE)).ok()?;
     if !is_own_user(lender) {
@@ -189,7 +189,7 @@ fn ask(lender: &UnixStream, place: &Place) -> Option<Socket> {
     Some(socket).filter(|socket| socket.is_reached(place))
 }
 
-/// Waits until a process has ended or has withdrawn its offer, but not for ever: its number may be that of another one by now.
+/// Waits until a process has ended or has withdrawn its offer, for a limited time: another process may have the pid by now.
 fn wait_for_end(pid: i32, file: &Path) {
     let Some(process) = Pid::from_raw(pid) else { return };
     let Ok(process) = rustix::process::pidfd_open(process, PidfdFlags::empty()) else { return };
@@ -202,7 +202,7 @@ fn has_ended(process: BorrowedFd<'_>) -> bool {
     rustix::event::poll(&mut ready, Some(&LOOK)).is_ok_and(|ready| ready > 0)
 }
 
-/// A number for a place, the same in every version of this program (FNV-1a). Two places may have the same one.
+/// A number for a place, the same in every version of this program (FNV-1a). Two places may have the same number.
 fn key(place: &Place) -> String {
     let bytes = cluster::key(place).into_bytes();
     let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {

@@ -27,11 +27,11 @@ pub use primary::{Full, Primary, Sharing};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 pub use worker::{Id, Phase};
 
-/// A file for `node --require`. With it, a worker that was told to leave asks clients with persistent connections to
+/// The content of a file for `node --require`. With it, a worker that was told to leave asks clients with persistent connections to
 /// reconnect.
 pub const KEEP_ALIVE: &str = include_str!("keep-alive.js");
 
-/// The two ends of a channel: ours, and that of the worker. Both are closed on exec.
+/// The two ends of a channel: the first for the primary, the second for the worker. Both are closed on exec.
 ///
 /// # Errors
 /// The process has no descriptors left.
@@ -40,8 +40,8 @@ pub fn channel_ends() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?)
 }
 
-/// The variables of a worker that has its end of the channel open as `fd`. Node takes them out of its environment, so that its children do
-/// not see them.
+/// The environment variables of a worker that has its end of the channel open as `fd`. Node removes them from its environment, so that its
+/// children do not see them.
 pub fn environment(id: Id, fd: RawFd) -> [(&'static str, String); 3] {
     let [fd, mode] = environment_of_child(fd);
     [fd, mode, ("NODE_UNIQUE_ID", id.to_string())]

@@ -8,11 +8,11 @@ pub const LONGEST: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     begun: Vec<u8>,
-    /// How long the line is that is passed over; 0: none is.
+    /// The number of bytes of the line that is being skipped; 0 if none is.
     skipped: u64,
 }
 
-/// What some bytes have completed.
+/// A line that has been completed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line {
     /// A line, without its end.

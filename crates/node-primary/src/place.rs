@@ -19,22 +19,22 @@ pub enum Place {
     Path(PathBuf),
 }
 
-/// A port and what belongs to it.
+/// A port with its address and options.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Port {
-    /// None: all addresses, IPv6 and IPv4 where the machine has both.
+    /// `None`: all addresses, IPv6 and IPv4 if the machine has both.
     pub address: Option<IpAddr>,
     /// The interface of an address that is only valid on one; 0 for others.
     pub scope: u32,
-    /// The port; 0: one that is free.
+    /// The port; 0 for any free port.
     pub number: u16,
-    /// An IPv6 address takes no IPv4.
+    /// Whether an IPv6 address accepts no IPv4.
     pub is_v6_only: bool,
     /// For an unspecified address: whether it includes IPv6.
     pub is_v6: bool,
-    /// The how manieth free port of a worker; 0 where the port is a given one.
+    /// Which free port of a worker this is, counted from 0; 0 if the port is given.
     pub index: u64,
-    /// A port of datagrams that others may use as well.
+    /// Whether other sockets may use the same port for datagrams.
     pub reuses: bool,
 }
 
@@ -50,7 +50,7 @@ impl Port {
     }
 }
 
-/// Where the connections of a port really come in.
+/// The address that is bound in place of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
     /// `None`: the address that the worker asks for.
@@ -65,7 +65,7 @@ impl Place {
         matches!(self, Self::Tcp(port) | Self::Udp(port) if port.number == 0)
     }
 
-    /// The place to bind for this one, where ports are moved.
+    /// The place that is bound for this one, if its port is moved.
     pub(crate) fn moved(&self, ports: &BTreeMap<u16, Target>) -> Self {
         let Self::Tcp(port) = self else { return self.clone() };
         let Some(to) = ports.get(&port.number) else { return self.clone() };

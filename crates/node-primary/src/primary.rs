@@ -34,13 +34,13 @@ const OTHER: u64 = u64::MAX - 2;
 /// How workers get connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
-    /// One by one, in turns (`SCHED_RR`).
+    /// One by one, in turn (`SCHED_RR`).
     RoundRobin,
-    /// They have the sockets themselves, and the kernel chooses (`SCHED_NONE`).
+    /// Workers have the sockets themselves, and the kernel chooses a worker (`SCHED_NONE`).
     Sockets,
 }
 
-/// The primary of one app: what it listens on, and its workers.
+/// The primary of one app: its sockets, and its workers.
 #[derive(Debug)]
 pub struct Primary {
     epoll: OwnedFd,
@@ -49,21 +49,21 @@ pub struct Primary {
     channels: BTreeMap<Id, Channel>,
     doors: BTreeMap<Place, Door>,
     next_door: u64,
-    /// What is bound in place of a port that a worker asks for.
+    /// The addresses that are bound in place of ports that workers ask for.
     moved: BTreeMap<u16, Target>,
-    /// Other primaries that sockets are shared with.
+    /// The directory in which sockets are shared with other primaries.
     lenders: Option<Lenders>,
-    /// No descriptor was left; the timer says when to try again.
+    /// Whether no descriptor was left; the timer then says when to try again.
     rests: bool,
     events: Vec<Event>,
 }
 
-/// The worker does not read, and as much as may wait for it waits.
+/// The worker does not read, and its queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
 impl Primary {
-    /// Without workers, and listening nowhere.
+    /// A primary without workers and sockets.
     ///
     /// # Errors
     /// The process has no descriptors left.
@@ -78,37 +78,38 @@ impl Primary {
         Ok(Self { epoll, timer, cluster, channels, doors, next_door, moved, lenders, rests, events })
     }
 
-    /// Gives workers that ask for TCP connections at this port those of another address from now on. They are told the port that they asked
-    /// for.
+    /// Binds another address for workers that ask for TCP connections at this port from now on. They are told the port that they asked for.
     pub fn move_port(&mut self, port: u16, to: Target) {
         self.moved.insert(port, to);
     }
 
-    /// From now on, sockets are shared with all primaries of this user that use the same directory, which is created if it does not exist.
-    /// If one of them listens on an address, all that ask for it do, and connections go to them in turn. A free port (0) is not shared.
+    /// Shares sockets from now on with all primaries of this user that use the same directory, which is created if it does not exist. If
+    /// one of them listens on an address, all that ask for the address listen there, and connections go to them in turn. A free port (0) is
+    /// not shared.
     ///
-    /// To be waited for with [`turn_within`](Self::turn_within): the kernel knows who waits there, and not who waits for the descriptor.
+    /// The owner must then wait with [`turn_within`](Self::turn_within): the kernel chooses among the threads that wait there, and does not
+    /// know of one that polls the descriptor.
     ///
     /// # Errors
-    /// The directory cannot be made, or others may write into it.
+    /// The directory cannot be made, or other users may write into it.
     pub fn share_in(&mut self, directory: &Path) -> io::Result<()> {
         self.lenders = Some(Lenders::open(directory)?);
         Ok(())
     }
 
-    /// Has [`turn_within`](Self::turn_within) return as well when this descriptor can be read.
+    /// Has [`turn_within`](Self::turn_within) also return when this descriptor can be read.
     ///
     /// # Errors
-    /// It cannot be waited for.
+    /// The descriptor cannot be added to the epoll.
     pub fn wait_for(&self, other: impl AsFd) -> io::Result<()> {
         Ok(epoll::add(&self.epoll, other, epoll::EventData::new_u64(OTHER), epoll::EventFlags::IN)?)
     }
 
-    /// Takes in a worker, by its number and our end of its [channel](crate::channel_ends). It gets connections once it listens and is
-    /// admitted.
+    /// Adds a worker, with its number and the primary's end of its [channel](crate::channel_ends). The worker gets connections once it
+    /// listens and is admitted.
     ///
     /// # Errors
-    /// The descriptor cannot be waited for.
+    /// The descriptor cannot be added to the epoll.
     pub fn add(&mut self, id: Id, channel: OwnedFd, is_admitted: bool) -> io::Result<()> {
         let channel = Channel::new(channel)?;
         epoll::add(&self.epoll, channel.fd(), epoll::EventData::new_u64(id << 1), epoll::EventFlags::IN)?;
@@ -117,7 +118,7 @@ impl Primary {
         Ok(())
     }
 
-    /// A worker may get connections.
+    /// Admits a worker, so that it may get connections.
     pub fn admit(&mut self, id: Id) {
         let acts = self.cluster.admit(id);
         self.carry_out(acts);
@@ -127,15 +128,15 @@ impl Primary {
     /// Tells a worker to disconnect. It gets no more connections, and disconnects when its present ones have ended:
     /// [`Event::Ended`].
     pub fn leave(&mut self, id: Id) {
-        // Of those that share a socket, the kernel has woken this one alone for a connection that waits now.
+        // The kernel may have woken this primary alone for a connection that waits at a shared socket now.
         self.take_in();
         let acts = self.cluster.leave(id);
         self.carry_out(acts);
         self.take_in();
     }
 
-    /// A worker's process has ended. Its last messages are still read; a connection that it had not accepted goes to
-    /// another worker.
+    /// Removes a worker whose process has ended. Its last messages are still read; a connection that it had not accepted goes to another
+    /// worker.
     pub fn remove(&mut self, id: Id) -> Vec<Event> {
         self.hear(id);
         self.end(id);
@@ -143,10 +144,10 @@ impl Primary {
         std::mem::take(&mut self.events)
     }
 
-    /// Sends a message of the app, which gets it as `process.on('message')`.
+    /// Sends a message to the app, which gets it with `process.on('message')`.
     ///
     /// # Errors
-    /// The worker does not read. There is no such worker: nothing is said.
+    /// The worker does not read. If there is no such worker, nothing is sent, and there is no error.
     pub fn send(&mut self, id: Id, message: &Value) -> Result<(), Full> {
         let Some(channel) = self.channels.get_mut(&id) else { return Ok(()) };
         if !channel.has_room(message.to_string().len()) {
@@ -157,13 +158,14 @@ impl Primary {
         Ok(())
     }
 
-    /// Closes what no worker listens on. What a worker has listened on stays open beyond its end, so that clients wait for the next one.
+    /// Closes the sockets at which no worker listens. The socket of a worker otherwise stays open when the worker ends, so that clients
+    /// wait for the next one.
     pub fn close_unused(&mut self) {
         let acts = self.cluster.shut_unused();
         self.carry_out(acts);
     }
 
-    /// What a worker is doing; `None`: there is no such worker.
+    /// The phase of a worker; `None` if there is no such worker.
     pub fn phase(&self, id: Id) -> Option<Phase> {
         self.cluster.worker(id).map(|worker| worker.phase)
     }
@@ -173,26 +175,26 @@ impl Primary {
         self.cluster.worker(id).map_or(0, |worker| worker.taken)
     }
 
-    /// What is listened on.
+    /// The places with an open socket.
     pub fn places(&self) -> impl Iterator<Item = &Place> {
         self.cluster.places()
     }
 
-    /// Does what can be done without waiting. To be called when [the descriptor](AsFd) can be read.
+    /// Handles everything that needs no waiting. Must be called when [the descriptor](AsFd) can be read.
     ///
     /// # Errors
-    /// The system does not say what is ready.
+    /// The epoll cannot be read.
     pub fn turn(&mut self) -> io::Result<Vec<Event>> {
         self.turn_within(Some(Duration::ZERO))
     }
 
-    /// The same, once there is something to do or the time has passed.
+    /// As [`Primary::turn`], but waits until there is something to do, or until the time has passed.
     ///
     /// # Errors
-    /// The system does not say what is ready.
+    /// The epoll cannot be waited for.
     pub fn turn_within(&mut self, limit: Option<Duration>) -> io::Result<Vec<Event>> {
         let mut ready = Vec::with_capacity(64);
-        // A longer time than the system can tell is none.
+        // A time that the system cannot represent means no limit.
         let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
         match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut ready), limit.as_ref()) {
             Ok(_) | Err(Errno::INTR) => (),
@@ -201,7 +203,7 @@ impl Primary {
         for ready in ready {
             match ready.data.u64() {
                 TIMER => self.try_again(),
-                // Which places have clients is looked at below, once it is known which workers are free.
+                // Waiting clients are handled below, once it is known which workers are free.
                 number if number & 1 == 1 => (),
                 number => self.hear(number >> 1),
             }
@@ -299,7 +301,7 @@ impl Primary {
         if let Some(door) = self.doors.get(place)
             && !door.socket.is_reached(place)
         {
-            // Its clients are not lost; new ones come to the file that is made now.
+            // Waiting clients of the old socket are not lost; new ones use the file that is made now.
             while let Ok(connection) = door.socket.accept() {
                 acts.extend(self.cluster.accepted(place, Rc::new(connection)));
             }

@@ -17,13 +17,13 @@ use crate::place::{Place, Port};
 /// How many connections may wait to be accepted by default: the same number as in Node.
 const BACKLOG: i32 = 511;
 
-/// A socket that listens, or takes datagrams.
+/// A socket that listens, or receives datagrams.
 #[derive(Debug)]
 pub(crate) struct Socket {
     pub(crate) fd: Rc<OwnedFd>,
-    /// Its address, with the port that it got; none for a Unix socket.
+    /// Its address, with the real port; `None` for a Unix socket.
     pub(crate) name: Option<SocketAddr>,
-    /// The file of a Unix socket: device and number.
+    /// Device and inode of the file of a Unix socket.
     pub(crate) file: Option<(u64, u64)>,
 }
 
@@ -78,7 +78,7 @@ impl Socket {
         Ok(Self { fd: Rc::new(fd), name: None, file: file(path) })
     }
 
-    /// Whether it is still what its path leads to. Many programs remove the file before they listen.
+    /// Whether the path of a Unix socket still leads to it. Many programs remove the file before they listen.
     pub(crate) fn is_reached(&self, place: &Place) -> bool {
         match place {
             Place::Path(path) => file(path) == self.file,
@@ -95,7 +95,7 @@ impl Socket {
         }
     }
 
-    /// Takes the next connection in, if one waits.
+    /// Accepts the next connection, if one waits.
     pub(crate) fn accept(&self) -> Result<OwnedFd, Errno> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         rustix::io::retry_on_intr(|| rustix::net::accept_with(&self.fd, flags))
@@ -110,7 +110,7 @@ fn file(path: &Path) -> Option<(u64, u64)> {
     fs::symlink_metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
-/// Whether a socket is there whose process has ended.
+/// Whether the path has a socket whose process has ended.
 fn is_left(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
         && UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)

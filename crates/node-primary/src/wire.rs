@@ -11,23 +11,23 @@ use serde_json::{Map, Value, json};
 
 use crate::place::{Place, Port};
 
-/// Of the flags of libuv: an IPv6 address takes no IPv4.
+/// A flag of libuv: an IPv6 address accepts no IPv4.
 const V6_ONLY: u64 = 1;
-/// Of the flags of libuv for datagrams: others may use the port as well.
+/// A flag of libuv for datagrams: other sockets may use the port as well.
 const REUSE_ADDRESS: u64 = 4;
-/// What `cmd` begins with in the messages of Node 0.10.
+/// The prefix of `cmd` in the messages of Node 0.10.
 const OLD: &str = "NODE_CLUSTER_";
-/// Data that workers share, such as the keys of TLS tickets, are longer than this only if something is wrong.
+/// The most bytes of data that workers share, such as the keys of TLS tickets; more is an error.
 const LONGEST_DATA: usize = 4096;
 
-/// What a worker says.
+/// A message of a worker.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Said {
     /// It asks to listen.
     Query(Query),
     /// It listens.
     Listening,
-    /// It listens no more at what has this key.
+    /// It does not listen any more at the place with this key.
     Close { key: String },
     /// Whether it has taken a connection.
     Answer { to: u64, accepted: bool },
@@ -35,7 +35,7 @@ pub(crate) enum Said {
     Leaves(Asked),
     /// The descriptor of the last message has arrived.
     HandleTaken,
-    /// It has not: the worker has none left.
+    /// The descriptor has not arrived, because the worker has none left.
     HandleMissed,
     /// A message of the app, sent with a descriptor.
     Carried(Value),
@@ -43,27 +43,27 @@ pub(crate) enum Said {
     App,
     /// A message of Node's that needs no answer.
     Other,
-    /// No JSON.
+    /// A line that is not JSON.
     Garbage,
 }
 
-/// What the answer to a question names, so that the worker knows what is answered.
+/// The identification of a question, which its answer repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     /// The number of the question.
     Number(u64),
-    /// The word that Node 0.10 sends along.
+    /// The word that Node 0.10 sends with a question.
     Word(String),
 }
 
-/// A question where to listen.
+/// A request to listen.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Query {
     pub(crate) asked: Asked,
     /// The place, or the reason why it is not possible to listen there.
     pub(crate) place: Result<Place, Errno>,
     pub(crate) backlog: i32,
-    /// What the workers at one place share.
+    /// Data that the workers at one place share.
     pub(crate) data: Value,
 }
 
@@ -73,14 +73,14 @@ struct Head<'a> {
     cmd: Option<&'a str>,
 }
 
-/// Reads one line.
+/// Parses one line.
 pub(crate) fn read(line: &[u8]) -> Said {
     let head = serde_json::from_slice::<Head<'_>>(line).ok().and_then(|head| head.cmd);
     let Some(cmd) = head.filter(|cmd| cmd.starts_with("NODE_")) else {
         let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
         return if is_json { Said::App } else { Said::Garbage };
     };
-    // An array whose first element is such a word is read as a head too.
+    // An array whose first element is such a word would be parsed as a header too, so a map is required.
     let Ok(fields) = serde_json::from_slice::<Map<String, Value>>(line) else { return Said::App };
     match cmd {
         "NODE_CLUSTER" => of_cluster(&fields),
@@ -94,7 +94,7 @@ pub(crate) fn read(line: &[u8]) -> Said {
     }
 }
 
-/// What a worker of Node 0.10 says: the act is part of `cmd`, and a question has a word in place of a number.
+/// A message of a worker of Node 0.10: the act is part of `cmd`, and a question has a word in place of a number.
 fn of_old_cluster(act: &str, fields: &Map<String, Value>) -> Said {
     let asked = fields.get("_requestEcho").and_then(Value::as_str).map(|word| Asked::Word(word.to_owned()));
     match (act, asked) {
@@ -110,7 +110,7 @@ fn of_cluster(fields: &Map<String, Value>) -> Said {
     let act = fields.get("act").and_then(Value::as_str);
     match (act, number("seq"), number("ack")) {
         (Some("queryServer"), Some(seq), _) => Said::Query(query(fields, Asked::Number(seq))),
-        // Node before 6 calls it suicide.
+        // Node before version 6 calls it suicide.
         (Some("exitedAfterDisconnect" | "suicide"), Some(seq), _) => Said::Leaves(Asked::Number(seq)),
         (Some("listening"), _, _) => Said::Listening,
         (Some("close"), _, _) => {
@@ -132,7 +132,7 @@ fn query(fields: &Map<String, Value>, asked: Asked) -> Query {
 fn place(fields: &Map<String, Value>) -> Result<Place, Errno> {
     let number = |name: &str| fields.get(name).and_then(Value::as_i64);
     if number("fd").is_some_and(|fd| fd >= 0) {
-        // It would be one of ours, and a worker knows none of them.
+        // A descriptor of the primary would be meant, and a worker knows none of them.
         return Err(Errno::BADF);
     }
     let address = fields.get("address").and_then(Value::as_str).filter(|address| !address.is_empty());
@@ -148,7 +148,7 @@ fn place(fields: &Map<String, Value>) -> Result<Place, Errno> {
     let number = u16::try_from(port).map_err(|_| Errno::INVAL)?;
     let index = fields.get("index").and_then(Value::as_u64).unwrap_or_default();
     let port = Port {
-        // Node binds both families where no address is given, but for datagrams, whose family is always given.
+        // If no address is given, Node binds both families, except for datagrams, whose family is always given.
         is_v6: address.map_or(udp != Some("udp4"), |address| address.is_ipv6()),
         address,
         scope: scope.unwrap_or_default(),
@@ -160,7 +160,7 @@ fn place(fields: &Map<String, Value>) -> Result<Place, Errno> {
     Ok(if udp.is_some() { Place::Udp(port) } else { Place::Tcp(port) })
 }
 
-/// An address of the internet, and the number of the interface that is named behind it (`fe80::1%eth0`).
+/// An IP address, and the number of the interface that follows it (`fe80::1%eth0`).
 fn internet(text: &str) -> Result<(IpAddr, u32), Errno> {
     let (address, interface) = text.split_once('%').map_or((text, None), |(ip, name)| (ip, Some(name)));
     let address = address.parse().map_err(|_| Errno::INVAL)?;
@@ -196,17 +196,17 @@ pub(crate) fn may_listen(asked: &Asked, key: &str, data: &Value, name: Option<So
 
 /// The answer to a worker that may not listen.
 pub(crate) fn may_not_listen(asked: &Asked, why: Errno) -> Value {
-    // Node 0.10 has no word for an error: the answer comes without a socket.
+    // The protocol of Node 0.10 has no errors: the answer comes without a socket.
     let Asked::Number(seq) = asked else { return heard(asked) };
     json!({"cmd": "NODE_CLUSTER", "ack": seq, "errno": -why.raw_os_error(), "data": null})
 }
 
-/// A connection for what has this key.
+/// The message with a connection for the place with this key.
 pub(crate) fn connection(seq: u64, key: &str) -> Value {
     json!({"cmd": "NODE_CLUSTER", "act": "newconn", "key": key, "seq": seq})
 }
 
-/// The end of a worker's wait for an answer.
+/// The answer to a question that needs no other data.
 pub(crate) fn heard(asked: &Asked) -> Value {
     match asked {
         Asked::Number(seq) => json!({"cmd": "NODE_CLUSTER", "ack": seq}),
@@ -214,7 +214,8 @@ pub(crate) fn heard(asked: &Asked) -> Value {
     }
 }
 
-/// It is to listen no more, and to disconnect when its last connection has ended. `is_old`: it is of Node 0.10.
+/// The message that tells a worker to stop listening, and to disconnect when its last connection has ended. `is_old`: the worker is of
+/// Node 0.10.
 pub(crate) fn disconnect(is_old: bool) -> Value {
     if is_old {
         return json!({"cmd": format!("{OLD}disconnect")});
@@ -222,7 +223,7 @@ pub(crate) fn disconnect(is_old: bool) -> Value {
     json!({"cmd": "NODE_CLUSTER", "act": "disconnect"})
 }
 
-/// The message around one that goes with a descriptor.
+/// The message that contains another one and comes with a descriptor.
 pub(crate) fn with_handle(kind: Handle, message: &Value) -> Value {
     let kind = match kind {
         Handle::Stream => "net.Native",
@@ -236,12 +237,12 @@ pub(crate) fn handle_arrived(has_arrived: bool) -> Value {
     json!({"cmd": if has_arrived { "NODE_HANDLE_ACK" } else { "NODE_HANDLE_NACK" }})
 }
 
-/// What a descriptor is to a worker.
+/// The kind of a descriptor for a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handle {
-    /// A connection, or a socket that takes some in.
+    /// A connection, or a socket that accepts connections.
     Stream,
-    /// A socket of datagrams.
+    /// A socket for datagrams.
     Datagrams,
 }
 

@@ -7,10 +7,10 @@ use crate::place::Place;
 /// The number of a worker, which is its `NODE_UNIQUE_ID`.
 pub type Id = u64;
 
-/// What a worker does.
+/// The state of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// It has not said yet that it listens.
+    /// It does not listen yet.
     Starting,
     /// It listens.
     Listening,
@@ -18,29 +18,29 @@ pub enum Phase {
     Leaving,
 }
 
-/// A connection that a worker was given and has not answered for.
+/// A connection that a worker was sent and has not acknowledged.
 #[derive(Debug)]
 pub(crate) struct Given<C> {
     pub(crate) seq: u64,
     pub(crate) place: Place,
     pub(crate) connection: C,
-    /// Who has refused it.
+    /// The workers that have refused it.
     pub(crate) refused_by: BTreeSet<Id>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Worker<C> {
     pub(crate) phase: Phase,
-    /// It may get connections.
+    /// Whether it may get connections.
     pub(crate) is_admitted: bool,
-    /// It is of Node 0.10, whose messages are other ones.
+    /// Whether it is of Node 0.10, whose messages differ.
     pub(crate) is_old: bool,
-    /// Where it listens.
+    /// The places at which it listens.
     pub(crate) places: BTreeSet<Place>,
     pub(crate) given: Option<Given<C>>,
-    /// When it was given its last connection, in connections.
+    /// The number of the last connection that it was sent.
     pub(crate) turn: u64,
-    /// How many it has taken.
+    /// How many connections it has taken.
     pub(crate) taken: u64,
 }
 
@@ -50,7 +50,7 @@ impl<C> Worker<C> {
         Self { phase: Phase::Starting, is_admitted, is_old: false, places, given: None, turn: 0, taken: 0 }
     }
 
-    /// Whether connections of this place are for it.
+    /// Whether it listens at this place.
     pub(crate) fn listens(&self, place: &Place) -> bool {
         self.phase == Phase::Listening && self.is_admitted && self.places.contains(place)
     }

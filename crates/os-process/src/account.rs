@@ -21,9 +21,9 @@ const GROUP: &str = "/etc/group";
 pub struct Account {
     /// The name; for a user without a line, the number.
     pub name: String,
-    /// Its number.
+    /// The number of the user.
     pub user: u32,
-    /// Its primary group; `None` for a user without a line.
+    /// The number of the primary group; `None` for a user without a line.
     pub group: Option<u32>,
     /// Its home directory.
     pub home: OsString,
@@ -109,7 +109,8 @@ impl Identity {
         self.group
     }
 
-    /// Whether the modes of a file and of the directories above let this user read it. Lists of access are not looked at.
+    /// Whether the modes of a file and of the directories above it let this user read the file. Access control lists are
+    /// not considered.
     pub fn may_read(&self, file: &Path) -> bool {
         let is_let = |path: &Path, read: u32| {
             let Ok(found) = fs::metadata(path) else { return false };

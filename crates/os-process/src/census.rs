@@ -1,9 +1,9 @@
-//! The list of all processes from /proc at one moment. Reading it takes milliseconds on a busy machine, so a supervisor
-//! reads it at most once in a turn of its loop, for all of its seats, and reads the marks of each process once. Which
+//! The list of all processes from /proc at one moment. Reading it takes milliseconds on a busy machine. So a supervisor
+//! reads it at most once in a turn of its loop, for all of its instances, and reads the marks of each process once. Which
 //! process belongs to which instance is decided in `tree`.
 //!
-//! What it holds lies in a few long lists, which are returned to the machine as a whole when they are freed. Many small ones
-//! would leave holes in the memory of a supervisor, for as long as that lives.
+//! The data lies in a few long lists, which are returned to the system as a whole when they are freed. Many small
+//! allocations would leave holes in the heap of a supervisor for as long as it lives.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -12,23 +12,23 @@ use crate::clock::ticks_since_boot;
 use crate::mark::{Marks, Reader};
 use crate::stat::Stat;
 
-/// A younger process may not have executed its own program yet, so its marks are read again.
+/// A process younger than this may not have executed its own program yet, so its marks are read again.
 const YOUNG_TICKS: u64 = 200;
 
 /// One live process.
 #[derive(Clone, Debug)]
 pub struct Process {
-    /// Its pid.
+    /// The pid.
     pub pid: u32,
-    /// The pid of its parent.
+    /// The pid of the parent.
     pub parent: u32,
-    /// Its process group.
+    /// The process group.
     pub group: u32,
-    /// Its session.
+    /// The session.
     pub session: u32,
     /// When it started, in clock ticks since boot.
     pub start_time: u64,
-    /// Its marks.
+    /// The marks.
     pub marks: Marks,
 }
 
@@ -36,7 +36,7 @@ pub struct Process {
 #[derive(Debug)]
 pub struct Census {
     variable: &'static str,
-    /// The service directory whose marks are kept; `None`: all are.
+    /// The service directory whose marks are kept; `None`: all marks are kept.
     service: Option<String>,
     /// The list of an earlier turn, by pid.
     known: Vec<Process>,
@@ -47,16 +47,16 @@ pub struct Census {
 /// One list of all processes, with indexes to find those of one instance.
 #[derive(Debug, Default)]
 struct Count {
-    /// By pid.
+    /// The processes, by pid.
     processes: Vec<Process>,
     children: Index,
     groups: Index,
     sessions: Index,
-    /// Where those stand that have a mark.
+    /// The positions of the processes that have a mark.
     marked: Vec<usize>,
 }
 
-/// Pids by another number that several of them share.
+/// Pairs of a number and a pid, sorted; several pids can have the same number, such as a session.
 #[derive(Debug, Default)]
 struct Index(Vec<(u32, u32)>);
 
@@ -80,9 +80,10 @@ impl Census {
         Self { variable, service: None, known: Vec::new(), taken: None, turn: 0 }
     }
 
-    /// The same for a caller that asks only for trees of one service directory. Marks of others are not kept.
+    /// As [`Census::new`], for a caller that asks only for trees of one service directory. Marks of other directories are
+    /// not kept.
     pub fn of_service(variable: &'static str, service: &Path) -> Self {
-        // As it stands in marks, whether the path ends with a slash or not.
+        // The path as it stands in marks, whether the given path ends with a slash or not.
         let marker = service.join("web.1").to_string_lossy().into_owned();
         Self {
             service: marker.rsplit_once('/').map(|(service, _)| service.to_owned()),
@@ -137,7 +138,7 @@ impl Census {
         self.turn += 1;
     }
 
-    /// Frees the list and what is remembered of each process. An idle supervisor calls this: otherwise each would hold all
+    /// Frees the list and the known marks. An idle supervisor calls this: otherwise each supervisor would keep a list of all
     /// processes of the machine in its memory.
     pub fn forget(&mut self) {
         (self.taken, self.known) = (None, Vec::new());
@@ -169,7 +170,7 @@ impl Census {
     }
 }
 
-/// Where the process with that pid stands in a list by pid.
+/// The position of the process with that pid in a list that is sorted by pid.
 fn position(processes: &[Process], pid: u32) -> Option<usize> {
     processes.binary_search_by_key(&pid, |process| process.pid).ok()
 }
@@ -203,7 +204,8 @@ pub fn families(processes: &[Process], is_root: impl Fn(&Process) -> bool) -> BT
     found
 }
 
-/// The process with that pid, without its marks; `None` if there is none, or only a zombie, or if it is a kernel thread.
+/// The process with that pid, without its marks; `None` if there is none, if only its zombie is left, or if it is a kernel
+/// thread.
 pub(crate) fn process(pid: u32) -> Option<Process> {
     let Stat { parent, group, session, start_time, .. } =
         Stat::of_living(pid).filter(|stat| !stat.is_kernel_thread)?;

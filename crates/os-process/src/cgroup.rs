@@ -95,7 +95,8 @@ fn parent_below(mount: &Path, process: Option<u32>) -> Option<PathBuf> {
     [mount.join(PARENT), home(&own).join(PARENT)].into_iter().find(|parent| is_usable(parent))
 }
 
-/// The group below which supervisors that live in `own` make theirs: one beside which they live, not the one in which.
+/// The group below which the supervisors that live in `own` make their groups. It is the parent of `own` if `own` is a group for
+/// supervisors.
 fn home(own: &Path) -> &Path {
     let is_leaf = [LEAF, UNIT_SUBGROUP].iter().any(|name| own.ends_with(name));
     own.parent().filter(|_| is_leaf).unwrap_or(own)
@@ -122,7 +123,7 @@ impl Cgroup {
         Self { path }
     }
 
-    /// Makes the group if it is not there.
+    /// Makes the group if it does not exist.
     pub fn make(&self) -> io::Result<()> {
         // The parent directory may have been removed with its last group.
         fs::create_dir_all(&self.path)
@@ -133,8 +134,8 @@ impl Cgroup {
         self.path.join(PROCESSES)
     }
 
-    /// Moves a process into the group, with all its threads. Whoever tidies up the machine's groups may remove one that is still
-    /// empty, between the start of its first process and this; it is made again then.
+    /// Moves a process into the group, with all its threads. Between the start of the first process and this call, another
+    /// program may have removed the group because it is empty; then it is made again.
     pub(crate) fn take(&self, pid: u32) -> io::Result<()> {
         match fs::write(self.joining_file(), pid.to_string()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -145,20 +146,20 @@ impl Cgroup {
         }
     }
 
-    /// Whether no process is left in it or in groups below it.
+    /// Whether no process is left in the group or in groups below it.
     pub fn is_empty(&self) -> bool {
         let events = fs::read_to_string(self.path.join("cgroup.events")).unwrap_or_default();
         !events.lines().any(|line| line == "populated 1")
     }
 
-    /// Sends SIGKILL to every process in it at once, so that none can fork meanwhile.
+    /// Sends SIGKILL to every process in the group at once, so that none can fork meanwhile.
     pub fn kill(&self) {
         // If this fails, the group is gone already; the caller finds it empty.
         let _ = fs::write(self.path.join("cgroup.kill"), "1");
     }
 
-    /// Sends a signal to each process in it. After its pidfd is opened, each pid is checked again, so that no other process
-    /// is signalled. Returns the pids that were signalled.
+    /// Sends a signal to each process in the group. After its pidfd is opened, each pid is checked again, so that no other
+    /// process is signalled. Returns the pids that were signalled.
     pub fn signal(&self, signal: Signal) -> Vec<u32> {
         let pin = |pid: u32| {
             let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
@@ -186,12 +187,12 @@ impl Cgroup {
         let _ = self.path.parent().map(fs::remove_dir);
     }
 
-    /// The pids of its processes.
+    /// The pids of the processes in the group.
     pub fn members(&self) -> Vec<u32> {
         members(&self.path)
     }
 
-    /// Its directory.
+    /// The directory of the group.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -217,14 +218,14 @@ fn is_writable(parent: &Path) -> bool {
     rustix::fs::access(parent, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
-/// The lines of mountinfo, one at a time: a machine with many containers has thousands, and memory that was used once is
+/// The lines of mountinfo, one at a time: a machine with many containers has thousands of them, and memory that was used once is
 /// not given back to the system.
 pub(crate) fn mounts() -> Option<impl Iterator<Item = String>> {
     let mounts = fs::File::open("/proc/self/mountinfo").ok()?;
     Some(io::BufReader::with_capacity(1024, mounts).lines().map_while(Result::ok))
 }
 
-/// The mount point of cgroup2, also on a machine with cgroup v1 beside it (proc(5), mountinfo: the type follows ` - `).
+/// The mount point of cgroup2, also if cgroup v1 is mounted as well (proc(5), mountinfo: the type follows ` - `).
 pub(crate) fn cgroup2_mount(mut mountinfo: impl Iterator<Item = String>) -> Option<PathBuf> {
     mountinfo.find_map(|line| {
         let (mount, kind) = line.split_once(" - ")?;

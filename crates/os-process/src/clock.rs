@@ -1,4 +1,4 @@
-//! The time since boot. It counts on while the machine sleeps, and setting the wall clock does not change it. The kernel
+//! The time since boot. It goes on while the machine sleeps, and does not change when the wall clock is set. The kernel
 //! uses it for the start times of processes.
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ pub fn since_boot() -> Duration {
     Duration::new(now.tv_sec.unsigned_abs(), nanoseconds)
 }
 
-/// The same in clock ticks, the unit of a process's start time.
+/// The time since boot in clock ticks, the unit of a process's start time.
 pub(crate) fn ticks_since_boot() -> u64 {
     let now = since_boot();
     let per_second = rustix::param::clock_ticks_per_second().max(1);

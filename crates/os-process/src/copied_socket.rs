@@ -1,4 +1,5 @@
-//! Listening sockets of other processes, copied (pidfd_getfd(2)). A socket that two processes have stays open when one of them closes it.
+//! Copies listening sockets of other processes (pidfd_getfd(2)). A socket that two processes have open stays open when one of them closes
+//! it.
 
 use std::fs::{self, DirEntry};
 use std::net::SocketAddr;
@@ -7,8 +8,8 @@ use std::os::fd::OwnedFd;
 use rustix::net::{getsockname, sockopt};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
-/// A copy of the socket on which one of these processes listens at exactly this address. `None`: none does, or this process may not have it,
-/// which takes the right to trace the other one (ptrace(2)).
+/// A copy of the socket on which one of these processes listens at exactly this address. `None` if none of them does, or if this process may
+/// not copy it: copying needs the right to trace the other process (ptrace(2)).
 pub fn copy_listener(address: SocketAddr, pids: impl IntoIterator<Item = u32>) -> Option<OwnedFd> {
     let listens = |socket: &OwnedFd| {
         let own = getsockname(socket).ok().and_then(|own| SocketAddr::try_from(own).ok());

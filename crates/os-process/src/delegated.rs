@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use crate::cgroup::{UNIT_SUBGROUP, cgroup2_mount, mounts};
 use crate::limits::CONTROL;
 
-/// Where systemd puts the processes that it starts for a unit beside the main one.
+/// The subgroup into which systemd puts the processes that it starts for a unit in addition to the main one.
 const CONTROL_PROCESSES: &str = ".control";
 
-/// For a process that systemd starts when its unit has ended (`ExecStopPost=`): takes the controllers from what lives on below the
-/// group of the unit, unless the next main process comes into a group of its own.
+/// For a process that systemd starts when its unit has ended (`ExecStopPost=`): disables all controllers in the group of the unit
+/// and in the groups below it, because processes of the apps still live there. Nothing is done if the next main process gets a
+/// group of its own.
 ///
 /// # Errors
 /// The kernel refuses it.
@@ -27,18 +28,19 @@ pub fn take_controllers_from_unit() -> io::Result<()> {
     }
 }
 
-/// The group of the unit whose control process has these groups.
+/// The group of the unit that a control process with these groups belongs to.
 fn unit(mount: &Path, groups: &str) -> Option<PathBuf> {
     let own = Path::new(groups.lines().find_map(|line| line.strip_prefix("0::/"))?);
     own.ends_with(CONTROL_PROCESSES).then(|| own.parent().map(|unit| mount.join(unit)))?
 }
 
-/// A group can give up only what no group below it gives on, so those come first.
+/// A group can disable a controller only if no group below it passes that controller on, so the lower groups come first.
 fn take_controllers(group: &Path) -> io::Result<()> {
     for entry in
         fs::read_dir(group)?.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
     {
-        // A group that has gone meanwhile gives nothing on; of any other one the kernel says it again for the group above.
+        // A lower group that has been removed meanwhile passes nothing on. If another one fails, the kernel reports an error for
+        // the upper group as well.
         let _ = take_controllers(&entry.path());
     }
     let file = group.join(CONTROL);

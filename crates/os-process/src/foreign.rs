@@ -1,5 +1,5 @@
 //! Processes of an instance that run as another user: a setuid program, or one that sudo or su started. A supervisor that
-//! is not root cannot signal them, so their pids and users are named to a person who can.
+//! is not root cannot signal them, so a message names their pids and users for a person who can.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,7 +9,7 @@ use rustix::process::{Pid, test_kill_process};
 
 const PASSWD: &str = "/etc/passwd";
 
-/// The name of a user; the number of one that has none.
+/// The name of a user; for a user without a name, the number.
 pub fn user_name(uid: u32) -> String {
     name_in(&fs::read_to_string(PASSWD).unwrap_or_default(), uid)
 }
@@ -19,7 +19,8 @@ pub fn user_id(name: &str) -> Option<u32> {
     id_in(&fs::read_to_string(PASSWD).unwrap_or_default(), name)
 }
 
-/// The processes among these that we may not signal, with their users, for people; `None` if there are none.
+/// A sentence for people about those of these processes that this process may not signal, with their users; `None` if
+/// there are none.
 pub fn beyond_reach(pids: impl IntoIterator<Item = u32>) -> Option<String> {
     let users = pids.into_iter().filter_map(|pid| Some((pid, owner_beyond_reach(pid)?)));
     let words = users.map(|(pid, uid)| {
@@ -29,7 +30,7 @@ pub fn beyond_reach(pids: impl IntoIterator<Item = u32>) -> Option<String> {
     (!words.is_empty()).then(|| words.join("; "))
 }
 
-/// The user of a process that we may not signal; `None` if we may, or if it is gone.
+/// The user of a process that this process may not signal; `None` if it may, or if the process is gone.
 pub(crate) fn owner_beyond_reach(pid: u32) -> Option<u32> {
     let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
     if test_kill_process(raw) != Err(Errno::PERM) {

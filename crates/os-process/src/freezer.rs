@@ -17,8 +17,8 @@ enum Freezer {
     V2(PathBuf),
 }
 
-/// Thaws the groups of these processes, except groups that this process is in, since those are not frozen. Groups that it
-/// may not thaw stay frozen.
+/// Thaws the groups of these processes, except groups that this process is in, since those are not frozen. Groups that
+/// this process may not thaw stay frozen.
 pub(crate) fn thaw(pids: impl IntoIterator<Item = u32>) {
     let own = freezers_of("self");
     let theirs = pids.into_iter().flat_map(|pid| freezers_of(&pid.to_string()));

@@ -19,7 +19,8 @@ use crate::cgroup::Cgroup;
 use crate::stat::{children, children_of_all_threads, is_newest};
 use crate::tree::Tree;
 
-/// How often the search is repeated: as long as anybody outside of the groups can start processes faster than they are found.
+/// How often the search is repeated at most. Many passes are needed only if processes outside of the groups start others faster than they
+/// are found.
 const PASSES: usize = 64;
 
 /// A process that this process has just started, and that is not in its cgroup yet.
@@ -31,8 +32,9 @@ pub struct Newcomer {
     pub main: u32,
 }
 
-/// Moves processes into their cgroups, in the order in which they were started. `known` are all our children that are the main process of a
-/// tree. Returns the pids of those that may not enter, or of which some children may be outside because the kernel does not list children.
+/// Moves processes into their cgroups, in the order in which they were started. `known` are all children of this process that are the main
+/// process of a tree. Returns the pids of those that may not enter their group, and of those that may have children outside of it because
+/// the kernel does not list children.
 pub fn gather(newcomers: &[Newcomer], known: &BTreeSet<u32>, census: &Census) -> Vec<(u32, io::Error)> {
     let (mut failed, mut entered) = (Vec::new(), Vec::new());
     for newcomer in newcomers {
@@ -64,14 +66,14 @@ pub fn gather(newcomers: &[Newcomer], known: &BTreeSet<u32>, census: &Census) ->
     failed
 }
 
-/// Whether nothing on the machine was started since the first of these, but they themselves.
+/// Whether no other process was started on the machine since the first of these.
 fn are_the_newest(newcomers: &[Newcomer]) -> bool {
     newcomers.windows(2).all(|pair| pair[0].main.checked_add(1) == Some(pair[1].main))
         && newcomers.last().is_some_and(|last| is_newest(last.main))
 }
 
-/// Moves every process of these trees into its cgroup that an earlier supervisor had not moved yet. Each tree comes with its main
-/// process, which is alive.
+/// Moves every process of these trees that an earlier supervisor had not moved yet into its cgroup. Each tree comes with its main process,
+/// which is alive.
 pub fn gather_left(left: &[(&Tree, u32)], census: &mut Census) {
     let mut inside = vec![BTreeSet::new(); left.len()];
     for _ in 0..PASSES {
@@ -95,7 +97,8 @@ impl Tree {
     }
 }
 
-/// Brings these processes and all that descend from them into a group; whether one was outside of it. Whoever cannot be moved has ended.
+/// Moves these processes and all their descendants into a group. Returns whether one was outside of it. A process that cannot be moved has
+/// ended.
 fn take_all(group: &Cgroup, mut waiting: Vec<u32>, inside: &mut BTreeSet<u32>) -> bool {
     let (mut looked_at, mut was_outside) = (BTreeSet::new(), false);
     while let Some(pid) = waiting.pop() {
@@ -108,7 +111,7 @@ fn take_all(group: &Cgroup, mut waiting: Vec<u32>, inside: &mut BTreeSet<u32>) -
         if inside.insert(pid) {
             was_outside |= group.take(pid).is_ok();
         }
-        // After it was moved: what it starts from now on is in the group.
+        // This comes after the move: children that the process starts from now on are in the group.
         waiting.extend(children_of_all_threads(pid));
     }
     was_outside
@@ -150,7 +153,7 @@ mod tests {
             Some(Self { tree: Tree::new(Some(group.clone()), marker, true), group, main, others })
         }
 
-        /// Whether all of it is in the group, and we are not.
+        /// Whether all processes of the shell are in the group, and this test is not.
         fn is_inside(&self) -> bool {
             let members = self.group.members();
             let is_in = |pid: &u32| members.contains(pid);
@@ -181,7 +184,7 @@ mod tests {
         let mains = BTreeSet::from([shell.main.id(), other.main.id()]);
         let newcomers =
             [&shell, &other].map(|shell| Newcomer { tree: shell.tree.clone(), main: shell.main.id() });
-        // Somebody has tidied up the machine's empty groups meanwhile.
+        // Another program has removed the machine's empty groups meanwhile.
         other.group.remove();
         assert!(gather(&newcomers, &mains, &Census::new(VARIABLE)).is_empty(), "they may enter");
         for shell in [shell, other] {

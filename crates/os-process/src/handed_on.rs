@@ -8,8 +8,8 @@ use std::path::Path;
 /// The first descriptor that is not stdin, stdout or stderr.
 const FIRST: i32 = 3;
 
-/// Our stdin, if it is the file or the directory at this path: the program that we were until now had it open, and what it held
-/// by that, such as a lock, was never free meanwhile.
+/// The stdin of this process, if it is the file or directory at this path. The program that this process executed before had it
+/// open, so that a lock on it was held without interruption.
 pub fn handed_on(path: &Path) -> Option<File> {
     let stdin = File::from(rustix::io::fcntl_dupfd_cloexec(io::stdin(), FIRST).ok()?);
     let (ours, there) = (stdin.metadata().ok()?, path.symlink_metadata().ok()?);

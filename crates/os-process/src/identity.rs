@@ -12,11 +12,11 @@ use crate::stat::Stat;
 /// The identity of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {
-    /// Its pid.
+    /// The pid.
     pub pid: u32,
     /// When it started, in clock ticks since boot.
     pub start_time: u64,
-    /// Which boot.
+    /// The id of the boot.
     pub boot_id: String,
 }
 
@@ -36,7 +36,7 @@ impl ProcessId {
         self.stat().is_some()
     }
 
-    /// Whether the machine has not been rebooted since.
+    /// Whether the machine has not been rebooted since the process started.
     pub fn is_of_this_boot(&self) -> bool {
         self.boot_id == boot_id()
     }
@@ -47,13 +47,13 @@ impl ProcessId {
         stat.filter(|stat| stat.start_time == self.start_time)
     }
 
-    /// How long ago it was started, to a hundredth of a second, whether it still lives or not.
+    /// How long ago the process was started, to a hundredth of a second, whether it still lives or not.
     pub fn age(&self) -> Duration {
         clock::since_boot().saturating_sub(clock::of_ticks(self.start_time))
     }
 }
 
-/// When a process started, in clock ticks since boot; `None` if there is none, or only its zombie.
+/// When a process started, in clock ticks since boot; `None` if there is no such process, or only its zombie.
 pub fn start_time(pid: u32) -> Option<u64> {
     Stat::of_living(pid).map(|stat| stat.start_time)
 }

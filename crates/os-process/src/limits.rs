@@ -3,9 +3,8 @@
 //! hierarchy of its own, and the tree gets a group in each one that it needs. If a controller is not available, the
 //! reason is returned, and the others are used.
 //!
-//! Version 2 allows controllers only in groups whose parent contains no processes. If our groups are below a group that
-//! was delegated to us, such as that of a systemd unit, the supervisors in that group therefore move into a subgroup
-//! first.
+//! Version 2 allows controllers only in groups whose parent contains no processes. So if our groups are below a group that was
+//! delegated to us, such as that of a systemd unit, the supervisors in that group move into a subgroup first.
 
 mod group;
 mod lack;
@@ -26,45 +25,45 @@ pub use group::LimitGroup;
 pub use lack::Lack;
 pub use memory::{MemoryGroup, MemoryWatch};
 
-/// The file that names the controllers which a group gives to those below it.
+/// The file that lists the controllers which a group passes on to the groups below it.
 pub(crate) const CONTROL: &str = "cgroup.subtree_control";
 
-/// What is limited, by the name of its controller.
+/// A resource that can be limited, by the name of its controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Controller {
-    /// How much memory.
+    /// The size of memory.
     Memory,
-    /// How much time of the CPUs.
+    /// The time of the CPUs.
     Cpu,
-    /// How many processes and threads.
+    /// The number of processes and threads.
     Pids,
 }
 
-/// What a tree is limited to.
+/// The limits of a tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// In bytes.
+    /// Memory, in bytes.
     pub memory: Option<u64>,
-    /// In thousandths of a CPU.
+    /// CPU time, in thousandths of a CPU.
     pub cpu: Option<u32>,
-    /// Processes and threads.
+    /// The number of processes and threads.
     pub pids: Option<u64>,
-    /// Whether its memory use is measured, limited or not.
+    /// Whether the memory use of the tree is measured, also without a limit.
     pub is_measured: bool,
 }
 
-/// Whoever makes groups.
+/// The process that makes groups.
 #[derive(Clone, Copy, Debug)]
 pub struct Maker {
-    /// Its process; `None`: this one.
+    /// The pid; `None`: this process.
     pub process: Option<u32>,
-    /// The number of its user.
+    /// The number of the user it runs as.
     pub user: u32,
-    /// Whether a process may be moved into the leaf of supervisors.
+    /// Whether a process of this pid is one of ours, which may be moved into the subgroup of supervisors.
     pub is_ours: fn(u32) -> bool,
 }
 
-/// Where limits can be kept, and where not.
+/// The places where limits can be set, or the reasons why not, for each controller.
 #[derive(Debug)]
 pub struct LimitRoot {
     service: ServiceName,
@@ -84,10 +83,10 @@ enum Place {
 }
 
 impl Controller {
-    /// All of them.
+    /// All controllers.
     pub const ALL: [Self; 3] = [Self::Memory, Self::Cpu, Self::Pids];
 
-    /// Its name.
+    /// The name of the controller.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -98,7 +97,7 @@ impl Controller {
 }
 
 impl Limits {
-    /// Whether a tree needs this controller for them.
+    /// Whether a tree with these limits needs this controller.
     pub fn need(&self, controller: Controller) -> bool {
         match controller {
             Controller::Memory => self.memory.is_some() || self.is_measured,
@@ -109,7 +108,7 @@ impl Limits {
 }
 
 impl LimitRoot {
-    /// Looks where this maker can keep limits for the trees of a service.
+    /// Finds out where this maker can set limits for the trees of a service.
     pub fn find(maker: Maker, service: ServiceName) -> Self {
         let process = maker.process.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
         let own = fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
@@ -126,13 +125,13 @@ impl LimitRoot {
         }
     }
 
-    /// Why nothing can be limited by this controller; `None`: it can.
+    /// Why this controller cannot limit anything; `None` if it can.
     pub fn lack(&self, controller: Controller) -> Option<&Lack> {
         self.place(controller).as_ref().err()
     }
 
-    /// Whether a limit of memory would not hold for swap, of which the machine has some. In version 2 a group without a parent does not
-    /// tell, and the kernel is trusted.
+    /// Whether a limit of memory would not include swap, and the machine has swap. In version 2, a group without a parent has no file
+    /// that shows that; then the answer is `false`.
     pub fn leaves_swap(&self) -> bool {
         let is_limited = match &self.memory {
             Ok(Place::V1(parent)) => parent.parent().is_none_or(|base| base.join(swap::OF_V1).exists()),
@@ -144,8 +143,8 @@ impl LimitRoot {
         !is_limited && swap::is_on()
     }
 
-    /// The groups of the tree with this name, which lives in `tree`, created with its limits; and the limits that could
-    /// not be set, with the reason.
+    /// Makes the groups of the tree with this name, whose processes live in `tree`, with its limits. Also returns the limits that could
+    /// not be set, with the reasons.
     pub fn make(
         &self,
         tree: Option<&Cgroup>,
@@ -165,7 +164,7 @@ impl LimitRoot {
         (group, lacking)
     }
 
-    /// The groups that a tree with this name was given, as far as they exist.
+    /// The groups that were made for a tree with this name, as far as they exist.
     pub fn left(&self, tree: Option<&Cgroup>, name: impl Display) -> LimitGroup {
         let mut group = LimitGroup::default();
         for controller in Controller::ALL {
@@ -181,8 +180,8 @@ impl LimitRoot {
         group
     }
 
-    /// The groups that a living tree with this name was given, with its limits written again: if the controllers were removed
-    /// from the groups above, the limits were lost too. That happens only in version 2.
+    /// The groups that were made for a living tree with this name, with its limits written again: if the controllers were removed from
+    /// the groups above, the limits were lost too. That happens only in version 2.
     pub fn again(
         &self,
         tree: Option<&Cgroup>,
@@ -230,7 +229,7 @@ impl LimitRoot {
         parent.join(format!("{}-{name}", self.service.own))
     }
 
-    /// The directory in which a tree is limited, made if need be, and whether it is of version 2.
+    /// The directory in which a tree is limited, which is made if necessary, and whether it is of version 2.
     fn directory(
         &self,
         controller: Controller,
@@ -257,7 +256,7 @@ impl LimitRoot {
         }
     }
 
-    /// Has the groups below `parent` have this controller.
+    /// Enables this controller for the groups below `parent`.
     fn enable(&self, controller: Controller, parent: &Path) -> Result<(), Lack> {
         for directory in parent.parent().into_iter().chain([parent]) {
             if has_word(&directory.join(CONTROL), controller.as_str()) {
@@ -279,19 +278,19 @@ impl LimitRoot {
         Ok(())
     }
 
-    /// Has the supervisors that live in a group move into a leaf of it.
+    /// Moves the supervisors that live in a group into a subgroup of it.
     fn leave(&self, directory: &Path) -> io::Result<()> {
         let leaf = directory.join(cgroup::LEAF);
         fs::create_dir_all(&leaf)?;
         for pid in cgroup::members(directory).into_iter().filter(|pid| (self.is_ours)(*pid)) {
-            // One that has ended meanwhile is not in the way.
+            // A supervisor that has ended meanwhile is not in the way.
             let _ = fs::write(leaf.join(PROCESSES), pid.to_string());
         }
         Ok(())
     }
 }
 
-/// Where a controller's groups can be made.
+/// The place where groups of a controller can be made.
 fn place(
     controller: Controller,
     own: &str,
@@ -318,7 +317,7 @@ fn place(
         if !may_write(&base.join(CONTROL), maker.user) {
             return Err(Lack::NotWritable(base.to_owned()));
         }
-        // The root of all groups may hold processes and have controllers as well; it alone has no type.
+        // The root group may contain processes and have controllers all the same. It is the only group without a type file.
         if let Some(lack) = occupant(base, maker.is_ours).filter(|_| base.join("cgroup.type").exists()) {
             return Err(lack);
         }
@@ -356,7 +355,7 @@ fn has_word(file: &Path, word: &str) -> bool {
     fs::read_to_string(file).is_ok_and(|text| text.split_whitespace().any(|known| known == word))
 }
 
-/// Whether that user may; of anybody but ourselves only the owner of a file is known to.
+/// Whether that user may write to a file. For another user than that of this process, the answer is whether the user owns the file.
 fn may_write(path: &Path, user: u32) -> bool {
     if user == geteuid().as_raw() {
         return rustix::fs::access(path, Access::WRITE_OK).is_ok();

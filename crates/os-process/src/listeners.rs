@@ -20,7 +20,7 @@ pub(crate) struct Listener {
 #[derive(Debug, Default)]
 pub struct Listeners(Option<Vec<Listener>>);
 
-/// Who listens on a port, seen from some processes.
+/// Which process listens on a port, compared with a set of processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listens {
     /// Nobody.
@@ -91,7 +91,8 @@ fn listener(line: &str) -> Option<Listener> {
     Some(Listener { port, uid: fields.nth(3)?.parse().ok()?, inode: fields.nth(1)?.parse().ok()? })
 }
 
-/// The inodes of the sockets of a process; none if it has ended, an error if its descriptors may not be read.
+/// The inodes of the sockets of a process; empty if the process has ended, an error if its descriptors may not be
+/// read.
 fn sockets(pid: u32) -> io::Result<impl Iterator<Item = u64>> {
     let descriptors = match fs::read_dir(format!("/proc/{pid}/fd")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -15,8 +15,8 @@ pub struct Marks {
     pub tag: Option<u64>,
 }
 
-/// The tag of the instance with this marker, a number that is never set by accident. Its upper part depends on the
-/// service directory alone, its lower part on the slot, so the processes of a removed service directory can be found.
+/// The tag of the instance with this marker, a number that is never set by accident. Its upper part depends on the service
+/// directory alone, its lower part on the slot, so the processes of a removed service directory can be found.
 pub(crate) fn tag(marker: &str) -> u64 {
     let (service, slot) = marker.rsplit_once('/').unwrap_or(("", marker));
     tag_of_service(service) | (hash(slot) & SLOT_BITS)
@@ -27,7 +27,7 @@ pub(crate) fn tag_of_service(service: &str) -> u64 {
     TAG_BIT | (hash(service) & (TAG_BIT - 1) & !SLOT_BITS)
 }
 
-/// The part of a tag that its service directory has alone.
+/// The part of a tag that only the service directory determines.
 pub(crate) fn service_of_tag(tag: u64) -> u64 {
     tag & !SLOT_BITS
 }
@@ -37,12 +37,12 @@ pub(crate) fn is_of_service(tag: u64, service: u64) -> bool {
     service_of_tag(tag) == service
 }
 
-/// As much as most environments take, in bytes.
+/// The first size of the buffer: most environments are smaller, in bytes.
 const ROOM: usize = 1 << 14;
 const TAG_BIT: u64 = 1 << 52;
 const SLOT_BITS: u64 = (1 << 16) - 1;
 
-/// FNV-1a, because another version of this program must compute the same number.
+/// FNV-1a and not the hash of the standard library, because another version of this program must compute the same number.
 fn hash(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
@@ -58,11 +58,12 @@ pub fn tagged<T>(tag: u64, start: impl FnOnce() -> T) -> T {
     started
 }
 
-/// Reads the marks of many processes, into memory that is taken once: pieces of every size would leave holes.
+/// Reads the marks of many processes into one buffer that is allocated once: allocations of every size would leave holes
+/// in the heap.
 pub(crate) struct Reader<'a> {
     /// The environment variable that marks processes.
     variable: &'a str,
-    /// The service directory whose marks are meant; `None`: all are.
+    /// The service directory whose marks are kept; `None`: all are.
     service: Option<&'a str>,
     buffer: Vec<u8>,
 }
@@ -94,11 +95,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What is in a file of `/proc`, as far as it can be read.
+/// The content of a file of `/proc`, as far as it can be read.
 pub(crate) fn read<'b>(path: &str, buffer: &'b mut Vec<u8>) -> &'b [u8] {
     buffer.clear();
     if let Ok(mut file) = File::open(path) {
-        // Not `read_to_end`, which asks for the length first: the kernel does not know that.
+        // `read_to_end` asks for the length of the file first, which the kernel does not know for files of `/proc`.
         loop {
             buffer.reserve(ROOM / 2);
             match rustix::io::read(&mut file, rustix::buffer::spare_capacity(buffer)) {

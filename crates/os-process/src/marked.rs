@@ -9,17 +9,17 @@ use std::thread;
 use crate::mark::{Reader, service_of_tag, tag_of_service};
 use crate::stat::pids;
 
-/// The service directories whose marks some process bore at one moment.
+/// The service directories that the marks of processes named at one moment.
 #[derive(Debug, Default)]
 pub struct Marked {
     services: BTreeSet<PathBuf>,
-    /// The parts of tags that a service directory has alone.
+    /// For each service directory the part of its tags that it alone determines.
     tags: BTreeSet<u64>,
 }
 
 impl Marked {
-    /// Reads the marks of all processes; `variable` is the environment variable that marks them. The caller waits for it and uses
-    /// at most one CPU, so two threads read.
+    /// Reads the marks of all processes. `variable` is the environment variable that marks them. The caller waits for the result and uses no CPU
+    /// meanwhile, so two threads read.
     pub fn read(variable: &'static str) -> Self {
         let pids: Vec<u32> = pids().collect();
         let (first, second) = pids.split_at(pids.len() / 2);
@@ -42,8 +42,8 @@ impl Marked {
         found
     }
 
-    /// Whether a process of this service directory was alive then, or had ended and was not reaped. As with any other reader of marks, a process that has got rid
-    /// of both marks is not found.
+    /// Whether a process of this service directory was alive at that moment, or had ended and was not reaped. As with every reader of marks, a
+    /// process that has got rid of both marks is not found.
     pub fn has(&self, service: &Path) -> bool {
         self.services.contains(service) || self.tags.contains(&tag_of_service(&service.to_string_lossy()))
     }

@@ -1,4 +1,4 @@
-//! Changes the user of this process for good: what runs in a user's directory runs as that user.
+//! Changes the user of this process for good: processes for a user's directory run as that user.
 
 use std::fs;
 use std::io;
@@ -9,8 +9,9 @@ use rustix::process::geteuid;
 
 use crate::account::Identity;
 
-/// If this process is root, it becomes the owner of a directory, with the directory's group and the owner's other groups.
-/// Another user stays what it is. Must be called while the process has one thread, since each thread has a user of its own.
+/// If this process is root, it becomes the owner of a directory, with the directory's group and the owner's other groups. A
+/// process of another user is not changed. Must be called while the process has one thread, since each thread has a user of
+/// its own.
 ///
 /// # Errors
 /// The directory cannot be examined, or the kernel refuses.

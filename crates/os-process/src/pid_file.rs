@@ -6,13 +6,14 @@ use std::path::Path;
 /// The most bytes that a file with a pid has.
 const MAX_BYTES: u64 = 32;
 
-/// Removes a file that holds the pid of a process which has ended, in decimal digits, so that no script signals a process that got the
-/// number later. A file that holds anything else, such as the pid of a later process, stays, as does whatever is no regular file.
+/// Removes a file that contains the pid of a process which has ended, in decimal digits, so that no script signals a later process
+/// with the same pid. A file with any other content, such as the pid of a later process, stays, and so does a file that is not a
+/// regular one.
 pub fn forget_pid(file: &Path, pid: u32) {
     let holds =
         durable::state(file, MAX_BYTES).is_ok_and(|bytes| bytes.trim_ascii() == pid.to_string().as_bytes());
     if holds {
-        // Nothing of ours depends on it.
+        // If the file cannot be removed, nothing of this project is affected.
         let _ = fs::remove_file(file);
     }
 }
@@ -31,7 +32,7 @@ mod tests {
             assert_eq!(file.exists(), stays, "{text:?}");
         }
         forget_pid(&place.path().join("nothing"), 12);
-        // Nobody writes into it: it is not waited for.
+        // No process writes into the FIFO, and the function does not wait for one.
         let fifo = place.path().join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
             .expect("made");

@@ -1,5 +1,5 @@
 //! Finds the process that listens on a port: `/proc/net/tcp*` gives the inode of the socket, and a descriptor of the
-//! process refers to it. If the process may not be examined, its user is named, which the table gives.
+//! process refers to it. If the process may not be examined, the user is named, which the table contains.
 
 use std::fmt;
 use std::path::Path;
@@ -10,9 +10,9 @@ use crate::stat::{has_open, name, pids};
 /// The process that listens on a port. Displays as `nginx (pid 12)`, or as `a process of uid 33` if its pid is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// Its pid, if it could be found.
+    /// The pid, if it could be found.
     pub pid: Option<u32>,
-    /// The user it runs as.
+    /// The number of the user that it runs as.
     pub uid: u32,
     name: String,
 }

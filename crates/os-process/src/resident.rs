@@ -3,8 +3,8 @@
 //! `libexec/formation/ps-supervise` in its place, with the same arguments, if that is installed. Otherwise it does the
 //! same work itself.
 //!
-//! Both are installed together, the smaller one last. If somebody replaces only `bin/`, the other program is of an
-//! earlier version, and older than `bin/` by its modification time: then it is not used.
+//! Both are installed together, the smaller one last. If somebody replaces only `bin/`, the other program is of an earlier version, and by
+//! its modification time older than the one in `bin/`: then it is not used.
 
 use std::env;
 use std::os::unix::process::CommandExt;
@@ -13,8 +13,8 @@ use std::process::Command;
 
 const PLACE: &str = "libexec/formation";
 const ORDINARY_PLACE: &str = "bin";
-/// A variable for programs that stay, and its value, which the C library reads if it is glibc: freed memory goes back to the machine at
-/// once, as is the stack of a thread that has ended, and its threads share one heap. Otherwise each process would keep what its start took.
+/// An environment variable for programs that stay in memory, and its value, which glibc reads: freed memory and the stacks of ended threads
+/// go back to the system at once, and all threads share one heap. Otherwise each process would keep the memory that its start needed.
 pub const FRUGAL: (&str, &str) = (
     "GLIBC_TUNABLES",
     "glibc.malloc.trim_threshold=4096:glibc.malloc.top_pad=0:glibc.malloc.mmap_threshold=1024:glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1:glibc.pthread.stack_cache_size=0",
@@ -25,23 +25,23 @@ pub fn is_frugal() -> bool {
     env::var_os(FRUGAL.0).is_some_and(|value| value == FRUGAL.1)
 }
 
-/// The file that is executed in the place of `program` if it stays in memory: the separate program of the same installation, or `program`
+/// The file that is executed in the place of `program` when it stays in memory: the separate program of the same installation, or `program`
 /// itself if there is none.
 pub fn resident(program: &Path) -> PathBuf {
     installed(program).unwrap_or_else(|| program.to_owned())
 }
 
-/// Becomes the program that is made to stay, if this one is not and that one is installed. It returns where it does not.
+/// Executes the separate program that stays in memory, if it is installed and this process does not run it yet. Returns otherwise.
 #[inline(never)]
 pub fn become_resident() {
     let Some(resident) = env::current_exe().ok().and_then(|own| installed(&own)) else { return };
     let mut words = env::args_os();
     let called = words.next().unwrap_or_default();
-    // Where that fails this program does the same.
+    // If the exec fails, this program does the same work.
     let _ = Command::new(resident).arg0(called).args(words).env(FRUGAL.0, FRUGAL.1).exec();
 }
 
-/// The directory of the programs of the installation that a program belongs to, if it is one that stays.
+/// The directory of the ordinary programs of the installation, if `own` is a separate program that stays in memory.
 pub(crate) fn ordinary_place(own: &Path) -> Option<PathBuf> {
     let directory = own.parent()?;
     let installation = directory.ancestors().nth(Path::new(PLACE).iter().count())?;

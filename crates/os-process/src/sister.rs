@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::resident::ordinary_place;
 
-/// The path of that program: beside the running one, else the first on `PATH`; `None` if it is in neither place. A program that stays
-/// in memory looks beside the one that became it, which an upgrade does not remove.
+/// The path of that program: beside the running one, else the first on `PATH`; `None` if it is in neither place. A separate program
+/// that stays in memory looks beside the ordinary program of its installation, which an upgrade does not remove.
 pub fn sister(program: &str) -> Option<PathBuf> {
     let own = env::current_exe().ok();
     let ordinary = own.as_deref().and_then(ordinary_place).map(|place| place.join(program));

@@ -7,10 +7,10 @@ use std::path::Path;
 /// The line has 52 fields of at most 20 digits and a name of at most 64 bytes. One read is enough for it, which matters
 /// because reports read it for every instance.
 const LONGEST: usize = 1024;
-/// `PF_KTHREAD` of the kernel, which procps relies on too.
+/// The flag `PF_KTHREAD` of the kernel, which procps uses too.
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
-/// What a process, or a thread of it, does at a moment.
+/// What a process or a thread is doing at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
     /// It computes, or waits for a CPU.
@@ -26,21 +26,21 @@ pub enum Activity {
 /// The kernel's line about a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
-    /// What it does.
+    /// The activity.
     pub activity: Activity,
-    /// Whether it is a part of the kernel.
+    /// Whether the process is a kernel thread.
     pub is_kernel_thread: bool,
-    /// The pid of its parent.
+    /// The pid of the parent.
     pub parent: u32,
-    /// Its process group.
+    /// The process group.
     pub group: u32,
-    /// Its session.
+    /// The session.
     pub session: u32,
-    /// CPU time that it used itself, in user mode and in the kernel, in clock ticks.
+    /// CPU time that the process itself has used, in user mode and in the kernel, in clock ticks.
     pub cpu_ticks: u64,
     /// When it started, in clock ticks since boot.
     pub start_time: u64,
-    /// Its resident memory, in pages.
+    /// The resident memory, in pages.
     pub resident_pages: u64,
 }
 
@@ -88,7 +88,7 @@ impl Stat {
 
 /// Whether a thread of a process computes right now, or waits for a CPU.
 pub fn computes(pid: u32) -> bool {
-    // The kernel tells of a thread by its number, as it does of a process.
+    // The kernel answers for the number of a thread as it does for that of a process.
     let is_one = |thread: u32| Stat::of(thread).is_some_and(|stat| stat.activity == Activity::Computes);
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok()).any(is_one)
@@ -100,8 +100,8 @@ pub fn pids() -> impl Iterator<Item = u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// Whether no process and no thread has got a pid since the one with this pid, which has not been reaped. `false` where the kernel does
-/// not say.
+/// Whether no process and no thread has got a pid after the one with this pid, which has not been reaped. `false` if the kernel does
+/// not say that.
 pub(crate) fn is_newest(pid: u32) -> bool {
     let mut digits = [0; 16];
     let read = File::open("/proc/sys/kernel/ns_last_pid").and_then(|mut file| file.read(&mut digits));
@@ -116,7 +116,7 @@ pub fn children(pid: u32) -> Option<Vec<u32>> {
     Some(pids_of(&listed))
 }
 
-/// The same for all of its threads.
+/// The pids of the children of all threads of a process.
 pub(crate) fn children_of_all_threads(pid: u32) -> Vec<u32> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let listed = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
@@ -127,13 +127,13 @@ fn pids_of(listed: &str) -> Vec<u32> {
     listed.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
-/// Whether a process has this file open, as far as we may examine it; a socket is named `socket:[<inode>]`.
+/// Whether a process has this file open; `false` if this process may not examine it. A socket is named `socket:[<inode>]`.
 pub fn has_open(pid: u32, file: &Path) -> bool {
     let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     descriptors.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|link| link == file)
 }
 
-/// How many descriptors a process has open; `None` if it has ended or we may not examine it.
+/// How many descriptors a process has open; `None` if it has ended or this process may not examine it.
 pub fn open_files(pid: u32) -> Option<u64> {
     let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
     u64::try_from(descriptors.count()).ok()

@@ -1,6 +1,6 @@
-//! Ends the processes that a supervisor left, if no supervisor lives and none can be started: the spec is gone or damaged,
-//! the disk is full, or the service directory was removed. Processes are found by their cgroups, their marks and their
-//! descent, as a living supervisor does.
+//! Ends the processes that a supervisor left, if no supervisor lives and none can be started: the spec is gone or damaged, the disk
+//! is full, or the service directory was removed. The processes are found by their cgroups, their marks and their descent, as a
+//! living supervisor finds them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -21,7 +21,7 @@ use crate::signal::signal_process;
 use crate::stat::pids;
 
 const LOOK: Duration = Duration::from_millis(20);
-/// How long a process that survives SIGKILL is waited for. It may be in an uninterruptible sleep.
+/// How long to wait for a process that survives SIGKILL. It may be in an uninterruptible sleep.
 const UNKILLABLE: Duration = Duration::from_secs(5);
 
 /// How the processes of one instance are ended.
@@ -29,9 +29,9 @@ const UNKILLABLE: Duration = Duration::from_secs(5);
 pub struct Manner {
     /// The signal that asks them to end.
     pub signal: Signal,
-    /// How long they are given for that.
+    /// How long they have for that.
     pub grace: Duration,
-    /// The process that alone gets the signal; `None`: all of them.
+    /// The process that is sent the signal; `None`: all of them.
     pub only: Option<u32>,
 }
 
@@ -45,8 +45,8 @@ pub struct Strays<N> {
 }
 
 impl<N: FromStr + Display + Clone + Ord> Strays<N> {
-    /// For a service directory, which need not exist. `variable` is the environment variable that marks processes. By
-    /// `names`, processes that have only a tag are assigned to their instances.
+    /// The processes of a service directory, which need not exist. `variable` is the environment variable that marks processes.
+    /// Processes that have only a tag are assigned to the instances in `names`.
     pub fn of(service: &Path, variable: &'static str, names: Vec<N>) -> Self {
         Self { service: as_marked(service), names, census: Census::new(variable) }
     }
@@ -58,8 +58,8 @@ impl<N: FromStr + Display + Clone + Ord> Strays<N> {
         found.map(|(name, tree)| (name, tree.into_iter().map(|(pid, _)| pid).collect())).collect()
     }
 
-    /// Ends the processes of the instances for which `how` returns a manner: its signal, then SIGKILL after its grace period,
-    /// until none is left. Returns those that survive SIGKILL. Processes that we may not signal are not waited for.
+    /// Ends the processes of the instances for which `how` returns a manner: sends its signal, then SIGKILL after its grace period,
+    /// until none is left. Returns those that survive SIGKILL. Processes that this process may not signal are not waited for.
     pub fn end(&mut self, how: impl Fn(Option<&N>) -> Option<Manner>) -> BTreeMap<Option<N>, Vec<u32>> {
         let begin = Instant::now();
         let mut told = BTreeSet::new();
@@ -111,10 +111,10 @@ impl<N: FromStr + Display + Clone + Ord> Strays<N> {
 }
 
 impl Manner {
-    /// Asks each process of a tree once, and kills it once its time is over. Whoever is stopped goes on: it could not end otherwise.
+    /// Sends the signal to each process of a tree once, and SIGKILL once its time is over. A stopped process is continued, because
+    /// it could not end otherwise.
     fn apply(&self, tree: &[(u32, u64)], waited: Duration, told: &mut BTreeSet<(u32, u64)>) {
-        // If the one process that was to get the signal has ended, the others get it, because they would not learn of the
-        // stop otherwise.
+        // If the one process that was to get the signal has ended, the others get it, because nobody else would tell them to end.
         let only = self.only.filter(|only| tree.iter().any(|(pid, _)| pid == only));
         for (pid, started) in tree.iter().copied() {
             let is_it = || start_time(pid) == Some(started);
@@ -130,8 +130,8 @@ impl Manner {
     }
 }
 
-/// The pids of the processes that execute `program` with a service directory as their first argument, even if the directory
-/// was removed. Unless we are root, only our own processes are found.
+/// The pids of the processes that execute `program` with a service directory as their first argument, even if the directory was
+/// removed. Unless this process is root, only processes of its own user are found.
 pub fn executing(program: &str, service: &Path) -> Vec<u32> {
     let wanted = [service.to_owned(), as_marked(service)];
     let own = rustix::process::geteuid();
@@ -140,7 +140,7 @@ pub fn executing(program: &str, service: &Path) -> Vec<u32> {
         let line = read(&format!("/proc/{pid}/cmdline"), &mut buffer);
         let mut words = line.split(|byte| *byte == 0).map(String::from_utf8_lossy);
         let is_program = words.next().is_some_and(|word| Path::new(&*word).ends_with(program));
-        // The owner of very few is asked for: each deploy of a new app looks at all processes of the machine.
+        // The owner is looked up last, for very few processes: each deploy of a new app looks at all processes of the machine.
         let is_ours = || {
             let process = fs::metadata(format!("/proc/{pid}"));
             process.is_ok_and(|file| own.is_root() || file.uid() == own.as_raw())

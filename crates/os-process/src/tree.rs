@@ -40,7 +40,7 @@ impl Processes {
         pids.into_iter().map(|(_, pid)| pid).collect()
     }
 
-    /// The same, with pid and start time of each.
+    /// As [`Processes::of`], with pid and start time of each.
     pub fn members(&mut self, marker: &Path, main: u32) -> BTreeMap<u32, u64> {
         let tree = Tree::new(None, marker.to_string_lossy().into_owned(), false);
         let mut members = tree.members(Some(main), &mut self.0);
@@ -61,33 +61,33 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// The tree of the instance with that `marker`, in `cgroup` if there is one. `is_new`: no process was ever started in
-    /// it.
+    /// The tree of the instance with that `marker`, in `cgroup` if there is one. `is_new`: no process was ever started in the
+    /// tree.
     pub fn new(cgroup: Option<Cgroup>, marker: String, is_new: bool) -> Self {
         Self { cgroup, tag: mark::tag(&marker), marker, is_new }
     }
 
-    /// Whether an earlier supervisor may have left processes in it.
+    /// Whether an earlier supervisor may have left processes in the tree.
     pub fn may_hold_strays(&self) -> bool {
         !self.is_new
     }
 
-    /// Whether no process can leave it, because it has a cgroup.
+    /// Whether no process can leave the tree, because it has a cgroup.
     pub fn is_exact(&self) -> bool {
         self.cgroup.is_some()
     }
 
-    /// Its cgroup.
+    /// The cgroup of the tree.
     pub fn cgroup(&self) -> Option<&Cgroup> {
         self.cgroup.as_ref()
     }
 
-    /// The value of the variable that marks its processes.
+    /// The value of the variable that marks the processes of the tree.
     pub fn marker(&self) -> &str {
         &self.marker
     }
 
-    /// The tag of its processes.
+    /// The tag of the processes of the tree.
     pub fn tag(&self) -> u64 {
         self.tag
     }
@@ -124,8 +124,8 @@ impl Tree {
         }
     }
 
-    /// The same for the main process alone. The others are continued and thawed as well, because the main process may wait
-    /// for them.
+    /// As [`Tree::terminate`], but only the main process gets the signal. The others are continued and thawed as well, because
+    /// the main process may wait for them.
     pub fn terminate_main(&self, main: u32, signal: Signal, census: &mut Census) {
         self.thaw(Some(main), census);
         signal_newcomer(&[], Some(main), signal);
@@ -166,7 +166,8 @@ impl Tree {
         }
     }
 
-    /// Processes that we may not signal, for people. Killing a cgroup needs no such permission.
+    /// A sentence for people about processes of the tree that this process may not signal. Killing a cgroup needs no such
+    /// permission.
     pub fn beyond_reach(&self, main: Option<u32>, census: &mut Census) -> Option<String> {
         let members = if self.is_exact() { BTreeMap::new() } else { self.members(main, census) };
         foreign::beyond_reach(members.into_keys())
@@ -192,7 +193,7 @@ impl Tree {
         census.family(&self.marker, self.tag, main)
     }
 
-    /// The pids of all its processes.
+    /// The pids of all processes of the tree.
     pub fn pids(&self, main: Option<u32>, census: &mut Census) -> BTreeSet<u32> {
         match &self.cgroup {
             // The main process may not have joined the group yet.
@@ -201,8 +202,8 @@ impl Tree {
         }
     }
 
-    /// Whether one of its processes listens on a port. Mostly it is the main process or its child, so these are examined before
-    /// all processes of the tree are found.
+    /// Whether a process of the tree listens on a port. Mostly it is the main process or its child, so these are examined
+    /// before all processes of the tree are searched.
     pub fn listens(
         &self,
         port: u16,
@@ -216,7 +217,7 @@ impl Tree {
         }
     }
 
-    /// Whether a process belongs to the tree by itself, not by descent.
+    /// Whether a process belongs to the tree by its marks, group or session, and not by descent.
     pub fn is_root(&self, process: &Process, main: Option<u32>) -> bool {
         let is_mains = |main| [process.pid, process.group, process.session].contains(&main);
         main.is_some_and(is_mains)
@@ -238,7 +239,7 @@ fn nearest(main: u32) -> impl Iterator<Item = u32> {
 
 /// Signals a main process that was not among the pids `told` of the group, because it had just been started.
 fn signal_newcomer(told: &[u32], main: Option<u32>, signal: Signal) {
-    // It is our child that we have not reaped, or its pidfd is open, so the pid is still its own.
+    // The process is a child that was not reaped, or its pidfd is open, so the pid is still its own.
     if let Some(pid) = main.filter(|pid| !told.contains(pid)) {
         signal_process(pid, signal, || true);
     }

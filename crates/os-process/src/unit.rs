@@ -1,16 +1,17 @@
-//! Which systemd service has a process as its main process. systemd watches only that process: when it ends, systemd may
-//! end all others of the service and start it anew. A program that ends the process from outside has to know that.
+//! Finds the systemd service that has a process as its main process. systemd watches only that process: when it ends,
+//! systemd may end all others of the service and start it anew. A program that ends the process from outside has to know
+//! that.
 //!
-//! `/proc` does not say it directly, but three facts together do: the cgroup is that of a service; the environment has the
-//! variables that systemd sets; and the process is the one that systemd started. A process that cleared its environment, or
-//! that may not be examined, counts as no service's.
+//! `/proc` does not name the service directly, but three facts together do: the cgroup is that of a service; the
+//! environment has the variables that systemd sets; and the process is the one that systemd started. A process that cleared
+//! its environment, or that may not be examined, counts as belonging to no service.
 
 use std::fs;
 
 use crate::mark::environment;
 use crate::stat::{self, Stat};
 
-/// The service whose main process this is, such as `shop.service`; `None` if there is none or it cannot be told.
+/// The service whose main process this is, such as `shop.service`; `None` if there is none or it cannot be determined.
 ///
 /// `SYSTEMD_EXEC_PID` (systemd 248) is the process that systemd started: this one, or a shell that became its parent. If
 /// only `INVOCATION_ID` is set (systemd 232), the parent must be systemd itself, that of the machine or of a user.

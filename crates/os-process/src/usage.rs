@@ -9,13 +9,13 @@ use crate::stat::Stat;
 /// The usage of a process.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Usage {
-    /// CPU time per wall time since it started, in percent of one CPU, to a tenth.
+    /// CPU time per wall time since the process started, in percent of one CPU, to a tenth.
     pub cpu_percent: f64,
-    /// CPU time used since it started, in seconds.
+    /// CPU time used since the process started, in seconds.
     pub cpu_seconds: f64,
     /// Resident memory, in bytes.
     pub memory_bytes: u64,
-    /// How long ago it started.
+    /// How long ago the process started.
     pub lived: Duration,
 }
 
@@ -35,8 +35,8 @@ impl Usage {
     }
 }
 
-/// How much memory processes use, in bytes: of what they share each has its part. Where the kernel does not tell that, what is resident
-/// counts as a whole.
+/// How much memory processes use together, in bytes: of shared memory each process counts its part. If the kernel does not report that,
+/// the whole resident memory counts.
 pub fn memory_of(pids: &[u32]) -> u64 {
     let page_bytes = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
     let part = |pid: u32| {
@@ -48,7 +48,7 @@ pub fn memory_of(pids: &[u32]) -> u64 {
     pids.iter().filter_map(|pid| part(*pid).or_else(|| resident(*pid))).sum()
 }
 
-/// In seconds.
+/// The time since boot, in seconds.
 fn since_boot() -> f64 {
     let now = rustix::time::clock_gettime(ClockId::Boottime);
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs().try_into().unwrap_or(0)).as_secs_f64()

@@ -1,4 +1,4 @@
-//! A program of its own, because it becomes the subreaper of whatever its tests start.
+//! These tests are a program of their own, because it becomes the subreaper of every process that they start.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};

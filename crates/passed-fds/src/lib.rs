@@ -13,10 +13,10 @@ use rustix::net::{
 /// The most descriptors of one message (`SCM_MAX_FD`).
 pub const MOST: usize = 253;
 
-/// What one call has received.
+/// The result of one receive call.
 #[derive(Debug)]
 pub struct Received {
-    /// How many bytes; 0: the other end is closed.
+    /// The number of bytes; 0 if the other end is closed.
     pub bytes: usize,
     /// The descriptors, closed on exec, in the order in which they were sent.
     pub fds: Vec<OwnedFd>,
@@ -37,7 +37,7 @@ pub fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Resu
     Ok(rustix::io::retry_on_intr(|| sendmsg(&socket, &bytes, &mut control, SendFlags::NOSIGNAL))?)
 }
 
-/// Receives as many bytes as there are and fit, and the descriptors that were sent with them.
+/// Receives as many bytes as have arrived and fit, and the descriptors that were sent with them.
 ///
 /// # Errors
 /// The connection is broken, or a nonblocking socket has nothing yet. A process that has no descriptor left gets fewer descriptors

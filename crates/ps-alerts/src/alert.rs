@@ -14,7 +14,7 @@ pub const ORIGIN: &str = "alerts";
 /// The verbs after which another release runs.
 const DEPLOYS: [&str; 3] = ["deploy", "rebuild", "rollback"];
 
-/// What a hook reads on stdin and the webhook is sent.
+/// The document that a hook reads on stdin and that the webhook receives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Alert {
     format: u32,
@@ -23,28 +23,28 @@ pub struct Alert {
     app: String,
     /// The name of the event.
     pub event: &'static str,
-    /// When it happened; of several, the last one.
+    /// When it happened; for several events, the time of the last one.
     at: Timestamp,
     host: String,
     /// One sentence for people.
     pub text: String,
-    /// What it is about.
+    /// The events.
     #[serde(flatten)]
     body: Body,
 }
 
-/// What an alert is about.
+/// The events of an alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Body {
     /// One event.
     One {
-        /// As it stands in the journal.
+        /// The entry as it is in the journal.
         entry: Box<Entry>,
     },
-    /// Several that came too fast to be told one by one.
+    /// Several events that came too fast for an alert each.
     More {
-        /// How many there were of each name.
+        /// The number of events by name.
         events: BTreeMap<String, u64>,
     },
     /// A test alert without an event.
@@ -61,7 +61,7 @@ impl Alert {
         Some(Self { id, ..Self::new(app, event, entry.at, text, body) })
     }
 
-    /// The alert that replaces those that were not sent one by one; `last` is the time of the last of them.
+    /// The alert that replaces those that were not sent one by one; `last` is the time of the last event.
     pub fn of_more(app: &AppName, events: &BTreeMap<String, u64>, last: Timestamp) -> Self {
         let count: u64 = events.values().sum();
         let listed: Vec<String> = events.iter().map(|(event, count)| format!("{count} {event}")).collect();
@@ -74,7 +74,7 @@ impl Alert {
         Self::new(app, "test", now, format!("{app}: alerts arrive here"), Body::Nothing {})
     }
 
-    /// When it happened.
+    /// When the event happened.
     pub fn at(&self) -> Timestamp {
         self.at
     }

@@ -14,7 +14,7 @@ pub const TRIGGER: &str = "on-event";
 pub struct Webhook(String);
 
 impl Webhook {
-    /// The address. It is for the connection alone.
+    /// The address. It must be used only for the connection.
     pub fn address(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! A command in a container that runs, beside its main process.
+//! Runs a command in a running container, in addition to its main process.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use ps_scheduler::{Ended, Entry, SHELL};
 use crate::SIGPIPE;
 use crate::talk::{Over, Talk};
 
-/// How long the engine may take to say how a process ended whose output is over.
+/// How long the engine may take to report the exit status of a process whose output has ended.
 const SAID_LATER: Duration = Duration::from_secs(10);
 
-/// A shell for people.
+/// The command of an interactive shell.
 pub fn shell() -> Vec<String> {
     ["/bin/sh", "-c", SHELL].map(str::to_owned).into()
 }
 
-/// Runs the words of an entry, or a shell, in the container with this id, to the end of what they write.
+/// Runs the words of an entry, or a shell, in the container with this id, until the output ends.
 ///
 /// # Errors
-/// The container does not run, or the engine broke off.
+/// The container does not run, or the connection to the engine broke off.
 pub async fn enter(engine: &Engine, id: &str, entry: &Entry<'_>) -> Result<Ended, Fault> {
     let words = entry.words.map_or_else(shell, <[String]>::to_vec);
     let exec = engine.exec(id, &words, &[], entry.is_terminal).await?;
@@ -37,7 +37,7 @@ pub async fn enter(engine: &Engine, id: &str, entry: &Entry<'_>) -> Result<Ended
             return Ok(Ended::Exit(ps_engine::exit_of(status).unwrap_or(Exit::Code(1))));
         }
         if tokio::time::Instant::now() >= until {
-            // It has closed its output and lives on, or our connection broke off.
+            // The process has closed its output and still runs, or the connection broke off.
             return Ok(Ended::RunsOn);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,5 +1,6 @@
-//! Commands that somebody waits for in containers: connects our terminal or pipes with a process in a container, and
-//! says whether the program that waits for a command lives. Which container is meant is for its callers.
+//! Commands in containers that a program waits for: connects the terminal or the pipes of this program with a
+//! process in a container, and finds out whether the program that waits for a command lives. The callers choose the
+//! container.
 
 mod enter;
 pub mod inmate;

@@ -2,12 +2,12 @@
 
 use formation::Exit;
 
-/// The status of a command that a shell does not find, and of one that it may not run.
+/// The exit status of a command that a shell does not find, and of one that it may not execute.
 const NOT_FOUND: i32 = 127;
 const NOT_EXECUTABLE: i32 = 126;
 
-/// How a container ended that could not be started because there is no such command in it, or because it may not be executed: as a shell would
-/// say it. `None`: the engine had another reason, in the words of `message`.
+/// The exit status that a shell would give for a container that could not be started because its command does not exist, or may not be
+/// executed. `None`: the engine's `message` gives another reason.
 pub fn missing_command(message: &str) -> Option<Exit> {
     let message = message.to_lowercase();
     let reasons = ["executable file not found", "no such file or directory", "permission denied"];

@@ -1,5 +1,5 @@
-//! Connects our terminal or pipes with a process in a container: passes on stdin, output and signals, and gives the
-//! terminal there the size of ours. It lasts until the process writes no more.
+//! Connects the terminal or the pipes of this program with a process in a container: passes on stdin, output and signals, and
+//! gives the terminal there the size of the local one. The connection lasts until the output of the process ends.
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};
@@ -23,51 +23,51 @@ use crate::terminal::{self, RawMode};
 /// How much of stdin is read at a time, and how many such pieces wait.
 const PIECE: usize = 1 << 16;
 const PIECES: usize = 4;
-/// How long a process may take until it has a terminal, and the pause between two tries to give that a size.
+/// How long a process may take until it has a terminal, and the pause between two attempts to set the size of that terminal.
 const BEING_STARTED: Duration = Duration::from_secs(2);
 const FIT_AGAIN: Duration = Duration::from_millis(20);
-/// How long what was written last is waited for, when the process was told to end in vain.
+/// How long to wait for the last output of a process that had to be killed.
 const AFTER_KILL: Duration = Duration::from_secs(10);
 
-/// Whom we talk to, and how it ends.
+/// A connection with a process in a container, and its limits.
 #[derive(Clone, Copy)]
 pub struct Talk<'a> {
     /// The engine of the container.
     pub engine: &'a Engine,
-    /// The container in which it is.
+    /// The container of the process.
     pub container: &'a str,
-    /// The process there.
+    /// The process.
     pub target: Target<'a>,
     /// Whether both ends are terminals.
     pub is_terminal: bool,
-    /// What we are sent meanwhile.
+    /// The signals that this program receives meanwhile.
     pub signals: Signals<'a>,
-    /// The time after which it is ended.
+    /// The time after which the process is ended.
     pub timeout: Option<Duration>,
-    /// From that, or from a signal that asks it to end, to SIGKILL.
+    /// The time from that, or from a signal that asks it to end, to SIGKILL.
     pub grace: Duration,
 }
 
-/// How a talk ended.
+/// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
     /// The process closed its output.
     Silent,
-    /// Its time was over.
+    /// The time of the process was over.
     TimedOut,
-    /// Nobody reads what it writes.
+    /// The reader of the output is gone.
     Unread,
 }
 
 impl Talk<'_> {
-    /// Talks until the process writes no more. Whoever calls has it ended after an error.
+    /// Keeps the connection until the output of the process ends. After an error, the caller ends the process.
     ///
     /// # Errors
     /// The process was to be killed, and the engine refused or did not answer.
     pub async fn hold(&self, (input, mut output): (Input, Output)) -> Result<Over, Fault> {
         let _raw = self.is_terminal.then(RawMode::enter);
         let drained = pin!(drain(&mut output));
-        // What is typed may ask for the size of the terminal, so it arrives once that is known there.
+        // A program may query the size of the terminal when input arrives, so input is sent after the size is set.
         let fed = pin!(async {
             self.fit_first().await;
             feed(input, stdin()).await
@@ -78,7 +78,7 @@ impl Talk<'_> {
             Either::Left((Over::Silent, _)) if is_late.get() => Ok(Over::TimedOut),
             Either::Left((drained, _)) => Ok(drained),
             Either::Right((Either::Left((over, _)), drained)) => {
-                // It has been killed: what it wrote before is still on its way.
+                // The process has been killed, and its earlier output is still on its way.
                 let last = pin!(sleep(AFTER_KILL));
                 select(drained, last).await;
                 over
@@ -87,7 +87,8 @@ impl Talk<'_> {
         }
     }
 
-    /// Passes on signals and the size of the terminal, and notes that its time is over. Returns once the process had to be killed.
+    /// Passes on signals and the size of the terminal, and ends the process when its time is over. Returns once the process had to
+    /// be killed.
     async fn tend(&self, is_late: &Cell<bool>) -> Result<Over, Fault> {
         let signals = listener(self.signals.fd).ok();
         let times_out = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -126,14 +127,14 @@ impl Talk<'_> {
         }
     }
 
-    /// Gives the terminal in the container the size of ours; false if that fails, for example because the process has
+    /// Gives the terminal in the container the size of the local one; false if that fails, for example because the process has
     /// ended.
     async fn fit(&self) -> bool {
         let Some((rows, columns)) = terminal::size().filter(|_| self.is_terminal) else { return true };
         self.engine.resize(self.target, rows, columns).await.is_ok()
     }
 
-    /// A process that is just being started has no terminal yet: the engine refuses its size for a moment.
+    /// A process that is being started has no terminal yet, and the engine refuses to set a size for a moment.
     async fn fit_first(&self) {
         let until = Instant::now() + BEING_STARTED;
         while !self.fit().await && Instant::now() < until {
@@ -142,7 +143,7 @@ impl Talk<'_> {
     }
 
     async fn pass_on(&self, signal: i32) {
-        // It may have ended by now.
+        // The process may have ended by now.
         let _ = match self.target {
             Target::Container(id) => self.engine.signal(id, signal).await.is_ok(),
             Target::Exec(id) => match self.engine.exec_pid(id).await {
@@ -173,14 +174,14 @@ async fn until(time: Option<Instant>) {
     }
 }
 
-/// A second descriptor of the socket that tells of signals, for this runtime.
+/// A second descriptor for the socket that reports signals, for this runtime.
 fn listener(fd: BorrowedFd<'_>) -> io::Result<UnixStream> {
     let socket = std::os::unix::net::UnixStream::from(rustix::io::dup(fd)?);
     socket.set_nonblocking(true)?;
     UnixStream::from_std(socket)
 }
 
-/// Returns when a signal has come. The bytes say nothing.
+/// Returns when a signal has come. The bytes have no meaning.
 async fn heard(signals: Option<&UnixStream>) {
     let Some(signals) = signals else { return std::future::pending().await };
     if signals.readable().await.is_ok() {
@@ -222,7 +223,7 @@ async fn feed(mut input: Input, mut stdin: Receiver<Vec<u8>>) -> Never {
     std::future::pending().await
 }
 
-/// What is read of stdin. The thread that waits for more of it ends with the program.
+/// The input from stdin. The thread that reads it ends with the program.
 fn stdin() -> Receiver<Vec<u8>> {
     let (send, receive) = mpsc::channel(PIECES);
     thread::spawn(move || {

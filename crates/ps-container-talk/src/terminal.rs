@@ -1,10 +1,11 @@
-//! Our terminal while somebody interacts with a process in a container: input is passed on unchanged, Ctrl-C included.
+//! The local terminal while a person interacts with a process in a container: input is passed on unchanged, Ctrl-C
+//! included.
 
 use std::io::{self, Stdin};
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
-/// Our terminal in raw mode; it is as it was once this is dropped.
+/// The local terminal in raw mode. Dropping the value restores its settings.
 #[derive(Debug)]
 pub(crate) struct RawMode {
     stdin: Stdin,
@@ -12,7 +13,7 @@ pub(crate) struct RawMode {
 }
 
 impl RawMode {
-    /// Puts it into raw mode. `None`: it is no terminal any more.
+    /// Sets raw mode. `None` if stdin is not a terminal any more.
     pub(crate) fn enter() -> Option<Self> {
         let stdin = io::stdin();
         let before = tcgetattr(&stdin).ok()?;
@@ -25,12 +26,12 @@ impl RawMode {
 
 impl Drop for RawMode {
     fn drop(&mut self) {
-        // If it is gone, there is nothing to put back.
+        // If the terminal is gone, there is nothing to restore.
         let _ = tcsetattr(&self.stdin, OptionalActions::Now, &self.before);
     }
 }
 
-/// Its rows and columns, if it has a size.
+/// The rows and columns of the terminal, if it has a size.
 pub(crate) fn size() -> Option<(u16, u16)> {
     let size = tcgetwinsize(io::stdin()).ok()?;
     (size.ws_row > 0 && size.ws_col > 0).then_some((size.ws_row, size.ws_col))

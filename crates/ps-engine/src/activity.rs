@@ -13,7 +13,7 @@ use hyper::body::Bytes;
 pub(crate) struct Activity(Arc<Mutex<Option<Instant>>>);
 
 impl Activity {
-    /// The same pieces; each of them is noticed.
+    /// Passes the pieces on, and records the time of each.
     pub(crate) fn of(
         self,
         pieces: impl Stream<Item = Result<Bytes, io::Error>>,
@@ -21,7 +21,7 @@ impl Activity {
         pieces.inspect(move |_| *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now()))
     }
 
-    /// When the last piece went out; `None`: none has.
+    /// When the last piece was sent; `None` if none was.
     pub(crate) fn last(&self) -> Option<Instant> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -19,26 +19,26 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::transport;
 
-/// How much is read at a time.
+/// How many bytes are read at once.
 const PIECE: usize = 1 << 16;
 const HEAD: usize = 8;
-/// The number of stderr in the head of a piece.
+/// The number of stderr in the header of a piece.
 const STDERR: u8 = 2;
 
-/// What a process is to read.
+/// The input of a process.
 #[derive(Debug)]
 pub struct Input(OwnedWriteHalf);
 
-/// What a process writes.
+/// The output of a process.
 #[derive(Debug)]
 pub struct Output {
     read: OwnedReadHalf,
-    /// What was read and not handed out yet.
+    /// Bytes that were read and not returned yet.
     buffer: Vec<u8>,
     frames: Option<Frames>,
 }
 
-/// Where in the stream of pieces with heads the reader is.
+/// The position of the reader in the stream of pieces with headers.
 #[derive(Clone, Copy, Debug, Default)]
 struct Frames {
     /// How many bytes of the current piece are still to come.
@@ -50,12 +50,12 @@ impl Input {
     /// Writes all bytes.
     ///
     /// # Errors
-    /// The process reads no more, or the engine is gone.
+    /// The process does not read any more, or the engine is gone.
     pub async fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.0.write_all(bytes).await
     }
 
-    /// Nothing more comes: the process reads the end of its input.
+    /// Ends the input: the process reads the end of its input.
     pub async fn close(&mut self) {
         // If the connection is gone, so is the process's input.
         let _ = self.0.shutdown().await;
@@ -63,7 +63,8 @@ impl Input {
 }
 
 impl Output {
-    /// The next piece, and what it was written to; `None`: everything was read. What a terminal shows is stdout.
+    /// The next piece, with the stream that it was written to; `None` at the end. Output to a terminal counts as
+    /// stdout.
     ///
     /// # Errors
     /// The connection broke off.
@@ -81,7 +82,7 @@ impl Output {
         }
     }
 
-    /// A piece of what was read.
+    /// Takes a piece of the bytes that were read.
     fn take(&mut self) -> Option<(Stream, Vec<u8>)> {
         let Some(frames) = &mut self.frames else {
             let bytes = std::mem::take(&mut self.buffer);

@@ -8,13 +8,13 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 
-/// More than the list of 20,000 containers takes, or that of the tasks of a large swarm.
+/// The most bytes of an answer: more than the list of 20,000 containers takes, or that of the tasks of a large swarm.
 pub(crate) const MOST: usize = 64 << 20;
-/// Answers that are handed on piece by piece, however long they are.
+/// The paths of answers that are passed on piece by piece, and so may have any length.
 const IN_PIECES: [&str; 8] =
     ["/logs", "/events", "/archive", "/attach", "/images/create", "/build", "/start", "/push"];
 
-/// A connection, and how much may still be read from it.
+/// A connection, and how many bytes may still be read from it.
 pub(crate) struct Bounded {
     stream: UnixStream,
     left: usize,

@@ -21,39 +21,40 @@ const ASKED: &str = "build an image";
 /// output.
 const PATIENCE: Patience = Patience { first: Duration::from_secs(60), next: Duration::from_secs(1800) };
 
-/// What is built, beside the archive.
+/// The parameters of a build, in addition to the archive.
 #[derive(Clone, Debug, Default)]
 pub struct Build {
     /// The Dockerfile in the archive.
     pub dockerfile: String,
-    /// Values of its arguments.
+    /// Values of the arguments of the Dockerfile.
     pub arguments: BTreeMap<String, String>,
-    /// The stage to end with; empty: the last one.
+    /// The last stage to build; empty: the last one of the Dockerfile.
     pub target: String,
-    /// What the image is labelled with.
+    /// The labels of the image.
     pub labels: HashMap<String, String>,
-    /// Whether images that it is built from are pulled though they are here.
+    /// Whether images that the build starts from are pulled even if the engine has them.
     pub pulls: bool,
-    /// Who builds it.
+    /// The builder.
     pub builder: Builder,
 }
 
-/// Which of the engine's two builders.
+/// One of the engine's two builders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Builder {
     /// The first one.
     #[default]
     Classic,
-    /// The one that mounts, here-documents and frontends need. Without a session of a client it has no secrets and no credentials.
+    /// The builder that mounts, here-documents and frontends need. Without a session of a client it has no secrets and no
+    /// credentials.
     BuildKit,
 }
 
 /// A progress message of a build.
 #[derive(Clone, Copy, Debug)]
 pub enum BuildNews<'a> {
-    /// The classic builder wrote this, which may end in the middle of a line.
+    /// Output of the classic builder, which may end in the middle of a line.
     Text(&'a str),
-    /// BuildKit said this.
+    /// A progress message of BuildKit.
     Trace(&'a Trace),
 }
 

@@ -19,13 +19,14 @@ pub struct Container {
     pub state: State,
     /// How its process ended, if it did.
     pub last_exit: Option<Exit>,
-    /// Its address in the network that it was made in, or else in the first one that gave it one.
+    /// Its address in the network that it was made in, or else in the first other network in which it has
+    /// one.
     pub ip: Option<String>,
     /// Whether its process has ended and the engine will not start it again.
     pub is_over: bool,
     /// Whether its process was never started.
     pub is_new: bool,
-    /// The name of its image, as it was made from it.
+    /// The name of its image, as it was given at creation.
     pub image: String,
     /// The id of its image, `sha256:…`.
     pub image_id: String,
@@ -53,7 +54,7 @@ impl From<ContainerSummary> for Container {
         let name = summary.names.unwrap_or_default().into_iter().next().unwrap_or_default();
         let networks = summary.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
         let own = summary.host_config.and_then(|host| host.network_mode).unwrap_or_default();
-        // In the order of their names, so that it is the same one each time.
+        // In the order of their names, so that the same network is chosen each time.
         let mut networks: Vec<_> = networks.into_iter().collect();
         networks.sort_by(|(one, _), (other, _)| (*one != own, one).cmp(&(*other != own, other)));
         let addresses = networks.into_iter().filter_map(|(_, network)| network.ip_address);

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
 
-/// What `read` makes of each element of the array that `text` is.
+/// The results of `read` for each element of the array in `text`.
 pub(crate) fn each<R>(text: &[u8], read: impl FnMut(&Value) -> R) -> serde_json::Result<Vec<R>> {
     let mut document = serde_json::Deserializer::from_slice(text);
     let made = document.deserialize_seq(Each(read))?;

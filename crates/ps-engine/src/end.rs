@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use crate::{Engine, Fault, condition};
 
-/// If the engine fails sooner than this, it is asked once more.
+/// If the engine fails sooner than this, the call is repeated once.
 const AT_ONCE: Duration = Duration::from_secs(1);
-/// The pause before it is asked once more.
+/// The pause before the call is repeated.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// What happened to a container that was to end.
+/// The result for a container that was to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// It ran, and ended in this way.
@@ -23,7 +23,7 @@ pub enum End {
     WasOver,
     /// There was no such container.
     WasGone,
-    /// It still runs, for this reason.
+    /// It still runs; the text is the reason.
     Remains(String),
     /// The engine gave no usable answer, so it is not known whether the container runs.
     Unknown(Fault),
@@ -74,7 +74,7 @@ async fn attempt(engine: &Engine, id: &str, grace: impl FnOnce(&Value) -> Durati
     }
     if is_up(&after) {
         let fault = stopped.err().or(disarmed.err());
-        let reason = fault.map_or("it runs on after SIGKILL".to_owned(), |fault| fault.to_string());
+        let reason = fault.map_or("it still runs after SIGKILL".to_owned(), |fault| fault.to_string());
         return Ok(End::Remains(reason));
     }
     Ok(End::Ended(after["State"]["ExitCode"].as_i64().and_then(condition::exit_of)))

@@ -27,9 +27,9 @@ use crate::{Container, Fault, Moment, OutputRange, Reference, flow, moment, term
 const AFTER_GRACE: Duration = Duration::from_secs(30);
 /// bollard's own deadline, in seconds. It only covers the head of an answer; ours are shorter and cover all of it.
 const BOLLARDS_OWN: u64 = 86_400;
-/// The request in error messages of the two calls that return a log as long as it is read.
+/// The name in error messages of the two calls that return a log, which last as long as the log is read.
 const READ: &str = "read a log";
-/// And where a container is to go.
+/// The name in error messages of the calls that remove a container.
 const REMOVE: &str = "remove a container";
 /// The most of a container's last lines that is kept for a message, in bytes.
 const MOST_OF_LAST_LINES: usize = 64 << 10;
@@ -42,9 +42,9 @@ pub struct Image {
     pub digests: Vec<String>,
     /// Its labels.
     pub labels: HashMap<String, String>,
-    /// What the engine puts before each command; empty where it is nothing.
+    /// The ENTRYPOINT, which the engine puts before each command; empty if there is none.
     pub entrypoint: Vec<String>,
-    /// What it runs by itself; empty where it is nothing.
+    /// The command that the image runs by default; empty if there is none.
     pub command: Vec<String>,
     /// The variables of the image, each as `NAME=value`.
     pub environment: Vec<String>,
@@ -55,7 +55,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// What names this very image for good: the digest under which the registry of that name has it, else its id.
+    /// The permanent name of the image: the digest under which the registry of the given name has it, else the id.
     pub fn settled(&self, asked: &Reference) -> String {
         let name = format!("{}@", asked.familiar());
         let digest = self.digests.iter().find(|digest| digest.starts_with(&name));
@@ -63,7 +63,7 @@ impl Image {
     }
 }
 
-/// An engine, and the runtime its calls run in.
+/// An engine, and the runtime in which its calls are made.
 pub struct Engine {
     runtime: Runtime,
     pub(crate) docker: Docker,
@@ -72,12 +72,12 @@ pub struct Engine {
     pub(crate) patience: Patience,
 }
 
-/// Which engine answers.
+/// The version and the state of the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// Its version, such as `20.10.24`.
     pub version: String,
-    /// Its state in a swarm, in the engine's words: `active`, `inactive`, `locked`, `pending`, `error`.
+    /// Its state in a swarm, as the engine names it: `active`, `inactive`, `locked`, `pending`, `error`.
     pub swarm: Option<String>,
 }
 
@@ -107,12 +107,12 @@ impl Engine {
         self.runtime.block_on(future)
     }
 
-    /// Where it listens.
+    /// The path of its socket.
     pub(crate) fn socket(&self) -> &Path {
         &self.socket
     }
 
-    /// Waits for a call, at most until the deadline. `asked` says what the engine is asked to do.
+    /// Waits for a call, at most until the deadline. `asked` is the name of the call in error messages.
     pub(crate) async fn within<T>(
         &self,
         asked: &'static str,
@@ -122,7 +122,7 @@ impl Engine {
         self.beyond(Duration::ZERO, asked, deadline, call).await
     }
 
-    /// The same for a call to which no engine answers before `needed` may be over.
+    /// As [`Engine::within`], for a call that takes `needed` longer, because no engine answers it before that.
     async fn beyond<T>(
         &self,
         needed: Duration,
@@ -203,11 +203,11 @@ impl Engine {
         })
     }
 
-    /// Asks the registry of an image for its description (`/distribution`), with the credentials of the header `auth`. An image that has no registry in
-    /// its name is looked for in Docker's own.
+    /// Asks the registry of an image for its description (`/distribution`), with the credentials of the header `auth`. An image without a registry in
+    /// its name is looked for in Docker Hub.
     ///
     /// # Errors
-    /// The registry does not have it, does not show it to somebody with these credentials, or does not answer.
+    /// The registry does not have the image, does not show it to a client with these credentials, or does not answer.
     pub async fn describe_in_registry(&self, name: &str, auth: Option<&str>) -> Result<Value, Fault> {
         let path = format!("/distribution/{name}/json");
         self.within("ask a registry for an image", SHORT, transport::get_as(&self.socket, &path, auth)).await
@@ -229,14 +229,14 @@ impl Engine {
         self.within("make an image", HEAVY, progress.try_for_each(|_| std::future::ready(Ok(())))).await
     }
 
-    /// Which engine it is.
+    /// The version and the state of the engine.
     pub async fn facts(&self) -> Result<Facts, Fault> {
         let info = self.within("describe the engine", SHORT, self.docker.info()).await?;
         let swarm = info.swarm.and_then(|swarm| swarm.local_node_state).map(|state| state.to_string());
         Ok(Facts { version: info.server_version.unwrap_or_else(|| "unknown".to_owned()), swarm })
     }
 
-    /// How many CPUs it can give containers.
+    /// How many CPUs the engine can give to containers.
     pub async fn cpus(&self) -> Result<u64, Fault> {
         let info = self.within("describe the engine", SHORT, self.docker.info()).await?;
         Ok(info.ncpu.and_then(|cpus| cpus.try_into().ok()).unwrap_or(u64::MAX))
@@ -279,8 +279,7 @@ impl Engine {
         self.within("unpause a container", SHORT, self.docker.unpause_container(id)).await
     }
 
-    /// Sends SIGTERM, after `grace` SIGKILL, and returns when the container has ended. If it does not run, that is
-    /// success.
+    /// Sends SIGTERM, after `grace` SIGKILL, and returns when the container has ended. A container that does not run is no error.
     pub async fn stop(&self, id: &str, grace: Duration) -> Result<(), Fault> {
         let options = StopContainerOptionsBuilder::new().t(terms::seconds(grace)).build();
         let call = self.docker.stop_container(id, Some(options));
@@ -293,8 +292,7 @@ impl Engine {
         self.within("kill a container", SHORT, self.docker.kill_container(id, Some(options))).await
     }
 
-    /// Removes a container, and kills it if it runs. Its volumes stay. If there is no such container, that is
-    /// success.
+    /// Removes a container, and kills it if it runs. Its volumes stay. A missing container is no error.
     pub async fn remove(&self, id: &str) -> Result<(), Fault> {
         let options = RemoveContainerOptionsBuilder::new().force(true).build();
         match self.within(REMOVE, HEAVY, self.docker.remove_container(id, Some(options))).await {
@@ -303,9 +301,9 @@ impl Engine {
         }
     }
 
-    /// The fault of an engine that reports a container as removed, and still lists it.
+    /// The fault of an engine that has reported a container as removed, and still lists it.
     pub fn has_not_removed(&self) -> Fault {
-        let reason = "it says that it is removed, and still lists it".to_owned();
+        let reason = "it has reported the container as removed, and still lists it".to_owned();
         Fault::Garbled { socket: self.socket.clone(), asked: REMOVE, reason }
     }
 
@@ -315,7 +313,7 @@ impl Engine {
         self.within("rename a container", SHORT, self.docker.rename_container(id, options)).await
     }
 
-    /// The part of a container's output that is wanted. If the engine hands it out too slowly, the last piece is an error.
+    /// The selected part of a container's output. If the engine sends it too slowly, the last piece is an error.
     pub fn output(
         &self,
         id: &str,
@@ -326,7 +324,7 @@ impl Engine {
         flow::while_they_come(self.log(id, wanted.options()), SHORT, |frame| frame.as_ref().len(), late)
     }
 
-    /// As [`Engine::output`], each piece with the time at which the engine received it. `after`: only what came later.
+    /// As [`Engine::output`], each piece with the time at which the engine received it. `after`: only output that came later.
     pub fn dated_output(
         &self,
         id: &str,
@@ -340,8 +338,8 @@ impl Engine {
         moment::later_than(frames, after)
     }
 
-    /// The output of a container until it ends, including what it has yet to write, each piece with the time at which
-    /// the engine received it. `after`: only what came later.
+    /// The output of a container until it ends, including future output, each piece with the time at which the engine received it. `after`: only
+    /// output that came later.
     pub fn follow(
         &self,
         id: &str,

@@ -44,7 +44,7 @@ impl Engine {
         let options = EventsOptionsBuilder::new().since(&since).filters(&filters).build();
         let events = self.docker.clone().with_timeout(SHORT).events(Some(options));
         let socket = self.socket().to_owned();
-        let broke_off = Fault::broke_off(&socket, TELL, "it tells of no more");
+        let broke_off = Fault::broke_off(&socket, TELL, "it sends no more events");
         let happened = events.filter_map(move |event| {
             let happened = event.map(|event| {
                 let actor = event.actor?;

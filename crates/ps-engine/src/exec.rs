@@ -1,4 +1,4 @@
-//! Runs a command in a container beside its processes, for checks: waits for its end, and keeps the end of its output.
+//! Runs a command in a container, in addition to its processes, for checks: waits for its end, and keeps the end of its output.
 
 use std::fs;
 use std::path::Path;
@@ -20,22 +20,22 @@ use crate::{Engine, Fault, condition, transport};
 /// The pause between two looks whether a command has started.
 const LOOK: Duration = Duration::from_millis(100);
 const START: &str = "run a command in a container";
-/// How much of the output is kept, in bytes: its end.
+/// How many bytes of the end of the output are kept.
 const KEPT: usize = 4096;
-/// Before each piece of output stand the number of its stream and its length.
+/// The size of the header before each piece of output: the number of the stream and the length.
 const HEAD: usize = 8;
 
 /// The result of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Executed {
-    /// It ended, after it had written this.
+    /// It ended.
     Ended {
-        /// How; `None` if that is unknown.
+        /// How it ended; `None` if that is unknown.
         exit: Option<Exit>,
-        /// The end of what it wrote.
+        /// The end of its output.
         output: String,
     },
-    /// It ran longer than it may, and was killed as far as this machine lets us.
+    /// It ran longer than permitted, and was killed if this machine permits that.
     Late,
 }
 
@@ -59,8 +59,8 @@ impl Engine {
         Ok(Executed::Ended { exit, output })
     }
 
-    /// Kills a command that is late. A busy engine may not have started it yet; its start is waited for, because otherwise it would
-    /// never be ended.
+    /// Kills a command that is late. A busy engine may not have started the command yet. Then its start is waited for, because
+    /// otherwise nobody would ever end it.
     async fn kill_late(&self, container: &str, command: &str) -> Result<(), Fault> {
         let until = Instant::now() + SHORT;
         loop {
@@ -78,12 +78,12 @@ impl Engine {
     }
 }
 
-/// Whether the engine has yet to start a command.
+/// Whether the engine has not started a command yet.
 fn is_to_come(described: &Value) -> bool {
     described["Pid"].as_u64().unwrap_or_default() == 0 && described["ExitCode"].is_null()
 }
 
-/// Starts a command that was prepared. What it writes comes as the body of the answer, because no other protocol is asked for.
+/// Starts a prepared command. Its output is the body of the answer, because no other protocol is requested.
 async fn start(socket: &Path, id: &str) -> Result<Incoming, Error> {
     let request = Request::post(format!("/exec/{id}/start")).header(CONTENT_TYPE, "application/json");
     let request = request.body(bollard::body_full(Bytes::from_static(br#"{"Detach":false,"Tty":false}"#)))?;
@@ -98,7 +98,7 @@ async fn start(socket: &Path, id: &str) -> Result<Incoming, Error> {
     Err(Error::DockerResponseServerError { status_code: status.as_u16(), message })
 }
 
-/// The end of what a command writes until it has ended; an answer that breaks off is one that has ended.
+/// The end of the output of a command until the command has ended. An answer that breaks off counts as an end.
 async fn written(mut body: Incoming) -> String {
     let (mut frames, mut text) = (Vec::new(), Vec::new());
     while let Some(Ok(piece)) = body.frame().await {
@@ -111,15 +111,15 @@ async fn written(mut body: Incoming) -> String {
     String::from_utf8_lossy(&text).trim().to_owned()
 }
 
-/// The length of the first piece, if all of it is there.
+/// The length of the first piece, if the piece is complete.
 fn whole_frame(frames: &[u8]) -> Option<usize> {
     let length = frames.get(4..HEAD)?.try_into().map(u32::from_be_bytes).ok()?;
     let length = usize::try_from(length).ok()?;
     (frames.len() >= HEAD + length).then_some(length)
 }
 
-/// Kills a command that still runs. The engine has no call for it, and knows only a number, which another process of this
-/// machine may have where the engine lives in another PID namespace: the group of the process has to be the container's.
+/// Kills a command that still runs. The engine has no call for that, and reports only a pid. If the engine lives in another PID
+/// namespace, another process of this machine may have that pid. So the cgroup of the process has to be that of the container.
 fn kill(container: &str, described: &Value) {
     let pid = described["Pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 1);
     let Some(pid) = pid.filter(|_| described["Running"] == true) else { return };

@@ -28,7 +28,7 @@ pub enum Fault {
     Silent {
         /// The socket.
         socket: PathBuf,
-        /// What it was asked to do: `list containers`. `None`: no call could be made at all.
+        /// What the engine was asked to do: `list containers`. `None`: no call could be made at all.
         asked: Option<&'static str>,
         /// The reason, and what to do.
         reason: String,
@@ -38,7 +38,7 @@ pub enum Fault {
     Garbled {
         /// The socket.
         socket: PathBuf,
-        /// What it was asked to do.
+        /// What the engine was asked to do.
         asked: &'static str,
         /// What is wrong with the answer.
         reason: String,
@@ -62,7 +62,7 @@ impl Fault {
         Self::unanswered(socket, asked, &format!("no answer within {} s", deadline.as_secs()))
     }
 
-    /// The engine was late a moment ago, when it was asked to do `first`, was given a moment more, and gave no answer.
+    /// The engine was late a moment ago, when it was asked to do `first`; it got a moment more, and gave no answer.
     pub(crate) fn still_silent(socket: &Path, asked: &'static str, first: &str) -> Self {
         Self::unanswered(socket, asked, &format!("it still gives no answer, as when it was asked to {first}"))
     }
@@ -83,7 +83,7 @@ impl Fault {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
-    /// Whether the state of the container rules the call out: it does not run, or its name is already taken.
+    /// Whether the state of the container does not permit the call: it does not run, or its name is already in use.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Refused { status: 409, .. })
     }
@@ -96,7 +96,7 @@ impl Fault {
         }
     }
 
-    /// The message of the engine, or why there was no answer, without the socket.
+    /// The message of the engine, or the reason why there was no answer, without the socket.
     pub fn reason(&self) -> &str {
         match self {
             Self::Refused { message: reason, .. }

@@ -1,6 +1,6 @@
 //! Answers that come in pieces and can take any time, such as logs: the longer a log, the longer it takes. So time is
-//! granted for data that has arrived. A log that comes at the speed of a file is never cut off; one that comes at a
-//! byte a second soon is.
+//! granted for data that has arrived. A log that comes at the speed of a file is never cut off; one that comes at a byte a
+//! second soon is.
 
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use futures_util::stream::{self, Stream, StreamExt};
 
 use crate::Fault;
 
-/// How much of an answer buys a second of waiting, in bytes.
+/// For this many bytes of an answer, a second of waiting is granted.
 const BYTES_A_SECOND: f64 = 4096.0;
 
-/// How much longer the engine may be waited for.
+/// How much longer to wait for the engine.
 struct Allowance {
     left: Duration,
     most: Duration,
@@ -30,8 +30,9 @@ impl Allowance {
     }
 }
 
-/// The same pieces, as long as they come. Waiting for them may take `most` at a time, and less after slow ones; only waiting
-/// counts, not what is done with them. The error that `late` makes ends the answer.
+/// The pieces, as long as they come fast enough. Waiting for the next one may take `most`, and less after slow ones. Only
+/// waiting counts, not the time in which the caller uses a piece. If the time is over, the answer ends with the error of
+/// `late`.
 pub(crate) fn while_they_come<T>(
     pieces: impl Stream<Item = Result<T, Fault>>,
     most: Duration,

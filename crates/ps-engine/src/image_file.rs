@@ -1,11 +1,11 @@
-//! Reads a file of an image without running anything of it: a container is created, never started, and removed.
+//! Reads a file of an image without running the image: a container is created, never started, and removed.
 
 use std::collections::HashMap;
 use std::io::Read;
 
 use crate::{Engine, Fault, Image, ImageKind};
 
-/// The directory in which buildpacks put an app, whatever the image says.
+/// The directory in which buildpacks put an app, whatever the working directory of the image is.
 const OF_BUILDPACKS: &str = "/workspace";
 const OF_HEROKUISH: &str = "/app";
 /// The largest file that is read, in bytes.
@@ -14,9 +14,9 @@ const MAX_BYTES: u64 = 1 << 20;
 const MAX_ARCHIVE: usize = 2 << 20;
 
 impl Engine {
-    /// The contents of regular files of an image, in the order asked: of one over 1 MiB the first byte beyond it and no more; `None`
-    /// where the image has no such file. A path that does not begin with `/` is relative to where the image's processes start. The
-    /// container that is made for it meanwhile is called `name` and has these labels.
+    /// The contents of regular files of an image, in the order asked. Of a file over 1 MiB, one byte more than that is returned.
+    /// `None` if the image has no such file. A path that does not begin with `/` is relative to the directory in which the image's
+    /// processes start. The container that is made for this has the given name and labels.
     pub async fn image_files(
         &self,
         image: &str,

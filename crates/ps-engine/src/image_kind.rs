@@ -1,6 +1,6 @@
 //! How the processes of an image are started, as its builder meant it. An image of Cloud Native Buildpacks has an ENTRYPOINT that
-//! starts one process type, and takes whatever follows for arguments of that process. So a command of a Procfile is given to its
-//! launcher instead, which makes the environment of the buildpacks and runs the command.
+//! starts one process type, and takes all words that follow as arguments of that process. So a command of a Procfile is given to
+//! its launcher instead, which makes the environment of the buildpacks and runs the command.
 
 use crate::Image;
 
@@ -8,14 +8,14 @@ use crate::Image;
 const BUILDPACKS: &str = "io.buildpacks.stack.id";
 /// A variable of every image of herokuish.
 const HEROKUISH: &str = "USER=herokuishuser";
-/// The launcher of an image of Cloud Native Buildpacks, which is in its PATH. One argument is a script for its shell; arguments
-/// behind `--` are the words of a command.
+/// The launcher of an image of Cloud Native Buildpacks, which is in its PATH. A single argument is a script for its shell;
+/// arguments after `--` are the words of a command.
 pub const LAUNCHER: &str = "launcher";
 
 /// How the processes of an image are started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImageKind {
-    /// By the command of a type, or by what the image runs by itself.
+    /// By the command of a type, or by the default command of the image.
     Plain,
     /// By herokuish: an instance as `/start <type>`, any other command as `/exec <command>`.
     Herokuish,
@@ -24,7 +24,7 @@ pub enum ImageKind {
 }
 
 impl ImageKind {
-    /// That of an image.
+    /// The kind of an image.
     pub fn of(image: &Image) -> Self {
         if image.labels.get(BUILDPACKS).is_some_and(|stack| !stack.is_empty()) {
             Self::Buildpacks

@@ -1,4 +1,4 @@
-//! Finds out whether an image has a program, without running anything of it.
+//! Finds out whether an image has a program, without running the image.
 
 use std::collections::HashMap;
 
@@ -11,16 +11,16 @@ use crate::tale::encoded;
 use crate::{Engine, Fault, transport};
 
 const LOOK: &str = "look for a program in an image";
-/// Where the engine says what is at a path of a container: JSON in base64.
+/// The header in which the engine describes the file at a path of a container: JSON in base64.
 const STAT: &str = "X-Docker-Container-Path-Stat";
-/// The bits of a mode, as the engine's language has them, that a regular file does not have.
+/// The bits of a mode in Go's encoding that a regular file does not have.
 const OTHER_KINDS: u64 = 0x8F28_0000;
 const SYMLINK: u64 = 1 << 27;
 const EXECUTABLE: u64 = 0o111;
-/// As many symbolic links as a kernel follows.
+/// The number of symbolic links that a kernel follows at most.
 const MOST_LINKS: u32 = 40;
 
-/// What is at a path of an image.
+/// The kind of file at a path of an image.
 #[derive(Debug, PartialEq, Eq)]
 enum At {
     Program,
@@ -30,8 +30,8 @@ enum At {
 }
 
 impl Engine {
-    /// Whether an image has an executable file at a whole path, through symbolic links too. The container that is made for it meanwhile is
-    /// called `name` and has these labels, [`READER`](crate::READER) among them.
+    /// Whether an image has an executable file at an absolute path; symbolic links are followed. The container that is made for this has
+    /// the given name and labels, [`READER`](crate::READER) among them.
     ///
     /// # Errors
     /// The engine does not answer, or has no such image.
@@ -59,7 +59,7 @@ impl Engine {
             };
             let stat = head.headers().get(STAT).and_then(|value| value.to_str().ok());
             let at = stat.and_then(at);
-            let unclear = || Fault::broke_off(&self.socket, LOOK, "it does not say what is there");
+            let unclear = || Fault::broke_off(&self.socket, LOOK, "it does not describe the file");
             match at.ok_or_else(unclear)? {
                 At::Program => return Ok(true),
                 At::Link(target) if target.starts_with('/') => path = target,
@@ -70,7 +70,7 @@ impl Engine {
     }
 }
 
-/// What the engine says is there. Of a link it says the whole path at its end.
+/// The kind of file that the engine's description shows. For a link the description has the absolute path at its end.
 fn at(stat: &str) -> Option<At> {
     let stat: Value = serde_json::from_slice(&BASE64_STANDARD.decode(stat).ok()?).ok()?;
     let mode = stat["mode"].as_u64()?;

@@ -10,7 +10,7 @@ use crate::{Container, Engine, Fault};
 
 /// The label of a container that is only read from: the pid of the process that reads.
 pub const READER: &str = "com.formation.reader";
-/// A command for it. The engine refuses to create a container without a command, and an image need not have one.
+/// The command of the container. The engine refuses to create a container without a command, and an image need not have one.
 const NEVER_RUN: &str = "/never-run";
 
 impl Engine {
@@ -30,7 +30,7 @@ impl Engine {
         self.create(name, body).await
     }
 
-    /// Removes those of these labels (`name=value`) whose processes have died; their names.
+    /// Removes the containers with these labels (`name=value`) whose processes have died. Returns their names.
     ///
     /// # Errors
     /// The engine does not answer, or refuses.
@@ -45,7 +45,8 @@ impl Engine {
     }
 }
 
-/// Whether its process lives. Another process may have got the number of one that died; then a later one finds it out.
+/// Whether the reading process lives. If another process has got the same pid, the answer is wrong, and a later reader removes the
+/// container.
 fn is_read(container: &Container) -> bool {
     let reader = container.label(READER).and_then(|pid| pid.parse::<u32>().ok());
     reader.is_some_and(|pid| Path::new("/proc").join(pid.to_string()).exists())

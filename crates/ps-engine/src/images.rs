@@ -12,7 +12,7 @@ use bollard::query_parameters::{
 use crate::deadline::{HEAVY, SHORT};
 use crate::{Engine, Fault};
 
-/// How long the engine may take to copy what a container has changed.
+/// How long the engine may take to copy the changes of a container.
 const COPYING: Duration = Duration::from_secs(600);
 
 /// What an engine older than 24.0 lists as the name of an image that has none.
@@ -32,8 +32,8 @@ pub struct ListedImage {
 }
 
 impl Engine {
-    /// The images that have a name in this repository, or all of these labels (`name` or `name=value`); where both are
-    /// empty, all of them.
+    /// The images that have a name in this repository, or all of these labels (`name` or `name=value`); if both are empty, all
+    /// images.
     pub async fn images(&self, repository: &str, labels: &[String]) -> Result<Vec<ListedImage>, Fault> {
         let mut filters = HashMap::new();
         if !repository.is_empty() {
@@ -67,8 +67,8 @@ impl Engine {
         self.within("name an image", SHORT, self.docker.tag_image(id, Some(options))).await
     }
 
-    /// Removes an image, or one of its names if it has several. One that is gone is success. With `parents`, those that it was
-    /// built from go too, unless they have a name or something else is built from them.
+    /// Removes an image, or one of its names if it has several. A missing image is no error. With `parents`, the images that
+    /// it was built from are removed too, unless they have a name or another image is built from them.
     pub async fn remove_image(&self, name: &str, parents: bool) -> Result<(), Fault> {
         let options = RemoveImageOptionsBuilder::new().noprune(!parents).build();
         let removed = self.docker.remove_image(name, Some(options), None);

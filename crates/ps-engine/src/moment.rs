@@ -29,12 +29,12 @@ impl Moment {
         is_one.then(|| Self(word.to_owned()))
     }
 
-    /// As it is written down.
+    /// The time as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// When that is.
+    /// The time, for calculations.
     pub fn time(&self) -> Option<SystemTime> {
         self.0.parse::<Timestamp>().ok().map(SystemTime::from)
     }
@@ -62,7 +62,7 @@ pub(crate) fn dated(frame: LogOutput) -> (Option<Moment>, LogOutput) {
     (Some(moment), frame)
 }
 
-/// Asks for what came since the second of `after`: the engine takes whole seconds.
+/// Asks for output from the second of `after` on, because the engine takes whole seconds.
 pub(crate) fn after_second(options: LogsOptionsBuilder, after: Option<&Moment>) -> LogsOptionsBuilder {
     match after {
         Some(after) => options.since(after.second()),

@@ -8,13 +8,13 @@ use bollard::models::{EndpointSettings, NetworkConnectRequest, NetworkCreateRequ
 use crate::deadline::SHORT;
 use crate::{Engine, Fault};
 
-/// The engine's status for what it does not do a second time.
+/// The engine's status for a change that has been made already.
 const FORBIDDEN: u16 = 403;
-/// For calls that change the host's own network.
+/// The deadline of calls that change the host's own network.
 const HEAVY: Duration = Duration::from_secs(60);
 
 impl Engine {
-    /// Creates a network in which containers find each other by name. An existing network is success.
+    /// Creates a network in which containers find each other by name. An existing network is no error.
     pub async fn make_network(&self, name: &str, labels: HashMap<String, String>) -> Result<(), Fault> {
         let looked = self.within("describe a network", SHORT, self.docker.inspect_network(name, None)).await;
         match looked {
@@ -43,7 +43,8 @@ impl Engine {
         }
     }
 
-    /// Has a container join a network, where others find it by these names too. One that is in it is success.
+    /// Has a container join a network, where others find it by these names too. If it is in the network
+    /// already, that is no error.
     pub async fn join_network(&self, name: &str, id: &str, aliases: &[String]) -> Result<(), Fault> {
         let endpoint = EndpointSettings { aliases: Some(aliases.to_vec()), ..EndpointSettings::default() };
         let request = NetworkConnectRequest { container: id.to_owned(), endpoint_config: Some(endpoint) };
@@ -55,7 +56,7 @@ impl Engine {
         }
     }
 
-    /// Removes a network. One that is gone is success.
+    /// Removes a network. A missing network is no error.
     pub async fn remove_network(&self, name: &str) -> Result<(), Fault> {
         match self.within("remove a network", HEAVY, self.docker.remove_network(name)).await {
             Err(fault) if fault.is_gone() => Ok(()),

@@ -11,20 +11,20 @@ use crate::deadline::{HEAVY, SHORT};
 use crate::engine::Engine;
 use crate::{Fault, Input, Output, attached, transport};
 
-/// Keys that are never typed by chance. The engine would end the connection at its own, Ctrl-P Ctrl-Q, and hold back a Ctrl-P until the
-/// next key, which shells use for the previous line.
+/// A sequence of keys that nobody types by chance. With its default keys, Ctrl-P Ctrl-Q, the engine would end the connection, and would hold
+/// back a Ctrl-P until the next key; shells use Ctrl-P for the previous line.
 const DETACH_KEYS: &str = "ctrl-@%2Cctrl-@%2Cctrl-@%2Cctrl-@%2Cctrl-@%2Cctrl-@";
 
-/// Whose terminal is meant.
+/// The owner of a terminal.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
-    /// That of the container with this id.
+    /// The container with this id.
     Container(&'a str),
-    /// That of the process in a container with this id, which [`Engine::exec`] has given it.
+    /// The process in a container with this id, which [`Engine::exec`] has returned.
     Exec(&'a str),
 }
 
-/// What the engine is asked to do that answers once the container is gone, whenever that is.
+/// The name of the call that returns when the container is gone, however long that takes.
 const AWAITS: &str = "wait for a container";
 
 /// A container that is going to be removed.
@@ -35,10 +35,10 @@ pub struct Removal {
 }
 
 impl Removal {
-    /// Waits until the container is gone; the exit status that it had.
+    /// Waits until the container is gone. Returns its exit status.
     ///
     /// # Errors
-    /// The engine broke off.
+    /// The connection to the engine broke off.
     pub async fn status(self) -> Result<i64, Fault> {
         let answer = transport::json(self.response).await;
         let answer = answer.map_err(|error| Fault::of(&self.socket, AWAITS, error))?;
@@ -65,7 +65,7 @@ impl Engine {
         Ok(Removal { response, socket: self.socket().to_owned() })
     }
 
-    /// Prepares another process in a container that runs, with these variables over those of the container; its id.
+    /// Prepares another process in a running container, with these variables in addition to those of the container. Returns its id.
     pub async fn exec(
         &self,
         container: &str,
@@ -83,7 +83,7 @@ impl Engine {
         Ok(answer.await?["Id"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// Starts a process that [`Self::exec`] has prepared; its streams.
+    /// Starts a process that [`Self::exec`] has prepared. Returns its streams.
     pub async fn start_exec(&self, id: &str, is_terminal: bool) -> Result<(Input, Output), Fault> {
         let body = json!({"Detach": false, "Tty": is_terminal});
         let path = format!("/exec/{id}/start");
@@ -91,7 +91,7 @@ impl Engine {
         attached.map_err(|error| Fault::of(self.socket(), "run in a container", error))
     }
 
-    /// How a process that [`Self::start_exec`] started has ended; `None`: it runs.
+    /// The exit status of a process that [`Self::start_exec`] started; `None` while it runs.
     pub async fn exec_status(&self, id: &str) -> Result<Option<i64>, Fault> {
         let path = format!("/exec/{id}/json");
         let answer: Value =
@@ -99,7 +99,7 @@ impl Engine {
         Ok(answer["ExitCode"].as_i64().filter(|_| answer["Running"] != json!(true)))
     }
 
-    /// The process that [`Self::start_exec`] has started, as the machine of the engine numbers it; `None`: it does not run yet, or any more.
+    /// The pid of a process that [`Self::start_exec`] has started, on the machine of the engine; `None` before it runs and after its end.
     pub async fn exec_pid(&self, id: &str) -> Result<Option<i32>, Fault> {
         let path = format!("/exec/{id}/json");
         let answer: Value =

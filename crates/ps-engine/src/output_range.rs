@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bollard::query_parameters::LogsOptionsBuilder;
 
-/// Which part of a container's output is wanted. The default is everything that the engine has kept.
+/// The selected part of a container's output. The default is everything that the engine has kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutputRange {
     /// Only output from this time on, to the second.

@@ -1,4 +1,4 @@
-//! Pulls an image from a registry. The engine does that, and reports its progress.
+//! Pulls an image from a registry. The engine pulls, and reports its progress.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,23 +15,24 @@ use crate::transport;
 use crate::{Engine, Fault, Reference};
 
 const ASKED: &str = "pull an image";
-/// The engine gives a registry up by itself, mostly within half a minute; while layers come it tells of each.
+/// The engine itself gives up on a registry, mostly within half a minute; while layers come it reports each
+/// of them.
 const PATIENCE: Patience = Patience { first: Duration::from_secs(60), next: Duration::from_secs(120) };
 
-/// How far a pull has come.
+/// The progress of a pull.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pulled {
-    /// Layers that are here.
+    /// The layers that the engine has.
     pub layers: usize,
     /// The number of known layers of the image.
     pub of_layers: usize,
-    /// Bytes that have come over the network.
+    /// The bytes that were received over the network.
     pub bytes: u64,
     /// The number of bytes known to be needed.
     pub of_bytes: u64,
 }
 
-/// What is known of a layer.
+/// The progress of a layer.
 #[derive(Default)]
 struct Layer {
     bytes: u64,
@@ -68,7 +69,7 @@ impl Engine {
     }
 }
 
-/// Takes what is said of a layer; `false` if it is about none.
+/// Takes an object of the engine's progress report; `false` if it is not about a layer.
 fn take(layers: &mut BTreeMap<String, Layer>, object: &Value) -> bool {
     let (Some(id), Some(status)) = (object["id"].as_str(), object["status"].as_str()) else { return false };
     if status.starts_with("Pulling from") {

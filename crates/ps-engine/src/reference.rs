@@ -1,6 +1,6 @@
 //! The name of an image: its registry, and the image there.
 
-/// A name such as `shop`, `registry.example:5000/team/shop:7` or `shop@sha256:…`, taken apart.
+/// The parts of a name such as `shop`, `registry.example:5000/team/shop:7` or `shop@sha256:…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
     /// The name without tag and digest, as it was written.
@@ -15,7 +15,7 @@ pub struct Reference {
 const DOCKER_HUB: &str = "docker.io";
 
 impl Reference {
-    /// Takes a name apart. The engine judges whether it is legal.
+    /// Splits a name into its parts. Whether it is legal is left to the engine.
     pub fn of(text: &str) -> Self {
         let (rest, digest) = match text.split_once('@') {
             Some((rest, digest)) => (rest, Some(digest.to_owned())),
@@ -44,7 +44,7 @@ impl Reference {
         first.filter(is_host).unwrap_or(DOCKER_HUB)
     }
 
-    /// The name as the engine writes it where it lists digests: names of Docker Hub without that registry, and without `library/`.
+    /// The name as the engine writes it in lists of digests: names of Docker Hub without that registry, and without `library/`.
     pub(crate) fn familiar(&self) -> &str {
         let name = self.name.strip_prefix("docker.io/").unwrap_or(&self.name);
         let name = name.strip_prefix("index.docker.io/").unwrap_or(name);
@@ -55,7 +55,7 @@ impl Reference {
         }
     }
 
-    /// What the engine is asked to pull beside the name: the digest, or else the tag.
+    /// The version that the engine is asked to pull: the digest, or else the tag.
     pub(crate) fn version(&self) -> &str {
         self.digest.as_deref().or(self.tag.as_deref()).unwrap_or("latest")
     }

@@ -1,6 +1,5 @@
-//! The engine's API of a swarm, as its managers answer it: JSON in, JSON out. An update replaces a whole specification,
-//! so fields that our own types lack must not be lost. Therefore a caller reads the JSON document, changes some fields,
-//! and sends it back.
+//! The engine's API of a swarm, as its managers answer it. Requests and answers are JSON documents. An update replaces a whole specification, so
+//! fields that types of this project lack must not be lost. Therefore a caller reads the document, changes some fields, and sends it back.
 //!
 //! Filters are pairs in the engine's terms: `("label", "com.example.app=shop")`. Several pairs of one name are
 //! alternatives, except for labels, all of which must match.
@@ -23,8 +22,8 @@ const LIST_SERVICES: &str = "list services";
 const LIST_TASKS: &str = "list tasks";
 
 impl Engine {
-    /// The state of this engine in its swarm, as `Swarm` of `/info`: `LocalNodeState`, `NodeID`, `ControlAvailable`, and in `Error` what
-    /// keeps it from taking part. A worker answers this too, and a manager whose swarm has lost its quorum.
+    /// The state of this engine in its swarm, as `Swarm` of `/info`: `LocalNodeState`, `NodeID`, `ControlAvailable`, and in `Error` the reason
+    /// why it does not take part. A worker answers this too, and so does a manager whose swarm has lost its quorum.
     ///
     /// # Errors
     /// See [`SwarmFault`].
@@ -33,7 +32,7 @@ impl Engine {
         Ok(info["Swarm"].take())
     }
 
-    /// The swarm itself: its id, its specification and its join tokens, which are secrets.
+    /// The description of the swarm: its id, its specification and its join tokens, which are secrets.
     ///
     /// # Errors
     /// See [`SwarmFault`].
@@ -49,8 +48,7 @@ impl Engine {
         self.swarm_call(Call::get("list the nodes of the swarm", "/nodes".to_owned())).await
     }
 
-    /// The services that a filter leaves, an array. With `status`, each has `ServiceStatus`: `RunningTasks`, `DesiredTasks` and
-    /// `CompletedTasks`.
+    /// The services that match a filter, an array. With `status`, each has `ServiceStatus`: `RunningTasks`, `DesiredTasks` and `CompletedTasks`.
     ///
     /// # Errors
     /// See [`SwarmFault`].
@@ -58,8 +56,8 @@ impl Engine {
         self.swarm_call(Call::get(LIST_SERVICES, services(filter, status))).await
     }
 
-    /// As [`Engine::swarm_services`]: what `read` makes of each. All documents of a large swarm together take many times the room of their
-    /// text; this keeps one at a time.
+    /// As [`Engine::swarm_services`]: the results of `read` for each service. All documents of a large swarm together take many times the memory
+    /// of their text; this function keeps one at a time.
     ///
     /// # Errors
     /// See [`SwarmFault`].
@@ -75,7 +73,7 @@ impl Engine {
     /// A service, by its name or its id.
     ///
     /// # Errors
-    /// See [`SwarmFault`]; [`SwarmFault::is_gone`] where there is none.
+    /// See [`SwarmFault`]; [`SwarmFault::is_gone`] if there is no such service.
     pub async fn service(&self, name: &str) -> Result<Value, SwarmFault> {
         self.swarm_call(Call::get("describe a service", named("services", name, &[]))).await
     }
@@ -84,7 +82,7 @@ impl Engine {
     /// swarm keeps it with the service, and shows it to nobody.
     ///
     /// # Errors
-    /// See [`SwarmFault`]; [`SwarmFault::is_conflict`] where the name is taken.
+    /// See [`SwarmFault`]; [`SwarmFault::is_conflict`] if the name is taken.
     pub async fn create_service(&self, spec: &Value, auth: Option<&str>) -> Result<Value, SwarmFault> {
         self.swarm_call(Call::post_as("create a service", "/services/create".to_owned(), spec, auth)).await
     }
@@ -93,7 +91,7 @@ impl Engine {
     /// [`Engine::create_service`]; without it, that of the service stays.
     ///
     /// # Errors
-    /// See [`SwarmFault`]; [`SwarmFault::OutOfSequence`] where somebody else has changed the service since.
+    /// See [`SwarmFault`]; [`SwarmFault::OutOfSequence`] if somebody else has changed the service since.
     pub async fn update_service(
         &self,
         id: &str,
@@ -105,7 +103,7 @@ impl Engine {
         self.swarm_call(Call::post_as("update a service", path, spec, auth)).await
     }
 
-    /// Removes a service, by its name or its id, and with it all of its tasks. One that is gone is success.
+    /// Removes a service, by its name or its id, and all of its tasks. A missing service is no error.
     ///
     /// # Errors
     /// See [`SwarmFault`].
@@ -113,19 +111,19 @@ impl Engine {
         self.swarm_removal("remove a service", named("services", id, &[])).await
     }
 
-    /// The tasks that a filter leaves, an array: `("service", name)`, `("desired-state", "running")`, `("node", id)`. The filter `label` is
-    /// about the labels of their services.
+    /// The tasks that match a filter, an array: `("service", name)`, `("desired-state", "running")`, `("node", id)`. The filter `label` is about
+    /// the labels of their services.
     ///
     /// # Errors
-    /// See [`SwarmFault`]; [`SwarmFault::is_gone`] where the filter names a service that is not there.
+    /// See [`SwarmFault`]; [`SwarmFault::is_gone`] if the filter names a service that does not exist.
     pub async fn swarm_tasks(&self, filter: &[(&str, &str)]) -> Result<Value, SwarmFault> {
         self.swarm_call(Call::get(LIST_TASKS, tasks(filter))).await
     }
 
-    /// As [`Engine::swarm_tasks`]: what `read` makes of each, one document at a time.
+    /// As [`Engine::swarm_tasks`]: the results of `read` for each task, one document at a time.
     ///
     /// # Errors
-    /// As there.
+    /// See [`Engine::swarm_tasks`].
     pub async fn each_task<R>(
         &self,
         filter: &[(&str, &str)],
@@ -144,7 +142,7 @@ fn tasks(filter: &[(&str, &str)]) -> String {
     format!("/tasks{}", query(filter, &[]))
 }
 
-/// The path of one object of a kind, with what has to be said beside its name.
+/// The path of one object of a kind, with parameters.
 fn named(kind: &str, name: &str, beside: &[(&str, &str)]) -> String {
     format!("/{kind}/{}{}", call::segment(name), query(&[], beside))
 }

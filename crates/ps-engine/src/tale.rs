@@ -25,20 +25,20 @@ pub(crate) struct Patience {
     pub(crate) next: Duration,
 }
 
-/// A call that the engine tells of.
+/// A call whose progress the engine reports.
 pub(crate) struct Tale<'a> {
     /// The engine's socket.
     pub(crate) socket: &'a Path,
-    /// What it was asked to do.
+    /// What the engine was asked to do.
     pub(crate) asked: &'static str,
-    /// How long it may stay silent.
+    /// How long the engine may stay silent.
     pub(crate) patience: Patience,
-    /// What of the request it has taken.
+    /// The part of the request that the engine has taken.
     pub(crate) activity: Activity,
 }
 
 impl Tale<'_> {
-    /// Sends the request and hands each object to `hear`. An error of which the engine tells ends the call.
+    /// Sends the request and passes each object to `hear`. An error that the engine reports ends the call.
     pub(crate) async fn listen(
         &self,
         request: BollardRequest,
@@ -85,7 +85,7 @@ impl Tale<'_> {
         }
     }
 
-    /// The objects that are whole; what follows them stays.
+    /// Takes the complete objects; the bytes after them stay.
     fn whole_objects(&self, pending: &mut Vec<u8>) -> Result<Vec<Value>, Fault> {
         let garbled =
             |reason: String| Fault::Garbled { socket: self.socket.to_owned(), asked: self.asked, reason };
@@ -107,7 +107,7 @@ impl Tale<'_> {
         Ok(objects)
     }
 
-    /// The reason that stands in an answer which refuses.
+    /// The reason in an answer that refuses the request.
     async fn refusal(&self, body: &mut Incoming) -> Result<String, Fault> {
         let mut bytes = Vec::new();
         while let Some(piece) = self.piece(body).await?
@@ -126,7 +126,7 @@ impl Tale<'_> {
             let frame = frame.map_err(|error| {
                 Fault::of(self.socket, self.asked, BollardError::HyperResponseError { err: error })
             })?;
-            // A frame that is no data is the end of the answer's head.
+            // A frame without data ends the body.
             if let Ok(piece) = frame.into_data() {
                 return Ok(Some(piece));
             }
@@ -139,7 +139,7 @@ impl Tale<'_> {
     }
 }
 
-/// The error that an object of the engine's tells of.
+/// The error that an object reports.
 fn trouble(object: &Value) -> Option<String> {
     let detail = object["errorDetail"]["message"].as_str().or_else(|| object["error"].as_str())?;
     Some(detail.to_owned())
@@ -147,7 +147,7 @@ fn trouble(object: &Value) -> Option<String> {
 
 const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
 
-/// A value of an address, as [`hyper::Uri`] takes it.
+/// A value that is encoded for an address of [`hyper::Uri`].
 pub(crate) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -1,4 +1,4 @@
-//! Translates restart policies and times between our types and the engine's.
+//! Translates restart policies and times between the types of this project and the engine's.
 
 use std::time::Duration;
 

@@ -8,48 +8,48 @@ use base64::engine::general_purpose::STANDARD;
 use prost::Message;
 use serde_json::Value;
 
-/// The id of the objects of an answer that hold such a message.
+/// The id of the objects of an answer that contain such a message.
 const ID: &str = "moby.buildkit.trace";
 
-/// What is new about a build since the last message.
+/// The changes of a build since the last message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
-    /// Steps as they are now.
+    /// The steps in their present state.
     pub vertices: Vec<Vertex>,
-    /// What steps wrote.
+    /// The output of steps.
     pub outputs: Vec<VertexOutput>,
 }
 
 /// A step of a build. Steps that do not need each other are carried out at the same time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vertex {
-    /// Which step: a digest.
+    /// The digest that identifies the step.
     pub digest: String,
-    /// For people: `[build 2/4] RUN make`.
+    /// The name for people: `[build 2/4] RUN make`.
     pub name: String,
-    /// How far it has come.
+    /// The progress.
     pub state: VertexState,
 }
 
-/// How far a step has come.
+/// The progress of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VertexState {
     /// It waits for others.
     Waiting,
     /// It is under way.
     Running,
-    /// Its result was there.
+    /// Its result existed already.
     Cached,
     /// It has ended, after this long.
     Done(Duration),
-    /// It has ended; why it failed.
+    /// It has failed; the text is the reason.
     Failed(String),
 }
 
-/// A piece of what a step wrote.
+/// A piece of the output of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VertexOutput {
-    /// Which step: a digest.
+    /// The digest of the step.
     pub vertex: String,
     /// 1: its standard output, 2: its standard error.
     pub stream: i64,
@@ -58,10 +58,10 @@ pub struct VertexOutput {
 }
 
 impl Trace {
-    /// What an object of an answer says. `None`: it holds no such message.
+    /// The message in an object of an answer; `None` if it contains no such message.
     ///
     /// # Errors
-    /// It says that it holds one, and does not: what is wrong.
+    /// The object says that it contains a message, and does not; the text is what is wrong.
     pub(crate) fn of(object: &Value) -> Option<Result<Self, String>> {
         if object["id"].as_str() != Some(ID) {
             return None;
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn steps_are_read_from_what_an_engine_sends() {
         let sent = |aux: &str| Trace::of(&json!({"id": ID, "aux": aux})).expect("a message of BuildKit's");
-        // From Engine 20.10, which has just begun to read the archive.
+        // This message was sent by Engine 20.10, which had just begun to read the archive.
         let whole = "Cn0KR3NoYTI1Njo2MGQwYzUwN2VlN2RiYmZhY2UwMTNlNTQ2MWM5YmQ0YTAyMWRhZTllZmI4MTAyN2Y0MmExNDY5OWMzNThjYTdlGiRbaW50ZXJuYWxdIGxvYWQgcmVtb3RlIGJ1aWxkIGNvbnRleHQqDAi9gKTYBhCe2si2Aw==";
         let [step] = &sent(whole).expect("whole").vertices[..] else { panic!("one step") };
         assert_eq!(step.name, "[internal] load remote build context");

@@ -43,13 +43,13 @@ pub(crate) async fn get(socket: &Path, path: &str) -> Result<Value, Error> {
     get_as(socket, path, None).await
 }
 
-/// The same, of an engine that asks a registry for it with these credentials.
+/// As [`get`], with the credentials with which the engine asks a registry.
 pub(crate) async fn get_as(socket: &Path, path: &str, auth: Option<&str>) -> Result<Value, Error> {
     let request = with_auth(Request::get(path), auth);
     answer(socket, request.body(bollard::body_full(Bytes::new()))?).await
 }
 
-/// The head of the answer to a request that asks for no more.
+/// The head of an answer whose body is not needed.
 pub(crate) async fn head(socket: &Path, path: &str) -> Result<Response<Incoming>, Error> {
     let request = Request::head(path).body(bollard::body_full(Bytes::new()))?;
     let response = send(socket.to_owned(), request).await?;
@@ -57,7 +57,7 @@ pub(crate) async fn head(socket: &Path, path: &str) -> Result<Response<Incoming>
     if status.is_success() { Ok(response) } else { Err(refusal(status, &Value::Null)) }
 }
 
-/// What `read` makes of each element of the array at `path`.
+/// The results of `read` for each element of the array at `path`.
 pub(crate) async fn get_each<R>(
     socket: &Path,
     path: &str,
@@ -72,12 +72,12 @@ pub(crate) async fn get_each<R>(
     Ok(elements::each(&bytes(response).await?, read)?)
 }
 
-/// The answer to a document that is sent to `path`; null if it has no words.
+/// Sends a document to `path`. Returns the answer; null if it is empty.
 pub(crate) async fn post(socket: &Path, path: &str, body: Option<&Value>) -> Result<Value, Error> {
     post_as(socket, path, body, None).await
 }
 
-/// The same, with the credentials that an engine is to have for a registry.
+/// As [`post`], with the credentials with which an engine asks a registry.
 pub(crate) async fn post_as(
     socket: &Path,
     path: &str,
@@ -97,12 +97,12 @@ pub(crate) fn with_auth(request: Builder, auth: Option<&str>) -> Builder {
     }
 }
 
-/// The answer to the removal of what is at `path`; null if it has no words.
+/// Removes the object at `path`. Returns the answer; null if it is empty.
 pub(crate) async fn delete(socket: &Path, path: &str) -> Result<Value, Error> {
     answer(socket, Request::delete(path).body(bollard::body_full(Bytes::new()))?).await
 }
 
-/// The same as [`post`], when the head of the answer is there.
+/// As [`post`], but returns when the head of the answer has arrived.
 pub(crate) async fn begin_post(socket: &Path, path: &str) -> Result<Response<Incoming>, Error> {
     let response =
         send(socket.to_owned(), Request::post(path).body(bollard::body_full(Bytes::new()))?).await?;

@@ -1,30 +1,30 @@
-//! How long an answer of the engine is waited for. Every call has a deadline. An engine that has just failed to answer in time
-//! is not waited for as long again, whatever it is asked next: so a verb comes back soon after the first deadline, however many
-//! calls it still has to make. The first answer restores full trust.
+//! How long to wait for an answer of the engine. Every call has a deadline. After an engine has failed to answer in time, the
+//! following calls get less time. So a verb returns soon after the first deadline, however many calls it still has to make. The
+//! first answer restores the usual deadlines.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long an engine in doubt is given for all that it is asked, counted from the deadline that it missed.
+/// How long an engine that has missed a deadline is given for all further calls together, counted from that deadline.
 const IN_DOUBT: Duration = Duration::from_millis(700);
-/// After this long it may have been restarted, and is trusted again.
+/// After this long the engine may have been restarted, and gets the usual deadlines again.
 const FORGIVEN: Duration = Duration::from_secs(10);
 
-/// Which deadlines one engine has missed of late.
+/// The deadlines that one engine has missed lately.
 #[derive(Debug, Default)]
 pub(crate) struct Trust(Mutex<Missed>);
 
 #[derive(Debug, Default)]
 struct Missed {
-    /// Of any call, since the engine answered last: when, and what it was asked then.
+    /// The first miss of any call since the last answer: when, and what the engine was asked.
     any: Option<(Instant, &'static str)>,
-    /// Of this kind of call, since the engine answered one of its kind last: it may answer others.
+    /// The misses by kind of call, each since the last answer to a call of that kind. The engine may answer other kinds.
     of_kind: BTreeMap<&'static str, Instant>,
 }
 
 impl Trust {
-    /// How long an answer may take that is expected within `usual`.
+    /// How long an answer may take that usually comes within `usual`.
     pub(crate) fn limit(&self, asked: &'static str, usual: Duration, now: Instant) -> Duration {
         let missed = self.missed();
         let of_kind = missed.of_kind.get(asked).copied();
@@ -36,14 +36,14 @@ impl Trust {
         }
     }
 
-    /// The engine answered, whatever it said.
+    /// Records that the engine answered, whatever the answer was.
     pub(crate) fn answered(&self, asked: &'static str) {
         let mut missed = self.missed();
         missed.any = None;
         missed.of_kind.remove(asked);
     }
 
-    /// It did not answer in time. Returns what it was asked when it began not to answer.
+    /// Records that the engine did not answer in time. Returns the call with which it began not to answer.
     pub(crate) fn was_late(&self, asked: &'static str, now: Instant) -> &'static str {
         let is_recent = |since: Instant| now.saturating_duration_since(since) < FORGIVEN;
         let mut missed = self.missed();
@@ -55,7 +55,7 @@ impl Trust {
     }
 
     fn missed(&self) -> std::sync::MutexGuard<'_, Missed> {
-        // What another thread left half changed are times of two kinds, of which each is true.
+        // If another thread panicked, each of the two times is still valid by itself.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The API of a swarm, asked of real engines.
+//! Tests the API of a swarm with real engines.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use ps_engine::{Engine, Moment, OutputRange, SwarmFault};
 use serde_json::{Value, json};
 use swarm_cluster::{Cluster, IMAGE};
 
-/// Hangs alone take longer than this.
+/// Only a call that hangs takes longer than this.
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn engine(cluster: &Cluster, node: u8) -> Engine {
@@ -31,7 +31,7 @@ fn objects(answer: Result<Value, SwarmFault>) -> Vec<Value> {
     answer.as_array().unwrap_or_else(|| panic!("an array: {answer}")).clone()
 }
 
-/// Asks again until what is seen is so, and returns it.
+/// Repeats `see` until its result is as wanted, and returns it.
 fn until(what: &str, mut see: impl FnMut() -> Value, is_so: impl Fn(&Value) -> bool) -> Value {
     let end = Instant::now() + LIMIT;
     loop {
@@ -211,7 +211,7 @@ fn a_worker_and_an_engine_in_no_swarm_say_so() {
     assert_eq!(worker.run(worker.swarm_info()).expect("answers")["LocalNodeState"], "inactive");
 }
 
-/// Two of three managers lose their power. For about half a minute the third one holds what it is asked, and then it says what is wrong.
+/// Two of three managers lose their power. For about half a minute the third one holds requests, and then it answers with the reason.
 #[test]
 fn without_a_quorum_every_call_comes_back_and_nothing_is_taken_for_done() {
     let Some(cluster) = Cluster::up_to_lose_nodes(3) else { return };
@@ -225,7 +225,7 @@ fn without_a_quorum_every_call_comes_back_and_nothing_is_taken_for_done() {
     let end = Instant::now() + LIMIT * 2;
     let alone = loop {
         let begin = Instant::now();
-        // The leader may not have noticed yet that it is alone.
+        // The leader may not have noticed yet that the other managers are gone.
         let Err(fault) = engine.run(engine.update_service("web", index, &unchanged, None)) else { continue };
         assert!(begin.elapsed() < Duration::from_secs(14), "{:?}: {fault}", begin.elapsed());
         match fault {

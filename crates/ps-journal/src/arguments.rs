@@ -1,10 +1,9 @@
-//! Removes secrets from the words of a command line. Values of the environment are removed. A word is judged by its own
-//! form, not only by the flag before it, because `DATABASE_URL=…` may be a part of a command as well as the value of a
-//! flag.
+//! Removes secrets from the words of a command line. Values of the environment are removed. A word is judged by its own form, not only by the
+//! flag before it, because `DATABASE_URL=…` may be a part of a command as well as the value of a flag.
 
 /// Stands for a removed part.
 const HIDDEN: &str = "[redacted]";
-/// Flags whose value is a secret, or has one in it.
+/// Flags whose value is a secret, or contains one.
 const SECRET_FLAGS: &[&str] = &["-e", "--env", "--build-arg", "--password", "--secret", "--token", "--key"];
 /// How many characters of a word, and how many words, are kept.
 const LONGEST_WORD: usize = 200;
@@ -28,7 +27,7 @@ pub fn redacted(words: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String>
     shown
 }
 
-/// A word behind a flag whose value is secret: at most the name of a variable stays.
+/// A word that follows a flag whose value is secret: at most the name of a variable stays.
 fn without_value(word: &str) -> String {
     word.split_once('=').map_or_else(|| HIDDEN.to_owned(), |(name, _)| format!("{name}={HIDDEN}"))
 }
@@ -78,8 +77,8 @@ pub(crate) fn shortened(word: &str) -> String {
     shown
 }
 
-/// The first line of a message of several hundred characters at most, without control characters. The begin and the end are kept: where errors
-/// are told one in another, as those of engines are, the cause stands last.
+/// The first line of a message, without control characters and with at most several hundred characters. The beginning and the end are kept: in
+/// a chain of errors, such as an engine reports, the cause comes last.
 pub(crate) fn first_line(message: &str) -> Option<String> {
     let line: String =
         message.lines().next()?.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();

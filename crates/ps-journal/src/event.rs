@@ -13,15 +13,15 @@ pub(crate) const FORMAT: u32 = 1;
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The number of its format.
+    /// The number of the format.
     pub format: u32,
-    /// When it was written, by the clock on the wall (RFC 3339, UTC).
+    /// When the entry was written, by the wall clock (RFC 3339, UTC).
     pub at: Timestamp,
     /// The time since boot, in milliseconds, which setting the clock does not change.
     pub monotonic_ms: u64,
-    /// Which boot.
+    /// The id of the boot.
     pub boot: String,
-    /// Identifies the run of the program that wrote it: all events of one command have the same act.
+    /// Identifies the run of the program that wrote the entry: all events of one command have the same act.
     pub act: String,
     /// The event.
     #[serde(flatten)]
@@ -39,32 +39,32 @@ pub enum Event {
         /// The caller.
         #[serde(flatten)]
         asker: Asker,
-        /// The words of the command line behind the program's name, without secrets.
+        /// The words of the command line after the program's name, without secrets.
         arguments: Vec<String>,
     },
-    /// What will be done to each slot, before anything is.
+    /// The changes that will be made to slots, written before the first one is made.
     Planned {
         /// Slots with the same change are joined.
         changes: Vec<Change>,
     },
     /// The changes that were made.
     Done {
-        /// As for `planned`.
+        /// As for [`Event::Planned`].
         changes: Vec<Change>,
     },
-    /// What a rollout of an app with an address has meant for its clients.
+    /// The connections of an app's clients during a rollout of an app with an address.
     Receipt {
-        /// Connections, by release and by what became of them.
+        /// The numbers of connections, by release and by how they ended.
         #[serde(flatten)]
         receipt: Receipt,
     },
-    /// What the comparison of a new release with the earlier one has come to.
+    /// The result of the comparison of a new release with the earlier one.
     Canary {
-        /// Whether the new one took over, or why not.
+        /// Whether the new release took over, or why not.
         verdict: Verdict,
-        /// What was counted of the new one.
+        /// The requests to the new release.
         canary: Tally,
-        /// What was counted of the control instances, which ran the earlier one.
+        /// The requests to the control instances, which ran the earlier release.
         control: Tally,
     },
     /// The verb has ended.
@@ -73,20 +73,20 @@ pub enum Event {
         verb: String,
         /// The result.
         outcome: Outcome,
-        /// Why it failed: the first line of the message.
+        /// Why the verb failed: the first line of the message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
-        /// How long it took.
+        /// How long the verb took, in milliseconds.
         took_ms: u64,
     },
     /// An event that no request has caused: files have changed, a scheduled run failed or was missed, the kernel killed a
-    /// process for lack of memory.
+    /// process because memory had run out.
     Happened {
-        /// What it came from: `schedule`, `watch`, `memory`, `containers`, `certificate`.
+        /// The source of the event: `schedule`, `watch`, `memory`, `containers`, `certificate`.
         origin: String,
         /// `web.1`, or `web.1-3,7`; those of each type stand together.
         slots: Vec<String>,
-        /// The number of the run, if it is about one.
+        /// The number of the run, if the event is about one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         run: Option<u64>,
         /// What happened, for people.
@@ -102,7 +102,7 @@ pub enum Event {
         #[serde(flatten)]
         life: LifeEvent,
     },
-    /// A word of a later version.
+    /// An event of a later version.
     #[serde(other)]
     Unknown,
 }
@@ -118,12 +118,12 @@ pub struct Asker {
     pub on_behalf_of: Option<String>,
 }
 
-/// What is done to some slots of one process type.
+/// A change of some slots of one process type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// `web.1`, or `web.1-3,7`.
     pub slots: String,
-    /// `keep`, `start`, `stop`, `replace`; of what was done: `kept`, `started`, …
+    /// `keep`, `start`, `stop`, `replace`; for completed changes `kept`, `started`, …
     pub change: String,
     /// Why, for people.
     pub reason: String,
@@ -133,11 +133,11 @@ pub struct Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It succeeded.
+    /// The verb succeeded.
     Done,
-    /// It failed.
+    /// The verb failed.
     Failed,
-    /// A word of a later version.
+    /// An outcome of a later version.
     #[serde(other)]
     Unknown,
 }

@@ -54,8 +54,8 @@ impl<'a> Journal<'a> {
         Self { world, app, records: Records::new(world.lib(), &path, MAX_BYTES) }
     }
 
-    /// The same, for a writer that must not be delayed: it waits at most this long for another writer, and then loses
-    /// its entry.
+    /// As [`Journal::of`], for a writer that must not be delayed: it waits at most this long for another writer, and then
+    /// loses its entry.
     #[must_use]
     pub fn waiting_at_most(self, patience: Duration) -> Self {
         Self { records: self.records.waiting_at_most(patience), ..self }
@@ -95,7 +95,7 @@ impl<'a> Journal<'a> {
         self.note(Event::Done { changes }, loss);
     }
 
-    /// Writes what a rollout has meant for clients.
+    /// Writes the connections of clients during a rollout.
     pub fn receipt(&self, receipt: Receipt, loss: impl FnOnce(&str)) {
         self.note(Event::Receipt { receipt }, loss);
     }
@@ -115,7 +115,7 @@ impl<'a> Journal<'a> {
         self.note(Event::Ended { verb: verb.to_owned(), outcome, error, took_ms }, loss);
     }
 
-    /// Writes that something happened to these slots that no person asked for; `origin` is one word for its cause.
+    /// Writes an event that no person asked for, about these slots; `origin` is one word for its source.
     pub fn happened(
         &self,
         origin: &str,
@@ -141,7 +141,7 @@ impl<'a> Journal<'a> {
         self.note_all(lives.into_iter().map(event), loss);
     }
 
-    /// The file's inode and length, which change with each event; `None`: there is no file.
+    /// The file's inode and length, which change with each event; `None` if there is no file.
     pub fn state(&self) -> Option<(u64, u64)> {
         path(self.world, self.app).metadata().ok().map(|file| (file.ino(), file.len()))
     }
@@ -188,17 +188,18 @@ impl<'a> Journal<'a> {
         }
     }
 
-    /// Whether the app does not exist. If this cannot be found out, because the disk fails, nothing is removed.
+    /// Whether the app does not exist. If that cannot be determined, because the disk fails, the answer is `false`, so that
+    /// nothing is removed.
     fn is_gone(&self) -> bool {
         matches!(self.world.app(self.app.as_str()), Err(Error::NoSuchApp { .. }))
     }
 
-    /// Keeps the last words of a process of an app that exists.
+    /// Stores the last lines of a process of an app that exists.
     fn keep(&self, words: Option<LastWords>) {
         let Some(words) = words.filter(|_| !self.is_gone()) else { return };
         words.keep(self.world, self.app);
         if self.is_gone() {
-            // The app was destroyed meanwhile.
+            // The app was destroyed meanwhile, so what was kept of it is removed.
             let _ = self.world.forget_kept(self.app);
         }
     }

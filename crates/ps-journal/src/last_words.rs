@@ -1,5 +1,6 @@
-//! What the process wrote last that made a verb fail: a release task, or a container that is removed again. The journal does not have it,
-//! because it may hold values of the environment; it lies beside the journal in a file of its own, which is as private as a log.
+//! The last output of a process that made a verb fail: a release task, or a container that is removed again. The journal does not contain
+//! this output, because it may contain values of the environment. It is stored beside the journal in a file of its own, which is as
+//! private as a log.
 
 use durable::Directory;
 use formation::{AppName, without_last_words};
@@ -7,7 +8,8 @@ use ps_apps::{Scope, World};
 use serde::{Deserialize, Serialize};
 
 const NAME: &str = "last-words.json";
-/// Messages have the last ten lines of a process. What is longer than that is no such file of ours.
+/// The largest size of the file, in bytes. Messages contain the last ten lines of a process; a larger file was not written by this
+/// project.
 const MAX_BYTES: u64 = 1 << 18;
 
 /// The last lines of the process that made a verb of an app fail, the last time that there were any.
@@ -22,14 +24,14 @@ pub struct LastWords {
 }
 
 impl LastWords {
-    /// Those in the message of a verb that failed; `None`: it has none.
+    /// The lines in the message of a verb that failed; `None` if it has none.
     pub(crate) fn of_message(act: &str, message: &str) -> Option<Self> {
         let (_, lines) = without_last_words(message);
         let lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
         (!lines.is_empty()).then(|| Self { format: 1, act: act.to_owned(), lines })
     }
 
-    /// Keeps them in the place of earlier ones. If that fails, there is less to explain, and the verb has failed anyway.
+    /// Stores the lines in the place of earlier ones. An error is ignored: the verb has failed anyway, and there is only less to explain.
     pub(crate) fn keep(&self, world: &World, app: &AppName) {
         let bytes = serde_json::to_vec(self).expect("these are plain data");
         if let Ok(directory) = Directory::open(world.lib(), &world.kept_dir(app)) {
@@ -37,7 +39,7 @@ impl LastWords {
         }
     }
 
-    /// Those that were kept of an app; `None`: none, or they cannot be read.
+    /// The lines that are stored for an app; `None` if there are none, or they cannot be read.
     pub fn kept(world: &World, app: &AppName) -> Option<Self> {
         let bytes = durable::state(&world.kept_dir(app).join(NAME), MAX_BYTES).ok()?;
         serde_json::from_slice(&bytes).ok().filter(|words: &Self| words.format == 1)

@@ -1,8 +1,9 @@
-//! What happened to an app: who asked for what, what was planned, and how it ended. Events are appended to
-//! `data/formation/<app>/journal`, a JSON object a line, which keeps the newest mebibyte (docs/contract.md#files).
+//! What happened to an app: who asked for which verb, what was planned, and how it ended. Events are appended to
+//! `data/formation/<app>/journal`, one JSON object per line. The file keeps the newest events, up to one mebibyte
+//! (docs/contract.md#files).
 //!
-//! It does not know who reads the journal, and never contains a value of the environment. If the journal cannot be written,
-//! the verb goes on, and a warning says so once.
+//! This crate does not know who reads the journal, and never writes a value of the environment into it. If the journal
+//! cannot be written, the verb goes on, and a warning says so once.
 
 mod arguments;
 mod event;

@@ -12,13 +12,13 @@ use crate::event::{Entry, Event};
 pub struct Lived {
     /// The run that fills it, or filled it last.
     pub run: u64,
-    /// What that was doing.
+    /// The state of that run.
     pub state: State,
-    /// Since when.
+    /// When that state began.
     pub since: Timestamp,
-    /// How its last process ended.
+    /// How the last process of the slot ended.
     pub last_exit: Option<Exit>,
-    /// How often the restart policy has started it again, as far as the journal goes back.
+    /// How often the restart policy has started it again, as far back as the journal goes.
     pub restarts: u32,
 }
 
@@ -51,7 +51,7 @@ fn lives(entries: &[Entry]) -> impl Iterator<Item = (&Entry, &Slot, &LifeEvent)>
     })
 }
 
-/// The machine was started anew: nothing of before lives.
+/// Ends all runs, because the machine was started anew.
 fn lose_all(slots: &mut BTreeMap<Slot, Lived>, at: Timestamp) {
     for lived in slots.values_mut().filter(|lived| lived.state.is_alive() || lived.state == State::Backoff) {
         (lived.state, lived.since) = (State::Missing, at);
@@ -59,7 +59,7 @@ fn lose_all(slots: &mut BTreeMap<Slot, Lived>, at: Timestamp) {
 }
 
 fn step(before: Option<&Lived>, life: &LifeEvent, at: Timestamp, is_checked: bool) -> Option<Lived> {
-    // While a slot holds two runs, the earlier one's end says nothing of the one that has taken its place.
+    // While a slot has two runs, the end of the earlier one does not change the state of its successor.
     if before.is_some_and(|before| life.run < before.run) {
         return None;
     }

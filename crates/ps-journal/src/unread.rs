@@ -7,33 +7,33 @@ use ps_apps::World;
 use crate::event::Entry;
 use crate::journal::Journal;
 
-/// A journal, and up to where it was read.
+/// A journal, and the position up to which it was read.
 #[derive(Debug)]
 pub struct Unread<'a> {
     world: &'a World,
     app: &'a AppName,
     last: Option<Entry>,
     unreadable: usize,
-    /// Which file that was, and how long.
+    /// The inode and the length of the file at that time.
     state: Option<(u64, u64)>,
 }
 
-/// What has come since a journal was last read.
+/// The entries that were added since a journal was last read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct News {
     /// The new entries, the oldest first.
     pub entries: Vec<Entry>,
-    /// How many lines of the journal are not readable, where they have become more.
+    /// How many lines of the journal are not readable, if the number has grown.
     pub unreadable: Option<usize>,
 }
 
 impl<'a> Unread<'a> {
-    /// The journal of an app, of which nothing was read yet. It need not exist.
+    /// The journal of an app, from its beginning. The file need not exist.
     pub fn of(world: &'a World, app: &'a AppName) -> Self {
         Self { world, app, last: None, unreadable: 0, state: None }
     }
 
-    /// The journal of an app, which was read up to this entry before.
+    /// Continues behind this entry, up to which the journal was read before.
     #[must_use]
     pub fn behind(self, last: Option<Entry>) -> Self {
         Self { last, ..self }
@@ -49,10 +49,12 @@ impl<'a> Unread<'a> {
         self.app
     }
 
-    /// What was written since. The older half of a journal may have been removed meanwhile.
+    /// The entries that were added since the last call. The older half of a journal may have been removed
+    /// meanwhile.
     pub fn news(&mut self) -> Result<News, ReadError> {
         let journal = Journal::of(self.world, self.app);
-        // The state is taken first: what is written meanwhile is read twice and not never.
+        // The state is taken first, so that an entry that is written meanwhile is read twice rather than
+        // never.
         let state = journal.state();
         if state.is_some() && state == self.state {
             return Ok(News::default());

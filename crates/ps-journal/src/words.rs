@@ -48,7 +48,7 @@ impl Display for Event {
     }
 }
 
-/// `root (alice)`: the user, and the person behind it if that is another one.
+/// `root (alice)`: the user, and the person behind it if that is another name.
 impl Display for Asker {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match &self.on_behalf_of {

@@ -1,4 +1,4 @@
-//! A journal comes back as it was written, up to where it was cut, and nothing is invented.
+//! A journal is read as it was written, up to the point where it was cut, and without additional entries.
 
 use std::cell::RefCell;
 use std::fs::{self, OpenOptions};
@@ -80,7 +80,7 @@ fn cut_at_any_byte_it_reads_as_a_beginning_of_what_was_written_and_goes_on_after
         let Contents { entries, unreadable } = place.read();
         let whole = bytes[..length].split(|byte| *byte == b'\n').count() - 1;
         assert_eq!((&entries[..], unreadable), (&all[..whole], 0), "cut at {length}");
-        // The next writer removes what is left of the line that was cut.
+        // The next writer removes the rest of the line that was cut.
         if length % 7 == 0 {
             place.journal().ended("stop", None, Duration::ZERO, unlost);
             let after = place.read();
@@ -165,7 +165,7 @@ fn a_journal_follows_its_app_to_a_new_name_and_replaces_none() {
     let place = Place::new();
     let new: AppName = "store".parse().expect("a legal name");
     let of_new = Journal::of(&place.world, &new);
-    // As Dokku renames: the new app need not be there yet.
+    // Dokku renames an app before the new one exists.
     place.journal().hand_on(&new).expect("there was none");
     assert_eq!(of_new.read().expect("readable"), Contents::default());
     write_some(&place.journal());

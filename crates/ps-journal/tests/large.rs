@@ -9,7 +9,7 @@ use ps_apps::World;
 use ps_journal::{Event, Journal};
 
 const LENGTH: u64 = 1 << 30;
-/// What a journal has at most.
+/// The most bytes that a journal has.
 const MOST: u64 = 1 << 20;
 
 /// How many bytes this thread has read so far.
@@ -32,7 +32,7 @@ fn of_a_gigabyte_only_the_end_is_read() {
     let path = world.kept_dir(&app).join("journal");
     let entries = fs::read(&path).expect("it was written");
     let file = File::options().write(true).open(&path).expect("it opens");
-    // What lies before is a hole, which takes no room on the disk; it ends with a line.
+    // The first part is a hole, which takes no room on the disk; it ends with a newline.
     file.write_all_at(b"\n", LENGTH - 1).expect("written");
     file.write_all_at(&entries, LENGTH).expect("written");
     let before = read_so_far();

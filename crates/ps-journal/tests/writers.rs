@@ -8,7 +8,7 @@ use ps_journal::{Event, Journal};
 
 const WRITERS: usize = 50;
 const EVENTS: usize = 20;
-/// Where this test says to itself, started again as another process, which world it writes in.
+/// The environment variable that names the world, with which this test starts itself as another process.
 const WRITER: &str = "FORMATION_TEST_WRITER";
 
 fn shop() -> AppName {

@@ -78,7 +78,7 @@ pub(crate) struct Args {
     pub(crate) worlds: AllWorldsArg,
 }
 
-/// The options that say which lines are printed, and how, and the one that is only for reading.
+/// The options for reading, which cannot be combined with rotating or emptying logs.
 const READING: [&str; 17] = [
     "follow",
     "lines",
@@ -130,12 +130,12 @@ impl From<Which> for Stream {
     }
 }
 
-/// Which deploy is meant.
+/// A deploy, as the user names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deploy {
     /// The last one.
     Current,
-    /// That of the release of this number.
+    /// The deploy of the release of this number.
     Release(u64),
 }
 

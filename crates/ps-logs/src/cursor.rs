@@ -1,5 +1,5 @@
-//! The file that records the position up to which everything was printed. It is replaced as a whole each time something
-//! was printed, so a killed program leaves the previous one.
+//! The file that records the position up to which everything was printed. It is replaced as a whole after each batch of
+//! lines, so a killed program leaves the previous one.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -17,7 +17,7 @@ const FORMAT: u32 = 1;
 /// The most bytes of a file: ten thousand streams.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// Up to where the output of each app was printed.
+/// The position up to which the output of each app was printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cursor {
     format: u32,
@@ -25,7 +25,7 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// Reads one; an empty one if there is no such file.
+    /// Reads a cursor; an empty one if the file does not exist.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let bytes = match durable::state(path, MAX_BYTES) {
             Err(ReadError::Missing) => return Ok(Self::default()),
@@ -39,25 +39,25 @@ impl Cursor {
         Ok(cursor)
     }
 
-    /// Up to where an app was read, if it was.
+    /// The position up to which an app was read, if it was.
     pub(crate) fn of(&self, app: &AppName) -> Option<ReadUpTo> {
         self.apps.get(app.as_str()).cloned().map(ReadUpTo)
     }
 
-    /// The app has been read up to there. Whether that is new.
+    /// Records the position up to which an app was read. Returns whether it has changed.
     pub(crate) fn note(&mut self, app: &AppName, read: &ReadUpTo) -> bool {
         self.format = FORMAT;
         self.apps.insert(app.as_str().to_owned(), read.0.clone()).as_ref() != Some(&read.0)
     }
 
-    /// Writes it.
+    /// Writes the cursor.
     pub(crate) fn write(&self, path: &CursorPath) -> io::Result<()> {
         let bytes = serde_json::to_vec(self).expect("a cursor is plain data");
         durable::replace(&path.directory, &path.name, &bytes)
     }
 }
 
-/// Where a cursor is written.
+/// The path of a cursor file.
 #[derive(Clone, Debug)]
 pub(crate) struct CursorPath {
     directory: PathBuf,
@@ -65,7 +65,7 @@ pub(crate) struct CursorPath {
 }
 
 impl CursorPath {
-    /// That of a path. Its directory must be there.
+    /// Checks a path. Its directory must exist.
     pub(crate) fn of(path: &Path) -> Result<Self> {
         let name = path.file_name().and_then(OsStr::to_str);
         let Some(name) = name else { bail!("{} is no name for a file", path.display()) };

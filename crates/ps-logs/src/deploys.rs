@@ -13,7 +13,7 @@ use crate::args::Deploy;
 /// The verbs that make a release.
 const DEPLOYING: [&str; 4] = ["deploy", "rebuild", "rollback", "apply"];
 
-/// From when to when the release was the present one; `None` as its end: it still is.
+/// The range of time during which the release was the present one; it has no end if the release still is.
 pub(crate) fn range(
     world: &World,
     app: &AppName,
@@ -41,7 +41,7 @@ pub(crate) fn range(
     Ok((asked_for(&entries, *kept), next))
 }
 
-/// When the deploy was asked for whose release was kept at that time.
+/// When the deploy was requested whose release was stored at that time.
 fn asked_for(entries: &[Entry], kept: SystemTime) -> SystemTime {
     let asked = entries.iter().rev().find(|entry| {
         let deploys = |verb: &String| DEPLOYING.contains(&verb.as_str());

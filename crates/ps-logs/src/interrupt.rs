@@ -26,7 +26,7 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// What was printed has been noted.
+    /// Records that the printed lines are in the cursor.
     ///
     /// # Errors
     /// A signal came meanwhile.
@@ -36,7 +36,7 @@ impl Interrupt {
     }
 }
 
-/// Prints, and says that something is being printed.
+/// A writer that prints, and records that something is being printed.
 pub(crate) struct Printing<W> {
     pub(crate) out: W,
     pub(crate) interrupt: Interrupt,

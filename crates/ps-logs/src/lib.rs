@@ -112,10 +112,10 @@ fn ended(mut show: Show<'_>, args: &Args, targets: &Targets) -> Result<Outcome> 
         return Err(error.into());
     }
     for (app, error) in &show.failed {
-        say::warning(&format!("the output of {app} is not here: {error}"));
+        say::warning(&format!("the output of {app} cannot be read: {error}"));
     }
     if args.follow && args.until.is_none() && show.failed.is_empty() {
-        say::warning("what was followed was destroyed: nothing follows any more");
+        say::warning("the followed apps were destroyed, so no more lines come");
     }
     Ok(if show.failed.is_empty() { Outcome::Done } else { Outcome::No })
 }
@@ -143,7 +143,7 @@ fn request(
         (since, until) = (Some(begin), end);
     }
     let is_said = since.is_some() || until.is_some() || earlier.is_some() || !choice.is_all();
-    // Lines that are chosen by what stands in them are counted when they are known.
+    // If lines are selected by their content, the last ones are counted after they are read.
     let tail = args.lines.filter(|_| choice.is_all()).or((!is_said).then_some(LINES));
     Ok(LogRequest {
         stream: args.stream.map(Into::into),

@@ -12,7 +12,8 @@ pub(crate) struct Targets {
     pub(crate) which: Which,
 }
 
-/// What the words mean. Each is an app; the last one, behind an app, may be a type or an instance, if there is no such app.
+/// The meaning of the words. Each is an app; the last of several may be a type or an instance, if there is no app of that
+/// name.
 pub(crate) fn of(world: &World, words: &[String]) -> Result<Targets> {
     if words.is_empty() {
         let apps = world.apps()?.into_iter().map(|app| app.name).collect();
@@ -41,7 +42,8 @@ fn is_missing(error: &anyhow::Error) -> bool {
     matches!(error, Some(AppsError::NoSuchApp { .. } | AppsError::InvalidAppName(_)))
 }
 
-/// Refuses an app that was never deployed, and what nothing of it is called, so that a typing error is not an empty log.
+/// Refuses an app that was never deployed, and a type or instance that the app does not have, so that a typing error does
+/// not look like an empty log.
 fn refuse_unknown(world: &World, app: &AppName, which: &Which) -> Result<()> {
     if !ps_dokku::is_deployed(world, app)? {
         return Err(Error::NotDeployed { app: app.clone() }.into());

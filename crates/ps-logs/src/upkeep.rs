@@ -14,7 +14,7 @@ use ps_scheduler::Error;
 use crate::args::Args;
 use crate::targets::Targets;
 
-/// What is asked for instead of lines.
+/// The operation that was requested instead of lines.
 pub(crate) fn asked(args: &Args) -> Result<Option<Upkeep>> {
     if args.flush && args.words.is_empty() {
         return Err(Refusal::usage("--flush removes what was written: say of which apps"));
@@ -23,7 +23,8 @@ pub(crate) fn asked(args: &Args) -> Result<Option<Upkeep>> {
     Ok(rotate.or(args.flush.then_some(Upkeep::Flush)))
 }
 
-/// Does that for one app after the other, and says of each how many bytes of output it was about.
+/// Carries out the operation for one app after the other, and prints for each how many bytes of output were
+/// rotated or removed.
 pub(crate) fn run(world: &World, targets: &Targets, upkeep: Upkeep) -> Result<Outcome> {
     let (mut out, mut failed) = (io::stdout().lock(), Vec::new());
     for app in &targets.apps {

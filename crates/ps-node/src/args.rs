@@ -86,7 +86,7 @@ pub(crate) struct Args {
     command: Vec<OsString>,
 }
 
-/// How many processes where nothing else is said, as on Heroku.
+/// The variable for the number of processes if no option sets it, as on Heroku.
 const COUNT: &str = "WEB_CONCURRENCY";
 
 impl Args {
@@ -143,12 +143,12 @@ impl Args {
     }
 }
 
-/// How many processes.
+/// A number of processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Instances {
     /// One for each CPU.
     Max,
-    /// So many.
+    /// This many.
     Number(NonZeroU16),
 }
 
@@ -172,7 +172,7 @@ impl FromStr for Instances {
     }
 }
 
-/// A port, and what is bound in its place.
+/// A port, and the address that is bound in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moved {
     pub(crate) port: u16,

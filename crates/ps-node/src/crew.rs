@@ -1,20 +1,20 @@
-//! The processes, and what is to be done next with each: a state machine that is told events and times, and returns
-//! actions. It starts and signals nothing itself.
+//! The processes, and the next step for each: a state machine that is told events and times, and returns actions.
+//! It starts and signals no process itself.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use node_primary::Id;
 
-/// The pause before a process is started again that has died soon after its start; doubled with each further one.
+/// The pause before a process that died early is started again; doubled with each further early death.
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// A process that has lived for as long did not die soon.
+/// A process that has lived for this long did not die early.
 const SETTLED: Duration = Duration::from_secs(10);
 /// How long a process that has left may take to end by itself, before it gets a signal.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// What has happened to a process.
+/// An event of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Happened {
     /// It listens.
@@ -23,48 +23,48 @@ pub(crate) enum Happened {
     Leaves,
     /// It was told to leave, and its last connection has ended.
     Drained,
-    /// It has ended, with this status of a shell.
+    /// It has ended, with this exit status as a shell reports it.
     Ended(u8),
 }
 
-/// What is to be done.
+/// An action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// Start a process, with this number and this place from 0 on.
+    /// Start a process, with this id, at this place, counted from 0.
     Start(Id, usize),
-    /// Tell it to leave.
+    /// Tell the process to leave.
     Leave(Id),
     /// SIGTERM.
     Terminate(Id),
     /// SIGKILL.
     Kill(Id),
-    /// Tell people.
+    /// Print a message for people.
     Say(String),
-    /// All listen.
+    /// All processes listen.
     Ready,
     /// A reload has begun.
     Reloading,
-    /// End, with this status.
+    /// Exit with this status.
     Finish(u8),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// It is to listen before this time.
+    /// The process has to listen before this time.
     Starting {
         until: Instant,
     },
     Serving,
-    /// It is to end before this time; and if it has drained, to be told so at the first.
+    /// The process has to end before this time. If it has drained, it gets SIGTERM at the time `told`.
     Leaving {
         told: Option<Instant>,
         until: Instant,
     },
-    /// Its channel is closed, and it has not ended yet. It is to do so before this time.
+    /// The channel of the process is closed, and it has not ended yet. It has to end before this time.
     Lost {
         until: Instant,
     },
-    /// It was killed. Another one takes its place at its end, if it is missed.
+    /// The process was killed. When it ends, another one takes its place, unless that is not needed any more.
     Killed {
         is_missed: bool,
     },
@@ -77,14 +77,14 @@ struct Member {
     place: usize,
 }
 
-/// The old processes that are still to be replaced, and the new one that is being waited for.
+/// The old processes that are still to be replaced, and the new one that has to listen first.
 #[derive(Debug)]
 struct Reload {
     old: VecDeque<Id>,
     incoming: Id,
 }
 
-/// How many processes, and how long each may take.
+/// The number of processes, and their time limits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
     pub(crate) size: usize,
@@ -99,18 +99,18 @@ pub(crate) struct Crew {
     members: BTreeMap<Id, Member>,
     last: Id,
     reload: Option<Reload>,
-    /// Deaths in a row that came soon.
+    /// The number of early deaths in a row.
     deaths: u32,
-    /// When those that are missing are started.
+    /// When missing processes are started.
     starts_at: Option<Instant>,
     is_ready: bool,
-    /// Everything is to end, with this status.
+    /// Set if all processes are to end: the exit status.
     ending: Option<u8>,
     orders: Vec<Order>,
 }
 
 impl Crew {
-    /// All are to be started.
+    /// A crew whose processes are all to be started.
     pub(crate) fn new(terms: Terms, now: Instant) -> Self {
         let (members, orders) = <(BTreeMap<Id, Member>, Vec<Order>)>::default();
         let starts_at = Some(now);
@@ -127,17 +127,17 @@ impl Crew {
         }
     }
 
-    /// What is to be done now.
+    /// Takes the actions that are due.
     pub(crate) fn orders(&mut self) -> Vec<Order> {
         std::mem::take(&mut self.orders)
     }
 
-    /// A process, for people.
+    /// The name of a process, for people.
     pub(crate) fn name(&self, id: Id) -> String {
         self.members.get(&id).map_or_else(|| id.to_string(), |member| member.place.to_string())
     }
 
-    /// Something has happened to a process.
+    /// Handles an event of a process.
     pub(crate) fn hear(&mut self, id: Id, happened: &Happened, now: Instant) {
         let Some(member) = self.members.get_mut(&id) else { return };
         match (member.state, happened) {
@@ -162,7 +162,7 @@ impl Crew {
                     self.has_ended(&member, *status, is_incoming, now);
                 }
             }
-            // What has not listened yet ends when its process does.
+            // A process that has not listened yet fails at its end.
             (
                 State::Starting { .. }
                 | State::Serving
@@ -218,7 +218,7 @@ impl Crew {
         }
     }
 
-    /// One process serves no more, after a life of this beginning: another one is started in its place.
+    /// Handles that a process is lost which began to serve at `since`: another one is started in its place.
     fn is_short(&mut self, since: Instant, now: Instant) {
         if self.ending.is_none() {
             self.deaths = if now - since < SETTLED { self.deaths + 1 } else { 0 };
@@ -230,10 +230,10 @@ impl Crew {
         }
     }
 
-    /// Each process is to be replaced by a new one.
+    /// Begins to replace each process by a new one.
     pub(crate) fn reload(&mut self, now: Instant) {
         if self.ending.is_some() || !self.is_ready || self.reload.is_some() {
-            self.say("this is no time for a reload: it is starting, reloading or ending".to_owned());
+            self.say("a reload is not possible now: ps-node is starting, reloading or ending".to_owned());
             return;
         }
         let is_old = |member: &Member| matches!(member.state, State::Starting { .. } | State::Serving);
@@ -249,7 +249,7 @@ impl Crew {
             let state = self.members.get(id).map(|member| member.state);
             matches!(state, Some(State::Starting { .. } | State::Serving))
         };
-        // One that has died meanwhile was replaced already.
+        // A process that has died meanwhile was replaced already.
         reload.old.retain(is_there);
         let place = reload.old.front().and_then(|old| self.members.get(old)).map(|member| member.place);
         if let Some(place) = place {
@@ -263,13 +263,13 @@ impl Crew {
 
     fn give_up(&mut self, reason: &str, now: Instant) {
         self.reload = None;
-        // An old one may have died meanwhile, whose place the new one was to take.
+        // The old process whose place the new one was to take may have died meanwhile.
         self.starts_at = Some(self.starts_at.map_or(now, |at| at.min(now)));
         self.say(format!("the reload is given up, the old processes go on: {reason}"));
         self.orders.push(Order::Ready);
     }
 
-    /// Everything is to end; told a second time, at once.
+    /// Ends all processes; on the second call, at once.
     pub(crate) fn end(&mut self, now: Instant) {
         if self.ending.is_some() {
             for id in self.all() {
@@ -299,7 +299,7 @@ impl Crew {
         let until = now + self.terms.drain_limit;
         let (order, told) = match member.state {
             State::Serving => (Order::Leave(id), None),
-            // It has no connection yet.
+            // A starting process has no connection yet.
             State::Starting { .. } => (Order::Terminate(id), Some(until)),
             State::Leaving { .. } | State::Lost { .. } | State::Killed { .. } => return,
         };
@@ -316,7 +316,7 @@ impl Crew {
         }
     }
 
-    /// Does what is due.
+    /// Carries out the steps that are due.
     pub(crate) fn look(&mut self, now: Instant) {
         if self.starts_at.take_if(|at| *at <= now).is_some() {
             for place in self.free_places() {
@@ -356,7 +356,7 @@ impl Crew {
         self.settle();
     }
 
-    /// When something is due.
+    /// When the next step is due.
     pub(crate) fn due(&self) -> Option<Instant> {
         let of = |member: &Member| match member.state {
             State::Starting { until } | State::Lost { until } => Some(until),
@@ -374,7 +374,7 @@ impl Crew {
         self.last
     }
 
-    /// The places that no process has; one that leaves has none.
+    /// The places without a process. A process that leaves has no place.
     fn free_places(&self) -> Vec<usize> {
         let is_left =
             |state: State| matches!(state, State::Leaving { .. } | State::Killed { is_missed: false });

@@ -5,7 +5,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use rustix::process::Pid;
 
-/// The variable that says where.
+/// The environment variable with the address of the socket.
 pub(crate) const SOCKET: &str = "NOTIFY_SOCKET";
 
 /// Sends lines such as `READY=1`, if a notification socket is set. Errors are ignored.
@@ -20,12 +20,13 @@ pub(crate) fn tell(lines: &str) {
     drop(sent);
 }
 
-/// The line that says which process is the program's. It is not `MAINPID`: who ends the instance is to tell this program.
+/// The line that names the process of the program. It is not `MAINPID`, because this program must be told when the
+/// instance is to end.
 pub(crate) fn program(pid: Pid) -> String {
     format!("X_FORMATION_PROGRAM_PID={}", pid.as_raw_nonzero())
 }
 
-/// The lines that say that a reload has begun.
+/// The lines that report that a reload has begun.
 pub(crate) fn reloading() -> String {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     format!("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1_000_000 + now.tv_nsec / 1000)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
-/// The variable that makes Node load it.
+/// The environment variable that has Node load the file.
 pub(crate) const VARIABLE: &str = "NODE_OPTIONS";
 
 const FILE: &str = "keep-alive.js";
@@ -16,15 +16,15 @@ const FILE: &str = "keep-alive.js";
 #[derive(Debug)]
 pub(crate) struct Preload {
     path: PathBuf,
-    /// Removed when this is dropped.
+    /// The directory of the file, which is removed when this value is dropped.
     _directory: Option<TempDir>,
 }
 
 impl Preload {
-    /// A file of our own.
+    /// Writes a file that only this process uses.
     ///
     /// # Errors
-    /// There is no place for temporary files.
+    /// Temporary files cannot be written.
     pub(crate) fn write() -> io::Result<Self> {
         let directory = tempfile::Builder::new().prefix("ps-node-").tempdir()?;
         let path = directory.path().join(FILE);
@@ -32,12 +32,12 @@ impl Preload {
         Ok(Self { path, _directory: Some(directory) })
     }
 
-    /// The file of a directory, which stays there for others.
+    /// Writes the file in a directory, where it stays for other processes.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written.
     pub(crate) fn shared(directory: &Path) -> io::Result<Self> {
-        // The program that is loaded knows itself by the path without links.
+        // Node knows a loaded file by its path without symbolic links.
         let path = directory.canonicalize()?.join(FILE);
         if std::fs::read(&path).ok().as_deref() != Some(node_primary::KEEP_ALIVE.as_bytes()) {
             write_whole(&path, node_primary::KEEP_ALIVE.as_bytes())?;
@@ -45,7 +45,7 @@ impl Preload {
         Ok(Self { path, _directory: None })
     }
 
-    /// The value of the variable, around the one that it has.
+    /// The new value of the variable, which includes its present one.
     pub(crate) fn options(&self, before: Option<&OsStr>) -> OsString {
         let mut options = OsString::from("--require ");
         options.push(quoted(&self.path));

@@ -25,7 +25,7 @@ use crate::start::{Program, Role};
 const SIGNALS: [Signal; 4] = [Signal::SIGCHLD, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
 
 /// The messages of pm2, as JSON and as text: the one that a program sends when it is ready, and the one that it gets
-/// before it is to leave.
+/// before it has to leave.
 pub(crate) const READY: &[u8] = b"\"ready\"";
 pub(crate) const SHUTDOWN: &str = "shutdown";
 
@@ -36,12 +36,12 @@ struct Serving {
     program: Program,
     pids: BTreeMap<Id, Pid>,
     signals: SignalFd,
-    /// Whether programs say when they are ready, and those that have said it.
+    /// Whether processes are ready only after a message of their program, and those that have sent it.
     waits: bool,
     ready: BTreeSet<Id>,
     /// Whether programs get a message before their processes leave.
     tells: bool,
-    /// How it ends, once it does.
+    /// The exit status, once it is known.
     finished: Option<u8>,
 }
 
@@ -123,7 +123,7 @@ impl Serving {
         }
     }
 
-    /// As the first process of a container it has the orphans as well.
+    /// Reaps ended children. As the first process of a container this program gets orphans as well.
     fn reap(&mut self) {
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             let Some(id) = self.pids.iter().find(|(_, known)| **known == pid).map(|(id, _)| *id) else {
@@ -158,12 +158,12 @@ impl Serving {
             }
             Event::Odd(id, oddity) => {
                 let what = match oddity {
-                    Oddity::Garbage => "what is no JSON".to_owned(),
+                    Oddity::Garbage => "a line that is not JSON".to_owned(),
                     Oddity::TooLong(bytes) => format!("a message of {bytes} bytes, which is too long"),
                 };
-                return tell(&format!("process {} says {what}: it is passed over", self.crew.name(*id)));
+                return tell(&format!("process {} has sent {what}: it is ignored", self.crew.name(*id)));
             }
-            // Other messages are the program's own and have no meaning here.
+            // Other messages belong to the program and have no meaning here.
             Event::Message { .. } | Event::Refused => return,
         };
         self.crew.hear(id, &happened, Instant::now());
@@ -192,7 +192,7 @@ impl Serving {
 
     fn let_leave(&mut self, id: Id) {
         if self.tells {
-            // One that does not read its messages leaves all the same, or is killed when its time is up.
+            // A process that does not read its messages leaves all the same, or is killed when its time is over.
             let _ = self.primary.send(id, &SHUTDOWN.into());
         }
         self.primary.leave(id);
@@ -221,7 +221,7 @@ impl Serving {
         });
         match started {
             Ok(pid) => drop(self.pids.insert(id, pid)),
-            // There is no such program, or it cannot be executed: no other start will change that.
+            // The program does not exist or cannot be executed, so another attempt cannot succeed.
             Err(error) if self.pids.is_empty() => {
                 let status = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
                 let message = format!("start {}: {error}", self.program.name());
@@ -238,13 +238,13 @@ impl Serving {
 
     fn signal(&self, id: Id, signal: rustix::process::Signal) {
         if let Some(pid) = self.pids.get(&id) {
-            // It is not reaped yet, so no other process can have its pid.
+            // The process is not reaped yet, so no other process can have its pid.
             let _ = rustix::process::kill_process(*pid, signal);
         }
     }
 }
 
-/// The status that a shell would have for it.
+/// The exit status as a shell reports it.
 pub(crate) fn as_of_a_shell(status: WaitStatus) -> u8 {
     let by_signal = status.terminating_signal().map(|signal| 128 + signal);
     let status = status.exit_status().or(by_signal).unwrap_or(1);

@@ -22,24 +22,24 @@ use crate::start::{NUMBER, Program, Role};
 
 const SIGNALS: [Signal; 5] =
     [Signal::SIGCHLD, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM, Signal::SIGUSR2];
-/// A program that has lived for as long is taken to be one that does not listen.
+/// A program that has lived for this long without listening counts as one that does not listen.
 const SETTLED: Duration = Duration::from_secs(1);
 /// How long a process that has left may take to end by itself, before it gets a signal.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// When a process that is to end gets SIGTERM (not at all while it may have connections), and when it gets SIGKILL.
+/// When a process that is to end gets SIGTERM (never, while it may have connections), and when it gets SIGKILL.
 #[derive(Clone, Copy, Debug)]
 struct Leaving {
     terminate_at: Option<Instant>,
     kill_at: Option<Instant>,
 }
 
-/// What is still to come until it is ready.
+/// The conditions for being ready that are not met yet.
 #[derive(Clone, Copy, Debug)]
 struct Awaits {
-    /// Its program still has to say so.
+    /// The program has to send its message.
     word: bool,
-    /// It listens.
+    /// The program has to listen.
     port: bool,
     /// It counts as ready then, whatever is still to come.
     until: Option<Instant>,
@@ -56,7 +56,7 @@ struct Single {
     shares: bool,
     /// Its program gets a message before it leaves.
     is_told: bool,
-    /// None: it is ready.
+    /// `None`: the program is ready.
     awaits: Option<Awaits>,
     leaving: Option<Leaving>,
     ended: Option<WaitStatus>,
@@ -184,7 +184,7 @@ impl Single {
                 awaits.word = false;
                 self.primary.admit(self.id);
             }
-            // Other messages are the program's own and have no meaning here.
+            // Other messages belong to the program and have no meaning here.
             _ => return,
         }
         if self.awaits.is_some_and(|awaits| !awaits.word && !awaits.port) && self.leaving.is_none() {
@@ -196,7 +196,7 @@ impl Single {
         self.primary.phase(self.id) == Some(Phase::Listening)
     }
 
-    /// The channel is closed. A program that closes it without having been told to lives on as it wants to.
+    /// Handles that the channel is closed. A program that closes it without being told to leave may live on.
     fn has_drained(&mut self, now: Instant) {
         if let Some(leaving) = &mut self.leaving {
             leaving.terminate_at = Some(leaving.terminate_at.unwrap_or(now + GOODBYE));
@@ -220,7 +220,7 @@ impl Single {
         let is_listening = self.is_listening();
         let limit = now.checked_add(self.drain_limit);
         if self.is_told {
-            // One that does not read its messages leaves all the same.
+            // A process that does not read its messages leaves all the same.
             let _ = self.primary.send(self.id, &SHUTDOWN.into());
         }
         if self.shares {
@@ -234,7 +234,7 @@ impl Single {
         self.leaving = Some(Leaving { terminate_at, kill_at });
     }
 
-    /// Whoever is the first process of a container has the orphans as well.
+    /// Reaps ended children. As the first process of a container this program gets orphans as well.
     fn reap(&mut self) {
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             if pid == self.pid {
@@ -245,7 +245,7 @@ impl Single {
 
     fn signal(&self, signal: rustix::process::Signal) {
         if self.ended.is_none() {
-            // It is not reaped yet, so no other process can have its pid.
+            // The process is not reaped yet, so no other process can have its pid.
             let _ = rustix::process::kill_process(self.pid, signal);
         }
     }

@@ -32,7 +32,7 @@ pub(crate) enum Role {
 #[derive(Debug)]
 pub(crate) struct Program {
     words: Vec<CString>,
-    /// `NODE_OPTIONS`, if it is another one than ours.
+    /// `NODE_OPTIONS`, if it differs from that of this process.
     options: Option<OsString>,
     role: Role,
 }
@@ -50,10 +50,10 @@ impl Program {
         self.words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// Starts a process; its pid. Without a place of its own it has the one that the environment says.
+    /// Starts a process. Returns its pid. Without a place the process gets the number in the environment.
     ///
     /// # Errors
-    /// There is no such program, or the system refuses.
+    /// The program does not exist, or the system refuses to start it.
     pub(crate) fn start(
         &self,
         id: Id,

@@ -13,7 +13,7 @@ use crate::webhook::Client;
 /// How long the hooks may take together.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The receivers of alerts, and how each is reached.
+/// The receivers of alerts, and the means to reach them.
 pub(crate) struct Courier<'a> {
     app: &'a AppName,
     triggers: Option<Triggers>,
@@ -21,7 +21,7 @@ pub(crate) struct Courier<'a> {
 }
 
 impl<'a> Courier<'a> {
-    /// For these listeners.
+    /// A courier for these receivers.
     pub(crate) fn new(world: &World, app: &'a AppName, audience: Audience) -> Self {
         let triggers =
             audience.has_hooks.then(|| Triggers::new(world).with_deadline(LIMIT).with_captured_stderr());

@@ -17,7 +17,7 @@ use crate::quota::Quota;
 /// Older events are not sent: an address was set after them, or the machine was off.
 const OLDEST: SignedDuration = SignedDuration::from_mins(10);
 
-/// What is to be told of an app.
+/// The alerts of an app that are still to be sent.
 pub(crate) struct Desk<'a> {
     world: &'a World,
     app: &'a AppName,
@@ -30,7 +30,7 @@ pub(crate) struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    /// Goes on where the last run has ended.
+    /// Continues where the last run has ended.
     pub(crate) fn open(world: &'a World, app: &'a AppName, courier: Courier<'a>) -> Self {
         let kept = Kept::read(world, app);
         let unread = Unread::of(world, app).behind(kept.last.clone());
@@ -38,7 +38,7 @@ impl<'a> Desk<'a> {
         Self { world, app, courier, unread, quota, kept, is_failure_said: false }
     }
 
-    /// Tells of everything that is new; the state of the journal that was read last.
+    /// Sends alerts about all new entries. Returns the state of the journal at the last reading.
     pub(crate) fn work(mut self) -> Result<Option<(u64, u64)>> {
         loop {
             let state = Journal::of(self.world, self.app).state();
@@ -63,7 +63,7 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Tells one, or counts it for later.
+    /// Sends an alert, or counts it for later.
     fn take(&mut self, alert: &Alert, now: Timestamp) -> Result<()> {
         if self.kept.left_out.is_empty() && self.quota.wait(now).is_zero() {
             return self.tell(alert);
@@ -73,7 +73,8 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    /// Tells what was counted, or waits until it may: what happens meanwhile is counted too.
+    /// Sends one alert for those that were counted, or waits until that is permitted; events that happen meanwhile are counted
+    /// too.
     fn tell_of_more(&mut self) -> Result<()> {
         let wait = self.quota.wait(Timestamp::now());
         if !wait.is_zero() {
@@ -86,7 +87,7 @@ impl<'a> Desk<'a> {
         self.tell(&more)
     }
 
-    /// Tells one. The journal has the first failure of a run.
+    /// Sends an alert. The first failure of a run is written into the journal.
     fn tell(&mut self, alert: &Alert) -> Result<()> {
         self.quota.note(Timestamp::now());
         for failure in self.courier.tell(alert) {
@@ -99,7 +100,8 @@ impl<'a> Desk<'a> {
         self.keep()
     }
 
-    /// What cannot be kept ends this run: otherwise the next one would tell all of it again, without knowing how much was told.
+    /// Stores the progress. An error ends this run: otherwise the next one would send all alerts again, because it would not
+    /// know how many were sent.
     fn keep(&mut self) -> Result<()> {
         self.kept.told = self.quota.told().to_vec();
         self.kept.write(self.world, self.app)

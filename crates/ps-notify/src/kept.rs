@@ -1,4 +1,4 @@
-//! `data/formation/<app>/alerts.json`: what is remembered of an app from one run to the next.
+//! `data/formation/<app>/alerts.json`: the progress of an app's alerts, which is kept from one run to the next.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use ps_journal::Entry;
 use serde::{Deserialize, Serialize};
 
 const NAME: &str = "alerts.json";
-/// The number of this format. A file of another one counts as none.
+/// The number of this format. A file of another format counts as missing.
 const FORMAT: u32 = 1;
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -19,13 +19,13 @@ const MAX_BYTES: u64 = 1 << 20;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Kept {
     format: u32,
-    /// Up to where the journal was told.
+    /// The last journal entry about which alerts were sent.
     pub(crate) last: Option<Entry>,
-    /// When the last alerts were told.
+    /// The times of the last alerts.
     pub(crate) told: Vec<Timestamp>,
-    /// What was not told one by one and is still to be told, by the name of the event.
+    /// The events that were counted and not sent yet, by name.
     pub(crate) left_out: BTreeMap<String, u64>,
-    /// When the last of that happened.
+    /// The time of the last of these events.
     pub(crate) left_out_until: Timestamp,
 }
 
@@ -42,14 +42,15 @@ impl Default for Kept {
 }
 
 impl Kept {
-    /// Reads it. One that cannot be read counts as none: then what is old enough is not told, and of the rest a part may be told twice.
+    /// Reads the file. One that cannot be read counts as missing: then alerts about old entries are not sent, and some of the newer
+    /// ones may be sent twice.
     pub(crate) fn read(world: &World, app: &AppName) -> Self {
         let bytes = durable::state(&world.kept_dir(app).join(NAME), MAX_BYTES);
         let kept: Option<Self> = bytes.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         kept.filter(|kept| kept.format == FORMAT).unwrap_or_default()
     }
 
-    /// Writes it. An app that was destroyed meanwhile is an error, and nothing of it is made again.
+    /// Writes the file. If the app was destroyed meanwhile, that is an error, and no file is made.
     pub(crate) fn write(&self, world: &World, app: &AppName) -> Result<()> {
         let bytes = serde_json::to_vec(self)?;
         if !world.is_app(app)? {

@@ -8,17 +8,17 @@ use jiff::{SignedDuration, Timestamp};
 const MOST: usize = 10;
 const WINDOW: SignedDuration = SignedDuration::from_secs(60);
 
-/// When the last alerts were told, the oldest first.
+/// The times of the last alerts, the oldest first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Quota(Vec<Timestamp>);
 
 impl Quota {
-    /// As it was kept.
+    /// The quota with the stored times.
     pub(crate) fn of(told: Vec<Timestamp>) -> Self {
         Self(told)
     }
 
-    /// How long the next alert has to wait; zero: it may be told now.
+    /// How long the next alert has to wait; zero if it may be sent now.
     pub(crate) fn wait(&mut self, now: Timestamp) -> Duration {
         // An alert in the future was sent before the clock was set back.
         self.0.retain(|told| *told <= now && now.duration_since(*told) < WINDOW);
@@ -27,12 +27,12 @@ impl Quota {
         left.unsigned_abs()
     }
 
-    /// An alert was told.
+    /// Records that an alert was sent.
     pub(crate) fn note(&mut self, now: Timestamp) {
         self.0.push(now);
     }
 
-    /// What is to be kept.
+    /// The times that are to be stored.
     pub(crate) fn told(&self) -> &[Timestamp] {
         &self.0
     }

@@ -1,6 +1,6 @@
-//! Ensures that only one process sends alerts about an app at a time. Others end at once. The working process sends
-//! their alerts too: it reads the journal once more after it has released the lock, and an entry was written before its
-//! writer found the lock taken.
+//! Ensures that only one process sends alerts about an app at a time. Other processes end at once. The working process
+//! sends alerts about their entries too: it reads the journal once more after it has released the lock, and an entry
+//! was written before its writer found the lock taken.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -37,7 +37,7 @@ pub(crate) fn each(world: &World, app: &AppName) -> Result<()> {
     }
 }
 
-/// The lock of the app's directory; `None` if another process has it, or if nothing was ever recorded of the app.
+/// The lock of the app's directory; `None` if another process has it, or if nothing was ever recorded for the app.
 fn take(world: &World, app: &AppName) -> Result<Option<File>> {
     let path = world.kept_dir(app);
     let directory = match File::open(&path) {

@@ -15,11 +15,12 @@ const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 
 const UNTRUSTED: &str = "its certificate or its TLS is not accepted";
 
-/// Sends to one address.
+/// Sends alerts to one address.
 pub(crate) struct Client {
     agent: Agent,
     webhook: Webhook,
-    /// Whether the last alert did not arrive: the next one is tried once, so that many do not take minutes.
+    /// Whether the last alert did not arrive. Then the next one is tried once, so that many alerts do not
+    /// take minutes.
     is_failing: bool,
 }
 
@@ -31,7 +32,7 @@ struct Failure {
 }
 
 impl Client {
-    /// For this address.
+    /// A client for this address.
     pub(crate) fn new(webhook: Webhook) -> Self {
         let config = Agent::config_builder()
             .timeout_global(Some(DEADLINE))
@@ -44,7 +45,7 @@ impl Client {
         Self { agent: config.build().into(), webhook, is_failing: false }
     }
 
-    /// Sends an alert; why it did not arrive, as one sentence.
+    /// Sends an alert. The error says in one sentence why it did not arrive.
     pub(crate) fn send(&mut self, json: &str) -> Result<(), String> {
         let mut pauses = PAUSES.iter().take(if self.is_failing { 0 } else { PAUSES.len() });
         let mut tries = 1;
@@ -87,7 +88,7 @@ fn tls() -> TlsConfig {
     TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider).build()
 }
 
-/// The reason in our own words, because the texts of the libraries may contain the address.
+/// The reason in words of this program, because the texts of the libraries may contain the address.
 fn reason(error: &Error) -> String {
     match error {
         Error::Timeout(_) => format!("no answer within {} s", DEADLINE.as_secs()),

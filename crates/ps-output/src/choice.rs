@@ -18,12 +18,12 @@ impl Choice {
         Self { with, without }
     }
 
-    /// Whether all lines are wanted.
+    /// Whether all lines are selected.
     pub fn is_all(&self) -> bool {
         self.with.is_empty() && self.without.is_empty()
     }
 
-    /// Whether the line is wanted.
+    /// Whether the line is selected.
     pub fn is_wanted(&self, line: &LogLine) -> bool {
         let is_in = |pattern: &Pattern| pattern.is_in(&line.bytes);
         (self.with.is_empty() || self.with.iter().any(is_in)) && !self.without.iter().any(is_in)

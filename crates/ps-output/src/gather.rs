@@ -18,19 +18,19 @@ const TOGETHER: Duration = Duration::from_millis(100);
 /// How much memory the stack of a thread may take, in bytes.
 const STACK: usize = 512 << 10;
 
-/// Whoever gets the lines of several apps; it breaks when it wants no more.
+/// The receiver of the lines of several apps. It returns `Break` when it wants no more.
 pub trait Outputs {
     /// A line of an app.
     fn line(&mut self, app: &AppName, line: &LogLine) -> ControlFlow<()>;
 
-    /// All lines of an app up to there have been handed out.
+    /// All lines of an app up to the position `read` have been passed on.
     fn caught_up(&mut self, app: &AppName, read: &ReadUpTo) -> ControlFlow<()>;
 
     /// An app cannot be read, or not any further.
     fn failed(&mut self, app: &AppName, error: Error) -> ControlFlow<()>;
 }
 
-/// What a thread that reads an app tells.
+/// The messages of a thread that reads an app.
 enum News {
     Line(LogLine),
     CaughtUp(ReadUpTo),
@@ -91,7 +91,7 @@ struct Sent {
 }
 
 impl Sent {
-    /// Whoever does not listen any more wants no more.
+    /// Sends a message. If the receiver is gone, no more are wanted.
     fn send(&self, news: News) -> ControlFlow<()> {
         match self.to.send((self.index, news)) {
             Ok(()) => ControlFlow::Continue(()),
@@ -110,7 +110,7 @@ impl LogSink for Sent {
     }
 }
 
-/// Reads an app in a thread of its own. Nobody waits for its end: it may be waiting for an engine.
+/// Reads an app in a thread of its own. The thread is not joined, because it may be waiting for an engine.
 fn begin(world: &World, request: LogRequest, index: usize, to: SyncSender<(usize, News)>) {
     let world = world.clone();
     let mut sent = Sent { index, to };
@@ -128,7 +128,7 @@ fn begin(world: &World, request: LogRequest, index: usize, to: SyncSender<(usize
     }
 }
 
-/// The lines of all apps up to now: always the earliest one of those that come next.
+/// The lines of all apps up to now, each time the earliest of the next lines of all apps.
 fn merge(world: &World, requests: Vec<LogRequest>, apps: &[AppName], outputs: &mut dyn Outputs) {
     let readers = requests.into_iter().enumerate().map(|(index, request)| {
         let (to, from) = sync_channel(AHEAD);
@@ -172,7 +172,7 @@ fn next(
     }
 }
 
-/// The lines of all apps as they come. Those that come together are put in order.
+/// The lines of all apps as they come. Lines that come within [`TOGETHER`] are put in order.
 fn follow(world: &World, requests: Vec<LogRequest>, apps: &[AppName], outputs: &mut dyn Outputs) {
     let (to, from) = sync_channel(AHEAD * 16);
     for (index, request) in requests.into_iter().enumerate() {
@@ -202,7 +202,7 @@ fn follow(world: &World, requests: Vec<LogRequest>, apps: &[AppName], outputs: &
     }
 }
 
-/// Tells of a batch: its lines in the order of time, then up to where the apps were read.
+/// Passes on a batch: its lines in the order of time, then the positions up to which the apps were read.
 fn tell(batch: Vec<(usize, News)>, apps: &[AppName], outputs: &mut dyn Outputs) -> ControlFlow<()> {
     let (mut lines, mut rest) = (Vec::new(), Vec::new());
     for (index, news) in batch {

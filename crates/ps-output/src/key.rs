@@ -15,7 +15,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// That of a line which an instance of this app wrote.
+    /// The key of a line that an instance of this app wrote.
     pub fn of(app: &AppName, line: &LogLine) -> Self {
         Self { app: app.clone(), slot: line.slot.clone(), stream: line.stream }
     }

@@ -11,16 +11,16 @@ use type_settings::Span;
 /// A time that may be relative to the present, which is not known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// So long ago: `5m`.
+    /// This long ago: `5m`.
     Ago(Duration),
-    /// Then: `2026-11-26T14:00:00+01:00`.
+    /// A fixed time: `2026-11-26T14:00:00+01:00`.
     At(SystemTime),
     /// The last time that it was this time of day, in the time zone of the user: `14:03`.
     LastAt(Time),
 }
 
 impl Moment {
-    /// When it is.
+    /// The time, if the present is `now`.
     pub fn seen_from(self, now: SystemTime) -> SystemTime {
         match self {
             Self::Ago(span) => now.checked_sub(span).unwrap_or(SystemTime::UNIX_EPOCH),
@@ -34,7 +34,7 @@ impl FromStr for Moment {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        // A number alone may be meant as seconds since 1970.
+        // A number without a unit might mean seconds since 1970.
         let has_unit = word.ends_with(|last: char| last.is_ascii_alphabetic());
         let span = word.strip_prefix('-').unwrap_or(word).parse::<Span>();
         if let Some(span) = span.ok().filter(|_| has_unit) {

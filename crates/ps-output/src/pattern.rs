@@ -10,7 +10,7 @@ use regex_syntax::hir::Look;
 #[derive(Clone, Debug)]
 pub struct Pattern {
     regex: Regex,
-    /// Whether what it finds in a block of lines says where it could be found in one of them.
+    /// Whether a match in a block of lines shows where the pattern matches in one of the lines.
     is_for_blocks: bool,
 }
 
@@ -44,22 +44,22 @@ impl FromStr for Pattern {
 }
 
 impl Pattern {
-    /// Whether it is in the line.
+    /// Whether the pattern matches in the line.
     pub fn is_in(&self, line: &[u8]) -> bool {
         self.regex.is_match(line)
     }
 
-    /// Where it is in the line: begin and end of each place.
+    /// The matches in the line: begin and end of each.
     pub(crate) fn places(&self, line: &[u8]) -> Vec<(usize, usize)> {
         self.regex.find_iter(line).map(|found| (found.start(), found.end())).collect()
     }
 
-    /// Whether [`Pattern::first_in`] may be asked.
+    /// Whether [`Pattern::first_in`] may be used.
     pub(crate) fn is_for_blocks(&self) -> bool {
         self.is_for_blocks
     }
 
-    /// Where in a block of lines it is found first. In no line before that one it is.
+    /// The offset of the first match in a block of lines. No line before that offset matches.
     pub(crate) fn first_in(&self, lines: &[u8]) -> Option<usize> {
         self.regex.find(lines).map(|found| found.start())
     }

@@ -25,22 +25,22 @@ pub enum Manner {
 }
 
 impl Manner {
-    /// Text that looks like that.
+    /// As text with this look.
     pub fn text(look: Look) -> Self {
         Self::Text(Text::new(look))
     }
 }
 
-/// Writes the lines that are wanted.
+/// Writes the selected lines.
 pub struct Show<'a> {
     out: &'a mut dyn Write,
     manner: Manner,
     choice: Choice,
-    /// The last lines of each stream that are kept until everything is read, where they have to be counted here.
+    /// The last lines of each stream, which are kept until all lines are read, if they have to be counted here.
     last: Option<Last>,
-    /// What is called when a batch was written.
+    /// Called after a batch was written.
     noted: &'a mut dyn FnMut(&AppName, &ReadUpTo) -> io::Result<()>,
-    /// Why nothing more could be written.
+    /// The error after which nothing more could be written.
     pub failure: Option<io::Error>,
     /// The apps that could not be read.
     pub failed: Vec<(AppName, Error)>,
@@ -49,7 +49,7 @@ pub struct Show<'a> {
 struct Last {
     count: usize,
     number: usize,
-    /// Whether what comes after the lines that are there is written as it comes.
+    /// Whether lines that come after the existing ones are written at once.
     is_followed: bool,
     over: BTreeSet<AppName>,
     lines: BTreeMap<Key, VecDeque<(usize, LogLine)>>,
@@ -65,7 +65,7 @@ impl Last {
         }
     }
 
-    /// The lines of these apps, in the order in which they came.
+    /// Takes the lines of these apps, in the order in which they came.
     fn take(&mut self, is_meant: impl Fn(&AppName) -> bool) -> Vec<(AppName, LogLine)> {
         let lines = std::mem::take(&mut self.lines);
         let (kept, rest): (Vec<_>, Vec<_>) = lines.into_iter().partition(|(key, _)| is_meant(&key.app));
@@ -90,8 +90,8 @@ impl<'a> Show<'a> {
         Self { out, manner, choice, last: None, noted, failure: None, failed: Vec::new() }
     }
 
-    /// Writes at most this many of the last lines of each stream that exist already. They are known when all lines have been read;
-    /// with `is_followed`, all of one app.
+    /// Writes at most this many of the last lines of each stream that exist already. Which ones these are is known when all lines
+    /// have been read; with `is_followed`, all lines of one app.
     #[must_use]
     pub fn only_last(mut self, count: Option<usize>, is_followed: bool) -> Self {
         let (over, lines) = (BTreeSet::new(), BTreeMap::new());
@@ -99,7 +99,7 @@ impl<'a> Show<'a> {
         self
     }
 
-    /// Writes what was kept until everything is read, in the order in which it came.
+    /// Writes the lines that were kept until all lines were read, in the order in which they came.
     pub fn finish(&mut self) -> ControlFlow<()> {
         let lines = self.last.take().map(|mut last| last.take(|_| true)).unwrap_or_default();
         for (app, line) in lines {

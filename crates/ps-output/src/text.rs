@@ -11,7 +11,7 @@ use ps_scheduler::LogLine;
 use crate::key::Key;
 use crate::pattern::Pattern;
 
-/// The colours of prefixes, as numbers of ECMA-48: those that are readable on dark and on light.
+/// The colours of prefixes, as numbers of ECMA-48. They are readable on dark and on light backgrounds.
 const COLOURS: [u8; 6] = [36, 33, 32, 35, 34, 31];
 
 /// How the times of lines are shown.
@@ -26,21 +26,21 @@ pub enum Times {
     Utc,
 }
 
-/// What a line looks like.
+/// The look of lines.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Look {
     /// Whether there is a prefix.
     pub has_prefix: bool,
-    /// Whether it names the app.
+    /// Whether the prefix names the app.
     pub names_app: bool,
-    /// Whether it has a time.
+    /// Whether the prefix has a time, and in which zone.
     pub times: Times,
-    /// Whether control characters are shown in place of being obeyed, and times are short: for a terminal.
+    /// Whether control characters are made visible instead of being sent, and times are short: for a terminal.
     pub is_for_terminal: bool,
-    /// Whether there are colours.
+    /// Whether colours are used.
     pub has_colours: bool,
-    /// What is highlighted, where there are colours.
+    /// Patterns whose matches are highlighted, if colours are used.
     pub highlight: Vec<Pattern>,
 }
 
@@ -51,14 +51,14 @@ pub struct Text {
     zone: TimeZone,
     /// The instances that had a line; the position of each determines its colour.
     seen: Vec<(AppName, formation::Slot)>,
-    /// The source of an incomplete line that was printed last.
+    /// The source of the line that was printed last, if it is incomplete.
     begun: Option<Key>,
-    /// The time of the last line and how it is written: lines that were captured together have the same.
+    /// The time of the last line as text: lines that were captured together have the same time.
     written: Option<(SystemTime, String)>,
 }
 
 impl Text {
-    /// One that writes lines that look like that.
+    /// A writer for this look.
     pub fn new(look: Look) -> Self {
         let zone = if look.times == Times::Utc { TimeZone::UTC } else { TimeZone::system() };
         Self { look, zone, seen: Vec::new(), begun: None, written: None }
@@ -109,7 +109,7 @@ impl Text {
         write!(out, "\x1b[{}m{name}{} |\x1b[0m ", COLOURS[place % COLOURS.len()], key.slot)
     }
 
-    /// On a terminal the time of day is enough for today.
+    /// The time as text. On a terminal, times of today have no date.
     fn time(&self, at: Timestamp) -> String {
         let at: Zoned = at.to_zoned(self.zone.clone());
         if !self.look.is_for_terminal {
@@ -127,7 +127,7 @@ impl Text {
         }
         let mut written = 0;
         for (begin, end) in places {
-            // Places of several patterns may overlap.
+            // Matches of several patterns may overlap.
             let begin = begin.max(written);
             if end <= begin {
                 continue;

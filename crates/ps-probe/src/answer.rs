@@ -3,18 +3,18 @@
 
 use crate::status_line::StatusLine;
 
-/// How much of an answer is looked at, in bytes.
+/// How much of an answer is examined, in bytes.
 const MOST: usize = 1 << 20;
-/// What ends the head of an answer: a line that is empty.
+/// The empty line at the end of the head of an answer.
 const BLANK_LINES: [&[u8]; 2] = [b"\n\r\n", b"\n\n"];
 
-/// An answer that may not be whole yet.
+/// An answer that may be incomplete.
 #[derive(Debug)]
 pub(crate) struct Answer {
     line: StatusLine,
     content: String,
     step: Step,
-    /// The last bytes that arrived: what is looked for may lie across two pieces.
+    /// The last bytes that arrived, because the wanted text may extend over two pieces.
     tail: Vec<u8>,
     taken: usize,
 }
@@ -27,13 +27,13 @@ enum Step {
 }
 
 impl Answer {
-    /// One of which nothing has arrived; its body must contain `content`.
+    /// An answer of which nothing has arrived; its body must contain `content`.
     pub(crate) fn awaited(content: &str) -> Self {
         let content = content.to_owned();
         Self { line: StatusLine::default(), content, step: Step::FirstLine, tail: Vec::new(), taken: 0 }
     }
 
-    /// Takes what arrived; `Some` once it is decided.
+    /// Takes the bytes that have arrived. Returns `Some` once the result is known.
     pub(crate) fn take(&mut self, arrived: &[u8]) -> Option<Result<(), String>> {
         let mut rest = arrived;
         if self.step == Step::FirstLine {
@@ -43,7 +43,7 @@ impl Answer {
                 Ok(()) if self.content.is_empty() => return Some(Ok(())),
                 Ok(()) => self.step = Step::Head,
             }
-            // An answer without headers has its empty line right behind the first one.
+            // In an answer without headers the empty line follows the first one directly.
             rest = &arrived[end.unwrap_or(0)..];
         }
         self.taken += rest.len();
@@ -72,7 +72,7 @@ impl Answer {
         }
     }
 
-    /// How much of it there was when the time was up.
+    /// The message at the deadline: how much of the answer has arrived.
     pub(crate) fn late(&self) -> String {
         match self.step {
             Step::FirstLine => self.line.late(),

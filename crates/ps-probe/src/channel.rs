@@ -6,21 +6,21 @@ use rustix::event::PollFlags;
 
 use crate::connection::Connection;
 
-/// A channel that never waits. Where a call fails, the error is the reason why the check does not hold, as a phrase for people.
+/// A channel whose calls do not block. The error of a call is the reason why the check does not hold, as a phrase for people.
 pub trait Channel {
     /// The connection below it.
     fn connection(&self) -> &Connection;
 
-    /// What its descriptor is waited for if the probe has to send (`OUT`) or to receive (`IN`).
+    /// The events to wait for, if the probe has to send (`OUT`) or to receive (`IN`).
     fn waits_for(&self, usual: PollFlags) -> PollFlags;
 
-    /// Takes as many of these bytes as it can now; `None`: none.
+    /// Sends as many of these bytes as possible now; `None` if none can be sent.
     fn send(&mut self, bytes: &[u8]) -> Result<Option<usize>, String>;
 
     /// Receives the bytes that have arrived, 0 at the end; `None` if there are none yet.
     fn receive(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, String>;
 
-    /// If it is not ready yet to carry bytes: what is said of that at the deadline. `within` is a phrase such as `within 5 s`.
+    /// The message at the deadline, if the channel is not ready yet to carry bytes. `within` is a phrase such as `within 5 s`.
     fn late(&self, within: &str) -> Option<String>;
 
     /// The descriptor of the connection.

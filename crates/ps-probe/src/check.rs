@@ -5,35 +5,35 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// One of app.json's `healthchecks` (docs/checks.md lists the keys that are read). Displays as what an instance is to do:
-/// `listen on its port`, or `answer GET /up with 2xx`.
+/// One of app.json's `healthchecks` (docs/checks.md lists the keys that are read). Displays as the behaviour that it demands
+/// of an instance: `listen on its port`, or `answer GET /up with 2xx`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct Check {
-    /// What is asked.
+    /// The kind of the check.
     pub ask: Ask,
-    /// How often it may fail in a row before it has failed, at least 1. A [`crate::Probe`] is one try.
+    /// After how many failed attempts in a row the check has failed, at least 1. A [`crate::Probe`] is one attempt.
     pub attempts: u32,
-    /// How long one try may take.
+    /// How long one attempt may take.
     pub timeout: Duration,
-    /// How long to wait between tries.
+    /// How long to wait between attempts.
     pub wait: Duration,
     /// How long after the start it is run for the first time.
     pub initial_delay: Duration,
     /// Whether its failure is only reported.
     pub only_warns: bool,
-    /// What is run when it has failed, in the environment of the instance; empty: nothing.
+    /// The command that is run when the check has failed, in the environment of the instance; empty if there is none.
     pub on_failure: Vec<String>,
-    /// Which port of the instance is asked; `None`: its `PORT`.
+    /// The port of the instance that is checked; `None`: its `PORT`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
 }
 
-/// What is asked.
+/// The kind of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ask {
-    /// Its port must be listened on.
+    /// A process of the instance must listen on the port.
     Listen,
     /// A GET must be answered.
     Get(Get),
@@ -46,12 +46,12 @@ pub enum Ask {
 /// A GET request that must be answered with 2xx.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Get {
-    /// By which protocol.
+    /// The protocol.
     #[serde(default, skip_serializing_if = "Scheme::is_http")]
     pub scheme: Scheme,
     /// Its path.
     pub path: String,
-    /// Headers beside those that every request has, or in their place.
+    /// Headers in addition to those that every request has, or in their place.
     #[serde(default)]
     pub headers: Vec<(String, String)>,
     /// What the body must contain; empty: anything.
@@ -59,14 +59,14 @@ pub struct Get {
     pub content: String,
 }
 
-/// By which protocol a GET is made.
+/// The protocol of a GET.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scheme {
-    /// Plain http.
+    /// Plain HTTP.
     #[default]
     Http,
-    /// http in a session of TLS, whatever certificate the other side has.
+    /// HTTP over TLS, with any certificate of the server.
     Https,
 }
 
@@ -78,7 +78,7 @@ impl Scheme {
 }
 
 impl Get {
-    /// The name that its header `Host` gives, without a port.
+    /// The name in its header `Host`, without the port.
     pub fn host(&self) -> Option<&str> {
         let (_, host) = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"))?;
         let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
@@ -96,7 +96,7 @@ impl Check {
         }
     }
 
-    /// The longest time that all tries together may take.
+    /// The longest time that all attempts together may take.
     pub fn longest(&self) -> Duration {
         let tries = self.timeout.saturating_mul(self.attempts);
         let pauses = self.wait.saturating_mul(self.attempts.saturating_sub(1));
@@ -106,7 +106,7 @@ impl Check {
 }
 
 impl Check {
-    /// Whether it runs a command, be it only after it has failed.
+    /// Whether the check runs a command, be it only after it has failed.
     pub(crate) fn runs_a_command(&self) -> bool {
         matches!(self.ask, Ask::Run(_)) || !self.on_failure.is_empty()
     }
@@ -136,7 +136,7 @@ impl fmt::Display for Check {
     }
 }
 
-/// The format in files. A version with only two kinds of checks wrote a path, or none, where the kind is now.
+/// The format in files. A version with only two kinds of checks wrote a path, or none, in place of the kind.
 #[derive(Deserialize)]
 struct Written {
     #[serde(default)]

@@ -12,10 +12,11 @@ pub struct Checks {
     /// Startup checks: an instance is ready once all of them have succeeded, in this order.
     #[serde(default)]
     pub startup: Vec<Check>,
-    /// Liveness checks, while it is ready: an instance that fails one is restarted.
+    /// Liveness checks, which are made while the instance is ready: an instance that fails one is restarted.
     #[serde(default)]
     pub liveness: Vec<Check>,
-    /// Readiness checks, while it is ready: an instance that fails one is not ready, and runs on.
+    /// Readiness checks, which are made while the instance is ready: an instance that fails one is not ready,
+    /// and keeps running.
     #[serde(default)]
     pub readiness: Vec<Check>,
 }
@@ -26,7 +27,7 @@ impl Checks {
         self.startup.iter().map(Check::longest).fold(Duration::ZERO, Duration::saturating_add)
     }
 
-    /// Whether there is one.
+    /// Whether there are any checks.
     pub fn are_any(&self) -> bool {
         self.all().next().is_some()
     }

@@ -10,7 +10,7 @@ use rustix::net::{
     socket_with, sockopt,
 };
 
-/// A TCP connection that is being established, or is.
+/// A TCP connection that is being established, or is established.
 #[derive(Debug)]
 pub struct Connection {
     socket: OwnedFd,
@@ -24,13 +24,13 @@ impl Connection {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(family, SocketType::STREAM, flags, None)?;
         match connect(&socket, &address) {
-            // Interrupted: the connection is made all the same.
+            // If the call is interrupted, the connection is made all the same.
             Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(Self { socket, address }),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// The address that it leads to.
+    /// The address of the server.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -42,7 +42,7 @@ impl Connection {
     /// Whether the connection is established, once the descriptor is writable.
     pub(crate) fn established(&self) -> io::Result<()> {
         sockopt::socket_error(&self.socket)??;
-        // If no process listens on a port of the range for outgoing connections, the socket may be given that very port and
+        // If no process listens on a port of the range for outgoing connections, the socket may be given that same port and
         // connect to itself.
         let own = getsockname(&self.socket)?;
         let is_itself = SocketAddr::try_from(own).is_ok_and(|own| own == self.address);

@@ -14,27 +14,27 @@ use crate::answer::Answer;
 use crate::channel::Channel;
 use crate::connection::Connection;
 
-/// How much is read at a time, in bytes.
+/// How many bytes are read at once.
 const PIECE: usize = 4096;
-/// How many pieces are read in a row, so that a caller with many probes gets to the others.
+/// How many pieces are read in a row, so that a caller with many probes also handles the others.
 const PIECES: usize = 16;
-/// How long and how much a server may go on writing once the result is known.
+/// How long a server may go on writing once the result is known.
 const LEAVE: Duration = Duration::from_millis(250);
 const REST: usize = 1 << 20;
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// The result of a try so far.
+/// The result of an attempt so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// Not known yet.
     Pending,
     /// The check has succeeded.
     Holds,
-    /// The check has failed: why, as a phrase for people: `it answered "HTTP/1.1 500 Internal Server Error"`.
+    /// The check has failed; the reason is a phrase for people: `it answered "HTTP/1.1 500 Internal Server Error"`.
     DoesNotHold(String),
 }
 
-/// One try of a GET, through a connection or through another channel over one.
+/// One attempt of a GET, over a connection or over another channel.
 #[derive(Debug)]
 pub struct Probe<C = Connection> {
     step: Step<C>,
@@ -60,7 +60,7 @@ enum Step<C> {
         channel: C,
         answer: Answer,
     },
-    /// The result is known; the server may go on writing `left` bytes, until then.
+    /// The result is known; the server may write `left` more bytes, until this time.
     Leaving {
         channel: C,
         standing: Standing,
@@ -71,14 +71,14 @@ enum Step<C> {
 }
 
 impl Probe {
-    /// Begins a try by plain http. It does not block; an immediate failure is returned by [`Self::advance`].
+    /// Begins an attempt by plain HTTP. It does not block; an immediate failure is returned by [`Self::advance`].
     pub fn begin(get: &Get, address: SocketAddr, timeout: Duration, now: Instant) -> Self {
         Self::through(Connection::begin(address), get, timeout, now)
     }
 }
 
 impl<C: Channel> Probe<C> {
-    /// Begins a try through a channel whose connection is being established.
+    /// Begins an attempt through a channel whose connection is being established.
     pub fn through(channel: io::Result<C>, get: &Get, timeout: Duration, now: Instant) -> Self {
         let step = match channel {
             Ok(channel) => Step::Connecting { channel, request: request(get) },
@@ -89,7 +89,7 @@ impl<C: Channel> Probe<C> {
         Self { step, content: get.content.clone(), timeout, deadline, has_more: false }
     }
 
-    /// The descriptor that it waits for, and the events. `None`: the try is over.
+    /// The descriptor to wait for, and the events; `None` if the attempt is over.
     pub fn waits_for(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         match &self.step {
             Step::Connecting { channel, .. } => Some((channel.descriptor(), PollFlags::OUT)),
@@ -101,7 +101,7 @@ impl<C: Channel> Probe<C> {
         }
     }
 
-    /// When [`Self::advance`] has to be called at the latest; `now` if it does not have to wait.
+    /// When [`Self::advance`] has to be called at the latest; `now` if there is nothing to wait for.
     pub fn due(&self, now: Instant) -> Instant {
         match &self.step {
             _ if self.has_more => now,
@@ -139,18 +139,18 @@ impl<C: Channel> Probe<C> {
         }
     }
 
-    /// Waits until there is something to do, or the deadline has passed.
+    /// Waits until the probe can continue, or the deadline has passed.
     pub fn wait(&self) {
         let Some((descriptor, events)) = self.waits_for() else { return };
         let now = Instant::now();
         let left = self.due(now).saturating_duration_since(now);
-        // A time that the system cannot represent is waited for without limit.
+        // A time that the system cannot represent means no time limit.
         let left = Timespec::try_from(left).ok();
-        // If interrupted, the caller looks and waits again.
+        // If the wait is interrupted, the caller looks and waits again.
         let _ = poll(&mut [PollFd::from_borrowed_fd(descriptor, events)], left.as_ref());
     }
 
-    /// Waits until the try is over.
+    /// Waits until the attempt is over.
     pub fn finish(mut self) -> Result<(), String> {
         loop {
             match self.advance(Instant::now()) {
@@ -189,9 +189,9 @@ impl<C: Channel> Probe<C> {
         }
     }
 
-    /// Why the check has failed at its deadline; `None`: the try is over.
+    /// Why the check has failed at its deadline; `None` if the attempt is over.
     fn late(&self) -> Option<String> {
-        // The rest of the time of a try has many digits.
+        // The timeout may have many digits, for example if it is the rest of a longer one.
         let seconds = (self.timeout.as_secs_f64() * 10.0).round() / 10.0;
         let within = format!("within {seconds} s");
         let what = match &self.step {
@@ -222,7 +222,7 @@ fn reading<C: Channel>(mut channel: C, mut answer: Answer, now: Instant) -> Resu
     }
 }
 
-/// Reads on. The result stands, however this ends.
+/// Reads and discards the rest of the answer. The result stays, however this ends.
 fn leaving<C: Channel>(mut channel: C, standing: Standing, until: Instant, left: usize) -> (Step<C>, bool) {
     let mut piece = [0; PIECE];
     match channel.receive(&mut piece) {
@@ -234,7 +234,7 @@ fn leaving<C: Channel>(mut channel: C, standing: Standing, until: Instant, left:
     }
 }
 
-/// An answer whose body is looked at must come in one piece: version 1.0 of the protocol knows no chunks.
+/// If the body is examined, it must come in one piece, so version 1.0 of the protocol is used, which has no chunks.
 fn request(get: &Get) -> Vec<u8> {
     let version = if get.content.is_empty() { "1.1" } else { "1.0" };
     let mut request = format!("GET {} HTTP/{version}\r\n", get.path);
@@ -249,14 +249,14 @@ fn request(get: &Get) -> Vec<u8> {
     request.into_bytes()
 }
 
-/// Whether a connection has been made or refused.
+/// Whether a connection has been established or refused.
 fn is_writable(descriptor: BorrowedFd<'_>) -> bool {
     let mut polled = [PollFd::from_borrowed_fd(descriptor, PollFlags::OUT)];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     poll(&mut polled, Some(&at_once)).is_ok_and(|ready| ready > 0)
 }
 
-/// Makes one try by plain http and waits for the result.
+/// Makes one attempt by plain HTTP and waits for the result.
 pub fn ask(get: &Get, address: SocketAddr, timeout: Duration) -> Result<(), String> {
     Probe::begin(get, address, timeout, Instant::now()).finish()
 }

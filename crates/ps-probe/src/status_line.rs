@@ -5,11 +5,11 @@
 const LONGEST: usize = 8192;
 /// How much of an invalid line is shown, in characters.
 const SHOWN: usize = 60;
-/// What a server with TLS answers to a request without: an alert, version 3 of the record layer.
+/// The beginning of the answer of a TLS server to a request without TLS: an alert, version 3 of the record layer.
 const ALERT: [u8; 2] = [0x15, 3];
 const SPEAKS_TLS: &str = "it speaks TLS and not plain http: set the scheme of the check to https";
 
-/// A status line that may not be whole yet.
+/// A status line that may be incomplete.
 #[derive(Debug, Default)]
 pub(crate) struct StatusLine {
     bytes: Vec<u8>,
@@ -44,7 +44,7 @@ impl StatusLine {
         }
     }
 
-    /// `HTTP/1.1 204 No Content`: a version, a blank, three digits, and whatever else.
+    /// Checks the line `HTTP/1.1 204 No Content`: a version, a blank, three digits, and any text.
     fn judge(&self) -> Result<(), String> {
         let mut words = self.bytes.trim_ascii_end().splitn(3, |byte| *byte == b' ');
         let is_http = words.next().is_some_and(|word| word.starts_with(b"HTTP/"));

@@ -1,5 +1,5 @@
-//! Probes against real listeners, well-behaved and not. Nothing depends on how fast a machine is: whoever is slow is waited for,
-//! and who is never ready is given a short deadline.
+//! Probes of real listeners, well-behaved ones and others. The results do not depend on the speed of the machine: a slow
+//! listener is waited for, and one that is never ready gets a short deadline.
 
 use std::io::{ErrorKind, Read, Write};
 use std::iter;
@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use ps_probe::{Get, Probe, Standing};
 
-/// Long enough for anything that happens at all.
+/// A deadline for events that do come.
 const PATIENT: Duration = Duration::from_secs(30);
-/// For what never happens.
+/// A deadline for events that never come.
 const SHORT: Duration = Duration::from_millis(200);
 
 fn up() -> Get {
@@ -23,7 +23,7 @@ fn ask(timeout: Duration, address: SocketAddr) -> Result<(), String> {
     ps_probe::ask(&up(), address, timeout)
 }
 
-/// A listener that treats its first connection like this, from then on nobody listens.
+/// A listener that treats its first connection like this, and is closed afterwards.
 fn listener(serve: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
@@ -44,7 +44,7 @@ fn request(stream: &mut TcpStream) -> String {
     String::from_utf8(text).expect("a request is text")
 }
 
-/// A listener that reads the request, answers with this, and closes.
+/// A listener that reads the request, gives this answer, and closes.
 fn answering(answer: &'static [u8]) -> SocketAddr {
     listener(move |mut stream| {
         request(&mut stream);
@@ -109,11 +109,11 @@ fn stays_for_the_rest(beginning: &'static [u8]) -> bool {
     seen.recv().expect("it is told")
 }
 
-/// Otherwise it would log a broken pipe at each check.
+/// If it could not, it would log a broken pipe at each check.
 #[test]
 fn a_server_can_write_the_rest_of_an_answer_whose_first_line_has_decided() {
     for beginning in [&b"HTTP/1.1 200 OK\r\n\r\n"[..], b"HTTP/1.1 503 Busy\r\n\r\n"] {
-        // On a busy machine the server may come too late for a probe that does not wait long.
+        // On a busy machine the server may be too late for a probe that does not wait long.
         assert!((0..5).any(|_| stays_for_the_rest(beginning)));
     }
 }
@@ -178,7 +178,7 @@ fn what_else_is_answered_is_told() {
 
 #[test]
 fn a_connection_that_is_closed_or_reset_at_once_is_no_answer() {
-    // Closed with the request unread, it is reset.
+    // A connection that is closed while the request is unread is reset.
     let reason = reason(ask(PATIENT, listener(drop)));
     let is_told = ["it closed the connection without an answer", "Connection reset by peer", "Broken pipe"];
     assert!(is_told.iter().any(|words| reason.starts_with(words)), "{reason}");
@@ -243,7 +243,7 @@ fn one_loop_drives_a_probe_that_holds_beside_one_that_hangs() {
     }
     assert_eq!(holding.advance(Instant::now()), Standing::Holds, "what is over stays as it is");
     assert!(holding.waits_for().is_none(), "what is over waits for nothing");
-    // Time that passes is told, not measured.
+    // The test passes the time to the probe, so it need not wait.
     let late = hanging.due(Instant::now());
     assert_eq!(hanging.advance(late), Standing::DoesNotHold("no answer within 30 s".to_owned()));
     drop(hold);

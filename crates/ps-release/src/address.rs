@@ -12,22 +12,22 @@ use crate::Error;
 /// The address of an app, and its options.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reached {
-    /// What the property `listen` names, and what `tls` names beside it; empty: at the ports of the instances.
+    /// The addresses of the properties `listen` and `tls`; empty: clients use the ports of the instances.
     pub listen: Addresses,
     /// The options of the address.
     pub frontend: Frontend,
 }
 
 impl Reached {
-    /// By the properties of an app.
+    /// The address by the properties of an app.
     ///
     /// # Errors
-    /// They cannot be read. A value that makes no sense counts as none.
+    /// The properties cannot be read. An invalid value counts as not set.
     pub fn of(world: &World, app: &AppName) -> Result<Self, Error> {
         Self::with(world, app, &BTreeMap::new())
     }
 
-    /// As it is once these properties have these values.
+    /// The address as it will be once these properties have these values.
     ///
     /// # Errors
     /// As for [`Reached::of`].
@@ -53,7 +53,7 @@ impl Reached {
     }
 }
 
-/// All addresses; `none` for `listen` is nowhere.
+/// All addresses together. The value `none` of `listen` means no address.
 fn all(listen: Option<Addresses>, tls: &Addresses) -> Addresses {
     if listen.as_ref().is_some_and(Addresses::is_empty) {
         return Addresses::default();

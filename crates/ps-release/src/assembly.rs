@@ -30,7 +30,7 @@ pub struct Assembled {
 /// The part of a formation that a release can run.
 #[derive(Debug)]
 pub struct Runnable {
-    /// How many instances of which types.
+    /// The counts by process type.
     pub formation: Formation,
     /// Types that are wanted but that the Procfile does not have.
     pub skipped: Vec<ProcessType>,
@@ -49,8 +49,7 @@ pub fn deployed(world: &World, app: &AppName) -> Result<Option<Assembled>, Error
     let bad = |path, source| Error::BadRecord { path, app: app.to_string(), source };
     let procfile = procfile.map_err(|broken| bad(world.procfile_path(app), broken))?;
     let app_json = settings::recorded(world, app)?;
-    // A deploy of an earlier version may have ignored problems of the file. They must not keep the app from being
-    // started again.
+    // A deploy by an earlier version may have ignored problems of the file. They must not keep the app from being started again.
     put_together(world, app, source, procfile.as_ref(), &app_json).map(Some)
 }
 
@@ -156,7 +155,7 @@ fn types(source: &Source, procfile: Option<&Procfile>) -> Result<Vec<Process>, E
     Ok(processes)
 }
 
-/// Adds to each type what app.json says of its rollout and its checks, and what a Compose file says of its service.
+/// Adds to each type the settings for its rollout and its checks in app.json, and the properties of its service in a Compose file.
 fn complete(processes: &mut [Process], source: &Source, procfile: Option<&Procfile>, app_json: &AppJson) {
     for process in processes {
         let name = process.process_type.as_str();
@@ -168,13 +167,13 @@ fn complete(processes: &mut [Process], source: &Source, procfile: Option<&Procfi
     }
 }
 
-/// Whether Formation runs the tasks and scripts of app.json. Inside Dokku its plugins run them, and of the services of a Compose file each
-/// has an image of its own.
+/// Whether Formation runs the tasks and scripts of app.json. Inside Dokku its plugins run them. For the services of a Compose file they
+/// are not run, because each service has an image of its own.
 pub fn is_run_here(world: &World, source: &Source) -> bool {
     !matches!(source, Source::Services(_)) && !world.inside_dokku()
 }
 
-/// The command of `web` that takes the place of the Procfile's or the image's.
+/// The command of `web` that replaces the one of the Procfile or of the image.
 fn start_command(world: &World, app: &AppName, source: &Source) -> Result<Option<String>, Error> {
     let own = world.ps_property(app, START_CMD)?;
     Ok(match (own, source) {
@@ -183,7 +182,7 @@ fn start_command(world: &World, app: &AppName, source: &Source) -> Result<Option
     })
 }
 
-/// The `web` of an image without a Procfile gets an entry; a Procfile without `web` keeps having none.
+/// Sets the command of `web`. The `web` of an image without a Procfile gets an entry; a Procfile without `web` keeps having none.
 fn replace_first(processes: &mut Vec<Process>, command: String, are_all_types: bool) {
     let process_type = FIRST_TYPE.parse().expect("web is a process type");
     match processes.iter_mut().find(|process| process.process_type == process_type) {
@@ -193,7 +192,7 @@ fn replace_first(processes: &mut Vec<Process>, command: String, are_all_types: b
     }
 }
 
-/// Of an image without a Procfile the types for which something is set get an entry.
+/// For an image without a Procfile, adds entries for the types that have settings.
 fn add_types<'a>(processes: &mut Vec<Process>, names: impl Iterator<Item = &'a str>) {
     for process_type in names.filter_map(|name| name.parse::<ProcessType>().ok()) {
         if !processes.iter().any(|process| process.process_type == process_type) {
@@ -216,7 +215,7 @@ pub fn checks(app_json: &AppJson, process_type: &ProcessType) -> Checks {
     checks
 }
 
-/// Leaves out the checks that are not to be made.
+/// Removes the checks that are turned off.
 fn leave_out(checks: &mut Checks, checking: Option<Checking>) {
     match checking {
         None | Some(Checking::Asked) => {}
@@ -262,7 +261,7 @@ pub fn runnable(stored: &StoredFormation, release: &Release) -> Runnable {
 /// Like [`runnable`], for a set of known types. `None`: every type may run.
 pub fn runnable_of(stored: &StoredFormation, known: Option<&BTreeSet<ProcessType>>) -> Runnable {
     let is_known = |process_type: &ProcessType| known.is_none_or(|known| known.contains(process_type));
-    // Every new app begins with `web=1`. It is not worth a warning that an app without a web process does not run it.
+    // Every new app begins with `web=1`. A warning that an app without a web process does not run it would be of no use.
     let is_default = |process_type: &ProcessType, quantity: Quantity| {
         process_type.as_str() == FIRST_TYPE && quantity == Quantity::ONE
     };

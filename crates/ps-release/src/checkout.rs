@@ -27,7 +27,7 @@ pub struct Checkout {
     place: String,
     /// The program: a directory or an image. An image that was looked up is identified by its id or digest.
     pub source: Source,
-    /// What else is recorded of the source.
+    /// Further data that are recorded about the source.
     pub record: SourceRecord,
     /// The Procfile, whole; `None` for an image without one.
     pub procfile: Option<Vec<u8>>,
@@ -37,28 +37,28 @@ pub struct Checkout {
     pub dokku_scale: Option<Vec<u8>>,
 }
 
-/// How the image comes about that is run.
+/// How the image of an app is obtained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImageOf<'a> {
     /// No image: the source runs natively.
     Nothing,
-    /// It has this name.
+    /// An image with this name.
     Name(&'a str),
-    /// It is built as a Dockerfile of a directory says.
+    /// An image that is built by a Dockerfile in a directory.
     Dockerfile {
         /// The directory.
         directory: &'a Path,
         /// The Dockerfile in it.
         file: &'a str,
     },
-    /// A directory is laid over another one.
+    /// A directory is copied over another image.
     Base {
         /// The directory.
         directory: &'a Path,
         /// The other image.
         image: &'a str,
     },
-    /// Each service of a Compose file has its own.
+    /// Each service of a Compose file has an image of its own.
     Compose {
         /// The directory.
         directory: &'a Path,
@@ -219,7 +219,7 @@ impl Checkout {
         Ok(())
     }
 
-    /// How the image comes about that is run. One that is recorded already, as that of a kept release is, is not made again.
+    /// How the image is obtained. A recorded image, such as that of a kept release, is not made again.
     pub fn image(&self) -> ImageOf<'_> {
         let directory = Path::new(&self.place);
         if let (Kind::Dockerfile | Kind::BaseImage, Some(image)) = (self.kind, &self.record.image) {
@@ -256,7 +256,7 @@ impl Checkout {
         self.record.services = services;
     }
 
-    /// The image was looked up, and this one is meant, whatever its name will mean tomorrow.
+    /// Sets the image that was found. It is used even if its name means another image later.
     pub fn settle(&mut self, image: String) {
         self.source = Source::Image(image.clone());
         self.record.image = Some(image);
@@ -291,7 +291,7 @@ fn shell_directory() -> Option<PathBuf> {
     Some(named).filter(|_| is_plain && is_here)
 }
 
-/// What the last deploy runs; `None` if there was none.
+/// The source of the last deploy; `None` if there was none.
 pub fn recorded(world: &World, app: &AppName) -> Result<Option<Source>, Error> {
     let Some((kind, place)) = recorded_place(world, app)? else { return Ok(None) };
     let record = if kind.is_native() { SourceRecord::default() } else { world.source_record(app)? };
@@ -328,7 +328,7 @@ fn procfile(kind: Kind, directory: &Path, tree: &Tree<'_>) -> Result<Option<Vec<
     let is_needed = match kind {
         Kind::Directory | Kind::Command | Kind::Declaration | Kind::BaseImage => true,
         Kind::Dockerfile => tree.procfile_is_named,
-        // The services say what runs.
+        // The services say what is run.
         Kind::Image | Kind::Compose => return Ok(None),
     };
     let found = read(&directory.join(tree.procfile))?;
@@ -348,7 +348,7 @@ fn app_json(directory: &Path, tree: &Tree<'_>) -> Result<Option<Vec<u8>>, Error>
     checks_file::heeded(read(&directory.join(CHECKS))?, found)
 }
 
-/// What to do where there is no Procfile; a file that is probably meant to be it is named.
+/// The error for a missing Procfile. It names a file that is probably meant to be one.
 fn no_procfile(directory: &Path, procfile: &str) -> Error {
     let path = directory.join(procfile);
     let (parent, name) = (path.parent().unwrap_or(directory), path.file_name().unwrap_or_default());
@@ -364,7 +364,7 @@ fn no_procfile(directory: &Path, procfile: &str) -> Error {
     Error::NoProcfile { procfile: procfile.to_owned(), directory: directory.to_owned(), there }
 }
 
-/// A file of the source; `None` if there is no such file.
+/// The bytes of a file of the source; `None` if it does not exist.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     match durable::input(path, state_file::MAX_BYTES) {
         Ok(bytes) => Ok(Some(bytes)),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::Error;
 
-/// What a deploy was given in place of a Procfile.
+/// The arguments of a deploy that replace a Procfile.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CommandLine<'a> {
     /// A command for a shell. With an interpreter it is the path of a script, and perhaps its arguments.

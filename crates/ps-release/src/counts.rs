@@ -13,13 +13,13 @@ use ps_apps::{
 
 use crate::{APP_JSON, Checkout, Error};
 
-/// Everything that decides how many instances a deploy wants, read once.
+/// All sources of the counts of a deploy, read once.
 pub struct Counts {
     offered: OfferedCounts,
     known: Option<BTreeSet<ProcessType>>,
-    /// The Compose file that they are from.
+    /// The Compose file of the counts.
     compose: Option<String>,
-    /// The counts of types for which nothing is stored yet: those of a Compose file.
+    /// The counts of a Compose file, for types without a stored count.
     usual: Vec<StoredEntry>,
     max: Quantity,
 }
@@ -59,19 +59,19 @@ impl Counts {
         Ok(Self { offered, known, compose, usual, max: Quantity::new(cpus).unwrap_or(Quantity::ONE) })
     }
 
-    /// The formation that this deploy wants, and where it comes from (`None`: it is the stored one).
+    /// The formation that this deploy wants, and its source; `None` as source: it is the stored formation.
     pub fn apply(
         &self,
         world: &World,
         app: &AppName,
     ) -> Result<(StoredFormation, Option<FormationOrigin>), Error> {
-        // A plan can be asked for before there is an app.
+        // A plan can be requested for an app that does not exist yet.
         let is_app = world.is_app(app)?;
         let mut stored = if is_app { world.formation(app)? } else { StoredFormation::of_a_new_app() };
         let is_first = world.deploy_source(app)?.is_none();
         for usual in &self.usual {
             match stored.scale.iter_mut().find(|entry| entry.name == usual.name) {
-                // Every new app begins with web=1.
+                // The stored count of every new app is web=1.
                 Some(entry) if is_first => entry.count = usual.count,
                 Some(_) => {}
                 None => stored.scale.push(usual.clone()),
@@ -88,7 +88,7 @@ impl Counts {
         Ok(self.offered.apply(rule, &stored)?)
     }
 
-    /// What a file does to the formation, one line each, to be printed before it happens: that Dokku no longer reads
+    /// The effects of a file on the formation, one line each, to be printed before the deploy: that Dokku no longer reads
     /// the file, and which types end because the file does not name them.
     pub fn hints(
         &self,

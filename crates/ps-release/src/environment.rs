@@ -10,7 +10,7 @@ use ps_apps::World;
 
 use crate::Error;
 
-/// The stored variables of an app: those that hold for all apps, overridden by the app's own.
+/// The stored variables of an app: those of all apps, overridden by the app's own.
 pub(crate) fn stored(world: &World, app: &AppName) -> Result<Variables, Error> {
     let grammar = if world.inside_dokku() { Grammar::Dokku } else { Grammar::Own };
     let mut variables = Variables::default();

@@ -9,7 +9,7 @@ use formation::ProcessType;
 use procfile::ParseError;
 use ps_apps::{InvalidDokkuScale, RefusedOffer, RefusedScaling};
 
-/// Why no release can be made. All but [`Error::Apps`] are for the user to mend.
+/// Why no release can be made. The user has to act on all variants but [`Error::Apps`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The directory cannot be opened.
@@ -50,7 +50,7 @@ pub enum Error {
         /// A file that was probably meant, in brackets; empty if none was found.
         there: String,
     },
-    /// Nothing in a directory says how it becomes an image.
+    /// No file in a directory says how an image is made of it.
     #[error(
         "nothing in {} says how it becomes an image: write a Dockerfile, pass --base IMAGE with a {procfile}, or pass --scheduler native",
         directory.display()
@@ -61,7 +61,7 @@ pub enum Error {
         /// Where the Procfile should lie in the directory.
         procfile: String,
     },
-    /// A file whose place a property names is not there.
+    /// A file does not exist although a property names its path.
     #[error("there is no {path} in {place}, which {property} names: put it there, or clear the property")]
     NamedFileMissing {
         /// The property.
@@ -77,21 +77,21 @@ pub enum Error {
         /// The path.
         path: String,
     },
-    /// A source that was recorded in a word that we do not know.
+    /// The kind of the recorded source is not known to this version.
     #[error("a source of the kind {kind:?} is of a later version: deploy with that version")]
     UnknownSource {
         /// The recorded word.
         kind: String,
     },
-    /// The directory of a kept release is not there any more.
+    /// The directory of a kept release does not exist any more.
     #[error("release {number} cannot come back: it ran in {}, which is not there any more", directory.display())]
     GoneRelease {
         /// Its number.
         number: u64,
-        /// Where it ran.
+        /// The directory.
         directory: PathBuf,
     },
-    /// The directory of a kept release holds something else by now.
+    /// The directory of a kept release has other content by now.
     #[error(
         "release {number} cannot come back: {} does not hold what was deployed then{which}; to run what it holds now, deploy it",
         directory.display()
@@ -99,12 +99,12 @@ pub enum Error {
     ChangedRelease {
         /// Its number.
         number: u64,
-        /// Where it ran.
+        /// The directory.
         directory: PathBuf,
         /// What was changed, in brackets; empty if that is unknown.
         which: String,
     },
-    /// The directory of a kept release cannot be read as it could be then.
+    /// The directory of a kept release cannot be read any more.
     #[error("release {number} cannot come back")]
     UnreadableRelease {
         /// Its number.
@@ -112,12 +112,12 @@ pub enum Error {
         /// Why.
         source: Box<tree_digest::Error>,
     },
-    /// It is unknown what was deployed with a kept release.
+    /// It is not known what was deployed with a kept release.
     #[error("release {number} cannot come back: it was deployed from {place}, and {why}: deploy it anew")]
     UnknownRelease {
         /// Its number.
         number: u64,
-        /// Where it was deployed from, as it was typed.
+        /// The source, as it was typed.
         place: String,
         /// What is not known.
         why: String,
@@ -140,13 +140,13 @@ pub enum Error {
         /// The app.
         app: String,
     },
-    /// A command that cannot be written in a Procfile.
+    /// The command cannot be written in a Procfile.
     #[error("--command {command:?}: one command on one line is needed")]
     NotOneCommand {
         /// The command.
         command: String,
     },
-    /// A command of which a Procfile would cut a part as a comment.
+    /// A part of the command would be a comment in a Procfile.
     #[error(
         "--command {command:?}: {lost:?} would be a comment: put the command into a script, or remove the blank before it"
     )]
@@ -164,7 +164,7 @@ pub enum Error {
         /// The command.
         command: String,
     },
-    /// An argument that cannot be part of a line.
+    /// The argument cannot be part of a line.
     #[error("the argument {word:?} has a line end, and a command is one line: put the command into a script")]
     NotOneWord {
         /// The argument.
@@ -189,7 +189,7 @@ pub enum Error {
     /// The app.json of the source is not valid.
     #[error("app.json")]
     BadAppJson(#[source] app_json::Error),
-    /// The CHECKS of the source makes no sense.
+    /// The file CHECKS of the source is not valid.
     #[error("CHECKS")]
     BadChecksFile(#[source] app_json::Error),
     /// A file that Dokku keeps for the deploy is not valid.
@@ -210,7 +210,7 @@ pub enum Error {
         /// The problem.
         source: Broken,
     },
-    /// Settings that contradict each other.
+    /// Some settings contradict each other.
     #[error("the settings of {process_type}: {what}")]
     Contradiction {
         /// The process type.
@@ -237,7 +237,7 @@ pub enum Error {
     /// An env file is not valid. The text names the file, the line and the reason.
     #[error("{0}")]
     Environment(String),
-    /// A variable whose value the engine does not accept.
+    /// The engine does not accept the value of a variable.
     #[error("{place} is not UTF-8, and the engine takes nothing else: encode it, or run the app natively")]
     NotForAnEngine {
         /// The variable, with its file and line.
@@ -257,7 +257,7 @@ pub enum Error {
     Apps(#[from] ps_apps::Error),
 }
 
-/// What is wrong with a file that was kept.
+/// The problem of a recorded file.
 #[derive(Debug, thiserror::Error)]
 pub enum Broken {
     /// The file has been removed.

@@ -7,7 +7,7 @@ use crate::{APP_JSON, Checkout, Error};
 
 const PROCFILE: &str = "Procfile";
 
-/// The files that are looked for.
+/// The paths of the files to be read.
 #[derive(Clone, Debug)]
 pub struct FilesOfImage {
     /// The path of the Procfile, and whether it was set.
@@ -16,13 +16,13 @@ pub struct FilesOfImage {
 }
 
 impl FilesOfImage {
-    /// With the configured path of the Procfile, and app.json at this path.
+    /// The configured path of the Procfile, and this path of app.json.
     pub fn new(procfile: Option<&str>, app_json: &str) -> Self {
         let is_named = procfile.is_some();
         Self { procfile: (procfile.unwrap_or(PROCFILE).to_owned(), is_named), app_json: app_json.to_owned() }
     }
 
-    /// Their paths in the image, in the order in which [`Checkout::take_files`] wants them.
+    /// The paths in the image, in the order that [`Checkout::take_files`] expects.
     pub fn paths(&self) -> [&str; 4] {
         [&self.procfile.0, &self.app_json, DOKKU_SCALE, CHECKS]
     }

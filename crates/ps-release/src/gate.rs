@@ -13,7 +13,7 @@ use crate::Error;
 const PLUGIN: &str = "checks";
 /// How long an instance without startup checks must live, as in Dokku.
 const USUAL_UPTIME: Duration = Duration::from_secs(10);
-/// What is longer was not meant.
+/// A longer time counts as a mistake, in seconds.
 const MAX_SECONDS: u64 = 86_400;
 
 /// The properties of one app; empty for the native scheduler.
@@ -55,7 +55,7 @@ impl Types {
 }
 
 impl Gate {
-    /// What is stored for an app. A number that makes no sense counts as not set.
+    /// The properties of an app. An invalid number counts as not set.
     pub(crate) fn of(world: &World, app: &AppName) -> Result<Self, Error> {
         let own = |name| world.property(PLUGIN, Scope::App(app), name);
         let types = |name| own(name).map(|value| Types::read(&value.unwrap_or_default()));

@@ -14,7 +14,7 @@ impl Release {
         self.settings(process_type).checks.unwrap_or_else(|| self.gate.checking(process_type))
     }
 
-    /// The startup checks that are asked of new instances of a type.
+    /// The startup checks of new instances of a type.
     pub fn startup_checks(&self, process_type: &ProcessType) -> &[Check] {
         let asked = self.checking(process_type) == Checking::Asked;
         let process = self.process(process_type).filter(|_| asked);
@@ -38,7 +38,7 @@ impl Release {
         own.unwrap_or(self.restart_policy) == RestartPolicy::No
     }
 
-    /// The port that each instance of a type has on its node of a swarm, if it is set: two instances cannot be on one
+    /// The port on its node that each instance of a type has in a swarm, if that is set. Then two instances cannot be on one
     /// node.
     pub fn node_port(&self, process_type: &ProcessType) -> Option<u16> {
         let settings = self.settings(process_type);

@@ -23,7 +23,7 @@ pub fn variables(release: &Release, process_type: &ProcessType) -> Vec<String> {
     app.chain(port.map(|port| format!("PORT={port}"))).collect()
 }
 
-/// The same of one instance: with its name in `DYNO`.
+/// The variables of one instance: those of its type, and its name in `DYNO`.
 pub fn environment(release: &Release, slot: &Slot) -> Vec<String> {
     let mut all = variables(release, &slot.process_type);
     all.push(format!("DYNO={slot}"));
@@ -57,9 +57,8 @@ pub fn words(release: &Release, environment: &[String], command: &str) -> Vec<St
 /// The words of a command for the ENTRYPOINT of an image; `None` if it needs a shell, or a variable that none of these
 /// environments has. Of equal names the first is used.
 ///
-/// An engine puts ENTRYPOINT before whatever it is given: of `ENTRYPOINT ["python"]` and `web: app.py $PORT` comes
-/// `python app.py 5000`. A command that needs a shell is given as `/bin/sh -c …`, which an ENTRYPOINT that executes its
-/// arguments runs.
+/// An engine puts ENTRYPOINT before the words that it gets: `ENTRYPOINT ["python"]` and `web: app.py $PORT` give `python app.py
+/// 5000`. A command that needs a shell is given as `/bin/sh -c …`, which works with an ENTRYPOINT that executes its arguments.
 pub fn words_behind_entrypoint(command: &str, environments: &[&[String]]) -> Option<Vec<String>> {
     let is_missing = Cell::new(false);
     let known = |name: &[u8]| {
@@ -72,7 +71,7 @@ pub fn words_behind_entrypoint(command: &str, environments: &[&[String]]) -> Opt
 }
 
 fn directly(environment: &[String], command: &str) -> Option<Vec<String>> {
-    // Who names its instances later knows no value of this one.
+    // If the instance gets its name later, the value is not known here.
     let is_named_later = Cell::new(false);
     let known = |name: &[u8]| {
         let value = value(environment, name);

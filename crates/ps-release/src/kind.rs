@@ -6,20 +6,20 @@ use ps_apps::SourceRecord;
 
 use crate::Source;
 
-/// What a source is.
+/// The kind of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A directory with a Procfile, which runs natively.
     Directory,
-    /// A directory whose Procfile, if it has one, was not used: a command was given.
+    /// A directory with a command. Its Procfile, if it has one, was not used.
     Command,
-    /// A directory in which the processes of a declaration run, which stands in for its Procfile and its app.json.
+    /// A directory with a declaration, which replaces its Procfile and its app.json.
     Declaration,
     /// An image.
     Image,
-    /// A directory of which an image is built as its Dockerfile says.
+    /// A directory with a Dockerfile, by which an image is built.
     Dockerfile,
-    /// A directory with a Procfile, which is laid over an image.
+    /// A directory with a Procfile, which is copied over an image.
     BaseImage,
     /// A directory with a Compose file, whose services are the process types.
     Compose,
@@ -52,7 +52,7 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
-    /// Whether it runs natively, in a directory.
+    /// Whether the source runs natively, in a directory.
     pub(crate) fn is_native(self) -> bool {
         match self {
             Self::Directory | Self::Command | Self::Declaration => true,
@@ -60,7 +60,7 @@ impl Kind {
         }
     }
 
-    /// What is run of a source at `place`, as far as the record knows the image.
+    /// The source of this kind at `place`, with the image if the record has it.
     pub(crate) fn source(self, place: &str, record: &SourceRecord) -> Source {
         let image = || record.prepared.clone().or_else(|| record.image.clone());
         match self {

@@ -37,5 +37,5 @@ pub use tree::Tree;
 pub const APP_JSON: &str = "app.json";
 /// The property that holds the command of `web`, in place of the Procfile's.
 pub const START_CMD: &str = "start-cmd";
-/// The same property for apps that are run from an image.
+/// The property that holds the command of `web` for apps that are run from an image.
 pub const DOCKERFILE_START_CMD: &str = "dockerfile-start-cmd";

@@ -16,7 +16,7 @@ use type_settings::{Checking, Disorder, Order, Ready, Span, TypeSettings, Whole}
 use crate::Gate;
 use crate::address::Reached;
 
-/// What an app is run from.
+/// The source from which an app is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A directory, in which commands run.
@@ -45,7 +45,7 @@ impl Source {
         }
     }
 
-    /// Whether it runs natively, and in no container.
+    /// Whether the source runs natively and not in a container.
     pub fn is_native(&self) -> bool {
         matches!(self, Self::Directory(_))
     }
@@ -66,9 +66,9 @@ pub struct Process {
     pub command: Option<String>,
     /// The checks of its instances, at their start and afterwards.
     pub checks: Checks,
-    /// The order of old and new instances in a deploy. `None`: the scheduler's usual one.
+    /// The order of old and new instances in a deploy. `None`: the scheduler's default.
     pub strategy: Option<Strategy>,
-    /// How many instances are brought up at a time. `None`: the app does not say.
+    /// How many instances are started at a time. `None`: the app does not set it.
     pub max_parallel: Option<NonZeroU16>,
     /// The settings of the type, from properties and app.json.
     pub settings: TypeSettings,
@@ -111,7 +111,7 @@ pub struct Release {
     /// The process types, in the order of the Procfile. For an image without a Procfile, the types that have settings
     /// or counts.
     pub processes: Vec<Process>,
-    /// Whether these are all types that the app has. Of an image without a Procfile any other may run too.
+    /// Whether these are all types of the app. An image without a Procfile may have any other type, too.
     pub are_all_types: bool,
     /// The settings for all types, which also apply to types of an image without settings of their own.
     pub others: TypeSettings,
@@ -123,7 +123,7 @@ pub struct Release {
     pub stop_timeout: Duration,
     /// The properties of Dokku's plugin `checks` for the types.
     pub gate: Gate,
-    /// Where the app is reached, whatever the ports of its instances are.
+    /// The addresses of the app, which do not depend on the ports of its instances.
     pub listen: Addresses,
     /// The options of the address.
     pub frontend: Frontend,
@@ -185,13 +185,13 @@ impl Release {
         })
     }
 
-    /// From the order to end to SIGKILL, for what runs of a type.
+    /// The time from the order to end to SIGKILL, for instances and runs of a type.
     pub fn grace(&self, process_type: &ProcessType) -> Duration {
         let own = self.settings(process_type).stop_timeout_seconds;
         own.map_or(self.stop_timeout, |seconds| Duration::from_secs(seconds.unsigned()))
     }
 
-    /// How long a run of a type may take that is to end.
+    /// The time limit for a run of a type whose runs are meant to end.
     pub fn run_timeout(&self, process_type: &ProcessType) -> Duration {
         self.settings(process_type).run_timeout.map_or(LONGEST_RUN, Span::get)
     }

@@ -56,7 +56,7 @@ pub fn of_checks(app_json: &AppJson) -> Vec<String> {
     of_places(app_json, |place| place.starts_with("healthchecks"))
 }
 
-/// Whether it is one of the scripts that belong to a deploy.
+/// Whether the key is one of the scripts of a deploy.
 fn is_script(place: &str) -> bool {
     let all = [Script::Predeploy, Script::Postdeploy, Script::FirstDeploy];
     all.into_iter().any(|script| script.place() == place)
@@ -139,8 +139,8 @@ fn of_directory(source: &Source, app_json: &AppJson) -> Vec<String> {
     misnamed.chain(checks).chain(dangling).collect()
 }
 
-/// Settings that are set and have no effect: in docker-local and on a swarm those that it does not follow, natively those that only an
-/// engine can do.
+/// Settings that are set and have no effect: in docker-local and on a swarm those that the scheduler ignores, natively those that need
+/// an engine.
 fn of_settings(release: &Release, is_on_swarm: bool) -> Vec<String> {
     let is_native = release.source.is_native();
     // Scheduled runs and the tasks of a deploy have a time limit; instances have none.

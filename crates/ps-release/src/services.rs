@@ -12,7 +12,7 @@ use type_settings::Setting;
 
 use crate::{Ask, Check, Process};
 
-/// What Docker takes for a check that says nothing of it.
+/// Docker's default for an interval or timeout of a check.
 const USUAL_SPAN: Duration = Duration::from_secs(30);
 const USUAL_RETRIES: u32 = 3;
 
@@ -22,7 +22,7 @@ pub(crate) fn processes(services: &BTreeMap<String, ServiceRecord>) -> impl Iter
     services.keys().filter_map(process)
 }
 
-/// Takes the check and the strategy of a type from its service where app.json says nothing of them.
+/// Takes the check and the strategy of a type from its service, if app.json does not set them.
 pub(crate) fn complete(process: &mut Process, service: &ServiceRecord) {
     if process.checks.startup.is_empty() {
         process.checks.startup.extend(check(&service.container["Healthcheck"]));
@@ -31,7 +31,7 @@ pub(crate) fn complete(process: &mut Process, service: &ServiceRecord) {
         process.strategy.or_else(|| strategy(&service.container["HostConfig"], &service.container));
 }
 
-/// What app.json sets for a type, and what its service sets.
+/// The settings of a type in app.json, and those of its service.
 pub(crate) fn settings(
     app_json: &AppJson,
     service: Option<&ServiceRecord>,
@@ -44,7 +44,7 @@ pub(crate) fn settings(
     OfSource { app_json, compose: own.chain(of_container).collect() }
 }
 
-/// What is recorded of a service in the engine's words, and can be set for a process type.
+/// The recorded properties of a service, as the engine names them, that are settings of a process type.
 fn of_container(container: &Value) -> Vec<(&'static Setting, String)> {
     let host = &container["HostConfig"];
     let texts = |list: &Value| -> Vec<String> {
@@ -73,7 +73,8 @@ fn of_container(container: &Value) -> Vec<(&'static Setting, String)> {
     lists.into_iter().filter_map(set).collect()
 }
 
-/// Two instances that write to the same volume could destroy it, and two cannot be published at the same port of the host.
+/// The strategy that a service needs: two instances that write to the same volume could destroy it, and two cannot use the
+/// same port of the host.
 fn strategy(host: &Value, container: &Value) -> Option<Strategy> {
     let is_written = |bind: &Value| {
         let options = bind.as_str().and_then(|bind| bind.splitn(3, ':').nth(2)).unwrap_or_default();
@@ -86,7 +87,7 @@ fn strategy(host: &Value, container: &Value) -> Option<Strategy> {
     host["PortBindings"].is_object().then_some(Strategy::OneByOne)
 }
 
-/// The engine's check as one that a new instance must pass.
+/// The engine's health check as a startup check.
 fn check(health: &Value) -> Option<Check> {
     let test: Vec<&str> = health["Test"].as_array()?.iter().filter_map(Value::as_str).collect();
     let words: Vec<String> = match test.split_first()? {
@@ -98,7 +99,7 @@ fn check(health: &Value) -> Option<Check> {
     let wait = span("Interval").unwrap_or(USUAL_SPAN);
     let retries = health["Retries"].as_u64().and_then(|retries| u32::try_from(retries).ok());
     let retries = retries.filter(|retries| *retries > 0).unwrap_or(USUAL_RETRIES);
-    // While it starts its failures do not count.
+    // During the start period its failures do not count.
     let start = span("StartPeriod").unwrap_or_default();
     let early = u32::try_from(start.as_secs() / wait.as_secs().max(1)).unwrap_or(u32::MAX);
     Some(Check {

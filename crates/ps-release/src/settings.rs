@@ -20,8 +20,7 @@ pub fn of_type(
     Ok(world.stored_settings(app)?.of_type(process_type, &of_files))
 }
 
-/// Every setting of each known process type of an app: the types of its Procfile, and those that have a
-/// setting.
+/// Every setting of each known process type of an app: the types of its Procfile, and others that have a setting.
 pub fn of_types(world: &World, app: &AppName) -> Result<BTreeMap<ProcessType, Vec<EffectiveSetting>>, Error> {
     let (app_json, stored) = (recorded(world, app)?, world.stored_settings(app)?);
     let services = world.source_record(app)?.services;

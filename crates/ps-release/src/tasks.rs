@@ -6,7 +6,7 @@ use type_settings::Setting;
 
 use crate::{Error, Process};
 
-/// A command that runs by a schedule.
+/// A command with a schedule.
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) process_type: ProcessType,
@@ -14,7 +14,8 @@ pub(crate) struct Task {
     pub(crate) settings: Vec<(&'static Setting, String)>,
 }
 
-/// The tasks that run here. `processes` are the types of the Procfile, whose names a task must not have.
+/// The tasks that Formation runs. `processes` are the types of the Procfile, whose names a task must not
+/// have.
 pub(crate) fn of(app_json: &AppJson, processes: &[Process]) -> Result<Vec<Task>, Error> {
     let mut tasks = Vec::new();
     for (number, task) in app_json.cron().map_err(Error::BadAppJson)?.filter(|(_, task)| !task.is_off) {

@@ -7,34 +7,34 @@ use std::path::Path;
 use crate::Error;
 use crate::kind::Kind;
 
-/// The names that a Compose file has, the first that is there is read.
+/// The possible names of a Compose file. The first existing one is read.
 const COMPOSE: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
 const DOCKERFILE: &str = "Dockerfile";
 
-/// How a directory is to be read.
+/// The options for a directory.
 #[derive(Clone, Debug, Default)]
 pub struct Tree<'a> {
-    /// The path of the Procfile in it.
+    /// The path of the Procfile in the directory.
     pub procfile: &'a str,
     /// Whether that path was configured; then the file must exist.
     pub procfile_is_named: bool,
-    /// The path of app.json in it.
+    /// The path of app.json in the directory.
     pub app_json: &'a str,
     /// A command in place of the Procfile.
     pub command: Option<&'a str>,
-    /// The image that it is laid over.
+    /// The image over which the directory is copied.
     pub base: Option<&'a str>,
-    /// The Dockerfile in it.
+    /// The Dockerfile in the directory.
     pub dockerfile: Option<&'a str>,
-    /// The Compose file in it.
+    /// The Compose file in the directory.
     pub compose: Option<&'a str>,
     /// Values of the arguments of the build.
     pub build_args: BTreeMap<String, String>,
-    /// Whether the app runs in containers, if that is decided; `None`: the files in the directory decide.
+    /// Whether the app runs in containers, if an option says so; `None`: the files in the directory decide.
     pub in_containers: Option<bool>,
 }
 
-/// What a directory is deployed as, with the file that says how.
+/// The decision for a directory, with the file that defines the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Decided {
     pub(crate) kind: Kind,
@@ -43,7 +43,7 @@ pub(crate) struct Decided {
 }
 
 impl Tree<'_> {
-    /// What this directory is deployed as.
+    /// Decides how this directory is deployed.
     pub(crate) fn decide(&self, directory: &Path) -> Result<Decided, Error> {
         let decided = |kind, file: Option<&str>| Ok(Decided { kind, file: file.map(str::to_owned) });
         match (self.base, self.dockerfile, self.compose, self.command) {
@@ -60,7 +60,7 @@ impl Tree<'_> {
         match self.in_containers {
             Some(false) => decided(Kind::Directory, None),
             None if has_procfile && !wants_build => decided(Kind::Directory, None),
-            // A Compose file says more than the Dockerfile does, which it names where it needs it.
+            // A Compose file takes precedence over a Dockerfile, because it names the Dockerfile if it needs one.
             Some(true) | None => match compose {
                 Some(file) if !has_procfile && !wants_build => decided(Kind::Compose, Some(file)),
                 _ if has_dockerfile => decided(Kind::Dockerfile, Some(DOCKERFILE)),
@@ -74,13 +74,13 @@ impl Tree<'_> {
         }
     }
 
-    /// A file that says how an image is made, where a Procfile is missing that an app needs which runs natively.
+    /// A file that defines an image, for the message about a missing Procfile of a native app.
     pub(crate) fn recipe(directory: &Path) -> Option<&'static str> {
         COMPOSE.into_iter().chain([DOCKERFILE]).find(|name| directory.join(name).is_file())
     }
 }
 
-/// A path that stays in the directory.
+/// A path that stays inside of the directory.
 fn below(path: &str) -> Result<&str, Error> {
     let plain = path.trim_start_matches("./");
     let leads_out = Path::new(plain).is_absolute() || plain.split('/').any(|part| part == "..");

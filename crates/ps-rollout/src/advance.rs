@@ -47,8 +47,8 @@ impl Rollout {
         }
     }
 
-    /// Whether the rollout has to be undone. It also is if no slot is left in which the new revision could prove itself,
-    /// because all of them were stopped by a person or left out: recording that revision would be a guess.
+    /// Whether the rollout has to be undone. That is also so if no slot is left in which the new revision could prove
+    /// itself, because all of them were stopped by a person or left out: recording that revision would be a guess.
     fn has_broken(&mut self) -> bool {
         let mut rolled = self.seats.iter().filter(|seat| seat.is_rolled()).peekable();
         if rolled.peek().is_some() && rolled.all(|seat| seat.is_stopped || seat.is_left_out) {
@@ -62,7 +62,7 @@ impl Rollout {
         self.stage.is_open() && self.cause.is_some()
     }
 
-    /// Handles a signal of the stage table. Entering a stage in which the record is written orders that.
+    /// Handles a signal of the stage table. If the new stage writes the record, that is ordered.
     pub(crate) fn signal(&mut self, signal: Signal, turn: &mut Turn) {
         let before = self.stage;
         self.stage = before.after(signal);
@@ -71,7 +71,7 @@ impl Rollout {
         }
     }
 
-    /// The order to write the record, if the stage has one.
+    /// Orders to write the record, if the stage has one.
     pub(crate) fn order_record(&self, turn: &mut Turn) {
         let filled = |revision| self.seats.iter().filter_map(|seat| seat.filled(revision)).cloned().collect();
         match self.stage {
@@ -144,13 +144,13 @@ impl Rollout {
         waiting.count() < self.limit(index)
     }
 
-    /// For a type that stops first: whether nothing of the other revision lives.
+    /// For a type that stops first: whether no run of the other revision lives.
     fn is_free_of(&self, index: usize, revision: Revision) -> bool {
         let strategy = self.rules[self.seats[index].rules].strategy;
         strategy != Strategy::StopFirst || self.siblings(index).all(|(_, seat)| seat.is_clear_for(revision))
     }
 
-    /// Whether the errand would leave a slot without a run for a while that clients can reach now.
+    /// Whether the errand would leave a slot, whose run clients can reach now, without a run for a while.
     fn would_darken(&self, index: usize, which: Which) -> bool {
         let seat = &self.seats[index];
         let strategy = self.rules[seat.rules].strategy;

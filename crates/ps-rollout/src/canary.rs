@@ -1,37 +1,38 @@
-//! A canary: for a while a small part of the clients is sent to a new revision, which is compared with instances of the
-//! old one that are as young and get as many clients. Pure: it takes counts and returns a verdict.
+//! A canary: for a while a small part of the clients is sent to a new revision. It is compared with new instances of the old revision,
+//! which are equally young and get the same part of the clients. Pure: it takes counts and returns a verdict.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The whole, in the unit of shares and of differences between them: hundredths of a percent.
+/// All connections, in hundredths of a percent: the unit of shares and of differences between them.
 const WHOLE: u16 = 10_000;
-/// Fewer connections than this show nothing.
+/// The smallest number of connections that permits a verdict.
 const FEWEST: u64 = 50;
-/// All weights together.
+/// The sum of all weights.
 const WEIGHTS: u32 = 1_000_000;
 
-/// What is wanted of a canary.
+/// The parameters of a canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Canary {
-    /// The part of the new connections that the new revision gets, in hundredths of a percent: less than half. The control instances get
-    /// as much, and the others what is left.
+    /// The part of the new connections that the new revision gets, in hundredths of a percent, less than half. The control instances get
+    /// the same part, and the other instances the rest.
     pub share: u16,
-    /// For how long they are compared.
+    /// How long they are compared.
     pub lasts: Duration,
-    /// By how much more often connections, or requests, to the new revision may fail, in hundredths of a percent.
+    /// How much more often connections or requests to the new revision may fail than those to the control instances, in hundredths of a
+    /// percent.
     #[serde(default)]
     pub most_worse: u16,
 }
 
-/// What was counted of one side.
+/// The counts of one side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// Connections, by HTTP requests, those that failed included.
+    /// The number of connections, or with HTTP of requests, including failed ones.
     pub asked: u64,
-    /// How many of them were refused or broken off, or by HTTP answered with a status of 500 or above.
+    /// How many of them were refused or broken off, or with HTTP answered with a status of 500 or above.
     pub failed: u64,
 }
 
@@ -39,31 +40,31 @@ pub struct Tally {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The new revision fails no more often than it may: the rollout goes on.
+    /// The new revision does not fail more often than permitted: the rollout goes on.
     Good,
-    /// It fails more often.
+    /// The new revision fails more often.
     Worse,
-    /// One of the two sides had too few clients to say anything.
+    /// One of the two sides had too few clients for a verdict.
     TooFew,
-    /// What was counted is not known.
+    /// The counts are not known.
     Uncounted,
 }
 
-/// How far a canary is.
+/// The progress of a canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
-    /// Both sides get their clients.
+    /// The canary has begun: both sides get their clients.
     Begun(Canary),
-    /// It is over.
+    /// The canary is over.
     Judged {
-        /// What it has come to.
+        /// The verdict.
         verdict: Verdict,
         /// The fewest connections that each side had to have.
         fewest: u64,
-        /// What was counted of the new revision.
+        /// The counts of the new revision.
         canary: Tally,
-        /// And of the control instances of the old one.
+        /// The counts of the control instances of the old revision.
         control: Tally,
     },
 }
@@ -74,7 +75,7 @@ impl Canary {
         (1..WHOLE / 2).contains(&hundredths)
     }
 
-    /// How many of `count` instances are canaries: as many as are needed so that none gets more connections than usual.
+    /// How many of `count` instances are canaries: enough that none gets more connections than usual.
     pub fn instances(&self, count: u16) -> u16 {
         let wanted = (u32::from(count) * u32::from(self.share)).div_ceil(u32::from(WHOLE));
         u16::try_from(wanted).unwrap_or(count).clamp(1, count.max(1))
@@ -90,7 +91,7 @@ impl Canary {
         part(u32::from(WHOLE) - 2 * u32::from(self.share), count)
     }
 
-    /// The minimum of connections on each side: enough that one failure does not exceed the allowed share.
+    /// The minimum of connections on each side: enough that one failure does not exceed the permitted share.
     pub fn fewest(&self) -> u64 {
         let one_in = |most| u64::from(WHOLE).div_ceil(most);
         Some(u64::from(self.most_worse))
@@ -98,9 +99,10 @@ impl Canary {
             .map_or(FEWEST, |most| one_in(most).max(FEWEST))
     }
 
-    /// The verdict on what was counted of the new revision and of the control instances.
+    /// The verdict on the counts of the new revision and of the control instances.
     ///
-    /// The new one may fail as often as the control does, rounded up to whole connections, and by `most_worse` of its own more.
+    /// The new revision may fail as often as the control, rounded up to whole connections, and in addition in `most_worse` of its own
+    /// connections.
     ///
     /// For example, 1 of 410 to the control failed, so 1 of 400 to the new revision may. Where 0.5 % more are allowed, 2 more may.
     ///

@@ -1,5 +1,5 @@
-//! What a slot has to do next: a pure function of its runs, its strategy and the stage. It depends on the present state
-//! alone, so an executor that takes over continues where the dead one was.
+//! The next step of a slot: a pure function of its runs, its strategy and the stage. It depends on the present state alone, so
+//! an executor that takes over continues where the dead one was.
 
 use crate::life::Life;
 use crate::outcome::Failure;
@@ -7,14 +7,14 @@ use crate::seat::{Kind, Member, Seat, Tenure, Which};
 use crate::stage::Stage;
 use crate::{Lane, Revision, Rules, Strategy};
 
-/// The next thing that a slot has to do.
+/// The next step of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Errand {
-    /// Nothing: it has done what the stage asks.
+    /// Nothing: the slot has done what the stage asks.
     Settled,
     /// Nothing until the next event.
     Waits,
-    /// Nothing until its new run has lived for the minimum time. Its checks have succeeded, so other slots need not wait for it.
+    /// Nothing until the new run has lived for the minimum time. Its checks have succeeded, so other slots need not wait for it.
     Matures,
     Start(Revision),
     Admit(Which),
@@ -60,7 +60,7 @@ impl Seat {
         (0..self.strays.len()).find_map(|index| self.retire(Which::Stray(index)))
     }
 
-    /// The next step to end this run; `None`: it is over.
+    /// The next step to end this run; `None` if it is over.
     fn retire(&self, which: Which) -> Option<Errand> {
         match self.member(which)?.life {
             Life::Gone | Life::Remaining => None,
@@ -89,7 +89,7 @@ impl Seat {
         match new.life {
             Life::Ready | Life::Finished if self.is_trial(strategy) => Errand::Retire(Which::New),
             Life::Ready | Life::Finished | Life::Admitting | Life::Serving | Life::Gone => Errand::Settled,
-            // A trial goes on to occupy the machine; a run beside the old one stays in any case.
+            // A maturing trial still uses the machine, so other slots wait for it. A run beside the old one stays in any case.
             Life::Maturing if rules.is_checked && strategy == Strategy::Overlap => Errand::Matures,
             Life::Starting
             | Life::Probing
@@ -131,8 +131,7 @@ impl Seat {
             return Errand::Settled;
         }
         let errand = self.retire(Which::Old).unwrap_or_else(|| self.taking_over());
-        // The trial has proven that the release lives for its minimum time. For this run, that is waited for only before
-        // the commit.
+        // The trial has proven that the release lives for its minimum time. So this run has to mature only before the commit.
         match (errand, self.new.as_ref()) {
             (Errand::Waits, Some(new)) if new.life == Life::Maturing && rules.is_checked => {
                 Errand::Admit(Which::New)
@@ -187,21 +186,22 @@ impl Seat {
         self.retire(Which::New).unwrap_or_else(|| self.returning())
     }
 
-    /// The next step of the old run until it serves as before, or cannot.
+    /// The next step of the old run until it serves clients as before, or cannot.
     fn returning(&self) -> Errand {
         let has_trouble = self.trouble.is_some();
         match self.old_life() {
             Some(Life::Gone) if self.is_owed() => Errand::Start(Revision::Old),
-            // It is not known whether it has started. It is ended, because otherwise a process might run that no record has.
+            // It is not known whether the run has started. It is ended, because otherwise a process might run that no record
+            // has.
             Some(Life::Starting) if has_trouble => Errand::Retire(Which::Old),
-            // It never started, so no restart policy could start it again.
+            // The run never started, so no restart policy can start it again.
             Some(Life::Down) if matches!(self.trouble, Some(Failure::Refused(_))) => {
                 Errand::Retire(Which::Old)
             }
-            // It is not as ready as it should be, but there is no better one.
+            // The run is not as ready as it should be, but there is no better one.
             Some(Life::Probing | Life::Maturing) if has_trouble => Errand::Admit(Which::Old),
             Some(Life::Ready) => Errand::Admit(Which::Old),
-            // It lives, but clients cannot be led to it.
+            // The run lives, but clients cannot be led to it.
             Some(Life::Admitting) if matches!(self.trouble, Some(Failure::NotAdmitted(_))) => Errand::Settled,
             Some(
                 Life::Starting

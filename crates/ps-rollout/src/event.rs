@@ -51,7 +51,7 @@ pub enum Event {
         /// How it ended, as a phrase that follows the slot's name: `ended with exit status 1`.
         how: String,
     },
-    /// Nothing of a run is left: it was told to end, or has finished as it should.
+    /// No process of a run is left: it was told to end, or has finished as it should.
     Ended(Run),
     /// A run was told to end and survived SIGKILL.
     Remains {
@@ -60,16 +60,16 @@ pub enum Event {
         /// Why, as a phrase for people.
         reason: String,
     },
-    /// A restart policy has started a run that had died; `run` has the same number where restarts keep it.
+    /// A restart policy has started a run again that had died; `run` has the same number if restarts keep it.
     Respawned {
         /// The run that died.
         died: Run,
-        /// The one that lives.
+        /// The run that lives.
         run: Run,
     },
     /// A person stopped a slot by hand, so it stays empty, whatever the plan says.
     Stopped(Slot),
-    /// The record is durable: which revision the app has, and which runs fill it.
+    /// The record is durable: it says which revision the app has, and which runs fill its slots.
     Recorded(Revision),
     /// The record was not written; the earlier one is still valid.
     NotRecorded {
@@ -107,7 +107,7 @@ pub enum Condition {
     Up,
     /// It lives, and its checks have succeeded.
     Ready,
-    /// It has ended, and its remains are there: a container, a directory.
+    /// It has ended, and its remains exist: a container, a directory.
     Over,
 }
 

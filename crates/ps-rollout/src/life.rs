@@ -54,7 +54,7 @@ pub(crate) enum Happening {
     Withdrawn,
     /// It ended by itself, and its restart policy treats that as a failure.
     Died,
-    /// Nothing of it is left.
+    /// No process of it is left.
     Ended,
     /// It survived SIGKILL.
     Remains,
@@ -68,7 +68,7 @@ pub(crate) enum Happening {
     Retire,
 }
 
-/// What is done.
+/// The action that follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Deed {
     /// Nothing.
@@ -83,14 +83,14 @@ pub(crate) enum Deed {
     End,
     /// Remove its remains.
     Forget,
-    /// Note its failure; the stage decides what follows.
+    /// Record its failure; the stage decides what follows.
     Fail,
 }
 
 use Deed::{Admit, End, Fail, Forget, Nothing, Probe, Withdraw};
 
 impl Life {
-    /// The table.
+    /// The next state and the action.
     pub(crate) fn after(self, happening: Happening) -> (Self, Deed) {
         match self {
             Self::Starting => from_starting(happening),
@@ -108,12 +108,12 @@ impl Life {
         }
     }
 
-    /// Whether it has reached its last state: gone, or impossible to end.
+    /// Whether the run has reached its last state: it is gone, or cannot be ended.
     pub(crate) fn is_over(self) -> bool {
         matches!(self, Self::Gone | Self::Remaining)
     }
 
-    /// Whether it is being started, with a timer running.
+    /// Whether the run is being started, with a timer running.
     pub(crate) fn is_coming(self) -> bool {
         matches!(self, Self::Starting | Self::Probing | Self::Maturing)
     }
@@ -199,7 +199,7 @@ fn from_ready(happening: Happening) -> (Life, Deed) {
 fn from_admitting(happening: Happening) -> (Life, Deed) {
     match happening {
         Happening::Admitted => (Life::Serving, Nothing),
-        // An earlier order may have been carried out, so it is withdrawn before it ends.
+        // An earlier order may have been carried out, so the run is withdrawn before it ends.
         Happening::NotAdmitted => (Life::Admitting, Fail),
         Happening::Died => (Life::Down, Fail),
         Happening::Ended | Happening::Done => (Life::Finished, Nothing),
@@ -240,7 +240,7 @@ fn from_withdrawing(happening: Happening) -> (Life, Deed) {
         Happening::Withdrawn | Happening::Died => (Life::Ending, End),
         Happening::Ended | Happening::Done => (Life::Finished, Nothing),
         Happening::Respawned => (Life::Withdrawing, Withdraw),
-        // It has not been told to end yet, so the same run can go on.
+        // The run has not been told to end yet, so the same run can go on.
         Happening::Admit => (Life::Admitting, Admit),
         Happening::Started
         | Happening::Refused
@@ -254,7 +254,7 @@ fn from_withdrawing(happening: Happening) -> (Life, Deed) {
     }
 }
 
-/// Its main process has died, but other processes of it may live.
+/// The main process of the run has died, but other processes of it may live.
 fn from_ending(happening: Happening) -> (Life, Deed) {
     match happening {
         Happening::Ended | Happening::Done => (Life::Gone, Forget),
@@ -316,7 +316,7 @@ fn from_gone(happening: Happening) -> (Life, Deed) {
 /// A run that ended by itself gets the order to end as well, so that its restart policy does not start it again.
 fn from_down(life: Life, happening: Happening) -> (Life, Deed) {
     match happening {
-        // It may have a new address, or may have died before clients were led to it.
+        // The run may have a new address, or may have died before clients were led to it.
         Happening::Respawned => (Life::Admitting, Admit),
         Happening::Retire => (Life::Ending, End),
         Happening::Started

@@ -64,16 +64,16 @@ pub struct Cause {
 pub enum Fate {
     /// The run that was there before, untouched. If it died meanwhile, its restart policy handles that.
     Kept(Run),
-    /// A run of the new revision, where none was before.
+    /// A run of the new revision in a slot that was empty.
     Started(Run),
-    /// A run of the new revision in the place of another.
+    /// A run of the new revision in place of the earlier one.
     Replaced {
-        /// The one that was there before.
+        /// The earlier run.
         old: Run,
-        /// The one that is there now.
+        /// The new run.
         new: Run,
     },
-    /// Empty: the run that was there ended as planned, or has finished as it should.
+    /// Empty: the earlier run ended as planned, or has finished as it should.
     Ended(Run),
     /// Empty, as before.
     Empty,
@@ -91,7 +91,7 @@ pub enum Fate {
 }
 
 impl Outcome {
-    /// Remarks for people beside the cause: what is not as it was before, or not as planned, one sentence each. Empty if
+    /// Sentences for people, in addition to the cause: each says what is not as it was before, or not as planned. Empty if
     /// the promise was kept or everything went as planned.
     pub fn sentences(&self) -> Vec<String> {
         let of_slots = self.slots.iter().filter_map(|(slot, fate)| self.sentence(slot, fate));
@@ -124,7 +124,7 @@ impl Outcome {
     }
 }
 
-/// To a tenth of a second: `2.1 s`, `30 s`, `less than 0.1 s`.
+/// A duration to a tenth of a second: `2.1 s`, `30 s`, `less than 0.1 s`.
 fn seconds(duration: Duration) -> String {
     let tenths = (duration.as_millis() + 50) / 100;
     match (tenths / 10, tenths % 10) {
@@ -144,12 +144,12 @@ pub struct Outcome {
     /// All failures before the rollout gave up, including the cause, and those of slots that were left out while the others
     /// went on.
     pub failures: Vec<(Slot, Failure)>,
-    /// Failures of old runs: while they were restored, or when one that had died could not be given its clients again.
+    /// Failures of old runs: while they were restored, or when clients could not be led again to one that had died.
     pub troubles: Vec<(Slot, Failure)>,
     /// Runs that were told to end and survived SIGKILL, and why.
     pub remains: Vec<(Run, String)>,
-    /// Why the record of the old revision could not be written, if so: the old runs are in place, but the record may be
-    /// that of the new revision.
+    /// Why the record of the old revision could not be written; `None` if it was. The old runs are in place, but the record
+    /// may be that of the new revision.
     pub unrecorded: Option<String>,
 }
 

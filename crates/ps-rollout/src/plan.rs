@@ -1,4 +1,4 @@
-//! What a rollout is to do: the change of each slot, and the rules of each type.
+//! The plan of a rollout: the change of each slot, and the rules of each type.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
@@ -45,8 +45,8 @@ pub struct Rules {
     /// Whether its runs have checks, which say that a run is ready. Without them only the minimum life does.
     #[serde(default)]
     pub is_checked: bool,
-    /// Whether its runs are not started again when they end. Where they have no checks either, one that ends with success is done,
-    /// however soon that is.
+    /// Whether its runs are not started again when they end. If they have no checks either, a run that ends with success is done,
+    /// however early that is.
     #[serde(default)]
     pub may_end: bool,
     /// How long a run must have lived to pass the gate, in addition to its checks.

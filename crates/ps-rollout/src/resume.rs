@@ -13,11 +13,12 @@ use crate::turn::{Doubt, Turn};
 
 /// The result of comparing a run with its record.
 enum Finding {
-    /// It is as recorded.
+    /// The run is as recorded.
     AsWritten,
-    /// Its last order is given again. Nobody knows whether it was carried out, and repeating it does no harm.
+    /// The last order for the run is given again. It is not known whether the order was carried out, and repeating it
+    /// does no harm.
     Again,
-    /// These things have happened to it.
+    /// These events have happened to the run.
     Happened(&'static [Happening]),
 }
 
@@ -60,7 +61,7 @@ impl Rollout {
         }
     }
 
-    /// The machine was rebooted: recorded times are in the future now, so all waiting starts over.
+    /// The machine was rebooted, so recorded times are in the future now. All waiting starts over.
     fn restart_clock(&mut self, now: Duration) {
         let origin = self.seen;
         for seat in &mut self.seats {
@@ -71,7 +72,7 @@ impl Rollout {
                 }
             }
             seat.held_until = seat.held_until.map(|time| now + time.saturating_sub(origin));
-            // A run that served then does not run any more.
+            // A run that served clients before the reboot does not run any more.
             seat.found_since = seat.found_since.map(|_| now);
         }
     }
@@ -104,7 +105,7 @@ impl Rollout {
                 self.happen(index, which, Happening::Respawned, None, turn);
             }
         } else {
-            // Clients may have been led to it.
+            // Clients may have been led to the run.
             let life = if is_up { Life::Serving } else { Life::Down };
             seat.strays.push(Member { run, lane: found.lane, life, due: None, mature: None });
         }
@@ -115,7 +116,8 @@ impl Rollout {
         let found = observed.iter().find(|found| found.run == member.run);
         match finding(member.life, found.map(|found| found.condition)) {
             Finding::AsWritten => (),
-            // A run may always be forgotten, and the slot may have another run before this turn ends.
+            // A forgotten run may be forgotten again. The slot may have another run before this turn ends, so the order
+            // is given now.
             Finding::Again if member.life == Life::Gone => turn.actions.extend(order(member, which)),
             Finding::Again => turn.in_doubt.push(Doubt::Life { index, which, life: member.life }),
             Finding::Happened(happenings) => {
@@ -128,7 +130,7 @@ impl Rollout {
     }
 }
 
-/// The result for a run with this recorded life; `None`: nothing of it was found.
+/// The finding for a run with this recorded life; `None` as condition: no trace of the run was found.
 fn finding(life: Life, condition: Option<Condition>) -> Finding {
     match condition {
         Some(Condition::Up) => finding_up(life),

@@ -90,9 +90,8 @@ impl Rollout {
         }
     }
 
-    /// The same, but a slot whose new run fails is left out instead of failing all others. For a plan that fills empty
-    /// slots from the running revision, of which nothing has to be proven any more. The rollout fails if no new run is
-    /// left.
+    /// As [`Rollout::new`], but a slot whose new run fails is left out instead of failing all others. For a plan that fills
+    /// empty slots from the running revision, which has proven itself already. The rollout fails if no new run is left.
     #[must_use]
     pub fn each_for_itself(self) -> Self {
         Self { is_each_for_itself: true, ..self }
@@ -111,7 +110,7 @@ impl Rollout {
         turn.actions
     }
 
-    /// When it needs [`Event::Tick`], at the latest.
+    /// When the rollout needs [`Event::Tick`], at the latest.
     pub fn due(&self) -> Option<Duration> {
         let waiting = self.seats.iter().filter_map(|seat| seat.held_until);
         self.seats.iter().flat_map(Seat::members).filter_map(|(_, member)| member.due).chain(waiting).min()
@@ -140,12 +139,12 @@ impl Rollout {
         self.next_number - 1
     }
 
-    /// No new run gets a number below this one, because other runs of the app have them.
+    /// Makes all new runs get numbers from this one on, because other runs of the app have the lower ones.
     pub fn pass_numbers_below(&mut self, number: u64) {
         self.next_number = self.next_number.max(number);
     }
 
-    /// The outcome, once it is over.
+    /// The outcome, once the rollout is over.
     pub fn outcome(&self) -> Option<Outcome> {
         if !self.stage.is_final() {
             return None;
@@ -256,7 +255,7 @@ impl Rollout {
         self.happen(seat, which, Happening::Respawned, None, turn);
     }
 
-    /// The number of a run is never given to another one.
+    /// Makes sure that the number of this run is never given to another one.
     pub(crate) fn skip_number(&mut self, run: &Run) {
         self.next_number = self.next_number.max(run.number + 1);
     }
@@ -330,7 +329,7 @@ impl Rollout {
         }
     }
 
-    /// The new run of a slot has failed.
+    /// Handles that the new run of a slot has failed.
     pub(crate) fn miss(&mut self, index: usize, failure: Failure) {
         let seat = &mut self.seats[index];
         seat.failure.get_or_insert_with(|| failure.clone());
@@ -342,7 +341,7 @@ impl Rollout {
         self.give_up(Some(slot), failure);
     }
 
-    /// The first reason is the one that is reported.
+    /// Gives the rollout up. Only the first reason is reported.
     pub(crate) fn give_up(&mut self, slot: Option<Slot>, failure: Failure) {
         if self.stage.is_open() {
             self.cause.get_or_insert(Cause { slot, failure });

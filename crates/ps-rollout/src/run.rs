@@ -61,11 +61,11 @@ impl Lane {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// It fills the slot.
+    /// The run fills the slot.
     Current,
-    /// It is to fill the slot, and has not proven itself yet.
+    /// The run is to fill the slot, and has not proven itself yet.
     Incoming,
-    /// It filled the slot, and is ending.
+    /// The run filled the slot, and is ending.
     Leaving,
 }
 

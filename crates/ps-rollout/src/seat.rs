@@ -36,10 +36,10 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Tenure {
-    /// Not at all, or that has been undone.
+    /// The old run was not touched, or that has been undone.
     Untouched,
-    /// It was told to end, so the slot has been without a ready run since then. Time in which clients reached the new run
-    /// is left out, by moving `since`.
+    /// The old run was told to end, so the slot has been without a ready run since then. Time in which clients reached
+    /// the new run is left out, by moving `since`.
     ToldToGo { since: Duration },
     /// The old revision is being started again.
     Returning { since: Duration },
@@ -67,14 +67,14 @@ pub(crate) struct Seat {
     /// Runs that were found when an executor took over and that were not recorded.
     pub(crate) strays: Vec<Member>,
     pub(crate) tenure: Tenure,
-    /// Since when clients reach its new run.
+    /// Since when clients reach the new run.
     #[serde(default)]
     pub(crate) found_since: Option<Duration>,
     pub(crate) is_stopped: bool,
-    /// The deadline while it waits for a slot for which the rollout does nothing.
+    /// The deadline while the slot waits for another one for which the rollout does nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) held_until: Option<Duration>,
-    /// Whether its new run failed while the others go on.
+    /// Whether the new run failed while the other slots go on.
     #[serde(default)]
     pub(crate) is_left_out: bool,
     /// The failure before the rollout gave up.
@@ -125,7 +125,7 @@ impl Seat {
         }
     }
 
-    /// Its runs.
+    /// The runs of the slot.
     pub(crate) fn members(&self) -> impl Iterator<Item = (Which, &Member)> {
         let known = [Which::Old, Which::New].into_iter();
         let all = known.chain((0..self.strays.len()).map(Which::Stray));
@@ -140,19 +140,19 @@ impl Seat {
         self.new.as_ref().map(|new| new.life)
     }
 
-    /// Whether clients reach a run.
+    /// Whether clients reach a run of the slot.
     pub(crate) fn serves(&self) -> bool {
         let serves =
             |member: &Option<Member>| member.as_ref().is_some_and(|member| member.life == Life::Serving);
         serves(&self.old) || serves(&self.new)
     }
 
-    /// Whether the new revision was to be proven in it.
+    /// Whether the new revision was to be proven in the slot.
     pub(crate) fn is_rolled(&self) -> bool {
         matches!(self.kind, Kind::Start | Kind::Replace)
     }
 
-    /// The lane for a new run: the free one beside the old run.
+    /// The lane for a new run: the one that the old run does not use.
     pub(crate) fn free_lane(&self) -> Lane {
         match &self.old {
             Some(old) if old.life != Life::Gone => old.lane.other(),
@@ -188,7 +188,7 @@ impl Seat {
         self.found_since = is_found.then(|| self.found_since.unwrap_or(now));
     }
 
-    /// For a type that stops first: whether nothing lives in it that must not live beside a run of this revision.
+    /// For a type that stops first: whether no run lives in the slot that must not live beside a run of this revision.
     pub(crate) fn is_clear_for(&self, revision: Revision) -> bool {
         let is_over = |member: &Option<Member>| member.as_ref().is_none_or(|member| member.life.is_over());
         let is_clear = match revision {
@@ -212,7 +212,7 @@ impl Seat {
         member.filter(|member| member.life != Life::Gone).map(|member| &member.run)
     }
 
-    /// What has become of it, now that the rollout is over.
+    /// The result for the slot, after the rollout is over.
     pub(crate) fn fate(&self, is_committed: bool) -> Fate {
         if self.is_stopped {
             return Fate::Stopped;
@@ -242,7 +242,7 @@ impl Seat {
 }
 
 impl Tenure {
-    /// The old revision comes up again after this.
+    /// The next state if the old revision is started again at `now`.
     pub(crate) fn returning(self, now: Duration) -> Self {
         match self {
             Self::ToldToGo { since } => Self::Returning { since },
@@ -252,7 +252,7 @@ impl Tenure {
         }
     }
 
-    /// The same where clients found another run from then to `now`.
+    /// The same state, without the time between `from` and `now`, in which clients reached another run.
     fn leave_out(self, from: Duration, now: Duration) -> Self {
         let later = |since: Duration| since + now.saturating_sub(from.max(since));
         match self {
@@ -262,7 +262,7 @@ impl Tenure {
         }
     }
 
-    /// The same when the clock has begun anew: what it showed as `origin` is `now`.
+    /// The same state after a reboot: the time `origin` of the old clock is `now`.
     pub(crate) fn restart_clock(self, origin: Duration, now: Duration) -> Self {
         let since_then = |since| now.saturating_sub(origin.saturating_sub(since));
         match self {
@@ -274,7 +274,7 @@ impl Tenure {
 }
 
 impl Member {
-    /// Takes the next step of its life and sets the timer that belongs to it.
+    /// Sets the next state of the run, and the timer that belongs to it.
     pub(crate) fn set(&mut self, life: Life, deed: Deed, now: Duration, rules: Rules) {
         if deed == Deed::Probe {
             // The deadline begins now and not when the start was ordered, because other runs may have been started first.
@@ -287,7 +287,7 @@ impl Member {
         if !life.is_coming() || deed == Deed::Fail {
             self.due = None;
         }
-        // Clients are led to it before it has lived for the minimum.
+        // Clients are led to the run before it has lived for the minimum time.
         if matches!(life, Life::Admitting | Life::Serving) && deed != Deed::Fail {
             self.due = self.mature.filter(|mature| *mature > now);
         }

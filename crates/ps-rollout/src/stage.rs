@@ -3,11 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a rollout is at.
+/// The stage of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Stage {
-    /// It has not begun.
+    /// The rollout has not begun.
     Idle,
     /// New runs come up beside the old ones, which are left alone.
     Proving,
@@ -19,50 +19,50 @@ pub(crate) enum Stage {
     Admitting,
     /// The record of the new revision is being written.
     Committing,
-    /// The new revision is recorded: what it replaced ends.
+    /// The new revision is recorded. The replaced runs end.
     Retiring,
     /// Everything is as planned.
     Committed,
-    /// What is new ends, and what was told to end comes back.
+    /// The new runs end, and old runs that were told to end are started again.
     PuttingBack,
     /// The record of the old revision is being written.
     Restoring,
-    /// The old revision is recorded: what a person stopped by hand meanwhile ends.
+    /// The old revision is recorded. Runs in slots that a person stopped by hand meanwhile end.
     Clearing,
-    /// Everything is as it was, or the outcome says where it is not.
+    /// Everything is as it was, or the outcome lists the exceptions.
     Failed,
 }
 
-/// What moves a rollout from stage to stage.
+/// A signal that moves a rollout from one stage to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Signal {
-    /// It is to begin.
+    /// The rollout is to begin.
     Begin,
     /// Every slot has done what the stage asks; the record is written.
     Settled,
     /// Something failed.
     Broke,
-    /// Somebody wants it undone.
+    /// A person has cancelled the rollout.
     Cancelled,
 }
 
 /// The state of a rollout, for observers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// It has not begun.
+    /// The rollout has not begun.
     Idle,
-    /// It is in progress; any failure or cancellation leads to [`State::PuttingBack`].
+    /// The rollout is in progress; any failure or cancellation leads to [`State::PuttingBack`].
     Rolling,
-    /// It has failed, and what was there before is being put back.
+    /// The rollout has failed, and the earlier state is being restored.
     PuttingBack,
-    /// The new revision is recorded; what it replaced may still be ending.
+    /// The new revision is recorded; the replaced runs may still be ending.
     Committed,
-    /// It has failed, and what was there before has been put back as far as possible.
+    /// The rollout has failed, and the earlier state has been restored as far as possible.
     Failed,
 }
 
 impl Stage {
-    /// The table.
+    /// The next stage.
     pub(crate) fn after(self, signal: Signal) -> Self {
         match self {
             Self::Idle => from_idle(signal),
@@ -80,7 +80,7 @@ impl Stage {
         }
     }
 
-    /// Whether the death of a new run, or a run that would not end, is a reason to put everything back.
+    /// Whether the rollout is undone if a new run dies or an old run cannot be ended.
     pub(crate) fn is_open(self) -> bool {
         match self {
             Self::Proving | Self::StoppingFirst | Self::Moving | Self::Admitting => true,
@@ -95,7 +95,7 @@ impl Stage {
         }
     }
 
-    /// Whether it is over once every slot has done what it asks; the others wait for a word from outside.
+    /// Whether the stage ends once every slot has done what it asks. The other stages end with an event from outside.
     pub(crate) fn ends_when_settled(self) -> bool {
         match self {
             Self::Proving
@@ -109,12 +109,12 @@ impl Stage {
         }
     }
 
-    /// Whether nothing will happen any more.
+    /// Whether the rollout is over.
     pub(crate) fn is_final(self) -> bool {
         matches!(self, Self::Committed | Self::Failed)
     }
 
-    /// The stage as others see it.
+    /// The state that observers see.
     pub(crate) fn state(self) -> State {
         match self {
             Self::Idle => State::Idle,
@@ -128,7 +128,7 @@ impl Stage {
     }
 }
 
-/// What has not begun has nothing to put back.
+/// A rollout that has not begun has nothing to undo.
 fn from_idle(signal: Signal) -> Stage {
     match signal {
         Signal::Begin => Stage::Proving,

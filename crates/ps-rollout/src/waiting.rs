@@ -1,5 +1,5 @@
-//! What the order of types lets a slot do: when its new run may start, when a run may end, and when waiting is given up. It is
-//! computed from the state of the seats, so that an executor that takes over comes to the same result.
+//! How the order of types restricts a slot: when its new run may start, when a run may end, and when waiting is given up. All of
+//! this is computed from the state of the slots, so that an executor that takes over comes to the same result.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ impl Rollout {
         self.places.get(self.seats[index].rules)
     }
 
-    /// Translates a happening for a slot whose type is to end, or may: that a run has ended means that it is done. That a run of one
-    /// that is to end is ready is ignored (`None`).
+    /// Translates an event of a slot whose type is to end, or may end: if a run has ended with success, it is done. If other types
+    /// wait for the end of a type, that its runs are ready is ignored (`None`).
     pub(crate) fn meaning(&self, index: usize, happening: Happening) -> Option<Happening> {
         let is_to_end = self.place(index).is_some_and(|place| place.is_to_end);
         let rules = self.rules[self.seats[index].rules];
@@ -34,7 +34,7 @@ impl Rollout {
     /// Whether an errand of a slot is allowed by the types that its type waits for, and by those that wait for its type.
     pub(crate) fn is_let(&self, index: usize, errand: Errand) -> bool {
         match errand {
-            // It waited before its old run was ended. Waiting now would make the outage longer.
+            // The slot waited before its old run was ended. Waiting now would make the outage longer.
             Errand::Start(Revision::New) if self.is_moving(index) => true,
             Errand::Start(Revision::New) => self.unmet(index).next().is_none(),
             Errand::Start(Revision::Old) => !self.follows_what_is_coming_back(index),
@@ -44,7 +44,7 @@ impl Rollout {
         }
     }
 
-    /// Whether the new run takes the place of the old one in this stage.
+    /// Whether the new run replaces the old one in this stage.
     fn is_moving(&self, index: usize) -> bool {
         let seat = &self.seats[index];
         self.stage == Stage::Moving && seat.kind == Kind::Replace && !seat.is_out()
@@ -77,7 +77,7 @@ impl Rollout {
         let seat = &self.seats[index];
         let comes_early = self.place(index).is_some_and(|place| place.comes_early);
         if self.rules[seat.rules].strategy == Strategy::StopFirst && !comes_early {
-            // It starts when all other types have passed their gates, so these cannot wait for it.
+            // The slot starts when all other types have passed their gates, so these cannot wait for it.
             return true;
         }
         match seat.new_life() {
@@ -96,7 +96,7 @@ impl Rollout {
         }
     }
 
-    /// Whether a type that this one waits for is still being put back. One that could not be put back is not waited for.
+    /// Whether a type that this one waits for is still being restored. A type that could not be restored is not waited for.
     fn follows_what_is_coming_back(&self, index: usize) -> bool {
         let Some(place) = self.place(index) else { return false };
         let is_coming = |other: usize| !matches!(self.errand(other), Errand::Settled | Errand::Matures);
@@ -126,7 +126,7 @@ impl Rollout {
             Which::Old if self.stage == Stage::StoppingFirst => {
                 dependents.any(|other| strategy(other) == Strategy::StopFirst && other.old_is_to_go())
             }
-            // One that is being started is ended at once: an executor that takes over must not start it again.
+            // A run that is being started is ended at once: an executor that takes over must not start it again.
             Which::New if seat.new_life() == Some(Life::Starting) => false,
             Which::New if self.stage == Stage::PuttingBack && seat.tenure == Tenure::Untouched => {
                 dependents.any(|other| other.tenure == Tenure::Untouched && lives(other))
@@ -189,7 +189,7 @@ impl Rollout {
 }
 
 impl Seat {
-    /// Whether it was stopped or left out of the rollout.
+    /// Whether the slot was stopped or left out of the rollout.
     fn is_out(&self) -> bool {
         self.is_stopped || self.is_left_out
     }

@@ -1,4 +1,4 @@
-//! The promises, one by one, with an executor that does everything at once and fails where a test says so.
+//! The promises, one by one, with an executor that does everything at once, and fails if the test says so.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
@@ -16,12 +16,13 @@ mod order;
 const NOW: Duration = Duration::from_secs(100);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Types with two slots each, all of them filled and to be replaced. Their runs are 1, 2, 3 …, in the order of the names.
+/// A rollout of types with two slots each, all of them filled and to be replaced. Their runs are 1, 2, 3 …, in the order of the
+/// names.
 fn deploy(types: &[(&str, Strategy)]) -> Rollout {
     deploy_by(types, |_| ())
 }
 
-/// One at a time, at once, without a check.
+/// Rules with one slot at a time, no waiting and no checks.
 fn usual_rules(strategy: Strategy) -> Rules {
     Rules {
         strategy,
@@ -34,7 +35,7 @@ fn usual_rules(strategy: Strategy) -> Rules {
     }
 }
 
-/// The same by other rules.
+/// As [`deploy`], with other rules.
 fn deploy_by(types: &[(&str, Strategy)], change: impl Fn(&mut Rules)) -> Rollout {
     let mut number = 0;
     let mut types_of_plan = BTreeMap::new();
@@ -51,7 +52,7 @@ fn deploy_by(types: &[(&str, Strategy)], change: impl Fn(&mut Rules)) -> Rollout
     Rollout::new(&Plan { types: types_of_plan, next_number: number + 1 })
 }
 
-/// What an executor answers when everything succeeds.
+/// The answer of an executor when everything succeeds.
 fn success(action: Action) -> Option<Event> {
     match action {
         Action::Start { run, .. } => Some(Event::Started(run)),
@@ -65,8 +66,8 @@ fn success(action: Action) -> Option<Event> {
     }
 }
 
-/// Carries a rollout out from an event on; `answer` may answer an action otherwise than with success. Returns what was
-/// done, in words such as `start web.1@3 second`.
+/// Carries out a rollout from an event on. `answer` may replace the answer to an action. Returns the actions in words such as
+/// `start web.1@3 second`.
 fn carry_out(
     rollout: &mut Rollout,
     event: Event,
@@ -156,8 +157,8 @@ fn one_by_one_proves_every_slot_in_a_trial_before_it_moves_the_first() {
     assert_eq!(coming, [trials, moves].concat(), "{done:?}");
 }
 
-/// A trial takes nobody's place, so that as many run at a time as are allowed. After it a run is up again as soon as its checks
-/// hold, and the next slot goes; the commit waits until the last one has lived for the minimum as well.
+/// A trial takes the place of no other run, so as many run at the same time as are permitted. After the trials, a run is up as
+/// soon as its checks hold, and the next slot follows; the commit waits until the last run has lived for the minimum as well.
 #[test]
 fn after_the_trials_a_run_whose_checks_hold_keeps_no_other_slot_waiting_but_the_commit() {
     let mut rollout = deploy_by(&[("web", Strategy::OneByOne)], |rules| {
@@ -197,7 +198,7 @@ fn beside_the_old_run_a_new_one_whose_checks_hold_keeps_no_other_slot_waiting_bu
     assert!(rest.contains(&"end web.1@1".to_owned()) && rest.contains(&"end web.2@2".to_owned()), "{rest:?}");
 }
 
-/// Without checks a run is up when it has lived for the minimum, and so much is known of no other.
+/// A run without checks is up when it has lived for the minimum time; there is no earlier sign.
 #[test]
 fn after_the_trials_a_run_without_checks_keeps_the_next_slot_waiting_until_it_has_lived() {
     let mut rollout = deploy_by(&[("web", Strategy::OneByOne)], |rules| {
@@ -253,7 +254,7 @@ fn where_each_slot_stands_for_itself_one_that_fails_takes_no_other_with_it() {
     assert_eq!(outcome_of_some.failures.len(), 1);
     assert!(done.contains(&"end web.2@2".to_owned()), "{done:?}");
 
-    // Where none comes up, there is nothing to record.
+    // If no new run comes up, there is nothing to record.
     let mut none = fill();
     carry_out(&mut none, Event::Begin, |action| match action {
         Action::Probe(run) => {
@@ -283,7 +284,7 @@ fn what_stops_first_is_started_again_when_it_fails_and_others_are_left_alone() {
 #[test]
 fn a_cancel_before_the_commit_puts_back_and_one_after_it_changes_nothing() {
     let mut early = deploy(&[("web", Strategy::Overlap)]);
-    // Nobody answers the second admission.
+    // The second admission is not answered.
     let hang = |action: &Action| matches!(action, Action::Admit(_)).then_some(Event::Tick);
     carry_out(&mut early, Event::Begin, hang);
     assert_eq!(early.state(), State::Rolling);
@@ -302,7 +303,7 @@ fn a_cancel_before_the_commit_puts_back_and_one_after_it_changes_nothing() {
 fn a_failure_while_slots_are_moved_says_what_is_where() {
     let mut rollout = deploy(&[("web", Strategy::OneByOne)]);
     let died = |run: &Run| Event::Died { run: run.clone(), how: "exit status 1".to_owned() };
-    // web.2 passes its trial and fails in its own place.
+    // web.2 passes its trial and fails on its own lane.
     let done = carry_out(&mut rollout, Event::Begin, |action| match action {
         Action::Start { run, lane: Lane::Own, .. } if *run == self::run("web.2", 6) => Some(died(run)),
         _ => None,
@@ -329,7 +330,7 @@ fn an_outage_is_the_time_in_which_clients_found_neither_the_old_run_nor_the_new_
                 Duration::ZERO
             };
             match action {
-                // web.1 has been served by its new run for as long as web.2 takes to fail.
+                // web.1 has been served by its new run for the time that web.2 takes to fail.
                 Action::Start { ref run, lane: Lane::Own, .. } if *run == self::run("web.2", 6) => {
                     now += 60 * SECOND;
                     events.push(died(run));

@@ -82,7 +82,7 @@ impl Client {
         self.ask(&Request::LetGo { app: app.to_string() }).map(drop)
     }
 
-    /// Has it run a command about an app if this process dies before the value that is returned is dropped.
+    /// Has the root run a command about an app if this process dies before the returned [`Provision`] is dropped.
     pub fn provide_for(mut self, app: &AppName, will: &LastWill) -> Result<Provision, Error> {
         match self.ask(&Request::Provide { app: app.to_string(), will: will.clone() })? {
             Message::Reply { error: None } => Ok(Provision(self)),
@@ -91,10 +91,10 @@ impl Client {
         }
     }
 
-    /// Waits a short while until the supervisor that was let go has ended, or the root has exited because it was the last
-    /// one.
+    /// Waits a short while until the supervisor that was let go has ended, or the root has exited because it has no other
+    /// app.
     pub fn wait_for_end(mut self) {
-        // Nothing depends on having waited.
+        // If no answer comes, the caller goes on all the same: nothing depends on having waited.
         let _ = self.next();
     }
 
@@ -129,14 +129,15 @@ impl Client {
     }
 }
 
-/// That something is done if this process dies.
+/// A command that the root runs if this process dies. Dropping the value withdraws the command, except in a panic.
 #[derive(Debug)]
 pub struct Provision(Client);
 
 impl Drop for Provision {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            // Without an answer there is no root that would do anything. One that no app needs leaves first.
+            // No answer means that the root is gone, and cannot run the command. A root that no app needs exits before it
+            // answers; the second read waits for that.
             let _ = self.0.ask(&Request::Done).and_then(|_| self.0.next());
         }
     }

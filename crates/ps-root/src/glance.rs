@@ -12,30 +12,30 @@ use std::time::{Duration, Instant};
 use os_process::Marked;
 use ps_supervisor::MARKER;
 
-/// How long a look counts.
+/// How long a snapshot is used.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// The last look.
+/// The last snapshot, with the time at which it was taken.
 #[derive(Debug, Default)]
 pub(crate) struct Glance(Option<(Instant, Marked)>);
 
 impl Glance {
-    /// Whether nothing lives of a service directory that has no supervisor.
+    /// Whether the snapshot shows that no process of a service directory lives. The directory must have no supervisor.
     pub(crate) fn shows_nothing_of(&mut self, service: &Path) -> bool {
-        // Marks have the path without links.
+        // The marks of processes contain the path without symbolic links.
         let Ok(service) = service.canonicalize() else { return false };
         self.look();
         self.0.as_ref().is_some_and(|(_, marked)| !marked.has(&service))
     }
 
-    /// Looks, if the last look does not count any more.
+    /// Takes a new snapshot, unless the last one is still fresh.
     pub(crate) fn look(&mut self) {
         if self.0.as_ref().is_none_or(|(since, _)| since.elapsed() >= FRESH) {
             self.0 = Some((Instant::now(), Marked::read(MARKER)));
         }
     }
 
-    /// A supervisor has ended: what it left is not known.
+    /// Discards the snapshot: a supervisor has ended, and what processes it left is not known.
     pub(crate) fn forget(&mut self) {
         self.0 = None;
     }

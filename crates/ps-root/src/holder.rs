@@ -22,18 +22,18 @@ use crate::error::Error;
 use crate::place::Place;
 use crate::{descriptors, removals};
 
-/// The option with which a root starts it.
+/// The option with which a root starts the holder.
 pub const HOLD_OUTPUT: &str = "--hold-output";
-/// More clients than this at a time are taken for a mistake; the oldest one is disconnected.
+/// More clients than this at a time are treated as an error; the oldest one is disconnected.
 const MOST_CLIENTS: usize = 512;
-/// No client has more to say.
+/// The most bytes that a client may send before a line is complete.
 const MOST_BYTES: usize = 1 << 20;
 /// More sockets than any app has addresses; a client that sends more descriptors is disconnected.
 const MOST_SOCKETS: usize = 64;
-/// It looks for removed outputs when it holds more than twice as many as were left the last time, and at least this
-/// many.
+/// The holder looks for removed outputs when it holds more than twice as many as were left after the last look, and this
+/// many more.
 const FEW: usize = 64;
-/// The descriptors that no output may have: a client can always be accepted.
+/// The number of descriptors that are kept free of outputs, so that a client can always be accepted.
 const RESERVE: u64 = 32;
 
 /// The holder of one place.
@@ -46,11 +46,11 @@ pub struct Holder {
     poll: Poll<Wakeup>,
     clients: BTreeMap<u64, Client>,
     next: u64,
-    /// By app.
+    /// The held outputs, by app.
     held: BTreeMap<String, Vec<Held>>,
     /// Listening sockets, by app.
     sockets: BTreeMap<String, Vec<(SocketAddr, OwnedFd)>>,
-    /// How many were left when it looked last which of them were removed.
+    /// How many outputs were left after the last look for removed ones.
     looked: usize,
 }
 
@@ -61,12 +61,12 @@ enum Wakeup {
     Client(u64),
 }
 
-/// A supervisor with something to say, or the root, which says nothing and stays.
+/// A client: a supervisor that sends orders, or the root, which stays connected so that the holder does not exit.
 #[derive(Debug)]
 struct Client {
     stream: UnixStream,
     said: Vec<u8>,
-    /// What came with it.
+    /// The descriptors that came with the bytes.
     fds: Vec<OwnedFd>,
 }
 
@@ -74,12 +74,12 @@ struct Client {
 #[derive(Debug)]
 struct Held {
     end: OwnedFd,
-    /// Device and inode.
+    /// Device and inode of the FIFO.
     which: (u64, u64),
 }
 
 impl Holder {
-    /// The holder of a place; `listener` is its socket, on which the root that started it waits already.
+    /// Opens the holder of a place. `listener` is its socket; the root that started the holder is already waiting there.
     ///
     /// # Errors
     /// The place cannot be watched.
@@ -99,7 +99,7 @@ impl Holder {
         Ok(holder)
     }
 
-    /// Holds until nothing is left to be held and no root wants it.
+    /// Runs until no client is connected and nothing is held.
     ///
     /// # Errors
     /// Waiting for events fails.
@@ -113,7 +113,7 @@ impl Holder {
                     Wakeup::Removals => removals::drain(&self.removals),
                 }
             }
-            // A look at each of them is too much for every run that begins.
+            // Looking at all outputs whenever a run begins would take too long.
             if self.count() > 2 * self.looked + FEW {
                 self.let_go_of_removed();
             }
@@ -121,7 +121,8 @@ impl Holder {
         Ok(())
     }
 
-    /// False if it has no client and holds nothing, or if its socket is gone, so that no client can reach it.
+    /// False if the holder has no client and holds nothing, or if its socket file is gone, so that no client can reach
+    /// it.
     fn is_needed(&self) -> bool {
         let is_wanted = !self.clients.is_empty() || !self.held.is_empty() || !self.sockets.is_empty();
         is_wanted && self.place.own().join(HOLDER).symlink_metadata().is_ok()
@@ -183,7 +184,7 @@ impl Holder {
         self.held.retain(|_, held| !held.is_empty());
     }
 
-    /// Keeps these sockets instead of those that it has of the app. Where descriptors are missing, it keeps what it has.
+    /// Replaces the held sockets of the app by these. If descriptors are short, the earlier ones are kept.
     fn keep(&mut self, app: String, addresses: Vec<SocketAddr>, sockets: Vec<OwnedFd>) {
         if addresses.is_empty() {
             self.sockets.remove(&app);
@@ -205,7 +206,7 @@ impl Holder {
 }
 
 impl Client {
-    /// Reads what it has said; whether it has gone.
+    /// Reads what the client has sent; true if it has disconnected or sent too much.
     fn hear(&mut self) -> bool {
         let mut buffer = [0; 4096];
         loop {
@@ -223,7 +224,7 @@ impl Client {
         }
     }
 
-    /// Sends it copies of these sockets.
+    /// Sends the client copies of these sockets.
     fn answer(&self, sockets: &[(SocketAddr, OwnedFd)]) {
         let addresses = sockets.iter().map(|(address, _)| *address).collect();
         let fds: Vec<_> = sockets.iter().map(|(_, socket)| socket.as_fd()).collect();
@@ -231,7 +232,8 @@ impl Client {
         let _ = passed_fds::send(&self.stream, &Copies { addresses }.line(), &fds);
     }
 
-    /// Its whole lines. One of a later version is passed over.
+    /// Takes the complete lines that the client has sent. Orders of a later version, which are unknown here, are
+    /// ignored.
     fn take_orders(&mut self) -> Vec<Order> {
         let end = self.said.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         let lines: Vec<u8> = self.said.drain(..end).collect();
@@ -248,7 +250,7 @@ fn open(services: &File, path: &Path) -> Option<Held> {
     (is_fifo && has_room(&end)).then_some(Held { end, which: (st_dev, st_ino) })
 }
 
-/// Whether this descriptor leaves enough of them.
+/// Whether enough descriptors are left above this one: [`RESERVE`].
 fn has_room(held: &OwnedFd) -> bool {
     let number = u64::try_from(held.as_raw_fd()).unwrap_or(u64::MAX);
     number < descriptors::limit().saturating_sub(RESERVE)

@@ -17,15 +17,15 @@ use crate::spawn::spawn_holder;
 #[derive(Debug, Default)]
 pub(crate) struct Holding {
     holder: Option<UnixStream>,
-    /// When one is started in place of one that has died.
+    /// When a new holder is started in place of one that has died.
     due: Option<Instant>,
     since: Option<Instant>,
     deaths: Deaths,
 }
 
 impl Holding {
-    /// Connects to the holder of a place. If there is none, one is started: it does not have any output yet, and `true`
-    /// is returned.
+    /// Connects to the holder of a place. If there is none, one is started, which holds no output yet; then `true` is
+    /// returned.
     pub(crate) fn find(&mut self, place: &Place, program: &Path) -> bool {
         self.due = None;
         if let Ok(holder) = connect_at_once(&place.own(), HOLDER) {
@@ -40,7 +40,7 @@ impl Holding {
         self.holder.is_some()
     }
 
-    /// The descriptor that shows its end.
+    /// The descriptor that becomes readable when the holder ends.
     pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.holder.as_ref().map(AsFd::as_fd)
     }
@@ -50,13 +50,13 @@ impl Holding {
         self.due
     }
 
-    /// It has ended. It says nothing as long as it lives.
+    /// The holder has ended: its connection became readable, and a living holder sends nothing.
     pub(crate) fn ended(&mut self) {
         self.holder = None;
         self.wait();
     }
 
-    /// Nothing of an app runs any more.
+    /// Tells the holder that no process of an app runs any more.
     pub(crate) fn release(&mut self, app: &AppName) {
         if let Some(holder) = &mut self.holder {
             // If the holder does not read this, it keeps FIFOs open that have no writer any more, which does no harm.

@@ -7,8 +7,8 @@ use std::time::Duration;
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 /// The longest delay for a supervisor that keeps exiting by itself.
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
-/// The longest delay for a supervisor that keeps being killed, for example by a machine without memory: it is back within a
-/// second.
+/// The longest delay for a supervisor that keeps being killed, for example on a machine without free memory. It has to be
+/// back within a second.
 const LONGEST_AFTER_KILL: Duration = Duration::from_millis(250);
 /// A supervisor that has lived this long is stable, and its earlier deaths no longer count.
 const STABLE: Duration = Duration::from_secs(10);
@@ -18,11 +18,11 @@ const STABLE: Duration = Duration::from_secs(10);
 pub(crate) enum Keep {
     /// No supervisor runs, and none is wanted.
     Gone,
-    /// It lives.
+    /// The supervisor is alive.
     Alive,
-    /// It lives, and is not restarted when it ends.
+    /// The supervisor is alive, and is not restarted when it ends.
     LetGo,
-    /// It died, and is restarted when the delay is over.
+    /// The supervisor has died, and is restarted when the delay is over.
     Waiting,
 }
 
@@ -33,15 +33,15 @@ pub(crate) enum Event {
     Asked,
     /// A client wants the supervisor not to be restarted.
     LetGo,
-    /// It ended although the app needs one.
+    /// The supervisor ended although the app needs one.
     Died,
-    /// It ended and is not needed: it was told to end, or nothing of the app is to run.
+    /// The supervisor ended and is not needed: it was told to end, or no process of the app is to run.
     Left,
     /// The delay is over.
     Due,
 }
 
-/// What is done.
+/// The action that a root takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Nothing.

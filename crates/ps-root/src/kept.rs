@@ -36,14 +36,14 @@ struct Supervisor {
 /// How the end of a supervisor was noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
-    /// It was a child, and exited like this.
+    /// The supervisor was a child of the root, and exited like this.
     Seen(Exit),
-    /// It was no child, so its exit status is not known.
+    /// The supervisor was no child of the root, so its exit status is not known.
     Unseen,
 }
 
 impl Kept {
-    /// For a service directory whose supervisor is not known yet.
+    /// The entry for a service directory whose supervisor is not known yet.
     pub(crate) fn of(service: PathBuf) -> Self {
         let (deaths, orphans) = Default::default();
         Self {
@@ -62,17 +62,17 @@ impl Kept {
         self.keep
     }
 
-    /// When it is restarted, if it waits for that.
+    /// When the supervisor is restarted, if it waits for that.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// Its process, while it lives.
+    /// The process of the supervisor, while it lives.
     pub(crate) fn process(&self) -> Option<&ProcessId> {
         self.supervisor.as_ref().map(|supervisor| &supervisor.process)
     }
 
-    /// The descriptor that reports its end, if it is not a child of this process.
+    /// The descriptor that reports the end of the supervisor, if the supervisor is not a child of this process.
     pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.supervisor.as_ref()?.pidfd.as_ref().map(AsFd::as_fd)
     }
@@ -92,20 +92,21 @@ impl Kept {
         true
     }
 
-    /// At the start of a root: a supervisor that died while no root lived is restarted if the app needs it, and main
-    /// processes that are our children are watched.
+    /// At the start of a root: restarts a supervisor that died while no root lived, if the app needs it, and watches main processes that are
+    /// children of this process.
     pub(crate) fn take_over(&mut self) {
         self.inherit();
         if self.find() {
-            // An init system may have taken the controllers of cgroups away before it could start us, and the holder may be another one.
+            // The init system may have removed the controllers of cgroups before it started this root, and the holder may have been
+            // replaced. So the supervisor is asked to set limits again and to register its outputs with the holder.
             self.say(&[Request::Limit, Request::Hold]);
         } else if misses_supervisor(&self.service) {
             (self.keep, self.due) = (Keep::Waiting, Some(Instant::now()));
         }
     }
 
-    /// Says something to the supervisor, and waits for no answer. One that has left meanwhile, or is too old to know the request, does as it
-    /// did before.
+    /// Sends requests to the supervisor without waiting for an answer. A supervisor that has left meanwhile, or is too old to know a
+    /// request, does not act on it.
     pub(crate) fn say(&self, requests: &[Request]) {
         let Ok(mut client) = ps_supervisor::Client::connect(&self.service) else { return };
         for request in requests {
@@ -126,7 +127,7 @@ impl Kept {
     /// Starts the supervisor, unless one lives already.
     ///
     /// # Errors
-    /// It could not be started. It is tried again later.
+    /// The supervisor could not be started. The start is tried again later.
     pub(crate) fn start(&mut self, program: &Path, beginning: &Beginning) -> io::Result<()> {
         if self.find() {
             return Ok(());
@@ -144,7 +145,7 @@ impl Kept {
         Ok(())
     }
 
-    /// Its supervisor has ended.
+    /// Handles the end of the supervisor.
     pub(crate) fn died(&mut self, how: How) {
         self.supervisor = None;
         self.inherit();
@@ -179,8 +180,8 @@ impl Kept {
         self.look_at_orphans();
     }
 
-    /// Records the exit status of those that have ended. They are left as zombies until then, so that other programs do
-    /// not see them disappear before their status is recorded.
+    /// Records the exit status of those main processes that have ended. They stay zombies until then, so that other programs do not see them
+    /// disappear before their status is recorded.
     pub(crate) fn look_at_orphans(&mut self) {
         self.orphans.retain(|orphan| {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
@@ -194,13 +195,13 @@ impl Kept {
                     false
                 }
                 Ok(None) => true,
-                // It is no child of ours.
+                // The process is no child of this one.
                 Err(_) => false,
             }
         });
     }
 
-    /// A child was reaped that may be one of these main processes, having ended after the last look.
+    /// Handles that a child was reaped which may be one of these main processes: it may have ended after the last look.
     pub(crate) fn buried(&mut self, pid: u32, exit: Exit) {
         if let Some(index) = self.orphans.iter().position(|orphan| orphan.process.pid == pid) {
             self.orphans.swap_remove(index).ended(exit);
@@ -208,7 +209,7 @@ impl Kept {
     }
 }
 
-/// The identity of a child that has not been reaped, and so has a pid even if it has exited.
+/// The identity of a child that was not reaped yet, and so has its pid even if it has exited.
 fn named(pid: u32) -> Option<ProcessId> {
     let start_time = Stat::of(pid)?.start_time;
     Some(ProcessId { pid, start_time, boot_id: boot_id().to_owned() })

@@ -4,7 +4,7 @@
 //! data/scheduler-native/.root/          its lock is on the directory itself: there is nothing to delete
 //! data/scheduler-native/.root/control   its socket
 //! data/scheduler-native/.root/holder    the socket of the holder
-//! data/scheduler-native/.root/log       what it says, which is why it could not go on
+//! data/scheduler-native/.root/log       what the root prints: why it could not go on
 //! data/scheduler-native/.root/ports/    which app has which port; supervisors write there
 //! ```
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::fs::inotify;
 
-/// A descriptor that becomes readable then.
+/// A descriptor that becomes readable when something is removed from the directory, or the directory itself.
 pub(crate) fn watch(directory: &Path) -> io::Result<OwnedFd> {
     let inotify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
     let flags = inotify::WatchFlags::DELETE
@@ -17,7 +17,7 @@ pub(crate) fn watch(directory: &Path) -> io::Result<OwnedFd> {
     Ok(inotify)
 }
 
-/// Reads all events. Their content is not needed, because the caller looks for itself.
+/// Reads all events. Their content is not needed, because the caller looks at the directory itself.
 pub(crate) fn drain(removals: &OwnedFd) {
     let mut buffer = [0; 4096];
     while matches!(rustix::io::read(removals, &mut buffer), Ok(length) if length > 0) {}

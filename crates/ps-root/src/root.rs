@@ -39,7 +39,7 @@ const UNASKED: Duration = Duration::from_secs(10);
 /// How long a root runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stay {
-    /// Until a signal ends it. It takes the place of one that a verb started.
+    /// Until a signal ends it. A root of this kind replaces one that a verb has started.
     Always,
     /// As long as it has a supervisor to keep alive.
     WhileNeeded,
@@ -52,7 +52,7 @@ pub struct Root {
     stay: Stay,
     /// The program of supervisors.
     program: PathBuf,
-    /// The soft limit of open files that it was given, which supervisors get.
+    /// The soft limit of open files that this process was started with; supervisors get the same.
     open_files: Option<u64>,
     kept: BTreeMap<AppName, Kept>,
     glance: Glance,
@@ -63,9 +63,9 @@ pub struct Root {
     children: UnixStream,
     removals: OwnedFd,
     clients: u64,
-    /// Until when it waits for its first request.
+    /// Until when the root waits for its first request.
     unasked: Option<Instant>,
-    /// Whether another program is about to have a supervisor started.
+    /// Whether a client is about to ask for the start of a supervisor.
     is_about_to_start: bool,
     is_leaving: bool,
     reexec: Option<PathBuf>,
@@ -163,7 +163,7 @@ impl Root {
 
     fn watch_supervisor(&mut self, app: &AppName, kept: &Kept) {
         if let Some(pidfd) = kept.pidfd() {
-            // If it cannot be watched, the next verb for its app notices that it is gone.
+            // If the supervisor cannot be watched, the next verb for its app notices that it is gone.
             let _ = self.poll.watch(pidfd, Wakeup::Supervisor(app.clone()));
         }
     }
@@ -179,12 +179,12 @@ impl Root {
             }
             self.start_due();
             if self.is_leaving || self.is_unneeded() {
-                // Removed while we hold the lock: afterwards the file may be another root's.
+                // The socket is removed while the lock is held: afterwards the file may belong to another root.
                 let _ = fs::remove_file(self.place.own().join(SOCKET));
                 return Ok(());
             }
             self.server.tell_ended(self.kept.values().any(|kept| kept.keep() == Keep::LetGo));
-            // A program that has provided for its death is connected, and another process would not be.
+            // A program that has left a last will is connected to this process, and would lose the connection by the exec.
             if !self.server.has_wills()
                 && let Some(program) = self.reexec.take()
             {
@@ -210,18 +210,18 @@ impl Root {
         Ok(())
     }
 
-    /// A program that begins something about an app without a supervisor will have it started in a moment. Until then it does what it does
-    /// without us.
+    /// Takes the snapshot of /proc early. A client that leaves a last will for an app without a supervisor is about to have it started;
+    /// the snapshot is taken while the client still does other work.
     fn look_ahead(&mut self) {
         if std::mem::take(&mut self.is_about_to_start) {
             self.glance.look();
         }
     }
 
-    /// What a program has left to be done that was killed.
+    /// Runs the last wills of clients that were killed before they were done.
     fn carry_out_wills(&mut self) {
         for will in self.server.take_wills() {
-            // Where it cannot be started, the next verb about the app finds what is left to be done.
+            // If the command cannot be started, the next verb about the app finds and completes what was left undone.
             let _ = carry_out(&will, &self.place, self.open_files);
         }
     }
@@ -281,11 +281,12 @@ impl Root {
         let is_due = |kept: &Kept| kept.due().is_some_and(|due| due <= now);
         let due: Vec<AppName> =
             self.kept.iter().filter(|(_, kept)| is_due(kept)).map(|(app, _)| app.clone()).collect();
-        // One that was killed has left its processes, and looks for them itself. Where many are missed, everything may have been killed.
+        // A supervisor that was killed alone has left processes, which its successor has to look for itself. If several supervisors died
+        // together, everything may have been killed, so a snapshot pays.
         let may_look = due.len() > 1;
         for app in due {
             let is_refused = self.place.refusal(&app).is_some();
-            // No client waits for this start, so the reason is not told; the next request for the app gets it.
+            // No client waits for this start, so nobody is told the reason; the next request for the app gets it.
             let event = if is_refused { Event::LetGo } else { Event::Due };
             let _ = self.handle(&app, event, may_look);
         }
@@ -390,8 +391,8 @@ impl Root {
         Ok(Message::Started { process, is_new })
     }
 
-    /// Executes a program with our own arguments, in this process. The lock is its stdin, so that it is never free meanwhile.
-    /// Returns only on failure; then the root goes on.
+    /// Executes a program with the arguments of this process, in this process. The directory with the lock becomes stdin, so that the lock
+    /// stays held meanwhile. Returns only on failure; then the root goes on.
     fn become_anew(&self, program: &Path) {
         let Ok(lock) = self.lock.try_clone() else { return };
         let raised = getrlimit(Resource::Nofile);

@@ -9,7 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use crate::place::Place;
 use crate::words::{LastWill, MAX_LINE, Message, Request, SOCKET};
 
-/// More clients than this at a time are taken for a mistake; the oldest one is disconnected.
+/// More clients than this at a time are treated as an error; the oldest one is disconnected.
 const MOST_CLIENTS: usize = 512;
 
 /// The listening socket and its clients.
@@ -17,7 +17,7 @@ const MOST_CLIENTS: usize = 512;
 pub(crate) struct Server {
     listener: UnixListener,
     clients: BTreeMap<u64, Client>,
-    /// Of clients that left before they were done.
+    /// The last wills of clients that disconnected before they were done.
     wills: Vec<LastWill>,
 }
 
@@ -93,7 +93,7 @@ impl Server {
         self.wills.extend(client.and_then(|client| client.will));
     }
 
-    /// Whoever came first has had its time; whether there was anybody.
+    /// Disconnects the oldest client; false if there is none.
     fn forget_first(&mut self) -> bool {
         let first = self.clients.keys().next().copied();
         if let Some(id) = first {
@@ -102,7 +102,7 @@ impl Server {
         first.is_some()
     }
 
-    /// What is to be done if a client leaves before it is done; `None`: it is.
+    /// Stores the last will of a client: a command to run if the client disconnects before it is done. `None`: the client is done.
     pub(crate) fn provide(&mut self, id: u64, will: Option<LastWill>) {
         if let Some(client) = self.clients.get_mut(&id) {
             client.is_done = will.is_none();
@@ -110,12 +110,12 @@ impl Server {
         }
     }
 
-    /// Whether a client may yet leave something to be done.
+    /// Whether any last will is stored.
     pub(crate) fn has_wills(&self) -> bool {
         !self.wills.is_empty() || self.clients.values().any(|client| client.will.is_some())
     }
 
-    /// What clients have left to be done.
+    /// Takes the last wills of clients that have disconnected.
     pub(crate) fn take_wills(&mut self) -> Vec<LastWill> {
         std::mem::take(&mut self.wills)
     }
@@ -135,8 +135,8 @@ impl Server {
         }
     }
 
-    /// Tells the clients that wait that their supervisor has ended, as soon as nothing `is_ending` any more, and those that are done
-    /// that the root stays.
+    /// Sends [`Message::Ended`] to the clients that are done, and, as soon as nothing `is_ending` any more, to those that wait for
+    /// the end of a supervisor.
     pub(crate) fn tell_ended(&mut self, is_ending: bool) {
         self.clients.retain(|_, client| {
             let waits =
@@ -147,7 +147,8 @@ impl Server {
 }
 
 impl Client {
-    /// A message is far shorter than a socket's buffer, so it is sent at once or not at all.
+    /// Sends a message; false if that failed. A message is far shorter than the buffer of a socket, so it is sent at once or not at
+    /// all.
     fn say(&mut self, message: &Message) -> bool {
         let mut line = serde_json::to_vec(message).expect("a message is plain data");
         line.push(b'\n');

@@ -20,15 +20,15 @@ use crate::place::Place;
 use crate::words::LastWill;
 
 const LOG_FILE: &str = "supervisor.log";
-/// The variables that they get from our environment. Apps get theirs from the spec.
+/// The variables that supervisors and roots get from the environment of this process. Apps get theirs from the spec.
 const PASSED_ON: [&str; 5] = ["PATH", "HOME", "LANG", "DOKKU_ROOT", "DOKKU_LIB_ROOT"];
 
 /// The arguments of a supervisor at its start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Beginning {
-    /// The soft limit of open files that its processes get, where that differs from ours.
+    /// The soft limit of open files for the processes of the app, if it differs from that of this process.
     pub open_files: Option<u64>,
-    /// Whether no earlier supervisor has left a process: it need not look for any.
+    /// Whether no earlier supervisor has left a process, so that the new one need not look for any.
     pub is_clear: bool,
 }
 
@@ -62,7 +62,8 @@ pub fn spawn_root(program: &Path, lib: &Path, place: &Place) -> io::Result<Child
     command(program, log)?.args(["--while-needed", "--root"]).arg(lib).spawn()
 }
 
-/// Starts the holder of a place, with the socket that it listens on as its stdin. The root waits for every child that ends.
+/// Starts the holder of a place, with its listening socket as its stdin. The root waits for every child that ends, also for
+/// this one.
 pub(crate) fn spawn_holder(program: &Path, place: &Place, listener: UnixListener) -> io::Result<()> {
     let log = open_log(&place.log(), place.services())?;
     let mut command = command(program, log)?;
@@ -70,7 +71,7 @@ pub(crate) fn spawn_holder(program: &Path, place: &Place, listener: UnixListener
     command.spawn().map(drop)
 }
 
-/// Starts what a program has left to be done that was killed. Whatever it says is said in the log of the root.
+/// Runs the command that a killed program has left with the root. Its output goes to the log of the root.
 pub(crate) fn carry_out(will: &LastWill, place: &Place, open_files: Option<u64>) -> io::Result<()> {
     let log = open_log(&place.log(), place.services())?;
     let mut command = command(&will.program, log)?;

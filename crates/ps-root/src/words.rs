@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const SOCKET: &str = "control";
 /// The longest line in either direction, in bytes.
 pub(crate) const MAX_LINE: usize = 1 << 13;
-/// The version of the protocol. It grows when an existing message changes its meaning.
+/// The version of the protocol. It is increased when the meaning of an existing message changes.
 pub const PROTOCOL: u32 = 1;
 
 /// The request of a client.
@@ -30,7 +30,7 @@ pub(crate) enum Request {
         /// The app.
         app: String,
     },
-    /// Run this command if the connection ends before [`Request::Done`] was sent: the client is about to change an app in more
+    /// Run this command if the connection ends before [`Request::Done`] was sent. The client is about to change an app in more
     /// than one place, and may be killed in between.
     Provide {
         /// The app.
@@ -38,7 +38,7 @@ pub(crate) enum Request {
         /// The command.
         will: LastWill,
     },
-    /// What [`Request::Provide`] was asked for is over: a reply at once, and [`Message::Ended`] if the root stays.
+    /// The client has completed what [`Request::Provide`] was for: a reply at once, and [`Message::Ended`] if the root stays.
     Done,
     /// Execute this program in your own process, for an upgrade. Children stay; connections are closed.
     Reexec {
@@ -56,7 +56,7 @@ pub struct LastWill {
     pub program: PathBuf,
     /// Its arguments.
     pub arguments: Vec<String>,
-    /// What is set in its environment beside what a supervisor is started with.
+    /// Variables of its environment, in addition to those that a supervisor is started with.
     pub variables: BTreeMap<String, String>,
 }
 
@@ -66,14 +66,14 @@ pub struct LastWill {
 pub(crate) enum Message {
     /// The answer to [`Request::Hello`].
     Hello {
-        /// Its [`PROTOCOL`].
+        /// The [`PROTOCOL`] of the root.
         protocol: u32,
-        /// Its version.
+        /// The version of the root.
         version: String,
-        /// Device and inode of the program that it executes.
+        /// Device and inode of the program that the root executes.
         program: (u64, u64),
     },
-    /// A supervisor of the app lives.
+    /// A supervisor of the app is alive.
     Started {
         /// Its process.
         process: ProcessId,

@@ -23,8 +23,8 @@ pub struct AddressRow<'a> {
 }
 
 impl<'a> AddressRow<'a> {
-    /// A row for each option: `listen` and `tls` first, the others in the order of their names.
-    /// `set` is by the names of the properties.
+    /// A row for each option: `listen` and `tls` first, the others in the order of their names. `set` has the
+    /// values by the names of the properties.
     pub fn of(app: &'a str, set: &BTreeMap<&str, String>, in_force: &Reached) -> Vec<Self> {
         let addresses = ["listen", "tls"].into_iter().map(|option| {
             let all: Vec<String> = match option {
@@ -39,7 +39,7 @@ impl<'a> AddressRow<'a> {
     }
 }
 
-/// Writes a header and a row for each option; what is null in JSON is empty.
+/// Writes a header and a row for each option; values that are null in JSON are empty.
 pub fn address_csv(out: impl Write, rows: &[AddressRow<'_>]) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     rows.iter().try_for_each(|row| writer.serialize(row)).map_err(failure::of_csv)?;

@@ -1,4 +1,4 @@
-//! The row of `--format json`, of each verb that changes what runs: an event.
+//! The row of `--format json` of each verb that changes which instances run: an event.
 
 use std::time::Duration;
 
@@ -6,34 +6,34 @@ use balance::Receipt;
 use ps_rollout::{Finding, Tally, Verdict};
 use serde::Serialize;
 
-/// What an event is about.
+/// The subject of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// The verb for one app: it begins, or has ended.
+    /// The verb for one app begins, or has ended.
     App,
-    /// What is going to happen to an instance, and why. All of these come before the first change.
+    /// The change that is planned for an instance, and the reason. All events of this phase come before the first change.
     Plan,
-    /// A run of an instance comes up.
+    /// A run of an instance starts.
     Start,
     /// A run of an instance is ended.
     Stop,
-    /// What has come of an instance: the last event of it, in a rollout.
+    /// The result for an instance in a rollout: the last event of that instance.
     Result,
-    /// How a new release compares with the earlier one before it takes over.
+    /// The comparison of a new release with the earlier one, before the new one takes over.
     Canary,
-    /// What a rollout of an app with an address has meant for its clients.
+    /// The connections of an app's clients during a rollout, if the app has an address.
     Receipt,
-    /// Something that a person should know.
+    /// A message that a person should read.
     Note,
     /// A line that a build or a process such as `release` has written.
     Output,
-    /// The whole: the last object of all.
+    /// The verb as a whole: the last object.
     Verb,
 }
 
 impl Phase {
-    /// All of them, in the order of the documentation.
+    /// All phases, in the order of the documentation.
     pub const ALL: [Self; 10] = [
         Self::App,
         Self::Plan,
@@ -69,14 +69,14 @@ impl Phase {
 pub struct CanaryRow {
     /// Whether the new release takes over, or why not.
     pub verdict: Verdict,
-    /// What was counted of the new release.
+    /// The counts of the new release.
     pub canary: Tally,
-    /// What was counted of the control instances, which ran the earlier one.
+    /// The counts of the control instances, which ran the earlier release.
     pub control: Tally,
 }
 
 impl CanaryRow {
-    /// Of a comparison that is over.
+    /// The row of a comparison that is over; `None` if it is not.
     pub fn of(finding: &Finding) -> Option<Self> {
         match *finding {
             Finding::Begun(_) => None,
@@ -85,14 +85,14 @@ impl CanaryRow {
     }
 }
 
-/// One event of a verb that changes what runs. What an event does not have is `null`.
+/// One event of a verb that changes which instances run. Values that an event does not have are `null`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EventRow<'a> {
     /// The verb.
     pub verb: &'a str,
-    /// What it is about.
+    /// The subject of the event.
     pub phase: Phase,
-    /// The app; null in the last object of a verb that was done to all apps.
+    /// The app; null in the last object of a verb for all apps.
     pub app: Option<&'a str>,
     /// The instance, `web.1`.
     pub instance: Option<String>,
@@ -100,15 +100,15 @@ pub struct EventRow<'a> {
     pub run: Option<u64>,
     /// The outcome: one of [`Phase::outcomes`].
     pub outcome: Option<&'static str>,
-    /// How long `start` or `stop` has taken for the instance, in milliseconds; otherwise the time since the verb began, with the app or as a
-    /// whole.
+    /// For `start` and `stop` how long they have taken for the instance, in milliseconds; otherwise the time since the verb began, for the
+    /// app or as a whole.
     pub duration_ms: u64,
     /// The reason for the outcome, or a message; a text for people.
     pub reason: Option<String>,
-    /// The numbers of connections, and what became of them. Only in [`Phase::Receipt`].
+    /// The numbers of connections, by how they ended. Only in [`Phase::Receipt`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
-    /// What was counted of both releases. Only in [`Phase::Canary`], once it is over.
+    /// The counts of both releases. Only in [`Phase::Canary`], after the comparison.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub canary: Option<CanaryRow>,
     /// The exit status of the program. Only in the last object.
@@ -135,7 +135,7 @@ impl<'a> EventRow<'a> {
     }
 }
 
-/// A time as events and rows have it.
+/// A duration in milliseconds, as events and rows have it.
 pub fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

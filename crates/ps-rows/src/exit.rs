@@ -1,4 +1,4 @@
-//! How a process ended, as a script reads it.
+//! How a process ended, in the form that scripts read.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExitRow {
-    /// By itself, with this exit status.
+    /// It exited by itself, with this exit status.
     Code(i32),
-    /// By this signal.
+    /// It was ended by this signal.
     Signal(i32),
 }
 
@@ -33,12 +33,12 @@ impl fmt::Display for ExitRow {
     }
 }
 
-/// The kernel killed the instance, or a process of it, for lack of memory.
+/// The kernel killed the instance, or a process of it, because memory had run out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct OutOfMemoryRow {
     /// The limit that was reached, in bytes; `None`: the memory of the machine ran out.
     pub limit_bytes: Option<u64>,
-    /// Whether it was the main process.
+    /// Whether the killed process was the main process.
     pub main: bool,
 }
 

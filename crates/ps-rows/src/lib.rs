@@ -42,7 +42,7 @@ pub fn json_lines(mut out: impl Write, rows: &[impl Serialize]) -> io::Result<()
     out.flush()
 }
 
-/// Writes one object and a line feed; when they are handed on is up to the caller.
+/// Writes one object and a line feed. Flushing is left to the caller.
 pub fn json_line(mut out: impl Write, row: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut out, row)?;
     out.write_all(b"\n")

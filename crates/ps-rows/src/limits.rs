@@ -1,24 +1,24 @@
-//! The limits of an instance, as a script reads them.
+//! The limits of an instance, in the form that scripts read.
 
 use ps_scheduler::Limits;
 use serde::Serialize;
 
-/// Each limit that holds; what was set and does not hold is in `lacking` alone.
+/// The limits that are enforced. A limit that was set and is not enforced is only in `lacking`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LimitsRow {
-    /// How much memory it has, in bytes.
+    /// The most memory, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_max: Option<u64>,
-    /// How many CPUs it has.
+    /// The most CPUs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_max: Option<f64>,
-    /// How many processes and threads it may have.
+    /// The most processes and threads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pids_max: Option<u64>,
-    /// Beyond how many bytes another instance takes its place.
+    /// The amount of memory, in bytes, above which the instance is replaced by another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_restart: Option<u64>,
-    /// What does not hold, and why: a sentence for people.
+    /// The limits that are not enforced, and why: a sentence for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lacking: Option<String>,
 }

@@ -45,7 +45,7 @@ fn memory(name: &str) -> u64 {
     line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
-/// Each CPU with its times in milliseconds, of which /proc/stat counts hundredths of a second.
+/// Each CPU with its times in milliseconds; /proc/stat counts them in hundredths of a second.
 fn cpus() -> Vec<Value> {
     let info = text("/proc/cpuinfo");
     let stat = text("/proc/stat");

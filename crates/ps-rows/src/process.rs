@@ -16,9 +16,9 @@ pub struct ProcessRow<'a> {
     pub process_type: &'a str,
     /// The number of the instance, from 1.
     pub index: u16,
-    /// Its id, as this machine sees it.
+    /// Its pid on this machine.
     pub pid: u32,
-    /// Whose process it is: a name, or a number that has none.
+    /// The user of the process: a name, or the number of a user without a name.
     pub user: &'a str,
     /// CPU time used per wall time since it started, in percent of one CPU.
     pub cpu_percent: f64,
@@ -26,7 +26,7 @@ pub struct ProcessRow<'a> {
     pub memory_bytes: u64,
     /// How long it has run, `[[days-]hours:]minutes:seconds`.
     pub elapsed: &'a str,
-    /// Its command line. May hold secrets.
+    /// Its command line, which may contain secrets.
     pub command: &'a str,
 }
 

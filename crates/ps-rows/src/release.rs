@@ -5,30 +5,30 @@ use std::collections::BTreeMap;
 use ps_apps::KeptRelease;
 use serde::Serialize;
 
-/// One release that is kept of an app.
+/// One kept release of an app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReleaseRow {
     /// The app.
     pub app: String,
     /// Its number, which grows with each deploy.
     pub release: u64,
-    /// Whether it was deployed last.
+    /// Whether it is the last deployed one.
     pub newest: bool,
-    /// When its deploy had succeeded: RFC 3339, UTC.
+    /// When its deploy succeeded: RFC 3339, UTC.
     pub at: String,
     /// The kind of its source, `directory`, `command` or `docker-image`.
     pub kind: String,
-    /// Where the source lay, as it was typed: a path, or an image.
+    /// The place of the source, as it was typed: a path, or an image.
     pub place: String,
-    /// The directory to which that path led.
+    /// The directory to which that path led at the deploy.
     pub directory: Option<String>,
-    /// The digest of what lay there.
+    /// The digest of the content of that directory.
     pub content: Option<String>,
     /// The engine's id of the image.
     pub image: Option<String>,
     /// The scheduler that ran it.
     pub scheduler: String,
-    /// How many instances there were of each type.
+    /// The number of instances of each type.
     pub formation: BTreeMap<String, i64>,
     /// The release that it deployed again, if it is the result of a rollback.
     pub restores: Option<u64>,

@@ -1,4 +1,4 @@
-//! How often an instance was started again, by reason, as a script reads it.
+//! How often an instance was restarted, by reason, in the form that scripts read.
 
 use formation::Restarts;
 use serde::{Serialize, Serializer};

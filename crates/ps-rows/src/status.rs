@@ -12,7 +12,7 @@ use crate::failure;
 use crate::limits::LimitsRow;
 use crate::restarts::RestartsRow;
 
-/// The fields that CSV has, in the order of the JSON: those that are always there.
+/// The columns of CSV: the fields that every row has, in the order of the JSON.
 const COLUMNS: [&str; 17] = [
     "app",
     "process_type",
@@ -48,26 +48,26 @@ pub struct StatusRow {
     pub pid: Option<u32>,
     /// Its container, the full id.
     pub container_id: Option<String>,
-    /// Where it can be reached, `127.0.0.1:5000`.
+    /// The address of the instance, `127.0.0.1:5000`.
     pub address: Option<String>,
     /// Its `PORT`.
     pub port: Option<u16>,
-    /// The address of the app, whose clients reach this instance and others: `["127.0.0.1:5000"]`. Only if the app has an address, and not
+    /// The addresses of the app, whose clients reach this instance and others: `["127.0.0.1:5000"]`. Only if the app has an address. Not
     /// in CSV, like the next field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listen: Vec<String>,
-    /// How many connections of that address it has. Only while connections are handed on there.
+    /// How many connections of that address the instance has. Only while connections are passed on there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
-    /// Since when it has been in this state: RFC 3339, UTC.
+    /// When the present state began: RFC 3339, UTC.
     pub since: Option<String>,
-    /// How often it was started again by itself.
+    /// How often its scheduler has restarted it.
     pub restarts: Option<u32>,
-    /// How often the slot was started again, by reason, since its counts were last reset. Only if its scheduler knows it, and not in CSV,
-    /// like the next field.
+    /// How often the slot was restarted, by reason, since its counts were last reset. Only if the scheduler counts that. Not in CSV, like
+    /// the next field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restarts_by_reason: Option<RestartsRow>,
-    /// How many processes of the slot the kernel has killed for want of memory.
+    /// How many processes of the slot the kernel has killed because memory had run out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oom_kills: Option<u64>,
     /// How many bytes of its output were dropped because its log could not be written, since the log was begun.
@@ -80,12 +80,12 @@ pub struct StatusRow {
     pub cpu_seconds: Option<f64>,
     /// Resident memory, in bytes.
     pub memory_bytes: Option<u64>,
-    /// How it ended the last time.
+    /// How its last process ended.
     pub last_exit: Option<ExitRow>,
-    /// That this end was the kernel's, for want of memory. Only where it was, and not in CSV, as the next field.
+    /// Set if the kernel ended that process because memory had run out. Only in that case, and not in CSV, like the next field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_memory: Option<OutOfMemoryRow>,
-    /// What it may use of the machine. Only where something was set.
+    /// The limits of the instance. Only if a limit was set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<LimitsRow>,
     /// The scheduler of the app.
@@ -94,7 +94,7 @@ pub struct StatusRow {
     pub run: Option<u64>,
     /// The number of the release that it was started from.
     pub release: Option<u64>,
-    /// Its role in its slot, a name of [`ps_rollout::Role`]: while it is being replaced a slot has two rows.
+    /// Its role in its slot, a name of [`ps_rollout::Role`]. While an instance is being replaced, its slot has two rows.
     pub role: Option<&'static str>,
     /// The node of a swarm that it runs on. This field and the next one exist only on a swarm, and not in CSV.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,13 +109,13 @@ pub struct StatusRow {
     /// The path that was typed in the deploy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub typed_directory: Option<String>,
-    /// When it is due next, if it runs by a schedule: RFC 3339, UTC. Only there, and not in CSV.
+    /// When it is due next: RFC 3339, UTC. Only for a scheduled instance, and not in CSV.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
     /// A message for people about its last start or end. Only if there is one, and not in CSV.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// The last lines that it wrote. Only where it was given up, or its last run by schedule failed, and not in CSV.
+    /// The last lines of its output. Only if it was given up, or its last scheduled run failed, and not in CSV.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub last_lines: Vec<String>,
 }
@@ -151,7 +151,7 @@ impl StatusRow {
             role: instance.role.map(Role::as_str),
             node: instance.node,
             task: instance.task,
-            // Where both are the same, the app runs where it was deployed from: nothing is to be said.
+            // If both are the same, the app runs where it was deployed from, and both fields are left out.
             directory: instance
                 .directory
                 .filter(|_| instance.typed_directory.is_some())

@@ -1,4 +1,4 @@
-//! Each row is what its JSON Schema says, and each schema says no more than its row has.
+//! Each row conforms to its JSON Schema, and each schema describes only what its row has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,14 +41,15 @@ fn status_schema() -> Value {
     parsed(include_str!("../../../docs/schemas/ps-lifecycle-status.json"))
 }
 
-/// The keys of a row in its schema. `world` is no key of a row: `--all-worlds` adds it to what each program prints.
+/// The keys of a row in its schema. `world` is not one of them: `--all-worlds` adds it to the output of each program.
 fn own_keys(schema: &Value) -> BTreeSet<&str> {
     let mut keys = keys(&schema["properties"]);
     keys.remove("world");
     keys
 }
 
-/// The row as it is printed, held to its schema; without any one of the keys that are required the schema refuses it.
+/// The row as it is printed, after a check against its schema. If any required key is removed, the schema must refuse
+/// it.
 fn held_to(schema: &Value, row: &impl Serialize) -> Value {
     let mut printed = Vec::new();
     ps_rows::json_lines(&mut printed, std::slice::from_ref(row)).expect("memory takes what is written");
@@ -74,7 +75,7 @@ fn restarted(reasons: &[RestartReason]) -> Restarts {
     restarts
 }
 
-/// An instance of which everything is known.
+/// An instance with a value in every field.
 fn known(state: State, exit: Exit) -> Instance {
     Instance {
         run: Some(17),

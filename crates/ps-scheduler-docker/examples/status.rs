@@ -1,5 +1,5 @@
-//! The status of the apps named, of the world that the environment gives: what one question to the engine costs as a
-//! whole process.
+//! Prints the status of the named apps, in the world of the environment. It shows what one question to the engine
+//! costs as a whole process.
 
 use std::io::Write;
 

@@ -1,6 +1,6 @@
-//! The address of an app (docs/supervisor.md#the-address). The app's supervisor, which keeps no process here, listens
-//! there and passes connections on to the containers of `web`. It is told of them whenever they change. If a proxy has
-//! a hook, the proxy is told as well (`clients`).
+//! The address of an app (docs/supervisor.md#the-address). The app's supervisor, which keeps no process here, listens there and passes
+//! connections on to the containers of `web`. It is told whenever these change. If a proxy has a hook, the proxy is told as well
+//! (`clients`).
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -27,23 +27,24 @@ const SHORT: usize = 12;
 /// The pause between two looks at whether waiting was cancelled.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Clients are being led; ends when they are, with what that has meant for them, or with why they are not.
+/// The operation that directs clients to containers. It completes when they are directed, with the effect on the clients, or with the
+/// reason why it failed.
 pub(crate) type Leading = Shared<Pin<Box<dyn Future<Output = Result<Led, String>>>>>;
 
-/// The address that an app has.
+/// The address of an app.
 #[derive(Clone, Debug)]
 pub(crate) struct Address {
     service: Service,
 }
 
 impl Address {
-    /// That of an app, if it has one.
+    /// The address of an app, if it has one.
     pub(crate) fn of(world: &World, name: &AppName) -> Option<Self> {
         Service::with_address(world, name).map(|service| Self { service })
     }
 
-    /// Before a rollout: listens where its release is to be reached, beside where the app is reached now, and has the containers that
-    /// there are led to. `None`: neither is anywhere.
+    /// Before a rollout: listens at the addresses of the new release, in addition to the present ones, and directs clients to the present
+    /// containers. `None`: there are neither new nor present addresses.
     pub(crate) fn open(
         app: &App<'_>,
         release: &Release,
@@ -59,7 +60,8 @@ impl Address {
         led.map(|()| Some(opened))
     }
 
-    /// Begins to lead clients to these, and away from others, in a rollout. A supervisor that dies meanwhile is followed by another one.
+    /// Begins to direct clients to these containers, and away from others, in a rollout. If the supervisor dies meanwhile, another one is
+    /// started.
     pub(crate) fn lead(&self, backends: Vec<Backend>) -> Leading {
         self.lead_from(backends, false)
     }
@@ -71,11 +73,12 @@ impl Address {
             // The receiver may have given up waiting.
             let _ = tell.send(service.lead(&backends, begins).map_err(|error| error.to_string()));
         });
-        let told = told.map(|led| led.unwrap_or_else(|_| Err("whoever was to do so has died".to_owned())));
+        let told =
+            told.map(|led| led.unwrap_or_else(|_| Err("the thread that was to do so has died".to_owned())));
         (Box::pin(told) as Pin<Box<dyn Future<Output = _>>>).shared()
     }
 
-    /// Leads them by itself, and waits until they are led, or waiting is cancelled.
+    /// Directs clients outside of a rollout, and waits until that is done or the verb is cancelled.
     pub(crate) fn lead_now(
         &self,
         app: &App<'_>,
@@ -105,19 +108,20 @@ impl Address {
         if self.is_handed_over() { Ok(()) } else { self.service.close(is_forgotten) }
     }
 
-    /// Whether its supervisor also keeps processes: the app moves from one scheduler to another.
+    /// Whether the app's supervisor also keeps processes, because the app is moving from one scheduler to another.
     pub(crate) fn is_shared(&self) -> bool {
         self.service.is_shared()
     }
 
-    /// Whether another scheduler leads its clients by now.
+    /// Whether another scheduler directs the app's clients by now.
     pub(crate) fn is_handed_over(&self) -> bool {
         self.service.is_handed_over(&SchedulerName::DockerLocal)
     }
 }
 
-/// The containers of `web` that clients are to be led to: those that are recorded and run, or are about to be started again by the engine,
-/// without these. Where no container is recorded yet, clients stay with what another scheduler has led them to, from which the app moves.
+/// The containers of `web` to which clients are to be directed: those that are recorded, and run or are about to be restarted by the
+/// engine, except those of the given slots. If no container is recorded yet, the app is moving from another scheduler, and clients stay
+/// with the instances of that one.
 pub(crate) fn backends(
     app: &App<'_>,
     records: &InstanceFiles,
@@ -141,7 +145,7 @@ pub(crate) fn backends(
     Ok(backend.collect())
 }
 
-/// The engine gives a container that it starts again another address perhaps; one that does not run at this moment has none.
+/// The engine may give a container that it restarts another address; one that does not run at this moment has none.
 fn ip(container: &Container, recorded: Option<&str>) -> Option<IpAddr> {
     container.ip.as_deref().or(recorded)?.parse().ok()
 }

@@ -91,7 +91,8 @@ impl App<'_> {
 
 /// The records of an app's containers.
 pub(crate) fn records(world: &World, app: &AppName) -> Result<InstanceFiles, Error> {
-    let failed = |reason: String| Error::Backend { context: format!("read what runs of {app}"), reason };
+    let failed =
+        |reason: String| Error::Backend { context: format!("read the container records of {app}"), reason };
     world.instance_files(app).map_err(|error| failed(error.to_string()))
 }
 

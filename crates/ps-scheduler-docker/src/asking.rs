@@ -21,14 +21,14 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// How much of the output of a command is shown, in lines.
 const LAST_LINES: usize = 5;
 
-/// A container that is asked.
+/// A container to which checks are made.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
     /// Its id.
     pub(crate) id: String,
     /// The port that its type usually listens on.
     pub(crate) port: Option<u16>,
-    /// Whether clients reach it through a proxy that ends TLS, which some apps must be told so that they do not redirect.
+    /// Whether clients reach the container through a proxy that ends TLS. Some apps must be told that, so that they do not redirect.
     pub(crate) is_behind_tls: bool,
 }
 
@@ -40,7 +40,7 @@ impl Subject {
         Self { id, port: in_container::port(&slot.process_type), is_behind_tls }
     }
 
-    /// A GET as a proxy would send it.
+    /// A GET request with the headers that a proxy would add.
     fn proxied(&self, get: &Get) -> Get {
         let name = "X-Forwarded-Proto";
         let is_said = get.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
@@ -55,9 +55,9 @@ impl Subject {
 /// Why a check does not hold, as a phrase for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Miss {
-    /// The container was asked.
+    /// The check was made and failed.
     Fails(String),
-    /// The engine did not let it be asked, which says nothing about it.
+    /// The engine did not permit the check, which says nothing about the container.
     Unasked(String),
 }
 
@@ -70,14 +70,14 @@ impl Miss {
 
     fn of(fault: &Fault) -> Self {
         let reason = fault.reason().to_owned();
-        // The engine answers with a refusal where a program is not in the image, for example. A container that does not run, or is
-        // gone, says nothing either.
+        // A refusal may be the container's own fault, for example if a program is not in the image. That the container does not run, or
+        // is gone, is not a result of the check.
         let is_its = matches!(fault, Fault::Refused { .. }) && !fault.is_gone() && !fault.is_conflict();
         if is_its { Self::Fails(reason) } else { Self::Unasked(reason) }
     }
 }
 
-/// One try.
+/// One attempt of a check.
 pub(crate) async fn attempt(engine: &Engine, subject: &Subject, check: &Check) -> Result<(), Miss> {
     match &check.ask {
         Ask::Run(words) => run(engine, &subject.id, words, check.timeout).await,
@@ -94,7 +94,7 @@ async fn run(engine: &Engine, id: &str, words: &[String], limit: Duration) -> Re
     match engine.execute(id, words, limit).await {
         Ok(Executed::Ended { exit: Some(exit), .. }) if exit.is_success() => Ok(()),
         Ok(Executed::Ended { exit, output }) => {
-            let how = exit.map_or_else(|| "nobody knows how it ended".to_owned(), |exit| exit.to_string());
+            let how = exit.map_or_else(|| "its exit status is not known".to_owned(), |exit| exit.to_string());
             let lines: Vec<&str> = output.lines().rev().take(LAST_LINES).collect();
             let wrote = lines.into_iter().rev().collect::<Vec<_>>().join(" / ");
             Err(Miss::Fails(if wrote.is_empty() { how } else { format!("{how}: {wrote}") }))
@@ -116,8 +116,8 @@ async fn lives(engine: &Engine, id: &str) -> Result<(), Miss> {
     }
 }
 
-/// Where a container is asked: an address may change whenever it starts, so it is looked up for each try. The port is that of the check,
-/// else that of its service in a Compose file, else the usual one of its type.
+/// The address for a check. The address of a container may change whenever it starts, so it is looked up for each attempt. The port is
+/// that of the check, else that of its service in a Compose file, else the usual one of its type.
 async fn address(engine: &Engine, subject: &Subject, check: &Check) -> Result<SocketAddr, Miss> {
     let lacks = |what: &str| Miss::Fails(format!("it has no {what}"));
     let inspected = engine.inspect(&subject.id).await.map_err(|fault| Miss::of(&fault))?;
@@ -140,7 +140,7 @@ fn ip(inspected: &Value) -> Option<IpAddr> {
     own.into_iter().chain(networks.values()).find_map(|network| network["IPAddress"].as_str()?.parse().ok())
 }
 
-/// Whether a port is listened on within this time.
+/// Whether a process listens on a port within this time.
 async fn listens(address: SocketAddr, patience: Duration) -> Result<(), Miss> {
     let begin = Instant::now();
     loop {
@@ -168,7 +168,7 @@ fn unconnected(address: SocketAddr, error: &std::io::Error) -> String {
     }
 }
 
-/// Whether a GET is answered as it should be; the port is waited for within the time of the try.
+/// Whether a GET is answered as it should be. The port may take as long to open as the attempt lasts.
 async fn answers(get: &Get, address: SocketAddr, timeout: Duration) -> Result<(), Miss> {
     let begin = Instant::now();
     listens(address, timeout).await?;
@@ -179,7 +179,7 @@ async fn answers(get: &Get, address: SocketAddr, timeout: Duration) -> Result<()
     }
 }
 
-/// Goes on with a probe until it is over.
+/// Runs a probe until it is over.
 async fn follow<C: Channel>(mut probe: Probe<C>) -> Result<(), Miss> {
     loop {
         match probe.advance(Instant::now()) {
@@ -190,7 +190,7 @@ async fn follow<C: Channel>(mut probe: Probe<C>) -> Result<(), Miss> {
     }
 }
 
-/// Waits until there is something to do for a probe, or its time is up.
+/// Waits until a probe has work to do, or its time is over.
 async fn wait<C: Channel>(probe: &Probe<C>) {
     let now = Instant::now();
     let left = probe.due(now).saturating_duration_since(now);

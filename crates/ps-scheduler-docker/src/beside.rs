@@ -16,23 +16,23 @@ use crate::blueprint;
 use crate::label::{self, Identity};
 use crate::network::{self, Joined};
 
-/// What such a container has, beside what its type has.
+/// The properties of a container that is not an instance, in addition to those of its type.
 pub(crate) struct Beside<'a> {
     /// What kind of container it is.
     pub(crate) kind: &'static str,
-    /// Whose settings it has.
+    /// The type whose settings the container has.
     pub(crate) process_type: &'a ProcessType,
-    /// What it is called, as an instance would be.
+    /// The name of the container, in the form of an instance's.
     pub(crate) name: &'a Slot,
-    /// Variables that it gets over those of the app.
+    /// Variables of the container, which override those of the app.
     pub(crate) env: &'a [(String, String)],
-    /// After this long it is to be gone.
+    /// The time after which the container must be removed.
     pub(crate) deadline: Option<Duration>,
-    /// Whether this program waits for its end.
+    /// Whether this program waits for the end of the container.
     pub(crate) is_waited_for: bool,
 }
 
-/// What the engine is asked to create. It runs the command of its type.
+/// The description for the engine. The container runs the command of its type.
 pub(crate) fn container(
     root: &Path,
     release: &Release,
@@ -48,7 +48,7 @@ pub(crate) fn container(
     body
 }
 
-/// The networks of its type, without the names by which instances are found. The container is created in the first
+/// The networks of the type, without the names by which instances are found. The container is created in the first
 /// network, and has to join the others.
 pub(crate) fn networks(root: &Path, release: &Release, process_type: &ProcessType) -> Vec<Joined> {
     let slot = Slot::new(process_type.clone(), 1);
@@ -68,7 +68,7 @@ fn environment(of_type: Vec<String>, beside: &Beside<'_>) -> Vec<String> {
 
 fn labels(of_instance: HashMap<String, String>, beside: &Beside<'_>) -> HashMap<String, String> {
     let mut labels = of_instance;
-    // What is set for the type's instances would lead a proxy to it.
+    // Labels that are set for instances of the type would lead a proxy to this container.
     labels.retain(|name, _| Label::is_ours(name));
     for of_runs in [label::RUN, label::RELEASE, label::LANE, label::SET] {
         labels.remove(of_runs);

@@ -54,7 +54,7 @@ pub(crate) fn refusal(release: &Release, slot: &Slot) -> Option<String> {
     in_container::refusal(release, &in_container::environment(release, slot), command, slot)
 }
 
-/// The words that a container runs for a command.
+/// The command line, as words, with which a container runs a command.
 pub(crate) fn words(release: &Release, slot: &Slot, command: &str) -> Vec<String> {
     in_container::words(release, &in_container::environment(release, slot), command)
 }

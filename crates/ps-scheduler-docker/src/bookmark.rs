@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use ps_engine::Moment;
 use ps_scheduler::ReadUpTo;
 
-/// Writes them down.
+/// A bookmark with these positions.
 pub(crate) fn written(moments: &BTreeMap<String, Moment>) -> ReadUpTo {
     ReadUpTo(moments.iter().map(|(id, moment)| (id.clone(), moment.as_str().to_owned())).collect())
 }
 
-/// Reads what was written.
+/// The positions in a bookmark.
 pub(crate) fn read(bookmark: &ReadUpTo) -> BTreeMap<String, Moment> {
     let moments = bookmark.0.iter().filter_map(|(id, word)| Some((id.clone(), Moment::parse(word)?)));
     moments.collect()

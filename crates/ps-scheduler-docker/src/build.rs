@@ -22,15 +22,15 @@ use crate::interruptible::unless_cancelled;
 use crate::pull::{self, Pull};
 use crate::{clock, context, label};
 
-/// The largest file of rules and the largest Dockerfile that are read, in bytes.
+/// The largest size of a `.dockerignore` file and of a Dockerfile, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
-/// How long an engine that is busy may take to end the step that was cancelled, and the pause between two looks.
+/// How long a busy engine may take to end the step that was cancelled.
 const UNTIL_IT_ENDS: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
 /// The name, in the archive, of a Dockerfile that this crate generates.
 const OURS: &str = "Dockerfile";
 
-/// The words of an engine that no longer has the image of the step before: a build that ended at the same time had it removed.
+/// The error of an engine that no longer has the image of the step before, because a build that ended at the same time had it removed.
 const LOST: &str = "unknown parent image ID";
 
 /// A build that was not cancelled.
@@ -42,7 +42,7 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// Whether the same build may succeed now.
+    /// Whether the same build may succeed if it is repeated.
     fn lost_a_step(&self) -> bool {
         self.built.as_ref().is_err_and(|fault| fault.to_string().contains(LOST))
     }
@@ -92,7 +92,7 @@ impl DockerLocal {
         }
     }
 
-    /// Has the engine build once. If that is cancelled, what was built is removed.
+    /// Has the engine build once. If that is cancelled, the images that it has made are removed.
     fn attempt(
         &self,
         build: &Build,
@@ -112,7 +112,7 @@ impl DockerLocal {
         Ok(Attempt { built, packed, account })
     }
 
-    /// What is packed and who builds it, once everything that can be judged before is judged.
+    /// Prepares the archive and chooses the builder, after all checks that are possible before the build.
     fn context(
         &self,
         app: &AppName,
@@ -134,7 +134,7 @@ impl DockerLocal {
                     self.has_all(order, &dockerfile)?;
                 }
                 if dockerfile.only_buildkit.is_none() {
-                    // The engine reads the rules as well.
+                    // The engine reads these two files as well, so they are never left out.
                     let always = vec![path.clone(), DOCKERIGNORE.to_owned()];
                     return Ok((Context { always, ..context }, Builder::Classic));
                 }
@@ -154,8 +154,8 @@ impl DockerLocal {
         }
     }
 
-    /// BuildKit has no credentials, so what a build needs is pulled for it. Whether the engine's own frontend has to do: that which the
-    /// Dockerfile names cannot be had.
+    /// BuildKit has no credentials, so the images that a build needs are pulled before it. Returns whether the engine's own frontend
+    /// has to be used, because the one that the Dockerfile names is not available.
     fn ready_for_buildkit(
         &self,
         app: &AppName,
@@ -165,7 +165,7 @@ impl DockerLocal {
     ) -> Result<bool, Error> {
         if let Some(mount) = &dockerfile.needs_session {
             let reason = format!(
-                "{mount} takes what a client hands out while the engine builds, which is not done here: docker build it, and deploy that with --image"
+                "{mount} needs a client that serves it during the build, and Formation does not: use docker build, and deploy the image with --image"
             );
             return Err(refused(order, reason));
         }
@@ -186,7 +186,7 @@ impl DockerLocal {
         }
     }
 
-    /// The engine pulls what a build lacks by itself: where nothing may be pulled, it must lack nothing.
+    /// If pulling is not allowed, the engine must have every image already: during the build it would pull missing ones by itself.
     fn has_all(&self, order: &BuildOrder, dockerfile: &Dockerfile) -> Result<(), Error> {
         let engine = self.engine()?;
         for image in &dockerfile.images {
@@ -204,7 +204,7 @@ impl DockerLocal {
         Ok(())
     }
 
-    /// An image without a name is removed by everybody who tidies up.
+    /// Names the image, because images without a name are removed by every clean-up.
     pub(crate) fn name(&self, app: &AppName, id: &str) -> Result<(), Error> {
         let engine = self.engine()?;
         let (repository, tag) = label::image_name(app, id);
@@ -212,7 +212,7 @@ impl DockerLocal {
         named.map_err(|fault| failed(fault, format!("name the image {id} of {app}")))
     }
 
-    /// Removes what a build has made. The engine may still be ending the step that was under way.
+    /// Removes the images that a build has made. The engine may still be ending the step that was in progress.
     fn forget(&self, account: &Account) {
         let Ok(engine) = self.engine() else { return };
         let until = clock::now() + UNTIL_IT_ENDS;
@@ -227,12 +227,12 @@ impl DockerLocal {
     }
 }
 
-/// Whether an image cannot be removed as long as a container is made from it. One that another build goes on from stays.
+/// Whether an image cannot be removed because a container is made from it. An image that another build uses stays, too.
 fn is_held_by_a_container(fault: &Fault) -> bool {
     fault.is_conflict() && fault.reason().contains("container")
 }
 
-/// A file of the directory, as text; `None` if it is not there.
+/// A file of the directory as text; `None` if it does not exist.
 fn text(path: &Path) -> Result<Option<String>, Error> {
     match durable::input(path, MAX_BYTES) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),

@@ -5,7 +5,7 @@ use ps_engine::BuildNews;
 use crate::steps::Steps;
 use crate::vertices::Vertices;
 
-/// What was told so far. Each builder has its own words; only one of the two is used in a build.
+/// The reports of a build so far. Each builder reports in its own form, and a build uses only one of the two.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Account {
     steps: Steps,
@@ -13,7 +13,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Takes a piece of the engine's report, and passes on whole lines.
+    /// Takes a part of the engine's report, and passes on whole lines.
     pub(crate) fn hear(&mut self, news: BuildNews<'_>, tell: impl FnMut(&str)) {
         match news {
             BuildNews::Text(text) => self.steps.hear(text, tell),
@@ -26,22 +26,22 @@ impl Account {
         self.vertices.step().or(self.steps.step.as_deref())
     }
 
-    /// The last lines that it wrote.
+    /// The last lines that the step wrote.
     pub(crate) fn last(&self) -> &[String] {
         if self.vertices.step().is_some() { self.vertices.last() } else { self.steps.last.lines() }
     }
 
-    /// The image that the step needs, where it needs one.
+    /// The image that the step needs, if it needs one.
     pub(crate) fn from(&self) -> Option<&str> {
         self.vertices.from().or_else(|| self.steps.from())
     }
 
-    /// Notes an image that the build has made.
+    /// Records an image that the build has made.
     pub(crate) fn made(&mut self, id: &str) {
         self.steps.made.push(id.to_owned());
     }
 
-    /// The images that it has made, the first one first.
+    /// The images that the build has made, the first one first.
     pub(crate) fn all_made(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.steps.made.iter().map(String::as_str)
     }

@@ -10,12 +10,12 @@ use crate::build_account::Account;
 use crate::build_order::BuildOrder;
 use crate::failed::failed;
 
-/// How BuildKit says who it was that failed, before it says why.
+/// The prefixes with which BuildKit names the component that failed, before the reason.
 const WHO: [&str; 3] = ["failed to solve", "failed to create LLB definition", "failed to build LLB"];
-/// What an engine says of an instruction or an option that it does not know.
+/// The errors of an engine about an instruction or an option that it does not know.
 const UNKNOWN: [&str; 3] = ["unknown instruction", "unknown flag", "Unknown flag"];
 
-/// The error of a build. `packed`: why the archive could not be packed, where that is so.
+/// The error of a build. `packed`: the error of packing the archive, if there was one.
 pub(crate) fn told(
     order: &BuildOrder,
     fault: Fault,
@@ -41,7 +41,7 @@ pub(crate) fn told(
     refused(order, with_last_words(&format!("{step}{advice}"), account.last()))
 }
 
-/// The error of a build that is not begun, or not gone on with.
+/// The error of a build that is not begun, or not continued.
 pub(crate) fn refused(order: &BuildOrder, reason: String) -> Error {
     Error::Backend { context: context_of(order), reason }
 }
@@ -50,7 +50,7 @@ fn context_of(order: &BuildOrder) -> String {
     format!("build {}", order.directory.display())
 }
 
-/// The message without those who only handed it on.
+/// The message without the prefixes of components that only passed the error on.
 fn cause(message: &str) -> &str {
     let mut rest = message;
     while let Some((who, why)) = rest.split_once(": ")

@@ -10,21 +10,22 @@ use crate::pull::Pull;
 pub struct BuildOrder {
     /// The directory.
     pub directory: PathBuf,
-    /// What is done with it.
+    /// How the image is made.
     pub recipe: Recipe,
     /// Values of the arguments of the build.
     pub arguments: BTreeMap<String, String>,
-    /// The stage to end with; empty: the last one.
+    /// The last stage to build; empty: the last one of the Dockerfile.
     pub target: String,
-    /// Whether images that it is built from are pulled.
+    /// Whether images that the build starts from are pulled.
     pub pull: Pull,
 }
 
 /// How a directory becomes an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipe {
-    /// As this Dockerfile in it says.
+    /// By this Dockerfile in the directory.
     Dockerfile(String),
-    /// It is laid over this image, which is here, in the directory where its processes start.
+    /// The directory is copied over this image, which the engine has, into the working directory of its
+    /// processes.
     Over(String),
 }

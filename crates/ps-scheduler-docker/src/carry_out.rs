@@ -1,9 +1,9 @@
-//! Executes a rollout (docs/rollout.md): reports events to [`ps_rollout::Rollout`], records it, and carries out its
-//! actions. The new containers are inspected every tenth of a second, because nobody reports the end of a container to us.
-//! Decisions are made by the rollout alone. The executor may die at any moment: the next one continues from the record.
+//! Executes a rollout (docs/rollout.md): reports events to [`ps_rollout::Rollout`], records it, and carries out its actions. The
+//! new containers are inspected every tenth of a second, because the executor receives no events of the engine. Decisions
+//! are made by the rollout alone. The executor may die at any moment: the next one continues from the record.
 //!
-//! If the engine does not answer, the rollout is undone. If it still does not answer then, the executor stops and leaves
-//! the record to the next one. After the commit the deploy has succeeded: what was replaced is left to the next verb.
+//! If the engine does not answer, the rollout is undone. If it still does not answer then, the executor stops and leaves the
+//! record to the next one. After the commit the deploy has succeeded: ending the replaced containers is left to the next verb.
 
 mod tell;
 
@@ -28,7 +28,7 @@ use crate::stop_request;
 
 /// The pause between two looks at the new containers.
 const LOOK: Duration = Duration::from_millis(100);
-/// What the engine was asked to do where it answered with a refusal that is no action's.
+/// The description of a call for its error, if the call belongs to no action of the rollout.
 const LOOK_AT: &str = "look at the new containers";
 
 /// A rollout and its execution.
@@ -45,7 +45,7 @@ pub(crate) struct Executor<'a> {
     deferred: BTreeSet<Run>,
     /// New runs whose container was started, with the time of the start.
     living: BTreeMap<Run, Duration>,
-    /// Those of them that a look has found alive; the rollout has been told of these.
+    /// The living runs that a look has found alive and that the rollout has been told about.
     seen: BTreeSet<Run>,
     /// Runs whose startup checks are being asked.
     probes: BTreeMap<Run, AbortHandle>,
@@ -139,7 +139,8 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// Takes in requests of other verbs to stop instances. If the rollout is over, the verb that asked does it itself.
+    /// Takes in requests of other verbs to stop instances. If the rollout is over, the verb that asked stops the instances
+    /// itself.
     fn take_stops(&mut self) {
         if self.rollout().outcome().is_some() {
             return;
@@ -209,7 +210,7 @@ impl<'a> Executor<'a> {
                 self.pending.push(Box::pin(containers.start(run, revision, lane).map(Answer::OfAction)));
             }
             Action::Probe(run) => self.probe(run),
-            // Clients are led to all new containers at once, when these are recorded.
+            // Clients are directed to all new containers at once, when these are recorded.
             Action::Admit(run) => {
                 self.tell(&run, Progress::Ready, requester);
                 self.events.push_back(Event::Admitted(run));
@@ -235,7 +236,7 @@ impl<'a> Executor<'a> {
         self.pending.push(Box::pin(probe.map(|done| Answer::OfAction(done.unwrap_or_default()))));
     }
 
-    /// Looks at a run no more; whether it was looked at.
+    /// Removes a run from those that are looked at. Returns whether it was one of them.
     fn let_go(&mut self, run: &Run) -> bool {
         self.probes.remove(run).inspect(AbortHandle::abort);
         self.living.remove(run).is_some()
@@ -251,7 +252,7 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// Has clients led to what is recorded by now, and gives what they leave its time.
+    /// Directs clients to the recorded containers, and gives the containers that they leave their time.
     fn lead(&mut self, requester: &mut Requester<'_>) {
         let Some(clients) = &mut self.clients else { return };
         for departure in clients.lead(self.containers, requester) {
@@ -259,7 +260,7 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// Whoever died after the commit may have led no clients yet to what it had recorded.
+    /// An executor that died after the commit may not have directed clients to the containers that it had recorded.
     fn lead_as_the_dead_may_not_have(&mut self, requester: &mut Requester<'_>) {
         let is_taken_over = self.containers.fresh.is_none();
         let is_committed = self.rollout().state() == State::Committed;
@@ -361,7 +362,7 @@ impl<'a> Executor<'a> {
             clients.are_behind |= done.has_recorded;
         }
         match done.event {
-            // The rollout hears of it when the next look finds the run alive.
+            // The rollout is told when the next look finds the run alive.
             Some(Event::Started(run)) => {
                 self.living.insert(run, clock::now());
             }
@@ -390,7 +391,7 @@ impl<'a> Executor<'a> {
     fn conclude(mut self, outcome: Outcome) -> Result<(Outcome, Written), Error> {
         let do_stay = self.clients.as_ref().and_then(Clients::stay).is_some();
         if outcome.cause.is_none() && (self.silence.is_some() || do_stay) {
-            // What was replaced may run on. The rollout stays as it is written down, so that the next verb ends it.
+            // The replaced containers may still run. The recorded rollout stays, so that the next verb ends them.
             return Ok((outcome, self.written));
         }
         if let Some(under_way) = self.written.under_way.take().filter(|_| outcome.cause.is_none()) {

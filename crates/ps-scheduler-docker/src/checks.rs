@@ -12,15 +12,15 @@ use crate::containers::{Containers, Done};
 use crate::end_in_words;
 use crate::on_failure;
 
-/// How long a `web` that has come up is given to be connected to, before it is said that it does not listen.
+/// How long to try to connect to a `web` that has come up, before a warning says that it does not listen.
 const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// The results of the checks of a container.
 #[derive(Default)]
 struct Came {
-    /// What only warns, and what could not be done about a failure.
+    /// Warnings, and failures of the command of `onFailure`.
     notes: Vec<String>,
-    /// Why it is not ready.
+    /// Why the container is not ready.
     failure: Option<String>,
 }
 
@@ -77,7 +77,7 @@ impl Containers<'_> {
         came
     }
 
-    /// One check, until it holds or has failed as often as it may.
+    /// Repeats one check until it holds or has failed as often as it may.
     async fn ask(&self, check: &Check, subject: &Subject) -> Result<(), String> {
         let delay = if let Ask::Live(life) = check.ask { life } else { check.initial_delay };
         tokio::time::sleep(delay).await;

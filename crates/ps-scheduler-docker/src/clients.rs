@@ -2,8 +2,8 @@
 //! `proxy-build-config` that reads the files IP and PORT; Dokku's proxies are such plugins. An old container keeps
 //! running for a while after the hook (`wait-to-retire`), because some requests are still on their way to it.
 //!
-//! Clients of the app's own address (`address`) are switched as well. There it is known when the last connection of a
-//! container has ended.
+//! Clients of the app's own address (`address`) are switched as well. For these it is known when the last connection of a container
+//! has ended.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -20,9 +20,9 @@ use crate::app::App;
 use crate::containers::{Containers, Done};
 
 const TRIGGER: &str = "proxy-build-config";
-/// How long its hooks may take.
+/// How long the hooks may take.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// The pause between two looks at whether waiting has been given up.
+/// The pause between two looks whether waiting has been given up.
 const LOOK: Duration = Duration::from_millis(100);
 const UNLED: &str = "clients were not sent to the new instances";
 /// Why a container stays.
@@ -32,29 +32,29 @@ const STILL_LED: &str = "clients may still be led to it";
 pub(crate) struct Clients {
     hook: Option<Hook>,
     address: Option<Address>,
-    /// Whether something is recorded to which they were not led yet.
+    /// Whether the record has changed since clients were last directed.
     pub(crate) are_behind: bool,
-    /// Runs that they are to be led away from.
+    /// Runs that clients are to be directed away from.
     leaving: Vec<Run>,
     patience: Rc<Patience>,
 }
 
-/// Somebody who leads clients when it is called.
+/// A plugin's hook that directs clients when it is called.
 struct Hook {
     triggers: Triggers,
     app: String,
     wait: Duration,
 }
 
-/// Whether it is still waited for that clients have left.
+/// Whether this process still waits for clients to leave.
 #[derive(Default)]
 struct Patience {
-    /// Why no container may end to which they may still be led.
+    /// Why no container may be ended that clients may still be directed to.
     stay: RefCell<Option<String>>,
     is_given_up: Cell<bool>,
 }
 
-/// What follows when the clients of a run have left it.
+/// The operation that waits until the clients of a run have left it, and its result.
 pub(crate) type Departure = Pin<Box<dyn Future<Output = Done>>>;
 
 impl Clients {
@@ -68,12 +68,13 @@ impl Clients {
         Some(Self { hook, address, are_behind: false, leaving, patience })
     }
 
-    /// They are to be led away from this run, together with whatever else is to end.
+    /// Clients are to be directed away from this run, together with all others that are to end.
     pub(crate) fn withdraw(&mut self, run: Run) {
         self.leaving.push(run);
     }
 
-    /// Has them led to what is recorded by now, if that has changed; what follows once they have left the runs that go.
+    /// Directs clients to the recorded containers, if the record has changed. Returns the operation that waits until they have left
+    /// the runs that end.
     pub(crate) fn lead(
         &mut self,
         containers: &Containers<'_>,
@@ -113,7 +114,8 @@ impl Clients {
         self.departures(leaving, leading.as_ref(), goes)
     }
 
-    /// The time after which no client of a hook is on its way any more; over at once if waiting is given up.
+    /// Waits for the time after which no request that a hook has directed is on its way any more. Returns at once if waiting is given
+    /// up.
     pub(crate) fn departure(&self) -> impl Future<Output = ()> + use<> {
         let (wait, patience) = (self.wait(), Rc::clone(&self.patience));
         async move { patience.wait(wait).await }
@@ -143,21 +145,22 @@ impl Clients {
         departures
     }
 
-    /// Nobody waits any more until they have left, if anybody does; what they may still be led to is left to the next verb.
+    /// Ends the waiting for clients to leave, if any is in progress. Containers that clients may still be directed to are left to the
+    /// next verb.
     pub(crate) fn interrupt(&mut self) {
         if Rc::strong_count(&self.patience) > 1 {
             self.patience.give_up("waiting for its clients to leave was interrupted");
         }
     }
 
-    /// Why no container may end to which they may still be led, if that is so.
+    /// Why no container may be ended that clients may still be directed to; `None` if containers may be ended.
     pub(crate) fn stay(&self) -> Option<String> {
         self.patience.stay.borrow().clone()
     }
 }
 
 impl Hook {
-    /// `None`: no plugin has one.
+    /// The hooks of an app; `None` if no plugin has one.
     fn of(app: &App<'_>) -> Option<Self> {
         let triggers = Triggers::new(app.world).with_deadline(DEADLINE);
         if !triggers.is_implemented(TRIGGER).unwrap_or(false) {
@@ -185,7 +188,7 @@ impl Hook {
 }
 
 impl Patience {
-    /// Waits so long; over at once if waiting is given up.
+    /// Waits this long. Returns at once if waiting is given up.
     async fn wait(&self, wait: Duration) {
         let begin = Instant::now();
         while !self.is_given_up.get() {
@@ -197,8 +200,8 @@ impl Patience {
         }
     }
 
-    /// Waits until clients are led; over at once if waiting is given up. `goes`: something is to end then, and may not where they were
-    /// not led.
+    /// Waits until clients are directed. Returns at once if waiting is given up. `goes`: containers are to end afterwards, and may not
+    /// if clients were not directed away from them.
     async fn wait_for(&self, leading: Leading, goes: bool) -> Option<Result<Led, String>> {
         while !self.is_given_up.get() {
             if let Ok(led) = tokio::time::timeout(LOOK, leading.clone()).await {
@@ -211,7 +214,7 @@ impl Patience {
         leading.peek().cloned()
     }
 
-    /// Says what became of leading them.
+    /// The result of directing clients.
     async fn note(&self, leading: Leading, goes: bool) -> Done {
         let (note, receipt) = match self.wait_for(leading, goes).await {
             None => (None, None),

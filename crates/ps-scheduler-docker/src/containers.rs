@@ -28,7 +28,7 @@ use crate::reproduce;
 use crate::rollout_file::Terms;
 use crate::service;
 
-/// How often a restart policy is set again that was refused, and the pause before.
+/// How often a refused restart policy is set again, and the pause between two attempts.
 const ARMED_AGAIN: usize = 5;
 const REST: Duration = Duration::from_millis(200);
 
@@ -56,7 +56,7 @@ pub(crate) struct Containers<'a> {
     pub(crate) ids: RefCell<BTreeMap<Run, String>>,
     /// Runs that are to end although they are still being started.
     pub(crate) unwanted: RefCell<BTreeSet<Run>>,
-    /// Runs of the release of before, which are started again.
+    /// Runs of the old release that are started again, because the rollout is undone.
     again: RefCell<BTreeSet<Run>>,
     starting: Semaphore,
     ending: Semaphore,
@@ -73,11 +73,11 @@ pub(crate) struct Done {
     pub(crate) ended: Option<(Run, Option<Exit>)>,
     /// A note for people.
     pub(crate) note: Option<String>,
-    /// What it has meant for clients.
+    /// The effect on the clients.
     pub(crate) receipt: Option<Box<Receipt>>,
     /// Set if the engine did not answer.
     pub(crate) silence: Option<Fault>,
-    /// Whether it has changed what is recorded of the app.
+    /// Whether the record of the app has changed.
     pub(crate) has_recorded: bool,
 }
 
@@ -92,7 +92,7 @@ impl Done {
 struct Refusal(String, Option<Fault>);
 
 impl Refusal {
-    /// The engine did not do this.
+    /// A refusal because the engine did not do this.
     fn of(what: &str, fault: Fault) -> Self {
         Self(format!("{what}: {fault}"), Some(fault))
     }
@@ -121,7 +121,7 @@ impl<'a> Containers<'a> {
         self.ids.borrow_mut().extend(runs.iter().map(|found| (found.run.clone(), found.id.clone())));
     }
 
-    /// Whether a run is of the release of before.
+    /// Whether a run is of the old release.
     pub(crate) fn is_put_back(&self, run: &Run) -> bool {
         self.again.borrow().contains(run)
     }
@@ -167,7 +167,7 @@ impl<'a> Containers<'a> {
         let created = self.app.engine.create(&name, body).await;
         let id = created.map_err(|fault| self.not_created(run, fault))?;
         if let Err((what, fault)) = network::join(self.app.engine, &id, &networks).await {
-            // One that lacks a network must not be taken for one that can be started.
+            // The container lacks a network, and must not be taken for one that can be started.
             let _ = self.app.engine.remove(&id).await;
             return Err(Refusal::of(&what, fault));
         }
@@ -253,7 +253,7 @@ impl<'a> Containers<'a> {
         let _turn = self.ending.acquire().await;
         if let Err(fault) = self.app.engine.remove(&id).await {
             let short = id.get(..12).unwrap_or(&id);
-            let note = format!("the old {} ({short}) would not go: {fault}", run.slot);
+            let note = format!("the old {} ({short}) could not be removed: {fault}", run.slot);
             return Done { note: Some(note), ..Done::default() };
         }
         self.ids.borrow_mut().remove(&run);
@@ -276,7 +276,7 @@ impl<'a> Containers<'a> {
         }
     }
 
-    /// Records these runs, unless one of them is found dead, which is returned with how it died.
+    /// Records these runs, unless one of them is found dead: then that one is returned, with how it died.
     async fn try_record(&self, runs: &[Run], revision: Revision) -> Result<Option<(Slot, String)>, Refusal> {
         let old = self.records.borrow().clone();
         let is_new = |(run, id): &(&Run, String)| {
@@ -314,19 +314,19 @@ impl<'a> Containers<'a> {
         self.records.borrow().slots.values().map(|record| record.id.clone()).collect()
     }
 
-    /// The slots of runs that go without a successor: their containers are still recorded.
+    /// The slots of runs that end without a successor: their containers are still recorded.
     pub(crate) fn gone(&self, leaving: &[Run]) -> Vec<Slot> {
         let records = self.records.borrow();
         let is_recorded = |run: &&Run| self.id(run).is_some_and(|id| records.contains(&id));
         leaving.iter().filter(is_recorded).map(|run| run.slot.clone()).collect()
     }
 
-    /// Nothing is left of these slots to lead clients by.
+    /// Removes the records that clients are directed by, for these slots.
     pub(crate) fn hide(&self, gone: &[Slot]) -> Result<(), String> {
         self.records.borrow().withdraw(gone).map_err(|error| error.to_string())
     }
 
-    /// What clients of the app's address are to be led to: without these slots.
+    /// The containers to which clients of the app's address are to be directed, without those of these slots.
     pub(crate) fn backends(&self, gone: &[Slot]) -> Result<Vec<Backend>, Error> {
         address::backends(self.app, &self.records.borrow(), gone)
     }
@@ -345,7 +345,7 @@ impl<'a> Containers<'a> {
         armed.into_iter().collect()
     }
 
-    /// Sets a restart policy. An engine refuses that for a moment while a container ends; whether it may have ended is looked at next.
+    /// Sets a restart policy. An engine refuses that for a moment while a container ends; the caller finds out whether it has ended.
     async fn arm_one(&self, id: &str, policy: RestartPolicy) -> Result<(), Fault> {
         for _ in 0..ARMED_AGAIN {
             match self.app.engine.set_policy(id, policy).await {

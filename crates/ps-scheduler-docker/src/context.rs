@@ -25,7 +25,7 @@ pub(crate) fn send(
     let packing = thread::spawn(move || {
         let packed = context.pack(Pieces { sender: sender.clone(), pending: Vec::new() });
         if packed.is_err() {
-            // An archive that is not whole must not look like one. Nobody may listen any more.
+            // An incomplete archive must not look complete. The receiver may be gone already.
             let _ = sender.blocking_send(Err(io::ErrorKind::Interrupted.into()));
         }
         packed
@@ -37,7 +37,7 @@ pub(crate) fn send(
     (stream::unfold(receiver, next), packing)
 }
 
-/// A Dockerfile by which the directory in the archive is laid over an image.
+/// A Dockerfile that copies the directory in the archive over an image.
 pub(crate) fn laid_over(base: &str, directory: &str) -> String {
     let directory = if directory.trim_matches('/').is_empty() { "/app" } else { directory };
     let mut escaped = String::new();
@@ -51,7 +51,7 @@ pub(crate) fn laid_over(base: &str, directory: &str) -> String {
     format!("FROM {base}\nWORKDIR {escaped}\nCOPY {TREE} ./\n")
 }
 
-/// A writer whose bytes go to the engine.
+/// A writer that sends its bytes to the engine.
 struct Pieces {
     sender: Sender<Piece>,
     pending: Vec<u8>,

@@ -18,7 +18,7 @@ use crate::{entrypoint, label, network};
 
 /// How many of the last lines of a run that failed are kept.
 pub(crate) const LAST_LINES: usize = 10;
-/// The engine says in whole seconds when a container was made.
+/// The engine reports in whole seconds when a container was made.
 const ROUNDING: Duration = Duration::from_secs(1);
 
 /// Creates and starts the container of a run. If it already exists and was started, it is left alone, because another
@@ -51,7 +51,7 @@ pub(crate) async fn begin(
     if let (Some(command), Ok(image)) = (command, engine.image(image).await) {
         body = entrypoint::behind(body, command, &image);
     }
-    // Two worlds on one engine may have apps of the same name.
+    // Two worlds on one engine may have apps of the same name, so the name contains a number for the world.
     let world = label::fold(&root.display().to_string()) & 0xffff_ffff;
     let name = format!("{}.{slot}.{}-{world:08x}", release.app, due.as_second());
     let id = match engine.create(&name, body).await {
@@ -70,13 +70,13 @@ pub(crate) async fn begin(
         Err((_, fault)) => Err(fault),
     };
     if started.as_ref().is_err_and(|fault| !fault.is_silence()) {
-        // It would be taken for a run that is to be begun.
+        // The container would be taken for a run that is to be started.
         let _ = engine.remove(&id).await;
     }
     started
 }
 
-/// Ends what runs by a schedule of what is stopped.
+/// Ends the scheduled runs of the stopped slots.
 pub(crate) fn end_runs(docker: &DockerLocal, order: &StopOrder) -> Result<(), Error> {
     let rows = Schedules::read(docker.world(), &order.app).rows(false);
     if order.remove || !rows.iter().any(|row| order.which.includes(&row.slot)) {
@@ -86,7 +86,7 @@ pub(crate) fn end_runs(docker: &DockerLocal, order: &StopOrder) -> Result<(), Er
     let [root, ours, _] = app.filters();
     app.engine.run(async {
         let listed = app.engine.list(&[root, ours]).await;
-        let listed = listed.map_err(|fault| app.error(fault, "list what runs by a schedule"))?;
+        let listed = listed.map_err(|fault| app.error(fault, "list the scheduled runs"))?;
         let is_meant = |container: &&Container| {
             let is_run = label::is_cron(container) && container.may_serve();
             is_run && label::slot(container).is_some_and(|slot| order.which.includes(&slot))
@@ -96,7 +96,7 @@ pub(crate) fn end_runs(docker: &DockerLocal, order: &StopOrder) -> Result<(), Er
         for ended in join_all(ends).await {
             match ended {
                 Err(fault) if !fault.is_gone() && !fault.is_conflict() => {
-                    return Err(app.error(fault, "end what runs by a schedule"));
+                    return Err(app.error(fault, "end the scheduled runs"));
                 }
                 _ => (),
             }
@@ -105,7 +105,7 @@ pub(crate) fn end_runs(docker: &DockerLocal, order: &StopOrder) -> Result<(), Er
     })
 }
 
-/// How long a run may still take.
+/// How much time a run has left.
 pub(crate) fn time_left(container: &Container) -> Option<Duration> {
     let limit = container.label(label::DEADLINE)?.parse().ok().map(Duration::from_secs)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

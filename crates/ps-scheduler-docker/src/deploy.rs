@@ -40,7 +40,7 @@ pub(crate) fn deploy(
             what: "run a directory: build an image of it and deploy that with --image",
         });
     }
-    // Whoever deploys has it judged before that is written down.
+    // For a deploy, the caller has had the plan judged before it recorded the deploy.
     if !plan.is_deploy {
         judge::judge(docker, plan)?;
     }
@@ -75,7 +75,8 @@ pub(crate) fn tend(docker: &DockerLocal, plan: &Plan, requester: &mut Requester<
         app.recover(&file, plan.release.stop_timeout, requester)?;
         return app.tend_address(plan);
     }
-    // An engine may have said that it removed a container, and not have done it. Whoever executes a rollout now does this itself.
+    // An engine may report that it has removed a container without having done so. If a rollout is in progress, its executor
+    // removes such containers itself.
     let held = file.hold();
     if !matches!(held, Hold::Others) {
         let records = app::records(app.world, app.name)?;
@@ -103,16 +104,16 @@ pub(crate) fn end_interrupted(
     app.recover(&file, grace, requester).map(drop)
 }
 
-/// Has the app reached where this release says, and leads clients to its containers as they are.
+/// Changes the address of the app to that of this release, and directs clients to its present containers.
 pub(crate) fn reach(docker: &DockerLocal, release: &Release) -> Result<Moved, Error> {
     let (world, name) = (docker.world(), &release.app);
     if let Some(reason) = Service::of(world, name, None).refusal_to_listen(release.reached()) {
-        return Err(Error::Backend { context: format!("have {name} reached"), reason });
+        return Err(Error::Backend { context: format!("change the address of {name}"), reason });
     }
     let app = App { engine: docker.engine()?, world, name };
     let _held = app.hold(&recover::file(&app))?;
     let records = app::records(world, name)?;
-    // Where nothing runs, the next start listens.
+    // If no container runs, the next start opens the address.
     if !address::backends(&app, &records, &[])?.is_empty()
         && let Some(opened) = Address::open(&app, release, &records)?
     {
@@ -134,7 +135,7 @@ fn policies(plan: &Plan) -> BTreeMap<String, RestartPolicy> {
 }
 
 impl App<'_> {
-    /// Where something of the app is to run: its address is listened on, and leads to its containers as they are now.
+    /// If any instance of the app is to run, its address is opened, and directs clients to its present containers.
     fn tend_address(&self, plan: &Plan) -> Result<(), Error> {
         if plan.filled().next().is_none() {
             return Ok(());
@@ -191,8 +192,8 @@ impl App<'_> {
         unstopped.map_or(concluded, Err)
     }
 
-    /// The app is reached where its release says, or where it was before if the rollout has failed. What the next verb finishes is
-    /// reached at both.
+    /// After a rollout: the address is that of the new release, or the earlier one if the rollout has failed. If the next verb has
+    /// to finish the rollout, both addresses stay open.
     fn conclude_address(
         &self,
         plan: &Plan,
@@ -217,8 +218,8 @@ impl App<'_> {
         outcome.cause.is_none().then(|| Error::Backend { context, reason: reason.clone() })
     }
 
-    /// The restart policies that the recorded containers had, for a rollout that may have to start them again. During it
-    /// the engine's are set to `no`.
+    /// The restart policies that the recorded containers had, for a rollout that may have to start them again. During the rollout
+    /// the policies in the engine are set to `no`.
     async fn old_policies(
         &self,
         rollout: &ps_rollout::Plan,
@@ -281,14 +282,14 @@ impl App<'_> {
         };
         for container in self.listed(records).await?.into_iter().filter(is_left) {
             if let Err(fault) = self.engine.remove(&container.id).await {
-                lines.push(format!("{} is left over and would not go: {fault}", container.name));
+                lines.push(format!("{} is left over and could not be removed: {fault}", container.name));
             }
         }
         Ok(lines)
     }
 }
 
-/// The same plan, with deadlines that allow the engine to start this many containers.
+/// The plan with deadlines that allow the engine to start this many containers.
 fn with_time(mut rollout: ps_rollout::Plan) -> ps_rollout::Plan {
     for planned in rollout.types.values_mut() {
         let count = u32::try_from(planned.slots.len()).unwrap_or(u32::MAX);

@@ -26,7 +26,7 @@ impl DockerLocal {
         Self { world: world.clone(), engine: EngineCell::at(socket) }
     }
 
-    /// Which engine answers.
+    /// The version and the properties of the engine.
     pub fn facts(&self) -> Result<Facts, Error> {
         let engine = self.engine()?;
         engine.run(engine.facts()).map_err(|fault| failed(fault, "ask the engine what it is"))

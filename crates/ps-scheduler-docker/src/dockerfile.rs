@@ -14,32 +14,33 @@ const PLATFORM_ARGUMENTS: [&str; 8] = [
     "BUILDARCH",
     "BUILDVARIANT",
 ];
-/// Those of them that name the platform of the engine itself, as no other is asked for here.
+/// The arguments among them that name the platform of the engine itself. No other platform is requested here.
 const OWN_PLATFORM: [&str; 4] =
     ["$BUILDPLATFORM", "${BUILDPLATFORM}", "$TARGETPLATFORM", "${TARGETPLATFORM}"];
 /// The names of the frontend that belongs to BuildKit, without a tag.
 const STOCK_FRONTENDS: [&str; 2] = ["docker/dockerfile", "docker/dockerfile-upstream"];
 
-/// What stands in a Dockerfile.
+/// The parts of a Dockerfile that matter before the build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dockerfile {
-    /// The images that it names, for the engine's own platform, without its stages and without those that only an argument knows.
+    /// The images that the Dockerfile names, for the engine's own platform, without its stages and without images that depend on
+    /// an argument.
     pub(crate) images: Vec<String>,
-    /// The image of the frontend that is to read it: `docker/dockerfile:1`.
+    /// The image of the frontend that it requests: `docker/dockerfile:1`.
     pub(crate) frontend: Option<String>,
-    /// The first thing in it that only BuildKit has, for people: `RUN --mount`.
+    /// The first feature that only BuildKit has, for people: `RUN --mount`.
     pub(crate) only_buildkit: Option<String>,
-    /// The first thing in it that needs a session of a client: `RUN --mount=type=secret`.
+    /// The first feature that needs a session of a client: `RUN --mount=type=secret`.
     pub(crate) needs_session: Option<String>,
-    /// The stages that it names, and what is no image though it is named like one.
+    /// The names of its stages, and other names that look like images.
     stages: Vec<String>,
 }
 
-/// An instruction, which may have gone over several lines.
+/// An instruction, which may extend over several lines.
 struct Instruction<'a> {
-    /// `run`
+    /// The name in lower case, such as `run`.
     name: String,
-    /// Its options, `--mount=type=cache,target=/x`.
+    /// The options, such as `--mount=type=cache,target=/x`.
     options: Vec<&'a str>,
     words: Vec<&'a str>,
     has_document: bool,
@@ -120,7 +121,7 @@ impl<'a> Instruction<'a> {
         PLATFORM_ARGUMENTS.contains(argument).then(|| format!("ARG {argument}"))
     }
 
-    /// What of it a client would have to hand out while the engine builds.
+    /// The kind of a mount that a client would have to serve during the build.
     fn session_mount(&self) -> Option<String> {
         let kind = |option: &str| {
             let fields = option.strip_prefix("--mount=")?;
@@ -130,7 +131,7 @@ impl<'a> Instruction<'a> {
         self.options.iter().find_map(|option| kind(option)).filter(|_| self.name == "run")
     }
 
-    /// What it takes files from: stages and images.
+    /// The stages and images that the instruction takes files from.
     fn images(&self) -> impl Iterator<Item = &'a str> {
         self.options.iter().flat_map(|option| {
             let fields = option.strip_prefix("--mount=").unwrap_or_else(|| option.trim_start_matches("--"));
@@ -143,7 +144,7 @@ fn names_platform_argument(text: &str) -> bool {
     text.contains('$') && PLATFORM_ARGUMENTS.iter().any(|argument| text.contains(argument))
 }
 
-/// The directives that a Dockerfile begins with, names in small letters: `# escape=` and a backtick.
+/// The directives at the beginning of a Dockerfile, with names in lower case: `# escape=` and a backtick.
 fn directives(text: &str) -> impl Iterator<Item = (String, String)> {
     text.lines().map_while(|line| {
         let (name, value) = line.trim().strip_prefix('#')?.split_once('=')?;
@@ -153,9 +154,9 @@ fn directives(text: &str) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// The same Dockerfile for the engine's own frontend: the directive `syntax` has become a comment, the lines are as many.
+/// The Dockerfile for the engine's own frontend: the directive `syntax` becomes a comment, so that line numbers stay the same.
 ///
-/// A comment ends the directives, so it comes after those that stay.
+/// A comment ends the directives, so it comes after the other ones.
 pub(crate) fn without_frontend(text: &str) -> String {
     let count = directives(text).count();
     let is_syntax = |line: &&str| directives(line).any(|(name, _)| name == "syntax");

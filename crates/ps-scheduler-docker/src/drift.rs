@@ -22,7 +22,7 @@ use crate::{blueprint, service};
 /// The option whose values may be secrets.
 const LOG_OPTION: &str = "log-opt";
 
-/// The settings of the running instances of an app that differ, by slot.
+/// The settings in which running instances of an app differ from the present ones, by slot.
 pub(crate) fn drift(docker: &DockerLocal, release: &Release) -> Result<Vec<Drift>, Error> {
     let app = &release.app;
     let records = app::records(docker.world(), app)?;
@@ -54,7 +54,7 @@ pub(crate) fn drift(docker: &DockerLocal, release: &Release) -> Result<Vec<Drift
     Ok(found)
 }
 
-/// The container that would be made today.
+/// The container that would be made now.
 fn wanted(docker: &DockerLocal, release: &Release, slot: &Slot) -> Result<Sight, String> {
     let root = docker.world().root();
     let run = Run { slot: slot.clone(), number: 0 };
@@ -124,7 +124,7 @@ fn listed(texts: &[String]) -> Option<String> {
     (!texts.is_empty()).then(|| type_settings::listed(texts))
 }
 
-/// The names of the labels that differ. Their values are not told: they may be secrets.
+/// The names of the labels that differ. Their values are left out, because they may be secrets.
 fn labels(set: &BTreeSet<&str>, running: &Sight, wanted: &Sight) -> (Vec<String>, Vec<String>) {
     let (mut of_running, mut of_wanted) = (Vec::new(), Vec::new());
     for name in set.iter().filter_map(|name| name.strip_prefix(label::LABEL_SET)) {

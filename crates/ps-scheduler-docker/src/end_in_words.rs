@@ -1,4 +1,4 @@
-//! How a container ended, in words for people: its exit status or signal, and the last lines that it wrote.
+//! Describes for people how a container ended: its exit status or signal, and the last lines that it wrote.
 
 use formation::with_last_words;
 use ps_engine::{Container, Engine};

@@ -4,11 +4,11 @@ use ps_engine::ContainerCreateBody;
 use serde_json::{Map, Value, json};
 use type_settings::{EngineOptions, Size, Switch};
 
-/// The place of one option.
+/// The place of one option in a description.
 pub(crate) struct Place {
-    /// Its name.
+    /// The name of the option.
     pub(crate) name: &'static str,
-    /// The keys that lead there, in the words of the call that makes a container.
+    /// The keys that lead to the value, as in the call that makes a container.
     pub(crate) keys: &'static [&'static str],
     write: fn(&[&str]) -> Value,
 }
@@ -76,7 +76,7 @@ fn pairs(all: &[&str], between: char) -> Value {
     Value::Object(all.iter().map(pair).collect::<Map<String, Value>>())
 }
 
-/// `/dev/fuse:/dev/fuse:rwm`: where it is on the host, where in the container, and what may be done with it.
+/// `/dev/fuse:/dev/fuse:rwm`: the path on the host, the path in the container, and the permissions.
 fn devices(all: &[&str]) -> Value {
     let device = |text: &&str| {
         let mut parts = text.splitn(3, ':');

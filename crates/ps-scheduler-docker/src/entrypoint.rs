@@ -3,8 +3,9 @@
 use ps_engine::{ContainerCreateBody, Image, ImageKind, LAUNCHER};
 use ps_release::in_container;
 
-/// The same container with its command as the image takes it. The launcher of Cloud Native Buildpacks gets the line. Behind any other
-/// ENTRYPOINT come the words of the command, if it needs no shell and the values of all its variables are known before it starts.
+/// Adapts the command of a container to the image. The launcher of Cloud Native Buildpacks gets the command line. Any other
+/// ENTRYPOINT gets the words of the command, if the command needs no shell and the values of all its variables are known before it
+/// starts.
 pub(crate) fn behind(body: ContainerCreateBody, command: &str, image: &Image) -> ContainerCreateBody {
     let is_replaced = body.entrypoint.is_some();
     if is_replaced || image.entrypoint.is_empty() {
@@ -20,8 +21,8 @@ pub(crate) fn behind(body: ContainerCreateBody, command: &str, image: &Image) ->
     }
 }
 
-/// The same container with words that a person has typed. An ENTRYPOINT gets them, as those of `docker run`; the launcher of Cloud
-/// Native Buildpacks runs them as a command.
+/// The container with words that a person has typed. An ENTRYPOINT gets them, as with `docker run`; the launcher of Cloud Native
+/// Buildpacks runs them as a command.
 pub(crate) fn with_words(body: ContainerCreateBody, words: &[String], image: &Image) -> ContainerCreateBody {
     if body.entrypoint.is_none() && ImageKind::of(image) == ImageKind::Buildpacks {
         return launched(body, [&["--".to_owned()][..], words].concat());

@@ -20,17 +20,17 @@ use crate::bookmark;
 use crate::lines::{Lines, Sink, Writer};
 use crate::logs;
 
-/// What the engine tells.
+/// An event of the engine.
 enum News {
     /// A container has written something.
     Wrote(Writer, Result<(Option<Moment>, LogOutput), Fault>),
-    /// A container has ended; everything that it wrote was told.
+    /// A container has ended, and all of its output was passed on.
     Over(Writer),
     /// The container with this id was started.
     Started(Result<String, Fault>),
 }
 
-/// How often it is looked whether the app is still there.
+/// How often to check whether the app still exists.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 type Source = Pin<Box<dyn Stream<Item = News>>>;
@@ -42,23 +42,24 @@ struct Follower<'a> {
     lines: Lines,
     /// The ids of the containers that are read.
     open: BTreeSet<String>,
-    /// Those of them that were started since, so that their end is not the last word.
+    /// Those of the containers that were started again since, so that their last end is not the end of the output.
     started_again: BTreeSet<String>,
-    /// Up to when a container was read that was ever read.
+    /// For each container that was ever read, the time up to which it was read.
     read_up_to: BTreeMap<String, Moment>,
-    /// Up to when everything that a container wrote was handed out.
+    /// For each container, the time up to which all its output was passed on.
     handed_out: BTreeMap<String, Moment>,
 }
 
 impl App<'_> {
-    /// Hands out lines as they come, until `sink` breaks.
+    /// Passes on lines as they come, until `sink` breaks.
     pub(crate) async fn follow(
         &self,
         request: &LogRequest,
         is_scheduled: bool,
         sink: &mut Sink<'_>,
     ) -> Result<(), Error> {
-        // Scheduled runs are no instances but their output is followed too, so every container of the app is reported.
+        // Scheduled runs are not instances, but their output is followed too, so the starts of all containers of the
+        // app are reported.
         let [_, ours, _] = self.filters();
         // A container that starts while the list is read is reported twice, and never missed.
         let started = self.engine.starts(&[ours], SystemTime::now());
@@ -82,7 +83,7 @@ impl App<'_> {
             let is_over = match tokio::time::timeout(LOOK_AGAIN, follower.next(request.until)).await {
                 Ok(Some(news)) => follower.take(news, sink).await?.is_break(),
                 Ok(None) => true,
-                // No event says that an app was destroyed whose containers have all gone.
+                // No event reports that an app was destroyed whose containers were gone already.
                 Err(_) => follower.open.is_empty() && !self.world.app_dir(self.name).is_dir(),
             };
             if is_over {
@@ -93,7 +94,7 @@ impl App<'_> {
 }
 
 impl Follower<'_> {
-    /// What comes next; `None` once the range is over.
+    /// The next event; `None` once the range is over.
     async fn next(&mut self, until: Option<SystemTime>) -> Option<News> {
         let Some(until) = until else { return self.sources.next().await };
         let left = until.duration_since(SystemTime::now()).ok()?;
@@ -113,7 +114,7 @@ impl Follower<'_> {
         self.sources.push(Box::pin(news));
     }
 
-    /// A container was read up to that moment.
+    /// Records that a container was read up to that moment.
     fn note(&mut self, writer: &Writer, moment: Moment) {
         if !self.lines.waits_for(writer) {
             self.handed_out.insert(writer.id.clone(), moment.clone());
@@ -135,7 +136,7 @@ impl Follower<'_> {
                 }
                 Ok(sink.caught_up(&bookmark::written(&self.handed_out)))
             }
-            // It was removed before it could be read.
+            // The container was removed before it could be read.
             News::Wrote(_, Err(fault)) if fault.is_gone() => Ok(ControlFlow::Continue(())),
             News::Wrote(writer, Err(fault)) => Err(self.app.unread(&writer.slot, fault)),
             News::Over(writer) => {
@@ -154,7 +155,7 @@ impl Follower<'_> {
         }
     }
 
-    /// The container with this id, if it is a run by a schedule. A schedule may have come with a deploy since.
+    /// The container with this id, if it is a scheduled run. The schedule may be new since the last deploy.
     async fn run_by_schedule(&self, id: &str) -> Result<Option<Writer>, Error> {
         let runs = self.app.scheduled_writers(self.which).await?;
         Ok(runs.into_iter().find(|run| run.id == id))

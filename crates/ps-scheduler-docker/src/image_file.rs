@@ -30,7 +30,8 @@ impl DockerLocal {
         Ok(self.image_files(app, image, &[path.trim_start_matches('/')])?.pop().flatten())
     }
 
-    /// The same for several files, in their order. A path that begins with `/` begins at the root of the image.
+    /// As [`DockerLocal::image_file`], for several files, in their order. A path that begins with `/` begins at the
+    /// root of the image.
     pub fn image_files(
         &self,
         app: &AppName,

@@ -14,7 +14,7 @@ use crate::blueprint;
 use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 
-/// The engine gives no container less.
+/// The smallest memory limit that the engine accepts, in bytes.
 const LEAST_MEMORY: u64 = 6 << 20;
 
 /// Refuses a plan whose containers could not be made as they are set.
@@ -35,7 +35,7 @@ pub(crate) fn judge(docker: &DockerLocal, plan: &Plan) -> Result<(), Error> {
     reason.map_or(Ok(()), |reason| Err(Error::Backend { context, reason }))
 }
 
-/// What can be seen without asking anybody.
+/// Problems that can be found without asking the engine.
 fn on_this_machine(release: &Release, process_type: &ProcessType) -> Option<String> {
     let settings = release.settings(process_type);
     memory(settings)
@@ -55,8 +55,8 @@ fn memory(settings: &TypeSettings) -> Option<String> {
     })
 }
 
-/// A path or a device of the host that is not there. The engine would make an empty directory, which is rarely what was meant; so a
-/// Compose file means it.
+/// A path or a device of the host that does not exist. The engine would make an empty directory, which is rarely what was meant. In
+/// a Compose file it is meant, so mounts of its services are not checked.
 fn missing(release: &Release, process_type: &ProcessType) -> Option<String> {
     let settings = release.settings(process_type);
     let binds = release.source.service(process_type).map(|service| &service.container["HostConfig"]["Binds"]);
@@ -79,7 +79,7 @@ fn missing(release: &Release, process_type: &ProcessType) -> Option<String> {
     Some(format!("engine-options has the device {lost}, which this machine does not have"))
 }
 
-/// What only the engine knows: its networks, and its CPUs.
+/// Problems that only the engine knows of: its networks, and its CPUs.
 fn of_the_engine(
     docker: &DockerLocal,
     release: &Release,

@@ -1,8 +1,8 @@
-//! Names and labels of containers: those of Dokku, and our own. Our labels say which `DOKKU_ROOT` a container belongs
-//! to, since two worlds on one engine may have apps of the same name, and which run it is.
+//! Names and labels of containers: those of Dokku, and those of this project. The latter say which `DOKKU_ROOT` a container belongs to,
+//! since two worlds on one engine may have apps of the same name, and which run it is.
 //!
-//! A container from a time when runs had no numbers counts as run 0. A value that cannot be read, for example of a
-//! later version, is ignored.
+//! A container from a time when runs had no numbers counts as run 0. A value that cannot be read, for example of a later version, is
+//! ignored.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -20,45 +20,46 @@ pub(crate) const ROOT: &str = "com.formation.root";
 pub(crate) const APP: &str = "com.dokku.app-name";
 const PROCESS_TYPE: &str = "com.dokku.process-type";
 pub(crate) const DYNO: &str = "com.dokku.dyno";
-/// Which task of a deploy a container is, in Dokku's word: `predeploy`.
+/// The task of a deploy that a container runs, by Dokku's name: `predeploy`.
 pub(crate) const TASK: &str = "dokku_phase_script";
-/// What kind of container it is: `deploy` for an instance, `run` for a one-off, `cron` for a task.
+/// The kind of a container: `deploy` for an instance, `run` for a one-off, `cron` for a task.
 pub(crate) const CONTAINER_TYPE: &str = "com.dokku.container-type";
-/// The kind of a run by a schedule.
+/// The kind of a scheduled run.
 pub(crate) const CRON: &str = "cron";
 /// The kinds that are no instances and have a deadline: one-offs and tasks.
 const ONE_OFFS: [&str; 2] = ["run", CRON];
-/// On a run by a schedule: the time that was due, in seconds since 1970.
+/// For a scheduled run: the time that was due, in seconds since 1970.
 pub(crate) const DUE: &str = "com.formation.due";
-/// On every instance of an app, and on nothing else; a filter for the engine's list.
+/// A filter for the engine's list: the label that every instance of an app has, and no other container.
 pub(crate) const DEPLOYED: &str = "com.dokku.container-type=deploy";
 /// The number of the run, `17`.
 pub(crate) const RUN: &str = "com.formation.run";
-/// The number of the release it was started from.
+/// The number of the release that the run was started from.
 pub(crate) const RELEASE: &str = "com.formation.release";
 /// `own` or `second`.
 pub(crate) const LANE: &str = "com.formation.lane";
 
-/// From the stop signal to SIGKILL, in seconds, where that was set for its type: the app's may have changed since it was made.
+/// The time from the stop signal to SIGKILL, in seconds, if it was set for the type. Without the label it is the present one of the
+/// app.
 pub(crate) const GRACE: &str = "com.formation.stop-timeout-seconds";
 
-/// How many seconds after it was made a one-off is to be gone.
+/// How many seconds after its creation a one-off must be removed.
 pub(crate) const DEADLINE: &str = "com.dokku.active-deadline-seconds";
-/// The program that waits for a one-off: its namespace of pids, a blank, and its identity as JSON.
+/// The program that waits for a one-off: its pid namespace, a blank, and its identity as JSON.
 pub(crate) const WAITS: &str = "com.formation.waits";
-/// The port that an instance listens on, where it is not the one that its type usually has.
+/// The port that an instance listens on, if it is not the usual one of its type.
 pub(crate) const PORT: &str = "com.formation.port";
-/// Which settings were set for its type when it was made, with blanks between them.
+/// The names of the settings that were set for the type at creation, separated by blanks.
 pub(crate) const SET: &str = "com.formation.set";
-/// Before the name of a label in [`SET`], and before that of an option of the engine.
+/// The prefix of the name of a label in [`SET`]. Names of engine options have a prefix, too.
 pub(crate) const LABEL_SET: &str = "label:";
 pub(crate) const OPTION_SET: &str = "option:";
-/// On what was made for an app and is no container.
+/// For images and networks that were made for an app.
 const BUILT: &str = "com.formation.built";
 
 const UPCOMING: &str = ".upcoming-";
 
-/// The values of our own labels.
+/// The values of this project's labels.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) run: Run,
@@ -101,7 +102,7 @@ pub(crate) fn lane(container: &Container) -> Lane {
     if is_second { Lane::Second } else { Lane::Own }
 }
 
-/// From the stop signal to SIGKILL for a container that was inspected: as was set for its type, else as for the app by now.
+/// For an inspected container, the time from the stop signal to SIGKILL: that of its label, or else the present one of the app.
 pub(crate) fn grace(of_app: Duration) -> impl FnOnce(&Value) -> Duration {
     move |inspected| {
         let own = inspected["Config"]["Labels"][GRACE].as_str().and_then(|seconds| seconds.parse().ok());
@@ -141,7 +142,7 @@ pub(crate) fn is_one_off(container: &Container) -> bool {
     container.label(CONTAINER_TYPE).is_some_and(|kind| ONE_OFFS.contains(&kind))
 }
 
-/// Whether a container is a run by a schedule.
+/// Whether a container is a scheduled run.
 pub(crate) fn is_cron(container: &Container) -> bool {
     container.label(CONTAINER_TYPE) == Some(CRON)
 }
@@ -159,12 +160,12 @@ pub(crate) fn task(container: &Container) -> Option<&str> {
     container.label(TASK).filter(|task| !task.is_empty())
 }
 
-/// The time for which a run by a schedule was begun.
+/// The due time of a scheduled run.
 pub(crate) fn due(container: &Container) -> Option<i64> {
     container.label(DUE)?.parse().ok()
 }
 
-/// The label of what is made for an app and is no container: its images, whose containers have it too, and its network.
+/// The label of images and networks that are made for an app. Containers inherit it from their image.
 pub(crate) fn of_app(root: &Path, app: &AppName) -> (String, String) {
     (BUILT.to_owned(), format!("{app} of {}", root.display()))
 }
@@ -176,14 +177,14 @@ pub(crate) fn image_name(app: &AppName, id: &str) -> (String, String) {
     (image_repository(app), hex.get(..12).unwrap_or(hex).to_owned())
 }
 
-/// What the names of all images of an app begin with. A name of an app that the engine takes for none in this place is spelt otherwise.
+/// The beginning of the names of all images of an app. If the engine does not accept the name of the app there, a number replaces it.
 pub(crate) fn image_repository(app: &AppName) -> String {
     let is_plain = |part: &str| !part.is_empty();
     let is_legal = app.as_str().split(['.', '-']).all(is_plain) && !app.as_str().contains('_');
     if is_legal { format!("formation/{app}") } else { format!("formation/app/x{:x}", fold(app.as_str())) }
 }
 
-/// A number for a name.
+/// A number that is computed from a name.
 pub(crate) fn fold(name: &str) -> u64 {
     name.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

@@ -12,8 +12,8 @@ use crate::label;
 
 impl DockerLocal {
     /// Removes the images that were built for an app, except those with these ids, and returns the names of the removed ones. An image in use
-    /// stays, and so does every name that a person or another program has given to it. An image without a name is returned by its id: its
-    /// deploy died before it was named.
+    /// stays, and so does every name that a person or another program has given to an image. An image without a name is returned by its id:
+    /// its deploy died before it was named.
     pub fn forget_images(&self, app: &AppName, needed: &BTreeSet<String>) -> Result<Vec<String>, Error> {
         let engine = self.engine()?;
         let (name, value) = label::of_app(self.world().root(), app);
@@ -30,7 +30,7 @@ impl DockerLocal {
             for name in all {
                 match engine.run(engine.remove_image(&name, true)) {
                     Ok(()) => removed.push(name),
-                    // Something is run from it.
+                    // A container was made from the image.
                     Err(Fault::Refused { .. }) => {}
                     Err(fault) => return Err(failed(fault, format!("remove the image {name}"))),
                 }
@@ -39,7 +39,7 @@ impl DockerLocal {
         Ok(removed)
     }
 
-    /// Removes what belongs to no instance of an app: its images and its network. Nothing of the app runs any more.
+    /// Removes the images and the network of an app. No container of the app may exist any more.
     pub fn forget_app(&self, app: &AppName) -> Result<(), Error> {
         self.forget_images(app, &BTreeSet::new())?;
         self.remove_network(app)

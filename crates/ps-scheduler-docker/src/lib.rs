@@ -123,7 +123,7 @@ impl Scheduler for DockerLocal {
         Some(rollout_file::witness(app))
     }
 
-    /// Its executor was the one who died: either way it is taken over here.
+    /// The executor of the interrupted rollout was the process that died, so every such rollout is taken over here.
     fn end_interrupted(
         &self,
         app: &AppName,

@@ -8,13 +8,13 @@ use formation::{Slot, Stream};
 use ps_engine::{LogOutput, Moment};
 use ps_scheduler::{LogLine, LogSink};
 
-/// A line longer than this is handed out in pieces.
+/// A longer line is passed on in pieces, in bytes.
 const MAX_LINE_BYTES: usize = 1 << 20;
 
-/// Whoever gets the lines; it breaks to get no more.
+/// The receiver of lines. It returns `Break` when it wants no more.
 pub(crate) type Sink<'a> = dyn LogSink + 'a;
 
-/// A container that writes: its slot, and the number of its run if anybody understands it.
+/// A container that writes: its slot, and the number of its run, if the label can be read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Writer {
     pub(crate) slot: Slot,
@@ -23,11 +23,12 @@ pub(crate) struct Writer {
     pub(crate) id: String,
 }
 
-/// Lines under way: a frame may hold a part of one, or several. Each is of a container and, where that is true, of its stderr.
+/// Incomplete lines: a frame may contain a part of a line, or several. The key is the container, and whether the stream is its
+/// stderr.
 #[derive(Default)]
 pub(crate) struct Lines(BTreeMap<(Writer, bool), Begun>);
 
-/// A line that is not whole yet, and when it began.
+/// A line that is not complete yet, and when it began.
 #[derive(Default)]
 struct Begun {
     at: Option<SystemTime>,
@@ -35,7 +36,7 @@ struct Begun {
 }
 
 impl Lines {
-    /// Hands out what a frame, which came at that moment, brings to an end.
+    /// Passes on the lines that this frame completes, which came at that moment.
     pub(crate) fn take(
         &mut self,
         writer: &Writer,
@@ -60,13 +61,13 @@ impl Lines {
         ControlFlow::Continue(())
     }
 
-    /// Whether a line of this container waits for its end.
+    /// Whether a line of this container is incomplete.
     pub(crate) fn waits_for(&self, writer: &Writer) -> bool {
         let of = |is_stderr| self.0.get(&(writer.clone(), is_stderr));
         [false, true].into_iter().filter_map(of).any(|begun| !begun.bytes.is_empty())
     }
 
-    /// Hands out what a container that writes no more has begun.
+    /// Passes on the incomplete line of a container that writes no more.
     pub(crate) fn finish(&mut self, writer: &Writer, sink: &mut Sink<'_>) -> ControlFlow<()> {
         for is_stderr in [false, true] {
             let begun = self.0.remove(&(writer.clone(), is_stderr)).unwrap_or_default();

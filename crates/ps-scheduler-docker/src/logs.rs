@@ -38,7 +38,7 @@ pub(crate) fn logs(docker: &DockerLocal, request: &LogRequest, sink: &mut Sink<'
     })
 }
 
-/// Hands on the lines of one stream, or of both.
+/// Passes on the lines of one stream, or of both.
 struct OfStream<'a, 'b> {
     stream: Option<Stream>,
     sink: &'a mut Sink<'b>,
@@ -56,7 +56,7 @@ impl LogSink for OfStream<'_, '_> {
 }
 
 impl App<'_> {
-    /// The containers of these slots that have a log to read; of what runs by a schedule, if something does, those of the last runs.
+    /// The containers of these slots that have a log to read. For scheduled types these are the last runs.
     pub(crate) async fn all_writers(
         &self,
         records: &InstanceFiles,
@@ -70,8 +70,7 @@ impl App<'_> {
         Ok(writers)
     }
 
-    /// The instances among them, in the order of their runs: those that are recorded, and what lives
-    /// beside them during a rollout.
+    /// The instances of these slots, in the order of their runs: those that are recorded, and during a rollout the second ones.
     async fn writers(&self, records: &InstanceFiles, which: &Which) -> Result<Vec<Writer>, Error> {
         let listed = self.listed(records).await?;
         let is_beside = |container: &&Container| !records.contains(&container.id) && container.may_serve();
@@ -87,11 +86,11 @@ impl App<'_> {
         Ok(writers)
     }
 
-    /// The last runs by a schedule of these slots.
+    /// The last scheduled runs of these slots.
     pub(crate) async fn scheduled_writers(&self, which: &Which) -> Result<Vec<Writer>, Error> {
         let [root, ours, _] = self.filters();
         let listed = self.engine.list(&[root, ours]).await;
-        let mut runs = listed.map_err(|fault| self.error(fault, "list what runs by a schedule"))?;
+        let mut runs = listed.map_err(|fault| self.error(fault, "list the scheduled runs"))?;
         runs.retain(label::is_cron);
         runs.sort_by_key(label::due);
         let writers = runs
@@ -100,7 +99,7 @@ impl App<'_> {
         Ok(writers.filter(|writer| which.includes(&writer.slot)).collect())
     }
 
-    /// Why a log was not read to its end.
+    /// The error for a log that was not read to its end.
     pub(crate) fn unread(&self, slot: &Slot, fault: Fault) -> Error {
         self.error(fault, &format!("read the log of {slot}"))
     }

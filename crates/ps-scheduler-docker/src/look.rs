@@ -19,7 +19,7 @@ pub(crate) struct Sight {
     pub(crate) time: Duration,
     /// The runs that were alive.
     pub(crate) alive: Vec<Run>,
-    /// The runs that were not, each with its event.
+    /// The runs that were not alive, each with its event.
     pub(crate) ends: Vec<(Run, Event)>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) async fn look(
     Ok(Sight { time, alive, ends })
 }
 
-/// Whether a run may be done at once: others wait for that, or it is not started again.
+/// Whether a run may be done at once, because other types wait for that, or because the type is not restarted.
 fn may_end(containers: &Containers<'_>, run: &Run) -> bool {
     let (release, of) = (containers.fresh.as_ref().map(|fresh| fresh.release), &run.slot.process_type);
     release

@@ -1,5 +1,5 @@
-//! The output of containers up to now, one after the other or merged in the order of time. Of each container at most
-//! one frame of the engine is read ahead.
+//! Reads the output of containers up to now, one after the other or merged in the order of time. For each container at most one frame of
+//! the engine is read ahead.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
@@ -21,15 +21,15 @@ struct Output {
     writer: Writer,
     frames: Frames,
     lines: Lines,
-    /// Lines that were read and not handed out.
+    /// Lines that were read and not passed on yet.
     ready: VecDeque<LogLine>,
-    /// When the last piece came.
+    /// When the last frame came.
     moment: Option<Moment>,
     is_over: bool,
 }
 
 impl App<'_> {
-    /// Hands out what these containers have written.
+    /// Passes on the output of these containers.
     pub(crate) async fn hand_out_all(
         &self,
         writers: Vec<Writer>,
@@ -39,7 +39,7 @@ impl App<'_> {
         let mut known = request.after.as_ref().map(bookmark::read).unwrap_or_default();
         let outputs: Vec<Output> =
             writers.into_iter().map(|writer| self.output(writer, request, &known)).collect();
-        // One that is read before the others is a list of one.
+        // If the order of time does not matter, each group has one container.
         let groups: Vec<Vec<Output>> = if request.is_by_time {
             vec![outputs]
         } else {
@@ -60,7 +60,7 @@ impl App<'_> {
         let LogRequest { since, until, tail, .. } = *request;
         let range = match after {
             Some(_) => OutputRange::default(),
-            // The engine counts the last lines from the end of everything. Where that is not the end of the range, they are counted here.
+            // The engine counts the last lines from the end of all output. If the range ends earlier, they are counted here.
             None => OutputRange { since, until, tail: tail.filter(|_| until.is_none()) },
         };
         let frames = Box::pin(self.engine.dated_output(&writer.id, &range, after));
@@ -74,7 +74,7 @@ impl App<'_> {
         }
     }
 
-    /// Hands out the lines of these containers, the earliest first.
+    /// Passes on the lines of these containers, the earliest first.
     async fn hand_out(
         &self,
         outputs: &mut [Output],

@@ -19,27 +19,27 @@ pub(crate) const USUAL: &str = "bridge";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Joined {
     pub(crate) network: String,
-    /// The names by which others find it there.
+    /// The names by which other containers find it in this network.
     pub(crate) aliases: Vec<String>,
 }
 
 impl Joined {
-    /// The same network, without a name by which others find the container.
+    /// The network, without names by which others find the container.
     pub(crate) fn unnamed(self) -> Self {
         Self { aliases: Vec::new(), ..self }
     }
 }
 
-/// The networks that the container of a slot is in; none where it is only in the engine's usual one. A container is made in the first
-/// one, which is the app's own if it has one, and joins the others.
+/// The networks that the container of a slot is in; empty if it is only in the engine's default network. A container is made in the
+/// first one, which is the app's own if it has one, and joins the others.
 pub(crate) fn of_slot(root: &Path, release: &Release, slot: &Slot) -> Vec<Joined> {
     let (app, process_type) = (&release.app, &slot.process_type);
-    // By the name of its service it is found by the others.
+    // Other containers find the service by its name.
     let own = release.source.service(process_type).map(|_| Joined {
         network: name(root, app),
         aliases: vec![process_type.to_string(), format!("{app}.{slot}")],
     });
-    // Other apps may be in these, so that the name of a type alone could mean one of theirs.
+    // Other apps may use these networks, so the name of a type alone would not be unique.
     let set = release.settings(process_type).networks.iter().flat_map(type_settings::Networks::iter);
     let set = set.map(|network| Joined {
         network: network.to_owned(),
@@ -51,7 +51,7 @@ pub(crate) fn of_slot(root: &Path, release: &Release, slot: &Slot) -> Vec<Joined
     own.into_iter().chain(set).collect()
 }
 
-/// Has a container be made in the first of these networks.
+/// Has the container be made in the first of these networks.
 pub(crate) fn made_in(joined: &[Joined], body: &mut ContainerCreateBody) {
     let Some(Joined { network, aliases }) = joined.first() else { return };
     if let Some(host) = &mut body.host_config {
@@ -62,7 +62,7 @@ pub(crate) fn made_in(joined: &[Joined], body: &mut ContainerCreateBody) {
         Some(Networking { endpoints_config: Some([(network.clone(), endpoint)].into()) });
 }
 
-/// Has a container that was made join all but the first of these networks.
+/// Has an existing container join all but the first of these networks.
 pub(crate) async fn join(engine: &Engine, id: &str, joined: &[Joined]) -> Result<(), (String, Fault)> {
     for Joined { network, aliases } in joined.iter().skip(1) {
         let in_it = engine.join_network(network, id, aliases).await;
@@ -77,7 +77,7 @@ pub(crate) fn name(root: &Path, app: &AppName) -> String {
 }
 
 impl App<'_> {
-    /// Makes the network where the release needs one and it is not there.
+    /// Makes the network if the release needs one and it does not exist.
     pub(crate) fn ensure_network(&self, release: &Release) -> Result<(), Error> {
         let Source::Services(_) = &release.source else { return Ok(()) };
         let name = name(self.world.root(), self.name);

@@ -14,7 +14,8 @@ use crate::app::App;
 const LIMIT: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// Runs the command of a check that has failed, to its end; a sentence for people if it was not run, or failed.
+/// Runs the command of a failed check to its end. Returns a sentence for people if the command was not run, or
+/// failed.
 pub(crate) async fn run(app: &App<'_>, slot: &Slot, id: &str, check: &Check) -> Option<String> {
     let (program, arguments) = check.on_failure.split_first()?;
     let words = check.on_failure.join(" ");
@@ -24,7 +25,8 @@ pub(crate) async fn run(app: &App<'_>, slot: &Slot, id: &str, check: &Check) -> 
             app.name
         ));
     }
-    // Nothing of the app's own environment: a variable such as PATH or LD_PRELOAD would decide what runs here.
+    // Variables of the app are left out: one such as PATH or LD_PRELOAD would decide which program runs on this
+    // machine.
     let kept =
         ["PATH", "HOME", "LANG", "TZ"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
     let mut command = Command::new(program);
@@ -42,7 +44,7 @@ fn is_allowed(world: &World, app: &App<'_>) -> bool {
     world.ps_property(app.name, HOST_COMMANDS).is_ok_and(|value| value.as_deref() == Some("true"))
 }
 
-/// Waits for the end; how it failed, if it did.
+/// Waits for the end. Returns how the command failed, if it did.
 async fn ended(mut child: Child) -> Option<String> {
     let begin = Instant::now();
     while begin.elapsed() < LIMIT {
@@ -53,7 +55,7 @@ async fn ended(mut child: Child) -> Option<String> {
             Err(error) => return Some(format!("could not be waited for: {error}")),
         }
     }
-    // What cannot be killed ends by itself.
+    // A process that cannot be killed ends by itself.
     let _ = child.kill();
     let _ = child.wait();
     Some(format!("took longer than {} s and was killed", LIMIT.as_secs()))

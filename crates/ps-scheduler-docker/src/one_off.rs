@@ -1,5 +1,5 @@
-//! One-off containers. The engine removes one when it has ended. If the program that waits for it was killed, or its
-//! time is over, `retire` removes it.
+//! One-off containers. The engine removes a one-off when it has ended. If the program that waits for it was killed, or its time is
+//! over, `retire` removes it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,11 +16,11 @@ use crate::failed::failed;
 use crate::label;
 use crate::network;
 
-/// Dokku's word for the kind of a container that was started by `run`.
+/// Dokku's name for the kind of a container that was started by `run`.
 pub(crate) const KIND: &str = "run";
 /// The time limit of a detached run without a limit of its own: a day, as in Dokku.
 pub(crate) const USUAL: Duration = Duration::from_secs(86_400);
-/// How often a name is drawn that is taken.
+/// How often another random name is tried if one is taken.
 const DRAWS: u32 = 5;
 
 /// Runs the command to its end, or starts it.
@@ -44,7 +44,7 @@ pub(crate) fn run(docker: &DockerLocal, order: &OneOff<'_>) -> Result<Ended, Err
             Err((_, fault)) => Err(fault),
         };
         if ended.is_err() {
-            // Removed whether it succeeded or failed.
+            // The container is removed whether its start succeeded or failed.
             let _ = engine.remove(&id).await;
         }
         match ended {
@@ -66,7 +66,7 @@ pub(crate) fn name(docker: &DockerLocal, app: &AppName) -> Result<Slot, Error> {
     let mut drawn = (0..DRAWS).map(|_| draw_name());
     drawn.find(|slot| !is_taken(slot)).ok_or_else(|| Error::Backend {
         context: format!("find a name for a one-off of {app}"),
-        reason: "each that was tried is taken: ps-lifecycle retire removes what is left over".to_owned(),
+        reason: "every name that was tried is in use: ps-lifecycle retire removes old ones".to_owned(),
     })
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn exit(status: i64) -> Exit {
 /// instances.
 fn description(docker: &DockerLocal, image: &str, order: &OneOff<'_>) -> ContainerCreateBody {
     let is_waited_for = matches!(order.streams, Streams::Ours { .. });
-    // The grace period is part of its time.
+    // The grace period is part of the time limit.
     let deadline = order.timeout.or((!is_waited_for).then_some(USUAL));
     let deadline = deadline.map(|deadline| deadline.saturating_add(order.grace));
     let (process_type, name, env) = (&order.process_type, &order.name, order.env.as_slice());
@@ -125,7 +125,7 @@ fn description(docker: &DockerLocal, image: &str, order: &OneOff<'_>) -> Contain
     body
 }
 
-/// The same with its command as the image takes it. If the image cannot be inspected, creating the container fails with the reason.
+/// Adapts the command to the image. If the image cannot be inspected, creating the container fails with the reason.
 fn behind_entrypoint(
     engine: &Engine,
     image: &str,
@@ -156,7 +156,7 @@ pub(crate) fn enter(docker: &DockerLocal, entry: &Entry<'_>) -> Result<Ended, Er
     entered.map_err(|fault| failed(fault, format!("enter {} of {}", entry.slot, entry.app)))
 }
 
-/// Whether a one-off is to be gone: its time is over, or the program that waits for it was killed.
+/// Whether a one-off must be removed, because its time is over or the program that waits for it was killed.
 pub(crate) fn is_due(container: &Container) -> bool {
     let is_abandoned = container.label(label::WAITS).is_some_and(|waits| !waiter::is_alive(waits));
     let limit = container.label(label::DEADLINE).and_then(|seconds| seconds.parse().ok());
@@ -166,7 +166,7 @@ pub(crate) fn is_due(container: &Container) -> bool {
 }
 
 impl App<'_> {
-    /// Ends and removes every one-off of the app, for an app that is about to be gone.
+    /// Ends and removes every one-off of an app that is about to be destroyed.
     pub(crate) async fn remove_one_offs(&self, grace: Duration) -> Result<(), Error> {
         let root = format!("{}={}", label::ROOT, self.world.root().display());
         let listed = self.engine.list(&[root, format!("{}={}", label::APP, self.name)]).await;
@@ -179,7 +179,7 @@ impl App<'_> {
     }
 }
 
-/// SIGTERM, the grace period, SIGKILL, and it is gone.
+/// Ends a one-off with SIGTERM and after the grace period with SIGKILL, and removes it.
 pub(crate) async fn remove(engine: &Engine, container: &Container, grace: Duration) -> Result<(), Fault> {
     if container.may_serve() {
         end(engine, &container.id, grace).await
@@ -188,7 +188,7 @@ pub(crate) async fn remove(engine: &Engine, container: &Container, grace: Durati
     }
 }
 
-/// The same for one that may run.
+/// Ends a container that may be running, in the same way.
 pub(crate) async fn end(engine: &Engine, id: &str, grace: Duration) -> Result<(), Fault> {
     match engine.stop(id, grace).await {
         Err(fault) if !fault.is_gone() && !fault.is_conflict() => Err(fault),
@@ -198,7 +198,7 @@ pub(crate) async fn end(engine: &Engine, id: &str, grace: Duration) -> Result<()
 
 async fn clear(engine: &Engine, id: &str) -> Result<(), Fault> {
     match engine.remove(id).await {
-        // It removes itself.
+        // The engine removes the container by itself.
         Err(fault) if fault.is_conflict() => Ok(()),
         removed => removed,
     }

@@ -8,16 +8,16 @@ use ps_apps::World;
 use ps_engine::Container;
 use ps_scheduler::Release;
 
-/// Whether an instance of this type that ended with exit status 0 has done what it was there for.
+/// Whether an instance of this type that ended with exit status 0 has finished its work.
 ///
-/// A policy that starts what has failed says nothing of it: a `web` also ends with 0 when the machine is shut down, and is to run
-/// again afterwards.
+/// A policy that restarts failed instances does not decide that: a `web` also ends with 0 when the machine is shut down, and has
+/// to run again afterwards.
 pub(crate) fn is_one(release: &Release, process_type: &ProcessType) -> bool {
     let policy = release.settings(process_type).restart_policy.unwrap_or(release.restart_policy);
     release.order().is_awaited_to_be_done(process_type) || policy == RestartPolicy::No
 }
 
-/// What the release that an app was deployed with says of its types. It is read once it is asked for.
+/// The types of the release that an app was deployed with. The release is read when it is needed.
 pub(crate) struct OneShots<'a> {
     world: &'a World,
     app: &'a AppName,
@@ -35,7 +35,7 @@ impl<'a> OneShots<'a> {
             return false;
         }
         let (world, app) = (self.world, self.app);
-        // Of what cannot be read nothing is known to have finished.
+        // If the release cannot be read, no instance counts as finished.
         let read = || ps_release::deployed(world, app).ok().flatten().map(|deployed| deployed.release);
         let release = self.release.get_or_init(read);
         release.as_ref().is_some_and(|release| is_one(release, &slot.process_type))

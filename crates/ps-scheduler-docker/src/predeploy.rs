@@ -20,17 +20,17 @@ use crate::{beside, label, network, one_off};
 
 /// The command of the container while it is prepared: it waits for a line that is never written.
 const WAITING: [&str; 3] = ["/bin/sh", "-c", "read -r _"];
-/// The labels of the container that are not true of what is made from its image. An instance has its own.
+/// The labels of the container that must not apply to the new image. An instance gets its own ones.
 const OF_CONTAINER: [&str; 7] =
     [label::ROOT, label::APP, label::DYNO, label::CONTAINER_TYPE, label::WAITS, label::TASK, label::DEADLINE];
-/// The pause between two looks whether the task has ended, once it writes no more.
+/// The pause between two looks whether the task has ended, after its output has ended.
 const LOOK: Duration = Duration::from_millis(50);
 
 impl DockerLocal {
-    /// Runs the task on the image of a release, and makes another image of what it has changed; its id.
+    /// Runs the task on the image of a release, and makes a new image with its changes. Returns the id of the new image.
     ///
     /// # Errors
-    /// The task fails, or the engine does.
+    /// The task or the engine fails.
     pub fn prepare_image(
         &self,
         release: &Release,
@@ -59,7 +59,7 @@ impl DockerLocal {
             if matches!(&over, Ok(Over::Ended(exit)) if exit.is_success()) {
                 prepared = app.engine.commit(&id, &self.instructions(app.name, &of)).await;
             }
-            // Removed whether it succeeded or failed.
+            // The container is removed whether the task succeeded or failed.
             app.engine.remove(&id).await?;
             over
         });
@@ -69,15 +69,15 @@ impl DockerLocal {
         Ok(prepared)
     }
 
-    /// The instructions for the new image: the label of the app, empty values for our labels of the container, and the
-    /// entrypoint and command of the image that it was made from.
+    /// The instructions for the new image: the label of the app, empty values for the labels of the container, and the
+    /// entrypoint and command of the original image.
     fn instructions(&self, app: &AppName, of: &Image) -> Vec<String> {
         let (built, whose) = label::of_app(self.world().root(), app);
         let ours = OF_CONTAINER.map(|name| format!("LABEL {name}=\"\""));
         let mut instructions =
             vec![format!("LABEL {built}={}", json!(whose).to_string().replace('$', "\\$"))];
         instructions.extend(ours);
-        // In this order: the first one clears the second.
+        // The order matters: ENTRYPOINT clears CMD.
         for (name, words) in [("ENTRYPOINT", &of.entrypoint), ("CMD", &of.command)] {
             if !words.is_empty() {
                 instructions.push(format!("{name} {}", json!(words)));
@@ -87,7 +87,7 @@ impl DockerLocal {
     }
 }
 
-/// The same container with a waiting command in place of its own, and without our variables.
+/// The container with a waiting command in place of its own, and without the variables of the app.
 fn waiting(body: &ContainerCreateBody, of: &Image) -> ContainerCreateBody {
     let waits = Some(WAITING.map(str::to_owned).to_vec());
     let (entrypoint, cmd) = if of.entrypoint.is_empty() { (None, waits) } else { (waits, None) };
@@ -125,7 +125,7 @@ impl App<'_> {
             Either::Left((status, _)) => Ok(Over::Ended(one_off::exit(status?))),
             Either::Right((over, ended)) => {
                 if self.asks(id, &exec, stop_signal(body, of)).await {
-                    // What it still writes is told. Whether it has ended or not, its container goes.
+                    // Output that still comes is passed on. The container is removed whether the task has ended or not.
                     drop(tokio::time::timeout(release.grace(&task.process_type), ended).await);
                 }
                 Ok(over)
@@ -133,14 +133,15 @@ impl App<'_> {
         }
     }
 
-    /// Asks a process in a container to end. `false`: it has ended, or we may not send it anything; then nothing is waited for.
+    /// Asks a process in a container to end. `false`: the process has ended already, or cannot be signalled; then there is no
+    /// need to wait.
     async fn asks(&self, container: &str, exec: &str, signal: SignalName) -> bool {
         let pid = self.engine.exec_pid(exec).await.ok().flatten();
         pid.is_some_and(|pid| inmate::signal(container, pid, signal.number().into()).is_ok())
     }
 }
 
-/// What asks the task to end: as set for it, else as the image says.
+/// The signal that asks the task to end: the one that is set for its type, else that of the image.
 fn stop_signal(body: &ContainerCreateBody, of: &Image) -> SignalName {
     let word = body.stop_signal.as_ref().or(of.stop_signal.as_ref());
     word.and_then(|word| word.parse().ok()).unwrap_or(SignalName::TERM)

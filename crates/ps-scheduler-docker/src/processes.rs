@@ -9,7 +9,7 @@ use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 
 impl DockerLocal {
-    /// Every process in the containers that run, in the order of the slots; an app that was never deployed is an error.
+    /// Every process in the running containers, in the order of the slots. An app that was never deployed is an error.
     pub fn processes(&self, app: &AppName) -> Result<Vec<OsProcess>, Error> {
         let records = app::records(self.world(), app)?;
         app::chosen(&records, app, &Which::All)?;
@@ -22,7 +22,7 @@ impl DockerLocal {
         for (slot, answer) in answers {
             match answer {
                 Ok(rows) => processes.extend(rows.iter().filter_map(|row| OsProcess::of_ps(slot, row))),
-                // A container that does not run, or is gone, has none.
+                // A container that does not run, or is gone, has no processes.
                 Err(fault) if fault.is_gone() || fault.is_conflict() => (),
                 Err(fault) => {
                     return Err(failed(fault, format!("list the processes of {slot} of {app}")));

@@ -20,17 +20,18 @@ const MIB: u64 = 1 << 20;
 /// When an image is pulled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pull {
-    /// Not at all: it must be here.
+    /// Never: the engine must have the image.
     Never,
-    /// If it is not here.
+    /// If the engine does not have the image.
     #[default]
     Missing,
-    /// In any case, so that a name that means another image by now is followed.
+    /// In any case, so that the image is renewed if its name means another one by now.
     Always,
 }
 
 impl DockerLocal {
-    /// What names this image of an app for good: `name@sha256:…` of its registry, else its id. It is here afterwards.
+    /// The permanent name of this image of an app: `name@sha256:…` of its registry, else its id. The engine has the image
+    /// afterwards.
     pub fn settle_image(
         &self,
         app: &AppName,
@@ -87,7 +88,7 @@ fn missing(image: &str) -> Error {
     }
 }
 
-/// An image that never was in a registry has nothing but its id.
+/// An image that never was in a registry has only its id.
 fn gone(image: &str) -> Error {
     Error::Backend {
         context: format!("use the image {image}"),

@@ -1,8 +1,8 @@
-//! Before a verb changes an app, it recovers what a dead executor left. A recorded rollout is taken over: it is finished if
-//! its commit had begun, else undone. Then the app is tidied up: containers without a record are ended and removed, and
+//! Before a verb changes an app, it recovers the app from a dead executor. A recorded rollout is taken over: it is finished
+//! if its commit had begun, else undone. Then the app is tidied up: containers without a record are ended and removed, and
 //! recorded ones get their final names.
 //!
-//! A rollout is not continued before its commit, because the plan that it came from is lost; the verb has a plan of its
+//! A rollout is not continued before its commit, because the plan that it came from is lost, and the verb has a plan of its
 //! own.
 
 use std::fs::File;
@@ -23,7 +23,7 @@ use crate::found;
 use crate::label;
 use crate::rollout_file::{Hold, RolloutFile, Terms, Written};
 
-/// How long taking the lock of an app's rollouts is tried.
+/// How long to try to take the lock of an app's rollouts.
 const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// The state of an app after its recovery.
@@ -123,7 +123,9 @@ impl App<'_> {
         }
         let removals = leftover.iter().map(|container| async move {
             let removed = self.remove_leftover(container, grace).await;
-            removed.err().map(|reason| format!("{} is left over and would not go: {reason}", container.name))
+            removed
+                .err()
+                .map(|reason| format!("{} is left over and could not be removed: {reason}", container.name))
         });
         let left: Vec<Option<String>> = stream::iter(removals).buffered(WAITING_AT_ONCE).collect().await;
         Ok(left.into_iter().flatten().collect())
@@ -143,7 +145,7 @@ pub(crate) fn file<'a>(app: &App<'a>) -> RolloutFile<'a> {
     RolloutFile::new(app.world, app.name)
 }
 
-/// Whether a person stopped the instance that this container was.
+/// Whether a person stopped the instance of this container.
 pub(crate) fn is_stopped(app: &App<'_>, slot: &Slot, id: &str) -> bool {
     file(app).read().0.stopped.get(slot).is_some_and(|stopped| stopped == id)
 }

@@ -13,7 +13,7 @@ use crate::recover;
 use crate::watch_file::Watched;
 
 impl DockerLocal {
-    /// Records the present addresses of an app's containers, and has clients sent there; returns whether the record has changed. The
+    /// Records the present addresses of an app's containers, and directs clients there. Returns whether the record has changed. The
     /// caller holds the app's lock.
     ///
     /// # Errors
@@ -21,7 +21,7 @@ impl DockerLocal {
     pub fn redirect(&self, name: &AppName, requester: &mut Requester<'_>) -> Result<bool, Error> {
         let app = App { engine: self.engine()?, world: self.world(), name };
         if recover::was_cut_off(app.world, name) {
-            // The next verb of the app writes what it leaves.
+            // The next verb of the app records the addresses.
             return Ok(false);
         }
         let mut records = app::records(app.world, name)?;

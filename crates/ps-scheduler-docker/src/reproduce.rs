@@ -1,5 +1,5 @@
-//! Describes a container like an existing one, to start the earlier release again after its container was told to end. It
-//! is made from the engine's own description of that container, which may be Dokku's work.
+//! Describes a container like an existing one, to start the earlier release again after its container was told to end. The
+//! description is made from the engine's own description of that container, which Dokku may have made.
 
 use std::path::Path;
 
@@ -33,7 +33,8 @@ pub(crate) fn container(
     Ok((body, networks(&inspected["NetworkSettings"]["Networks"], &own, &id)))
 }
 
-/// The networks of the inspected container, the one that it was made in first; none where that is the engine's usual one alone.
+/// The networks of the inspected container, beginning with the one that it was made in; empty if it is only in the engine's
+/// default network.
 fn networks(inspected: &Value, own: &str, id: &str) -> Vec<Joined> {
     // The engine adds the beginning of the id to the names of a container.
     let is_given = |alias: &&str| !id.starts_with(alias);

@@ -26,7 +26,7 @@ pub(crate) fn retire(docker: &DockerLocal, app: Option<&AppName>) -> Result<Vec<
         }
     }
     let readers = engine.run(image_file::forget_dead_readers(engine, docker.world(), app));
-    removed.extend(readers.map_err(|fault| failed(fault, "remove what nobody reads any more"))?);
+    removed.extend(readers.map_err(|fault| failed(fault, "remove the containers of dead readers"))?);
     for (app, containers) in apps {
         let records = app::records(docker.world(), &app)?;
         for container in containers.into_iter().filter(|container| !records.contains(&container.id)) {
@@ -38,11 +38,11 @@ pub(crate) fn retire(docker: &DockerLocal, app: Option<&AppName>) -> Result<Vec<
     Ok(removed)
 }
 
-/// Removes the one-offs and tasks that are to be gone.
+/// Removes the one-offs and tasks that are due to be removed.
 fn one_offs(docker: &DockerLocal, engine: &Engine, listed: &[Container]) -> Result<Vec<String>, Error> {
     let mut removed = Vec::new();
     for container in listed.iter().filter(|container| label::is_one_off(container)) {
-        // Of what runs by a schedule the last one stays, for its log.
+        // The last scheduled run stays, for its log.
         let is_ended = container.is_over && !label::is_cron(container);
         if !is_ended && !one_off::is_due(container) {
             continue;

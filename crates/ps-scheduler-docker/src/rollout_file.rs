@@ -2,8 +2,7 @@
 //! executor last recorded it. The executor holds a lock on the directory. If a rollout is recorded and nobody holds the
 //! lock, its executor has died.
 //!
-//! The file has a format number. A file of another version, or one that cannot be read, counts as empty, and a note says
-//! so.
+//! The file has a format number. A file of another version, or one that cannot be read, counts as empty, and a note says so.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -54,27 +53,27 @@ pub(crate) struct Written {
 /// A rollout in progress.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct UnderWay {
-    /// Facts for its runs that are not part of the plan.
+    /// Properties of its runs that are not part of the plan.
     pub(crate) terms: Terms,
     /// Its state.
     pub(crate) rollout: Rollout,
 }
 
-/// Facts for the runs of a rollout that are not part of its plan.
+/// Properties of the runs of a rollout that are not part of its plan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Terms {
     /// The number of the new release.
     pub(crate) release: u64,
     /// The number of the old release; 0 if it was never counted.
     pub(crate) old_release: u64,
-    /// What the deploy is called from the commit on, and what was called so before.
+    /// The name of the new deploy, and, once it is committed, that of the earlier one.
     #[serde(default)]
     pub(crate) deploy: Option<String>,
     #[serde(default)]
     pub(crate) old_deploy: Option<String>,
     /// The restart policy that new runs get at the commit.
     pub(crate) policy: RestartPolicy,
-    /// The same for types that have a policy of their own.
+    /// The restart policies of types that have one of their own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) policies: BTreeMap<String, RestartPolicy>,
     /// The restart policies of the old runs, for those that may have to be started again.
@@ -107,8 +106,8 @@ impl Written {
         self.under_way.as_ref().filter(|under_way| under_way.rollout.outcome().is_none())
     }
 
-    /// Notes which deploy is committed once these actions begin: the new one at a commit, the old one when it is put back. Once
-    /// this is written, a successor finishes the deploy if this process dies.
+    /// Records which deploy is committed once these actions begin: the new one at a commit, the old one when it is put back.
+    /// Once this is written, a successor finishes the deploy if this process dies.
     pub(crate) fn note_commit(&mut self, actions: &[Action]) {
         let Some(UnderWay { terms, .. }) = &self.under_way else { return };
         for action in actions {
@@ -125,7 +124,7 @@ impl Written {
         }
     }
 
-    /// Notes that a person stopped these slots; what was noted of other containers than the recorded ones is forgotten.
+    /// Records that a person stopped these slots. Entries for other containers than the recorded ones are removed.
     pub(crate) fn note_stopped<'a>(
         &mut self,
         records: &InstanceFiles,
@@ -146,11 +145,11 @@ pub(crate) struct RolloutFile<'a> {
 
 /// The result of taking the lock. The kernel releases it if its holder dies.
 pub(crate) enum Hold {
-    /// We hold it, as long as this file is open.
+    /// This process holds the lock, as long as the file is open.
     Mine(File),
     /// Another process holds it.
     Others,
-    /// There is no directory to lock.
+    /// The directory does not exist, so it cannot be locked.
     Nothing,
 }
 
@@ -160,7 +159,7 @@ impl<'a> RolloutFile<'a> {
         Self { world, directory: world.data_dir(PLUGIN, app) }
     }
 
-    /// Makes the directory.
+    /// Makes the directory of the file.
     pub(crate) fn make_room(&self) -> Result<(), Error> {
         let lib = self.world.lib();
         std::fs::create_dir_all(lib).map_err(|error| Error::io("create", lib, error))?;
@@ -178,7 +177,7 @@ impl<'a> RolloutFile<'a> {
         }
     }
 
-    /// The content of the file, and why it could not be used if that is so.
+    /// The content of the file, and the reason if it could not be used.
     pub(crate) fn read(&self) -> (Written, Option<String>) {
         let path = self.directory.join(FILE);
         let bytes = match durable::state(&path, MAX_BYTES) {
@@ -192,17 +191,17 @@ impl<'a> RolloutFile<'a> {
         }
     }
 
-    /// Writes it down, durably.
+    /// Writes the file, durably.
     pub(crate) fn write(&self, written: &Written) -> Result<(), Error> {
         let text = serde_json::to_vec(written).expect("a rollout can be written as JSON");
-        // Messages of failed processes may be quoted in it, so only its owner may read it.
+        // The file may quote messages of failed processes, so only its owner may read it.
         let access = Access::like(self.world.lib(), 0o600);
         Ok(Directory::open(self.world.lib(), &self.directory)?.write(FILE, &text, access)?)
     }
 
-    /// Removes the file: the app has no containers any more.
+    /// Removes the file, after the last container of the app is gone.
     pub(crate) fn remove(&self) {
-        // If the file stays, it only holds the numbers of removed runs. The directory may be Dokku's and is kept.
+        // If the file stays, it only contains the numbers of removed runs. The directory may be Dokku's and is kept.
         let _ = std::fs::remove_file(self.directory.join(FILE));
         let _ = std::fs::remove_dir_all(self.directory.join(durable::STAGE));
         stop_request::forget(&self.directory);
@@ -224,7 +223,7 @@ fn parse(bytes: &[u8]) -> Result<Written, String> {
     let written: Written = serde_json::from_value(value).map_err(|error| error.to_string())?;
     let release = written.under_way.as_ref().map_or(0, |under_way| under_way.terms.release);
     match [written.next_run, written.release, release].into_iter().max() {
-        Some(number) if number > HIGHEST_NUMBER => Err(format!("nothing has the number {number}")),
+        Some(number) if number > HIGHEST_NUMBER => Err(format!("the number {number} is too large")),
         Some(_) | None => Ok(written),
     }
 }

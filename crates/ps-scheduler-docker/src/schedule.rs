@@ -15,12 +15,12 @@ use type_settings::{Missed, Overlap};
 use crate::schedule_file::Scheduled;
 use crate::{cron, label};
 
-/// A clock that was set is noticed after this long at the latest, and so is a release that starts no container.
+/// A change of the system clock, and a release that starts no container, are noticed after this long at the latest.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(60);
-/// How many runs of a type there may be at a time.
+/// How many runs of a type may exist at the same time.
 const MOST_AT_ONCE: usize = 16;
 
-/// What runs of an app by a schedule.
+/// The scheduled types of an app.
 pub(crate) struct Clock {
     pub(crate) release: Release,
     pub(crate) types: BTreeMap<ProcessType, Timetable>,
@@ -28,9 +28,9 @@ pub(crate) struct Clock {
     pub(crate) alarm: Option<AbortHandle>,
     /// Whether it still has to be checked whether an earlier watch died while a run was due.
     pub(crate) is_new: bool,
-    /// Those whose next run waits for the end of the one that was told to end.
+    /// The types whose next run waits for the end of a run that was told to end.
     next_up: BTreeSet<ProcessType>,
-    /// Those whose containers are being made.
+    /// The types whose containers are being made.
     pub(crate) beginning: BTreeSet<ProcessType>,
     /// Containers that were told to end.
     pub(crate) ending: BTreeSet<String>,
@@ -42,14 +42,14 @@ impl Drop for Clock {
     }
 }
 
-/// What was begun of a type for a time that was due.
+/// The containers that were started for a due time of a type.
 pub(crate) struct Begun {
     pub(crate) app: AppName,
     pub(crate) process_type: ProcessType,
     pub(crate) result: Result<(), Fault>,
 }
 
-/// What is true of an app at a look.
+/// The state of an app at a look.
 #[derive(Clone, Copy)]
 pub(crate) struct Now {
     pub(crate) time: Timestamp,
@@ -59,14 +59,14 @@ pub(crate) struct Now {
     pub(crate) is_first: bool,
 }
 
-/// What has to be done for one type.
+/// The actions for one type.
 #[derive(Default)]
 pub(crate) struct Turn {
-    /// Its runs are begun for this time.
+    /// Start runs for this due time.
     pub(crate) begins: Option<Timestamp>,
-    /// These containers are ended.
+    /// End these containers.
     pub(crate) ends: Vec<String>,
-    /// What happened to it, for people.
+    /// What happened to the type, for people.
     pub(crate) said: Vec<String>,
 }
 
@@ -149,7 +149,7 @@ impl Clock {
             _ if !is_running => turn.begins = Some(time),
             Overlap::Allow if running.len() < MOST_AT_ONCE => turn.begins = Some(time),
             Overlap::Replace => {
-                // It stays due until the other one has ended.
+                // The run stays due until the other one has ended.
                 self.next_up.insert(process_type.clone());
                 let others = running.iter().filter(|container| !self.ending.contains(&container.id));
                 turn.ends.extend(others.map(|container| container.id.clone()));
@@ -163,7 +163,7 @@ impl Clock {
     }
 }
 
-/// Goes on where an earlier watch ended: a run that was due and not begun is due again, and one whose container is there was begun.
+/// Continues after an earlier watch: a run that was due and was not begun is due again, and a run that has a container was begun.
 fn resume(timetable: &Timetable, scheduled: &mut Scheduled, mine: &[&Container], now: Timestamp) {
     scheduled.course.resume();
     let next = scheduled.course.next().map(Timestamp::as_second);

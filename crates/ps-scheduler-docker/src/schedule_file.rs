@@ -20,42 +20,43 @@ use crate::watch_notes;
 const FILE: &str = "schedule.json";
 const FORMAT: u8 = 1;
 
-/// Says when what has these settings is due, and what is wrong with its time zone. `None`: it has no schedule.
+/// Computes the timetable of a type with these settings, and the problem with its time zone if there is one. `None`:
+/// the type has no schedule.
 pub type Timetables = fn(&TypeSettings) -> Option<(Timetable, Option<String>)>;
 
 /// The content of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Schedules {
     format: u8,
-    /// What runs by a schedule.
+    /// The scheduled types.
     #[serde(default)]
     pub(crate) types: BTreeMap<String, Scheduled>,
 }
 
-/// A process type that runs by a schedule.
+/// A scheduled process type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Scheduled {
-    /// How far its schedule has come.
+    /// The progress of its schedule.
     pub(crate) course: Course,
     /// How many containers run each time.
     #[serde(default)]
     pub(crate) quantity: u16,
-    /// The container of its last run, once it has ended.
+    /// The container of its last run that has ended.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) heard: String,
-    /// How that ended.
+    /// How that run ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) last_exit: Option<Exit>,
-    /// The last lines of that, if it failed.
+    /// The last lines of that run, if it failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) last_lines: Vec<String>,
-    /// What happened to it, for people.
+    /// What happened to the type, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<String>,
 }
 
 impl Scheduled {
-    /// One of which nothing has run.
+    /// A type that has had no run.
     pub(crate) fn new(timetable: &Timetable, quantity: u16) -> Self {
         let course = Course::begin(timetable, Timestamp::now());
         Self { course, quantity, heard: String::new(), last_exit: None, last_lines: Vec::new(), note: None }
@@ -63,13 +64,13 @@ impl Scheduled {
 }
 
 impl Schedules {
-    /// What is written of an app.
+    /// The content of an app's file.
     pub(crate) fn read(world: &World, app: &AppName) -> Self {
         let read: Option<Self> = watch_notes::read(world, app, FILE);
         read.filter(|schedules| schedules.format == FORMAT).unwrap_or_default()
     }
 
-    /// Writes it down, if it is not what was there before. Where nothing runs by a schedule there is no file.
+    /// Writes the file, if its content has changed. An app without a scheduled type has no file.
     pub(crate) fn write(&self, world: &World, app: &AppName) -> Result<(), ps_apps::Error> {
         if self.types.is_empty() {
             forget(&watch_notes::directory(world, app));
@@ -82,7 +83,7 @@ impl Schedules {
         watch_notes::write(world, app, FILE, &written)
     }
 
-    /// Takes in what is scheduled now: what was before goes on where its schedule is the same.
+    /// Takes over the present schedules. A type whose schedule is unchanged keeps its progress.
     pub(crate) fn take(&mut self, now: Timestamp, wanted: &[(ProcessType, Timetable, u16)]) {
         self.types.retain(|name, _| wanted.iter().any(|(wanted, ..)| wanted.as_str() == name));
         for (process_type, timetable, quantity) in wanted {
@@ -94,7 +95,8 @@ impl Schedules {
         }
     }
 
-    /// The rows of a status, for those of which no container runs. `is_stopped`: the whole app was stopped by hand.
+    /// The rows of a status for the scheduled types without a running container. `is_stopped`: the whole app was
+    /// stopped by hand.
     pub(crate) fn rows(&self, is_stopped: bool) -> Vec<Instance> {
         let named = self.types.iter().filter_map(|(name, scheduled)| Some((name.parse().ok()?, scheduled)));
         let rows = named.flat_map(|(process_type, scheduled): (ProcessType, _)| {
@@ -122,7 +124,7 @@ impl DockerLocal {
     /// Records the schedules of a deployed release, if no `watch` runs.
     ///
     /// # Errors
-    /// It cannot be written, or the formation cannot be read.
+    /// The file cannot be written, or the formation cannot be read.
     pub fn note_schedules(&self, release: &Release, timetables: Timetables) -> Result<(), ps_apps::Error> {
         let (world, app) = (self.world(), &release.app);
         let mut schedules = Schedules::read(world, app);
@@ -139,7 +141,7 @@ impl DockerLocal {
     }
 }
 
-/// Removes what is written of an app that is destroyed.
+/// Removes the file of an app that is destroyed.
 pub(crate) fn forget(directory: &Path) {
     let _ = std::fs::remove_file(directory.join(FILE));
 }

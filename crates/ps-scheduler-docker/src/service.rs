@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::label::{self, Identity};
 
-/// The same container with what the file says of its service; unchanged for a type that is no service.
+/// The container with the settings of its service in the Compose file; unchanged for a type that is no service.
 pub(crate) fn laid_under(
     release: &Release,
     identity: &Identity,
@@ -23,7 +23,7 @@ pub(crate) fn laid_under(
     let mut over = serde_json::to_value(ours).map_err(no_sense)?;
     over["Env"] = json!(environment(&body["Env"], &over["Env"], service.port));
     if identity.lane == Lane::Second {
-        // The slot's own lane has the ports of the host.
+        // Only the run in the slot's own lane publishes ports on the host.
         body["HostConfig"]["PortBindings"] = Value::Null;
     }
     lay(&mut body, over);
@@ -39,7 +39,7 @@ pub(crate) fn port(container: Option<&Container>, slot: &Slot) -> Option<u16> {
     own.or_else(|| in_container::port(&slot.process_type))
 }
 
-/// Puts one description over another, field by field.
+/// Merges one description over another, field by field.
 fn lay(under: &mut Value, over: Value) {
     match (under, over) {
         (Value::Object(under), Value::Object(over)) => {
@@ -52,7 +52,8 @@ fn lay(under: &mut Value, over: Value) {
     }
 }
 
-/// The variables of a service, and over them those of the app. `PORT` is that of the file, which knows the image.
+/// The variables of a service, overridden by those of the app. `PORT` comes from the Compose file, whose author
+/// knows the image.
 fn environment(of_file: &Value, ours: &Value, port: Option<u16>) -> Vec<String> {
     let name = |pair: &str| pair.split('=').next().unwrap_or(pair).to_owned();
     let texts = |pairs: &Value| -> Vec<String> {

@@ -7,9 +7,9 @@ use type_settings::{Limit, Setting, Switch, TypeSettings, Whole};
 
 use crate::label;
 
-/// What the engine takes for a thousandth of a CPU.
+/// The engine's unit for a thousandth of a CPU, in billionths.
 const NANOS: i64 = 1_000_000;
-/// The engine's word for an instance that gets no rights that it does not have.
+/// The engine's option for an instance that gets no additional rights.
 pub(crate) const NO_NEW_PRIVILEGES: &str = "no-new-privileges";
 
 /// The engine's host configuration for the container. `usual_init`: whether it has an init if no setting says so.
@@ -20,7 +20,8 @@ pub(crate) fn host_config(settings: &TypeSettings, usual_init: bool) -> HostConf
         init: Some(settings.init.map_or(usual_init, Switch::is_on)),
         oom_score_adj: settings.oom_score_adj.map(Whole::get),
         memory,
-        // Both together, as natively: without it the engine would give as much swap beside the memory.
+        // The limit of memory and swap together, as for native processes: without it the engine would allow the same amount of
+        // swap in addition.
         memory_swap: memory,
         nano_cpus: settings.cpu_max.map(|most| i64::from(most.thousandths()) * NANOS),
         pids_limit: settings.pids_max.map(Whole::get),
@@ -75,7 +76,7 @@ pub(crate) fn labels(settings: &TypeSettings) -> HashMap<String, String> {
     labels
 }
 
-/// The names of the settings that are set; of labels and of the engine's options each name by itself.
+/// The names of the settings that are set. Each label and each engine option is named separately.
 fn names(settings: &TypeSettings) -> Vec<String> {
     let set =
         Setting::all().iter().filter(|setting| setting.is_for_containers && setting.text(settings).is_some());

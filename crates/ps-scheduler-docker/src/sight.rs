@@ -10,12 +10,12 @@ use crate::engine_option::Place;
 use crate::label;
 use crate::set_for_type::NO_NEW_PRIVILEGES;
 
-/// What the engine takes for a thousandth of a CPU.
+/// The engine's unit for a thousandth of a CPU, in billionths.
 const NANOS: u64 = 1_000_000;
 
 /// One container.
 pub(crate) struct Sight {
-    /// Its description, with the keys of the call that makes one.
+    /// The description of the container, with the keys of the call that makes one.
     pub(crate) body: Value,
     /// The networks that it is in.
     pub(crate) networks: BTreeSet<String>,
@@ -49,17 +49,17 @@ impl Sight {
         self.body["Labels"][name].as_str()
     }
 
-    /// The names of what was set for its type when it was made.
+    /// The names of the settings that were set for the type at creation.
     pub(crate) fn set(&self) -> BTreeSet<&str> {
         self.label(label::SET).unwrap_or_default().split_whitespace().collect()
     }
 
-    /// The signal that asks it to end.
+    /// The signal that asks the container to end.
     pub(crate) fn stop_signal(&self) -> Option<String> {
         self.body["StopSignal"].as_str().filter(|signal| !signal.is_empty()).map(str::to_owned)
     }
 
-    /// Its limits of processes whose names are meant, each as text with its name.
+    /// The process limits whose names `is_meant` selects, each as text with its name.
     pub(crate) fn ulimits(&self, is_meant: impl Fn(&str) -> bool) -> Vec<String> {
         let limits = self.body["HostConfig"]["Ulimits"].as_array().into_iter().flatten();
         let text = |limit: &Value| {
@@ -121,7 +121,7 @@ fn size(bytes: &Value) -> Option<String> {
     Size::of_bytes(bytes.as_u64()?).map(|size| size.to_string())
 }
 
-/// The CPU limit. A person who changes it by hand may give it as a number of microseconds of each period.
+/// The CPU limit. If a person has changed it by hand, it may be given as microseconds of each period.
 fn cpus(host: &Value) -> Option<String> {
     let at = |key: &str| host[key].as_u64().filter(|number| *number > 0);
     let share = || Some(at("CpuQuota")? * 1000 / at("CpuPeriod").unwrap_or(100_000));

@@ -19,8 +19,8 @@ use crate::watch_file::Watched;
 use crate::{app, label};
 
 /// The statuses of these apps, in the order asked. If none of them has a record, the engine is not asked. A container belongs to
-/// the record that has its id; labels do not decide, because containers that Dokku made do not have ours. One without a record
-/// has a row of its own while a rollout is under way.
+/// the record that has its id; labels do not decide, because containers that Dokku made do not have those of this project. A
+/// container without a record has a row of its own during a rollout.
 pub(crate) fn status(docker: &DockerLocal, apps: &[AppName]) -> Result<Vec<AppStatus>, Error> {
     let world = docker.world();
     let records: Vec<InstanceFiles> =
@@ -37,7 +37,7 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[AppName]) -> Result<Vec<AppSt
         let is_over = |id: &String| by_id.get(id.as_str()).is_some_and(|container| container.is_over);
         let has_ended = records.slots.values().any(|record| record.id.as_ref().is_some_and(is_over));
         let (stopped, unread) = if has_ended { stopped(world, app) } else { Default::default() };
-        // Of an instance that clients are not led to, the address is not written down.
+        // If clients are not directed to an instance, its address is not recorded.
         let is_hidden = |record: &InstanceRecord| {
             let container = record.id.as_ref().and_then(|id| by_id.get(id.as_str()));
             record.ip.is_none() && container.is_some_and(|container| container.state.is_alive())
@@ -92,19 +92,19 @@ fn of_app(
     AppStatus { listen, troubles: said.collect(), doubtful, ..AppStatus::of(app.clone(), instances) }
 }
 
-/// The slots whose container has ended, and nothing says why.
+/// The slots whose container has ended without a known reason.
 fn unexplained(instances: &[Instance], is_over: impl Fn(&String) -> bool) -> Vec<Slot> {
     let is_ended = |now: &&Instance| now.over.is_none() && now.container_id.as_ref().is_some_and(&is_over);
     instances.iter().filter(is_ended).map(|now| now.slot.clone()).collect()
 }
 
-/// The container of each slot that a person stopped, and why that cannot be read.
+/// The container of each slot that a person stopped, and the error if that cannot be read.
 fn stopped(world: &World, app: &AppName) -> (BTreeMap<Slot, String>, Option<String>) {
     let (written, unread) = RolloutFile::new(world, app).read();
     (written.stopped, unread)
 }
 
-/// All instances, and where something runs by a schedule all containers that run for an app: such a run is no instance.
+/// All instances on the engine. If a type is scheduled, also all other containers with a kind, because a scheduled run is not an instance.
 fn listed(docker: &DockerLocal, is_scheduled: bool) -> Result<Vec<Container>, Error> {
     let engine = docker.engine()?;
     let kinds = if is_scheduled { label::CONTAINER_TYPE } else { label::DEPLOYED };

@@ -11,12 +11,12 @@ const CACHED: &str = "Using cache";
 const RUNNING: &str = "Running in ";
 const REMOVING: &str = "Removing intermediate container ";
 
-/// What was written so far.
+/// The output so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Steps {
-    /// The beginning of a line that has no end yet.
+    /// The beginning of a line that is not complete yet.
     pending: String,
-    /// `3/5 : RUN make`.
+    /// The present step, such as `3/5 : RUN make`.
     pub(crate) step: Option<String>,
     /// The last lines of that step.
     pub(crate) last: LastLines,
@@ -26,7 +26,7 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// Takes a piece of what is written, and hands each whole line on.
+    /// Takes a part of the output, and passes on each whole line.
     pub(crate) fn hear(&mut self, text: &str, mut tell: impl FnMut(&str)) {
         self.pending.push_str(text);
         while let Some(end) = self.pending.find('\n') {
@@ -39,7 +39,7 @@ impl Steps {
         }
     }
 
-    /// What the step's image is built from, where the step names one.
+    /// The image that the step starts from, if it names one.
     pub(crate) fn from(&self) -> Option<&str> {
         let (_, instruction) = self.step.as_deref()?.split_once(" : ")?;
         let mut words = instruction.split_whitespace();
@@ -56,7 +56,7 @@ impl Steps {
             match what {
                 CACHED => self.is_cached = true,
                 what if what.starts_with(RUNNING) => {}
-                // What a step begins with is no image of this build.
+                // The image that a step starts from was not made by this build.
                 id if !self.is_cached && self.from().is_none() => self.made.push(id.to_owned()),
                 _ => {}
             }
@@ -83,9 +83,9 @@ impl LastLines {
     }
 }
 
-/// A line for a terminal: no control characters, and no longer than can be read.
+/// A line for a terminal, without control characters and of limited length.
 pub(crate) fn plain(line: &str) -> String {
-    // Of a line that was written over, the last state counts.
+    // If a line was overwritten by carriage returns, its last state counts.
     let line = line.rsplit('\r').next().unwrap_or(line);
     let visible = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
     line.chars().take(LONGEST_LINE).map(visible).collect()

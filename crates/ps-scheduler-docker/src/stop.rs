@@ -1,5 +1,5 @@
-//! `stop`: ends instances and reports for each whether it has ended. Containers and records are kept unless they are to be
-//! removed, so that `status` shows the instances as stopped.
+//! `stop`: ends instances and reports for each whether it has ended. Containers and records are kept unless they are to be removed, so
+//! that `status` shows the instances as stopped.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -20,12 +20,12 @@ use crate::{cron, image_file, label, recover};
 
 /// The pause between two looks while waiting for a rollout.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long the executor of a rollout is waited for before the lock is tried again.
+/// How long to wait for the executor of a rollout before the lock is tried again.
 const ASKING: Duration = Duration::from_secs(2);
-/// How long after the grace period everything must be gone. Whoever carries the order out gives the engine as long.
+/// How long after the grace period every container must be gone. The executor gives the engine the same time.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// Carries out the order. Stopping a whole app also ends what an interrupted rollout has left of it, and closes its address.
+/// Carries out the order. Stopping a whole app also ends containers that an interrupted rollout has left, and closes the app's address.
 pub(crate) fn stop(
     docker: &DockerLocal,
     order: &StopOrder,
@@ -37,7 +37,7 @@ pub(crate) fn stop(
     Ok(stopped)
 }
 
-/// Nothing is reached any more at the address of an app that has ended.
+/// Closes the address of an app that has ended.
 fn close_address(docker: &DockerLocal, order: &StopOrder, stopped: &Stopped) -> Result<(), Error> {
     let address = Address::of(docker.world(), &order.app);
     match address.filter(|_| order.which == Which::All && stopped.remaining.is_empty()) {
@@ -65,7 +65,7 @@ fn end(docker: &DockerLocal, order: &StopOrder, requester: &mut Requester<'_>) -
     if order.which == Which::All || recover::was_cut_off(docker.world(), &order.app) {
         match app.recover(&file, order.grace, requester) {
             Ok(recovered) => records = recovered.records,
-            // Nothing was ever recorded of this app, so it can be destroyed even if no engine answers.
+            // No container of this app was ever recorded, so the app can be destroyed even if no engine answers.
             Err(Error::Unreachable { .. }) if records.slots.is_empty() => return Ok(Stopped::default()),
             Err(error) => return Err(error),
         }
@@ -79,7 +79,7 @@ fn end(docker: &DockerLocal, order: &StopOrder, requester: &mut Requester<'_>) -
     }
     let stopped = app.engine.run(app.forget(&mut records, &slots, stopped))?;
     let readers = app.engine.run(image_file::forget_dead_readers(app.engine, app.world, Some(app.name)));
-    readers.map_err(|fault| app.error(fault, "remove what nobody reads any more"))?;
+    readers.map_err(|fault| app.error(fault, "remove the containers of dead readers"))?;
     if order.which == Which::All {
         app.engine.run(app.remove_one_offs(order.grace))?;
     }
@@ -89,7 +89,7 @@ fn end(docker: &DockerLocal, order: &StopOrder, requester: &mut Requester<'_>) -
     Ok(stopped)
 }
 
-/// Has the executor of a rollout take the order in; `None`: no rollout is in progress.
+/// Passes the order to the executor of a rollout; `None`: no rollout is in progress.
 pub(crate) fn beside(
     docker: &DockerLocal,
     order: &StopOrder,
@@ -105,8 +105,8 @@ pub(crate) fn beside(
 }
 
 impl App<'_> {
-    /// Where the app's address stays, clients are led away from these slots before they end. Another scheduler to which the app has moved
-    /// has done so already.
+    /// If the app's address stays, clients are directed away from these slots before they end. If the app has moved to another scheduler,
+    /// that one has done so already.
     fn lead_away(
         &self,
         records: &InstanceFiles,
@@ -121,7 +121,7 @@ impl App<'_> {
         }
     }
 
-    /// Writes down that these slots stay empty until a person starts them.
+    /// Records that these slots stay empty until a person starts them.
     fn note_stopped(
         &self,
         file: &RolloutFile<'_>,
@@ -171,7 +171,7 @@ impl App<'_> {
         let before = self.alive(order)?;
         let asked = Asked::of(&file.directory, order).map_err(|error| Error::Backend {
             context: format!("stop {}", self.name),
-            reason: format!("its rollout cannot be told: {error}"),
+            reason: format!("the order cannot be passed to its rollout: {error}"),
         })?;
         let mut deadline = Instant::now() + ASKING;
         while !asked.is_taken() {
@@ -233,7 +233,7 @@ impl App<'_> {
         Ok(stopped)
     }
 
-    /// Ends the instances of these slots, those first that wait for others when they start.
+    /// Ends the instances of these slots in the reverse order of their start: those first that wait for others.
     fn end_in_order(
         &self,
         records: &InstanceFiles,
@@ -241,7 +241,7 @@ impl App<'_> {
         grace: Duration,
         requester: &mut Requester<'_>,
     ) -> Stopped {
-        // Where nothing can be read of the release, they end all at once: that must not keep anything alive.
+        // If the release cannot be read, all instances end at once, because nothing may be kept alive for that reason.
         let deployed = ps_release::deployed(self.world, self.name).ok().flatten();
         let order = deployed.map(|deployed| deployed.release.order()).unwrap_or_default();
         let mut stopped = Stopped::default();
@@ -310,7 +310,8 @@ impl App<'_> {
             }
         });
         let removals: Vec<_> = stream::iter(removals).buffered(WAITING_AT_ONCE).collect().await;
-        // A container that nobody has a record of is never found again: what the engine says it has removed is looked for.
+        // A container without a record is never found again, so a list of the engine shows whether the removed containers are really
+        // gone.
         let listed = self.listed(records).await?;
         let is_listed = |slot: &Slot| {
             let id = records.slots.get(slot).and_then(|record| record.id.as_ref());
@@ -322,7 +323,7 @@ impl App<'_> {
                 None => gone.push(slot),
                 Some(fault) => {
                     stopped.ended.retain(|(ended, _)| *ended != slot);
-                    let reason = format!("it ended, but its container would not go: {fault}");
+                    let reason = format!("it ended, but its container could not be removed: {fault}");
                     stopped.remaining.push((slot, reason));
                 }
             }

@@ -2,7 +2,7 @@
 //! touch the app's containers.
 //!
 //! A request is a file beside `rollout.json`. The asking verb keeps it locked while it waits. The request of a verb that
-//! has died is therefore ignored: otherwise it could be carried out hours later, and stop what was deployed since.
+//! has died is therefore ignored: otherwise it could be carried out hours later, and stop a later deploy.
 
 use std::fs::{self, File};
 use std::io;
@@ -35,12 +35,12 @@ pub(crate) struct StopRequest {
 }
 
 impl StopRequest {
-    /// Whether it covers this slot.
+    /// Whether the request includes this slot.
     pub(crate) fn includes(&self, slot: &Slot) -> bool {
         match self.which.as_deref().map(str::parse) {
             None => true,
             Some(Ok(which)) => Which::includes(&which, slot),
-            // Written by a later version, and not understood.
+            // A later version has written a value that this one does not know.
             Some(Err(_)) => false,
         }
     }
@@ -66,14 +66,14 @@ impl Asked {
         let staged = directory.join(format!("{name}.new"));
         fs::write(&staged, serde_json::to_vec(&request).expect("a request is plain data"))?;
         let file = File::open(&staged)?;
-        // Locked before it gets its final name, because an unlocked request counts as abandoned.
+        // The file is locked before it gets its final name, because an unlocked request counts as abandoned.
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         let path = directory.join(format!("{name}.json"));
         fs::rename(&staged, &path)?;
         Ok(Self { path, file })
     }
 
-    /// Whether the executor has taken it in.
+    /// Whether the executor has taken the request in.
     pub(crate) fn is_taken(&self) -> bool {
         self.file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
     }

@@ -1,5 +1,5 @@
-//! The tags of an app's images: their names in the app's repository. Inside Dokku that is `dokku/<app>`. Elsewhere it
-//! is a repository that nobody else uses, so that an app of the same name in a Dokku on this machine keeps its images.
+//! The tags of an app's images: their names in the app's repository. Inside Dokku that is `dokku/<app>`. Outside it is a repository that
+//! nobody else uses, so that an app of the same name in a Dokku on this machine keeps its images.
 
 use std::time::Duration;
 
@@ -47,14 +47,15 @@ impl DockerLocal {
         Ok(tags)
     }
 
-    /// Gives the tag to an image, or to the image of the app's containers. The caller has made sure that there is one.
+    /// Gives the tag to an image. The caller has checked that the image exists.
     pub fn tag(&self, app: &AppName, image: &str, tag: &str) -> Result<(), Error> {
         let engine = self.engine()?;
         let tagged = engine.run(engine.name_image(image, &self.repository(app), tag));
         tagged.map_err(|fault| failed(fault, format!("tag the image of {app}")))
     }
 
-    /// The id of the image that the app's containers were made from, the one that was made last if there are several; `None`: it has none.
+    /// The id of the image that the app's containers were made from, the latest one if there are several; `None` if the app has no
+    /// container.
     pub fn running_image(&self, app: &AppName) -> Result<Option<String>, Error> {
         let records = app::records(self.world(), app)?;
         let containers = self.containers(app)?;
@@ -72,11 +73,11 @@ impl DockerLocal {
         deployed: Option<&str>,
     ) -> Result<Option<String>, Error> {
         if tag.tag == LATEST {
-            return Ok(Some("the next deploy goes by it".to_owned()));
+            return Ok(Some("the next deploy uses it".to_owned()));
         }
         let name = format!("{}:{}", tag.repository, tag.tag);
         let is_last_name = self.tags(app)?.iter().filter(|other| other.id == tag.id).count() == 1;
-        // A container names the image by its id, so that only the record of the deploy tells which tag it was.
+        // A container names its image by the id, so only the record of the deploy says which tag was used.
         let is_it = is_last_name || deployed == Some(name.as_str());
         let needs =
             |container: &Container| container.image == name || (is_it && container.image_id == tag.id);
@@ -87,7 +88,7 @@ impl DockerLocal {
         Ok(is_kept.then(|| "a release that is kept needs its image".to_owned()))
     }
 
-    /// Removes a tag, and its image if that has no other name.
+    /// Removes a tag. If the image has no other name, it is removed, too.
     pub fn untag(&self, app: &AppName, tag: &str) -> Result<(), Error> {
         let engine = self.engine()?;
         let name = format!("{}:{tag}", self.repository(app));
@@ -95,7 +96,7 @@ impl DockerLocal {
         removed.map_err(|fault| failed(fault, format!("remove the tag {tag} of {app}")))
     }
 
-    /// Every container of the app, whatever its kind is.
+    /// All containers of the app, of every kind.
     fn containers(&self, app: &AppName) -> Result<Vec<Container>, Error> {
         let engine = self.engine()?;
         let listed = engine.run(engine.list(&[format!("{}={app}", label::APP)]));

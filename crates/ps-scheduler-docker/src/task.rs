@@ -59,7 +59,7 @@ pub(crate) fn run(
             Ok(Over::TooLate | Over::Cancelled) => {
                 one_off::end(app.engine, &id, release.grace(&task.process_type)).await?;
             }
-            // Removed whether it succeeded or failed.
+            // The container is removed whether its start succeeded or failed.
             Err(_) => drop(app.engine.remove(&id).await),
         }
         over
@@ -86,7 +86,7 @@ pub(crate) fn concluded(
     }
 }
 
-/// The error of a task whose engine is gone, so that it is unknown how far the task came.
+/// The error of a task during which the engine has stopped answering, so that it is unknown how far the task came.
 fn unknown(app: &App<'_>, fault: Fault, task: &Task) -> Error {
     let slot = task.slot();
     let told = |reason: String| {
@@ -103,7 +103,7 @@ fn unknown(app: &App<'_>, fault: Fault, task: &Task) -> Error {
 }
 
 impl App<'_> {
-    /// Ends what is left of earlier tasks, and says that this one runs; a name for its container.
+    /// Ends what is left of earlier tasks, and reports that this one runs. Returns a name for its container.
     pub(crate) fn announce(
         &self,
         release: &Release,
@@ -145,7 +145,7 @@ impl App<'_> {
             process_type: &task.process_type,
             name: &slot,
             env: &[],
-            // The grace period is part of its time.
+            // The grace period is part of the time limit.
             deadline: Some(release.run_timeout(&task.process_type).saturating_add(grace)),
             is_waited_for: true,
         };
@@ -211,7 +211,7 @@ pub(crate) async fn pass_on(
             Stream::Stdout => LogOutput::StdOut { message },
             Stream::Stderr => LogOutput::StdErr { message },
         };
-        // The sink takes everything.
+        // The sink takes every line, so the result does not matter.
         let _ = lines.take(&writer, None, &frame, &mut sink);
     }
     let _ = lines.finish(&writer, &mut sink);

@@ -8,28 +8,28 @@ use ps_engine::{Trace, Vertex, VertexOutput, VertexState};
 
 use crate::steps::{LastLines, plain};
 
-/// What BuildKit does on its own behalf, and tells of with the rest.
+/// Internal steps of BuildKit, which it reports with the others.
 const OWN_BUSINESS: [&str; 2] = ["[internal] ", "copy /context /"];
-/// What comes before the name of an image that is looked for.
+/// The prefixes of steps that look for an image; the name of the image follows.
 const LOOKS_FOR: [&str; 2] = ["[internal] load metadata for ", "resolve image config for "];
 
-/// What was told so far.
+/// The reports so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Vertices {
-    /// By their digests.
+    /// The steps, by their digests.
     known: BTreeMap<String, Known>,
     numbers: usize,
-    /// Which of them failed first, and why.
+    /// The step that failed first.
     failed: Option<String>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Known {
-    /// From 1, in the order in which they began; `None`: it has not, or is no business of the reader's.
+    /// The number of the step, from 1, in the order in which steps began; `None` if it has not begun, or is internal.
     number: Option<usize>,
     name: String,
     has_ended: bool,
-    /// Lines without an end yet, by stream.
+    /// Incomplete lines, by stream.
     pending: BTreeMap<i64, String>,
     last: LastLines,
 }
@@ -59,12 +59,12 @@ impl Vertices {
         self.failed().map(|known| known.name.as_str())
     }
 
-    /// The last lines that it wrote.
+    /// The last lines that the failed step wrote.
     pub(crate) fn last(&self) -> &[String] {
         self.failed().map_or(&[], |known| known.last.lines())
     }
 
-    /// The image that could not be had, where that is why it failed.
+    /// The image that could not be pulled, if that is the reason of the failure.
     pub(crate) fn from(&self) -> Option<&str> {
         let name = &self.failed()?.name;
         let image = LOOKS_FOR.iter().find_map(|prefix| name.strip_prefix(prefix))?;

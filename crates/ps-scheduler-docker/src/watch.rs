@@ -1,7 +1,7 @@
-//! Watches containers: one connection to the engine's events, and the checks of type liveness and readiness. It returns
-//! what must be done, and the caller does it. It examines an app when the watch begins, when the engine answers again,
-//! and when something has happened to one of its containers; in between it sleeps. It changes no container and no
-//! record; it only writes `watch.json`.
+//! Watches containers by one connection to the engine's events, and by the checks of type liveness and readiness. It
+//! returns the actions that are needed, and the caller carries them out. It examines an app when the watch begins, when
+//! the engine answers again, and when an event concerns one of its containers; in between it sleeps. It changes no
+//! container and no record; it only writes `watch.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::net::UnixStream as StdStream;
@@ -25,55 +25,56 @@ use crate::schedule::{Begun, Clock, LOOK_AGAIN};
 use crate::schedule_file::Timetables;
 use crate::watch_rounds::Round;
 
-/// What is heard of. Checks execute commands in containers, which the engine tells too, so others are not asked for.
+/// The kinds of events that are requested. The engine also reports each command that a check executes in a container,
+/// so other kinds are left out.
 const KINDS: [&str; 7] = ["start", "die", "destroy", "rename", "pause", "unpause", "update"];
-/// How long after an event an app is looked at: what belongs together happens within this time.
+/// How long after an event an app is looked at: events that belong together come within this time.
 const TOGETHER: Duration = Duration::from_millis(200);
-/// How long after that it is looked at once more.
+/// How long after that the app is looked at a second time.
 const AFTERWARDS: Duration = Duration::from_secs(3);
-/// The pause before an engine that is away is asked again, doubled each time up to the longest one.
+/// The pause before an engine that does not answer is asked again. It is doubled each time up to the longest one.
 const SOON: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_secs(30);
-/// How long a check rests whose failure has had something done: that takes its time.
+/// How long a check is not repeated after its failure has caused an action, because the action takes time.
 const REST: Duration = Duration::from_secs(30);
 
-/// What a watcher has to say.
+/// A message of a watcher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// This has to be done.
+    /// An action is needed.
     Do(Deed),
-    /// This happened, for people.
+    /// An event, as a sentence for people.
     Say(String),
-    /// This happened to what runs by a schedule, for people and for the journal.
+    /// An event of a scheduled run, for people and for the journal.
     Scheduled {
         /// The app.
         app: AppName,
         /// The slot.
         slot: Slot,
-        /// What, one sentence.
+        /// The event, as one sentence.
         what: String,
     },
 }
 
-/// What has to be done about an app.
+/// An action that is needed for an app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deed {
     /// The app.
     pub app: AppName,
-    /// What.
+    /// The action.
     pub what: What,
-    /// Why, for people.
+    /// The reason, for people.
     pub why: String,
 }
 
-/// What has to be done.
+/// The kinds of actions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    /// Another container takes the place of this one.
+    /// Replace this container by another one.
     Replace(Slot, Id),
-    /// An instance is started anew whose container, this one, does not run any more.
+    /// Start an instance again. This container of it does not run any more.
     Start(Slot, Id),
-    /// It is written down anew where its instances are reached.
+    /// Record the addresses of the app's containers again.
     Redirect,
 }
 
@@ -87,35 +88,36 @@ pub struct Watcher<'a> {
     only: Option<AppName>,
     pub(crate) timetables: Timetables,
     pub(crate) happenings: FuturesUnordered<Pin<Box<dyn Future<Output = Happening> + 'a>>>,
-    /// Containers that run, by app and instance.
+    /// The running containers, by app and instance.
     pub(crate) tracked: BTreeMap<(AppName, Slot), Tracked>,
-    /// Those of them whose readiness checks fail, by the number of the check.
+    /// The numbers of the readiness checks that fail, for instances that have any.
     unready: BTreeMap<(AppName, Slot), BTreeSet<usize>>,
-    /// Apps that are about to be looked at.
+    /// The apps that are about to be looked at.
     looks: BTreeSet<AppName>,
-    /// Those that are looked at once more afterwards: a busy engine tells of an end before its list does.
+    /// The apps that are looked at a second time afterwards: a busy engine reports the end of a container before its
+    /// list shows it.
     again: BTreeSet<AppName>,
-    /// Containers about which something is being done.
+    /// The containers for which an action is in progress.
     pub(crate) ordered: BTreeSet<Id>,
     pub(crate) news: Vec<News>,
     /// Becomes readable when the caller has to be woken.
     wake: StdStream,
-    /// Whether that is waited for.
+    /// Whether this watcher waits for `wake`.
     is_wakeful: bool,
-    /// The pause before the engine is asked again; `None`: it is there.
+    /// The pause before the engine is asked again; `None` while it answers.
     away: Option<Duration>,
-    /// What ran when the engine went away.
+    /// The containers that ran when the engine stopped answering.
     pub(crate) missed: BTreeMap<(AppName, Slot), String>,
-    /// What runs by a schedule.
+    /// The scheduled types of each app.
     pub(crate) clocks: BTreeMap<AppName, Clock>,
-    /// When each app.json was written that was looked at: a deploy need not make a container.
+    /// The time of each app's app.json at the last look: a deploy need not make a container.
     stamps: BTreeMap<AppName, Option<SystemTime>>,
 }
 
-/// Which check of a container: whether it is one of its liveness, and its number.
+/// A check of a container: whether it is a liveness check, and its number.
 type Which = (bool, usize);
 
-/// A container that runs.
+/// A running container.
 pub(crate) struct Tracked {
     pub(crate) id: String,
     rounds: BTreeMap<Which, AbortHandle>,
@@ -129,25 +131,25 @@ impl Drop for Tracked {
 
 type Events = Pin<Box<dyn Stream<Item = Result<Happened, Fault>>>>;
 
-/// What was waited for.
+/// An event that a watcher waits for.
 pub(crate) enum Happening {
     /// The caller wants to be woken.
     Woken,
-    /// The engine has told something, or tells nothing any more.
+    /// The engine has reported an event, or the connection has ended.
     Told(Option<Result<Happened, Fault>>, Events),
     /// It is time to look at an app.
     Look(AppName),
-    /// What is known of a check has changed; it was not asked in vain.
+    /// The result of a check has changed.
     Changed(Box<Round>, Result<(), String>),
     /// A sentence for people.
     Say(String),
-    /// A run by a schedule was begun.
+    /// A scheduled run was started, or could not be.
     Begun(Begun),
-    /// It is time to see whether there is another release that has made no container.
+    /// It is time to look for a release that has made no container.
     Tick,
-    /// It is time to ask whether the engine is there.
+    /// It is time to ask whether the engine answers.
     Return,
-    /// Nothing that matters any more.
+    /// An event that does not matter any more.
     Nothing,
 }
 
@@ -205,7 +207,8 @@ impl<'a> Watcher<'a> {
         std::mem::take(&mut self.news)
     }
 
-    /// What had to be done was done, or has failed: where an instance was to be started, its app is looked at again.
+    /// Reports that an action has been carried out, or has failed. If an instance was to be started, its app is looked
+    /// at again.
     pub fn ended(&mut self, deed: &Deed) {
         let (What::Replace(_, id) | What::Start(_, id)) = &deed.what else { return };
         self.ordered.remove(id);
@@ -213,7 +216,7 @@ impl<'a> Watcher<'a> {
         engine.run(async { self.look_soon(deed.app.clone()) });
     }
 
-    /// Becomes ready when the caller has to be woken. What can be read is read.
+    /// Becomes ready when the caller has to be woken. All bytes that can be read are read.
     fn woken(&self) -> impl Future<Output = Happening> + use<> {
         let stream = self.wake.try_clone().and_then(|stream| {
             stream.set_nonblocking(true)?;
@@ -280,7 +283,7 @@ impl<'a> Watcher<'a> {
         self.look_in(TOGETHER, app);
     }
 
-    /// Looks at an app after this time, if it is not about to be looked at anyway.
+    /// Looks at an app after this time, unless a look at it is planned already.
     pub(crate) fn look_in(&mut self, pause: Duration, app: AppName) {
         if self.looks.insert(app.clone()) {
             let look = tokio::time::sleep(pause).map(|()| Happening::Look(app));
@@ -288,12 +291,12 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// The engine does not answer: it is waited for. Nothing is asked of containers meanwhile.
+    /// Handles that the engine does not answer: waits for it. No check is made meanwhile.
     pub(crate) fn lose(&mut self, fault: &Fault) {
         if self.away.is_some() {
             return;
         }
-        // What was due meanwhile is looked at when it is there again.
+        // Runs that become due meanwhile are handled when the engine answers again.
         self.clocks.clear();
         let running = std::mem::take(&mut self.tracked);
         self.missed.extend(running.iter().map(|(place, tracked)| (place.clone(), tracked.id.clone())));
@@ -302,10 +305,10 @@ impl<'a> Watcher<'a> {
         self.happenings.push(Box::pin(tokio::time::sleep(SOON).map(|()| Happening::Return)));
     }
 
-    /// Asks whether the engine is there, and looks at all apps if so.
+    /// Asks whether the engine answers, and looks at all apps if it does.
     async fn come_back(&mut self) {
         let Some(pause) = self.away else { return };
-        // What happens while the containers are listed is told again.
+        // Events that happen while the containers are listed are requested again.
         let since = SystemTime::now();
         let deployed = [label::DEPLOYED.to_owned()];
         if let Err(fault) = self.engine.list(&deployed).await {
@@ -332,7 +335,7 @@ impl<'a> Watcher<'a> {
         apps.into_iter().map(|app| app.name).filter(|app| self.is_watched(app)).collect()
     }
 
-    /// Looks at each app of which another app.json is recorded than before.
+    /// Looks at each app whose recorded app.json has changed.
     fn look_for_releases(&mut self) {
         for app in self.watched() {
             let recorded = std::fs::metadata(self.docker.world().app_json_path(&app));
@@ -346,7 +349,7 @@ impl<'a> Watcher<'a> {
         self.happen(tokio::time::sleep(LOOK_AGAIN).map(|()| Happening::Tick));
     }
 
-    /// Begins to ask a check.
+    /// Begins to repeat a check.
     fn ask(&mut self, round: Round) -> (Which, AbortHandle) {
         let (engine, which) = (self.engine, (round.is_liveness, round.index));
         let (asked, handle) = abortable(async move {
@@ -357,7 +360,7 @@ impl<'a> Watcher<'a> {
         (which, handle)
     }
 
-    /// A check has failed, or holds again.
+    /// Handles that a check has failed, or holds again.
     fn take_change(&mut self, round: Round, known: Result<(), String>) {
         let place = (round.app.clone(), round.slot.clone());
         if self.tracked.get(&place).is_none_or(|tracked| tracked.id != round.subject.id) {
@@ -370,7 +373,7 @@ impl<'a> Watcher<'a> {
             Ok(()) => self.take_recovery(&round, &place),
         }
         let pause = round.check.wait;
-        // What fails its liveness is replaced; where that fails, the check is asked again after a while.
+        // A container that fails its liveness check is replaced; if that fails, the check is repeated after a while.
         let next = if round.is_liveness && has_failed {
             Round { has_failed: false, pause: REST.max(pause), ..round }
         } else {
@@ -426,7 +429,7 @@ impl<'a> Watcher<'a> {
         self.news.push(News::Do(Deed { app: app.clone(), what, why }));
     }
 
-    /// Remembers a container whose checks are asked from now on.
+    /// Adds a container whose checks are made from now on.
     pub(crate) fn track(&mut self, place: (AppName, Slot), id: String, rounds: Vec<Round>) {
         self.unready.remove(&place);
         let failing = rounds.iter().filter(|round| round.has_failed).map(|round| round.index);

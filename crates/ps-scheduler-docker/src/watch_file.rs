@@ -15,7 +15,7 @@ use crate::watch_notes;
 const FILE: &str = "watch.json";
 const FORMAT: u8 = 1;
 
-/// How often an instance of one release is started anew that the engine has given up.
+/// How often an instance of one release is started again after the engine has given it up.
 pub(crate) const MOST_STARTS: u32 = 3;
 
 /// The content of the file.
@@ -25,34 +25,34 @@ pub(crate) struct Watched {
     /// The release that the starts are counted for.
     #[serde(default)]
     pub(crate) release: u64,
-    /// How often an instance was started anew after the engine had given it up.
+    /// How often an instance was started again after the engine had given it up.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) starts: BTreeMap<Slot, u32>,
     /// The container of each instance that is not started any more.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) given_up: BTreeMap<Slot, String>,
-    /// The instances that clients are not led to.
+    /// The instances to which clients are not directed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) withdrawn: BTreeMap<Slot, Withdrawn>,
 }
 
-/// An instance that is not ready, and runs on.
+/// An instance that is not ready, and keeps running.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Withdrawn {
-    /// Its container.
+    /// The container of the instance.
     pub(crate) id: String,
-    /// What it does not do.
+    /// The failed check, as a phrase.
     pub(crate) why: String,
 }
 
 impl Watched {
-    /// What is written of an app.
+    /// The content of an app's file.
     pub(crate) fn read(world: &World, app: &AppName) -> Self {
         let read: Option<Self> = watch_notes::read(world, app, FILE);
         read.filter(|watched| watched.format == FORMAT).unwrap_or_default()
     }
 
-    /// Writes it down, if it is not what was there before.
+    /// Writes the file, if its content has changed.
     pub(crate) fn write(&self, world: &World, app: &AppName) -> Result<(), ps_apps::Error> {
         let written = Self { format: FORMAT, ..self.clone() };
         if written == (Self { format: FORMAT, ..Self::read(world, app) }) {
@@ -61,17 +61,17 @@ impl Watched {
         watch_notes::write(world, app, FILE, &written)
     }
 
-    /// Why clients are not led to the container of an instance, if that is so.
+    /// The entry of an instance to whose container clients are not directed; `None` if they are.
     pub(crate) fn withdrawn(&self, slot: &Slot, id: &str) -> Option<&Withdrawn> {
         self.withdrawn.get(slot).filter(|withdrawn| withdrawn.id == id)
     }
 
-    /// Whether the container of an instance is not started any more.
+    /// Whether the container of an instance is given up.
     pub(crate) fn is_given_up(&self, slot: &Slot, id: &str) -> bool {
         self.given_up.get(slot).is_some_and(|given_up| given_up == id)
     }
 
-    /// Counts a start of an instance of this release; false if it has had all of them, and is given up.
+    /// Counts a start of an instance of this release. False if all starts are used up; the instance is given up then.
     pub(crate) fn may_start(&mut self, release: u64, slot: &Slot, id: &str) -> bool {
         if self.release != release {
             (self.release, self.starts, self.given_up) = (release, BTreeMap::new(), BTreeMap::new());
@@ -86,18 +86,18 @@ impl Watched {
     }
 }
 
-/// Has the starts of instances counted from 0 again.
+/// Resets the counts of starts to 0.
 pub(crate) fn reset(docker: &DockerLocal, app: &AppName, which: &Which) -> Result<(), Error> {
     let mut watched = Watched::read(docker.world(), app);
     watched.starts.retain(|slot, _| !which.includes(slot));
     watched.given_up.retain(|slot, _| !which.includes(slot));
     watched.write(docker.world(), app).map_err(|error| Error::Backend {
-        context: format!("write down what is watched of {app}"),
+        context: format!("write the watch file of {app}"),
         reason: error.to_string(),
     })
 }
 
-/// Removes what is written of an app that is destroyed.
+/// Removes the file of an app that is destroyed.
 pub(crate) fn forget(directory: &Path) {
     let _ = std::fs::remove_file(directory.join(FILE));
 }

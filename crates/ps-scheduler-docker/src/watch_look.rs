@@ -19,18 +19,19 @@ use crate::watch::{News, Watcher, What};
 use crate::watch_file::{MOST_STARTS, Watched, Withdrawn};
 use crate::watch_rounds::{self, Round};
 
-/// How long after a look at an app that is being deployed it is looked at again.
+/// The pause between two looks at an app that is being deployed.
 const MEANWHILE: Duration = Duration::from_secs(2);
 
 impl Watcher<'_> {
-    /// Looks at an app. What cannot be read of it is said, and it is looked at again when something happens to it.
+    /// Looks at an app. If a part of its state cannot be read, a message says so, and the next event of the app
+    /// causes another look.
     pub(crate) async fn look_at(&mut self, name: &AppName) {
         let (docker, engine) = (self.docker, self.engine);
         let app = App { engine, world: docker.world(), name };
         let is_rolling = recover::was_cut_off(app.world, name);
         let is_settled = !is_rolling && !app.world.is_unfinished(name);
         if !is_settled {
-            // The record of a deploy that is in progress does not describe what runs.
+            // While a deploy is in progress, the records do not describe the running containers.
             self.look_in(MEANWHILE, name.clone());
         }
         match app.listed_now().await {
@@ -49,7 +50,8 @@ impl Watcher<'_> {
         }
     }
 
-    /// Has done what is to be done; the containers that run, and whether clients are not led to them.
+    /// Orders the actions that are needed. Returns the running containers, each with whether clients are kept away
+    /// from it.
     async fn compare(
         &mut self,
         app: &App<'_>,
@@ -81,7 +83,7 @@ impl Watcher<'_> {
         running
     }
 
-    /// Runs the checks of the recorded instances that run. As long as there is no release, the checks of a new
+    /// Makes the checks of the recorded, running instances. As long as there is no release, the checks of a new
     /// container are unknown.
     fn follow(&mut self, app: &App<'_>, release: Option<&Release>, running: BTreeMap<Slot, (String, bool)>) {
         let is_same = |slot: &Slot, id: &str| running.get(slot).is_some_and(|(running, _)| running == id);
@@ -99,7 +101,7 @@ impl Watcher<'_> {
         }
     }
 
-    /// A container has ended and is not started again by the engine.
+    /// Handles a container that has ended and that the engine does not restart.
     async fn take_end(&mut self, app: &App<'_>, slot: &Slot, container: &Container, watched: &mut Watched) {
         let place = (app.name.clone(), slot.clone());
         let ran = self.missed.remove(&place).is_some_and(|id| id == container.id);
@@ -129,7 +131,7 @@ impl Watcher<'_> {
         }
     }
 
-    /// Clients are not led to an instance any more.
+    /// Keeps clients away from an instance from now on.
     pub(crate) fn withdraw(&mut self, round: &Round, why: &str) {
         let app = App { engine: self.engine, world: self.docker.world(), name: &round.app };
         let mut watched = Watched::read(app.world, app.name);
@@ -140,7 +142,7 @@ impl Watcher<'_> {
         self.order(&round.app, What::Redirect, why);
     }
 
-    /// Clients are led to an instance again.
+    /// Directs clients to an instance again.
     pub(crate) fn lead_back(&mut self, round: &Round) {
         let app = App { engine: self.engine, world: self.docker.world(), name: &round.app };
         let mut watched = Watched::read(app.world, app.name);
@@ -170,12 +172,12 @@ fn rounds(
     checks.map_or_else(Vec::new, |checks| watch_rounds::of(app.name, slot, subject, checks, is_withdrawn))
 }
 
-/// Whether the engine was to start a container again.
+/// Whether the engine was to restart a container.
 fn has_policy(inspected: &Value) -> bool {
     !matches!(inspected["HostConfig"]["RestartPolicy"]["Name"].as_str(), None | Some("" | "no"))
 }
 
-/// How often the engine has started a container again, if it has failed, and that was as often as it may.
+/// How often the engine has restarted a container, if the container has failed and no restart is left.
 fn exhausted(inspected: &Value) -> Option<u64> {
     let policy = &inspected["HostConfig"]["RestartPolicy"];
     let most = policy["MaximumRetryCount"].as_u64().filter(|most| *most > 0)?;

@@ -11,12 +11,12 @@ use serde::de::DeserializeOwned;
 
 const MAX_BYTES: u64 = 4 << 20;
 
-/// Where the files of an app are.
+/// The directory of an app's files.
 pub(crate) fn directory(world: &World, app: &AppName) -> PathBuf {
     world.data_dir("scheduler-docker-local", app)
 }
 
-/// What the file of this name says, if it can be read.
+/// The content of the file of this name, if it can be read.
 pub(crate) fn read<T: DeserializeOwned>(world: &World, app: &AppName, name: &str) -> Option<T> {
     let bytes = durable::state(&directory(world, app).join(name), MAX_BYTES).unwrap_or_default();
     serde_json::from_slice(&bytes).ok()

@@ -8,7 +8,7 @@ use ps_release::{Check, Checks};
 
 use crate::asking::{self, Miss, Subject};
 
-/// Which check of which container, and what is known of it.
+/// A repeated check of one container, and its last result.
 #[derive(Clone, Debug)]
 pub(crate) struct Round {
     pub(crate) app: AppName,
@@ -16,15 +16,15 @@ pub(crate) struct Round {
     pub(crate) subject: Subject,
     pub(crate) check: Check,
     pub(crate) is_liveness: bool,
-    /// Its number among the checks of its kind.
+    /// The number of the check among those of its kind.
     pub(crate) index: usize,
-    /// Whether it has failed as often as it may, and has not held since.
+    /// Whether the check has failed as often as it may, and has not held since.
     pub(crate) has_failed: bool,
-    /// Until it is asked for the first time, or again.
+    /// The pause before the first or the next attempt.
     pub(crate) pause: Duration,
 }
 
-/// The rounds of a container, of which nothing is known yet.
+/// The checks of a container, without results yet.
 pub(crate) fn of(
     app: &AppName,
     slot: &Slot,
@@ -47,7 +47,7 @@ pub(crate) fn of(
 }
 
 impl Round {
-    /// Asks again and again, until what is known of it changes: it has failed for this reason, or holds again.
+    /// Repeats the check until its result changes: it has failed for this reason, or holds again.
     pub(crate) async fn until_it_changes(&self, engine: &Engine) -> Result<(), String> {
         let mut failures = 0;
         let mut pause = self.pause;

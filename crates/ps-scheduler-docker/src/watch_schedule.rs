@@ -20,7 +20,7 @@ use crate::watch::{Happening, News, Watcher};
 use crate::{cron, label};
 
 impl<'a> Watcher<'a> {
-    /// Takes in what runs of an app by a schedule, and looks at the clock.
+    /// Takes over the schedules of an app, and checks the clock.
     pub(crate) async fn wind(&mut self, app: &App<'_>, release: Option<&Release>) {
         let (timetables, mut types) = (self.timetables, BTreeMap::new());
         for process in release.iter().flat_map(|release| &release.processes) {
@@ -43,7 +43,7 @@ impl<'a> Watcher<'a> {
         self.turn(app).await;
     }
 
-    /// Hears of runs that have ended, ends those that take too long, and begins those that are due.
+    /// Records ended runs, ends those that take too long, and starts those that are due.
     pub(crate) async fn turn(&mut self, app: &App<'_>) {
         if !self.clocks.contains_key(app.name) {
             return;
@@ -68,7 +68,7 @@ impl<'a> Watcher<'a> {
             let is_meant = |container: &&Container| label::is_run_of(container, &process_type);
             let mine: Vec<&Container> = listed.iter().filter(is_meant).collect();
             let mut said = self.hear_of_ends(scheduled, &mine, &mut clock).await;
-            // Whoever stops the app ends its runs.
+            // The verb that stops the app ends its runs.
             said.retain(|_| is_restored);
             let turn = clock.turn((&process_type, &timetable), scheduled, &mine, now);
             said.extend(turn.said);
@@ -80,7 +80,7 @@ impl<'a> Watcher<'a> {
                 self.end_run(app, &mut clock, &process_type, id);
             }
         }
-        // Before anything is begun.
+        // The schedules are written before any run is started.
         let is_written = self.keep_schedules(app, &schedules);
         for (process_type, quantity, due) in begins.into_iter().filter(|_| is_written) {
             clock.beginning.insert(process_type.clone());
@@ -90,7 +90,7 @@ impl<'a> Watcher<'a> {
         self.clocks.insert(app.name.clone(), clock);
     }
 
-    /// A run was begun, or could not be.
+    /// Handles that a run was started, or could not be.
     pub(crate) fn take_begun(&mut self, begun: Begun) {
         let Begun { app: name, process_type, result } = begun;
         let app = App { engine: self.engine, world: self.docker.world(), name: &name };
@@ -100,12 +100,12 @@ impl<'a> Watcher<'a> {
         let mut schedules = Schedules::read(app.world, &name);
         let Some(scheduled) = schedules.types.get_mut(process_type.as_str()) else { return };
         match result {
-            // It is looked at for when it will have taken its time.
+            // The run is looked at when its time is over.
             Ok(()) => {
                 scheduled.note = None;
                 self.look_soon(name.clone());
             }
-            // It stays due: whether it was begun is seen when the engine is there again.
+            // The run stays due. Whether it was started is found out when the engine answers again.
             Err(fault) if fault.is_silence() => return self.lose(&fault),
             Err(fault) => {
                 let what = format!("a run that was due could not be started: {fault}");
@@ -148,7 +148,7 @@ impl<'a> Watcher<'a> {
         }
         scheduled.heard.clone_from(&newest);
         for container in over.iter().filter(|container| container.id != newest) {
-            // If it fails, the next look tries it again.
+            // If this fails, the next look tries again.
             let _ = self.engine.remove(&container.id).await;
         }
         said
@@ -188,7 +188,7 @@ impl<'a> Watcher<'a> {
         });
     }
 
-    /// Has the watch wake when something is due next, or a run has taken its time.
+    /// Has the watch wake at the next due time, or when the time of a run is over.
     fn arm(&mut self, app: &App<'_>, clock: &mut Clock, schedules: &Schedules, listed: &[Container]) {
         clock.alarm.take().iter().for_each(AbortHandle::abort);
         let now = Timestamp::now();
@@ -214,7 +214,7 @@ impl<'a> Watcher<'a> {
     fn keep_schedules(&mut self, app: &App<'_>, schedules: &Schedules) -> bool {
         let written = schedules.write(app.world, app.name);
         if let Err(error) = &written {
-            self.news.push(News::Say(format!("nothing of {} runs by its schedule: {error}", app.name)));
+            self.news.push(News::Say(format!("no scheduled run of {} is started: {error}", app.name)));
         }
         written.is_ok()
     }

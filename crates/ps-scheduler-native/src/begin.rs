@@ -1,5 +1,5 @@
-//! Starts instances without waiting until they have passed their checks, for callers whose users follow that by
-//! themselves. If an instance dies, its restart policy decides.
+//! Starts instances without waiting until they have passed their checks, for callers whose users watch the start themselves. If an instance
+//! dies, its restart policy decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
@@ -16,11 +16,11 @@ use crate::preflight::{self, Judge};
 use crate::specify::specify;
 use crate::{rolling, status};
 
-/// How long the first process of a slot may take to be there: its files are made, its user and limits set.
+/// How long a slot may take until its first process exists: its files are made, and its user and limits are set.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Carries out a plan that replaces nothing, and returns once each slot that it starts has had a process or could not get one.
+/// Carries out a plan that replaces nothing. Returns once each slot that it starts has had a process or could not get one.
 pub(crate) fn begin(service: &Service, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {
     rolling::end_interrupted(service, Leftover::PutBack, requester)?;
     let (earlier, present) = (service.spec_in_force(), status::instances(service)?);
@@ -46,7 +46,7 @@ pub(crate) fn begin(service: &Service, plan: &Plan, requester: &mut Requester<'_
     Ok(())
 }
 
-/// Ends what fills these slots and starts each anew from the revision that is in force, all at once. Returns once that has happened.
+/// Ends the runs of these slots and starts a new run in each, all at once, from the current revision. Returns once the new runs have started.
 pub(crate) fn replace(service: &Service, slots: &BTreeSet<Slot>) -> Result<(), Error> {
     let patience = service.spec_in_force().map_or(PATIENCE, |spec| spec.longest_grace() + PATIENCE);
     let before = runs(service, slots);
@@ -56,7 +56,7 @@ pub(crate) fn replace(service: &Service, slots: &BTreeSet<Slot>) -> Result<(), E
     Ok(())
 }
 
-/// The run that fills each slot, or filled it last; `None`: none ever did.
+/// The run that fills each slot, or filled it last; `None` for a slot that never had one.
 fn runs(service: &Service, slots: &BTreeSet<Slot>) -> BTreeMap<Slot, Option<u64>> {
     let statuses = ps_supervisor::Statuses::of(&service.directory);
     let run = |slot: &Slot| Some(statuses.read(slot).ok()??.run);
@@ -70,7 +70,7 @@ fn order(follower: &mut Follower<'_>, request: &Request) -> Result<(), Error> {
     Ok(())
 }
 
-/// Waits until each slot has another run than the one `before`. The supervisor tells when that is so. If it dies, the files of the next one do.
+/// Waits until each slot has another run than in `before`. The supervisor reports that; if it dies, the files of its successor show it.
 fn await_runs(follower: &mut Follower<'_>, mut before: BTreeMap<Slot, Option<u64>>, patience: Duration) {
     let deadline = Instant::now() + patience;
     let mut is_told = true;
@@ -100,7 +100,7 @@ fn is_begun(status: &Status) -> bool {
     status.process.is_some() || status.last_exit.is_some()
 }
 
-/// Whether it waits for something else than its own start.
+/// Whether the instance waits for something else than its own start.
 fn is_hopeless(status: &Status) -> bool {
     matches!(status.state, State::Waiting | State::Scheduled | State::Crashed)
 }

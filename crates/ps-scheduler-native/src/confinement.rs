@@ -9,7 +9,7 @@ use ps_service::Service;
 use ps_supervisor::{Confinement, Lacking, ProcessSpec, Spec};
 use rustix::process::{getegid, geteuid};
 
-/// Refuses a setting that it may not apply, and says where the setting was made.
+/// Refuses a setting that the supervisor may not apply. The reason says where the setting was made.
 pub(crate) fn judge(service: &Service, spec: &Spec, process_type: &ProcessType) -> Result<(), String> {
     let Some(process) = spec.process(process_type) else { return Ok(()) };
     let refused = |(setting, reason): (&str, String)| {
@@ -29,14 +29,14 @@ pub(crate) fn judge(service: &Service, spec: &Spec, process_type: &ProcessType) 
     }
 }
 
-/// What of the limits of a type its instances run without, for people.
+/// The limits of a type that cannot be enforced for its instances, as a sentence for people; `None` if there are none.
 pub(crate) fn lacking(service: &Service, spec: &Spec, process_type: &ProcessType) -> Option<String> {
     let lacking = lacking_limits(service, spec.process(process_type)?)?;
     Some(format!("{process_type}: {}", lacking.sentence))
 }
 
 fn lacking_limits(service: &Service, process: &ProcessSpec) -> Option<Lacking> {
-    // Groups are made where the supervisor lives, or the root that will start one.
+    // Cgroups are made where the supervisor lives, or where the root lives that will start one.
     let keeper = || {
         let living = ps_supervisor::living_supervisors(&service.directory).first().copied();
         living.or_else(|| ps_supervisor::living_root(service.world.lib()))
@@ -44,7 +44,8 @@ fn lacking_limits(service: &Service, process: &ProcessSpec) -> Option<Lacking> {
     ps_supervisor::lacking_limits(&process.settings, || (keeper(), supervisor(service).0))
 }
 
-/// What an instance would not see any more that it needs, where it has a /tmp of its own.
+/// If instances have a /tmp of their own: a directory that they need and would not see any more, with the setting that
+/// hides it.
 fn hidden(
     service: &Service,
     spec: &Spec,
@@ -59,8 +60,9 @@ fn hidden(
         ))
     };
     let speaks = process.health.as_ref().is_some_and(ps_supervisor::Health::is_told);
-    below(&spec.directory, "the app's directory")
-        .or_else(|| below(&service.directory, "the socket on which it says how it is, in").filter(|_| speaks))
+    below(&spec.directory, "the app's directory").or_else(|| {
+        below(&service.directory, "the socket for messages about its state, in").filter(|_| speaks)
+    })
 }
 
 /// The user and group of the supervisor. A supervisor that root starts becomes the owner of the app's service directory,

@@ -51,7 +51,7 @@ pub(crate) fn deploy(
         }
         return deploy(service, &plan, requester);
     }
-    // A first deploy that failed leaves nothing behind.
+    // A first deploy that has failed leaves no files behind.
     if done.is_err() && earlier.is_none() && running.is_empty() {
         let cancel = Cancel::default();
         let mut requester = Requester { tell: &mut *requester.tell, cancel: &cancel, lock: requester.lock };
@@ -61,7 +61,7 @@ pub(crate) fn deploy(
     done
 }
 
-/// Runs a task of a deploy before it is carried out, or afterwards.
+/// Runs a task of a deploy, before or after the plan is carried out.
 pub(crate) fn run_task(
     service: &Service,
     plan: &Plan,
@@ -72,7 +72,7 @@ pub(crate) fn run_task(
     let spec = specify(service, plan, earlier.as_ref())?;
     service.make()?;
     let ran = task::run(service, &spec, (&plan.release, task), requester);
-    // A first deploy that failed leaves nothing behind.
+    // A first deploy that has failed leaves no files behind.
     if ran.is_err() && earlier.is_none() && status::instances(service)?.is_empty() {
         service.forget()?;
     }
@@ -90,8 +90,8 @@ pub(crate) fn judge(service: &Service, plan: &Plan) -> Result<(), Error> {
         .inputs()
 }
 
-/// Runs the tasks of a plan, and carries it out; once more if all that failed in it were instances whose ports somebody else took before
-/// they listened there.
+/// Runs the tasks of a plan, and carries it out. If the only failures were ports that other programs took before the instances listened
+/// there, the plan is carried out a second time.
 fn attempt_twice(
     judge: &Judge<'_>,
     earlier: Option<&Spec>,
@@ -112,7 +112,7 @@ fn attempt_twice(
     carry_out(judge, earlier, present, requester, &mut dead)
 }
 
-/// Carries a plan out whose tasks have run; `dead` gets the last statuses of the runs that failed.
+/// Carries out a plan whose tasks have run. `dead` gets the last statuses of the runs that failed.
 fn carry_out(
     judge: &Judge<'_>,
     earlier: Option<&Spec>,
@@ -144,8 +144,8 @@ fn carry_out(
     roll(judge, requester, dead)
 }
 
-/// Whether a plan only fills empty slots of the current release, as `start` and `restore` do. Then the failure of one
-/// instance undoes nothing: a worker that cannot reach its database must not keep the app's web processes down.
+/// Whether a plan only fills empty slots of the current release, as `start` and `restore` do. Then the failure of one instance undoes
+/// nothing: a worker that cannot reach its database must not keep the app's web processes down.
 fn only_fills(judge: &Judge<'_>, earlier: Option<&Spec>) -> bool {
     let plan = judge.plan;
     // The revision changes with commands and directory, but not with counts.
@@ -153,8 +153,8 @@ fn only_fills(judge: &Judge<'_>, earlier: Option<&Spec>) -> bool {
     plan.only_fills() && earlier.is_some_and(is_there)
 }
 
-/// The spec that stands while the first revision is rolled out, or after the earlier spec was lost: running instances are
-/// kept, and none is started. It commits nothing.
+/// The spec that is in force while the first revision is rolled out, or after the earlier spec was lost: running instances are kept, and
+/// none is started. It records no release as deployed.
 fn nothing_new(spec: &Spec, revision: u64, present: &[Instance]) -> Spec {
     let runs = |slot: &Slot| present.iter().any(|instance| instance.slot == *slot && instance.pid.is_some());
     let idle = spec.wanted().into_iter().filter(|slot| !runs(slot));
@@ -183,10 +183,11 @@ fn roll(
     let (mut follower, report) = rolled?;
     let unwritten = report.unwritten.clone();
     dead.extend(report.failed.iter().cloned());
-    let outcome = rolling::outcome(service, report).ok_or_else(|| service.unreachable("it says nothing"))?;
+    let outcome = rolling::outcome(service, report)
+        .ok_or_else(|| service.unreachable("it has sent no result of the rollout"))?;
     if outcome.cause.is_none() {
         tell(&follower, &outcome, requester);
-        // No rollout starts what runs by a schedule.
+        // A rollout starts no run of a type with a schedule.
         let is_scheduled = |slot: &&Slot| judge.spec.is_scheduled(&slot.process_type);
         let slots: Vec<Slot> = judge.plan.slots(Change::Start).filter(is_scheduled).cloned().collect();
         if !slots.is_empty() {
@@ -198,7 +199,7 @@ fn roll(
     }
     let done = ps_scheduler::conclude(&service.app, outcome, requester);
     match (done, unwritten) {
-        // The rollout was undone because it could not be recorded on the disk, not because anybody cancelled it.
+        // The rollout was undone because it could not be recorded on the disk, and not because somebody cancelled it.
         (Err(Error::Cancelled), Some(reason)) => Err(backend(format!("deploy {}", service.app), &reason)),
         (done, _) => done,
     }
@@ -214,7 +215,7 @@ fn tell(follower: &Follower<'_>, outcome: &Outcome, requester: &mut Requester<'_
     }
 }
 
-/// Starts what is missing, and waits until it is up.
+/// Starts the missing instances, and waits until they are up.
 fn fill(
     judge: &Judge<'_>,
     spec: &Spec,
@@ -231,12 +232,12 @@ fn fill(
     if !slots.is_empty() {
         early.extend(follower.ask(&Request::Start { slots })?);
     }
-    // An instance that has come up since the plan was made is left alone. One that is being stopped has to end first, and
-    // then to come up.
+    // An instance that has come up since the plan was made is left alone. One that is being stopped has to end first, and then to come
+    // up.
     let is_up = |instance: &Instance| instance.pid.is_some() && instance.state != State::Stopping;
     let fills = |slot: &Slot| present.iter().any(|instance| instance.slot == *slot && is_up(instance));
-    // Of one that died unseen the supervisor, which has only now taken over, decides by its restart policy: it is tried again after its
-    // delay, of a minute perhaps, which an order to start does not cut short.
+    // If an instance died while it had no supervisor, its restart policy decides: the new supervisor starts it again after its delay,
+    // perhaps of a minute, and an order to start does not shorten that delay.
     let waits = |slot: &Slot| {
         let before = present.iter().find(|instance| instance.slot == *slot).and_then(|instance| instance.run);
         follower.is_in_backoff_since(slot, before)
@@ -276,7 +277,7 @@ fn coming_up(plan: &Plan, spec: &Spec, fresh: &BTreeSet<Slot>) -> Duration {
 /// The pid of the run that fills each slot.
 pub(crate) fn pids(instances: &[Instance]) -> BTreeMap<Slot, u32> {
     let pid = |instance: &Instance| Some((instance.slot.clone(), instance.pid?));
-    // Of two runs in a slot the one that fills it comes first; collected in reverse, it overwrites the other.
+    // If a slot has two runs, the one that fills it comes first. In reverse order it is collected last, and so overwrites the other.
     instances.iter().rev().filter_map(pid).collect()
 }
 

@@ -7,8 +7,8 @@ use ps_service::{Service, backend};
 use ps_supervisor::{Spec, Status};
 use type_settings::{Setting, TypeSettings, Whole};
 
-/// The settings of the running instances of an app that differ, by slot. A run of an earlier version that did not record its settings is
-/// only compared by its supervisor's spec.
+/// The settings in which running instances of an app differ from the present ones, by slot. A run of an earlier version did not record
+/// its settings; for it only the spec of its supervisor is compared.
 pub(crate) fn drift(service: &Service, release: &Release) -> Result<Vec<Drift>, Error> {
     let Some(spec) = service.spec()? else { return Ok(Vec::new()) };
     let listing = service.listing()?;
@@ -27,7 +27,7 @@ fn is_alive(status: &Status) -> bool {
     status.process.as_ref().is_some_and(|process| process.stat().is_some())
 }
 
-/// A type that the release does not have, or the spec not yet, has nothing to be compared with.
+/// The differences of one run. A type that is missing in the release, or in the spec so far, cannot be compared.
 fn of_run(status: &Status, spec: &Spec, release: &Release) -> Vec<Drift> {
     let process_type = &status.slot.process_type;
     let (Some(specified), Some(process)) = (spec.process(process_type), release.process(process_type)) else {
@@ -53,7 +53,7 @@ fn of_run(status: &Status, spec: &Spec, release: &Release) -> Vec<Drift> {
     found
 }
 
-/// The settings of a type, with what holds for the whole app where the type has none of its own.
+/// The settings of a type, completed with those of the whole app.
 fn whole(own: &TypeSettings, restart_policy: RestartPolicy, grace: Option<Whole<0, 86_400>>) -> TypeSettings {
     // A scheduled type is not restarted: it runs again at its next due time.
     let usual = if own.schedule.is_some() { RestartPolicy::No } else { restart_policy };

@@ -1,6 +1,6 @@
-//! A command at the place of an instance: in its directory, with its variables and its user, and with its view of the
-//! file system if it has one of its own. The command is a one-off and not a process of the instance, which can end and
-//! start again meanwhile.
+//! Runs a command in the environment of an instance: in its directory, with its variables and its user, and with its
+//! view of the file system if it has one of its own. The command is a one-off and not a process of the instance, which
+//! can end and start again meanwhile.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -82,7 +82,7 @@ fn settings(spec: &Spec, entry: &Entry<'_>) -> type_settings::TypeSettings {
     process.map(|process| process.settings.clone()).unwrap_or_default()
 }
 
-/// The variables of a process, without our mark; `None` if it has written something else over them.
+/// The variables of a process, without the mark of this project; `None` if the process has overwritten them.
 fn variables(pid: u32) -> Option<Vec<(OsString, OsString)>> {
     let bytes = fs::read(format!("/proc/{pid}/environ")).ok()?;
     let pair = |variable: &[u8]| {

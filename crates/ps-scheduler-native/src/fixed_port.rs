@@ -1,5 +1,5 @@
-//! A program that listens on a port of its own choice, and not on `PORT`, cannot run twice. A trial beside the instance that
-//! runs fails because the port is in use. If that instance is the one who has the port, it ends before the new one starts.
+//! A program that listens on a port of its own choice, and not on `PORT`, cannot run twice. A new run beside the running one fails because the port
+//! is in use. If the running instance of the slot holds that port, it is ended before the new one starts.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,8 @@ use ps_service::Service;
 /// The first port that the kernel gives to sockets that ask for any, unless the administrator says otherwise (ip(7)).
 const ANY: u16 = 32_768;
 
-/// The plan after `error`, if all that failed in this one was that instances that run have the ports of new ones, and what is to be said. `None`: a port may be somebody else's, or the app has chosen the strategy.
+/// After a failed plan: a second plan, with a note for each slot, if in every slot that failed the running instance held the port of the new one.
+/// `None` if a port may belong to somebody else, or the app has chosen the strategy.
 pub(crate) fn plan_after(
     service: &Service,
     plan: &Plan,
@@ -38,14 +39,14 @@ pub(crate) fn plan_after(
     (!failed.is_empty() && notes.len() == failed.len()).then(|| (plan.stopping_first(&types), notes))
 }
 
-/// Whether instances of this type were tried beside those that run although the app does not ask for that.
+/// Whether a second run of this type was started beside the running one although the app does not ask for that strategy.
 fn may_be_changed(plan: &Plan, process_type: &ProcessType) -> bool {
     let is_tried = plan.rules.get(process_type).is_some_and(|rules| rules.strategy == Strategy::OneByOne);
     is_tried && plan.release.process(process_type).is_none_or(|process| process.strategy.is_none())
 }
 
-/// The port that was refused to the new instance and is held by the one that runs. Some programs name it beside the error.
-/// Otherwise it is a port that is neither `PORT` nor one that the kernel has chosen.
+/// The port that was refused to the new run and is held by the running one. Some programs name the port in their error message. Otherwise it is a
+/// port that is neither `PORT` nor one that the kernel has chosen.
 fn port_of_both(failed: &FailedSlot, held: &BTreeSet<u16>, own: Option<u16>) -> Option<u16> {
     let named = named(failed);
     if named.is_empty() {
@@ -54,7 +55,7 @@ fn port_of_both(failed: &FailedSlot, held: &BTreeSet<u16>, own: Option<u16>) -> 
     held.intersection(&named).next().copied()
 }
 
-/// The ports that it names where it says that one was in use.
+/// The ports in those last lines of a failed run that say that a port was in use.
 pub(crate) fn named(failed: &FailedSlot) -> BTreeSet<u16> {
     failed.lines_about_a_port().flat_map(ports_in).collect()
 }
@@ -97,7 +98,7 @@ mod tests {
             assert_eq!(port(&reason, &[5000, 3001]), None, "somebody else has it: {line}");
             assert_eq!(port(&reason, &[]), None);
         }
-        // The app was told to listen there and takes no other port.
+        // The app was told to listen on that port, and takes no other one.
         assert_eq!(port("bind: address already in use: 127.0.0.1:5000", &[5000]), Some(5000));
     }
 

@@ -1,4 +1,4 @@
-//! Follows a change until it has come true or failed: a started instance must stay up for a second, a stopped one must end.
+//! Follows a change until it is complete or has failed: a started instance must stay up for a second, a stopped one must end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -14,10 +14,10 @@ use crate::logs;
 
 /// An instance that dies within this time fails the deploy.
 const LEAST_LIFE: Duration = Duration::from_secs(1);
-/// How long an answer is waited for. A supervisor that is at work meanwhile may take longer: it answers when it has started all that
-/// it was told to, and on a machine that is busy 300 instances take it more than that.
+/// How long to wait for an answer, unless the supervisor uses CPU time meanwhile. It answers when it has started everything that it
+/// was told to start, and on a busy machine 300 instances take longer than this.
 const ANSWER: Duration = Duration::from_secs(10);
-/// How long it may take at most.
+/// How long to wait for an answer at most.
 const LONGEST_ANSWER: Duration = Duration::from_secs(300);
 const TURN: Duration = Duration::from_millis(100);
 
@@ -26,11 +26,11 @@ pub(crate) struct Follower<'a> {
     pub(crate) service: &'a Service,
     client: Client,
     known: BTreeMap<Slot, Status>,
-    /// The numbers of the runs that were reported alive.
+    /// The numbers of the runs that were reported with a process.
     runs: BTreeSet<u64>,
-    /// The slots of the runs that were reported since it began to watch.
+    /// The slots whose new runs were reported since this follower began.
     told: BTreeSet<Slot>,
-    /// What each run was seen doing last, and what was said of it.
+    /// The last reported state of each run, with its note.
     seen: BTreeMap<(Slot, u64), (State, Option<String>)>,
     /// The last report of a rollout.
     pub(crate) rollout: Option<Report>,
@@ -58,24 +58,24 @@ impl<'a> Follower<'a> {
         self.known.values().filter(is_running).cloned().map(Message::Instance).collect()
     }
 
-    /// What the instance in a slot does, as far as it was told.
+    /// The last reported status of the instance in a slot.
     pub(crate) fn known(&self, slot: &Slot) -> Option<&Status> {
         self.known.get(slot)
     }
 
-    /// Sends a request and waits for the reply.
+    /// Sends a request and waits for the reply. Returns the messages that came before it.
     pub(crate) fn ask(&mut self, request: &Request) -> Result<Vec<Message>, Error> {
         self.client.send(request).map_err(|error| self.service.unreachable(&error.to_string()))?;
         self.await_reply()
     }
 
-    /// Tests whether the supervisor still answers. Returns what was reported meanwhile.
+    /// Tests whether the supervisor still answers. Returns the changes that were reported meanwhile.
     pub(crate) fn hear_whether_it_lives(&mut self) -> Result<Vec<Progress>, Error> {
         let told = self.ask(&Request::Hello)?;
         Ok(told.into_iter().flat_map(|message| self.learn(message)).collect())
     }
 
-    /// Whether a slot waits to be started again after a death of the run that filled it `before` it was looked at.
+    /// Whether a slot is in backoff after the death of its run `before`, the one that an earlier look at the files had shown.
     pub(crate) fn is_in_backoff_since(&self, slot: &Slot, before: Option<u64>) -> bool {
         let is_it = |status: &Status| status.state == State::Backoff && Some(status.run) == before;
         self.known.get(slot).is_some_and(is_it)
@@ -93,8 +93,8 @@ impl<'a> Follower<'a> {
         busy.map(|status| status.slot.clone()).collect()
     }
 
-    /// Waits until the supervisor exits. `Some`: everything has ended, but cannot be recorded, and the supervisor stays
-    /// until it can be. If the caller is cancelled, only the waiting ends.
+    /// Waits until the supervisor exits. `Some`: every process has ended, but that cannot be recorded, and the supervisor stays
+    /// until it can; the text is the reason. If the caller is cancelled, only the waiting ends.
     pub(crate) fn until_it_leaves(
         &mut self,
         deadline: Instant,
@@ -112,8 +112,8 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Waits until every slot of `fresh` has been up for a second, or is done if other types wait for that or it is not started
-    /// again, and every slot of `leaving` has ended. `early` are messages that came before the reply.
+    /// Waits until every slot of `fresh` has been up for a second, and every slot of `leaving` has ended. A slot of a type that is
+    /// not restarted, or whose end other types wait for, may also be done. `early` are messages that came before the reply.
     pub(crate) fn wait_for(
         &mut self,
         fresh: &BTreeSet<Slot>,
@@ -143,21 +143,20 @@ impl<'a> Follower<'a> {
                 });
                 return Err(obstacle.or_else(|| self.waits_in_vain(fresh, |_| true)).unwrap_or_else(|| {
                     self.service
-                        .unreachable("the change is not done in time: its status and its logs tell more")
+                        .unreachable("the change did not end in time: see the status and the logs of the app")
                 }));
             }
             if let Some(message) = self.next(now + TURN)? {
                 self.take(&mut awaited, message, requester)?;
             } else {
-                // There was no message, so nothing is about to change: an instance that depends on one that was given up will never
-                // start.
+                // No message came, so no change is under way: an instance that depends on one that was given up will never start.
                 let is_hopeless = |slot: &Slot| self.depends_on_what_was_given_up(order, slot);
                 self.waits_in_vain(fresh, is_hopeless).map_or(Ok(()), Err)?;
             }
         }
     }
 
-    /// What is to be said of the first of these slots that waits for others and is meant by `which`.
+    /// The error for the first of these slots that `which` selects and that waits for others.
     fn waits_in_vain(&self, fresh: &BTreeSet<Slot>, which: impl Fn(&Slot) -> bool) -> Option<Error> {
         let waiting = |slot: &Slot| self.known.get(slot).filter(|status| status.state == State::Waiting);
         let status = fresh.iter().filter(|slot| which(slot)).find_map(waiting)?;
@@ -213,7 +212,7 @@ impl<'a> Follower<'a> {
         Ok(())
     }
 
-    /// Announces that a slot is up, with a note about its start if there is one.
+    /// Reports that a slot is up, with a note about its start if there is one.
     pub(crate) fn announce(&self, slot: &Slot, requester: &mut Requester<'_>) {
         (requester.tell)(Progress::Ready(slot.clone()));
         if let Some(note) = self.known.get(slot).and_then(|status| status.note.as_ref()) {
@@ -221,7 +220,7 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Announces that a slot has ended, how, and which processes may be left.
+    /// Reports that a slot has ended, how it ended, and which processes may be left.
     pub(crate) fn tell_end(&self, slot: &Slot, requester: &mut Requester<'_>) {
         let known = self.known.get(slot);
         (requester.tell)(Progress::Ended(slot.clone(), known.and_then(|status| status.last_exit)));
@@ -287,12 +286,13 @@ impl<'a> Follower<'a> {
         Ok(next)
     }
 
-    /// Handles the next message, if one comes before `deadline`. Returns what it reports.
+    /// Handles the next message, if one comes before `deadline`. Returns the changes that it reports.
     pub(crate) fn listen(&mut self, deadline: Instant) -> Result<Vec<Progress>, Error> {
         Ok(self.next(deadline)?.map(|message| self.learn(message)).unwrap_or_default())
     }
 
-    /// Handles a message. Returns what is new, and once for each slot that a rollout has started a run that was not known before.
+    /// Handles a message. Returns the changes that it reports, with [`Progress::Started`] once for each slot in which a rollout has
+    /// started a new run.
     pub(crate) fn learn(&mut self, message: Message) -> Vec<Progress> {
         let (status, fills) = match message {
             Message::Instance(status) => (status, true),
@@ -310,7 +310,7 @@ impl<'a> Follower<'a> {
         };
         let seen = self.look_at(&status);
         let is_unknown = status.process.is_some() && self.runs.insert(status.run);
-        // A run that fills a slot and was not known before was started by the restart policy, not by the rollout.
+        // A new run that fills its slot at once was started by the restart policy, not by the rollout.
         let is_new = is_unknown && !fills;
         let slot = status.slot.clone();
         if fills {
@@ -320,7 +320,7 @@ impl<'a> Follower<'a> {
         seen.into_iter().chain(started).collect()
     }
 
-    /// What a run does now, if it did something else before.
+    /// The state and note of a run, if they differ from the last reported ones.
     fn look_at(&mut self, status: &Status) -> Option<Progress> {
         let how = || status.last_exit.filter(|_| status.state == State::Stopped).map(|exit| exit.to_string());
         let note = status.note.clone().or_else(|| status.reason.clone()).or_else(how);
@@ -333,13 +333,13 @@ impl<'a> Follower<'a> {
 
 /// The changes that are still waited for.
 struct Awaited<'a> {
-    /// Slots that are being started.
+    /// The slots that are being started.
     fresh: &'a BTreeSet<Slot>,
     /// The types that wait for each other.
     order: &'a Order,
-    /// Slots whose process lives, and since when.
+    /// The slots whose process lives, and since when.
     up: BTreeMap<Slot, Instant>,
-    /// Those of them that are ready.
+    /// The slots that are ready.
     ready: BTreeSet<Slot>,
     leaving: BTreeSet<Slot>,
 }
@@ -383,8 +383,8 @@ impl Awaited<'_> {
         }
     }
 
-    /// A run of a type with a schedule is over, or never began. One that was asked for and has done its work has settled;
-    /// whether it failed. `is_next`: its slot had another run before.
+    /// Handles the end of a run of a scheduled type, or that it could not start: the slot counts as settled if its run was asked
+    /// for. Returns whether the run failed. `is_next`: the slot had another run before.
     fn has_failed_by_schedule(&mut self, status: &Status, is_next: bool) -> bool {
         let slot = &status.slot;
         let was_up = self.up.remove(slot).is_some();

@@ -4,8 +4,8 @@ use ps_scheduler::{Plan, Process};
 use ps_supervisor::{Ask, Check, Checks, Health, ProcessSpec, Ready, Scheme, Spec};
 use type_settings::{Checking, Whole};
 
-/// The checks of a type. An app keeps the rules of the version that deployed it until its next deploy. By those of a version
-/// without checks an instance is ready once its process lives.
+/// The checks of a type. Until its next deploy an app keeps the rules of the version of this project that deployed it. By the rules of a
+/// version without checks, an instance is ready once its process lives.
 pub(crate) fn health(plan: &Plan, process: &Process, earlier: Option<&Spec>) -> Option<Health> {
     let before = earlier
         .filter(|_| !plan.is_deploy || plan.keeps(&process.process_type))
@@ -21,8 +21,8 @@ pub(crate) fn health(plan: &Plan, process: &Process, earlier: Option<&Spec>) -> 
     })
 }
 
-/// The checks of the release. Versions that made no check by https left them out of the spec, and until the next deploy they stay out: they
-/// were never tried on this app. Where the last verb was to make no checks, nothing shows which version it was.
+/// The checks of the release. An earlier version left checks by https out of the spec. They stay out until the next deploy, because they
+/// were never tried on this app. If checks were turned off for the last verb, the version cannot be determined, and all checks are used.
 fn checks(process: &Process, before: Option<&ProcessSpec>) -> Checks {
     let mut checks = process.checks.clone();
     let is_told = |before: &&ProcessSpec| matches!(before.settings.checks, None | Some(Checking::Asked));
@@ -44,12 +44,12 @@ fn is_by_https(check: &Check) -> bool {
     matches!(&check.ask, Ask::Get(get) if get.scheme == Scheme::Https)
 }
 
-/// Whether a version that did so deployed the app last: until the next deploy each check asks at the port that it passed at.
+/// Whether the version that deployed the app last sends each check to the port of the check itself. Until the next deploy that stays so.
 fn asks_own_ports(before: &ProcessSpec) -> bool {
     before.health.as_ref().is_some_and(|health| health.asks_own_ports)
 }
 
-/// The condition that was set. If none was set, a deploy takes the usual one, and every other verb that of the last deploy.
+/// The readiness condition that was set. If none was set, a deploy takes the default, and every other verb takes that of the last deploy.
 fn ready(process: &Process, before: Option<&ProcessSpec>) -> Ready {
     let kept = || {
         let before = before.filter(|before| before.settings.ready.is_none())?;

@@ -68,8 +68,8 @@ impl Native {
         Self { supervise: Some(program), ..self }
     }
 
-    /// The same scheduler, whose statuses leave out CPU and memory. That halves the cost where only the states of very many
-    /// instances are wanted.
+    /// The same scheduler, whose statuses leave out CPU and memory. That halves the cost for callers that need only the states of very
+    /// many instances.
     #[must_use]
     pub fn without_usage(self) -> Self {
         Self { measures_usage: false, ..self }
@@ -108,7 +108,7 @@ impl Native {
         root::provide_for(&self.service(app), will)
     }
 
-    /// Starts the root if none runs, and does not wait for it, for a caller that has things to do before it begins an app.
+    /// Starts the root if none runs, and does not wait until it listens. The caller has other work to do before it starts an app.
     pub fn call_root(&self, app: &AppName) {
         root::call(&self.service(app));
     }
@@ -118,8 +118,8 @@ impl Native {
         root::pid(&self.service(app))
     }
 
-    /// Carries out a plan that starts instances and replaces none, and does not wait until they are up: returns once each
-    /// slot that is to be filled has had a process. What dies afterwards is the business of its restart policy.
+    /// Carries out a plan that starts instances and replaces none. Returns once each slot that is to be filled has had a process,
+    /// without waiting until the instances are up. If one dies afterwards, its restart policy decides.
     pub fn begin(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {
         let service = self.service(&plan.release.app);
         earlier::take_over(&service)?;
@@ -128,8 +128,8 @@ impl Native {
         begun
     }
 
-    /// Ends the instances in these slots and starts them again from their release, all at once. Returns once they were started, and does
-    /// not wait until they are ready.
+    /// Ends the instances in these slots and starts them again from their release, all at once. Returns once they have started, without
+    /// waiting until they are ready.
     pub fn replace(&self, app: &AppName, slots: &BTreeSet<Slot>) -> Result<(), Error> {
         let service = self.service(app);
         earlier::take_over(&service)?;
@@ -149,19 +149,18 @@ impl Native {
         root::lives(&self.service(app))
     }
 
-    /// Creates the file for the output of a detached one-off, and returns it with its path. It is removed with the
-    /// one-off.
+    /// Creates the file for the output of a detached one-off, and returns it with its path. The file is removed with the one-off.
     pub fn open_log_of_one_off(&self, app: &AppName, name: &Slot) -> Result<(PathBuf, File), Error> {
         OneOffs::of(&self.service(app)).open_log(name)
     }
 
-    /// The same where there is a root already.
+    /// The same as [`Native::provide_for`], if a root runs already; none is started.
     pub fn provide_with_a_living_root(&self, app: &AppName, will: &LastWill) -> Option<Provision> {
         root::provide_with_a_living_one(&self.service(app), will)
     }
 
-    /// Ends the instances of an app whose address goes on without them, because clients are sent to instances elsewhere by now. Each
-    /// keeps its connections until they end, or its time is over. The supervisor stays, for the address alone.
+    /// Ends the native instances of an app whose address stays, because its clients are sent to instances elsewhere by now. Each
+    /// instance keeps its connections until they end, or until its time is over. The supervisor stays, for the address alone.
     ///
     /// # Errors
     /// An instance does not end, the supervisor cannot be asked, or waiting was cancelled.
@@ -189,7 +188,7 @@ impl Native {
         ps_supervisor::leads_elsewhere(&self.service(app).directory)
     }
 
-    /// Removes all files of an app, of which nothing may run any more.
+    /// Removes all files of an app. No process of the app may run any more.
     pub fn forget(&self, app: &AppName) -> Result<(), Error> {
         self.service(app).forget()
     }
@@ -204,7 +203,7 @@ impl Scheduler for Native {
         "native"
     }
 
-    /// A process is reached at its slot's own port, and only one run at a time can listen there.
+    /// Instances listen on the port of their slot, so only one run of a slot at a time can listen.
     fn usual_strategy(&self) -> Strategy {
         Strategy::OneByOne
     }

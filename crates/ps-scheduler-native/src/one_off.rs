@@ -52,14 +52,15 @@ pub(crate) fn run(service: &Service, order: &OneOff<'_>) -> Result<Ended, Error>
     })
 }
 
-/// Where the app's instances run; if that is gone, where its path leads to now.
+/// The directory in which the app's instances run. If it is gone, the one to which its path leads now.
 fn directory(spec: &Spec) -> Result<PathBuf, String> {
     let typed = || spec.typed.as_ref().and_then(|typed| typed.canonicalize().ok());
     let found = Some(spec.directory.clone()).filter(|directory| directory.is_dir()).or_else(typed);
     found.ok_or_else(|| format!("its directory {} is not there", spec.directory.display()))
 }
 
-/// The variables of an instance of its type, without a port and under its own name, and over them those of the order.
+/// The environment of a one-off: that of an instance of its type, without a port and with the name of the one-off,
+/// and over it the variables of the order.
 fn environment(spec: &Spec, order: &OneOff<'_>, settings: &TypeSettings) -> Result<Environment, String> {
     let mut spec = spec.clone();
     if let Some(process) =
@@ -94,7 +95,7 @@ fn invocation(order: &OneOff<'_>, environment: &Environment) -> Result<Invocatio
     }
 }
 
-/// A shell for people.
+/// The command of an interactive shell.
 pub(crate) fn shell() -> Invocation {
     Invocation::Words(["/bin/sh", "-c", SHELL].map(OsString::from).into())
 }

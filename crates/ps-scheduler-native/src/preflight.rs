@@ -48,7 +48,7 @@ pub(crate) fn starting(plan: &Plan, spec: &Spec, earlier: Option<&Spec>, present
         };
         present.iter().any(|instance| instance.slot == **slot && filled(instance))
     };
-    // A run by schedule runs on: the next one is of the new revision.
+    // A scheduled run continues with its revision; the next run is of the new one.
     let is_service = |slot: &&Slot| !spec.is_scheduled(&slot.process_type);
     let is_changed = |slot: &&Slot| is_new && !plan.keeps(&slot.process_type);
     let kept = plan.slots(Change::Keep).filter(is_changed).filter(is_service).filter(is_filled);
@@ -90,7 +90,7 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Which limits instances that are started now run without, for people: one line for each type.
+    /// The limits that cannot be enforced for instances that are started now, for people: one line for each type.
     pub(crate) fn lacking_limits(&self) -> Vec<String> {
         let types = self.one_of_each_type().into_iter();
         types.filter_map(|slot| confinement::lacking(self.service, self.spec, &slot.process_type)).collect()
@@ -104,7 +104,7 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// One slot of each type that is started now, or will be when it is due.
+    /// One slot of each type that is started now, or when it is due.
     fn one_of_each_type(&self) -> Vec<Slot> {
         let is_scheduled = |slot: &&Slot| self.spec.is_scheduled(&slot.process_type);
         let scheduled = self.plan.slots(Change::Keep).filter(is_scheduled);
@@ -185,7 +185,7 @@ impl Judge<'_> {
         Invocation::of(&process.command, environment)
     }
 
-    /// The variables that its process would get.
+    /// The environment that the process of a slot would get.
     fn environment(&self, slot: &Slot) -> Result<Environment, String> {
         ps_supervisor::environment(self.spec, slot, Some(self.spec.base_port))
     }
@@ -200,8 +200,8 @@ impl Judge<'_> {
     }
 }
 
-/// The program that a shell script begins with, if nothing of the script can work without it: no builtin, no function, no
-/// variable in its name, and nothing behind it but `&&` and redirections.
+/// The program that a shell script begins with, if no other part of the script can work without it: the word is no builtin
+/// and no function and contains no variable, and only `&&` and redirections follow.
 fn first_program(script: &str) -> Option<&str> {
     let is_plain =
         |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./-+".contains(&byte));
@@ -209,7 +209,7 @@ fn first_program(script: &str) -> Option<&str> {
         || script.replace("&&", "").replace(">&", "").contains('&');
     let mut words = script.split_ascii_whitespace();
     let word = words.next().map(|word| if word == "exec" { words.next().unwrap_or(word) } else { word })?;
-    // A path is never a builtin. Whether a plain name is one only the shell knows.
+    // A word with a slash is never a builtin. Only the shell knows whether a plain name is one.
     Some(word).filter(|word| !goes_on && word.contains('/') && is_plain(word))
 }
 

@@ -6,7 +6,8 @@ use ps_service::{Service, backend};
 
 use crate::status;
 
-/// Has the app reached where this release says. Only an app that gets its first address, or loses it, needs other ports for its instances.
+/// Changes the address of an app to that of this release. Only an app that gets its first address, or loses its address, needs other ports
+/// for its instances.
 pub(crate) fn reach(service: &Service, release: &Release) -> Result<Moved, Error> {
     let Some(spec) = service.spec_in_force() else { return Ok(Moved::Done) };
     let wanted = service.reached_at(spec.clone(), release.reached());
@@ -14,7 +15,7 @@ pub(crate) fn reach(service: &Service, release: &Release) -> Result<Moved, Error
         return Ok(Moved::Done);
     }
     if let Some(reason) = ps_supervisor::address_refusal(&wanted, Some(&spec), &service.directory) {
-        return Err(backend(format!("have {} reached", service.app), &reason));
+        return Err(backend(format!("change the address of {}", service.app), &reason));
     }
     if wanted.listen.is_empty() != spec.listen.is_empty() && has_clients(service)? {
         return Ok(Moved::NeedsRollout);
@@ -30,7 +31,7 @@ pub(crate) fn reach(service: &Service, release: &Release) -> Result<Moved, Error
     Ok(Moved::Done)
 }
 
-/// Whether an instance runs to which clients are led.
+/// Whether an instance to which clients are led is running.
 fn has_clients(service: &Service) -> Result<bool, Error> {
     let instances = status::instances(service)?;
     Ok(instances.iter().any(|it| it.slot.process_type.as_str() == FIRST_TYPE && it.pid.is_some()))

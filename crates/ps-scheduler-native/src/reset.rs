@@ -1,5 +1,5 @@
-//! Clears the record of deaths. The supervisor keeps it, so it is sent the request; if none lives, one is started for this,
-//! and stays if something is to run.
+//! Clears the record of deaths. The supervisor keeps it, so the request is sent to the supervisor. If none lives, one is
+//! started for this, and stays if any instance is to run.
 
 use formation::{Slot, Which};
 use ps_scheduler::Error;

@@ -15,11 +15,11 @@ use crate::follow::Follower;
 use crate::logs::last_words;
 
 const TURN: Duration = Duration::from_millis(100);
-/// How long starting another supervisor is tried after one has died.
+/// How long to try to start another supervisor after one has died.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Has the submitted revision rolled out, with a new run in each of these slots, and waits for the end. The returned
-/// follower knows the state of the slots. If a supervisor dies, the next one continues.
+/// follower knows the state of the slots. If a supervisor dies, its successor continues.
 pub(crate) fn carry_out<'a>(
     service: &'a Service,
     slots: Vec<Slot>,
@@ -29,7 +29,7 @@ pub(crate) fn carry_out<'a>(
     follower.rollout = None;
     let request = Request::Roll { slots };
     match follower.ask(&request) {
-        // It died before it acknowledged the request.
+        // The supervisor died before it acknowledged the request.
         Err(Error::Unreachable { .. }) => {
             follower = succeeded(service)?;
             if follower.rollout.is_none() {
@@ -61,12 +61,13 @@ pub(crate) fn end_interrupted(
     leftover: Leftover,
     requester: &mut Requester<'_>,
 ) -> Result<(), Error> {
-    // A killed verb may have submitted a revision a moment ago. A supervisor that answers us has read that before.
+    // A killed verb may have submitted a revision a moment ago. A supervisor that answers this program has read that
+    // revision before.
     let is_submitted = service.directory.join(NEXT_FILE).exists() && service.connect().is_some();
     if !is_submitted && !ps_supervisor::is_rolling(&service.directory) {
         return Ok(());
     }
-    // If no supervisor can be started, no rollout goes on either, and the verb that follows says why.
+    // Without a supervisor no rollout goes on either. The verb that follows reports why none can be started.
     let Ok(mut follower) = service.supervised().and_then(|client| Follower::begin(service, client)) else {
         return Ok(());
     };
@@ -117,7 +118,8 @@ fn until_over<'a>(
         } else if asked_at.elapsed() >= PATIENCE {
             asked_at = Instant::now();
             match follower.hear_whether_it_lives() {
-                // It was stopped (SIGSTOP). No other supervisor can take its place, and it goes on when it is continued.
+                // The supervisor was stopped by SIGSTOP. No other supervisor can take its place, and it goes on when it is
+                // continued.
                 Err(error) if service.connect().is_some() => return Err(error),
                 heard => heard,
             }

@@ -39,7 +39,7 @@ pub(crate) fn send(service: &Service, order: &SignalOrder) -> Result<Vec<(Slot, 
             }
         };
         match told.last_mut().filter(|(slot, _)| *slot == instance.slot) {
-            // A second run of the same slot, during a replacement.
+            // The slot has a second run, because it is being replaced.
             Some((_, before)) => *before = both(before.clone(), outcome),
             None => told.push((instance.slot, outcome)),
         }
@@ -56,7 +56,7 @@ fn one(process: &ProcessId, signal: Signal) -> io::Result<bool> {
     send_signal(process.pid, signal, || process.is_alive())
 }
 
-/// Every process that exists now gets the signal once; processes that they start because of it do not.
+/// Sends the signal once to every process that exists now, but not to processes that are started because of it.
 fn tree(members: BTreeMap<u32, u64>, signal: Signal) -> Signalled {
     let mut processes = 0;
     let mut refused = None;

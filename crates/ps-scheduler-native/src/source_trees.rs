@@ -18,10 +18,10 @@ const NOTE: &str = ".deploy.";
 const COPY: &str = ".copy";
 const LONGEST_NAME: usize = 64;
 
-/// What a deploy has brought along.
+/// The source tree of a deploy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pushed {
-    /// Nothing: it deploys the source that is there.
+    /// None: the deploy uses the source that exists already.
     Nothing,
     /// A tree that was refused or is not complete.
     Incomplete,
@@ -42,8 +42,8 @@ impl SourceTrees {
         Self { service, directory }
     }
 
-    /// Notes that the deploy of that name brings a tree that is not complete yet. Source trees of earlier deploys that were begun
-    /// and not finished are removed.
+    /// Records that the deploy of that name brings a tree that is not complete yet. Removes source trees of earlier deploys that
+    /// were not finished.
     pub fn begin(&self, deploy: &str) -> Result<(), Error> {
         for name in self.names()?.iter().filter(|name| name.starts_with(NOTE) || *name == COPY) {
             self.remove(name)?;
@@ -64,7 +64,7 @@ impl SourceTrees {
         Ok(kept)
     }
 
-    /// What the deploy of that name has brought along.
+    /// The source tree that the deploy of that name has brought.
     pub fn pushed(&self, deploy: &str) -> Result<Pushed, Error> {
         let note = state_file::read_text(&self.directory.join(format!("{NOTE}{deploy}")), false);
         match note.map_err(|error| self.failed("read what was pushed", &error))? {
@@ -144,7 +144,7 @@ impl SourceTrees {
         Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
     }
 
-    /// Removes all of them, of which nothing may run any more.
+    /// Removes all source trees. No process of the app may run any more.
     pub(crate) fn remove_all(&self) -> Result<(), Error> {
         match fs::remove_dir_all(&self.directory) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -1,5 +1,5 @@
-//! Turns a plan into a spec for the supervisor. What an earlier spec decided once (ports, places, the environment of the
-//! person who deployed) is kept.
+//! Turns a plan into a spec for the supervisor. Values that an earlier spec has fixed (ports, places, the environment of
+//! the person who deployed) are kept.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -18,7 +18,7 @@ use crate::health::health;
 /// reboot.
 const INHERITED: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ"];
 
-/// The spec for a plan. `earlier` is the one before it.
+/// The spec for a plan. `earlier` is the previous spec.
 pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) -> Result<Spec, Error> {
     let release = &plan.release;
     let Source::Directory(directory) = &release.source else {
@@ -84,7 +84,8 @@ pub(crate) fn is_in_force(service: &Service, plan: &Plan) -> bool {
         && has_same_schedules(&spec, plan, &processes)
 }
 
-/// Whether what a plan leaves to the clock is left to it: nothing is started for that, so only the spec can tell.
+/// Whether the spec has the same scheduled types, with the same counts and none of them stopped, as the plan. No process is
+/// started for a schedule, so only the spec shows that.
 fn has_same_schedules(spec: &Spec, plan: &Plan, processes: &[ProcessSpec]) -> bool {
     let counts = |processes: &[ProcessSpec]| -> BTreeMap<String, u16> {
         let scheduled = processes.iter().filter(|process| process.settings.schedule.is_some());
@@ -104,8 +105,8 @@ fn has_same_settings(spec: &Spec, plan: &Plan, processes: &[ProcessSpec]) -> boo
         && of_types(&spec.processes) == of_types(processes)
 }
 
-/// Whether a spec starts the release that is recorded as deployed. One that does not was written by a deploy that was
-/// killed before it was recorded, or was undone; its instances are replaced by those of the recorded release.
+/// Whether a spec starts the release that is recorded as deployed. If it does not, a deploy wrote it that was killed before
+/// it was recorded, or that was undone; its instances are replaced by those of the recorded release.
 fn is_same_release(spec: &Spec, directory: &Path, processes: &[ProcessSpec]) -> bool {
     let commands = |processes: &[ProcessSpec]| -> BTreeMap<String, String> {
         processes.iter().map(|process| (process.process_type.clone(), process.command.clone())).collect()
@@ -158,7 +159,8 @@ fn places(release: &Release, earlier: Option<&Spec>) -> BTreeMap<String, u16> {
 
 fn processes(plan: &Plan, earlier: Option<&Spec>) -> Result<Vec<ProcessSpec>, Error> {
     let mut processes = Vec::new();
-    // The tasks of an app that was deployed before there were any wait for its next deploy: somebody may run them by now.
+    // An app that was deployed before tasks existed keeps its tasks out until its next deploy: somebody may run them in
+    // another way by now.
     let is_known = |process: &&Process| {
         !process.is_task
             || plan.is_deploy

@@ -26,7 +26,7 @@ pub(crate) fn instances(service: &Service) -> Result<Vec<Instance>, Error> {
     Ok(states(service)?.instances)
 }
 
-/// The same, and why the status files of those that are unknown cannot be read.
+/// As [`instances`], with the reasons why status files cannot be read.
 pub(crate) fn brief(service: &Service) -> Result<AppStatus, Error> {
     let Found { instances, unreadable, .. } = states(service)?;
     Ok(AppStatus { troubles: unreadable, ..AppStatus::of(service.app.clone(), instances) })
@@ -36,21 +36,21 @@ fn states(service: &Service) -> Result<Found, Error> {
     each(service, false, &[], None)
 }
 
-/// The same, with what is wrong with the files.
+/// The instances, with what is wrong with their files.
 #[derive(Default)]
 struct Found {
     instances: Vec<Instance>,
-    /// What the supervisor says of its instances, and what cannot be read.
+    /// Messages of the supervisor about its instances, and files that cannot be read.
     troubles: Vec<String>,
-    /// What cannot be read.
+    /// Only the files that cannot be read.
     unreadable: Vec<String>,
     has_directory: bool,
-    /// Whether the supervisor that wrote `state` lives. Without one, another may live that has written nothing yet.
+    /// Whether the supervisor that wrote `state` lives. If not, another one may live that has written nothing yet.
     has_supervisor: bool,
     has_balance: bool,
 }
 
-/// The same, with CPU and memory, whether each is at rest, and what else is wrong.
+/// As [`brief`], with CPU and memory, whether each instance is at rest, and everything else that is wrong with the app.
 pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
     let (spec, unreadable) = match service.spec() {
         Ok(spec) => (spec, None),
@@ -70,7 +70,7 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
         && service.world.recorded_as_deployed(&service.app).is_ok_and(|deployed| deployed == Some(true))
     {
         troubles.push(format!(
-            "{} of {app} is missing, so nothing is known of what runs: {} begins anew, stop ends it",
+            "{} of {app} is missing, so it is not known which instances run: {} starts them anew, stop ends them",
             service.directory.display(),
             service.command(if service.world.inside_dokku() { "rebuild" } else { "start" })
         ));
@@ -78,7 +78,7 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
     let is_kept = |instance: &Instance| {
         instance.pid.is_some() || matches!(instance.state, State::Backoff | State::Waiting | State::Scheduled)
     };
-    // A question to each of a thousand supervisors would wake a thousand processes.
+    // Every supervisor is asked only if its files look dead: asking a thousand of them would wake a thousand processes.
     let is_alone = || !found.has_supervisor && service.connect().is_none() && service.is_free();
     if instances.iter().any(is_kept) && is_alone() {
         troubles.push(format!(
@@ -91,14 +91,14 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
     Ok(if found.has_balance { with_connections(service, status) } else { status })
 }
 
-/// The slots that are empty and say of themselves no more than that their process was ended.
+/// The empty slots whose status says only that their process was ended.
 fn ended_and_unexplained(instances: &[Instance]) -> Vec<Slot> {
     let ended =
         instances.iter().filter(|instance| instance.state == State::Stopped && instance.over.is_none());
     ended.map(|instance| instance.slot.clone()).collect()
 }
 
-/// The same, with the connections of each instance that clients of the app's address are led to.
+/// Adds the number of connections of each instance that clients of the app's address are led to.
 fn with_connections(service: &Service, mut status: AppStatus) -> AppStatus {
     let is_asked = status.instances.iter().any(|instance| status.leads_to(instance));
     let open = is_asked.then(|| ps_supervisor::open_connections(&service.directory)).flatten();
@@ -129,7 +129,7 @@ fn each(
     };
     let look = Look { service, statuses, belief, stopped, typed, finished, is_rolling };
     let found = if slots.len() < MANY { look.at(&slots) } else { by_two(&look, &slots) };
-    // Only who measures is asked for what is wrong with an app.
+    // What is wrong with an app is only looked up if usage is measured.
     let has_supervisor = measures_usage && statuses.have_a_supervisor();
     Ok(Found { has_directory, has_supervisor, has_balance, ..found })
 }
@@ -146,18 +146,18 @@ fn by_two(look: &Look<'_>, slots: &[Slot]) -> Found {
     found
 }
 
-/// How it is known whether the process of an instance lives.
+/// How it is determined whether the process of an instance lives.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Belief {
-    /// The kernel is asked, and also for what it uses.
+    /// By asking the kernel, also for the usage.
     Measures,
-    /// The kernel is asked.
+    /// By asking the kernel.
     Looks,
-    /// Its supervisor lives, and has said so.
+    /// By its status: its supervisor lives, and has written it.
     Believes,
 }
 
-/// What is needed to look at instances.
+/// The data that is needed to look at instances.
 struct Look<'a> {
     service: &'a Service,
     statuses: &'a Statuses,
@@ -197,7 +197,7 @@ impl Look<'_> {
                     Instance { over: over.or(instance.over), last_lines, ..instance }
                 }));
             }
-            // Whether it runs is not known here. Its supervisor knows, and writes the file anew at the next verb.
+            // Whether the instance runs is not known here. Its supervisor knows, and writes the file again at the next verb.
             Err(error) => {
                 found.troubles.push(says(&error));
                 found.unreadable.push(says(&error));
@@ -207,8 +207,8 @@ impl Look<'_> {
     }
 }
 
-/// The runs of a slot: the one that fills it, or filled it last, and during a rollout the one beside it. Slots that never
-/// had a run are left out.
+/// The runs of a slot: the one that fills it, or filled it last, and during a rollout the second one. Slots that never had a run are
+/// left out.
 fn runs<'a>(
     statuses: &'a Statuses,
     slot: &Slot,
@@ -285,7 +285,7 @@ fn instance(status: &Status, typed: Option<&Path>, belief: Belief) -> Instance {
     }
 }
 
-/// What a person should know first.
+/// The text that matters most to a person.
 fn note(status: &Status, ended_unseen: bool) -> Option<String> {
     let killed = || status.out_of_memory.filter(|_| !ended_unseen).map(|killed| killed.to_string());
     let reason = status.reason.clone().or_else(|| trouble_of_logs(status)).or_else(|| lacking(status));

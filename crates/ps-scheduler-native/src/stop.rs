@@ -1,4 +1,4 @@
-//! Stops instances and removes apps. Processes are ended first and files written afterwards. No file is needed for it: a
+//! Stops instances and removes apps. Processes are ended first and files are written afterwards. Ending needs no file: a
 //! living supervisor knows its processes, and without one they are found by their cgroups and marks.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,7 +42,7 @@ pub(crate) fn stop(
     if order.which == Which::All {
         sweep(service, order, &mut result)?;
     }
-    // An app that is about to be removed needs no record of what was stopped.
+    // An app that is about to be removed needs no record of its stopped slots.
     if !order.remove {
         written?;
     }
@@ -52,9 +52,9 @@ pub(crate) fn stop(
     Ok(result)
 }
 
-/// Whether a slot is to be filled, by the revision that counts or by the one that is being rolled out.
+/// Whether a selected slot is to be filled, by the current revision or by the one that is being rolled out.
 pub(crate) fn is_to_fill(service: &Service, which: &Which) -> bool {
-    // The new one is read first, because the commit renames it to the other.
+    // The new revision is read first, because the commit renames its file to that of the current one.
     let next = Next::read(&service.directory).ok().map(|next| next.spec);
     let specs = next.into_iter().chain(service.spec().ok().flatten());
     specs.flat_map(|spec| spec.wanted()).any(|slot| which.includes(&slot))
@@ -96,7 +96,7 @@ pub(crate) fn end(service: &Service, grace: Duration, requester: &mut Requester<
         end_strays(service, grace, |_| true);
         note_stopped(service, &Which::All)
     };
-    // A supervisor that stays because it cannot record something is not waited for.
+    // If the supervisor stays because it cannot record something, the root is not waited for.
     if let Some(root) = root::let_go(service).filter(|_| service.is_free()) {
         root.wait_for_end();
     }
@@ -116,7 +116,7 @@ pub(crate) fn end(service: &Service, grace: Duration, requester: &mut Requester<
     ended
 }
 
-/// Ends what no supervisor keeps, as the spec says if one can be read; what does not end.
+/// Ends processes that no supervisor keeps, in the manner of the spec if one can be read. Returns those that do not end.
 fn end_strays(
     service: &Service,
     grace: Duration,
@@ -152,7 +152,7 @@ fn ask_to_end(
     });
     match asked {
         Ok(Some(reason)) => match moved(service) {
-            // It has ended everything, and can never record that.
+            // The supervisor has ended everything, and can never record that, because its directory was moved.
             Some(moved) => {
                 drop(root::let_go(service));
                 orphan::kill_moved(&moved);
@@ -167,7 +167,7 @@ fn ask_to_end(
         }
         // Waiting was cancelled; the processes go on ending.
         Err(Error::Cancelled) => note_stopped(service, &Which::All).and(Err(Error::Cancelled)),
-        // It does not answer. It is killed, so that it does not restart what is ended here.
+        // The supervisor does not answer. It is killed, so that it does not restart what is ended here.
         Err(_) => {
             drop(root::let_go(service));
             orphan::kill(&service.directory);
@@ -183,7 +183,7 @@ fn end_some(service: &Service, order: &StopOrder, requester: &mut Requester<'_>)
         end_strays(service, order.grace, |slot| slot.is_some_and(|slot| which.includes(slot)));
         if !matches!(service.spec(), Ok(Some(_))) {
             (requester.tell)(Progress::Note(format!(
-                "{which} of {} has ended, but no spec could be read to write that into: {} writes a new one",
+                "{which} of {} has ended, but that could not be recorded, because no spec could be read: {} writes a new one",
                 service.app,
                 service.command(if service.world.inside_dokku() { "rebuild" } else { "start" })
             )));
@@ -203,7 +203,7 @@ fn end_some(service: &Service, order: &StopOrder, requester: &mut Requester<'_>)
     let early = follower.ask(&Request::Stop { slots, grace_seconds })?;
     let deadline = Instant::now() + longest(service, order.grace) + MARGIN;
     follower.wait_for(&BTreeSet::new(), &leaving, &Order::default(), early, deadline, requester)?;
-    // Beside the run that filled a slot there may have been its successor.
+    // The run that filled a slot may have had a successor beside it.
     let is_live = |instance: &Instance| which.includes(&instance.slot) && !is_at_rest(instance);
     while is_rolling && Instant::now() < deadline && status::instances(service)?.iter().any(is_live) {
         requester.cancel.check()?;
@@ -215,7 +215,7 @@ fn end_some(service: &Service, order: &StopOrder, requester: &mut Requester<'_>)
     }
 }
 
-/// Records that these were stopped, if no supervisor lives to do so.
+/// Records that these slots were stopped, if no supervisor lives to do so.
 fn note_stopped(service: &Service, which: &Which) -> Result<(), Error> {
     let Ok(Some(mut spec)) = service.spec() else { return Ok(()) };
     let stopped: Vec<Slot> = spec.wanted().into_iter().filter(|slot| which.includes(slot)).collect();
@@ -231,9 +231,8 @@ fn unwritten(service: &Service, which: &Which, reason: &str) -> Error {
         Which::All => service.app.to_string(),
         part => format!("{part} of {}", service.app),
     };
-    let what = format!(
-        "{what} has ended, but that is not written down yet, and until it is a restore starts it again"
-    );
+    let what =
+        format!("{what} has ended, but that is not recorded yet: until then a restore would start it again");
     let advice = moved(service).map_or_else(
         || "make room, or make its file system writable again if that is read-only".to_owned(),
         |moved| {
@@ -244,7 +243,7 @@ fn unwritten(service: &Service, which: &Which, reason: &str) -> Error {
     backend(what, &format!("{reason}: {advice}"))
 }
 
-/// Finds processes that escaped from their instance and ends them, and a supervisor whose directory was removed.
+/// Finds and ends processes that escaped from their instance, and a supervisor whose directory was removed.
 fn sweep(service: &Service, order: &StopOrder, result: &mut Stopped) -> Result<(), Error> {
     if order.remove || service.connect().is_none() {
         orphan::end(&service.directory, order.grace + MARGIN);

@@ -1,17 +1,17 @@
-//! A port that was free when it was chosen, and that somebody else listened on before the instance did. Nobody can keep a port free for another
-//! process, so the instance is started once more, with a port that is free by then.
+//! A port that was free when it was chosen, and on which another program listened before the instance did. No program can keep a port free for
+//! another process, so the instance is started once more, with a port that is free by then.
 
 use ps_scheduler::{Error, FailedSlot};
 use ps_supervisor::{Spec, Status};
 
 use crate::fixed_port;
 
-/// What is to be said before another attempt, a sentence for each instance that failed, if all of them failed because a port was taken that was
-/// chosen for them; `None`: another attempt is of no use. `dead` are the last statuses of runs that failed.
+/// The notes to print before another attempt, one for each instance that failed, if all of them failed because a port that was chosen for them
+/// was taken. `None`: another attempt is of no use. `dead` are the last statuses of runs that failed.
 pub(crate) fn notes(spec: &Spec, error: &Error, dead: &[Status]) -> Option<Vec<String>> {
     let Error::DeployFailed { failed, .. } = error else { return None };
     let note = |failed: &FailedSlot| {
-        // A port that a person chose is given, or is refused.
+        // A port that a person chose is never replaced by another one.
         if spec.is_port_chosen(&failed.slot.process_type) {
             return None;
         }
@@ -22,11 +22,11 @@ pub(crate) fn notes(spec: &Spec, error: &Error, dead: &[Status]) -> Option<Vec<S
     failed.iter().map(note).collect::<Option<Vec<String>>>().filter(|notes| !notes.is_empty())
 }
 
-/// The sentence about an instance that was given `port`, which `holder` listens on now; `None`: it did not fail for that.
+/// The note about an instance that was given `port`, on which `holder` listens now; `None` if it failed for another reason.
 fn lost(failed: &FailedSlot, port: u16, holder: Option<&str>) -> Option<String> {
     failed.lines_about_a_port().next()?;
     let named = fixed_port::named(failed);
-    // A line without a number may be about another port, if nobody holds this one.
+    // If nobody holds the port, a message without a port number may be about another port.
     let is_it = if named.is_empty() { holder.is_some() } else { named.contains(&port) };
     let holder = holder.unwrap_or("somebody else");
     let slot = &failed.slot;

@@ -1,5 +1,5 @@
-//! The tasks of a deploy, such as the `release` process: each runs once, to its end. It shares the app's lock with the deploy, so that if
-//! the deploy is killed, no other verb starts anything beside a running task.
+//! The tasks of a deploy, such as the `release` process: each runs once, to its end. A task shares the app's lock with the deploy, so
+//! that if the deploy is killed, no other verb starts anything beside the running task.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -26,8 +26,8 @@ const LONGEST: u64 = 1 << 16;
 /// How many lines are buffered before the process is blocked.
 const LINES: usize = 1024;
 
-/// Runs a task, and passes its output on line by line. If the deploy is cancelled, or its time is over, its whole process tree is ended
-/// with its grace period. Processes that it leaves behind are ended too, as they would be in a container.
+/// Runs a task, and passes its output on line by line. If the deploy is cancelled, or the time of the task is over, its whole process
+/// tree is ended with its grace period. Processes that it leaves behind are ended too, as they would be in a container.
 pub(crate) fn run(
     service: &Service,
     spec: &Spec,
@@ -84,7 +84,7 @@ pub(crate) fn run(
     Err(task.failed(release, &how, &run.last))
 }
 
-/// The same spec, in which the task has the settings that the release says.
+/// A copy of the spec in which the task has the settings of the release.
 fn knowing(spec: &Spec, task: &Task, settings: &TypeSettings) -> Spec {
     let mut spec = spec.clone();
     if spec.process(&task.process_type).is_none() {
@@ -98,8 +98,8 @@ fn exit(status: ExitStatus) -> Exit {
     status.code().map_or_else(|| Exit::Signal(status.signal().unwrap_or(0)), Exit::Code)
 }
 
-/// The shell script around the command. stdout and stderr are one stream, and neither is the caller's. The lock is handed
-/// over as stdin, because no other descriptor can be, and is moved to a descriptor where no program reads it by mistake.
+/// The shell script around the command. stdout and stderr are one stream, and neither is the caller's. The lock is passed on as stdin,
+/// because no other descriptor can be passed, and is moved to a descriptor that no program reads by mistake.
 fn script(command: &str, requester: &Requester<'_>) -> String {
     let lock = if requester.lock.is_some() { "3<&0 </dev/null " } else { "" };
     format!("exec {lock}2>&1\n{command}")
@@ -130,12 +130,12 @@ fn lines(stdout: Option<ChildStdout>) -> Receiver<String> {
 
 /// A task that runs, or has just ended.
 struct Run {
-    /// What it writes.
+    /// The lines that the task writes.
     lines: Receiver<String>,
-    /// The last of it.
+    /// The last lines.
     last: VecDeque<String>,
     ends_at: Option<Instant>,
-    /// Whether it was told to end because its time was over.
+    /// Whether the task was told to end because its time was over.
     is_late: bool,
 }
 

@@ -1,4 +1,5 @@
-//! Logs that are rotated or emptied: by the supervisor, which writes them, or by us where none lives.
+//! Logs are rotated or emptied by the supervisor, which writes them, or by this program if no supervisor
+//! lives.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ pub(crate) fn keep_up_logs(service: &Service, which: &Which, upkeep: Upkeep) -> 
         }
         match Supervisor::keep_up_logs_without(&service.directory, slot, upkeep) {
             Ok(some) => (bytes, waiting) = (bytes + some, others),
-            // One has just been started, and listens soon.
+            // A supervisor has just been started, and listens soon.
             Err(ps_supervisor::Error::AlreadySupervised { .. }) if Instant::now() < deadline => (),
             Err(error) => return Err(failed(service, upkeep, &error)),
         }

@@ -1,5 +1,5 @@
-//! Moves an app to another scheduler while it keeps its address: its processes here end, and its supervisor stays for
-//! the address alone.
+//! Moves an app to another scheduler while it keeps its address: its native processes end, and its supervisor stays for the address
+//! alone.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,10 +28,11 @@ pub(crate) fn vacate(service: &Service, requester: &mut Requester<'_>) -> Result
     }
     let (follower, report) = rolled?;
     let unwritten = report.unwritten.clone();
-    let outcome = rolling::outcome(service, report).ok_or_else(|| service.unreachable("it says nothing"))?;
+    let outcome = rolling::outcome(service, report)
+        .ok_or_else(|| service.unreachable("it has sent no result of the rollout"))?;
     if outcome.cause.is_some() {
         let reason = unwritten.unwrap_or_else(|| outcome.sentences().join("; "));
-        return Err(backend(format!("end what runs natively of {}", service.app), &reason));
+        return Err(backend(format!("end the native processes of {}", service.app), &reason));
     }
     let stopped = stopped(&follower, outcome, requester);
     if stopped.remaining.is_empty() {
@@ -40,9 +41,9 @@ pub(crate) fn vacate(service: &Service, requester: &mut Requester<'_>) -> Result
     Ok(stopped)
 }
 
-/// The same address, and nothing that runs behind it.
+/// A spec with the same address and without processes.
 fn without_processes(spec: &Spec) -> Next {
-    // Nothing is started by these rules.
+    // These rules start nothing, so their values do not matter.
     let rules = Rules {
         strategy: Strategy::Overlap,
         max_parallel: NonZeroU16::MIN,
@@ -75,7 +76,7 @@ fn stopped(follower: &Follower<'_>, outcome: Outcome, requester: &mut Requester<
     stopped
 }
 
-/// Removes what the instances have left, as `destroy` would.
+/// Removes the files of the instances, as `destroy` would.
 fn clear(service: &Service) -> Result<(), Error> {
     let slots: Vec<Slot> = service.slots()?;
     for directory in slots.iter().map(|slot| service.instance(slot)) {

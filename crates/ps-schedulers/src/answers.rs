@@ -15,7 +15,7 @@ use ps_scheduler_swarm::Swarm;
 
 use crate::External;
 
-/// From this number of native apps on, several threads ask about them.
+/// From this number of native apps on, several threads read their files.
 const MANY: usize = 64;
 const MOST_THREADS: usize = 4;
 
@@ -31,20 +31,20 @@ pub struct Answers {
 /// A question that was not answered.
 #[derive(Debug)]
 pub struct Silent {
-    /// The apps that it was about.
+    /// The apps whose status was asked for.
     pub apps: Vec<AppName>,
     /// Why there is no answer.
     pub reason: String,
 }
 
-/// Asks one scheduler how the instances of its apps are, for a caller who knows which apps it has.
+/// Asks one scheduler for the status of its apps, for a caller that knows which apps it has.
 pub fn statuses_of(world: &World, name: &SchedulerName, apps: Vec<AppName>) -> Answers {
     let mut answers = Answers::default();
     answers.add(world, name, apps);
     answers
 }
 
-/// Asks the scheduler of each app how its instances are.
+/// Asks the scheduler of each app for its status.
 pub fn statuses(world: &World, apps: &[AppName]) -> Answers {
     let mut answers = Answers::default();
     let mut by_scheduler: BTreeMap<SchedulerName, Vec<AppName>> = BTreeMap::new();
@@ -99,8 +99,8 @@ impl Answers {
     }
 }
 
-/// Native apps are asked one by one, because each has files of its own; many of them by several threads, because reading those is work of
-/// the kernel.
+/// The status of native apps is read app by app, because each has files of its own. For many apps several threads read, because most of
+/// the time is spent in the kernel.
 fn native_statuses(world: &World, apps: &[AppName]) -> Vec<(AppName, Result<Vec<AppStatus>, Error>)> {
     let native = Native::new(world);
     let ask = |app: &AppName| (app.clone(), native.status(std::slice::from_ref(app)));

@@ -1,6 +1,6 @@
 //! Schedulers that belong to plugins of Dokku. They are asked through triggers: every such plugin answers
-//! `scheduler-app-status` with `<n> <true|false|mixed>`. They have nothing else in common, so no other question is
-//! asked here, and nothing is started or stopped through them.
+//! `scheduler-app-status` with `<n> <true|false|mixed>`. They have nothing else in common, so no other question is asked
+//! here, and nothing is started or stopped through them.
 
 use std::sync::Mutex;
 use std::thread;
@@ -24,7 +24,7 @@ const AT_ONCE: usize = 8;
 /// A plugin's answer about an app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
-    /// How many instances there are; `None` if it did not say a number.
+    /// The number of instances; `None` if the plugin did not report a number.
     pub instances: Option<u16>,
     /// Whether they run.
     pub running: Running,
@@ -50,7 +50,7 @@ impl External {
         side_by_side(apps, |app| self.count(app))
     }
 
-    /// The status of each app, in no order, asked for in the same way.
+    /// The status of each app, in no order. The apps are asked about as in [`External::counts`].
     pub(crate) fn statuses(&self, apps: &[AppName]) -> Vec<(AppName, Result<AppStatus, Error>)> {
         side_by_side(apps, |app| self.app(app))
     }
@@ -58,13 +58,13 @@ impl External {
     /// The plugin's answer about one app.
     ///
     /// # Errors
-    /// The plugin failed, did not answer in time, or said something else.
+    /// The plugin failed, did not answer in time, or gave another kind of answer.
     pub fn count(&self, app: &AppName) -> Result<Count, Error> {
         let asked = self.triggers.call("scheduler-app-status", &[self.name.as_str(), app.as_str()]);
         let answer = asked.map_err(|error| self.silent(app, error.to_string()))?.text();
         parse(&answer).ok_or_else(|| {
             let said = if answer.is_empty() { "nothing".to_owned() } else { format!("{answer:.60?}") };
-            self.silent(app, format!("it said {said}, which is no number of instances and whether they run"))
+            self.silent(app, format!("it answered {said}, and not with a number and true, false or mixed"))
         })
     }
 
@@ -87,8 +87,8 @@ impl External {
         Ok(self.status_of(app, count, slots.collect()))
     }
 
-    /// An instance for each slot that is wanted. The plugin only counts: what each slot does is known where as many are there
-    /// as are wanted and all of them run, or none.
+    /// An instance for each slot that is wanted. The plugin only counts instances. So the state of each slot is known only if
+    /// the number is the wanted one, and if all of them run, or none.
     fn status_of(&self, app: &AppName, count: Count, wanted: Vec<Slot>) -> AppStatus {
         let is_whole = count.instances.map(usize::from) == Some(wanted.len());
         let state = match count.running {
@@ -129,7 +129,7 @@ fn side_by_side<T: Send>(
 }
 
 fn unreadable(app: &AppName, reason: &dyn std::fmt::Display) -> Error {
-    Error::Backend { context: format!("read what is wanted of {app}"), reason: reason.to_string() }
+    Error::Backend { context: format!("read which instances {app} is to have"), reason: reason.to_string() }
 }
 
 fn parse(answer: &str) -> Option<Count> {
@@ -148,7 +148,7 @@ impl Scheduler for External {
         &self.name
     }
 
-    /// No plan is carried out by a plugin; what Dokku has its plugins do is to start the new ones beside the old ones.
+    /// A plugin carries out no plan. Dokku has its plugins start the new instances beside the old ones.
     fn usual_strategy(&self) -> Strategy {
         Strategy::Overlap
     }
@@ -173,7 +173,7 @@ impl Scheduler for External {
         self.cannot("read logs: use dokku logs")
     }
 
-    /// Nothing: Dokku has its plugins retire what is theirs.
+    /// Does nothing, because Dokku has its plugins remove their own containers.
     fn retire(&self, _: Option<&AppName>) -> Result<Vec<String>, Error> {
         Ok(Vec::new())
     }

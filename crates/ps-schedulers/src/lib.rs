@@ -26,14 +26,14 @@ pub fn named(world: &World, name: &SchedulerName) -> Box<dyn Scheduler> {
 /// The processes of an app's instances.
 #[derive(Debug, Default)]
 pub struct Processes {
-    /// Those that run here, in the order of the slots.
+    /// The processes on this machine, in the order of the slots.
     pub here: Vec<OsProcess>,
     /// One sentence for each instance that runs on another machine, which says where.
     pub elsewhere: Vec<String>,
 }
 
-/// Every process of an app's instances, in the order of the slots; `None` if its scheduler cannot list them, because they run at an unknown
-/// place.
+/// Every process of an app's instances, in the order of the slots; `None` if the scheduler cannot list them, because it is not known where
+/// they run.
 ///
 /// # Errors
 /// The app's files cannot be read, or the engine does not answer.

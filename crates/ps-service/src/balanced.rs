@@ -1,4 +1,4 @@
-//! What `ps-balance` has counted for an app's address.
+//! Reads the numbers that `ps-balance` has counted for an app's address.
 
 use balance::wire::Numbers;
 use formation::Slot;
@@ -6,8 +6,8 @@ use formation::Slot;
 use crate::service::Service;
 
 impl Service {
-    /// What `ps-balance` has counted since it was started; `None` if none runs, because there was no connection for a while, or if it does
-    /// not answer within a second. Asking starts nothing.
+    /// The numbers that `ps-balance` has counted since it was started. `None` if none runs, because there was no connection for a while, or
+    /// if it does not answer within a second. Asking starts no `ps-balance`.
     pub fn balance_numbers(&self) -> Option<Numbers> {
         ps_supervisor::balance_numbers(&self.directory)
     }

@@ -1,10 +1,10 @@
 //! Supervisors of an earlier build. Before a verb does anything else, it has such a supervisor execute the installed
-//! program in its own process. One that is too old to know that request is killed by pidfd, and a new supervisor takes over
-//! its processes. They do not notice: each holds its own output open, and what it writes meanwhile is kept in the pipe for
-//! the new supervisor.
+//! program in its own process. A supervisor that is too old to know that request is killed by pidfd, and a new supervisor
+//! takes over its processes. The processes do not notice: each holds its own output open, and what it writes meanwhile
+//! stays in the pipe for the new supervisor.
 //!
-//! The takeover is refused if systemd started the old supervisor. When that one ends, systemd would end the app as well
-//! (`KillMode=mixed`) or start a second supervisor beside ours, so the author of the unit has to change it first.
+//! The takeover is refused if systemd started the old supervisor. When that supervisor ends, systemd would end the app as
+//! well (`KillMode=mixed`) or start a second supervisor beside ours, so the author of the unit has to change it first.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -21,12 +21,12 @@ use crate::root;
 use crate::service::{Service, backend};
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A supervisor that answers nothing for this long hangs; one of an earlier version would answer with an error.
+/// A supervisor that does not answer for this long hangs: one of an earlier version would answer with an error.
 const ANSWER: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Brings the supervisor of an app, if it has one, to the installed build. If possible, it executes the installed program
-/// in the same process; if that fails, the supervisor stays unchanged.
+/// Brings the supervisor of an app, if it has one, to the installed build. If possible, the supervisor executes the
+/// installed program in the same process; if that fails, the supervisor stays unchanged.
 pub fn take_over(service: &Service) -> Result<(), Error> {
     let Some(mut client) = service.connect() else { return Ok(()) };
     let pid = match client.hello(Instant::now() + ANSWER) {
@@ -41,7 +41,7 @@ pub fn take_over(service: &Service) -> Result<(), Error> {
     if let Some(unit) = service_unit(pid) {
         return Err(is_systemds(service, pid, &unit));
     }
-    // The root must not start a successor before it is noted which instances have finished.
+    // The root must not start a successor before the finished instances are recorded.
     drop(root::let_go(service));
     // The lock is held as long as the supervisor lives, so this never kills another process with a reused pid.
     signal_process(pid, Signal::KILL, || !service.is_free());
@@ -58,7 +58,7 @@ fn renew(service: &Service, client: Client, build: &Build) {
     let Ok(program) = service.program() else { return };
     let is_outdated = |installed: Build| build.is_outdated_by(&installed);
     if Build::at(&program).is_ok_and(is_outdated) {
-        // If it refuses, it goes on as before, which is no error.
+        // A supervisor that refuses goes on with its own program, which is no error.
         let stays = client.reexec(&program, Instant::now() + PATIENCE).is_some();
         let deadline = Instant::now() + PATIENCE;
         while !stays && service.connect().is_none() && Instant::now() < deadline {
@@ -67,7 +67,8 @@ fn renew(service: &Service, client: Client, build: &Build) {
     }
 }
 
-/// The instances that have finished, in a service directory whose files are of the first format and do not say so.
+/// The instances that have finished, for a service directory whose files are of the first format, which does not record
+/// that.
 pub fn finished(service: &Service) -> BTreeSet<Slot> {
     if !Spec::is_of_first_format(&service.directory) {
         return BTreeSet::new();

@@ -10,11 +10,12 @@ use ps_supervisor::Request;
 use crate::service::{Service, backend};
 use crate::{orphan, root};
 
-/// How long a supervisor may take to end that keeps no process.
+/// How long a supervisor that keeps no process may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Service {
-    /// Ends the supervisor of a directory in which no process runs: its address is closed. One that does not answer is killed.
+    /// Ends the supervisor of a directory in which no process runs; that closes the app's address. A supervisor that does not
+    /// answer is killed.
     pub fn end_idle(&self) {
         if let Some(mut client) = self.connect() {
             let asked = client.send(&Request::End { grace_seconds: None });
@@ -32,10 +33,10 @@ impl Service {
         }
     }
 
-    /// Removes the directory, of which nothing may run any more.
+    /// Removes the directory. No process of the app may run any more.
     ///
     /// # Errors
-    /// It cannot be removed.
+    /// The directory cannot be removed.
     pub fn forget(&self) -> Result<(), Error> {
         ps_supervisor::remove_empty_groups(&self.directory);
         match fs::remove_dir_all(&self.directory) {

@@ -1,5 +1,5 @@
-//! A supervisor whose directory was moved away under it. Its socket has moved along and answers, but it writes by the path that it was
-//! started with, so nothing that it records arrives.
+//! A supervisor whose directory was moved while it ran. Its socket has moved along and answers, but the supervisor writes to the path
+//! that it was started with, so its records do not arrive.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,13 +11,13 @@ use crate::Service;
 /// A supervisor that works in another directory than the one in which its socket lies.
 #[derive(Debug)]
 pub struct Moved {
-    /// Its pid.
+    /// The pid of the supervisor.
     pub supervisor: u32,
-    /// The directory that it works in, by the path that it was started with.
+    /// The directory that the supervisor works in, by the path that it was started with.
     pub from: PathBuf,
 }
 
-/// The supervisor of a service, if the directory of the service was moved since that was started.
+/// The supervisor of a service, if the directory of the service was moved since the supervisor was started.
 pub fn moved(service: &Service) -> Option<Moved> {
     let supervisor = service.connect()?.supervisor()?;
     let line = std::fs::read(format!("/proc/{supervisor}/cmdline")).ok()?;

@@ -1,5 +1,5 @@
-//! The address of an app whose instances are no processes of its supervisor, such as containers: opened before a rollout, and settled or put
-//! back after it. Who the instances are says the scheduler that keeps them ([`Service::lead`]).
+//! The address of an app whose instances are no processes of its supervisor, such as containers. The address is opened before a rollout, and
+//! kept or put back afterwards. The scheduler that keeps the instances says which ones they are ([`Service::lead`]).
 
 use std::net::SocketAddr;
 
@@ -15,14 +15,14 @@ use crate::service::Service;
 /// An address that was opened for a rollout.
 #[derive(Debug)]
 pub struct Opened {
-    /// Where the app's supervisor is.
+    /// The service directory of the app.
     pub service: Service,
-    /// What its supervisor went by before; `None`: there was none.
+    /// The spec of the supervisor before the rollout; `None`: there was no supervisor.
     before: Option<Spec>,
 }
 
 impl Service {
-    /// That of an app, if it has an address. Inside Dokku proxies are Dokku's.
+    /// The service directory of an app, if the app has an address. Inside Dokku there is none: Dokku has its own proxies.
     pub fn with_address(world: &World, app: &AppName) -> Option<Self> {
         if world.inside_dokku() {
             return None;
@@ -39,10 +39,11 @@ impl Service {
         ps_supervisor::address_refusal(&wanted, before.as_ref(), &self.directory)
     }
 
-    /// Before a rollout: listens where its release is to be reached, beside where the app is reached now. `None`: neither is anywhere.
+    /// Before a rollout: listens at the wanted addresses, in addition to the present ones. `None`: there are neither present nor wanted
+    /// addresses.
     ///
     /// # Errors
-    /// One of the addresses cannot be listened on. Nothing has changed then.
+    /// One of the addresses cannot be listened on. Then nothing has changed.
     pub fn open(self, wanted: &Reached) -> Result<Option<Opened>, Error> {
         let before = self.spec_in_force();
         let Reached { listen: known, mut frontend } = before.as_ref().map(reached_by).unwrap_or_default();
@@ -76,13 +77,12 @@ impl Service {
         if is_forgotten { self.forget() } else { Ok(()) }
     }
 
-    /// Whether its supervisor also keeps processes: the app moves from one scheduler to another.
+    /// Whether the supervisor also keeps processes, because the app is moving from one scheduler to another.
     pub fn is_shared(&self) -> bool {
         self.spec_in_force().is_some_and(|spec| !spec.is_of_address())
     }
 
-    /// Whether the app has moved from this scheduler to another one whose instances are no processes of the supervisor either, and that
-    /// leads the clients by now.
+    /// Whether the app has moved from the scheduler `by` to another scheduler that directs clients through the supervisor, too.
     pub fn is_handed_over(&self, by: &SchedulerName) -> bool {
         let name = self.world.scheduler_name(&self.app);
         name.is_ok_and(|name| {
@@ -90,7 +90,7 @@ impl Service {
         })
     }
 
-    /// What the supervisor goes by, for an app that is reached there.
+    /// The spec for a supervisor that listens at `reached`.
     fn listening(&self, before: Option<&Spec>, reached: Reached) -> Spec {
         let new = || Spec::of_address(self.app.as_str(), &self.directory, Vec::new());
         self.reached_at(before.cloned().unwrap_or_else(new), reached)
@@ -98,7 +98,7 @@ impl Service {
 }
 
 impl Opened {
-    /// Listens there and nowhere else.
+    /// Has the supervisor listen at `reached` and nowhere else, if `is_other` or if there was no supervisor before.
     fn listen(&self, reached: Reached, is_other: bool) -> Result<(), Error> {
         let service = &self.service;
         if is_other || self.before.is_none() {

@@ -1,5 +1,5 @@
-//! Supervisors that cannot be reached because their directory or their socket was removed. They are found in /proc and
-//! ended by pidfd.
+//! Supervisors that cannot be reached because their directory or their socket was removed. They are found in /proc and ended
+//! by pidfd.
 
 use std::path::Path;
 use std::thread;
@@ -28,7 +28,7 @@ pub fn end(service: &Path, patience: Duration) {
     }
 }
 
-/// Kills a supervisor whose directory was moved away under it. Its processes go on, and the next supervisor takes them over.
+/// Kills a supervisor whose directory was moved while it ran. Its processes go on, and the next supervisor takes them over.
 pub fn kill_moved(moved: &Moved) {
     signal_process(moved.supervisor, Signal::KILL, || true);
     while os_process::ProcessId::of(moved.supervisor).is_some() {

@@ -1,5 +1,5 @@
-//! The default addresses of apps: one table, under one lock, of the ports that were chosen. It has those that deploys
-//! in progress have chosen, in addition to those in the specs of apps.
+//! The default addresses of apps: one table of the ports that were chosen, under one lock. Besides the ports in the specs of apps, it has
+//! those that deploys in progress have chosen.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,22 +13,22 @@ use ps_supervisor::Spec;
 
 use crate::service::{Service, backend};
 
-/// The thousands that are given to apps one after the other: the other ports of the app lie above.
+/// The first ports that are given to apps are the thousands: 5000, 6000 and so on. The ports of an app's instances lie above its thousand.
 const THOUSANDS: std::ops::RangeInclusive<u16> = 5..=19;
-/// How many ports an app has that has a thousand.
+/// The distance between two of these ports.
 const APART: u16 = 1000;
-/// From here on ports are given one by one, once no thousand is left.
+/// Once no thousand is left, ports are given one by one, from this one on.
 const SINGLE: u16 = 20_001;
 const TABLE: &str = "ports.json";
-/// What the table may have.
+/// The largest size of the table, in bytes.
 const MOST_BYTES: u64 = 4 << 20;
 
-/// The ports that would have been chosen, had they not been in use.
+/// Ports that would have been chosen, but are in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
     /// The first one, with the process that uses it.
     pub first: String,
-    /// How many others there are.
+    /// The number of the others.
     pub others: usize,
 }
 
@@ -64,8 +64,8 @@ impl Service {
         Ok((port, skipped))
     }
 
-    /// The first port of this app's instances, if none was chosen: the thousand that is reserved for it, or the first thousand that no other
-    /// app uses; 0 if there is none.
+    /// The first port for this app's instances, if none was chosen: the thousand that is reserved for the app, or the first thousand that no
+    /// other app uses; 0 if there is none.
     ///
     /// # Errors
     /// The table cannot be read.
@@ -79,7 +79,7 @@ impl Service {
         Ok(free.unwrap_or(0))
     }
 
-    /// The ports of apps that exist, by what was promised.
+    /// The reserved ports of apps that exist, by app.
     fn promised(&self) -> Result<BTreeMap<String, u16>, Error> {
         let table = self.table();
         let fail = |error: &dyn std::fmt::Display| backend(format!("read {}", table.display()), error);
@@ -95,7 +95,7 @@ impl Service {
         Ok(promised)
     }
 
-    /// What other apps have.
+    /// The ports of other apps, reserved or in their specs.
     fn owned(&self, promised: &BTreeMap<String, u16>) -> Vec<u16> {
         let entries = fs::read_dir(self.parent()).into_iter().flatten().flatten();
         let specs = entries.filter(|entry| entry.file_name().to_str() != Some(self.app.as_str()));
@@ -107,7 +107,7 @@ impl Service {
         specs.flat_map(|entry| of_spec(entry.path())).chain(of_others.map(|(_, port)| *port)).collect()
     }
 
-    /// Why the port cannot be listened on.
+    /// Why the port cannot be listened on: the text names the process that holds it. `None` if it is free.
     fn holder(&self, port: u16) -> Option<String> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let spec = Spec::of_address(self.app.as_str(), &self.directory, vec![address]);
@@ -123,9 +123,9 @@ fn is_apart(port: u16, owned: &[u16]) -> bool {
     owned.iter().all(|other| other.abs_diff(port) >= APART)
 }
 
-/// The first port that is free, and those before it. Who has a port is asked of the first of them alone: the answer takes as long as
-/// reading the descriptors of all processes, and a machine with many apps has many ports in use. The answer is none if the app
-/// itself has the port.
+/// The first port that is free, and those before it. Only for the first occupied port is the process looked up that holds it: the look-up
+/// takes as long as reading the descriptors of all processes, and a machine with many apps has many ports in use. If `holder` returns `None`
+/// for it, the app itself has that port, and gets it again.
 fn first_free(
     ports: impl Iterator<Item = u16>,
     is_free: impl Fn(u16) -> bool,

@@ -7,12 +7,13 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_micros(250);
 const LONGEST: Duration = Duration::from_millis(5);
 
-/// Short at first, because most starts take few milliseconds, then longer and longer.
+/// The length of the next pause. The first is short, because most starts take few milliseconds; each further one
+/// is twice as long.
 #[derive(Debug)]
 pub(crate) struct Pause(Duration);
 
 impl Pause {
-    /// Nothing was waited for yet.
+    /// The first pause.
     pub(crate) fn short() -> Self {
         Self(FIRST)
     }

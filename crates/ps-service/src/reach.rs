@@ -1,4 +1,4 @@
-//! The present address of an app (docs/address.md) in its supervisor, and the wanted one.
+//! The present address of an app (docs/address.md), as its supervisor has it, and the wanted one.
 
 use std::time::{Duration, Instant};
 
@@ -18,14 +18,14 @@ impl Service {
         spec.as_ref().map(reached_by).unwrap_or_default()
     }
 
-    /// Where the app is reached, by what lies in its directory: nobody is asked.
+    /// The addresses of the app, by the files in its directory; no process is asked.
     pub fn listens(&self) -> Addresses {
         let read = || Spec::read(&self.directory);
         let spec = (!self.world.inside_dokku()).then(read).and_then(Result::ok);
         spec.map(|spec| spec.listen.into_iter().collect()).unwrap_or_default()
     }
 
-    /// A spec with this address in place of its own.
+    /// A copy of a spec with this address.
     #[must_use]
     pub fn reached_at(&self, spec: Spec, reached: Reached) -> Spec {
         let Reached { listen, frontend } = reached;
@@ -49,7 +49,8 @@ impl Service {
                 }
                 Some(_) => (),
                 None => {
-                    let reason = format!("its supervisor has not said so in {} s", PATIENCE.as_secs());
+                    let reason =
+                        format!("its supervisor has not confirmed that within {} s", PATIENCE.as_secs());
                     return Err(self.unreachable(&reason));
                 }
             }
@@ -57,7 +58,7 @@ impl Service {
     }
 }
 
-/// Where an app is reached by this spec.
+/// The address of an app, by this spec.
 pub fn reached_by(spec: &Spec) -> Reached {
     Reached { listen: spec.listen.iter().copied().collect(), frontend: spec.frontend.clone() }
 }

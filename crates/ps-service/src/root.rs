@@ -17,15 +17,15 @@ use crate::pause::Pause;
 use crate::service::Service;
 
 const START_DEADLINE: Duration = Duration::from_secs(5);
-/// How long a root may not answer while it executes a newer program.
+/// How long a root may fail to answer while it executes a newer program.
 const ANEW: Duration = Duration::from_secs(2);
 /// How much of the end of the root's log is read to find its last line, in bytes.
 const LAST_BYTES: u64 = 1 << 12;
 
-/// Why there is no root, until that has been said: a verb says it once for all of its apps.
+/// Why there is no root, until that was printed: a verb prints it once for all of its apps.
 static TROUBLE: Mutex<Trouble> = Mutex::new(Trouble::Unknown);
-/// Held while a root is started, so that apps that are restored at the same time start only one. The roots that were started and
-/// have not answered yet, by their places.
+/// Held while a root is started, so that apps that are restored at the same time start only one. It contains the roots that were started
+/// and have not answered yet, by their places.
 static STARTING: Mutex<BTreeMap<PathBuf, Child>> = Mutex::new(BTreeMap::new());
 
 enum Trouble {
@@ -39,8 +39,8 @@ pub fn ensure(service: &Service) {
     drop(reach(service));
 }
 
-/// Starts the root if none runs, and does not wait for it: it comes up while the caller does something else. If that fails, the next who
-/// needs it tries again, and says why.
+/// Starts the root if none runs, and does not wait until it listens: the caller does something else meanwhile. If the start fails, the
+/// next function that needs the root tries again, and reports the reason.
 pub fn call(service: &Service) {
     let (place, mut starting) = (place(service), STARTING.lock().unwrap_or_else(PoisonError::into_inner));
     if Client::connect(&place).is_err()
@@ -59,7 +59,7 @@ pub fn pid(service: &Service) -> Option<u32> {
 
 /// Has the root start the supervisor of an app and keep it alive; `None`: there is no root, or it refuses.
 pub fn start(service: &Service) -> Option<Started> {
-    // A root that is just exiting, because no app needs it, is replaced by another one: that is the second try.
+    // A root that no app needs may be exiting at this moment. The second try reaches the root that replaces it.
     (0..2).find_map(|_| {
         let started = reach(service)?.start(&service.app);
         match started {
@@ -82,12 +82,12 @@ pub fn provide_for(service: &Service, will: &LastWill) -> Option<Provision> {
     reach(service)?.provide_for(&service.app, will).ok()
 }
 
-/// Whether one lives. None is started.
+/// Whether a root lives. None is started.
 pub fn lives(service: &Service) -> bool {
     Client::connect(&place(service)).is_ok()
 }
 
-/// The same of a root that lives; none is started for it.
+/// The same as [`provide_for`], with a root that lives already; none is started.
 pub fn provide_with_a_living_one(service: &Service, will: &LastWill) -> Option<Provision> {
     Client::connect(&place(service)).ok()?.provide_for(&service.app, will).ok()
 }
@@ -103,7 +103,7 @@ pub fn tell(requester: &mut Requester<'_>) {
     let mut trouble = TROUBLE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Trouble::Untold(reason) = &*trouble {
         (requester.tell)(Progress::Note(format!(
-            "no root keeps supervisors alive, so one that dies stays dead until the next verb: {reason}"
+            "no root keeps supervisors alive, so a supervisor that dies is not restarted before the next verb: {reason}"
         )));
         *trouble = Trouble::Told;
     }

@@ -32,7 +32,7 @@ pub fn witness(app: &AppName) -> PathBuf {
 pub struct Service {
     /// The app.
     pub app: AppName,
-    /// The directory, which need not be there.
+    /// The directory, which need not exist.
     pub directory: PathBuf,
     /// The directories of apps.
     pub world: World,
@@ -50,19 +50,20 @@ pub struct Listing {
     pub has_first_spec: bool,
     /// Whether a `ps-balance` has a socket there, to which questions about connections are sent.
     pub has_balance: bool,
-    /// The directory itself; `None` if there is none.
+    /// The directory, opened; `None` if it does not exist.
     opened: Option<OpenDirectory>,
 }
 
 impl Listing {
-    /// Whether the directory is there.
+    /// Whether the directory exists.
     pub fn is_there(&self) -> bool {
         self.opened.is_some()
     }
 }
 
 impl Service {
-    /// That of an app; `supervise` is the program of its supervisor, if it is not the one beside the running program or on `PATH`.
+    /// The service directory of an app. `supervise` is the program of its supervisor, if that is not the one beside the running
+    /// program or on `PATH`.
     pub fn of(world: &World, app: &AppName, supervise: Option<&Path>) -> Self {
         let directory = world.data_dir(PLUGIN, app);
         let supervise = supervise.map(Path::to_owned);
@@ -99,7 +100,7 @@ impl Service {
         Ok(self.listing()?.slots)
     }
 
-    /// Its content; empty if the directory does not exist.
+    /// The content of the directory; empty if the directory does not exist.
     pub fn listing(&self) -> Result<Listing, Error> {
         let opened = match OpenDirectory::open(&self.directory) {
             Ok(opened) => opened,
@@ -113,7 +114,7 @@ impl Service {
         Ok(Listing { slots, is_rolling, has_first_spec, has_balance, opened: Some(opened) })
     }
 
-    /// What the instances of a listing do.
+    /// The statuses of the instances of a listing.
     pub fn statuses(&self, listing: &Listing) -> Statuses {
         let opened = listing.opened.as_ref();
         opened
@@ -138,7 +139,7 @@ impl Service {
         format!("{program}{verb} {}", self.app)
     }
 
-    /// Makes the directory, if it is not there.
+    /// Makes the directory if it does not exist.
     pub fn make(&self) -> Result<(), Error> {
         let made = Directory::open(self.world.lib(), &self.directory);
         made.map(drop).map_err(|error| backend(format!("create {}", self.directory.display()), &error))
@@ -201,7 +202,7 @@ impl Service {
         Client::connect(&self.directory).ok()
     }
 
-    /// Whether a supervisor lives and its files can be read.
+    /// Whether a supervisor is alive and its files can be read.
     pub fn is_tended(&self) -> bool {
         let slots = self.slots().unwrap_or_default();
         let statuses = Statuses::of(&self.directory);

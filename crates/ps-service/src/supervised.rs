@@ -17,7 +17,7 @@ const LOG_FILE: &str = "supervisor.log";
 /// How long a supervisor may hold its lock before it listens.
 const SILENT: Duration = Duration::from_secs(3);
 const START_DEADLINE: Duration = Duration::from_secs(10);
-/// How much of the end of its log is read to find its last line, in bytes.
+/// How much of the end of the supervisor's log is read to find its last line, in bytes.
 const LAST_BYTES: u64 = 1 << 14;
 
 impl Service {
@@ -63,8 +63,8 @@ impl Service {
         }
     }
 
-    /// Starts a supervisor, through the root if there is one. `None`: one lives already, and will either answer soon or
-    /// exit.
+    /// Starts a supervisor, through the root if there is one. `None`: a supervisor is alive already, and will either
+    /// answer soon or exit.
     fn start(&self) -> Result<Option<Starting>, Error> {
         if let Some(started) = root::start(self) {
             return Ok(started.is_new.then_some(Starting::Roots(started.process)));
@@ -75,7 +75,7 @@ impl Service {
         Ok(Some(Starting::Ours(child)))
     }
 
-    /// The last line of its log, if there is one.
+    /// The last line of the supervisor's log, if there is one.
     fn last_words(&self) -> Option<String> {
         let mut file = durable::open(&self.directory.join(LOG_FILE)).ok()?;
         let end = file.metadata().ok()?.len();
@@ -90,7 +90,7 @@ impl Service {
 enum Starting {
     /// A child of this program.
     Ours(Child),
-    /// Started by the root.
+    /// The root has started it.
     Roots(ProcessId),
 }
 

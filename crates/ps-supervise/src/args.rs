@@ -208,7 +208,7 @@ impl Args {
         Ok(words)
     }
 
-    /// What the supervisor of a service directory begins with.
+    /// How the supervisor of a service directory begins.
     pub(crate) fn begin(&self) -> Begin {
         match (self.goes_on, self.nothing_lives) {
             (true, _) => Begin::GoesOn,

@@ -8,16 +8,16 @@ use std::path::PathBuf;
 use ps_root::HOLD_OUTPUT;
 use ps_supervisor::{Begin, CAN_GO_ON, GOES_ON, NOTHING_LIVES};
 
-/// What to keep alive.
+/// The mode that a command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
-    /// The processes of an app.
+    /// Keeps the processes of an app alive.
     Service {
         /// Its service directory.
         directory: PathBuf,
         /// The soft limit of open files of its processes.
         open_files: Option<u64>,
-        /// What it begins with.
+        /// How the supervisor begins.
         begin: Begin,
     },
     /// Checks whether this program could continue with the content of a service directory. The exit status is the
@@ -26,24 +26,24 @@ pub(crate) enum Asked {
         /// The directory.
         service: PathBuf,
     },
-    /// That the cgroup of the unit whose root has ended is made fit for the next root.
+    /// Prepares the cgroup of a systemd unit, whose root has ended, for the next root.
     ClearUnit,
     /// Holds the outputs of all apps, for clients that connect to the socket at its stdin.
     Holder {
         /// The directory of the service directories.
         services: PathBuf,
     },
-    /// The supervisors of a world.
+    /// Keeps the supervisors of a world alive.
     Root {
         /// The world's `DOKKU_LIB_ROOT`.
         lib: PathBuf,
-        /// Whether it exits when no app needs it.
+        /// Whether the root exits when no app needs it.
         is_while_needed: bool,
     },
 }
 
 impl Asked {
-    /// Parses such a command line. A program path is absolute.
+    /// Parses a command line of one of these modes; `None` if it is none. A path must be absolute.
     pub(crate) fn of(words: impl Iterator<Item = OsString>) -> Option<Self> {
         let words: Vec<OsString> = words.take(5).collect();
         let service = |directory: &OsString, open_files, begin| Self::Service {

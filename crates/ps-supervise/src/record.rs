@@ -10,10 +10,11 @@ use ps_cli::say;
 use ps_journal::Journal;
 use ps_supervisor::{Happening, Note};
 
-/// How long another writer of the journal is waited for: processes wait for their supervisor meanwhile.
+/// How long to wait for another writer of the journal: the supervisor handles no other event meanwhile.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Writes all of it down. A service directory of no world has no journal. The command tells those of it who are to hear.
+/// Writes these notes into the journal. A service directory that belongs to no world has no journal. Returns the command
+/// that sends alerts, if any of the notes is one that alerts are sent about.
 pub(crate) fn note(service: &Path, notes: Vec<Note>) -> Option<Command> {
     // data/scheduler-native/<app>, below the library of the world.
     let (app, lib) = (service.file_name()?.to_str()?.parse().ok()?, service.ancestors().nth(3)?);

@@ -31,7 +31,7 @@ pub(crate) fn meant(given: &Path, is_while_needed: bool) -> Result<Option<PathBu
     Ok(is_meant.then_some(lib))
 }
 
-/// Keeps the supervisors alive until it is asked to exit.
+/// Runs the root, which keeps the supervisors alive until it is asked to exit.
 #[inline(never)]
 pub(crate) fn run(lib: &Path, is_while_needed: bool) -> Result<Outcome> {
     let services = lib.join(SERVICES);
@@ -42,8 +42,9 @@ pub(crate) fn run(lib: &Path, is_while_needed: bool) -> Result<Outcome> {
     let _ = rustix::process::setsid();
     ps_supervisor::disown(Against::Handlers).context("watch for signals")?;
     durable::create_below(lib, &services)?;
-    let program = os_process::sister("ps-supervise")
-        .ok_or_else(|| Refusal::failed("ps-supervise is not beside itself: install it anew"))?;
+    let program = os_process::sister("ps-supervise").ok_or_else(|| {
+        Refusal::failed("the program ps-supervise is not found in its own directory: install it again")
+    })?;
     let stay = if is_while_needed { Stay::WhileNeeded } else { Stay::Always };
     if let Some(mut root) = Root::open(Place::of(&services), stay, program)? {
         tell_ready();
@@ -52,7 +53,8 @@ pub(crate) fn run(lib: &Path, is_while_needed: bool) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Holds the outputs of all apps. It has the user and the directory of the root that started it, and outlives it.
+/// Runs the holder, which keeps the outputs of all apps open. It runs as the user and in the directory of the root
+/// that started it, and lives on when that root ends.
 #[inline(never)]
 pub(crate) fn hold(services: &Path) -> Result<Outcome> {
     let _ = rustix::process::setsid();

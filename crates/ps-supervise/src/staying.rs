@@ -12,7 +12,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::asked::Asked;
 use crate::{absolute, is_service, record, root};
 
-/// Does what the words of this process ask for; `None`: they are a person's.
+/// Runs the mode that the command line of this process asks for; `None`: a person wrote it, and the option parser
+/// reads it.
 pub(crate) fn answer() -> Result<Option<Outcome>> {
     if let Some(launch) = Launch::asked(env::args_os()) {
         return Err(failed(launch));
@@ -42,14 +43,15 @@ pub(crate) fn answer() -> Result<Option<Outcome>> {
     }
 }
 
-// Whatever is not a function of its own takes its share of the stack of each supervisor, for as long as that lives.
+// These functions are not inlined: an inlined one would enlarge the stack of each supervisor for as long as the
+// supervisor lives.
 #[inline(never)]
 fn failed(launch: Launch) -> anyhow::Error {
     let failed = launch.exec();
     Refusal { status: failed.status(), message: failed.to_string() }.into()
 }
 
-// Compressing alone takes 50 KiB.
+// Not inlined for the same reason: compressing alone needs 50 KiB of stack.
 #[inline(never)]
 fn tidy(logs: &TidyLogs) -> Result<Outcome> {
     logs.run().context("tidy logs")?;
@@ -75,7 +77,7 @@ pub(crate) fn serve(service: &Path, open_files: Option<u64>, begin: Begin) -> Re
         .with_context(|| format!("become the owner of {}", service.display()))?;
     if open_files.is_some() {
         let limit = getrlimit(Resource::Nofile);
-        // The supervisor raises its own again, and gives its processes what it finds.
+        // The supervisor raises its own limit again, and passes the limit that it found on to its processes.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: open_files, ..limit });
     }
     // The process that started us may close its terminal, which must not end us. This fails only if we lead a session
@@ -84,7 +86,9 @@ pub(crate) fn serve(service: &Path, open_files: Option<u64>, begin: Begin) -> Re
     ps_supervisor::disown(Against::Mask).context("watch for signals")?;
     let mut supervisor = Supervisor::open(service, begin)?;
     if let Some(error) = supervisor.passed_over() {
-        ps_cli::say::warning(&format!("{error}: what was stopped by hand is taken from the statuses"));
+        ps_cli::say::warning(&format!(
+            "{error}: which instances were stopped by hand is taken from their statuses"
+        ));
     }
     supervisor.write_to(record::note);
     supervisor.run(Until::Told)?;

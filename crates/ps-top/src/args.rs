@@ -9,7 +9,7 @@ use ps_cli::worlds::WorldArg;
 #[derive(Debug, Parser)]
 #[command(name = "ps-top", version = ps_cli::VERSION, after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// These apps alone
+    /// Show only these apps
     #[arg(value_name = "APP")]
     pub(crate) apps: Vec<String>,
     /// Print plain text: a line for each instance, and one for each change. The default if stdout is not a terminal, or

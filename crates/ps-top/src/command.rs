@@ -1,10 +1,10 @@
-//! The command lines that a key or a typed command runs. They can be typed in a shell with the same result.
+//! The command lines for keys and typed commands. Typing them in a shell has the same result.
 
 use std::fmt;
 
 use crate::subject::Subject;
 
-/// What may be typed behind `:` for the app that is chosen.
+/// The verbs that may be typed after `:`, for the selected app.
 const VERBS: [&str; 7] = ["start", "stop", "restart", "reload", "reset", "rebuild", "rollback"];
 
 /// A program and its arguments.
@@ -14,10 +14,10 @@ pub(crate) struct Command {
     pub(crate) arguments: Vec<String>,
 }
 
-/// What was typed behind `:`.
+/// The meaning of a line that was typed after `:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Typed {
-    /// To be asked for.
+    /// A command, which needs a confirmation.
     Run(Command),
     Quit,
     Help,
@@ -25,12 +25,12 @@ pub(crate) enum Typed {
     Events,
     Details,
     Filter(String),
-    /// Nothing that is known: a sentence for people.
+    /// An unknown command: a sentence for people.
     Wrong(String),
 }
 
 impl Command {
-    /// A verb for an app or an instance; inside Dokku it is Dokku's.
+    /// The command of a verb for an app or an instance; inside Dokku it is Dokku's command.
     pub(crate) fn verb(is_dokku: bool, verb: &str, subject: &Subject, more: &[String]) -> Self {
         let mut arguments = vec![if is_dokku { format!("ps:{verb}") } else { verb.to_owned() }];
         arguments.push(subject.app.to_string());
@@ -39,7 +39,7 @@ impl Command {
         Self { program: if is_dokku { "dokku" } else { "ps-lifecycle" }, arguments }
     }
 
-    /// A change of counts, as `web=3`.
+    /// The command that changes counts, such as `web=3`.
     pub(crate) fn scale(is_dokku: bool, app: &str, counts: &[String]) -> Self {
         let (program, first) = if is_dokku { ("dokku", Some("ps:scale")) } else { ("ps-scale", None) };
         let arguments = first.into_iter().chain([app]).map(str::to_owned).chain(counts.iter().cloned());
@@ -47,7 +47,7 @@ impl Command {
     }
 }
 
-/// As it would be typed.
+/// As a person would type it.
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.program)?;
@@ -59,13 +59,13 @@ impl fmt::Display for Command {
             if is_plain(word) {
                 return write!(f, " {word}");
             }
-            // Only a zero byte cannot be quoted, and none can be typed.
+            // Only a word with a NUL byte cannot be quoted, and such a word cannot be typed.
             write!(f, " {}", shlex::try_quote(word).unwrap_or_default())
         })
     }
 }
 
-/// What a typed line means for what is chosen.
+/// The meaning of a typed line for the selection.
 pub(crate) fn typed(line: &str, subject: Option<&Subject>, is_dokku: bool) -> Typed {
     let Some(words) = shlex::split(line) else { return Typed::Wrong("a quote is not closed".to_owned()) };
     let Some((verb, more)) = words.split_first() else { return Typed::Wrong("nothing was typed".to_owned()) };

@@ -1,4 +1,4 @@
-//! Draws the model. It uses nothing but the model, and changes nothing except where the list begins.
+//! Draws the model. It reads only the model, and changes nothing except the first visible line of the list.
 
 mod canvas;
 mod details;
@@ -18,23 +18,23 @@ use canvas::Canvas;
 pub(crate) use look::Look;
 pub(crate) use text::time;
 
-/// From this height on, the list and the pane are both there.
+/// From this height on, both the list and the pane are visible.
 const BOTH: u16 = 16;
-/// How many lines of the list stay while the pane has the keys.
+/// How many lines of the list are visible while keys go to the pane.
 const LEAST_LIST: u16 = 5;
 
-/// Where things are.
+/// The areas of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Places {
     head: Rect,
-    /// With its headings.
+    /// The list, with its headings.
     list: Option<Rect>,
-    /// With its title.
+    /// The pane, with its title.
     pane: Option<Rect>,
     foot: Rect,
 }
 
-/// Sees to it that what is chosen has a line, on a screen of this size.
+/// Makes sure that the selected line is visible on a screen of this size.
 pub(crate) fn arrange(model: &mut Model, area: Rect) {
     let list = places(model, area).list;
     model.room = list.map_or(0, |list| usize::from(list.height.saturating_sub(1)));

@@ -1,4 +1,4 @@
-//! What keys do.
+//! The reactions to keys.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -7,12 +7,12 @@ use crate::message::Effect;
 use crate::model::{Model, Pane, Prompt, Question};
 use crate::subject::Subject;
 
-/// How many lines a page is where the list is longer than the screen.
+/// How many lines the page keys move in the list.
 const PAGE: isize = 10;
-/// Further than any list is long.
+/// More than the number of lines of any list.
 const FAR: isize = 1 << 30;
 
-/// A key was pressed.
+/// Handles a key.
 pub(crate) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     model.remark = None;
     if key.modifiers.contains(KeyModifiers::CONTROL) {
@@ -59,7 +59,7 @@ fn plain(model: &mut Model, key: KeyCode) -> Vec<Effect> {
     Vec::new()
 }
 
-/// The pane gets the keys; pressed again, the list gets them back.
+/// Shows a pane and sends the keys there. If it is shown already, the list gets the keys back.
 fn show(model: &mut Model, pane: Pane) {
     model.is_in_pane = !(model.is_in_pane && model.pane == pane);
     model.pane = pane;
@@ -90,7 +90,7 @@ fn go(model: &mut Model, key: KeyCode) {
     }
 }
 
-/// What is looked for where the keys are.
+/// The filter of the list or the pane, whichever gets the keys.
 fn shown_filter(model: &Model) -> String {
     let is_of_lines = model.is_in_pane && model.pane == Pane::Logs;
     if is_of_lines { model.output.filter.clone() } else { model.list.filter.clone() }
@@ -106,7 +106,7 @@ fn filter(model: &mut Model, key: KeyCode, before: String) -> Vec<Effect> {
         }
         KeyCode::Backspace => drop(text.pop()),
         KeyCode::Char(c) => text.push(c),
-        // The list can be walked through while something is looked for.
+        // The list can be walked through while a filter is being typed.
         key => go(model, key),
     }
     model.filter(&text);
@@ -159,7 +159,7 @@ fn ask(model: &mut Model, verb: &str) {
     }
 }
 
-/// The type of the instance that is chosen; of an app its only one, or the one that clients come to.
+/// The type of the selected instance. For an app, its only type, or the one that clients connect to.
 fn scaled_type(model: &Model, subject: &Subject) -> Option<String> {
     if let Some(slot) = &subject.slot {
         return Some(slot.process_type.to_string());

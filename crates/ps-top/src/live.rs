@@ -18,9 +18,9 @@ use crate::screen::Screen;
 use crate::sources::{Scope, Sources, signals};
 use crate::update::update;
 
-/// How many messages wait at most; a thread that has more is blocked.
+/// How many messages may wait; a thread that has more is blocked.
 pub(crate) const WAITING: usize = 256;
-/// How long nothing is drawn after something was: what comes meanwhile is drawn at once.
+/// The least time between two frames: changes within it are drawn together.
 const FRAME: Duration = Duration::from_millis(40);
 const SECOND: Duration = Duration::from_secs(1);
 

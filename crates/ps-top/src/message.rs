@@ -1,5 +1,5 @@
-//! The messages that the model gets, and the effects that it requests. Everything that the program does goes through
-//! these two types.
+//! The messages that the model gets, and the effects that it requests. All activity of the program goes through these two
+//! types.
 
 use formation::AppName;
 use jiff::Timestamp;
@@ -10,52 +10,52 @@ use ratatui::crossterm::event::KeyEvent;
 use crate::command::Command;
 use crate::subject::Subject;
 
-/// Something has happened.
+/// An event.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// Somebody pressed a key.
+    /// A key was pressed.
     Key(KeyEvent),
-    /// The terminal has another size.
+    /// The size of the terminal has changed.
     Resized,
-    /// The clock.
+    /// The time of the clock.
     Now(Timestamp),
-    /// These apps are there, and no others.
+    /// The apps that exist now.
     Apps(Vec<AppName>),
     /// A scheduler has answered for an app.
     Answer(Box<Answer>),
     /// A scheduler has not answered for some apps.
     Silent { scheduler: String, apps: Vec<AppName>, reason: String },
-    /// Schedulers that were asked, and since how many seconds they have not answered.
+    /// The schedulers that were asked and have not answered, and for how many seconds.
     Slow(Vec<(String, u64)>),
     /// The reason why the system does not report every change.
     Shortfall(String),
-    /// What the processes with these pids have used since the last time.
+    /// The usage of the processes with these pids since the last measurement.
     Used(Vec<(u32, Used)>),
-    /// The memory of these instances (`shop/web.1`) grows steadily, by so many bytes an hour, as the history of ps-web says.
+    /// The instances (`shop/web.1`) whose memory grows steadily, by this many bytes an hour, from the history of ps-web.
     Growing(Vec<(String, u64)>),
     /// The journal of an app, from its end.
     Events { app: AppName, entries: Vec<Entry> },
-    /// Lines of what is followed; `turn` says since which choice.
+    /// Lines of the followed instances; `turn` is the number of the selection.
     Lines { turn: u64, lines: Vec<Line> },
-    /// What was followed ends, or cannot be read.
+    /// The followed output has ended, or cannot be read.
     LinesEnded { turn: u64, reason: String },
-    /// What `ps-explain` says.
+    /// The answer of `ps-explain`.
     Explained { subject: Subject, text: String },
-    /// What a change of scale would do.
+    /// The forecast of a change of scale.
     Foreseen { command: Command, text: Vec<String> },
-    /// A line that a program has written which was started here.
+    /// A line of the output of a program that was started from here.
     Said { deed: usize, line: String },
-    /// It has ended; the word says how.
+    /// That program has ended; `how` is the result.
     Ended { deed: usize, how: Result<(), String> },
-    /// The program is to end with this status.
+    /// This program has to end with this status.
     Quit(u8),
-    /// The program is to stop, as by Ctrl-Z.
+    /// This program has to stop, as by Ctrl-Z.
     Suspend,
-    /// Somebody else has written to the terminal: everything is to be drawn anew.
+    /// Another program has written to the terminal, so everything has to be drawn again.
     Redraw,
 }
 
-/// What a scheduler says of an app.
+/// The answer of a scheduler about an app.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) app: AppName,
@@ -64,10 +64,10 @@ pub(crate) struct Answer {
     pub(crate) troubles: Vec<String>,
 }
 
-/// What a process has used.
+/// The usage of a process.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Used {
-    /// Of one CPU, since it was last looked at, in percent; `None`: it was never looked at before.
+    /// In percent of one CPU, since the last measurement; `None` at the first one.
     pub(crate) cpu_percent: Option<f64>,
     /// Resident memory in bytes.
     pub(crate) memory_bytes: u64,
@@ -82,19 +82,19 @@ pub(crate) struct Line {
     pub(crate) text: String,
 }
 
-/// What the model asks for.
+/// The requests of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// Follow the output and the journal of this.
+    /// Follow the output and the journal of this selection.
     Follow { turn: u64, subject: Subject },
     /// Ask `ps-explain`.
     Explain(Subject),
-    /// Find out what this change of scale would do: a type, and by how many instances.
+    /// Forecast this change of scale: a type, and the difference of its instances.
     Foresee { app: AppName, process_type: String, by: i32 },
     /// Run a program.
     Do { deed: usize, command: Command },
     /// Stop the program, as Ctrl-Z does.
     Suspend,
-    /// End.
+    /// End the program.
     Quit(u8),
 }

@@ -22,77 +22,78 @@ use list::List;
 use output::Output;
 use past::Past;
 
-/// How many processes are measured although they are not on the screen, so that their past is there once they are.
+/// How many processes are measured although they are not visible, so that their history exists when they become
+/// visible.
 const MEASURED_UNSEEN: usize = 128;
 
-/// What stands below the list, or in its place on a small terminal.
+/// The content of the area below the list, or in its place on a small terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Pane {
-    /// What the chosen instances write.
+    /// The output of the selected instances.
     #[default]
     Logs,
-    /// What happened to the chosen app.
+    /// The events of the selected app.
     Events,
-    /// What there is to know of the chosen app or instance.
+    /// The details of the selected app or instance.
     Details,
-    /// What a program that was started here writes.
+    /// The output of a program that was started from here.
     Deed,
 }
 
-/// What the last line of the screen is for, and what takes the keys.
+/// The purpose of the last line of the screen, which decides where keys go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Prompt {
-    /// The list and the pane.
+    /// None: keys go to the list and the pane.
     #[default]
     None,
-    /// What is looked for is being typed, and stood there before.
+    /// A filter is being typed; `before` is the earlier one.
     Filter { before: String },
     /// A command is being typed.
     Command(String),
-    /// Something is to be done.
+    /// An action needs a confirmation.
     Question(Question),
     /// All keys are shown.
     Help,
 }
 
-/// Whether something is to be done.
+/// An action that needs a confirmation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
-    /// `None`: it is still being found out what would be done.
+    /// `None` while the forecast is not known yet.
     pub(crate) command: Option<Command>,
-    /// What would be done, for people.
+    /// The plan, for people.
     pub(crate) plan: Vec<String>,
-    /// The type and by how many instances, if it is a change of scale.
+    /// The type and the difference of its instances, if it is a change of scale.
     pub(crate) scale: Option<(String, i32)>,
 }
 
-/// What the screen knows.
+/// The state of the screen.
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) fleet: Fleet,
     pub(crate) growth: Growth,
     pub(crate) list: List,
     pub(crate) pane: Pane,
-    /// Whether the keys for up and down are the pane's.
+    /// Whether the keys for up and down go to the pane.
     pub(crate) is_in_pane: bool,
     pub(crate) output: Output,
     pub(crate) past: Past,
-    /// What `ps-explain` says, and of what.
+    /// The answer of `ps-explain`, and its subject.
     pub(crate) explained: Option<(Subject, String)>,
     /// How many lines the details are scrolled down.
     pub(crate) down: usize,
     pub(crate) prompt: Prompt,
     pub(crate) deeds: Deeds,
-    /// What went wrong with the last key, for the last line.
+    /// The problem with the last key, for the last line.
     pub(crate) remark: Option<String>,
-    /// What is not told by the system.
+    /// Why the system does not report every change.
     pub(crate) shortfall: Option<String>,
     pub(crate) now: Timestamp,
-    /// Whether verbs are Dokku's.
+    /// Whether verbs are commands of Dokku.
     pub(crate) is_dokku: bool,
-    /// How many lines of the list there is room for; drawing finds out.
+    /// How many lines of the list are visible; this is set while drawing.
     pub(crate) room: usize,
-    /// What is followed; the number says since which choice.
+    /// The followed selection; the number identifies it.
     followed: Option<Subject>,
     pub(crate) turn: u64,
     is_list_stale: bool,
@@ -123,7 +124,7 @@ impl Model {
         }
     }
 
-    /// Something has happened. What keys do is not known here.
+    /// Handles a message, except keys.
     pub(crate) fn handle(&mut self, message: Message) -> Vec<Effect> {
         match message {
             Message::Now(now) => self.now = now,
@@ -167,7 +168,7 @@ impl Model {
         Vec::new()
     }
 
-    /// Brings the list up to date, and asks for what belongs to what is chosen now.
+    /// Updates the list, and requests the data of the present selection.
     pub(crate) fn settle(&mut self) -> Vec<Effect> {
         if self.is_list_stale {
             self.list.arrange(&self.fleet);
@@ -217,7 +218,7 @@ impl Model {
         }
     }
 
-    /// Once a minute, what was measured is kept for longer.
+    /// Once a minute, stores the measurements for longer.
     fn note_minute(&mut self) {
         let minute = u64::try_from(self.now.as_second()).unwrap_or_default() / 60;
         if !self.growth.wants(minute) {
@@ -232,7 +233,7 @@ impl Model {
         self.growth.sample(minute, measured);
     }
 
-    /// The filter has changed.
+    /// Sets the filter.
     pub(crate) fn filter(&mut self, filter: &str) {
         if self.is_in_pane && self.pane == Pane::Logs {
             self.output.set_filter(filter);
@@ -242,7 +243,7 @@ impl Model {
         }
     }
 
-    /// The instances whose CPU and memory are to be measured: those on the screen, and some beside.
+    /// The pids of the processes to be measured: those on the screen, and some others.
     pub(crate) fn measured(&self) -> Vec<u32> {
         let shown = self.shown().filter_map(|place| list::row_of(&self.fleet, place));
         let others = self.fleet.apps.values().flat_map(|app| &app.rows);

@@ -21,13 +21,13 @@ use crate::message::{Answer, Message};
 use crate::model::list::slot_of;
 use crate::sources::{Scope, Sources, signals};
 
-/// After this time schedulers that do not answer are looked for.
+/// How often to look for schedulers that do not answer.
 const TURN: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
-/// What was said of an instance: its state, its restarts, and the number of its run.
+/// What was last printed about an instance: its state, its restarts, and the number of its run.
 type Said = (String, Option<u32>, Option<u64>);
 
-/// What was said.
+/// What was printed so far.
 #[derive(Debug, Default)]
 struct Told {
     apps: BTreeMap<AppName, BTreeMap<(String, Option<u64>), Said>>,
@@ -86,7 +86,7 @@ fn watch_reader(to: SyncSender<Message>) {
 }
 
 impl Told {
-    /// The lines that are to be said about a message.
+    /// The lines to print for a message.
     fn hear(&mut self, message: Message) -> Vec<String> {
         match message {
             Message::Apps(apps) => self.apps_are(apps),
@@ -143,7 +143,8 @@ impl Told {
             |row: &StatusRow| rows.iter().filter(|other| slot_of(other) == slot_of(row)).count() > 1;
         let mut now = BTreeMap::new();
         for row in &rows {
-            // While a slot has two runs each is told apart; else it is one instance, whatever its run is.
+            // While a slot has two runs, each of them is reported separately; otherwise the slot counts as one
+            // instance, whatever its run is.
             let key = (slot_of(row), row.run.filter(|_| is_rolling(row)));
             let said: Said = (row.state.to_owned(), row.restarts, row.run);
             if before.get(&key) != Some(&said) {

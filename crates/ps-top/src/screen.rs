@@ -14,13 +14,13 @@ use ratatui::crossterm::terminal::{
 use crate::frame::{self, Look};
 use crate::model::Model;
 
-/// The terminal while it is ours.
+/// The terminal while this program uses it.
 pub(crate) struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
 }
 
 impl Screen {
-    /// Takes the terminal. A panic gives it back before its message is written.
+    /// Takes over the terminal. A panic restores it before its message is printed.
     pub(crate) fn enter() -> io::Result<Self> {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |information| {
@@ -30,7 +30,7 @@ impl Screen {
         Ok(Self { terminal: take()? })
     }
 
-    /// Draws what has changed.
+    /// Draws the changes.
     pub(crate) fn draw(&mut self, model: &mut Model, look: &Look) -> io::Result<()> {
         self.terminal.draw(|frame| {
             frame::arrange(model, frame.area());
@@ -39,7 +39,7 @@ impl Screen {
         Ok(())
     }
 
-    /// Somebody else has written to the terminal: it is taken and drawn anew.
+    /// Takes over the terminal and draws everything again, because another program has written to it.
     pub(crate) fn anew(&mut self) -> io::Result<()> {
         self.terminal = take()?;
         Ok(())
@@ -63,7 +63,8 @@ fn take() -> io::Result<Terminal<CrosstermBackend<Stdout>>> {
     enable_raw_mode()?;
     let mut out = io::stdout();
     execute!(out, EnterAlternateScreen, Clear(ClearType::All), Hide)?;
-    // Its own way to clear asks the terminal where the cursor is, which not every terminal answers.
+    // The library's function to clear the screen asks the terminal for the position of the cursor, which not
+    // every terminal reports.
     Terminal::new(CrosstermBackend::new(out))
 }
 

@@ -29,12 +29,12 @@ use journals::Journals;
 pub(crate) use scope::Scope;
 use usage::Meter;
 
-/// How long a choice stays before what belongs to it is read: who holds a key down passes many.
+/// How long a selection must last before its data are read: a user who holds a key down passes many lines.
 const SETTLES: Duration = Duration::from_millis(120);
-/// In how many seconds what is on the screen is asked for again although nothing was told of it: a supervisor that was killed tells nothing.
+/// How often, in seconds, visible apps are read again without a reported change, because a supervisor that was killed reports nothing.
 const ROUND: u64 = 5;
 
-/// All threads that read.
+/// All threads that read data.
 pub(crate) struct Sources {
     world: World,
     to: SyncSender<Message>,
@@ -42,13 +42,13 @@ pub(crate) struct Sources {
     journals: Journals,
     follower: Follower,
     meter: Meter,
-    /// What is to be followed, once the choice has stayed for a moment.
+    /// The selection that is followed once it has lasted for a moment.
     next: Option<(Instant, u64, Subject)>,
     seconds: u64,
 }
 
 impl Sources {
-    /// Begins to read.
+    /// Starts the threads.
     pub(crate) fn begin(world: &World, scope: Scope, to: &SyncSender<Message>) -> Self {
         let askers = Arc::new(Askers::new(world, to.clone()));
         let journals = Journals::begin(world, to.clone());
@@ -66,7 +66,7 @@ impl Sources {
         }
     }
 
-    /// A second has passed: what is measured again and again.
+    /// Measures usage, once a second.
     pub(crate) fn second(&mut self, model: &Model) -> [Message; 2] {
         self.seconds += 1;
         if self.seconds.is_multiple_of(ROUND) {
@@ -74,7 +74,7 @@ impl Sources {
                 None => model.shown_apps(),
                 Some(_) => model.fleet.apps.keys().cloned().collect(),
             };
-            // The other schedulers have a pace of their own.
+            // The other schedulers are asked by their own threads at their own pace.
             for app in apps.iter().filter(|app| self.askers.is_native(app)) {
                 self.askers.ask(app);
             }
@@ -86,12 +86,12 @@ impl Sources {
         [Message::Slow(self.askers.slow()), Message::Used(used)]
     }
 
-    /// When something is to be begun that waits for the choice to stay.
+    /// When the selection has lasted long enough.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.next.as_ref().map(|(at, ..)| *at)
     }
 
-    /// Begins it, if it is time.
+    /// Begins to follow the selection, if it has lasted long enough.
     pub(crate) fn begin_due(&mut self) {
         if let Some((_, turn, subject)) = self.next.take_if(|(at, ..)| *at <= Instant::now()) {
             self.journals.follow(&subject.app);
@@ -99,7 +99,7 @@ impl Sources {
         }
     }
 
-    /// Does what the model asks for, but for what is about the screen itself.
+    /// Carries out an effect, except those of the screen itself.
     pub(crate) fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Follow { turn, subject } => self.next = Some((Instant::now() + SETTLES, turn, subject)),

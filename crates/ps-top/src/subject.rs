@@ -4,7 +4,7 @@ use std::fmt;
 
 use formation::{AppName, Slot};
 
-/// What is chosen: an app, or an instance of it.
+/// The selected app, or the selected instance of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Subject {
     pub(crate) app: AppName,

@@ -4,11 +4,11 @@ use crate::keys;
 use crate::message::{Effect, Message};
 use crate::model::Model;
 
-/// Something has happened.
+/// Handles a message.
 pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
         Message::Key(key) => {
-            // A key is about the list that is seen.
+            // A key refers to the visible list, so the list is updated first.
             let effects = model.settle();
             effects.into_iter().chain(keys::press(model, key)).collect()
         }

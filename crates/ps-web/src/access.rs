@@ -1,5 +1,5 @@
-//! The token, and the sessions of browsers that have sent it. A browser gets a cookie in exchange, because it cannot
-//! send a header of ours when it loads a page.
+//! The token, and the sessions of browsers that have sent it. A browser gets a cookie in exchange for the token,
+//! because it cannot send a special header when it loads a page.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -17,15 +17,15 @@ use subtle::ConstantTimeEq;
 
 /// The name of the cookie.
 const NAME: &str = "formation";
-/// What a token has at least and at most, in bytes.
+/// The shortest and the longest token, in bytes.
 const SHORTEST: usize = 32;
 const LONGEST: usize = 4096;
-/// How many sessions there are at a time; a further one ends the oldest.
+/// The most sessions at the same time; a further one ends the oldest.
 const SESSIONS: usize = 64;
-/// How many random bytes a session has.
+/// How many random bytes identify a session.
 const RANDOM: usize = 32;
 
-/// Who may ask.
+/// The token, and the sessions.
 #[derive(Debug)]
 pub(crate) struct Access {
     token: String,
@@ -69,7 +69,7 @@ impl Access {
         let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
         let sessions = self.sessions();
         cookies.flat_map(|line| line.split("; ")).filter_map(session_of).any(|session| {
-            // Each is compared as a whole, so that how long it takes says nothing.
+            // All sessions are compared, and each as a whole, so that the time that this takes reveals nothing.
             sessions.iter().fold(false, |found, known| found | is_same(known, session))
         })
     }
@@ -78,10 +78,10 @@ impl Access {
         is_same(&self.token, shown)
     }
 
-    /// Begins a session; the value of the header that gives it to a browser.
+    /// Begins a session. Returns the value of the header that gives the session to a browser.
     ///
     /// # Errors
-    /// The kernel has no random bytes.
+    /// The kernel provides no random bytes.
     pub(crate) fn begin(&self, is_tls: bool) -> std::io::Result<String> {
         let mut random = [0; RANDOM];
         File::open("/dev/urandom")?.read_exact(&mut random)?;
@@ -104,7 +104,7 @@ fn session_of(cookie: &str) -> Option<&str> {
     cookie.strip_prefix(NAME)?.strip_prefix('=')
 }
 
-/// Takes as long for each pair of the same lengths.
+/// Compares two texts. The time depends only on their lengths.
 fn is_same(known: &str, shown: &str) -> bool {
     known.as_bytes().ct_eq(shown.as_bytes()).into()
 }

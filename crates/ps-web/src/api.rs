@@ -47,7 +47,7 @@ pub(crate) struct Many {
 /// The query, or why it is invalid.
 type Asked = Result<Query<Many>, QueryRejection>;
 
-/// The words of a sister program about an app.
+/// The arguments with which a sister program is asked about an app.
 struct Words {
     app: String,
     process: Option<String>,
@@ -55,7 +55,7 @@ struct Words {
 }
 
 impl Words {
-    /// What is no name here is refused before any program sees it.
+    /// Checks the names first, so that an invalid one never reaches another program.
     fn of(server: &Server, app: &str, many: Asked) -> Result<Self, Failed> {
         let Query(many) = many?;
         let app = server.app(app)?;

@@ -62,7 +62,7 @@ Examples:
   ps-web --textfile /var/lib/prometheus/node-exporter";
 
 impl Args {
-    /// The certificate, if TLS is spoken.
+    /// The certificate, if TLS is used.
     pub(crate) fn certificate(&self) -> Result<Option<Source>> {
         match &self.tls[..] {
             [] => Ok(None),
@@ -71,7 +71,7 @@ impl Args {
         }
     }
 
-    /// What does not go together.
+    /// Refuses options that cannot be combined.
     pub(crate) fn check(&self) -> Result<()> {
         let Some(address) = self.listen else {
             if self.insecure {
@@ -86,7 +86,7 @@ impl Args {
         }
         if !address.ip().is_loopback() && self.tls.is_empty() && !self.insecure {
             return Err(Refusal::usage(format!(
-                "other machines reach {address}, and what they send could be read on the way: give --tls CERT,KEY, or --insecure"
+                "other machines reach {address}, and their data could be read on the way: give --tls CERT,KEY, or --insecure"
             )));
         }
         Ok(())

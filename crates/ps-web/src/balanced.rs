@@ -1,7 +1,7 @@
-//! The metrics of the addresses of apps: what `ps-balance` has counted. It is asked when metrics are read, and never otherwise.
+//! The metrics of the addresses of apps, which `ps-balance` has counted. `ps-balance` is only asked when metrics are read.
 //!
-//! A `ps-balance` counts from its start. It ends when there was no connection for a while, and its series end with it; those of the next one
-//! begin at 0, as after any restart of what counts.
+//! A `ps-balance` counts from its start. It ends when there was no connection for a while, and its series end with it. Those of the next one
+//! begin at 0, as after any restart of a program that counts.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +25,7 @@ use crate::snapshot::Snapshot;
 /// The upper ends of the histogram's buckets are these powers of two, in microseconds: from 64 µs to 34 s.
 const BUCKETS: std::ops::RangeInclusive<u32> = 6..=25;
 
-/// The answers of those that live.
+/// The answers of each running `ps-balance`.
 pub(crate) type Counted = BTreeMap<AppName, Numbers>;
 
 /// Asks for the numbers of each app in the snapshot that has an address.
@@ -35,7 +35,7 @@ pub(crate) fn counted(world: &World, snapshot: &Snapshot) -> Counted {
     apps.filter_map(|app| Some((app.clone(), Service::of(world, app, None).balance_numbers()?))).collect()
 }
 
-/// What is measured of addresses.
+/// The metrics of addresses.
 #[derive(Debug, Default)]
 pub(crate) struct Balanced {
     accepted: Family<OfApp, Counter>,
@@ -75,7 +75,7 @@ impl EncodeMetric for Waits {
     }
 }
 
-/// The upper end of each bucket, in seconds, and how many are in it alone.
+/// For each bucket its upper end in seconds, and the number of values in this bucket alone.
 fn buckets(latency: &Latency) -> Vec<(f64, u64)> {
     let mut below = 0;
     let mut alone = |within: u64| within - std::mem::replace(&mut below, within);
@@ -89,7 +89,7 @@ fn buckets(latency: &Latency) -> Vec<(f64, u64)> {
 }
 
 impl Balanced {
-    /// Takes the numbers of one app in; `scheduler` is the one of its instances.
+    /// Adds the numbers of one app; `scheduler` is the scheduler of its instances.
     pub(crate) fn take(&mut self, app: &AppName, scheduler: &str, numbers: &Numbers) {
         let of = OfApp { app: app.to_string() };
         self.accepted.get_or_create(&of).inc_by(numbers.accepted);
@@ -130,12 +130,16 @@ impl Balanced {
         }
     }
 
-    /// Registers everything, in a registry that has the prefix of the project.
+    /// Registers all metrics, in a registry that has the prefix of the project.
     pub(crate) fn register(self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("balance");
         registry.register("accepted", "Connections of clients of the app's address", self.accepted);
-        registry.register("refused", "Those of them that no instance took", self.refused);
-        registry.register("unsecured", "Those of them that did not get as far as TLS", self.unsecured);
+        registry.register("refused", "Connections of clients that no instance took", self.refused);
+        registry.register(
+            "unsecured",
+            "Connections of clients that did not complete the TLS handshake",
+            self.unsecured,
+        );
         registry.register("bytes", "Bytes from clients (in) and to clients (out)", self.bytes);
         registry.register(
             "draining_connections",
@@ -144,13 +148,13 @@ impl Balanced {
         );
         registry.register_with_unit(
             "request_duration",
-            "How long clients have waited until an instance had their connection, by HTTP for the head of the answer",
+            "How long clients have waited until an instance had their connection; with HTTP, until the head of the answer",
             Unit::Seconds,
             self.waits,
         );
         registry.register(
             "connections",
-            "Connections that the instance has got, by HTTP requests",
+            "Connections that the instance has got; with HTTP, requests",
             self.connections,
         );
         registry.register(
@@ -160,7 +164,7 @@ impl Balanced {
         );
         registry.register(
             "errors",
-            "Connections that the instance has reset, by HTTP requests that it broke off or answered with a status from 500 on",
+            "Connections that the instance has reset; with HTTP, requests that it broke off or answered with a status from 500 on",
             self.broken,
         );
         registry.register("cut_connections", "Connections that were still open at the drain limit", self.cut);

@@ -7,15 +7,15 @@ use serde::Serialize;
 
 use crate::snapshot::{Silence, Snapshot};
 
-/// What has changed, by app: an app with any changed row is sent with all its rows.
+/// The changes by app: an app with any changed row is sent with all its rows.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Changes<'a> {
-    /// RFC 3339, UTC.
+    /// The time, in RFC 3339, UTC.
     pub(crate) at: String,
     pub(crate) apps: Vec<OfApp<'a>>,
-    /// The apps that are no longer there.
+    /// The apps that do not exist any more.
     pub(crate) gone: Vec<String>,
-    /// All questions that are not answered now.
+    /// All questions that have no answer at this time.
     pub(crate) silent: Vec<Silence>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct OfApp<'a> {
 }
 
 impl<'a> Changes<'a> {
-    /// `None`: nothing is different.
+    /// The changes between two snapshots; `None` if there are none.
     pub(crate) fn between(before: &Snapshot, now: &'a Snapshot) -> Option<Self> {
         let is_new = |(app, rows): &(_, &Arc<Vec<StatusRow>>)| {
             !before.apps.get(*app).is_some_and(|before| Arc::ptr_eq(before, rows) || before == *rows)

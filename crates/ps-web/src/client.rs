@@ -7,12 +7,12 @@ use std::net::SocketAddr;
 pub(crate) enum Client {
     /// A program of this machine that may use the socket, with its user, if the kernel reports it.
     Local(Option<String>),
-    /// Whoever reaches the address; what it sends has to bear the token.
+    /// A client of the address. Its requests need the token.
     Remote(SocketAddr),
 }
 
 impl Client {
-    /// As the journal has it.
+    /// The name of the client for the journal.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Local(Some(user)) => format!("{user} by ps-web"),

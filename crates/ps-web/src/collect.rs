@@ -1,5 +1,5 @@
-//! Asks the schedulers, independently of requests, and only while a client is connected: those of native apps when the system tells that they
-//! have changed, the others regularly, and all of them now and then. Requests are answered from the last result.
+//! Asks the schedulers, independently of requests, and only while a client is connected: those of native apps when the system reports a
+//! change, the others regularly, and all of them from time to time. Requests are answered from the last result.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,24 +15,24 @@ use crate::round::{Round, Wanted};
 use crate::snapshot::{Silence, Snapshot};
 use crate::told::Told;
 
-/// From one look at everything to the next.
+/// The pause between two looks at everything.
 const PAUSE: Duration = Duration::from_secs(1);
-/// From one look to the next, where the system tells that an app has changed.
+/// The pause between two looks if the system reports a change.
 const BREATH: Duration = Duration::from_millis(150);
-/// The same after a look that cost much: with it a change is still shown within a second.
+/// The same pause after a look that used much CPU time: a change is still shown within a second.
 const DEEP_BREATH: Duration = Duration::from_millis(600);
-/// Of a look that took long, this many times what it took: a machine with thousands of instances is not kept busy by looking.
+/// The pause is at least this many times the duration of the last look, so that looks do not keep a machine with thousands of instances busy.
 const REST: u32 = 4;
-/// Of the CPU time that a look took, this many times: who reads events costs a hundredth of a CPU at most, half of it for looks at everything,
-/// half for those at schedulers that report no changes.
+/// The pause is at least this many times the CPU time of the last look. So a client that reads events costs at most a hundredth of a CPU, half
+/// of it for looks at everything, and half for looks at schedulers that report no changes.
 const SHARE: u32 = 200;
-/// But a change that nobody tells of is never seen later than after this time.
+/// But a change that is not reported is seen after this time at the latest.
 const LATEST: Duration = Duration::from_secs(5);
-/// The same where changes are told: then what is seen late is how much memory and CPU instances use, and that a supervisor was killed.
+/// The same if changes are reported. Then only the use of memory and CPU, and the death of a supervisor, are seen this late.
 const LATEST_TOLD: Duration = Duration::from_secs(30);
-/// How long a request waits for a look, at most.
+/// How long a request waits for a look at most.
 const REQUEST: Duration = Duration::from_secs(2);
-/// How long the page waits, where something is known: events bring it up to date.
+/// How long the page waits if an older result exists: events update the page later.
 const PAGE: Duration = Duration::from_millis(50);
 
 /// The last result, and a way to request a new one.
@@ -41,7 +41,7 @@ pub(crate) struct Collector {
     found: watch::Sender<Arc<Snapshot>>,
     asked: Notify,
     lookers: AtomicUsize,
-    /// What else there is to say of apps.
+    /// Further messages about apps.
     remarks: Mutex<Vec<Silence>>,
 }
 
@@ -72,17 +72,17 @@ impl Collector {
         Looking(Arc::clone(self))
     }
 
-    /// What else is to be told of apps from now on.
+    /// Sets the further messages about apps.
     pub(crate) fn remark(&self, remarks: Vec<Silence>) {
         *self.remarks.lock().unwrap_or_else(PoisonError::into_inner) = remarks;
     }
 
-    /// What was found not more than about a second ago, or what is known where that takes too long.
+    /// The result of a look at most about a second ago, or the last result if a new look takes too long.
     pub(crate) async fn fresh(&self) -> Arc<Snapshot> {
         self.within(REQUEST).await
     }
 
-    /// The same in a hurry: what is known may be a minute old, where looking takes long.
+    /// As [`Collector::fresh`], but waits less long: the result may be a minute old if looks take long.
     pub(crate) async fn for_a_page(&self) -> Arc<Snapshot> {
         let is_known = self.found.borrow().taken.is_some();
         self.within(if is_known { PAGE } else { REQUEST }).await
@@ -161,15 +161,15 @@ impl Collector {
     }
 }
 
-/// When there is to be a look again.
+/// The times before and after which looks are made.
 struct Pace {
-    /// Not before, whatever is wanted.
+    /// No look is made before this time.
     any: time::Instant,
-    /// At everything, where a request asks for it.
+    /// Not before this time is everything looked at because a request asks for it.
     asked: time::Instant,
-    /// At everything, also if nobody asks: the rows show what is used, and a supervisor that was killed tells nothing.
+    /// At this time everything is looked at in any case, because usage changes all the time, and a supervisor that was killed reports nothing.
     everything: time::Instant,
-    /// At the apps whose schedulers report no changes.
+    /// At this time the apps are looked at whose schedulers report no changes.
     untold: time::Instant,
 }
 
@@ -179,8 +179,8 @@ impl Pace {
         Self { any: now, asked: now, everything: now, untold: now }
     }
 
-    /// There was a look, which began at a moment, and has used so much of a CPU; `latest`: in which time there must be the next one at
-    /// everything.
+    /// Plans the next looks after one that began at this time and used this much CPU time. `latest`: everything has to be looked at again
+    /// within this time.
     fn looked(&mut self, wanted: &Wanted, (began, used): (Instant, Duration), latest: Duration) {
         let (began, now) = (time::Instant::from_std(began), time::Instant::now());
         self.any = now + (used * REST).clamp(BREATH, DEEP_BREATH);
@@ -194,12 +194,12 @@ impl Pace {
     }
 }
 
-/// How much time passes from one look to the next that nobody asks for, where a look has used so much of a CPU.
+/// The pause between two looks that nobody asks for, after a look that used this much CPU time.
 fn spared(used: Duration, latest: Duration) -> Duration {
     (used * SHARE).min(latest).max(PAUSE)
 }
 
-/// What this process has used of a CPU.
+/// The CPU time that this process has used.
 fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     time.try_into().unwrap_or_default()
@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(pace.everything, before, "a look at one app does not put off the one at all");
     }
 
-    /// What the next look is about if it is due only in an hour, and `shop` changes meanwhile.
+    /// The next look if it is due only in an hour, and `shop` changes meanwhile.
     async fn next_after_a_change(is_read: bool) -> Option<Wanted> {
         let place = tempfile::tempdir().expect("a directory");
         let world = World::new(place.path().join("home"), place.path().join("lib"));

@@ -1,5 +1,5 @@
-//! How many deploys each app has had, by result, as its journal tells. A journal is read only if it has changed, and what was read before is
-//! not counted again; so a count never becomes smaller while `ps-web` runs, although the journal forgets its older half.
+//! The number of deploys of each app, by result, from its journal. A journal is only read if it has changed, and entries that were read
+//! before are not counted again. So a count never decreases while `ps-web` runs, although the journal loses its older half at times.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,14 +8,14 @@ use formation::AppName;
 use ps_apps::World;
 use ps_journal::{Entry, Event, Journal, Outcome, Unread};
 
-/// The verbs that bring a release.
+/// The verbs that make a release.
 const VERBS: [&str; 3] = ["deploy", "rebuild", "rollback"];
 
-/// What was counted until now.
+/// The counts so far.
 #[derive(Debug, Default)]
 pub(crate) struct Deploys(Mutex<BTreeMap<AppName, Read>>);
 
-/// How many deploys of one app came to which end.
+/// The number of deploys of one app, by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Results {
     pub(crate) done: u64,
@@ -26,12 +26,12 @@ pub(crate) struct Results {
 struct Read {
     results: Results,
     last: Option<Entry>,
-    /// As [`Journal::state`] was.
+    /// The last result of [`Journal::state`].
     state: Option<(u64, u64)>,
 }
 
 impl Deploys {
-    /// The deploys of these apps until now.
+    /// The counts for these apps.
     pub(crate) fn of<'a>(
         &self,
         world: &World,
@@ -55,7 +55,7 @@ impl Read {
             return;
         }
         let mut unread = Unread::of(world, app).behind(self.last.take());
-        // What cannot be read now is read when the journal has changed again.
+        // A journal that cannot be read now is read when it has changed again.
         let news = unread.news().unwrap_or_default();
         (self.last, self.state) = (unread.last().cloned(), state);
         news.entries.iter().for_each(|entry| self.results.take(&entry.event));

@@ -1,5 +1,6 @@
-//! `/events`: changes, as server-sent events. A client that connects again says which event it saw last, and gets those
-//! since then. A client that is too slow, or was away for too long, gets `gap` and requests the whole status once.
+//! `/events`: changes, as server-sent events. A client that reconnects names the last event that it has received, and
+//! gets the later ones. A client that is too slow, or was away for too long, gets `gap` and requests the whole status
+//! once.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,14 +20,14 @@ use crate::failed::failed;
 use crate::ring::Next;
 use crate::server::Server;
 
-/// How often a comment is sent while nothing happens, so that both sides see whether the other one is there.
+/// How often a comment is sent while no event happens, so that both sides notice a broken connection.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// After how long a browser is to come again.
+/// After how long a browser has to reconnect.
 const RETRY: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct From {
-    /// The id of the event that the client knows; a browser that comes again says it in a header.
+    /// The id of the last event that the client has received; a browser that reconnects sends it in a header.
     after: Option<String>,
 }
 
@@ -34,7 +35,7 @@ pub(crate) struct From {
 struct Reader {
     server: Arc<Server>,
     number: u64,
-    /// Nobody knows what the client has seen.
+    /// Whether it is unknown which events the client has received.
     is_lost: bool,
     wakeups: watch::Receiver<u64>,
     _looking: Looking,

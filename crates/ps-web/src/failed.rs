@@ -1,4 +1,4 @@
-//! Why a request has no answer.
+//! The answer to a request that fails.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use ps_cli::exit;
 use serde_json::json;
 
-/// Why there is no answer: the status, and a sentence for people.
+/// The reason for a failed request: the status, and a sentence for people.
 #[derive(Debug)]
 pub(crate) struct Failed {
     status: StatusCode,
@@ -20,7 +20,7 @@ impl IntoResponse for Failed {
     }
 }
 
-/// A query that is not understood.
+/// A query that cannot be parsed.
 impl From<QueryRejection> for Failed {
     fn from(rejection: QueryRejection) -> Self {
         failed(StatusCode::BAD_REQUEST, rejection.body_text())
@@ -31,7 +31,7 @@ pub(crate) fn failed(status: StatusCode, why: impl Into<String>) -> Failed {
     Failed { status, why: why.into() }
 }
 
-/// What an exit status is by HTTP.
+/// The HTTP status for the exit status of a program.
 pub(crate) fn status_of(status: Option<i32>) -> StatusCode {
     match status.and_then(|status| u8::try_from(status).ok()) {
         Some(exit::DONE) => StatusCode::OK,

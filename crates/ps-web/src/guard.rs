@@ -1,6 +1,6 @@
-//! Checks each request before anything is done for it. A page of another site can have the browser of its visitor send
-//! requests here, also under a name of its own that resolves to this machine (DNS rebinding). So the requested host
-//! name must be one of ours, the origin must be this site, and the token must be valid.
+//! Checks each request before it is handled. A page of another site can have the browser of its visitor send requests
+//! here, also under a name of its own that resolves to this machine (DNS rebinding). So the requested host name must
+//! be one of this server, the origin must be this site, and the token must be valid.
 
 use std::net::IpAddr;
 
@@ -11,17 +11,17 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use crate::access::Access;
 use crate::client::Client;
 
-/// The path of the page, which other sites may lead a person to.
+/// The path of the page. Other sites may link to it.
 const PAGE: &str = "/";
-/// Where a browser sends the token.
+/// The path to which a browser sends the token.
 pub(crate) const LOGIN: &str = "/login";
-/// What is shown to those who have no token yet: nothing of the apps.
+/// The paths that clients without a token may request. They show nothing of the apps.
 const OPEN: [&str; 3] = ["/login", "/page.css", "/icon.svg"];
 
-/// Whom it answers.
+/// The rules for requests.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    /// The names that it may be asked by, in small letters.
+    /// The host names of this server, in lower case.
     pub(crate) names: Vec<String>,
     /// `None` if everybody who can use the socket may send requests.
     pub(crate) access: Option<Access>,
@@ -32,7 +32,7 @@ pub(crate) struct Guard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
     pub(crate) status: StatusCode,
-    /// For people.
+    /// The reason, for people.
     pub(crate) why: &'static str,
 }
 
@@ -41,7 +41,7 @@ fn refused<T>(status: StatusCode, why: &'static str) -> Result<T, Refused> {
 }
 
 impl Guard {
-    /// The names that it may be asked by: those of this machine for itself, its address, and those that were given.
+    /// The host names of this server: those that mean this machine, the address, and the given ones.
     pub(crate) fn names(address: Option<IpAddr>, given: &[String]) -> Vec<String> {
         let own = ["localhost", "127.0.0.1", "[::1]"].into_iter().map(str::to_owned);
         let address = address.filter(|address| !address.is_unspecified()).map(|address| match address {
@@ -51,7 +51,7 @@ impl Guard {
         own.chain(address).chain(given.iter().map(|name| name.to_ascii_lowercase())).collect()
     }
 
-    /// Whether a request may be answered.
+    /// Decides whether a request may be answered.
     pub(crate) fn judge(
         &self,
         client: &Client,
@@ -77,7 +77,7 @@ impl Guard {
         }
     }
 
-    /// The host of the request, if it is one that this server answers to.
+    /// The host of the request, if it is one of this server.
     fn host(&self, uri: &Uri, headers: &HeaderMap) -> Result<Authority, Refused> {
         let mut named = headers.get_all(HOST).iter();
         let (Some(host), None) = (named.next(), named.next()) else {
@@ -99,7 +99,7 @@ impl Guard {
     }
 }
 
-/// Refuses what a page of another site has sent.
+/// Refuses requests from pages of other sites.
 fn same_site(host: &str, (method, uri, headers): (&Method, &Uri, &HeaderMap)) -> Result<(), Refused> {
     let is_page = *method == Method::GET && uri.path() == PAGE;
     let mut origins = headers.get_all(ORIGIN).iter();
@@ -119,7 +119,7 @@ fn same_site(host: &str, (method, uri, headers): (&Method, &Uri, &HeaderMap)) ->
     Ok(())
 }
 
-/// A form of another site cannot send this type.
+/// Whether the body is JSON, a type that a form of another site cannot send.
 fn is_json(headers: &HeaderMap) -> Result<(), Refused> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(asked(&Method::GET, "/", &[]), 400);
         assert_eq!(asked(&Method::GET, "/", &[("host", "localhost"), ("host", "localhost")]), 400);
         assert_eq!(asked(&Method::GET, "http://evil.example/", &[("host", "localhost")]), 421);
-        // What a proxy says of the name that it was asked by is not believed.
+        // A proxy's header about the original host name is not trusted.
         assert_eq!(
             asked(&Method::GET, "/", &[("host", "evil.example"), ("x-forwarded-host", "localhost")]),
             421

@@ -1,9 +1,10 @@
-//! The labels of metrics. None has a value for each run: no pid, no id of a container.
+//! The labels of metrics. No label has a different value for each run, such as a pid or the id of a
+//! container.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use ps_rows::StatusRow;
 
-/// By which an instance is known.
+/// The labels of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct OfInstance {
     pub(crate) app: String,
@@ -39,7 +40,8 @@ pub(crate) struct OfMemory {
     pub(crate) kind: &'static str,
 }
 
-/// An instance as a backend of the app's address; the empty release is one that is not known.
+/// The labels of an instance as a backend of the app's address. An empty release means that the release is
+/// unknown.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct OfBackend {
     pub(crate) app: String,
@@ -95,7 +97,7 @@ impl OfInstance {
 }
 
 impl OfBackend {
-    /// The same with a quantile, such as `0.99`.
+    /// The labels with a quantile, such as `0.99`.
     pub(crate) fn at(self, quantile: &'static str) -> OfQuantile {
         let Self { app, process_type, index, scheduler, release } = self;
         OfQuantile { app, process_type, index, scheduler, release, quantile }

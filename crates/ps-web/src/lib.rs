@@ -1,7 +1,7 @@
 //! The web page of all apps, the same as JSON, and metrics, by HTTP.
 //!
-//! One task asks the schedulers (`collect`), where something has changed (`told`) or was not looked at for long, and only while a client is
-//! connected. Requests are answered from its last result. Each request is checked first (`guard`). For changes, logs and explanations, other
+//! One task asks the schedulers (`collect`), if an app has changed (`told`) or was not looked at for a long time, and only while a client is
+//! connected. Requests are answered from the last result. Each request is checked first (`guard`). For changes, logs and explanations, other
 //! programs of the installation are run.
 
 mod access;

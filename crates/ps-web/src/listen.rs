@@ -15,31 +15,31 @@ use rustix::fs::Mode;
 
 use crate::args::Args;
 
-/// A socket that waits for clients.
+/// A listening socket.
 #[derive(Debug)]
 pub(crate) enum Listener {
     Unix(tokio::net::UnixListener),
     Tcp(tokio::net::TcpListener),
 }
 
-/// The same before the runtime knows it.
+/// A listening socket before it belongs to the runtime.
 #[derive(Debug)]
 pub(crate) enum Socket {
     Unix(UnixListener),
     Tcp(TcpListener),
 }
 
-/// What is served, and the file that is to be removed at the end.
+/// The socket, and the file that has to be removed at the end.
 #[derive(Debug)]
 pub(crate) struct Served {
     pub(crate) socket: Socket,
-    /// Where, for people.
+    /// The address or path, for people.
     pub(crate) place: String,
     pub(crate) file: Option<PathBuf>,
 }
 
 impl Served {
-    /// The address, if it is one.
+    /// The address, if it is a TCP socket.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         match &self.socket {
             Socket::Unix(_) => None,
@@ -49,7 +49,7 @@ impl Served {
 }
 
 impl Socket {
-    /// Called inside the runtime.
+    /// Converts the socket. Must be called inside the runtime.
     pub(crate) fn listener(self) -> io::Result<Listener> {
         match self {
             Self::Unix(socket) => {
@@ -64,7 +64,7 @@ impl Socket {
     }
 }
 
-/// Opens what is to be served. Called before there is a second thread.
+/// Opens the socket. Must be called before there is a second thread.
 pub(crate) fn open(args: &Args, world: &World) -> Result<Served> {
     if let Some(served) = handed_over()? {
         return Ok(served);
@@ -83,7 +83,7 @@ pub(crate) fn open(args: &Args, world: &World) -> Result<Served> {
     Ok(Served { socket: Socket::Unix(socket), place: path.display().to_string(), file: Some(path) })
 }
 
-/// The directory of what is kept.
+/// The directory of this program's files.
 pub(crate) fn directory(world: &World) -> Result<PathBuf> {
     let directory = world.web_dir();
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&directory);
@@ -105,13 +105,13 @@ fn handed_over() -> Result<Option<Served>> {
     }
     match handed.take_tcp_listener(0) {
         Ok(Some(socket)) => Ok(Some(Served { socket: Socket::Tcp(socket), place, file: None })),
-        Ok(None) | Err(_) => {
-            Err(Refusal::usage("LISTEN_FDS hands over something else than a listening Unix or TCP socket"))
-        }
+        Ok(None) | Err(_) => Err(Refusal::usage(
+            "LISTEN_FDS hands over a descriptor that is not a listening Unix or TCP socket",
+        )),
     }
 }
 
-/// A socket that only its owner can use. A socket that is no longer served is replaced.
+/// Makes a socket that only its owner can use. A socket without a server is replaced.
 fn bind(path: &Path) -> Result<UnixListener> {
     let is_socket = path.symlink_metadata().is_ok_and(|about| about.file_type().is_socket());
     if is_socket {
@@ -123,7 +123,8 @@ fn bind(path: &Path) -> Result<UnixListener> {
         }
         std::fs::remove_file(path).with_context(|| format!("remove {}", path.display()))?;
     }
-    // What it has from its first moment. Nothing else is created meanwhile: there is one thread.
+    // The umask gives the socket its mode from the beginning. No other file is created meanwhile, because
+    // there is one thread.
     let before = rustix::process::umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
     let bound = UnixListener::bind(path);
     rustix::process::umask(before);

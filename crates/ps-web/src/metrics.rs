@@ -1,7 +1,6 @@
 //! `/metrics`: OpenMetrics if the client accepts it, otherwise Prometheus' older text format.
 //!
-//! While a slot has two runs, because one replaces the
-//! other, the serving one is counted.
+//! While a slot has two runs, because one replaces the other, the one that serves clients is counted.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -36,7 +35,7 @@ const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 type Float = Gauge<f64, AtomicU64>;
 type Seconds = Counter<f64, AtomicU64>;
 
-/// All that is measured.
+/// All metrics.
 #[derive(Default)]
 struct Metrics {
     state: Family<OfState, Gauge>,
@@ -59,7 +58,7 @@ struct Metrics {
 /// How many instances are wanted, by app and type; an app whose formation cannot be read is left out.
 type Desired = BTreeMap<(String, String), i64>;
 
-/// What is known of apps beside the rows of their instances.
+/// Facts about apps that are not in the rows of their instances.
 #[derive(Debug)]
 pub(crate) struct OfApps {
     desired: Desired,
@@ -68,7 +67,7 @@ pub(crate) struct OfApps {
 }
 
 impl OfApps {
-    /// Reads it from the files of the apps in a snapshot, and asks each `ps-balance`.
+    /// Reads the facts from the files of the apps in a snapshot, and asks each `ps-balance`.
     pub(crate) fn read(world: &World, snapshot: &Snapshot, deploys: &Deploys) -> Self {
         Self {
             desired: desired(world, snapshot),
@@ -105,7 +104,7 @@ fn desired(world: &World, snapshot: &Snapshot) -> Desired {
     desired
 }
 
-/// Everything, as OpenMetrics.
+/// All metrics as OpenMetrics.
 pub(crate) fn written(snapshot: &Snapshot, of_apps: &OfApps) -> Result<String, fmt::Error> {
     let mut metrics = Metrics::default();
     for rows in snapshot.apps.values() {
@@ -141,8 +140,8 @@ pub(crate) fn written(snapshot: &Snapshot, of_apps: &OfApps) -> Result<String, f
     Ok(in_order(&out))
 }
 
-/// The series of each metric in the order of their labels, so that two answers can be compared. Those of a histogram are in their order
-/// already, by app and then by bucket.
+/// Sorts the series of each metric by their labels, so that two answers can be compared. Those of a histogram are sorted already, by
+/// app and then by bucket.
 fn in_order(openmetrics: &str) -> String {
     let mut lines: Vec<&str> = openmetrics.lines().collect();
     for series in lines.chunk_by_mut(|line, next| line.starts_with('#') == next.starts_with('#')) {
@@ -179,7 +178,7 @@ impl Metrics {
             self.memory.get_or_create(&of).set(signed(bytes));
         }
         if let Some(exit) = row.last_exit {
-            // As a shell has it.
+            // The exit status as a shell reports it.
             let code = match exit {
                 ExitRow::Code(code) => code,
                 ExitRow::Signal(signal) => 128 + signal,
@@ -195,7 +194,7 @@ impl Metrics {
         }
     }
 
-    /// Restarts by reason; what a scheduler counts without a reason counts as unknown.
+    /// Adds restarts by reason. If a scheduler counts restarts without a reason, they count as unknown.
     fn take_restarts(&self, row: &StatusRow, of: &OfInstance) {
         let counted = row.restarts_by_reason.map(|counted| counted.0.iter().collect());
         let unknown = || row.restarts.map(|restarts| vec![(RestartReason::Unknown, restarts)]);
@@ -223,46 +222,54 @@ impl Metrics {
         let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The version of ps-web", version);
         registry.register("instance_state", "1 for the state that the instance is in", self.state);
-        registry.register("instance_restarts", "How often it was started again, by reason", self.restarts);
+        registry.register(
+            "instance_restarts",
+            "How often the instance was restarted, by reason",
+            self.restarts,
+        );
         registry.register(
             "instance_oom_kills",
-            "How many of its processes the kernel has killed for want of memory",
+            "How many processes of the instance the kernel has killed because memory had run out",
             self.oom_kills,
         );
         registry.register_with_unit(
             "instance_start_time",
-            "Since when it has been up",
+            "The time since which the instance has been up",
             Unit::Seconds,
             self.start_time,
         );
         registry.register_with_unit(
             "instance_cpu",
-            "CPU time that its main process has used",
+            "CPU time that the main process of the instance has used",
             Unit::Seconds,
             self.cpu,
         );
-        registry.register("instance_memory_bytes", "Memory of its main process", self.memory);
+        registry.register("instance_memory_bytes", "Memory of the main process of the instance", self.memory);
         registry.register(
             "instance_last_exit_code",
-            "How it ended last: its status, or 128 and the signal",
+            "How the instance last ended: its exit status, or 128 plus the signal",
             self.last_exit,
         );
-        registry.register("instance_open_fds", "Open descriptors of its main process", self.open_files);
+        registry.register(
+            "instance_open_fds",
+            "Open descriptors of the main process of the instance",
+            self.open_files,
+        );
         registry.register(
             "balance_current_connections",
-            "Connections of the app's address that it has",
+            "Connections of the app's address that the instance has",
             self.connections,
         );
         registry.register("app_instances_desired", "How many instances are wanted", self.desired);
         registry.register("app_instances_running", "How many instances are up", self.running);
         registry.register(
             "app_unknown",
-            "1 where the scheduler of the app does not answer, or something is wrong with it",
+            "1 if the scheduler of the app does not answer, or something is wrong with the app",
             self.unknown,
         );
         registry.register(
             "log_dropped_bytes",
-            "How many bytes of its output were dropped because its log could not be written",
+            "How many bytes of output of the instance were dropped because the log could not be written",
             self.log_dropped,
         );
         registry.register("deploys", "Deploys, by result, as far as the journal reaches back", self.deploys);
@@ -275,8 +282,8 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// OpenMetrics in the words of the text format before it, 0.0.4: a counter is declared by the name of its samples, and there are
-/// fewer types.
+/// Converts OpenMetrics to the older text format, version 0.0.4: a counter is declared by the name of its samples, and there are fewer
+/// types.
 pub(crate) fn as_plain_text(openmetrics: &str) -> String {
     let mut counters: Vec<&str> = Vec::new();
     for line in openmetrics.lines() {
@@ -302,7 +309,7 @@ pub(crate) fn as_plain_text(openmetrics: &str) -> String {
             (false, "TYPE", "unknown") => ("", "untyped"),
             (false, ..) => ("", rest),
         };
-        // A String takes whatever is written to it.
+        // Writing to a String cannot fail.
         let _ = writeln!(plain, "# {word} {name}{suffix} {rest}");
     }
     plain

@@ -86,7 +86,7 @@ fn refused(why: &str) -> Failed {
     failed(StatusCode::BAD_REQUEST, why)
 }
 
-/// A body that is too large, or is not what is wanted.
+/// The answer for a body that is too large or has the wrong form.
 fn rejected(error: &JsonRejection) -> Failed {
     let status = error.status();
     let status = if status == StatusCode::PAYLOAD_TOO_LARGE { status } else { StatusCode::BAD_REQUEST };

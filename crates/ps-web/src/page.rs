@@ -16,7 +16,7 @@ use crate::snapshot::{Snapshot, key};
 const PAGE: &str = include_str!("../assets/page.html");
 /// The page at which a user without a session enters the token.
 pub(crate) const LOGIN: &str = include_str!("../assets/login.html");
-/// Where in the page its parts go.
+/// The placeholders in the page.
 const PARTS: [&str; 5] = ["{{id}}", "{{writes}}", "{{at}}", "{{silent}}", "{{apps}}"];
 
 pub(crate) async fn style() -> Response {
@@ -44,7 +44,7 @@ pub(crate) async fn page(State(server): State<Arc<Server>>) -> Html<String> {
     Html(filled(&[&id, writes, &at, &silent(&snapshot), &apps(&snapshot)]))
 }
 
-/// The page with its parts. What stands in a part is not looked at for places of others.
+/// The page with its parts. A placeholder inside a part is not replaced.
 fn filled(parts: &[&str; PARTS.len()]) -> String {
     let mut page = String::new();
     let mut rest = PAGE;
@@ -70,7 +70,7 @@ fn apps(snapshot: &Snapshot) -> String {
     let now = Timestamp::now();
     let mut out = String::new();
     for (app, rows) in &snapshot.apps {
-        // A String takes whatever is written to it.
+        // Writing to a String cannot fail.
         let _ = section(&mut out, app, rows, now);
     }
     out
@@ -126,7 +126,7 @@ fn or_dash<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-/// Text that is text in HTML, between tags and inside the quotes of an attribute.
+/// Escapes text for HTML, between tags and inside quoted attributes.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {
@@ -136,7 +136,7 @@ fn escaped(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // A browser would take them for ends of what they stand in, or leave them out.
+            // A browser would interpret or remove control characters.
             char if char.is_control() && char != '\n' && char != '\t' => out.push('\u{fffd}'),
             char => out.push(char),
         }

@@ -16,7 +16,8 @@ pub(crate) async fn processes(State(server): State<Arc<Server>>) -> Json<Value> 
     Json(json!({"system_info": machine::system(), "monit": machine::monit(), "processes": processes}))
 }
 
-/// An instance as an element of pm2's list. pm2's number of it is its place in the list, since instances here have none.
+/// An instance as an element of pm2's list. Its `pm_id` is its position in the list, since instances have no numbers
+/// here.
 fn process(id: usize, row: &StatusRow) -> Value {
     let since = row.since.as_ref().and_then(|since| since.parse::<Timestamp>().ok());
     let since = since.map_or(0, Timestamp::as_millisecond);

@@ -14,7 +14,8 @@ const MOST_EVENTS: usize = 512;
 /// The newest events.
 #[derive(Debug)]
 pub(crate) struct Ring {
-    /// Stands in the id of each event: ids of an earlier run of the program mean nothing.
+    /// The start of the program. It is a part of the id of each event, because ids of an earlier run have no
+    /// meaning.
     begun: i64,
     kept: Mutex<Kept>,
     /// The number of the newest event.
@@ -30,20 +31,20 @@ struct Kept {
 /// One event, in the form in which it is sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Event {
-    /// From 1, without a hole.
+    /// The number, counted from 1 without gaps.
     pub(crate) number: u64,
     pub(crate) name: &'static str,
-    /// JSON in one line.
+    /// The data: JSON in one line.
     pub(crate) data: String,
 }
 
-/// What a reader gets next.
+/// The next item for a reader.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     Event(Arc<Event>),
-    /// What it wanted next is no longer there; it goes on after this number.
+    /// The next event is not kept any more; the reader continues after this number.
     Gap(u64),
-    /// It has read everything.
+    /// There is no newer event.
     Nothing,
 }
 
@@ -53,7 +54,7 @@ impl Ring {
         Self { begun, kept: Mutex::default(), newest: watch::Sender::new(0) }
     }
 
-    /// Adds an event, and wakes those who wait for one.
+    /// Adds an event, and wakes the readers that wait for one.
     pub(crate) fn push(&self, name: &'static str, data: String) {
         let mut kept = self.kept();
         let number = *self.newest.borrow() + 1;
@@ -67,17 +68,17 @@ impl Ring {
         self.newest.send_replace(number);
     }
 
-    /// The number of the newest event; 0: there was none.
+    /// The number of the newest event; 0 if there was none.
     pub(crate) fn newest(&self) -> u64 {
         *self.newest.borrow()
     }
 
-    /// Says when there is a newer one.
+    /// A receiver that is notified of each new event.
     pub(crate) fn wakeups(&self) -> watch::Receiver<u64> {
         self.newest.subscribe()
     }
 
-    /// What follows the event with this number.
+    /// The item after the event with this number.
     pub(crate) fn after(&self, number: u64) -> Next {
         let kept = self.kept();
         let newest = self.newest();
@@ -97,7 +98,8 @@ impl Ring {
         format!("{}-{number}", self.begun)
     }
 
-    /// The number of the event with this id; `None`: it is of another run of the program, or no id.
+    /// The number of the event with this id; `None` if the id is invalid or comes from another run of the
+    /// program.
     pub(crate) fn number(&self, id: &str) -> Option<u64> {
         let (begun, number) = id.split_once('-')?;
         let number: u64 = number.parse().ok()?;
@@ -105,7 +107,7 @@ impl Ring {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        // Nothing that is done under the lock can leave it half done.
+        // No operation under the lock can leave the data inconsistent.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! What is known of apps from one look to the next, and the questions to schedulers. Each scheduler is asked separately, so that one that
+//! The state of apps from one look to the next, and the questions to schedulers. Each scheduler is asked separately, so that one that
 //! hangs does not affect the others; its last answer is kept, and it is named.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,34 +16,34 @@ use tokio::time;
 
 use crate::snapshot::{Silence, Snapshot};
 
-/// How long a look waits for a scheduler; an answer that comes later is used by the next look.
+/// How long a look waits for a scheduler. A later answer is used by the next look.
 const PATIENCE: Duration = Duration::from_millis(900);
-/// After this time a scheduler is said not to answer.
+/// After this time a scheduler is reported as not answering.
 const NAMED: Duration = Duration::from_secs(3);
 
-/// What is remembered from one look to the next.
+/// The state that is kept from one look to the next.
 pub(crate) struct Round {
     world: World,
     listed: Listed,
-    /// The questions that are not answered yet.
+    /// The questions without an answer so far.
     asked: BTreeMap<SchedulerName, Question>,
     /// Native apps that have changed, but could not be asked about yet.
     waiting: BTreeSet<AppName>,
     known: BTreeMap<AppName, Known>,
     /// The apps about which the last question had no answer.
     unanswered: Vec<Silence>,
-    /// When everything was asked last.
+    /// When all schedulers were last asked.
     taken: Option<Instant>,
 }
 
-/// What a look is about.
+/// The apps that a look asks about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    /// Every app is listed, and every scheduler asked.
+    /// All apps are listed, and all schedulers are asked.
     pub(crate) everything: bool,
     /// The schedulers that report no changes are asked.
     pub(crate) untold: bool,
-    /// The apps that are reported to have changed.
+    /// The apps with reported changes.
     pub(crate) changed: Changed,
 }
 
@@ -59,21 +59,21 @@ struct Question {
     answer: JoinHandle<Answers>,
 }
 
-/// What was said last of an app, and by which scheduler.
+/// The last answer about an app, and the scheduler that gave it.
 struct Known {
     scheduler: SchedulerName,
     rows: Arc<Vec<StatusRow>>,
     troubles: Vec<String>,
 }
 
-/// The apps with their schedulers, and errors of those that could not be read.
+/// The apps with their schedulers, and the errors for those that could not be read.
 #[derive(Default)]
 struct Listed {
     schedulers: BTreeMap<AppName, SchedulerName>,
     silent: Vec<Silence>,
 }
 
-/// Asks every scheduler once, and waits for all of them as long as they take.
+/// Asks every scheduler once, and waits until all have answered.
 pub(crate) fn once(world: &World) -> Snapshot {
     let mut round = Round::new(world.clone());
     round.listed = listed(world);
@@ -91,12 +91,12 @@ impl Round {
         Self { world, listed, asked, waiting, known, unanswered, taken: None }
     }
 
-    /// The apps that were there at the last look.
+    /// The apps of the last look.
     pub(crate) fn apps(&self) -> BTreeSet<AppName> {
         self.listed.schedulers.keys().cloned().collect()
     }
 
-    /// Whether a scheduler has apps that reports no changes.
+    /// Whether a scheduler that reports no changes has apps.
     pub(crate) fn has_untold(&self) -> bool {
         self.listed.schedulers.values().any(|name| *name != SchedulerName::Native)
     }
@@ -106,7 +106,7 @@ impl Round {
         !self.asked.is_empty() || !self.waiting.is_empty()
     }
 
-    /// Asks what is wanted, and waits for the answers for a while.
+    /// Asks the wanted questions, and waits for the answers for a limited time.
     pub(crate) async fn look(&mut self, wanted: &Wanted) -> Snapshot {
         let changed = wanted.changed.states.iter().chain(&wanted.changed.journals);
         self.waiting.extend(changed.cloned());
@@ -123,7 +123,7 @@ impl Round {
         self.snapshot(silent)
     }
 
-    /// Lists the apps, which are those that are asked about from then on.
+    /// Lists the apps. Later questions are about these.
     pub(crate) async fn list(&mut self) {
         let before = self.apps();
         let world = self.world.clone();
@@ -141,7 +141,7 @@ impl Round {
         self.waiting.retain(|app| schedulers.contains_key(app));
     }
 
-    /// A deploy may have given an app another scheduler.
+    /// Reads again which scheduler the apps have, because a deploy may have changed it.
     async fn relist(&mut self) {
         let (world, apps) = (self.world.clone(), self.waiting.clone());
         self.waiting.retain(|app| self.listed.schedulers.contains_key(app));
@@ -159,7 +159,7 @@ impl Round {
         }
     }
 
-    /// The apps to ask each scheduler about that is not being asked.
+    /// For each scheduler that is not being asked at the moment, the apps to ask about.
     fn questions(&mut self, wanted: &Wanted) -> BTreeMap<SchedulerName, Vec<AppName>> {
         let mut questions = if wanted.everything || wanted.untold || !self.waiting.is_empty() {
             self.listed.by_scheduler()
@@ -183,11 +183,11 @@ impl Round {
         questions
     }
 
-    /// Waits for answers, and takes in what comes; the schedulers that have not answered for long are returned.
+    /// Waits for answers, and takes them. Returns the schedulers that have not answered for a long time.
     async fn answers(&mut self) -> Vec<Silence> {
         let mut silent = Vec::new();
         for (scheduler, mut question) in std::mem::take(&mut self.asked) {
-            // One that was waited for before is only asked whether it has come.
+            // A question that was waited for in an earlier look is not waited for again; only an answer that has come is taken.
             let deadline = time::Instant::from_std(question.since + PATIENCE);
             match time::timeout_at(deadline, &mut question.answer).await {
                 Ok(Ok(answers)) => self.take(&question.apps, answers),
@@ -208,7 +208,7 @@ impl Round {
         silent
     }
 
-    /// Takes in what was answered to a question about these apps.
+    /// Takes the answers to a question about these apps.
     fn take(&mut self, apps: &[AppName], answers: Answers) {
         let asked: BTreeSet<&str> = apps.iter().map(AppName::as_str).collect();
         self.unanswered.retain(|silence| !silence.apps.iter().any(|app| asked.contains(app.as_str())));
@@ -216,13 +216,13 @@ impl Round {
         self.unanswered
             .extend(silent.map(|silence| Silence { apps: names(&silence.apps), reason: silence.reason }));
         for (app, (scheduler, status)) in answers.statuses {
-            // It may have been removed, or moved, since it was asked about.
+            // The app may have been removed, or may have got another scheduler, since the question.
             if self.listed.schedulers.get(&app) != Some(&scheduler) {
                 continue;
             }
             let troubles = status.troubles.clone();
             let rows = StatusRow::of_app(scheduler.as_str(), status);
-            // Rows that are as they were stay where they are: then they are the same at a glance.
+            // Unchanged rows keep their allocation, so that a comparison of pointers shows that they are equal.
             let before = self.known.remove(&app).map(|known| known.rows).filter(|before| **before == rows);
             let rows = before.unwrap_or_else(|| Arc::new(rows));
             self.known.insert(app, Known { scheduler, rows, troubles });
@@ -297,7 +297,7 @@ mod tests {
         word.parse().expect("a name")
     }
 
-    /// Two native apps, and two in containers.
+    /// A state with two native apps, and two in containers.
     fn round() -> Round {
         let mut round = Round::new(World::new("/nowhere/home", "/nowhere/lib"));
         let schedulers = [
@@ -369,7 +369,7 @@ mod tests {
         round.take(&[app("shop")], answer("shop", None));
         assert_eq!(reasons(&round), [""; 0]);
         assert!(Arc::ptr_eq(&before, &round.known[&app("shop")].rows), "the rows are as they were");
-        // It moved to containers while it was asked about.
+        // The app got another scheduler while it was asked about.
         round.listed.schedulers.insert(app("blog"), SchedulerName::DockerLocal);
         round.take(&[app("blog")], answer("blog", Some("old")));
         assert_eq!(reasons(&round), [""; 0]);

@@ -23,7 +23,7 @@ use crate::{api, events, metrics, openapi, orders, page, pm2, sample};
 /// The largest body of a request, in bytes.
 const BODY: usize = 16 << 10;
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
-/// What a page from here may do: nothing that does not come from here.
+/// The content security policy: a page may only use resources of this server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
                       base-uri 'none'; frame-ancestors 'none'";
 
@@ -52,7 +52,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .with_state(server)
 }
 
-/// Judges a request, and has it answered only then.
+/// Checks a request, and has it answered if it is permitted.
 async fn judged(
     State(server): State<Arc<Server>>,
     Extension(client): Extension<Client>,
@@ -71,7 +71,7 @@ async fn judged(
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // With less, a browser sends `Origin: null` with the form that shows the token.
+        // With a stricter policy, a browser would send `Origin: null` with the form that contains the token.
         (REFERRER_POLICY, "same-origin"),
         (RESOURCE_POLICY, "same-origin"),
     ] {
@@ -90,7 +90,7 @@ struct Shown {
     token: String,
 }
 
-/// Gives a browser that shows the token a session.
+/// Begins a session for a browser that sends the token.
 async fn login(State(server): State<Arc<Server>>, Form(shown): Form<Shown>) -> Response {
     let access = server.guard.access.as_ref();
     let Some(access) = access.filter(|access| access.is_token(shown.token.trim())) else {

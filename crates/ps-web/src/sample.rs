@@ -1,4 +1,4 @@
-//! Records once a minute what instances use, and warns of memory that grows steadily.
+//! Records the usage of instances once a minute, and warns about memory that grows steadily.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,17 +24,17 @@ use crate::server::Server;
 use crate::snapshot::{Silence, Snapshot};
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// How many minutes lie between two looks for memory that grows.
+/// How many minutes are between two checks for growing memory.
 const LOOK: u64 = 10;
 
-/// What was known of an instance a minute ago.
+/// The state of an instance a minute ago.
 struct Earlier {
     run: Option<u64>,
     cpu_seconds: f64,
     at: Timestamp,
 }
 
-/// Writes samples for ever.
+/// Records samples in an endless loop.
 pub(crate) async fn run(server: Arc<Server>) {
     let mut earlier: BTreeMap<String, Earlier> = BTreeMap::new();
     let mut minutes = time::interval(MINUTE);
@@ -55,7 +55,7 @@ pub(crate) async fn run(server: Arc<Server>) {
             Ok(Ok(Some(growing))) => server.collector.remark(growing.iter().map(remark).collect()),
             Ok(Err(error)) if !is_lost => {
                 is_lost = true;
-                say::warning(&format!("what instances use is not kept: {error}"));
+                say::warning(&format!("the usage of instances is not recorded: {error}"));
             }
             Ok(Ok(None) | Err(_)) | Err(_) => (),
         }
@@ -71,7 +71,7 @@ fn minute() -> u64 {
     u64::try_from(Timestamp::now().as_second()).unwrap_or(0) / MINUTE.as_secs()
 }
 
-/// `shop/web.1`: a graph goes on over the runs of a slot.
+/// The name of the series, `shop/web.1`: a graph continues over the runs of a slot.
 fn name(row: &StatusRow) -> String {
     format!("{}/{}.{}", row.app, row.process_type, row.index)
 }
@@ -112,7 +112,7 @@ pub(crate) struct Of {
     process: String,
 }
 
-/// `/api/apps/<app>/usage?process=web.1`: the last day.
+/// `/api/apps/<app>/usage?process=web.1`: the usage of the last day.
 pub(crate) async fn usage(
     State(server): State<Arc<Server>>,
     Path(app): Path<String>,

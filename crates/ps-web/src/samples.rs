@@ -14,7 +14,8 @@ use crate::listen;
 pub(crate) struct Samples(Mutex<History>);
 
 impl Samples {
-    /// `None`, which is said: another ps-web keeps them, or there is no room.
+    /// Opens the file. `None` if another ps-web records samples already, or the disk has no room; then a
+    /// warning is printed.
     pub(crate) fn open(world: &World) -> Option<Self> {
         let path = listen::directory(world).map(|directory| directory.join("usage"));
         let opened: Result<History> =
@@ -22,7 +23,7 @@ impl Samples {
         match opened {
             Ok(history) => Some(Self(Mutex::new(history))),
             Err(error) => {
-                say::warning(&format!("what instances use is not kept: {error:#}"));
+                say::warning(&format!("the usage of instances is not recorded: {error:#}"));
                 None
             }
         }

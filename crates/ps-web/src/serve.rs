@@ -37,16 +37,16 @@ use crate::sample;
 use crate::samples::Samples;
 use crate::server::{PROGRAMS, Server};
 
-/// How long a client may take for the head of a request, and for agreeing on TLS.
+/// How long a client may take for the head of a request, and for the TLS handshake.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What the head of a request may have: bytes in all, and headers.
+/// The largest head of a request: bytes in all, and the number of headers.
 const MOST_BYTES: usize = 16 << 10;
 const MOST_HEADERS: usize = 64;
-/// Descriptors that no client gets.
+/// The number of descriptors that are kept free of clients.
 const RESERVE: u64 = 64;
 /// The most clients at the same time if descriptors are not limited.
 const MOST_CLIENTS: u64 = 1 << 16;
-/// The pause before the next client is accepted after that has failed.
+/// The pause after a failed accept.
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// Serves until it is ended.
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args, world: World) -> Result<Outcome> {
     let runtime = runtime.context("begin to wait for clients")?;
     let file = served.file.clone();
     let ended = runtime.block_on(serve(world, served, guard, acceptor));
-    // A scheduler that hangs keeps its thread, which ends with the process.
+    // The thread of a scheduler that hangs is left running, and ends with the process.
     runtime.shutdown_background();
     if let Some(file) = file {
         let _ = std::fs::remove_file(file);
@@ -119,10 +119,10 @@ async fn serve(world: World, served: Served, guard: Guard, acceptor: Option<TlsA
     Ok(Outcome::Done)
 }
 
-/// How many clients there are at a time. The soft limit of descriptors is raised to the hard one.
+/// The most clients at the same time. The soft limit of descriptors is raised to the hard one.
 fn most_clients() -> usize {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // Where it cannot be raised, the soft limit is what counts.
+    // If the limit cannot be raised, the present soft limit applies.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let most = descriptors.saturating_sub(RESERVE).clamp(2, MOST_CLIENTS);
@@ -141,7 +141,7 @@ async fn accept(listener: Listener, router: Router, acceptor: Option<TlsAcceptor
             Ok(accepted) => {
                 tokio::spawn(begin(accepted, router.clone(), acceptor.clone(), place));
             }
-            // Either the client has left already, or no descriptor is free; then it waits for one.
+            // Either the client has left already, or no descriptor is free; then this waits for one.
             Err(_) => tokio::time::sleep(AGAIN).await,
         }
     }
@@ -174,17 +174,18 @@ async fn begin(
     }
 }
 
-/// Answers the requests of one client, until it or the client ends.
+/// Answers the requests of one client, until the server or the client ends.
 async fn answer<IO: Read + Write + Unpin + Send + 'static>(io: IO, router: Router, client: Client) {
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     http.max_headers(MOST_HEADERS).max_buf_size(MOST_BYTES);
     let service = Attributed { router: TowerToHyperService::new(router), client };
-    // What goes wrong is the client's: it left, or what it sent is no HTTP, and hyper has said so.
+    // Only the client can cause an error: it left, or sent something that is not HTTP, which hyper has
+    // answered.
     let _: Result<(), hyper::Error> = http.serve_connection(io, service).await;
 }
 
-/// Says with each request who has sent it.
+/// Adds the client to each request.
 struct Attributed {
     router: TowerToHyperService<Router>,
     client: Client,

@@ -19,12 +19,12 @@ use crate::ring::Ring;
 use crate::samples::Samples;
 use crate::sister;
 
-/// How many sister programs run at a time.
+/// The most sister programs at the same time.
 pub(crate) const PROGRAMS: usize = 4;
 /// How long a sister program may take to answer.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What requests are answered from.
+/// The state from which requests are answered.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) world: World,
@@ -32,23 +32,23 @@ pub(crate) struct Server {
     pub(crate) collector: Arc<Collector>,
     pub(crate) ring: Ring,
     pub(crate) deploys: Deploys,
-    /// `None`: they are not kept.
+    /// `None` if no samples are recorded.
     pub(crate) samples: Option<Samples>,
-    /// Places for clients that read events.
+    /// Permits for clients that read events.
     pub(crate) streams: Arc<Semaphore>,
-    /// Places for sister programs.
+    /// Permits for sister programs.
     pub(crate) programs: Semaphore,
     pub(crate) is_tls: bool,
 }
 
 impl Server {
-    /// The name of an app that is there.
+    /// The name of an existing app.
     pub(crate) fn app(&self, word: &str) -> Result<String, Failed> {
         let app = self.world.app(word).map_err(|error| failed(StatusCode::NOT_FOUND, error.to_string()))?;
         Ok(app.name.to_string())
     }
 
-    /// What a sister program prints, which is an object a line, as `rows`.
+    /// The output of a sister program, one object per line, as `rows`.
     pub(crate) async fn rows(&self, program: &str, words: &[&str]) -> Result<Response, Failed> {
         let _place = self.programs.acquire().await.expect("nobody closes it");
         let ran = sister::ask(program, words, DEADLINE).await;
@@ -56,7 +56,7 @@ impl Server {
         if ran.status != Some(0) {
             return Err(failed(status_of(ran.status), ran.err.trim()));
         }
-        // A last line that was cut off is no JSON object and is left out.
+        // An incomplete last line is no JSON object and is left out.
         let rows: Vec<Value> = ran.out.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         Ok(Json(BTreeMap::from([("rows", rows)])).into_response())
     }

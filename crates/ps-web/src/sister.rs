@@ -1,5 +1,4 @@
-//! Runs another program of this installation with the same arguments that a person would use, so it does the same as
-//! for a person.
+//! Runs another program of this installation with the same arguments that a person would use, so that the result is the same.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,28 +8,27 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// How much of its output is read, in bytes.
+/// How many bytes of the output are read.
 const MOST: u64 = 4 << 20;
 
-/// What a client says that an order or a question is about: `web`, `web.1`. `None`: it is no such name, or one that a program would take for
-/// an option.
+/// The type or instance that a client names: `web`, `web.1`. `None` if it is no valid name, or if a program would take it for an option.
 pub(crate) fn named(word: &str) -> Option<Which> {
     word.parse().ok().filter(|_| !word.starts_with('-'))
 }
 
-/// How it ended, and what it wrote.
+/// The result of a program.
 #[derive(Debug)]
 pub(crate) struct Ran {
-    /// Its exit status; `None`: a signal ended it.
+    /// The exit status; `None` if a signal ended the program.
     pub(crate) status: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-/// Runs it to its end; after `deadline` it is killed.
+/// Runs a program to its end; after `deadline` it is killed.
 ///
 /// # Errors
-/// A sentence for people: it is not there, cannot be started, or takes too long.
+/// A sentence for people: the program does not exist, cannot be started, or takes too long.
 pub(crate) async fn ask(program: &str, words: &[&str], deadline: Duration) -> Result<Ran, String> {
     let mut command = command(program, words)?;
     command.kill_on_drop(true);
@@ -40,10 +38,10 @@ pub(crate) async fn ask(program: &str, words: &[&str], deadline: Duration) -> Re
     }
 }
 
-/// Runs it to its end, however long that is; `on_behalf_of` is whom the journal names.
+/// Runs a program to its end, without a deadline. `on_behalf_of` is the person that the journal names.
 ///
 /// # Errors
-/// A sentence for people: it is not there, or cannot be started.
+/// A sentence for people: the program does not exist, or cannot be started.
 pub(crate) async fn order(program: &str, words: &[&str], on_behalf_of: &str) -> Result<Ran, String> {
     let mut command = command(program, words)?;
     command.env(ps_journal::ON_BEHALF_OF, on_behalf_of);
@@ -66,7 +64,7 @@ async fn run(program: &str, mut command: Command) -> Result<Ran, String> {
     Ok(Ran { status: ended.code(), out, err })
 }
 
-/// The beginning of the output. The rest is read and dropped, so that the program does not block.
+/// The beginning of the output. The rest is read and discarded, so that the program does not block.
 async fn read(from: Option<impl AsyncRead + Unpin>) -> String {
     let Some(mut from) = from else { return String::new() };
     let mut bytes = Vec::new();

@@ -9,23 +9,23 @@ use jiff::Timestamp;
 use ps_rows::StatusRow;
 use serde::Serialize;
 
-/// What is known of all apps at one moment.
+/// The state of all apps at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
-    /// The number of the event that told of it, or of an earlier one that it does not differ from.
+    /// The number of the event that reported this state, or of an earlier event with the same state.
     pub(crate) number: u64,
     pub(crate) at: Timestamp,
-    /// The same moment by the monotonic clock; `None` if the schedulers were not asked yet.
+    /// The time by the monotonic clock; `None` if the schedulers were not asked yet.
     pub(crate) taken: Option<Instant>,
     pub(crate) apps: BTreeMap<AppName, Arc<Vec<StatusRow>>>,
     pub(crate) silent: Vec<Silence>,
 }
 
-/// A question that was not answered: what is shown of these apps is old.
+/// A question without an answer: the shown state of these apps is old.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Silence {
     pub(crate) apps: Vec<String>,
-    /// For people.
+    /// The reason, for people.
     pub(crate) reason: String,
 }
 
@@ -39,7 +39,7 @@ impl Snapshot {
     }
 }
 
-/// What tells a row from all others: `shop/web.1@17`.
+/// The key of a row, which no other row has: `shop/web.1@17`.
 pub(crate) fn key(row: &StatusRow) -> String {
     let run = row.run.map(|run| format!("@{run}")).unwrap_or_default();
     format!("{}/{}.{}{run}", row.app, row.process_type, row.index)

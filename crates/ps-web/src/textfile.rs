@@ -14,7 +14,8 @@ use crate::deploys::Deploys;
 use crate::metrics::OfApps;
 use crate::{metrics, round};
 
-/// node_exporter reads what ends so, and never half of it: the file takes its name when it is whole.
+/// The name of the file. node_exporter reads files that end with `.prom`; the file gets this name when it is
+/// complete.
 const NAME: &str = "formation.prom";
 
 pub(crate) fn write(world: &World, directory: &Path) -> Result<Outcome> {

@@ -1,4 +1,5 @@
-//! What the system tells of apps while somebody reads events. Where it cannot tell, all apps are looked at more often, which is said once.
+//! The system's reports about changes of apps while a client reads events. If the system cannot report every change, all apps are looked
+//! at more often, and a message says so once.
 
 use std::collections::BTreeSet;
 use std::future;
@@ -26,7 +27,7 @@ impl Told {
         Self { world, watch: None, has_parents: false, has_warned: false }
     }
 
-    /// Begins to watch. Whether it does only now: what has changed before is not told.
+    /// Begins to watch. Returns whether it was not watching before: earlier changes are not reported.
     pub(crate) fn begin(&mut self) -> bool {
         if self.watch.is_some() {
             return false;
@@ -38,19 +39,19 @@ impl Told {
         self.watch.is_some()
     }
 
-    /// Watches nothing any more: whoever does not listen need not be told.
+    /// Ends the watch, because no client needs reports.
     pub(crate) fn end(&mut self) {
         self.watch = None;
     }
 
-    /// Looks for the directories that hold apps. To be called before the apps are listed.
+    /// Watches the directories that contain apps. Must be called before the apps are listed.
     pub(crate) fn watch_parents(&mut self) {
         if let Some(watch) = &mut self.watch {
             self.has_parents = watch.get_mut().watch_parents();
         }
     }
 
-    /// Watches these apps. To be called before they are read.
+    /// Watches these apps. Must be called before they are read.
     pub(crate) fn know(&mut self, apps: BTreeSet<AppName>) {
         let Some(watch) = &mut self.watch else { return };
         watch.get_mut().know(apps);
@@ -59,16 +60,16 @@ impl Told {
         }
     }
 
-    /// Whether each change of a native app is told.
+    /// Whether every change of a native app is reported.
     pub(crate) fn is_complete(&self) -> bool {
         self.has_parents && self.watch.as_ref().is_some_and(|watch| watch.get_ref().shortfall().is_none())
     }
 
-    /// What has changed, once something has.
+    /// Waits for changes. Returns them.
     pub(crate) async fn changed(&mut self) -> Changed {
         let Some(watch) = &mut self.watch else { return future::pending().await };
         let Ok(mut ready) = watch.readable_mut().await else { return future::pending().await };
-        // Whoever stops waiting here loses nothing: the descriptor stays readable until it was read.
+        // If a caller stops waiting here, nothing is lost: the descriptor stays readable until it is read.
         time::sleep(TOGETHER).await;
         ready.clear_ready();
         ready.get_inner_mut().read()
@@ -77,7 +78,7 @@ impl Told {
     fn warn(&mut self, why: &str) {
         if !std::mem::replace(&mut self.has_warned, true) {
             say::warning(&format!(
-                "not every change is told ({why}), so all apps are read every 5 s at least"
+                "not every change is reported ({why}), so all apps are read every 5 s at least"
             ));
         }
     }

@@ -1,13 +1,14 @@
-//! Accepts every certificate. The check connects to an instance by its IP address. Its certificate is for a name, and
-//! often from an issuer that this machine does not trust. The check only asks whether the instance answers, not who it
-//! is.
+//! Accepts every certificate. The check connects to an instance by its IP address. The certificate is for a name, and
+//! often from an issuer that this machine does not trust. The check only tests whether the instance answers, not who
+//! it is.
 
 use rustls::DigitallySignedStruct;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{Error, SignatureScheme};
 
-/// What is offered: all that is not broken in itself. Nothing is verified, so also what could not be.
+/// The signature schemes that are offered: all that are not broken. Signatures are not verified, so schemes that could
+/// not be verified are offered, too.
 const SCHEMES: [SignatureScheme; 12] = [
     SignatureScheme::ED25519,
     SignatureScheme::ED448,

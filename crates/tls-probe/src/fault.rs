@@ -1,4 +1,4 @@
-//! The messages about errors before an answer: who was asked, what it did, and what a person can do.
+//! The messages about errors before an answer: the address, what the server did, and what a person can do.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,43 +7,43 @@ use rustls::{AlertDescription, Error};
 
 /// How much of an answer without TLS is shown, in bytes.
 const SHOWN: usize = 40;
-/// What to do about a server that has several certificates.
+/// The advice for a server that has several certificates.
 const NAME: &str = "if it wants to know for which name it is asked, set the header Host of the check";
 
-/// The opening of a session, as far as it is known.
+/// The progress of a TLS handshake.
 #[derive(Debug)]
 pub(crate) struct Opening {
     address: SocketAddr,
-    /// Whether the other side was told a name.
+    /// Whether a name was sent to the server.
     is_named: bool,
-    /// The first bytes that it sent.
+    /// The first bytes that the server sent.
     heard: Vec<u8>,
 }
 
-/// What went wrong.
+/// The fault of a handshake.
 #[derive(Debug)]
 pub(crate) enum Fault {
     /// The connection was closed in the middle of the handshake.
     Closed,
     /// The connection broke.
     Cut(io::Error),
-    /// One of both sides did not go on.
+    /// The client or the server has given up the handshake.
     Tls(Error),
 }
 
 impl Opening {
-    /// Nothing was heard yet.
+    /// A handshake without any byte from the server.
     pub(crate) fn new(address: SocketAddr, is_named: bool) -> Self {
         Self { address, is_named, heard: Vec::new() }
     }
 
-    /// Notes bytes that have arrived.
+    /// Records bytes that have arrived.
     pub(crate) fn hear(&mut self, bytes: &[u8]) {
         let room = SHOWN.saturating_sub(self.heard.len());
         self.heard.extend(&bytes[..bytes.len().min(room)]);
     }
 
-    /// What is said of the handshake at the deadline.
+    /// The message about the handshake at the deadline.
     pub(crate) fn late(&self, within: &str) -> String {
         let address = self.address;
         if self.heard.is_empty() {
@@ -55,7 +55,7 @@ impl Opening {
         format!("{address} did not finish the TLS handshake {within}")
     }
 
-    /// What is said of a fault.
+    /// The message about a fault.
     pub(crate) fn tell(&self, fault: &Fault) -> String {
         let address = self.address;
         match fault {
@@ -112,7 +112,7 @@ impl Opening {
     }
 }
 
-/// What to do if the other side has no TLS at all.
+/// The advice for a server without TLS.
 fn instead(condition: &str) -> String {
     format!("if it {condition}, leave out the scheme of the check")
 }

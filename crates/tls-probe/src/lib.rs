@@ -11,7 +11,7 @@ use ps_probe::{Connection, Get, Probe};
 
 pub use session::Session;
 
-/// Begins a try. It does not block; an immediate failure is returned by [`Probe::advance`].
+/// Begins an attempt. It does not block; an immediate failure is returned by [`Probe::advance`].
 pub fn begin(get: &Get, address: SocketAddr, timeout: Duration, now: Instant) -> Probe<Session> {
     let session = Connection::begin(address).map(|connection| Session::over(connection, get.host()));
     Probe::through(session, get, timeout, now)

@@ -17,19 +17,19 @@ use crate::fault::{Fault, Opening};
 #[derive(Debug)]
 pub struct Session {
     connection: Connection,
-    /// The error says why there can be no session; it is returned when something is to be sent.
+    /// The session, or the error that prevents it. The error is returned when bytes are to be sent.
     tls: Result<Box<ClientConnection>, Error>,
     opening: Opening,
 }
 
-/// What the sessions of a process share.
+/// The configuration that all sessions of a process share.
 static CONFIG: LazyLock<Result<Arc<ClientConfig>, Error>> = LazyLock::new(|| {
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anyone))
         .with_no_client_auth();
-    // No session is taken up again, so nothing is kept of it.
+    // Sessions are never resumed, so their data are not kept.
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 });
@@ -45,7 +45,7 @@ impl Session {
         Self { connection, tls, opening }
     }
 
-    /// Sends what is ready to be sent, as far as that does not wait.
+    /// Sends the waiting bytes, as far as that does not block.
     fn flush(&mut self) -> Result<(), String> {
         let Ok(tls) = &mut self.tls else { return Ok(()) };
         while tls.wants_write() {
@@ -58,7 +58,7 @@ impl Session {
         Ok(())
     }
 
-    /// Takes in what has arrived; `false`: nothing has.
+    /// Reads the bytes that have arrived; `false` if there are none.
     fn take_in(&mut self) -> Result<bool, String> {
         let tls = self.tls.as_mut().map_err(|error| self.opening.tell(&Fault::Tls(error.clone())))?;
         let is_handshaking = tls.is_handshaking();
@@ -128,7 +128,7 @@ impl Channel for Session {
     }
 }
 
-/// The connection as rustls reads from it. The first bytes are noted.
+/// The connection from which rustls reads. The first bytes are recorded.
 struct Incoming<'a>(&'a Connection, &'a mut Opening);
 
 impl Read for Incoming<'_> {
@@ -139,7 +139,7 @@ impl Read for Incoming<'_> {
     }
 }
 
-/// The connection as rustls writes to it.
+/// The connection to which rustls writes.
 struct Outgoing<'a>(&'a Connection);
 
 impl Write for Outgoing<'_> {

@@ -1,5 +1,5 @@
-//! Probes of real servers, with TLS, with another one than is wanted, and without any. Nothing depends on how fast a machine is: whoever
-//! is slow is waited for, and who is never ready is given a short deadline.
+//! Probes of real servers: with TLS, with an incompatible TLS, and without. The results do not depend on the speed of the machine: a
+//! slow server is waited for, and one that is never ready gets a short deadline.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,9 +15,9 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// Long enough for anything that happens at all.
+/// A deadline for events that do come.
 const PATIENT: Duration = Duration::from_secs(30);
-/// For what never happens.
+/// A deadline for events that never come.
 const SHORT: Duration = Duration::from_millis(300);
 
 type Conversation = StreamOwned<ServerConnection, TcpStream>;
@@ -36,7 +36,7 @@ fn reason(get: &Get, address: SocketAddr, timeout: Duration) -> String {
     reason.replace(&address.to_string(), "ADDRESS")
 }
 
-/// A listener that treats its first connection like this, from then on nobody listens.
+/// A listener that treats its first connection like this, and is closed afterwards.
 fn listener(serve: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
@@ -55,7 +55,7 @@ fn secure(config: ServerConfig, serve: impl FnOnce(Conversation) + Send + 'stati
     })
 }
 
-/// A certificate of its own that expired long ago, for another name than any check asks.
+/// A self-signed certificate that expired long ago, for another name than any check uses.
 fn expired() -> CertifiedKey {
     let mut params = CertificateParams::new(vec!["elsewhere.test".to_owned()]).expect("a name");
     params.not_before = rcgen::date_time_ymd(2001, 1, 1);
@@ -66,7 +66,7 @@ fn expired() -> CertifiedKey {
     CertifiedKey::from_der(vec![certificate.der().clone()], key, &ring::default_provider()).expect("they fit")
 }
 
-/// Shows its one certificate, and tells for which name it was asked.
+/// Offers its one certificate, and reports the name that the client sent.
 #[derive(Debug)]
 struct Told(Arc<CertifiedKey>, mpsc::Sender<Option<String>>);
 
@@ -163,7 +163,7 @@ fn a_large_answer_that_ends_without_ending_the_session_is_read_to_its_end() {
         stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n").expect("the head is taken");
         stream.write_all(&vec![b'x'; 500_000]).expect("the body is taken");
         stream.write_all(b"the end").expect("the end is taken");
-        // The socket is closed without a word.
+        // The socket is closed without a TLS alert.
     });
     assert_eq!(ask(&up("the end"), address, PATIENT), Ok(()));
     let address = secure(config().0, |mut stream| {
@@ -181,7 +181,7 @@ fn who_has_no_tls_is_told_from_who_has_another_one() {
         listener(move |mut stream| {
             let _ = stream.read(&mut [0; 16]);
             stream.write_all(answer).expect("the answer is taken");
-            // What is unread would reset the connection before the answer is read.
+            // Unread bytes would reset the connection before the answer is read.
             let _ = stream.shutdown(std::net::Shutdown::Write);
             while stream.read(&mut [0; 1024]).is_ok_and(|count| count > 0) {}
         })
@@ -237,7 +237,7 @@ fn a_server_that_wants_the_certificate_of_its_client_is_told_as_that() {
         .with_cert_resolver(Arc::new(Told(Arc::new(key), mpsc::channel().0)));
     let address = secure(config, |mut stream| {
         request(&mut stream);
-        // The alert is on its way when the request is there.
+        // The alert has been sent before the request arrives.
         while stream.sock.read(&mut [0; 1024]).is_ok_and(|count| count > 0) {}
     });
     let said = reason(&up(""), address, PATIENT);
@@ -261,7 +261,7 @@ fn whoever_does_not_go_on_is_given_up_at_the_deadline_with_the_step_that_was_not
 
     let (hold, held) = mpsc::channel::<()>();
     let halting = listener(move |mut stream| {
-        // A record that never comes to its end.
+        // An incomplete record.
         stream.write_all(b"\x16\x03\x03\x20\x00\x02").expect("the bytes are taken");
         let _ = held.recv();
     });

@@ -1,5 +1,5 @@
-//! The CPU and memory use of instances during the last 24 hours: one sample a minute, in one file of fixed size that is
-//! written in place. Whatever has happened to the file, it is read as samples or as none.
+//! The CPU and memory use of instances during the last 24 hours: one sample a minute, in one file of fixed size that is written in place. Even if the
+//! file was damaged, reading it gives samples or none, and never fails.
 //!
 //! The file begins with a table of the instances. Then there is a frame for each minute of a day: the number of the
 //! minute, which distinguishes it from an earlier day's frame, and a sample of each instance at the place that the
@@ -17,13 +17,13 @@ use rustix::io::Errno;
 use crate::point::{Point, Sample};
 use crate::slope::{GROWTH_MINUTES, steady};
 
-/// How many instances there is room for. Those beyond are not kept.
+/// How many instances fit into the file. Further ones are not recorded.
 const INSTANCES: usize = 4096;
-/// How many bytes the name of an instance may have, of which one is its length.
+/// The room for the name of an instance in bytes, of which one is the length.
 const NAME: usize = 200;
 /// How many minutes are kept.
 pub const DAY: u64 = 24 * 60;
-/// CPU in tenths of a percent and memory in KiB, each with 4 bytes. No sample is all ones.
+/// The size of a sample in bytes: CPU in tenths of a percent and memory in KiB, 4 bytes each. A value of all ones means unknown.
 const SAMPLE: usize = 8;
 const NONE: u32 = u32::MAX;
 const HEADER: &[u8; 16] = b"formation-web 1\n";
@@ -38,23 +38,23 @@ pub struct History {
     file: File,
     /// The place of each instance, `shop/web.1`.
     places: BTreeMap<String, usize>,
-    /// Whose each place is.
+    /// The owner of each place.
     owners: Vec<Option<String>>,
     /// When each place was last written to.
     written: Vec<u64>,
 }
 
 impl History {
-    /// Opens the file to write to it, or makes it. One that is something else is begun anew.
+    /// Opens the file for writing, or makes it. A file of another kind is overwritten.
     ///
     /// # Errors
-    /// Another program has opened it to write, it cannot be opened, or there is no room for it.
+    /// Another program has opened it for writing, it cannot be opened, or the disk has no room for it.
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         // Two programs would give the same place to two instances.
         flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
-            Errno::WOULDBLOCK => io::Error::other("another program keeps it"),
+            Errno::WOULDBLOCK => io::Error::other("another program writes it"),
             error => error.into(),
         })?;
         let mut header = [0; HEADER.len()];
@@ -68,15 +68,19 @@ impl History {
         Self::of(file)
     }
 
-    /// Opens the file to read it, while another program may write to it: nothing is locked, and `write` fails.
+    /// Opens the file for reading, while another program may write to it: the file is not locked, and `write` fails.
     ///
     /// # Errors
-    /// There is no such file, it cannot be read, or it is no history.
+    /// The file does not exist, cannot be read, or is not a history.
     pub fn look(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let mut header = [0; HEADER.len()];
         file.read_exact_at(&mut header, 0)?;
-        if header == *HEADER { Self::of(file) } else { Err(io::Error::other("it is no history of usage")) }
+        if header == *HEADER {
+            Self::of(file)
+        } else {
+            Err(io::Error::other("the file is not a history of usage"))
+        }
     }
 
     fn of(file: File) -> io::Result<Self> {
@@ -92,7 +96,8 @@ impl History {
         Ok(Self { file, places: named.collect(), owners, written: vec![0; INSTANCES] })
     }
 
-    /// Writes the samples of a minute. What one that kept them before has written of the same minute stays, where nothing newer is known. The names are those of instances.
+    /// Writes the samples of a minute. If another program has written samples of the same minute before, those of instances without a new sample
+    /// stay. The names are those of instances.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -116,7 +121,7 @@ impl History {
         self.file.write_all_at(&frame, frame_at(minute))
     }
 
-    /// The place of an instance; a new one gets one that is free, or whose instance was not there for a day.
+    /// The place of an instance; a new instance gets a free one, or one whose instance had no sample for a day.
     fn place(&mut self, name: &str, minute: u64) -> io::Result<Option<usize>> {
         if let Some(place) = self.places.get(name) {
             return Ok(Some(*place));
@@ -162,7 +167,7 @@ impl History {
     /// The file cannot be read.
     pub fn growing(&self, now: u64) -> io::Result<Vec<(String, u64)>> {
         let mut points: Vec<Vec<Point>> = self.owners.iter().map(|_| Vec::new()).collect();
-        // Each frame is read once for all: there may be thousands of instances.
+        // Each frame is read once for all instances, of which there may be thousands.
         let mut frame = vec![0; FRAME];
         for minute in now.saturating_sub(GROWTH_MINUTES - 1)..=now {
             self.file.read_exact_at(&mut frame[..STAMP], frame_at(minute))?;
@@ -179,12 +184,12 @@ impl History {
     }
 }
 
-/// Whether a frame is this minute's, and not of an earlier day. One that was never written is all zeroes.
+/// Whether a frame belongs to this minute, and not to an earlier day. A frame that was never written is all zeroes.
 fn is_of(frame: &[u8], minute: u64) -> bool {
     minute != 0 && frame.starts_with(&minute.to_le_bytes())
 }
 
-/// A sample as it stands in the file; `None`: the instance was not there, or nothing was known of it.
+/// A sample of the file; `None` if the instance did not exist, or nothing was measured.
 fn point(minute: u64, sample: &[u8]) -> Option<Point> {
     let known =
         |bytes: &[u8]| Some(u32::from_le_bytes(bytes.try_into().ok()?)).filter(|number| *number != NONE);
@@ -232,7 +237,7 @@ mod tests {
         let history = History::open(&path).expect("the same file");
         assert_eq!(memory(&history, 1003), [1000, 1001, 1003].map(|minute| (minute, Some(8192))));
         assert_eq!(history.read("shop/web.1", 1003, DAY).expect("read")[0].cpu_percent, Some(1.5));
-        // A day later the first is gone, and the next takes its frame.
+        // A day later the first sample is gone, and the next one takes its frame.
         let mut history = history;
         history.write(1000 + DAY, &sample(9)).expect("written");
         let wanted = [(1001, Some(8192)), (1003, Some(8192)), (1000 + DAY, Some(9216))];

@@ -1,13 +1,13 @@
-//! What is known of an instance at one minute.
+//! The usage of an instance in one minute.
 
 use serde::Serialize;
 
 /// What an instance used in a minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// Of one CPU, in tenths of a percent; `None`: not known.
+    /// CPU time, in tenths of a percent of one CPU; `None` if it is not known.
     pub cpu: Option<u32>,
-    /// Resident memory in KiB; `None`: not known.
+    /// Resident memory, in KiB; `None` if it is not known.
     pub memory_kib: Option<u32>,
 }
 
@@ -16,8 +16,8 @@ pub struct Sample {
 pub struct Point {
     /// Minutes since 1970.
     pub minute: u64,
-    /// Of one CPU.
+    /// CPU time, in percent of one CPU.
     pub cpu_percent: Option<f64>,
-    /// Resident memory.
+    /// Resident memory, in bytes.
     pub memory_bytes: Option<u64>,
 }

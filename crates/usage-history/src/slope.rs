@@ -2,17 +2,18 @@
 
 use crate::point::Point;
 
-/// How long it has to have grown, in minutes, and in how many equal parts of that.
+/// The memory must grow from each part of the period to the next; this is the number of parts, and below it their length in minutes.
 const PARTS: u64 = 6;
 const PART: u64 = 30;
-/// How many minutes [`steady`] looks at.
+/// The length of the period that [`steady`] examines, in minutes.
 pub const GROWTH_MINUTES: u64 = PARTS * PART;
-/// By how much at least: this many bytes, and this part of what it was.
+/// The least growth: this many bytes, and this fraction of the earlier memory.
 const LEAST: u64 = 8 << 20;
 const SHARE: u64 = 10;
 
-/// By how many bytes an hour the memory of these points, the oldest first, grows until the minute `now` (both in minutes since 1970), if in each half hour of the last three its least memory was more than in the half hour before, and all
-/// in all by a tenth and 8 MiB. What a process takes for a moment and gives back is not seen by that; what it never gives back is.
+/// The growth of the memory of these points, in bytes per hour. The points are in the order of time; `now` is a minute since 1970. `None` if the
+/// memory does not grow steadily: in each half hour of the last three hours, its lowest value must be higher than in the half hour before, and in
+/// all by a tenth and by 8 MiB. Memory that a process uses for a moment and gives back does not count; memory that it never gives back does.
 #[must_use]
 pub fn steady(points: &[Point], now: u64) -> Option<u64> {
     let least = |part: u64| {
@@ -28,7 +29,7 @@ pub fn steady(points: &[Point], now: u64) -> Option<u64> {
     (is_steady && grown >= LEAST.max(first / SHARE)).then(|| grown * 60 / minutes)
 }
 
-/// That in words, for people. `instance` is its slot, such as `web.1`.
+/// The growth as a sentence for people. `instance` is a slot, such as `web.1`.
 #[must_use]
 pub fn grows(instance: &str, bytes_per_hour: u64) -> String {
     format!("the memory of {instance} has grown steadily for hours, by {} MiB an hour", bytes_per_hour >> 20)
@@ -45,9 +46,9 @@ mod tests {
 
     #[test]
     fn a_leak_is_told_from_a_process_that_works() {
-        // A MiB a minute.
+        // One MiB a minute.
         assert_eq!(steady(&points(|minute| 100 + minute), 239), Some(60 << 20));
-        // The same with peaks.
+        // The same growth with peaks.
         assert!(steady(&points(|minute| 100 + minute + minute % 7 * 40), 239).is_some());
         for (what, memory) in [
             ("it rests", (|_| 100) as fn(u64) -> u64),

@@ -132,7 +132,7 @@ fn a_full_disk_keeps_nothing_alive_and_what_was_not_written_is_written_once_ther
     let Some((home, mounted)) = on_a_full_disk(PROCFILE, &["--scale", "web=3"]) else { return };
     let ran = home.run(&["ps-lifecycle", "stop", "shop", "web.2"]);
     assert!(
-        ran.status == Some(0) || ran.stderr.contains("No space") || ran.stderr.contains("not written down"),
+        ran.status == Some(0) || ran.stderr.contains("No space") || ran.stderr.contains("not recorded"),
         "{ran:?}"
     );
     home::eventually("web.2 has ended", || {
@@ -157,7 +157,7 @@ fn a_full_disk_keeps_nothing_alive_and_what_was_not_written_is_written_once_ther
     let ran = home.run(&["ps-lifecycle", "stop", "shop"]);
     assert!(home.pids("shop").is_empty(), "{ran:?}");
     if ran.status != Some(0) {
-        assert!(ran.stderr.contains("shop has ended, but that is not written down"), "{ran:?}");
+        assert!(ran.stderr.contains("shop has ended, but that is not recorded"), "{ran:?}");
     }
     make_room(&home);
     home::eventually("it is written down", || {

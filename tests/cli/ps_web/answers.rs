@@ -103,7 +103,7 @@ fn what_instances_use_is_kept_over_an_end() {
     eventually("it serves", || UnixStream::connect(&other).map_err(|error| error.to_string()));
     second.signal(rustix::process::Signal::TERM);
     let ended = second.ended();
-    assert!(ended.status == Some(0) && ended.stderr.contains("is not kept"), "{ended:?}");
+    assert!(ended.status == Some(0) && ended.stderr.contains("is not recorded"), "{ended:?}");
     let kept = std::fs::read(home.path("lib/data/formation-web/usage")).expect("a file");
     drop(served);
     std::fs::create_dir_all(home.path("lib/data/formation-web")).expect("a directory");

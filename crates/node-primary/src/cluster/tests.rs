@@ -1,4 +1,4 @@
-//! The state machine, with numbers in place of connections.
+//! Tests of the state machine, with numbers as connections.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -17,7 +17,7 @@ fn name(number: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, number).into()
 }
 
-/// Workers 1 to `workers` listen at port 80.
+/// A cluster whose workers 1 to `workers` listen at port 80.
 fn listening(workers: u64) -> Cluster<u32> {
     let mut cluster = Cluster::new(false);
     for id in 1..=workers {
@@ -39,7 +39,7 @@ fn listen(cluster: &mut Cluster<u32>, id: Id, number: u16) {
     cluster.hear(id, Said::Listening);
 }
 
-/// To whom connections were handed, with the number of each message.
+/// The workers that were sent connections, each with the number of the message.
 fn handed(acts: &[Act<u32>]) -> Vec<(Id, u64, u32)> {
     let handed = |act: &Act<u32>| match act {
         Act::Hand(id, message, connection) => Some((*id, message["seq"].as_u64()?, *connection)),
@@ -75,7 +75,7 @@ fn a_connection_that_a_worker_refused_or_died_with_goes_to_another_one() {
     assert_eq!((again[0].0, again[0].2), (2, 5));
     let again = handed(&cluster.gone(2));
     assert_eq!((again[0].0, again[0].2), (3, 5));
-    // A descriptor that did not arrive.
+    // The message of a worker to which a descriptor did not arrive.
     assert_eq!(handed(&cluster.hear(3, Said::HandleMissed)), []);
     assert_eq!(cluster.hear(1, Said::Other), []);
 }

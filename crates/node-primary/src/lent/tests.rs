@@ -1,4 +1,4 @@
-//! In these tests one process is both sides. Sharing between several processes is tested with real ones
+//! In these tests one process has both roles. Sharing between several processes is tested with real ones
 //! (tests/cli/ps_node/shares.rs).
 
 use std::io::{Read, Write};
@@ -27,7 +27,7 @@ fn a_socket_is_borrowed_while_somebody_has_it_and_made_anew_afterwards() {
     assert_eq!(first.name, second.name);
     drop(first);
     drop(offer);
-    // The first one is gone, and what waits is not.
+    // The first owner is gone, and the waiting connection is still there.
     let name = second.name.expect("a name");
     let mut client = TcpStream::connect(name).expect("it waits");
     client.write_all(b"x").expect("written");
@@ -59,7 +59,7 @@ fn a_socket_of_another_place_is_not_taken_for_this_one() {
     let lenders = Lenders::open(directory.path()).expect("there");
     let (one, other) = (place(free()), place(free()));
     let socket = Socket::open(&one, 1).expect("bound");
-    // As if both had the same key.
+    // The test acts as if both places had the same key.
     let _offer = lenders.offer(&one, &key(&other), &socket).expect("offered");
     assert!(lenders.borrow(&other, &key(&other)).is_none());
     assert!(lenders.borrow(&one, &key(&other)).is_some());

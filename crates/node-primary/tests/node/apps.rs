@@ -1,4 +1,4 @@
-//! Unmodified Node programs of many kinds are served in several processes, each its part.
+//! Unmodified Node programs of many kinds are served in several processes, which share the connections.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::clients::{get, get_through, gets};
 use crate::fleet::{Fleet, app, node, port};
 
-/// Serves an app in three processes: each answers a third.
+/// Serves an app in three processes, and checks that each answers a third of the requests.
 fn is_spread(name: &str, ports: &[&str]) {
     let Some(node) = node() else { return };
     let chosen: Vec<(&str, u16)> = ports.iter().map(|name| (*name, port())).collect();

@@ -1,4 +1,4 @@
-//! Workers that die, hang or say what nobody understands: clients of the others do not notice.
+//! Workers that die, hang or send nonsense: clients of the others do not notice.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
@@ -23,7 +23,7 @@ fn http(count: usize) -> Option<(Fleet, u16)> {
 fn a_connection_that_was_handed_to_a_worker_that_dies_goes_to_another_one() {
     let Some((mut fleet, port)) = http(2) else { return };
     fleet.signal(1, Signal::STOP);
-    // The stopped worker is handed one of these, and the other one answers the rest.
+    // The stopped worker is sent one of these connections, and the other one answers the rest.
     let clients: Vec<_> = (0..4).map(|_| std::thread::spawn(move || get(port))).collect();
     fleet.until("all but one are answered", |_| clients.iter().filter(|one| one.is_finished()).count() == 3);
     fleet.signal(1, Signal::KILL);
@@ -113,6 +113,6 @@ fn a_connection_that_no_worker_has_room_for_is_closed_and_the_others_are_served(
     assert!(third.is_err() || third.is_ok_and(|said| said.is_empty()));
     assert!(fleet.events.iter().any(|event| matches!(event, Event::Refused)));
     drop(first);
-    // Its worker sees the end some time later.
+    // The worker of that client sees the end of the connection some time later.
     fleet.serve(move || while !greeting(connect()).is_ok_and(|(line, _)| line.starts_with("pid ")) {});
 }

@@ -11,7 +11,7 @@ use node_primary::{Event, Id, Phase, Primary, Sharing};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal};
 
-/// Nothing of a test takes as long.
+/// A time limit: no part of a test takes as long.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// The Node of this machine, if there is one.
@@ -37,7 +37,7 @@ pub(crate) fn port() -> u16 {
 pub(crate) struct Fleet {
     pub(crate) primary: Primary,
     pub(crate) workers: BTreeMap<Id, Child>,
-    /// What was heard and not looked at yet.
+    /// Events that were not examined yet.
     pub(crate) events: Vec<Event>,
     pub(crate) node: PathBuf,
     app: PathBuf,
@@ -54,7 +54,7 @@ impl Fleet {
         Self { primary, workers, events, node: node.to_owned(), app, environment, last: 0 }
     }
 
-    /// Workers have the sockets themselves.
+    /// A fleet whose workers have the sockets themselves.
     pub(crate) fn sharing(node: &Path, app: PathBuf, environment: &[(&str, String)]) -> Self {
         let mut fleet = Self::new(node, app, environment);
         fleet.primary = Primary::new(Sharing::Sockets).expect("a primary");
@@ -75,7 +75,7 @@ impl Fleet {
         self.last
     }
 
-    /// Starts so many, and waits until all listen.
+    /// Starts this many workers, and waits until all listen.
     pub(crate) fn start_all(&mut self, count: usize) -> Vec<Id> {
         let ids: Vec<Id> = (0..count).map(|_| self.start()).collect();
         self.until("all listen", |fleet| ids.iter().all(|id| fleet.listens(*id)));
@@ -86,7 +86,7 @@ impl Fleet {
         self.primary.phase(id) == Some(Phase::Listening)
     }
 
-    /// Serves until something is so.
+    /// Serves until a condition holds.
     pub(crate) fn until(&mut self, what: &str, mut is_so: impl FnMut(&mut Self) -> bool) {
         let limit = Instant::now() + LIMIT;
         while !is_so(self) {
@@ -99,7 +99,7 @@ impl Fleet {
         }
     }
 
-    /// Serves until a client is done; what it says.
+    /// Serves until a client is done. Returns its result.
     pub(crate) fn serve<T: Send + 'static>(&mut self, client: impl FnOnce() -> T + Send + 'static) -> T {
         let client = std::thread::spawn(client);
         self.wait_for(client)
@@ -110,7 +110,7 @@ impl Fleet {
         client.join().expect("the client has what it wanted")
     }
 
-    /// A worker leaves, and its process ends by itself.
+    /// Tells a worker to leave, and waits until its process ends by itself.
     pub(crate) fn drain(&mut self, id: Id) {
         self.primary.leave(id);
         self.until("it has left", |fleet| fleet.primary.phase(id).is_none());
@@ -124,7 +124,7 @@ impl Fleet {
         rustix::process::kill_process(Pid::from_raw(pid).expect("not 0"), signal).expect("signalled");
     }
 
-    /// The text of each message of the app, and what of the rest was heard.
+    /// The text of each message of the app so far.
     pub(crate) fn messages(&self) -> Vec<String> {
         let text = |event: &Event| match event {
             Event::Message { text, .. } => Some(String::from_utf8_lossy(text).into_owned()),
@@ -143,7 +143,7 @@ impl Drop for Fleet {
     }
 }
 
-/// The file that asks clients to leave before a worker does.
+/// The file that has a worker ask its clients to reconnect before it leaves.
 pub(crate) fn preload() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/keep-alive.js")
 }

@@ -1,4 +1,5 @@
-//! The same with other majors of Node, which npm installs where a registry answers. Only in long runs: each has tens of megabytes.
+//! The same tests with other major versions of Node, which npm installs if a registry answers. Only in long runs, because each
+//! version has tens of megabytes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,12 +10,12 @@ use crate::reloads::{Manner, reload};
 
 const MAJORS: [u32; 8] = [4, 6, 12, 16, 18, 22, 24, 26];
 
-/// The program of a major, installed beside the tests and kept there.
+/// The Node program of a major version, installed beside the tests and kept there.
 fn installed(major: u32) -> Option<PathBuf> {
     brought(&format!("node@{major}"), "node")
 }
 
-/// The program of a package of npm that is Node.
+/// The Node program of an npm package.
 fn brought(wanted: &str, package: &str) -> Option<PathBuf> {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(wanted.replace('@', "-"));
     let program = directory.join("node_modules").join(package).join("bin/node");
@@ -47,7 +48,7 @@ fn each_major_is_served_evenly_and_reloaded_without_a_lost_request() {
         let answered = fleet.serve(move || gets(port, 30));
         assert_eq!(answered.values().collect::<Vec<_>>(), [&10, &10, &10], "Node {major}");
         drop(fleet);
-        // Earlier ones do not read NODE_OPTIONS, so nobody asks clients to leave.
+        // Earlier versions do not read NODE_OPTIONS, so clients are not asked to reconnect.
         let manner = if major < 8 { Manner::ToldWithoutKept } else { Manner::Told };
         let seen = reload(&node, 2, 3, manner);
         let (processes, lost) = (seen.by_process.len(), seen.failed.len());
@@ -56,7 +57,7 @@ fn each_major_is_served_evenly_and_reloaded_without_a_lost_request() {
     }
 }
 
-/// Its workers take connections in by themselves, so nothing says how evenly they are spread.
+/// The workers accept connections by themselves, so it is not known how evenly these are spread.
 #[test]
 fn node_0_10_which_pm2_0_7_2_ran_on_is_served_and_replaced_without_a_lost_request() {
     if std::env::var_os("FORMATION_TEST_LONG").is_none() {

@@ -1,4 +1,4 @@
-//! Messages of the app itself, in both directions.
+//! Messages of the app, in both directions.
 
 use serde_json::json;
 

@@ -14,13 +14,13 @@ use crate::fleet::{Fleet, app, node, port, preload};
 pub(crate) enum Manner {
     /// They are told to leave.
     Told,
-    /// The same, and no client keeps its connection.
+    /// They are told to leave, and no client keeps its connection.
     ToldWithoutKept,
     /// They are killed, which clients notice.
     Killed,
 }
 
-/// Reloads an app of `size` workers so often under the load of eight clients.
+/// Reloads an app with `size` workers this many times, under the load of eight clients.
 pub(crate) fn reload(node: &Path, size: usize, times: usize, manner: Manner) -> Summary {
     let preload = format!("--require {}", preload().display());
     let port = port();

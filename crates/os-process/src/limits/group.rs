@@ -1,4 +1,4 @@
-//! The groups in which one tree is limited.
+//! The groups that limit one tree.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,21 +7,21 @@ use super::memory::MemoryGroup;
 use super::{Controller, Lack, Limits, swap};
 use crate::cgroup::PROCESSES;
 
-/// The period in which CPU time is counted, in microseconds; a thousandth of a CPU is a thousandth of it.
+/// The period over which CPU time is limited, in microseconds. A limit of a thousandth of a CPU is a thousandth of the period.
 const PERIOD: u64 = 100_000;
 
 /// The groups of one tree.
 #[derive(Debug, Default)]
 pub struct LimitGroup {
     memory: Option<MemoryGroup>,
-    /// Those of version 1: the tree does not live in them by itself.
+    /// Groups of version 1. The processes of the tree have to be moved into them in addition.
     own: Vec<PathBuf>,
-    /// Whether the kernel may move its memory to the swap space, beyond its limit.
+    /// Whether the kernel may move memory of the tree to swap beyond its limit.
     leaves_swap: bool,
 }
 
 impl LimitGroup {
-    /// Has this directory limit the tree.
+    /// Sets the limits of this controller in a directory.
     pub(super) fn add(
         &mut self,
         controller: Controller,
@@ -38,14 +38,14 @@ impl LimitGroup {
         }
         written?;
         if let Some((file, value)) = swap_order(controller, is_v2, limits) {
-            // A kernel that counts no swap has no such file.
+            // A kernel that does not count swap has no such file.
             self.leaves_swap = fs::write(directory.join(file), value).is_err() && swap::is_on();
         }
         self.take_over(controller, directory, is_v2);
         Ok(())
     }
 
-    /// Knows this directory as one that limits the tree.
+    /// Adds a directory that limits the tree already.
     pub(super) fn take_over(&mut self, controller: Controller, directory: PathBuf, is_v2: bool) {
         if controller == Controller::Memory {
             self.memory = Some(MemoryGroup::new(directory.clone(), is_v2));
@@ -55,17 +55,17 @@ impl LimitGroup {
         }
     }
 
-    /// The counters of its memory.
+    /// The memory counters of the tree.
     pub fn memory(&self) -> Option<&MemoryGroup> {
         self.memory.as_ref()
     }
 
-    /// Whether its limit of memory does not hold for swap, of which the machine has some.
+    /// Whether the memory limit of the tree does not include swap, and the machine has swap.
     pub fn leaves_swap(&self) -> bool {
         self.leaves_swap
     }
 
-    /// The files into which a process writes `0` to be limited, beside that of the group it lives in.
+    /// The files into which a process writes `0` to be limited, in addition to that of the group that it lives in.
     pub fn joining_files(&self) -> impl Iterator<Item = PathBuf> {
         self.own.iter().map(|directory| directory.join(PROCESSES))
     }
@@ -79,7 +79,7 @@ impl LimitGroup {
     }
 }
 
-/// What is written into which file of a group.
+/// The files of a group and the values to be written into them.
 fn orders(controller: Controller, is_v2: bool, limits: &Limits) -> Vec<(&'static Path, String)> {
     let file = |name: &'static str| Path::new(name);
     match controller {
@@ -102,8 +102,8 @@ fn orders(controller: Controller, is_v2: bool, limits: &Limits) -> Vec<(&'static
     }
 }
 
-/// The same for swap. Version 1 limits the sum of memory and swap, version 2 limits swap alone; either way a tree gets as much swap
-/// as memory.
+/// The file and value that limit swap. Version 1 limits the sum of memory and swap, version 2 limits swap alone. Either way
+/// memory and swap together stay within the limit of memory.
 fn swap_order(controller: Controller, is_v2: bool, limits: &Limits) -> Option<(&'static str, String)> {
     let bytes = limits.memory.filter(|_| controller == Controller::Memory)?;
     Some(if is_v2 { (swap::OF_V2, "0".to_owned()) } else { (swap::OF_V1, bytes.to_string()) })

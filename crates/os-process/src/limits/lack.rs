@@ -10,22 +10,22 @@ use super::Controller;
 pub enum Lack {
     /// The kernel was built or started without the controller, or the controller is not mounted.
     NotThere(Controller),
-    /// We may make no group there.
+    /// This process may make no group there.
     NotWritable(PathBuf),
-    /// Others live in the group that ours would lie below.
+    /// Other processes live in the group below which ours would be made.
     Occupied {
         /// That group.
         group: PathBuf,
-        /// One of them.
+        /// The pid of one of these processes.
         pid: u32,
     },
     /// No group can be made for a tree: not mounted, not writable, or Linux before 5.14.
     NoGroups,
-    /// The kernel said no.
+    /// The kernel refused.
     Refused {
-        /// To what.
+        /// The file that was written.
         path: PathBuf,
-        /// What it said.
+        /// The error of the kernel.
         reason: String,
     },
 }

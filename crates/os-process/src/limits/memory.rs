@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::event::{EventfdFlags, eventfd};
 
-/// The last piece of memory that a group asks for before the kernel kills in it is no larger than this, in bytes.
+/// The last request for memory before the kernel kills a process of a group is no larger than this, in bytes. So the
+/// highest recorded usage may be this far below the limit.
 const LARGEST_PAGE: u64 = 64 << 10;
 
 /// The group of one tree that has the memory controller.
@@ -18,12 +19,13 @@ pub struct MemoryGroup {
     is_v2: bool,
 }
 
-/// Is woken when processes of a group are killed for want of memory, and when it uses more than it should.
+/// A watch that wakes its owner when processes of a group are killed because memory ran out, and when the group uses more
+/// than a given amount.
 #[derive(Debug)]
 pub enum MemoryWatch {
-    /// `memory.events`, which tells of both by an exceptional condition (POLLPRI).
+    /// `memory.events`, which signals both by an exceptional condition (POLLPRI).
     Events(File),
-    /// An eventfd for kills, and one for use.
+    /// An eventfd for kills, and one for the amount of memory.
     Eventfds(Vec<OwnedFd>),
 }
 
@@ -32,13 +34,13 @@ impl MemoryGroup {
         Self { path, is_v2 }
     }
 
-    /// How many of its processes the kernel has killed for want of memory.
+    /// How many processes of the group the kernel has killed because memory ran out.
     pub fn kills(&self) -> u64 {
         let file = if self.is_v2 { "memory.events" } else { "memory.oom_control" };
         number(&self.path.join(file), "oom_kill").unwrap_or(0)
     }
 
-    /// Whether it has ever reached its own limit: otherwise it was the memory of the machine that ran out.
+    /// Whether the group has ever reached its own limit. If not, the memory of the machine ran out.
     pub fn has_reached_limit(&self) -> bool {
         if self.is_v2 {
             return number(&self.path.join("memory.events"), "oom").unwrap_or(0) > 0;
@@ -47,9 +49,9 @@ impl MemoryGroup {
             let text = fs::read_to_string(self.path.join(file)).unwrap_or_default();
             text.trim().parse::<u64>().unwrap_or(0)
         };
-        // Where memory and swap have one limit together, that one is reached, which later kernels do not count as a failure.
+        // If memory and swap have a common limit, that limit is reached, and later kernels do not count this as a failure.
         let most = read("memory.max_usage_in_bytes").saturating_add(LARGEST_PAGE);
-        // Below a page a limit is rounded down to 0, and what was refused then is counted nowhere.
+        // A limit below the size of a page is rounded down to 0, and refusals are then not counted in any file.
         let is_none_at_all =
             fs::read_to_string(self.path.join("memory.limit_in_bytes")).is_ok_and(|it| it.trim() == "0");
         if is_none_at_all {
@@ -59,7 +61,7 @@ impl MemoryGroup {
             || most >= read("memory.limit_in_bytes").max(LARGEST_PAGE + 1)
     }
 
-    /// How much it uses that the kernel could not take back, in bytes: what it keeps of files is left out.
+    /// How much memory the group uses that the kernel could not reclaim, in bytes: the cache of files is left out.
     pub fn used(&self) -> Option<u64> {
         let names = if self.is_v2 { ["anon", "shmem"] } else { ["total_rss", "total_shmem"] };
         let file = self.path.join("memory.stat");
@@ -67,7 +69,7 @@ impl MemoryGroup {
         Some(number(&file, names[0])?.saturating_add(shared))
     }
 
-    /// Whether it uses more than this many bytes, including the cache of files.
+    /// Whether the group uses more than this many bytes, including the cache of files.
     pub fn holds_more_than(&self, bytes: u64) -> bool {
         let file = if self.is_v2 { "memory.current" } else { "memory.usage_in_bytes" };
         let held = fs::read_to_string(self.path.join(file)).unwrap_or_default();
@@ -100,7 +102,7 @@ impl MemoryGroup {
         fs::write(self.path.join("memory.high"), value)
     }
 
-    /// The kernel's way of version 1 to be told of something (cgroup-v1/memory.rst).
+    /// Registers an eventfd for events of a file, as version 1 does it (cgroup-v1/memory.rst).
     fn register(&self, file: &str, argument: &str) -> io::Result<OwnedFd> {
         let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let control = File::open(self.path.join(file))?;
@@ -111,7 +113,7 @@ impl MemoryGroup {
 }
 
 impl MemoryWatch {
-    /// What is to be waited for, and whether by its exceptional condition.
+    /// The descriptors to wait for, each with whether its exceptional condition is meant.
     pub fn descriptors(&self) -> Vec<(BorrowedFd<'_>, bool)> {
         match self {
             Self::Events(file) => vec![(file.as_fd(), true)],
@@ -137,7 +139,7 @@ impl MemoryWatch {
     }
 }
 
-/// The number behind a name, one pair a line.
+/// The number that follows a name in a file with one pair per line.
 fn number(file: &Path, name: &str) -> Option<u64> {
     let text = fs::read_to_string(file).ok()?;
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())

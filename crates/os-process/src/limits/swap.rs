@@ -1,12 +1,12 @@
-//! Swap, to which the kernel moves memory of a process.
+//! Swap space, to which the kernel moves memory of processes.
 
 use std::fs;
 
-/// Limits memory and swap together, in version 1 of cgroups.
+/// The file that limits memory and swap together, in version 1 of cgroups.
 pub(super) const OF_V1: &str = "memory.memsw.limit_in_bytes";
-/// Limits swap alone, in version 2.
+/// The file that limits swap alone, in version 2.
 pub(super) const OF_V2: &str = "memory.swap.max";
-/// Each swap space of the machine, behind a line of titles.
+/// The file that lists the swap spaces of the machine below a line of titles.
 const SPACES: &str = "/proc/swaps";
 
 /// Whether the machine has swap.

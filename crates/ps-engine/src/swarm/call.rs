@@ -32,7 +32,7 @@ impl<'a> Call<'a> {
         Self::post_as(asked, path, body, None)
     }
 
-    /// The same, with the credentials that the nodes are to have for a registry.
+    /// A request with a body, and with the registry credentials for the nodes.
     pub(crate) fn post_as(asked: &'static str, path: String, body: &'a Value, auth: Option<&'a str>) -> Self {
         Self { asked, path, act: Act::Post(body, auth) }
     }
@@ -50,7 +50,7 @@ impl<'a> Call<'a> {
 }
 
 impl Engine {
-    /// The answer to a request, within its deadline.
+    /// Sends a request. Returns its answer within the deadline.
     pub(crate) async fn swarm_call(&self, call: Call<'_>) -> Result<Value, SwarmFault> {
         self.in_time(call.asked, call.is_write(), async {
             match call.act {
@@ -62,7 +62,7 @@ impl Engine {
         .await
     }
 
-    /// What `read` makes of each element of the list at `path`.
+    /// The results of `read` for each element of the list at `path`.
     pub(crate) async fn swarm_list<R>(
         &self,
         asked: &'static str,
@@ -89,7 +89,7 @@ impl Engine {
         Err(SwarmFault::of(fault, is_write))
     }
 
-    /// Removes something; what is gone is success.
+    /// Removes an object; a missing one is no error.
     pub(crate) async fn swarm_removal(&self, asked: &'static str, path: String) -> Result<(), SwarmFault> {
         match self.swarm_call(Call::delete(asked, path)).await {
             Err(fault) if fault.is_gone() => Ok(()),
@@ -108,7 +108,7 @@ fn late(socket: &Path, asked: &'static str, deadline: Duration) -> Fault {
     Fault::Silent { socket: socket.to_owned(), asked: Some(asked), reason }
 }
 
-/// A filter, and what else is said, as the query of an address; nothing at all where there is nothing to say.
+/// The query of an address from a filter and other parameters; empty if there are none.
 pub(crate) fn query(filter: &[(&str, &str)], beside: &[(&str, &str)]) -> String {
     let mut words: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, value) in filter {

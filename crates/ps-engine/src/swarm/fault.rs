@@ -2,28 +2,28 @@
 
 use crate::Fault;
 
-/// What a manager says while there is no leader.
+/// The errors of a manager while there is no leader.
 const NO_LEADER: [&str; 2] = ["does not have a leader", "too few managers are online"];
-/// What it says to an update that was made from an older description.
+/// The error for an update that was made from an older description.
 const OUT_OF_SEQUENCE: &str = "update out of sequence";
-/// What an engine says that is a worker, or in no swarm.
+/// The errors of an engine that is a worker, or in no swarm.
 const NO_MANAGER: [&str; 2] = ["not a swarm manager", "not part of a swarm"];
 
 /// A failed call to a swarm.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SwarmFault {
-    /// It was refused, and nothing has changed: a bad specification, a name that is taken, an object that is not there.
+    /// The call was refused, and nothing has changed: a bad specification, a name that is taken, an object that does not exist.
     #[error("{0}")]
     Refused(Fault),
-    /// Somebody else has changed the object since it was read; nothing has changed by this call. It is to be read again.
+    /// Somebody else has changed the object since it was read. This call has changed nothing. The object has to be read again.
     #[error("{0}: somebody else has changed it at the same time; try again")]
     OutOfSequence(Fault),
-    /// A change that was asked for has been made or has not: the answer did not come, or was that of a manager in trouble. What is true
-    /// has to be read.
+    /// It is not known whether a change was made: no answer came, or a manager in trouble gave it. The caller has to read the present
+    /// state.
     #[error("{0}; whether it was done is unknown")]
     Unknown(Fault),
-    /// The swarm has no leader: more than half of its managers are gone, or they are choosing one right now. Nothing was read or changed;
-    /// what runs goes on running.
+    /// The swarm has no leader: more than half of its managers are gone, or they are choosing a leader right now. Nothing was read or
+    /// changed. Running tasks continue.
     #[error(
         "{}; what runs goes on running, and nothing can be changed or read until more than half of the managers are back: bring them back, \
          or run `docker swarm init --force-new-cluster` on one that is left",
@@ -33,12 +33,12 @@ pub enum SwarmFault {
     /// This engine is a worker, or in no swarm at all.
     #[error("{0}")]
     NotManager(Fault),
-    /// There was no answer, and nothing was asked that changes something, or nothing was sent.
+    /// There was no answer, and nothing can have changed: the call only reads, or was not sent.
     #[error("{0}")]
     Unanswered(Fault),
 }
 
-/// What an engine said of a lost quorum, without its guess at the cause: ours, which follows, says what to do.
+/// The engine's message about a lost quorum, without its guess at the cause. The advice of this project follows it.
 fn without_advice(fault: &Fault) -> String {
     let said = fault.to_string();
     said.split_once(". It's possible")
@@ -48,10 +48,10 @@ fn without_advice(fault: &Fault) -> String {
 }
 
 impl SwarmFault {
-    /// Sorts the fault of a call; `is_write`: of one that was to change something.
+    /// Sorts the fault of a call. `is_write`: the call was to change something.
     pub(crate) fn of(fault: Fault, is_write: bool) -> Self {
         let Fault::Refused { status, message, .. } = &fault else {
-            // Without a connection nothing was asked.
+            // Without a connection no request was sent.
             let was_sent = !matches!(&fault, Fault::Silent { asked: None, .. } | Fault::Unprepared(_));
             return if is_write && was_sent { Self::Unknown(fault) } else { Self::Unanswered(fault) };
         };
@@ -66,7 +66,7 @@ impl SwarmFault {
         }
     }
 
-    /// What failed.
+    /// The fault of the call.
     pub fn fault(&self) -> &Fault {
         match self {
             Self::Refused(fault)
@@ -78,7 +78,7 @@ impl SwarmFault {
         }
     }
 
-    /// Whether what was named does not exist.
+    /// Whether the named object does not exist.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Refused(fault) if fault.is_gone())
     }

@@ -9,11 +9,11 @@ use crate::{Engine, Fault, Moment, OutputRange, flow, moment};
 const READ: &str = "read the log of a task";
 
 impl Engine {
-    /// The output of a task, by its id, each piece with the time at which its node received it. `after`: only what came later.
+    /// The output of a task, by its id, each piece with the time at which its node received it. `after`: only output that came later.
     ///
-    /// With `follow`, what it has yet to write comes as well, and there is no end: an engine says neither that a task has ended nor that its
-    /// node does not answer, so the caller stops reading when it knows either. Without it, the last piece is an error where the engine or
-    /// the node hands the output out too slowly, or has said nothing for ten seconds.
+    /// With `follow`, future output comes as well, and the stream has no end: an engine reports neither that a task has ended nor that its
+    /// node does not answer, so the caller stops reading when it knows either. Without `follow`, the last piece is an error if the engine or
+    /// the node sends the output too slowly, or has sent nothing for ten seconds.
     pub fn task_logs(
         &self,
         id: &str,
@@ -34,7 +34,7 @@ impl Engine {
         } else {
             flow::while_they_come(pieces, SHORT, |piece| piece.as_ref().len(), late).right_stream()
         };
-        // The engine knows no end of a range here.
+        // This call of the engine has no parameter for the end of a range.
         moment::later_than(pieces, after).try_filter(move |(moment, _)| {
             let time = moment.as_ref().and_then(Moment::time);
             std::future::ready(until.is_none() || time.is_none() || time <= until)

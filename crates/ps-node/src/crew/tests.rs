@@ -1,4 +1,4 @@
-//! The crew, at times that the tests choose.
+//! Tests of the crew, with times that the tests choose.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn terms(size: usize) -> Terms {
     Terms { size, listen_limit: Duration::from_secs(30), drain_limit: Duration::from_secs(60) }
 }
 
-/// So many processes that listen, with the numbers from 1 on.
+/// A crew of this many listening processes, with ids from 1 on.
 fn serving(size: u64, now: Instant) -> Crew {
     let mut crew = Crew::new(terms(usize::try_from(size).expect("a few")), now);
     crew.look(now);
@@ -20,7 +20,7 @@ fn serving(size: u64, now: Instant) -> Crew {
     crew
 }
 
-/// What is ordered but for what people are told.
+/// The actions without the messages.
 fn deeds(crew: &mut Crew) -> Vec<Order> {
     crew.orders().into_iter().filter(|order| !matches!(order, Order::Say(_))).collect()
 }
@@ -184,7 +184,7 @@ fn whatever_happens_in_whatever_order_each_place_has_one_process_that_stays() {
             places.dedup();
             assert_eq!(places.len(), all, "two at one place: {crew:?}");
         }
-        // Left alone, it comes to serve with all of them.
+        // Without further events, all of its processes come to serve.
         for _ in 0..100 {
             now = crew.due().unwrap_or(now).max(now);
             crew.look(now);

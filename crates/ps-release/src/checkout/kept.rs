@@ -1,6 +1,6 @@
-//! A kept release as a source: exactly what was deployed then, or a refusal. The path that was typed may lead elsewhere by now, and the
-//! name of an image may mean another one; so a directory is the one that the path led to, with the content that it had, and an
-//! image is the one with its id.
+//! A kept release as a source: exactly what was deployed then, or a refusal. The typed path may lead elsewhere by now, and the name of
+//! an image may mean another one. So the directory must be the one that the path led to, with the same content, and an image is
+//! identified by its id.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -14,7 +14,7 @@ impl Checkout {
     /// The source of a kept release, with its files as they were then.
     ///
     /// # Errors
-    /// Its directory is gone, holds something else now, or nobody knows what it held.
+    /// Its directory is gone, has other content now, or its earlier content is not known.
     pub fn of_kept(kept: &KeptRelease) -> Result<Self, Error> {
         let kind = Kind::parse(&kept.kind);
         let kind = kind.ok_or_else(|| Error::UnknownSource { kind: kept.kind.clone() })?;
@@ -37,13 +37,13 @@ impl Checkout {
     }
 }
 
-/// The image that a release ran whose source was not recorded. A name with a digest means one image for ever; any other name is replaced
-/// by the id of the image that it meant.
+/// The image of a release whose source was not recorded. A name with a digest always means the same image; any other name is replaced by
+/// the id of the image that it meant.
 fn image_of_then(kept: &KeptRelease) -> Option<String> {
     kept.image.clone().filter(|_| kept.digest.is_none())
 }
 
-/// Where the release ran, as it was typed if that still leads there.
+/// The directory of the release, by the typed path if that still leads there.
 fn directory(kept: &KeptRelease) -> Result<String, Error> {
     let number = kept.number;
     let unknown =

@@ -4,7 +4,7 @@ use formation::{Milestone, Wait};
 
 use super::*;
 
-/// A type of one slot: its name, its strategy, what becomes of the slot, and what it waits for.
+/// A type with one slot: its name, its strategy, the change of the slot, and the types that it waits for.
 type Planned<'a> = (&'a str, Strategy, fn(u64) -> Change, &'a [(&'a str, Milestone)]);
 
 fn present(number: u64, is_up: bool) -> Present {
@@ -40,7 +40,7 @@ fn rollout(types: &[Planned<'_>]) -> Rollout {
     Rollout::new(&Plan { types: types_of_plan, next_number })
 }
 
-/// What started and ended.
+/// The starts and ends.
 fn lives(done: &[String]) -> Vec<&str> {
     let is_life = |what: &&str| what.starts_with("start") || what.starts_with("end");
     done.iter().map(String::as_str).filter(is_life).collect()
@@ -97,7 +97,7 @@ fn what_stops_first_gives_its_place_up_after_what_depends_on_it_and_comes_back_b
     assert_eq!(lives(&done), ["end web.1@2", "end db.1@1", "start db.1@3 own", "start web.1@4 own"]);
 }
 
-/// Its trial could not wait for what comes up after all trials.
+/// Its trial could not wait for types that come up after all trials.
 #[test]
 fn what_stops_first_and_has_nothing_to_stop_comes_up_for_those_that_wait_for_it() {
     let mut rollout =

@@ -1,7 +1,7 @@
 //! Chance, read from a list of numbers that proptest makes and shrinks. When the list is used up every roll is zero,
 //! which is always the harmless answer: a shrunk list is a rollout in which little goes wrong.
 
-/// The numbers, and how far they are used up.
+/// The numbers, and how many of them are used up.
 pub(crate) struct Dice<'a> {
     rolls: &'a [u16],
     at: usize,
@@ -22,7 +22,7 @@ impl<'a> Dice<'a> {
         (self.next() * n) >> 16
     }
 
-    /// Whether something happens that does so `percent` times in a hundred.
+    /// True in `percent` of a hundred calls.
     pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) >= 100 - percent
     }

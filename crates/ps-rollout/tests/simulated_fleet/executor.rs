@@ -1,5 +1,5 @@
-//! An executor that carries a rollout out on the simulated fleet by a simulated clock, dies and is succeeded, is told
-//! to cancel and to stop slots, and may be broken on purpose.
+//! An executor that carries out a rollout on the simulated fleet with a simulated clock. It dies and has successors, is
+//! told to cancel and to stop slots, and may be broken on purpose.
 
 mod acts;
 mod deaths;
@@ -15,31 +15,31 @@ use crate::laws::{Book, Lawful, Laws};
 use crate::sabotage::Sabotage;
 use crate::scenario::{SECOND, Scenario};
 
-/// More than any rollout of this size takes.
+/// The number of steps after which a rollout counts as endless.
 const MOST_STEPS: usize = 3_000;
 
-/// Something that will happen.
+/// An event of the future.
 #[derive(Clone, Debug)]
 enum Thing {
-    /// The executor hears of something.
+    /// The rollout is told this event.
     Answer(Event),
     /// A run comes to life.
     Born { run: Run, revision: Revision, lane: Lane },
     /// A run ends by itself.
     Dies(u64),
-    /// A run that others wait for to be done is done.
+    /// A run ends with success, and other types wait for that.
     Finishes(u64),
     /// A run that was told to end has ended.
     Empties(u64),
-    /// The restart policy starts again what died.
+    /// The restart policy starts a dead run again.
     Respawns(u64),
-    /// A person asks for something.
+    /// A person makes a request.
     Asks(Event),
     /// Another executor takes over from one that died.
     TakesOver,
 }
 
-/// How a rollout ended, and what it was doing each time another executor took over.
+/// How a rollout ended, and its state each time another executor took over.
 pub(crate) struct End {
     pub(crate) outcome: Outcome,
     pub(crate) takeovers: Vec<State>,
@@ -52,7 +52,7 @@ pub(crate) struct Simulation<'a> {
     fleet: Fleet,
     book: Book,
     rollout: Rollout,
-    /// The rollout as it was last written down.
+    /// The rollout as it was last recorded.
     written: Rollout,
     now: Duration,
     agenda: Vec<(Duration, Thing)>,
@@ -62,7 +62,7 @@ pub(crate) struct Simulation<'a> {
     takeovers: Vec<State>,
     /// Whether a restart policy starts the same run again, as an engine of containers does.
     keeps_numbers: bool,
-    /// What happened, for whoever has to understand a failure.
+    /// The history, for a person who has to understand a failure.
     story: Option<&'a mut Vec<String>>,
 }
 
@@ -90,7 +90,7 @@ impl<'a> Simulation<'a> {
             fleet.record.insert(slot.clone(), present.number);
             if !present.is_up {
                 book.excused.insert(slot.clone());
-                // Others may wait for it, and nobody brings it back.
+                // Other slots may wait for this one, and nothing brings its run back.
                 book.had_trouble |= planned.kind == crate::scenario::Kind::Keep;
             }
         }
@@ -116,7 +116,7 @@ impl<'a> Simulation<'a> {
         simulation
     }
 
-    /// Decides what befalls the app from outside.
+    /// Chooses the events from outside.
     fn deal(&mut self) {
         self.keeps_numbers = self.dice.chance(50);
         for number in self.fleet.bodies.keys().copied().collect::<Vec<_>>() {
@@ -141,7 +141,7 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// A run of an earlier rollout of which nothing was written down.
+    /// Adds a run of an earlier rollout that was not recorded.
     fn leave_something(&mut self) {
         let count = u64::try_from(self.scenario.slots.len()).unwrap_or(u64::MAX);
         let index = usize::try_from(self.dice.below(count)).unwrap_or(0);
@@ -156,13 +156,13 @@ impl<'a> Simulation<'a> {
         self.has_leftover = true;
     }
 
-    /// Puts something on the agenda, at most `most` half seconds from now.
+    /// Adds an event at a random time, at most `most` half seconds from now.
     fn later(&mut self, most: u64, thing: Thing) {
         let halves = u32::try_from(self.dice.below(most + 1)).unwrap_or(0);
         self.agenda.push((self.now + SECOND * halves / 2, thing));
     }
 
-    /// Carries the rollout out to its end and says how it ended; an error names the law that was broken.
+    /// Carries out the rollout to its end. Returns how it ended, or the name of the law that was broken.
     pub(crate) fn run(mut self) -> Result<End, String> {
         if self.has_leftover {
             let observed = self.observe(None);
@@ -225,7 +225,8 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// Tells the engine, unless the executor dies before it has written down what follows. Says whether it was written.
+    /// Tells the rollout an event, unless the executor dies before it has recorded the result. Returns whether it was
+    /// recorded.
     fn deliver(&mut self, event: Event) -> Result<bool, String> {
         self.prove();
         if self.dice.chance(1) {
@@ -252,7 +253,7 @@ impl<'a> Simulation<'a> {
         Ok(true)
     }
 
-    /// Judges what is wanted, whether or not the executor lives to do it.
+    /// Checks the ordered actions against the laws, whether or not the executor lives to carry them out.
     fn note_orders(&mut self, actions: &[Action]) -> Lawful {
         for action in actions {
             match action {
@@ -268,7 +269,8 @@ impl<'a> Simulation<'a> {
                     self.laws().may_start(run)?;
                     self.book.ordered.insert(run.number);
                 }
-                // Ordered again, it may name a run that died since then and was started again by its restart policy.
+                // If it is ordered again, it may name a run that has died since then and was started again by its
+                // restart policy.
                 Action::Commit(_) if self.book.is_committing => (),
                 Action::Commit(runs) => {
                     runs.iter().try_for_each(|run| self.laws().may_be_recorded(run, self.now))?;
@@ -280,12 +282,12 @@ impl<'a> Simulation<'a> {
         Ok(())
     }
 
-    /// Notes which slots have passed the gate by now, whatever the engine thinks.
+    /// Records which slots have passed the gate by now, independently of the rollout.
     fn prove(&mut self) {
         for body in self.fleet.alive().filter(|body| body.revision == Revision::New && body.was_ready) {
             let minimum_life = self.scenario.slots[&body.run.slot].rules.minimum_life;
             if self.scenario.is_to_end(&body.run.slot) {
-                // It proves itself by its end.
+                // This run proves itself by its end.
                 continue;
             }
             if self.now >= body.born + minimum_life {
@@ -294,7 +296,7 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// A slot that lost its run although nobody wanted that is not the rollout's to answer for.
+    /// Excuses a slot that lost its run without an order: the rollout is not responsible for that.
     fn excuse(&mut self, run: &Run, was_serving: bool) {
         self.book.had_trouble = true;
         self.book.coming.remove(&run.number);

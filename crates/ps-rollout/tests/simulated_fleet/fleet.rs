@@ -1,4 +1,5 @@
-//! What lives: processes or containers, with the fate that each was dealt at its birth. It knows nothing of rollouts.
+//! The living processes or containers, each with a fate that was chosen at its birth. This file knows nothing of
+//! rollouts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,11 +15,11 @@ use crate::scenario::SECOND;
 pub(crate) enum Checks {
     HoldAt(Duration),
     FailAt(Duration),
-    /// Nobody ever hears of them.
+    /// Their result never comes.
     Hang,
 }
 
-/// One life.
+/// One process or container.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "what is true of a body, each independent of the others")]
 pub(crate) struct Body {
@@ -37,13 +38,13 @@ pub(crate) struct Body {
     pub(crate) is_forgotten: bool,
     /// Whether it told an executor that its checks hold.
     pub(crate) was_ready: bool,
-    /// Whether an earlier rollout left it here, of which nobody knows.
+    /// Whether an earlier rollout left it without a record.
     pub(crate) is_leftover: bool,
-    /// Whether it ended as it should when it ended by itself.
+    /// Whether it finished as it should when it ended by itself.
     pub(crate) has_finished: bool,
 }
 
-/// Everything that lives or lived, by number, and what is recorded of it.
+/// All living and dead bodies, by number, and the record of them.
 pub(crate) struct Fleet {
     pub(crate) bodies: BTreeMap<u64, Body>,
     pub(crate) record: BTreeMap<Slot, u64>,
@@ -51,7 +52,7 @@ pub(crate) struct Fleet {
 }
 
 impl Body {
-    /// One that has been there for a while, and serves.
+    /// A body that has existed for a while, and serves clients.
     pub(crate) fn present(run: Run, lane: Lane, is_alive: bool) -> Self {
         Self {
             run,
@@ -70,7 +71,7 @@ impl Body {
         }
     }
 
-    /// One that an earlier rollout left behind.
+    /// A body that an earlier rollout left behind.
     pub(crate) fn leftover(run: Run, lane: Lane) -> Self {
         Self {
             revision: Revision::New,
@@ -82,7 +83,7 @@ impl Body {
         }
     }
 
-    /// One that is born now.
+    /// A body that is born now.
     pub(crate) fn born(run: Run, lane: Lane, revision: Revision, now: Duration, dice: &mut Dice<'_>) -> Self {
         let after = now + SECOND * u32::try_from(dice.below(6)).unwrap_or(0) / 2;
         let checks = match dice.below(40) {
@@ -108,7 +109,7 @@ impl Fleet {
         self.bodies.values().filter(|body| body.is_alive)
     }
 
-    /// Whether clients find somebody in a slot.
+    /// Whether clients reach a body in a slot.
     pub(crate) fn serves(&self, slot: &Slot) -> bool {
         self.alive().any(|body| body.run.slot == *slot && body.is_served)
     }

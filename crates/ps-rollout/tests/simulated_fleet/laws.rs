@@ -1,5 +1,5 @@
-//! What must hold whatever happens. Each law looks at the fleet alone, and at what went wrong by itself; none believes
-//! the engine.
+//! Laws that must always hold. Each law examines only the fleet, and the faults that came from outside; none trusts the
+//! rollout.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use ps_rollout::{Fate, Lane, Outcome, Revision, Run, State, Strategy};
 use crate::fleet::{Body, Fleet};
 use crate::scenario::{Kind, Planned, Scenario};
 
-/// What is remembered of a rollout so that its laws can be judged.
+/// Facts about a rollout that are needed to check its laws.
 #[derive(Default)]
 pub(crate) struct Book {
-    /// Slots in which something went wrong that no rollout can help: a run died, a start failed, a person stopped it.
+    /// Slots with a fault that the rollout is not responsible for: a run died, a start failed, a person stopped it.
     pub(crate) excused: BTreeSet<Slot>,
     /// Slots that a person stopped.
     pub(crate) stopped: BTreeSet<Slot>,
@@ -25,11 +25,11 @@ pub(crate) struct Book {
     pub(crate) told: BTreeSet<u64>,
     /// Runs that were ordered.
     pub(crate) ordered: BTreeSet<u64>,
-    /// Slots whose old run has finished as it should, and the executor said so.
+    /// Slots whose old run has finished as it should, and the executor reported that.
     pub(crate) finished: BTreeSet<Slot>,
-    /// Whether anything at all went wrong by itself.
+    /// Whether there was any fault from outside.
     pub(crate) had_trouble: bool,
-    /// Whether somebody cancelled in time.
+    /// Whether somebody cancelled before the commit.
     pub(crate) was_cancelled: bool,
     /// Whether the commit was ordered.
     pub(crate) is_committing: bool,
@@ -48,7 +48,7 @@ pub(crate) fn law(holds: bool, broken: impl FnOnce() -> String) -> Lawful {
 }
 
 impl Laws<'_> {
-    /// What holds at every moment.
+    /// The laws that hold at every moment.
     pub(crate) fn always(&self) -> Lawful {
         self.one_run_a_lane()?;
         self.never_two_where_the_old_one_stops_first()?;
@@ -78,7 +78,7 @@ impl Laws<'_> {
     fn never_two_where_the_old_one_stops_first(&self) -> Lawful {
         let mut taken = BTreeSet::new();
         let stops_first = |body: &&Body| self.strategy(&body.run.slot) == Strategy::StopFirst;
-        // What was left beside an old run was so before the rollout began; a new one must not join it.
+        // A leftover beside an old run was there before the rollout began; a new run must not join it.
         let leftover = self.fleet.alive().filter(stops_first).find(|body| body.is_leftover);
         for body in self.fleet.alive().filter(stops_first).filter(|body| !body.is_leftover) {
             let slot = &body.run.slot;
@@ -103,7 +103,7 @@ impl Laws<'_> {
         Ok(())
     }
 
-    /// `max_unavailable`, counted in slots that had a run to begin with and in which nothing went wrong by itself.
+    /// `max_unavailable`, counted in slots that had a run at the beginning and that had no fault from outside.
     fn no_slot_is_dark_without_need(&self) -> Lawful {
         for (process_type, planned) in &self.scenario.plan.types {
             let slots = self.scenario.slots.iter().filter(|(slot, _)| slot.process_type == *process_type);
@@ -134,7 +134,7 @@ impl Laws<'_> {
         Ok(())
     }
 
-    /// Whether the new revision has passed every gate that stands before the first old run is touched.
+    /// Whether the new revision has passed every gate that comes before the first old run is touched.
     pub(crate) fn is_gate_passed(&self) -> bool {
         self.are_proven(|planned| planned.rules.strategy != Strategy::StopFirst)
     }
@@ -145,8 +145,8 @@ impl Laws<'_> {
         rolled.map(|(slot, _)| slot).all(is_proven)
     }
 
-    /// The promise, judged when an old run is withdrawn or told to end. What has to stop first waits until everything
-    /// else is proven, and everything else waits until what stopped first has come up again.
+    /// The promise, checked when an old run is withdrawn or told to end. A type that stops first waits until all others
+    /// are proven, and all others wait until the types that stopped first have come up again.
     pub(crate) fn may_touch(&self, run: &Run) -> Lawful {
         let Some(body) = self.fleet.bodies.get(&run.number) else { return Ok(()) };
         let is_free = body.revision == Revision::New || self.book.stopped.contains(&run.slot);
@@ -155,7 +155,8 @@ impl Laws<'_> {
         law(is_free || is_proven, || format!("an old run was touched before the gate: {run}"))
     }
 
-    /// A run is withdrawn before it ends, and one that has not been told to end yet is not when everything is put back.
+    /// A run is withdrawn before it ends. When the rollout is being undone, a run that has not been told to end yet is
+    /// not ended.
     pub(crate) fn may_be_told_to_end(&self, run: &Run, state: State) -> Lawful {
         let body = self.fleet.bodies.get(&run.number).filter(|body| body.is_alive);
         let Some(body) = body.filter(|_| !self.book.told.contains(&run.number)) else { return Ok(()) };
@@ -164,7 +165,7 @@ impl Laws<'_> {
         law(is_free || state != State::PuttingBack, || format!("ended although all is put back: {run}"))
     }
 
-    /// What is recorded has lived for its minimum, wherever its clients were led to it.
+    /// A recorded run has lived for its minimum time, whenever its clients were led to it.
     pub(crate) fn may_be_recorded(&self, run: &Run, now: Duration) -> Lawful {
         let minimum_life = self.of(&run.slot).rules.minimum_life;
         let is_young =
@@ -182,7 +183,7 @@ impl Laws<'_> {
         law(!is_alive, || format!("a run that lives was forgotten: {run}"))
     }
 
-    /// What holds when the rollout is over.
+    /// The laws that hold when the rollout is over.
     pub(crate) fn finally(&self, state: State, outcome: &Outcome, now: Duration) -> Lawful {
         let is_committed = state == State::Committed;
         law(is_committed == outcome.cause.is_none(), || format!("{state:?} because of {:?}", outcome.cause))?;
@@ -235,7 +236,7 @@ impl Laws<'_> {
         Ok(())
     }
 
-    /// The promise once more, at the end: the very same runs, with their clients.
+    /// The promise, checked at the end: the same runs as before, with their clients.
     fn a_gate_that_failed_left_everything(&self, is_committed: bool) -> Lawful {
         if is_committed || self.is_gate_passed() {
             return Ok(());

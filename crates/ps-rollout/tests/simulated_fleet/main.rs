@@ -35,11 +35,11 @@ fn carry_out(
     Simulation::new(&scenario, dice, sabotage, story).run()
 }
 
-/// What happened in one rollout, line for line.
+/// The history of one rollout, line by line.
 fn story(rolls: &[u16], sabotage: Option<Sabotage>) -> String {
     let mut lines = vec![format!("{:?}", Scenario::roll(&mut Dice::new(rolls)).slots)];
     let _ = carry_out(rolls, sabotage, Some(&mut lines));
-    // A slot is shown in too many words to be read.
+    // The debug form of a slot is too long to be read.
     let text = lines.join("\n").replace("Slot { process_type: ProcessType(\"", "");
     text.replace("\"), index: ", ".").replace(" }, number: ", "@").replace("Run { slot: ", "")
 }
@@ -59,7 +59,7 @@ fn rolls() -> impl Strategy<Value = Vec<u16>> {
     proptest::collection::vec(any::<u16>(), 0..600)
 }
 
-/// Carries out `count` rollouts; the shortest that breaks a law, if one does.
+/// Carries out `count` rollouts. Returns the shortest one that breaks a law, if one does.
 fn search(count: u32, sabotage: Option<Sabotage>) -> Option<(String, Vec<u16>)> {
     let carry_out =
         |rolls: Vec<u16>| carry_out(&rolls, sabotage, None).map(|_| ()).map_err(TestCaseError::fail);
@@ -80,7 +80,7 @@ fn no_random_rollout_breaks_a_law() {
     }
 }
 
-/// The first word of what is printed of a value.
+/// The first word of the debug form of a value.
 fn word(value: &dyn std::fmt::Debug) -> String {
     format!("{value:?}").split([' ', '(']).next().unwrap_or_default().to_owned()
 }
@@ -116,7 +116,7 @@ fn the_search_reaches_every_fate_every_failure_and_a_death_in_every_state() {
     assert!(missed.is_empty(), "not reached: {missed:?}; reached: {reached:?}");
 }
 
-/// Every law can be broken, and the same search finds out.
+/// Checks that the search finds this sabotage, by one of these laws.
 fn is_caught(sabotage: Sabotage, laws: &[&str]) {
     let (reason, rolls) =
         search(20_000, Some(sabotage)).unwrap_or_else(|| panic!("{sabotage:?} was not caught"));

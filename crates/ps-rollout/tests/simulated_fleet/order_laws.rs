@@ -1,5 +1,5 @@
-//! The laws of types that wait for each other: what a start waits for has come about, and what depends on a run that ends has
-//! ended before.
+//! The laws of types that wait for each other: before a start, the types that it waits for have come far enough; before a run
+//! ends, the runs that depend on it have ended.
 
 use formation::{Milestone, Slot, Wait};
 use ps_rollout::{Lane, Revision, Run, State, Strategy};
@@ -9,7 +9,7 @@ use crate::laws::{Lawful, Laws, law};
 use crate::scenario::{Kind, Planned};
 
 impl Laws<'_> {
-    /// Judged when a new run is ordered for the first time.
+    /// Checked when a new run is ordered for the first time.
     pub(crate) fn may_start(&self, run: &Run) -> Lawful {
         if self.book.ordered.contains(&run.number) {
             return Ok(());
@@ -31,7 +31,7 @@ impl Laws<'_> {
         Ok(())
     }
 
-    /// Whether nobody has to wait for a slot, or what went wrong there is not the rollout's to answer for.
+    /// Whether no slot has to wait for this one, or the rollout is not responsible for a fault there.
     fn is_absent(&self, slot: &Slot, planned: &Planned) -> bool {
         let stops_first = planned.rules.strategy == Strategy::StopFirst;
         let of_type = &self.scenario.plan.types[&slot.process_type];
@@ -50,7 +50,7 @@ impl Laws<'_> {
         has_started || self.book.proven.contains(slot)
     }
 
-    /// Whether what goes one by one has moved.
+    /// Whether a run of a type that goes one by one has moved to its own lane.
     fn is_in_place(&self, slot: &Slot, planned: &Planned) -> bool {
         let moves = planned.rules.strategy == Strategy::OneByOne && planned.kind == Kind::Replace;
         let is_new = |body: &Body| {
@@ -62,7 +62,7 @@ impl Laws<'_> {
         !moves || self.fleet.alive().any(is_new)
     }
 
-    /// Judged when an old run is told to end for the first time.
+    /// Checked when an old run is told to end for the first time.
     pub(crate) fn may_end_before_others(&self, run: &Run, state: State) -> Lawful {
         let slot = &run.slot;
         let goes = |planned: &Planned| matches!(planned.kind, Kind::Stop | Kind::Replace);

@@ -7,7 +7,7 @@ use ps_rollout::{Action, Plan, Revision, Run, Strategy};
 
 use crate::scenario::{Kind, Scenario};
 
-/// What is broken.
+/// The part that is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sabotage {
     EndsTheOldFirst,
@@ -28,7 +28,7 @@ pub(crate) enum Sabotage {
 }
 
 impl Sabotage {
-    /// The plan as a broken engine understands it.
+    /// The plan as a broken rollout understands it.
     pub(crate) fn plan(sabotage: Option<Self>, plan: &Plan) -> Plan {
         let mut plan = plan.clone();
         for planned in plan.types.values_mut() {
@@ -54,7 +54,7 @@ impl Sabotage {
         plan
     }
 
-    /// The actions as a broken engine gives them.
+    /// The actions as a broken rollout orders them.
     pub(crate) fn spoil(sabotage: Option<Self>, scenario: &Scenario, actions: &mut Vec<Action>) {
         if sabotage != Some(Self::EndsTheOldFirst) {
             return;
@@ -71,7 +71,7 @@ impl Sabotage {
         actions.extend(endings);
     }
 
-    /// The rollout as it is read by an executor that loses a new run on the way; says which.
+    /// The rollout as an executor reads it that loses a new run while reading. Returns which one.
     pub(crate) fn forget(sabotage: Option<Self>, text: &mut String) -> Option<u64> {
         if sabotage != Some(Self::ForgetsARunOnResume) {
             return None;

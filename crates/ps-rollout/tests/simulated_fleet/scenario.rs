@@ -1,4 +1,4 @@
-//! What an app looks like and what is to become of it.
+//! A random app, and the plan for it.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
@@ -11,7 +11,7 @@ use crate::dice::Dice;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-/// What is planned for a slot.
+/// The change of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Keep,
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
     Replace,
 }
 
-/// A slot, what is planned for it, and how.
+/// A slot, its change, and its rules.
 #[derive(Clone, Debug)]
 pub(crate) struct Planned {
     pub(crate) kind: Kind,
@@ -38,17 +38,17 @@ impl Planned {
 pub(crate) struct Scenario {
     pub(crate) plan: Plan,
     pub(crate) slots: BTreeMap<Slot, Planned>,
-    /// Whether a slot that fails is left out; only where nothing is replaced or stopped.
+    /// Whether a slot that fails is left out; only if no slot is replaced or stopped.
     pub(crate) is_each_for_itself: bool,
 }
 
 impl Scenario {
-    /// What the type of a slot waits for.
+    /// The types that the type of a slot waits for.
     pub(crate) fn waits(&self, slot: &Slot) -> &[Wait] {
         &self.plan.types[&slot.process_type].after
     }
 
-    /// Whether others wait for the type of a slot to be done.
+    /// Whether other types wait for the end of a slot's type.
     pub(crate) fn is_to_end(&self, slot: &Slot) -> bool {
         let is_it = |wait: &Wait| wait.process_type == slot.process_type && wait.milestone == Milestone::Done;
         self.plan.types.values().flat_map(|planned| &planned.after).any(is_it)
@@ -93,7 +93,7 @@ fn type_plan(dice: &mut Dice<'_>, number: &mut u64) -> TypePlan {
     TypePlan { rules, after: Vec::new(), slots }
 }
 
-/// What a type waits for, of those that there are already: so none of them waits for it.
+/// Random dependencies on types that exist already, so that there is no circle.
 fn after(dice: &mut Dice<'_>, earlier: &BTreeMap<ProcessType, TypePlan>) -> Vec<Wait> {
     let mut waits = Vec::new();
     for (process_type, planned) in earlier {
@@ -102,7 +102,7 @@ fn after(dice: &mut Dice<'_>, earlier: &BTreeMap<ProcessType, TypePlan>) -> Vec<
         }
         let milestone = match dice.below(3) {
             1 => Milestone::Started,
-            // Nobody may wait for what stops first to be done.
+            // A type that stops first cannot be waited for to be done.
             2 if planned.rules.strategy != Strategy::StopFirst => Milestone::Done,
             _ => Milestone::Ready,
         };

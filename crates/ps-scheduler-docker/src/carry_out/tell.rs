@@ -7,7 +7,7 @@ use ps_scheduler::{Progress, Requester};
 use super::Executor;
 
 impl Executor<'_> {
-    /// Announces a new run. Of runs that an earlier executor began only the outcome is announced.
+    /// Reports a new run. For runs that an earlier executor began only the outcome is reported.
     pub(super) fn tell(&self, run: &Run, progress: fn(Slot) -> Progress, requester: &mut Requester<'_>) {
         if run.number >= self.first_run && self.containers.fresh.is_some() {
             (requester.tell)(progress(run.slot.clone()));

@@ -34,7 +34,7 @@ fn run(words: &[&str]) -> Check {
     check(Ask::Run(words.iter().map(|word| (*word).to_owned()).collect()))
 }
 
-/// Deploys `web` with these startup checks; what was said beside the result.
+/// Deploys `web` with these startup checks. Returns the result, and the messages.
 fn deploy(place: &Place, command: &str, startup: Vec<Check>) -> (Result<(), String>, Vec<String>) {
     let mut release = place.plan(&["web=1"], command, &Intent::Deploy).release;
     let checks = Checks { startup, ..Checks::default() };

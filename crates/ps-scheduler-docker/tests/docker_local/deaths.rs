@@ -1,4 +1,4 @@
-//! Whoever deploys may die at any moment; the next one makes it right.
+//! The process that deploys may die at any moment; the next one repairs everything.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use ps_scheduler::{Cancel, Error, Intent, Progress, Requester, Running, Schedule
 
 use crate::place::{Place, SERVER, SOCKET, require_engine, shop};
 
-/// What the deploy that is killed is told: where its world is, where its engine listens, and its strategy.
+/// The variables for the deploy that is killed: the path of its world, the socket of its engine, and its strategy.
 const WORLD: &str = "DOCKER_LOCAL_WORLD";
 const ENGINE: &str = "DOCKER_LOCAL_ENGINE";
 const STRATEGY: &str = "DOCKER_LOCAL_STRATEGY";
@@ -26,8 +26,7 @@ fn deploy_elsewhere(place: &Place, socket: &Path) -> Command {
     deploy
 }
 
-/// The caller that dies: a process of its own, which is this program with another test. Where nobody tells it what to deploy it has
-/// nothing to do.
+/// The deploy that is killed: this program as a process of its own, with this test. Without the variables the test does nothing.
 #[test]
 fn a_deploy_that_another_test_kills() {
     if std::env::var_os(WORLD).is_none() {
@@ -39,7 +38,7 @@ fn a_deploy_that_another_test_kills() {
     place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
 }
 
-/// Lets a deploy die at that call; `false` if it was over before.
+/// Has a deploy die at that call; `false` if the deploy was over before.
 fn dies_at(place: &Place, fatal: usize) -> bool {
     let socket = place.dir.path().join(format!("{fatal}.sock"));
     engine_proxy::dies_at(Path::new(SOCKET), &socket, fatal, &mut deploy_elsewhere(place, &socket))
@@ -57,7 +56,7 @@ pub(crate) fn is_right(place: &Place, fatal: usize) {
     assert!(!written.contains("under_way"), "call {fatal}: {written}");
 }
 
-/// Every `stride`th call, from `first` on.
+/// Has a deploy die at every `stride`th call, from `first` on.
 fn every_death_is_made_good(strategy: Strategy, first: usize, stride: usize) {
     let mut place = Place::new();
     place.strategy = Some(strategy);
@@ -97,7 +96,7 @@ fn a_plan_that_has_nothing_to_do_puts_back_what_a_dead_one_began() {
     let place = Place::new();
     place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
     let before = (place.ids(), place.names());
-    // Its first new container has been started, and nothing more.
+    // The first new container of the dead deploy has been started, and nothing more.
     assert!(dies_at(&place, 2));
     assert_eq!(place.names().len(), 2);
     let plan = place.plan(&["web=1"], SERVER, &Intent::Converge(Which::All));
@@ -138,7 +137,8 @@ fn an_engine_that_falls_silent_after_the_commit_leaves_a_deploy_that_succeeded_a
     let socket = place.dir.path().join("silent.sock");
     let (died, nobody) = channel();
     drop(nobody);
-    // After create, start and update the records are written; the first of the new names is not answered any more.
+    // After the calls create, start and update the records are written; the call that gives the first new name gets no answer any
+    // more.
     fatal_proxy(Path::new(SOCKET), &socket, 4, died);
     let deployed = place.through(&socket).deploy(&["web=1"], SERVER, &Intent::Deploy);
     assert!(deployed.is_ok(), "the new release runs and is recorded: {deployed:?}");

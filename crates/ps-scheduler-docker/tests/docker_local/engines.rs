@@ -1,4 +1,4 @@
-//! Engines that are not there, never answer, answer nonsense, or cannot do what they are asked.
+//! Engines that do not exist, never answer, answer nonsense, or cannot do what they are asked.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -34,7 +34,7 @@ fn an_absent_engine_is_said_at_once_with_its_socket_and_the_way_out() {
         fs::write(&record, "a".repeat(64)).expect("a record");
         let begin = Instant::now();
         let error = place.docker.status(&[shop()]).expect_err("nobody is there");
-        // Whoever waited for an answer would take ten.
+        // Waiting for an answer would take ten seconds.
         assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
         assert!(matches!(error, Error::Unreachable { .. }), "{error}");
         let error = error.to_string();
@@ -55,7 +55,7 @@ fn an_engine_that_takes_the_call_and_never_answers_is_given_up_in_time() {
     fs::write(place.app_dir().join("CONTAINER.web.1"), "a".repeat(64)).expect("a record");
     let begin = Instant::now();
     let error = place.docker.status(&[shop()]).expect_err("nobody answers");
-    // One look takes ten seconds, and a second one would take as long.
+    // One call takes ten seconds, and a second one would take the same time again.
     assert!(begin.elapsed() < Duration::from_secs(19), "{:?}", begin.elapsed());
     assert!(matches!(error, Error::Unreachable { .. }) && error.to_string().contains("mute.sock"), "{error}");
 }
@@ -127,7 +127,8 @@ fn the_status_of_all_apps_is_one_request_and_names_no_version() {
     assert!(request.starts_with("GET /containers/json?all=true&"), "{request}");
 }
 
-/// Answers the first connection and closes; returns the first line of the request. A second request finds nobody.
+/// Answers the first connection and closes. Returns the first line of the request. A second request finds no
+/// listener.
 fn answer_once(listener: &UnixListener, answer: &str) -> String {
     let (stream, _) = listener.accept().expect("a call");
     let mut lines = BufReader::new(stream.try_clone().expect("a second handle"));
@@ -137,12 +138,12 @@ fn answer_once(listener: &UnixListener, answer: &str) -> String {
     while lines.read_line(&mut line).expect("a header") > 2 {
         line.clear();
     }
-    // Who only wanted the head may have gone.
+    // A client that only wanted the head may be gone already.
     let _ = (&stream as &UnixStream).write_all(answer.as_bytes());
     first
 }
 
-/// An engine that says what it is told to: the status and body for the first rule whose word is in the request line.
+/// An engine with prepared answers: the status and body of the first rule whose word is in the request line.
 fn scripted(socket: &Path, rules: &'static [(&'static str, u16, &'static str)]) {
     let listener = UnixListener::bind(socket).expect("a socket");
     thread::spawn(move || {

@@ -1,5 +1,5 @@
-//! An engine that fails at one call in the middle of a deploy: the deploy comes to an end, its error says what the engine was asked to
-//! do, what ran before runs on until the commit, and the next deploy makes everything right.
+//! An engine that fails at one call in the middle of a deploy: the deploy comes to an end, its error names the call, the old instances
+//! run until the commit, and the next deploy repairs everything.
 
 use std::io::Write;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -15,33 +15,34 @@ use ps_scheduler::{Cancel, Error, FailedSlot, Intent, Requester, Running, Schedu
 use crate::deaths::is_right;
 use crate::place::{Place, SERVER, SOCKET, command, require_engine};
 
-/// What the engine does in place of what it is asked to.
+/// How the engine fails.
 #[derive(Clone, Copy, Debug)]
 enum Failure {
     /// It answers with this status.
     Answers(u16),
-    /// It says nothing and hangs up.
+    /// It sends nothing and closes the connection.
     HangsUp,
-    /// It answers something else than an engine would.
+    /// It sends something that is no answer of an engine.
     Babbles,
 }
 
 const FAILURES: [Failure; 4] =
     [Failure::Answers(500), Failure::HangsUp, Failure::Answers(409), Failure::Babbles];
-/// What an error says of the call that failed.
+/// The words in an error that name the failed call.
 const CALLS: [&str; 9] =
     ["list", "create", "start", "look at", "restart policy", "describe", "stop", "end container", "remove"];
-/// What it says where the engine answered a start with 200, and did not start anything.
+/// The error if the engine answered a start with 200, but started nothing.
 const LIED: &str = "ended in its first second";
 
-/// Which calls are counted: a deploy looks at its containers again and again.
+/// Which calls are counted: a deploy lists its containers again and again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Counted {
     Lists,
     Others,
 }
 
-/// Stands between a scheduler and the real engine, which never hears of the call with this number, from 1. Says whether it came.
+/// A proxy between a scheduler and the real engine, which does not pass on the call with this number, counted from 1. The result says
+/// whether that call came.
 fn failing_proxy(socket: &Path, counted: Counted, failing: usize, failure: Failure) -> Arc<AtomicBool> {
     let listener = UnixListener::bind(socket).expect("a socket");
     let has_failed = Arc::new(AtomicBool::new(false));
@@ -72,11 +73,11 @@ fn fail(mut client: &UnixStream, failure: Failure) {
     };
     let status = if let Failure::Answers(status) = failure { status } else { 200 };
     let answer = format!("HTTP/1.1 {status} x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-    // Whoever asked may have gone.
+    // The client may be gone already.
     let _ = client.write_all(answer.as_bytes());
 }
 
-/// Fails at these calls of a deploy, each in another way.
+/// Has these calls of a deploy fail, each in another way.
 fn each_failure_is_survived(strategy: Strategy, counted: Counted, calls: impl Iterator<Item = usize>) {
     let mut place = Place::new();
     place.strategy = Some(strategy);
@@ -124,7 +125,7 @@ fn an_engine_that_fails_at_any_call_is_named_with_it_and_the_next_deploy_makes_i
     });
 }
 
-/// Stands before the real engine and kills a container that is to get its restart policy, before the engine hears of it.
+/// A proxy before the real engine that kills a container when it is to get its restart policy, before the engine gets the call.
 fn killing_proxy(socket: &Path) {
     let listener = UnixListener::bind(socket).expect("a socket");
     thread::spawn(move || {
@@ -133,7 +134,7 @@ fn killing_proxy(socket: &Path) {
             let line = String::from_utf8_lossy(&request).lines().next().unwrap_or_default().to_owned();
             if let Some((start, _)) = line.split_once("/update") {
                 let id = start.rsplit('/').next().expect("an id");
-                // It is told so again before it is removed, when it is dead already.
+                // The call comes again before the container is removed; then it is dead already.
                 let _ = command(&["kill", id]);
             }
             let mut engine = UnixStream::connect(SOCKET).expect("the engine");

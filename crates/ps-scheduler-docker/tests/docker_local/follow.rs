@@ -1,4 +1,4 @@
-//! Logs that are followed while what writes them changes.
+//! Logs are followed while the containers that write them change.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -12,13 +12,13 @@ use ps_scheduler_docker::DockerLocal;
 
 use crate::place::{Place, SOCKET, shop};
 
-/// Numbers its lines; told to end, it says so last.
+/// Writes numbered lines, and a last one when it is told to end.
 const COUNTING: &str =
     "trap 'echo last; exit 0' TERM; i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done";
-/// Says which of its lives it is, and ends; its container keeps the count.
+/// Writes how often it was started, and ends. The container keeps the count.
 const DYING: &str = "n=$(cat /tmp/n 2>/dev/null || echo 0); echo $((n+1)) >/tmp/n; echo life $n; sleep 4; echo over $n; exit 3";
 
-/// Follows the logs of everything from now on, in another thread, until nobody listens any more.
+/// Follows all logs from now on, in another thread, until the receiver is dropped.
 fn follow(place: &Place) -> Receiver<LogLine> {
     let (sender, lines) = channel();
     let world = place.world();
@@ -28,13 +28,13 @@ fn follow(place: &Place) -> Receiver<LogLine> {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         };
-        // Where it fails no lines come, and the test says which.
+        // If this fails, no lines come, and the test reports that.
         let _ = DockerLocal::at(&world, SOCKET).logs(&request, &mut sink);
     });
     lines
 }
 
-/// The next line; the test fails where there is none for long.
+/// The next line; the test fails if none comes for a long time.
 fn next(lines: &Receiver<LogLine>) -> (u64, String) {
     let line = lines.recv_timeout(Duration::from_secs(60)).expect("there is another line");
     (line.run.expect("a run"), String::from_utf8_lossy(&line.bytes).into_owned())
@@ -76,7 +76,7 @@ fn what_the_engine_starts_again_is_read_on_from_where_it_was() {
     while !seen.iter().any(|line| line == "over 3") {
         seen.push(next(&lines).1);
     }
-    // How many lives were over before somebody followed depends on the machine.
+    // How many lives were over before the follower began depends on the machine.
     let began = seen[0].rsplit(' ').next().and_then(|life| life.parse().ok()).expect("the number of a life");
     let all = (began..=3).flat_map(|life: usize| [format!("life {life}"), format!("over {life}")]);
     let all: Vec<String> = all.collect();

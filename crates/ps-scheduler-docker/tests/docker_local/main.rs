@@ -1,5 +1,5 @@
-//! docker-local against a real engine: the conformance suite, and what only containers do. Where no engine answers or
-//! the test image is missing, a test fails and says to run scripts/setup.
+//! docker-local against a real engine: the conformance suite, and tests that only concern containers. If no engine
+//! answers or the test image is missing, a test fails and says to run scripts/setup.
 
 mod checks;
 mod deaths;
@@ -136,7 +136,7 @@ fn a_new_release_of_which_one_instance_dies_leaves_the_old_one_running() {
     let place = Place::new();
     place.deploy(&["web=2"], SERVER, &Intent::Deploy).expect("deploys");
     let before = (place.ids(), place.names());
-    // Started again by the engine before anybody looked, it writes nothing more.
+    // If the engine restarts it before the test looks, it writes nothing more.
     let bad = "if [ $DYNO = web.2 ]; then if [ -e /tmp/ran ]; then sleep 60; fi; touch /tmp/ran; \
                for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo line $i; done; exit 3; fi; exec httpd -f -p $PORT";
     let error = place.deploy(&["web=2"], bad, &Intent::Deploy).expect_err("web.2 dies");

@@ -1,4 +1,4 @@
-//! A world with one app on a real engine, and what the tests ask of both.
+//! A world with one app on a real engine, and helpers to examine both.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -22,7 +22,7 @@ pub(crate) const SOCKET: &str = "/var/run/docker.sock";
 pub(crate) const SERVER: &str = "httpd -f -p $PORT";
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
-/// A world with one app, `shop`, on the real engine. What it started is gone when it is dropped.
+/// A world with one app, `shop`, on the real engine. Its containers are removed when the value is dropped.
 pub(crate) struct Place {
     pub(crate) dir: Rc<tempfile::TempDir>,
     pub(crate) docker: DockerLocal,
@@ -58,7 +58,7 @@ impl Place {
         place
     }
 
-    /// The same world as another process would have it, on the engine at `socket`.
+    /// The same world as another process would see it, on the engine at `socket`.
     pub(crate) fn through(&self, socket: &Path) -> Self {
         let world = World::new(self.dir.path().join("home"), self.dir.path().join("lib"));
         let docker = DockerLocal::at(&world, socket);
@@ -69,7 +69,7 @@ impl Place {
         World::new(self.dir.path().join("home"), self.dir.path().join("lib"))
     }
 
-    /// What is written down of the app's rollouts.
+    /// The file of the app's rollouts.
     pub(crate) fn rollout_file(&self) -> PathBuf {
         self.dir.path().join("lib/data/scheduler-docker-local/shop/rollout.json")
     }

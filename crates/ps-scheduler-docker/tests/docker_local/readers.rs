@@ -1,4 +1,4 @@
-//! A container that is made for a file to be read from its image is removed, also where its reader was killed.
+//! A container that is made to read a file from its image is removed, even if its reader was killed.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use ps_scheduler::{Intent, Scheduler};
 
 use crate::place::{IMAGE, Place, SERVER, docker, shop};
 
-/// A container as this process, or one that has died, makes it; its id.
+/// A container that this process, or one that has died, makes. Returns its id.
 fn made_by(place: &Place, reader: u32) -> String {
     let root = format!("--label=com.formation.root={}", place.dir.path().join("home").display());
     let reader = format!("--label=com.formation.reader={reader}");

@@ -1,5 +1,5 @@
-//! The suite's promises of a rollout, on real containers. Each is tried in a world of its own, and several at a time: most of it
-//! is waiting.
+//! The suite's promises of a rollout, on real containers. Each is tested in a world of its own, and several at the same time,
+//! because a test mostly waits.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,11 +16,11 @@ use ps_scheduler_docker::DockerLocal;
 
 use crate::place::{GRACE, IMAGE, Place, SOCKET};
 
-/// How many promises are tried at a time.
+/// How many promises are tested at the same time.
 const AT_A_TIME: usize = 9;
-/// What ends by itself at once.
+/// A command that ends at once.
 const BAD: &str = "exit 1";
-/// How long what ends at once would have to live in a deploy: longer than a busy machine needs to see its end.
+/// How long a command that ends at once would have to live in a deploy: longer than a busy machine needs to see its end.
 const LONG: Duration = Duration::from_secs(20);
 
 struct Containers {
@@ -29,7 +29,7 @@ struct Containers {
     engine: Engine,
 }
 
-/// docker-local, with a longer gate for each type that is not to pass it.
+/// docker-local, with a longer gate for each type whose command fails.
 struct Patient(Place);
 
 impl Scheduler for Patient {
@@ -124,7 +124,7 @@ impl Harness for Containers {
         Duration::from_secs(60)
     }
 
-    /// Every third step, of which a deploy has three, and with `FORMATION_TEST_LONG=1` every step.
+    /// A deploy is tested at every third of its steps; with `FORMATION_TEST_LONG=1` at every step.
     fn stride(&self) -> usize {
         if std::env::var_os("FORMATION_TEST_LONG").is_some_and(|value| value == "1") { 1 } else { 3 }
     }

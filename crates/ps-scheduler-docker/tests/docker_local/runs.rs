@@ -1,5 +1,5 @@
-//! What containers say of the run that they are, and what becomes of containers and files that say nothing or what nobody
-//! understands.
+//! Which run a container is, by its labels, and how containers and files are handled whose labels or content are missing
+//! or unknown.
 
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};

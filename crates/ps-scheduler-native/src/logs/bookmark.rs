@@ -8,13 +8,13 @@ use formation::{Slot, Stream};
 use log_store::{OwnPlace, Place, Segment};
 use ps_scheduler::ReadUpTo;
 
-/// The word for the service directory.
+/// The key for the identity of the service directory.
 const SERVICE: &str = "service";
 
-/// Up to where each run of a stream was read.
+/// For each run of a stream, the position up to which it was read.
 pub(super) type Places = BTreeMap<u64, Place>;
 
-/// Writes the places of these streams down.
+/// A bookmark with these positions.
 pub(super) fn written<'a>(
     service: Option<(u64, u64)>,
     streams: impl Iterator<Item = (&'a Slot, Stream, Places)>,
@@ -35,12 +35,12 @@ pub(super) fn written<'a>(
     ReadUpTo(places.chain(own).chain(id).collect())
 }
 
-/// The key of a file into which an instance writes itself. Its value is the inode of the file, and a byte.
+/// The key for a log that the app writes itself. Its value is the inode of the file and a byte position.
 fn own_key(slot: &Slot, stream: Stream) -> String {
     format!("{slot} {} own", stream.as_str())
 }
 
-/// Reads what was written of such a file. `None`: nothing of this service.
+/// The position in an app's own log. `None` if the bookmark has none for this service directory.
 pub(super) fn read_own(
     bookmark: &ReadUpTo,
     service: Option<(u64, u64)>,
@@ -54,7 +54,7 @@ pub(super) fn read_own(
     value(&own_key(slot, stream)).map(|(inode, offset)| OwnPlace { inode, offset })
 }
 
-/// Reads what was written of one stream. `None`: nothing of this service.
+/// The positions in one stream. `None` if the bookmark is of another service directory.
 pub(super) fn read(
     bookmark: &ReadUpTo,
     service: Option<(u64, u64)>,

@@ -14,7 +14,7 @@ use ps_service::{Service, backend};
 use super::bookmark;
 use super::own::{OwnFiles, STREAMS};
 
-/// How often everything is looked at while nothing is told of: some file systems do not tell of what is written.
+/// How often all files are looked at if no change is reported: some file systems report no writes.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 const SHORTEST: Duration = Duration::from_millis(1);
 
@@ -24,29 +24,29 @@ pub(super) struct Outputs<'a> {
     request: &'a LogRequest,
     identity: Option<(u64, u64)>,
     readers: BTreeMap<(Slot, Stream), Reader>,
-    /// What instances write themselves.
+    /// The logs that instances write themselves.
     own: OwnFiles,
     /// Whether the directory was looked at before: a stream that appears later is new.
     has_looked: bool,
-    /// What tells of new lines while they are followed.
+    /// Reports new lines while the logs are followed.
     watch: Option<GrowthWatch<Where>>,
-    /// When everything is looked at again, whether the system tells of something or not.
+    /// When all files are looked at again, whether a change was reported or not.
     look_due: Instant,
 }
 
-/// What is watched.
+/// A place that is watched for changes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Where {
-    /// The service directory: its slots.
+    /// The service directory, in which slots appear.
     Service,
     /// The logs of a slot.
     Logs(Slot),
-    /// Files into which instances write themselves: those of several slots may lie in one directory.
+    /// Logs that instances write themselves. Those of several slots may lie in one directory.
     Own,
 }
 
 impl<'a> Outputs<'a> {
-    /// Those of a service that are asked for; `identity` is that of its directory.
+    /// The streams of a service that a request selects. `identity` is that of the service directory.
     pub(super) fn of(service: &'a Service, request: &'a LogRequest, identity: Option<(u64, u64)>) -> Self {
         let watch = request.follow.then(GrowthWatch::new);
         let readers = BTreeMap::new();
@@ -54,14 +54,14 @@ impl<'a> Outputs<'a> {
         Self { service, request, identity, readers, own, has_looked: false, watch, look_due: Instant::now() }
     }
 
-    /// Waits until there may be more to read, and says where. `most`: how long at most.
+    /// Waits until there may be more to read, but no longer than `most`. Returns the places that have changed.
     pub(super) fn wait(&mut self, most: Duration) -> Grown<Where> {
         let Some(watch) = &mut self.watch else { return Grown::Anywhere };
         let due = self.readers.values().filter_map(Reader::due).min().unwrap_or(most);
         watch.wait(most.min(due).min(LOOK_AGAIN).max(SHORTEST))
     }
 
-    /// Looks what there is to read where something has changed; from time to time everywhere.
+    /// Reads new lines in the places that have changed, and from time to time in all places.
     pub(super) fn look(&mut self, grown: &Grown<Where>) -> Result<(), Error> {
         if grown.has(&Where::Service) || self.look_due <= Instant::now() {
             return self.look_everywhere();
@@ -132,7 +132,7 @@ impl<'a> Outputs<'a> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Up to where everything was read.
+    /// The position up to which each stream was read.
     pub(super) fn read_up_to(&self) -> ReadUpTo {
         let streams = self.readers.iter().map(|((slot, stream), reader)| (slot, *stream, reader.places()));
         bookmark::written(self.identity, streams, self.own.places())
@@ -173,7 +173,8 @@ impl<'a> Outputs<'a> {
         Reader::open(series, range).map_err(|error| unread(slot, &error))
     }
 
-    /// Where the output of the run begins that the slot has now; `None`: no run is known, so everything is earlier.
+    /// The position at which the output of the slot's present run begins; `None`: no run is known, so all output is
+    /// earlier.
     fn present_run(&self, slot: &Slot, stream: Stream) -> Result<Option<Place>, Error> {
         let listing = self.service.listing()?;
         let statuses = self.service.statuses(&listing);
@@ -193,7 +194,8 @@ impl<'a> Outputs<'a> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The earliest line first; of lines of the same time, that of the first slot.
+    /// Passes on lines in the order of their times; of lines with the same time, that of the first slot comes
+    /// first.
     fn hand_out_by_time(&mut self, whole: bool, sink: &mut dyn LogSink) -> Result<ControlFlow<()>, Error> {
         let mut readers: Vec<_> = self.readers.iter_mut().collect();
         let mut heads: BinaryHeap<Reverse<(SystemTime, usize)>> = BinaryHeap::new();

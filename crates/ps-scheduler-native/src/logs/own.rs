@@ -12,14 +12,14 @@ use ps_supervisor::OwnOutputs;
 
 pub(super) const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
 
-/// Those that are read.
+/// The own logs of instances that are being read.
 #[derive(Debug, Default)]
 pub(super) struct OwnFiles(BTreeMap<(Slot, Stream), OwnFile>);
 
 impl OwnFiles {
-    /// Opens those of a slot, whose directory this is, that are not open yet. `is_new`: the slot has appeared since the first look, so
-    /// that all of its run is read. `place`: up to where a stream was read earlier. A file that several slots share is read once. The
-    /// files that were opened are passed to `opened`.
+    /// Opens the logs that a slot, whose directory is given, writes itself and that are not open yet. `is_new`: the slot has appeared since
+    /// the first look, so all output of its run is read. `place`: the position up to which a stream was read earlier. A file that several
+    /// slots share is read once. `opened` is called with the path of each opened file.
     pub(super) fn open(
         &mut self,
         slot: &Slot,
@@ -50,7 +50,7 @@ impl OwnFiles {
         Ok(())
     }
 
-    /// Looks what there is to read.
+    /// Looks for new lines in each log.
     pub(super) fn look(&mut self) -> Result<(), Error> {
         for file in self.0.values_mut() {
             file.look().map_err(|error| unread(file.path(), &error))?;
@@ -58,8 +58,8 @@ impl OwnFiles {
         Ok(())
     }
 
-    /// Passes on the lines that were read, one file after the other: the times of most are not known. With `whole`, incomplete last lines as
-    /// well.
+    /// Passes on the lines that were read, one file after the other, because the times of most lines are not known. With `whole`, incomplete
+    /// last lines are passed on as well.
     pub(super) fn hand_out(&mut self, whole: bool, sink: &mut dyn LogSink) -> Result<ControlFlow<()>, Error> {
         for ((slot, stream), file) in &mut self.0 {
             while let Some(line) = file.next(whole).map_err(|error| unread(file.path(), &error))? {
@@ -80,7 +80,7 @@ impl OwnFiles {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Up to where each was read.
+    /// The position up to which each log was read.
     pub(super) fn places(&self) -> impl Iterator<Item = (&Slot, Stream, OwnPlace)> {
         self.0.iter().map(|((slot, stream), file)| (slot, *stream, file.place()))
     }

@@ -19,22 +19,22 @@ use type_settings::TypeSettings;
 
 use super::OneOffs;
 
-/// However long nothing is due, its main process is looked for after this time.
+/// The main process is examined at least this often.
 const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 /// The pause between two times that SIGKILL is sent.
 const KILL_AGAIN: Duration = Duration::from_secs(1);
-/// The status of a command that a shell does not find, and of one that it may not run.
+/// The exit status of a command that a shell does not find, and of one that it may not execute.
 const NOT_FOUND: i32 = 127;
 const NOT_EXECUTABLE: i32 = 126;
 
-/// What a one-off is started with.
+/// The parameters of a one-off.
 pub(crate) struct Given<'a> {
     pub(crate) name: &'a Slot,
     pub(crate) invocation: Invocation,
     pub(crate) environment: Environment,
     pub(crate) directory: &'a Path,
     pub(crate) settings: TypeSettings,
-    /// The process whose view of the file system it shares.
+    /// The process whose view of the file system the one-off shares.
     pub(crate) seen_by: Option<u32>,
     pub(crate) streams: Streams<'a>,
     pub(crate) signals: Signals<'a>,
@@ -43,7 +43,7 @@ pub(crate) struct Given<'a> {
 }
 
 impl OneOffs<'_> {
-    /// Runs it to its end.
+    /// Runs the one-off to its end.
     pub(crate) fn carry(&self, given: &Given<'_>) -> Result<Ended, Error> {
         let record = self.note(given.name)?;
         let carried = self.carried(given);
@@ -122,7 +122,7 @@ impl OneOffs<'_> {
     }
 }
 
-/// How a shell would have ended over a program that cannot be run; `None`: something else went wrong.
+/// The exit status that a shell gives for a program that cannot be executed; `None` if something else failed.
 fn not_started(given: &Given<'_>, error: &io::Error) -> Option<Ended> {
     let is_ours = matches!(given.streams, Streams::Ours { .. });
     match error.kind() {
@@ -132,7 +132,7 @@ fn not_started(given: &Given<'_>, error: &io::Error) -> Option<Ended> {
     }
 }
 
-/// Waits for its main process; how that ended, and whether its time was over.
+/// Waits for the main process. Returns how it ended, and whether its time was over.
 fn follow(
     child: &mut Child,
     task: &Task,
@@ -169,18 +169,18 @@ fn follow(
 fn wait(signals: Signals<'_>, until: Option<Instant>) {
     let left = until.map(|until| until.saturating_duration_since(Instant::now()));
     let left = left.and_then(|left| Timespec::try_from(left).ok()).filter(|left| left.tv_sec < LOOK.tv_sec);
-    // Whatever ends the waiting, everything is looked at again.
+    // The result does not matter: the caller examines everything again.
     let _ = poll(&mut [PollFd::new(&signals.fd, PollFlags::IN)], Some(&left.unwrap_or(LOOK)));
 }
 
-/// Sends it a signal that we got, unless it has got that itself; whether it was sent.
+/// Passes a signal on to the main process, unless the terminal has sent it to that process as well. Returns whether it was sent.
 fn pass_on(child: &Child, signal: i32, is_apart: bool) -> bool {
     let of_terminal = [Signal::INT, Signal::QUIT, Signal::WINCH].map(Signal::as_raw);
     if signal == Signal::CHILD.as_raw() || (!is_apart && of_terminal.contains(&signal)) {
         return false;
     }
     let main = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    // It has not been waited for, so the pid is its own.
+    // The process has not been reaped, so the pid is still its own.
     let sent = main.zip(Signal::from_named_raw(signal)).map(|(pid, signal)| kill_process(pid, signal));
     sent.is_some_and(|sent| sent.is_ok())
 }
@@ -193,7 +193,7 @@ fn exit(status: ExitStatus) -> Exit {
     status.code().map_or_else(|| Exit::Signal(status.signal().unwrap_or(0)), Exit::Code)
 }
 
-/// The state of our terminal, which a program that was killed may have left in another one.
+/// The settings of the terminal, to be restored if a killed program has changed them.
 struct Terminal(Option<Termios>);
 
 impl Terminal {

@@ -16,9 +16,9 @@ use rustix::fs::{FlockOperation, flock};
 
 const DIRECTORY: &str = "one-offs";
 const SUFFIX: &str = ".lock";
-/// What a one-off is called: `run.4711`.
+/// The process type in the name of a one-off: `run.4711`.
 const NAME: &str = "run";
-/// How often a name is drawn that is taken.
+/// How often another random name is tried if one is taken.
 const DRAWS: u32 = 20;
 
 /// The one-offs of one app.
@@ -32,17 +32,18 @@ impl<'a> OneOffs<'a> {
         Self { service, directory: service.world.kept_dir(&service.app).join(DIRECTORY) }
     }
 
-    /// A name that none of them has.
+    /// A name that no one-off has.
     pub(crate) fn free_name(&self) -> Result<Slot, Error> {
         let taken = self.names();
         let mut drawn = (0..DRAWS).map(|_| Slot::new(NAME.parse().expect("run is a process type"), draw()));
         drawn.find(|name| !taken.contains(name)).ok_or_else(|| Error::Backend {
             context: format!("find a name for a one-off of {}", self.service.app),
-            reason: "each that was tried is taken: ps-lifecycle retire removes what is left over".to_owned(),
+            reason: "every name that was tried is in use: ps-lifecycle retire removes old ones".to_owned(),
         })
     }
 
-    /// Ends those whose program does not wait for them any more, or all; the names of those that are gone.
+    /// Ends the one-offs whose program does not wait for them any more, or all of them. Returns the names of those
+    /// that are gone.
     pub(crate) fn end(&self, grace: Duration, is_all: bool) -> Vec<String> {
         let mut ended = Vec::new();
         for name in self.names() {
@@ -78,7 +79,7 @@ impl<'a> OneOffs<'a> {
         Ok((path, log))
     }
 
-    /// A record of it, which counts for as long as what is returned is open.
+    /// Creates the record of a one-off. The one-off counts as waited for as long as the returned file is open.
     pub(super) fn note(&self, name: &Slot) -> Result<File, Error> {
         let path = self.directory.join(file_name(name));
         let failed = |reason: &dyn Display| backend(format!("create {}", path.display()), reason);
@@ -89,7 +90,7 @@ impl<'a> OneOffs<'a> {
         Ok(record)
     }
 
-    /// What it wrote and its record are removed. If that fails, `retire` tries it again.
+    /// Removes the output and the record of a one-off. If that fails, `retire` tries again.
     pub(super) fn forget(&self, name: &Slot) {
         for file in [log_name(name), file_name(name)] {
             let _ = fs::remove_file(self.directory.join(file));

@@ -12,8 +12,8 @@ use ps_apps::World;
 use ps_scheduler::{Source, conformance};
 use ps_scheduler_native::Native;
 
-/// `ps-supervise` of the same build. `scripts/test` has built it with the tests, and says so by a variable: a build of the programs
-/// alone would compile many crates again for other features, and put programs in the place of those that other tests run.
+/// `ps-supervise` of the same build. `scripts/test` builds it with the tests, and sets a variable that says so. If cargo built the
+/// programs alone, it would compile many crates again with other features, and replace the programs that other tests run.
 pub(crate) fn supervise() -> PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| {
@@ -31,7 +31,7 @@ pub(crate) fn supervise() -> PathBuf {
 fn build() -> bool {
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--quiet", "--workspace", "--bins"]);
-    // `scripts/test` sets it for test programs alone; cargo would build everything anew for it.
+    // `scripts/test` sets this variable for test programs alone; with it cargo would build everything again.
     build.env_remove("RUSTC_BOOTSTRAP").status().expect("cargo runs").success()
 }
 

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::supervise;
 
-/// A world with nothing in it, and a directory to deploy from.
+/// An empty world, and a directory to deploy from.
 struct Processes {
     native: Native,
     world: World,
@@ -62,7 +62,8 @@ impl Harness for Processes {
         Self::subject(self.source.path().join("missing"), "exec sleep 1000")
     }
 
-    /// Each process that runs in the source directory, whoever knows of it, also one that has not become its command yet.
+    /// Each process that runs in the source directory, whether it is known to a supervisor or not, and even if it has not
+    /// executed its command yet.
     fn alive(&self) -> BTreeSet<String> {
         let is_ours = |pid: &String| {
             fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|directory| directory == self.source.path())
@@ -81,13 +82,13 @@ impl Harness for Processes {
         Duration::from_secs(60)
     }
 
-    /// Every other step, of which a deploy has two, and with `FORMATION_TEST_LONG=1` every step.
+    /// A deploy is tested at every second of its steps; with `FORMATION_TEST_LONG=1` at every step.
     fn stride(&self) -> usize {
         if std::env::var_os("FORMATION_TEST_LONG").is_some_and(|value| value == "1") { 1 } else { 2 }
     }
 }
 
-/// How many promises are tried at a time.
+/// How many promises are tested at the same time.
 const AT_A_TIME: usize = 9;
 
 #[test]

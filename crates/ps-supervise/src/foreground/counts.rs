@@ -67,8 +67,8 @@ impl Counts {
     }
 }
 
-/// The types that were named. `start` before them is what foreman, honcho and overmind call the same; a type of that name is
-/// the type.
+/// The types that were named on the command line. foreman, honcho and overmind start with the word `start`, so a leading
+/// `start` is ignored, unless the Procfile has a type of that name.
 pub(crate) fn named<'a>(words: &'a [String], known: &[ProcessType]) -> &'a [String] {
     match words {
         [first, rest @ ..] if first == START && !known.iter().any(|known| known.as_str() == START) => rest,
@@ -112,12 +112,12 @@ fn of_formation(asked: &[(String, Quantity)], known: &[ProcessType]) -> Result<B
     Ok(counts)
 }
 
-/// What app.json says; a directory without one says nothing.
+/// Reads app.json; a directory without the file gives an empty one.
 pub(crate) fn app_json(root: &Path) -> Result<AppJson> {
     AppJson::parse(&read(root, APP_JSON)?).context(APP_JSON)
 }
 
-/// The bytes of a file, none if it is not there.
+/// The bytes of a file; empty if the file does not exist.
 fn read(root: &Path, name: &str) -> Result<Vec<u8>> {
     match durable::input(&root.join(name), MAX_FILE_BYTES as u64) {
         Ok(bytes) => Ok(bytes),

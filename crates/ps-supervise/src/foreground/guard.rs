@@ -1,6 +1,6 @@
-//! A guard ends the processes of a foreground that is killed. It is this program once more, in a session of its own, and
-//! sleeps reading a pipe whose writing end only the foreground has. When the foreground dies, in whatever way, the read
-//! returns. A foreground that exits in order tells its guard to exit.
+//! A guard ends the processes of a foreground that was killed. The guard is a second process of this program, in a session
+//! of its own. It blocks reading a pipe whose writing end only the foreground has. When the foreground dies, in whatever
+//! way, the read returns. A foreground that exits normally tells its guard to exit.
 
 use std::env;
 use std::io::{self, Read, Write};
@@ -34,7 +34,7 @@ impl Guard {
         Ok(Self { child, pipe })
     }
 
-    /// Has the guard end everything, and waits for it.
+    /// Has the guard end all processes, and waits for it.
     pub(crate) fn call(mut self) {
         self.pipe = None;
         let _ = self.child.wait();
@@ -83,8 +83,8 @@ pub(crate) fn guard(state: &Path) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Ends the processes that are left and returns their statuses; `None` if another process does so. A foreground that starts
-/// tests the lock for a moment; that is waited for.
+/// Ends the processes that are left and returns their statuses; `None` if another process is ending them. A foreground that
+/// is starting holds the lock for a moment to test it; this function waits for that.
 fn end(state: &Path) -> Result<Option<Vec<Status>>> {
     for _ in 0..TRIES {
         match Supervisor::end_what_is_left(state, GRACE) {

@@ -85,7 +85,7 @@ pub(crate) fn leave(home: &Path) {
     }
 }
 
-/// Takes a lock, waiting for it a while.
+/// Takes a lock, waiting for it for a limited time; false if it was not free in time.
 pub(crate) fn has_locked(file: &File) -> bool {
     let mut waited = Duration::ZERO;
     while waited < PATIENCE {
@@ -99,8 +99,8 @@ pub(crate) fn has_locked(file: &File) -> bool {
     false
 }
 
-/// In `$XDG_RUNTIME_DIR`, else in /run (root) or /run/user, else in the directory of temporary files. A directory that
-/// another user could write to is refused.
+/// The path: in `$XDG_RUNTIME_DIR`, else in /run (root) or /run/user, else in the directory of temporary files. A directory
+/// that another user could write to is refused.
 fn place() -> Result<PathBuf> {
     let user = rustix::process::geteuid();
     let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
@@ -127,7 +127,7 @@ fn make(home: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether it is a directory of this user, not a symlink, without these permissions for others.
+/// Whether the path is a directory of this user, not a symlink, without these permissions for others.
 fn is_private(directory: &Path, forbidden: u32) -> bool {
     let user = rustix::process::geteuid().as_raw();
     fs::symlink_metadata(directory)

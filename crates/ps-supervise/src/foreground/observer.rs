@@ -187,7 +187,7 @@ impl Observer {
             _ => self.hint(status, lifetime),
         };
         self.printer.say(Some(slot), &format!("{ended}{next}"));
-        // The end of a run by schedule is the end of nothing else.
+        // The end of a scheduled run does not end the other processes.
         if self.is_ending || self.spec.is_scheduled(&slot.process_type) {
             return Reaction::GoOn;
         }
@@ -202,7 +202,7 @@ impl Observer {
         }
     }
 
-    /// One that waits for its time.
+    /// Reports when an instance that waits for its scheduled time is due.
     fn see_schedule(&mut self, status: &Status) {
         if let Some(text) = self.schedule.due(status).filter(|_| !self.is_ending) {
             self.printer.say(Some(&status.slot), &text);

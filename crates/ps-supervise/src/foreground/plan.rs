@@ -1,4 +1,4 @@
-//! What will run: the options and files combined into the spec for the supervisor. The spec is only kept in memory.
+//! The plan of a foreground: the options and files combined into the spec for the supervisor. The spec is only kept in memory.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use super::settings;
 use super::source::Source;
 use crate::args::Args;
 
-/// What will run.
+/// The plan of a foreground.
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// The spec for the supervisor.

@@ -38,7 +38,7 @@ fn of_process(process: Process) -> Health {
     }
 }
 
-/// What has been said of how ready each instance is.
+/// The last message about the readiness of each instance, with the pid that it was about.
 #[derive(Debug, Default)]
 pub(crate) struct Readiness(BTreeMap<Slot, (u32, String)>);
 

@@ -8,21 +8,21 @@ use jiff::tz::TimeZone;
 use ps_supervisor::Status;
 use timetable::Course;
 
-/// When each instance is due, as far as that was said.
+/// The time at which each instance is due, as last reported.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
     told: BTreeMap<Slot, Timestamp>,
 }
 
 impl Schedule {
-    /// When an instance that waits for its time is due, if that is news.
+    /// The message that says when a waiting instance is due; `None` if that time was reported already.
     pub(crate) fn due(&mut self, status: &Status) -> Option<String> {
         let next = next(status).filter(|_| status.state == State::Scheduled)?;
         let is_news = self.told.insert(status.slot.clone(), next) != Some(next);
         is_news.then(|| format!("is due at {}", shown(next)))
     }
 
-    /// When one that has just ended is due again, as the end of a sentence.
+    /// The end of a sentence that says when an instance that has just ended is due again.
     pub(crate) fn due_again(&mut self, status: &Status) -> String {
         let Some(next) = next(status) else { return String::new() };
         self.told.insert(status.slot.clone(), next);

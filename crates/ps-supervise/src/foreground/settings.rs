@@ -13,7 +13,7 @@ use type_settings::Disorder;
 use super::counts::{APP_JSON, app_json};
 use crate::args::Args;
 
-/// Sets it. Everything else that app.json sets is for apps that are deployed.
+/// Sets these settings in `spec`. The other settings of app.json apply only to apps that are deployed.
 pub(crate) fn set(spec: &mut Spec, root: &Path, args: &Args) -> Result<()> {
     let app_json = app_json(root)?;
     let watch = &args.watch;
@@ -35,7 +35,7 @@ pub(crate) fn set(spec: &mut Spec, root: &Path, args: &Args) -> Result<()> {
     refuse_disorder(spec)
 }
 
-/// Refuses an order in which something would never start.
+/// Refuses an order in which some type would never start, such as a circle.
 fn refuse_disorder(spec: &Spec) -> Result<()> {
     let known: BTreeSet<ProcessType> =
         spec.processes.iter().map(|process| ProcessType::of_legal(&process.process_type)).collect();

@@ -88,8 +88,8 @@ impl Source {
     }
 }
 
-/// The variables that are fixed now, and the files that are read at each start. A pipe can be read only once, so everything
-/// before it is fixed as well; this way the last one still wins.
+/// The variables that are fixed now, and the files that are read at each start. A pipe can be read only once. To keep the
+/// rule that the last file wins, everything before a pipe is fixed as well.
 fn env_files(asked: &[PathBuf], root: &Path) -> Result<(Environment, Vec<PathBuf>)> {
     let mut fixed = Environment::new(own_variables());
     if asked.is_empty() {

@@ -74,7 +74,7 @@ fn clean(state: &Path, ours: &Path, printer: &mut Printer) {
             wait_for(state);
         } else if let Some((pid, source)) = owner.filter(|(_, source)| source == ours) {
             let source = source.display();
-            printer.say(None, &format!("another ps-supervise (pid {pid}) runs {source} too: both go on, ports that are taken are told"));
+            printer.say(None, &format!("another ps-supervise (pid {pid}) runs {source} too: both keep running, and a port in use is reported"));
         }
         return;
     }
@@ -88,7 +88,7 @@ fn clean(state: &Path, ours: &Path, printer: &mut Printer) {
 /// Whether the foreground of a state directory is dead. `is_alone`: its process is known to be gone.
 fn is_dead(state: &Path, is_alone: bool) -> bool {
     let Ok(lock) = File::open(state.join(LOCK_FILE)) else {
-        // It may also just be starting.
+        // A foreground that is just starting has no lock file yet.
         let made = fs::metadata(state).and_then(|made| made.modified()).ok();
         let is_old = made.and_then(|made| made.elapsed().ok()).is_some_and(|age| age > home::PATIENCE);
         return is_alone || is_old;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use formation::{Slot, State};
 use ps_supervisor::Status;
 
-/// What each instance waits for, as far as that was said.
+/// What each instance waits for, as last reported.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting(BTreeMap<Slot, String>);
 
 impl Waiting {
-    /// What an instance waits for, if that is news.
+    /// The message that says what an instance waits for; `None` if that was reported already.
     pub(crate) fn news(&mut self, status: &Status) -> Option<String> {
         if status.state != State::Waiting {
             self.0.remove(&status.slot);
@@ -21,7 +21,7 @@ impl Waiting {
         is_news.then_some(reason)
     }
 
-    /// The instances that still wait, each with what for.
+    /// The instances that still wait, each with the text that says what for.
     pub(crate) fn left(self) -> impl Iterator<Item = (Slot, String)> {
         self.0.into_iter()
     }

@@ -1,5 +1,5 @@
-//! The drawing area: text at a position, in a tone. A tone is shown by a colour if there are colours; everything that
-//! it means is also shown in words.
+//! The drawing area: text at a position, in a tone. A tone is shown by a colour if colours are used; its meaning is
+//! always shown in words, too.
 
 use formation::State;
 use ratatui::buffer::Buffer;
@@ -8,25 +8,25 @@ use ratatui::style::{Color, Modifier, Style};
 
 use super::look::Look;
 
-/// How a text looks.
+/// The look of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Tone {
     #[default]
     Plain,
     /// Headings and titles.
     Strong,
-    /// What is chosen.
+    /// The selected line.
     Chosen,
-    /// What matters less.
+    /// Less important text.
     Weak,
     Good,
-    /// On its way, or not as it should be.
+    /// A state that is about to change, or that is not as it should be.
     Warning,
     Bad,
 }
 
 impl Tone {
-    /// That of an instance's state.
+    /// The tone of an instance's state.
     pub(crate) fn of_state(state: &str) -> Self {
         let Some(state) = State::ALL.into_iter().find(|known| known.as_str() == state) else {
             return Self::Plain;
@@ -55,7 +55,7 @@ impl Tone {
     }
 }
 
-/// A buffer, and how things look in it.
+/// A buffer, and the rules for drawing in it.
 pub(crate) struct Canvas<'a> {
     buffer: &'a mut Buffer,
     pub(crate) look: &'a Look,
@@ -66,7 +66,7 @@ impl<'a> Canvas<'a> {
         Self { buffer, look }
     }
 
-    /// Writes a text in a row, cut at the width. A place outside of the screen takes nothing.
+    /// Writes a text in a row, cut at the width. A position outside of the screen is ignored.
     pub(crate) fn put(&mut self, (x, y): (u16, u16), width: u16, text: &str, tone: Tone) {
         let area = self.buffer.area;
         if y >= area.bottom() || x >= area.right() {
@@ -81,18 +81,18 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// The same, at the right end of the width.
+    /// Writes a text in the same way, at the right end of the width.
     pub(crate) fn put_right(&mut self, (x, y): (u16, u16), width: u16, text: &str, tone: Tone) {
         let length = u16::try_from(text.chars().count()).unwrap_or(width).min(width);
         self.put((x + width - length, y), length, text, tone);
     }
 
-    /// Shows a whole row as chosen.
+    /// Marks a whole row as selected.
     pub(crate) fn choose(&mut self, row: Rect) {
         self.buffer.set_style(row, Tone::Chosen.style(false));
     }
 
-    /// A title, and a line up to the right end: `-- logs of shop ------`.
+    /// Draws a title, and a line up to the right end: `-- logs of shop ------`.
     pub(crate) fn title(&mut self, row: Rect, text: &str) {
         let title = format!("-- {text} ");
         let title = format!("{title:-<width$}", width = usize::from(row.width));

@@ -12,7 +12,7 @@ use crate::model::list::{name_of, slot_of};
 use crate::model::past::Going;
 use crate::subject::Subject;
 
-/// The width of the words before values.
+/// The width of the labels before values.
 const LABEL: usize = 12;
 
 /// All lines, for a pane of this width.
@@ -37,7 +37,7 @@ pub(crate) fn lines(model: &Model, look: &Look, room: usize) -> Vec<(String, Ton
     lines
 }
 
-/// The verb that is going on: what it was going to do, and how far each slot is.
+/// The verb in progress: its plan, and the progress of each slot.
 fn in_progress(model: &Model, subject: &Subject, going: &Going<'_>) -> Vec<(String, Tone)> {
     let age = ps_output::age(going.since, model.now);
     let mut lines = vec![(format!("{} goes on, since {age}", going.verb), Tone::Warning)];
@@ -82,7 +82,7 @@ fn pair(label: &str, value: &str, room: usize) -> Vec<(String, Tone)> {
         .collect()
 }
 
-/// That its memory grows.
+/// A message if the memory of the instance grows.
 fn growth(model: &Model, row: &StatusRow, room: usize) -> Vec<(String, Tone)> {
     let slot = slot_of(row);
     let said = model.growth.of(&row.app, &slot).map(|bytes| grows(&slot, bytes)).unwrap_or_default();
@@ -93,7 +93,7 @@ fn growth(model: &Model, row: &StatusRow, room: usize) -> Vec<(String, Tone)> {
         .collect()
 }
 
-/// What a row says, where it says something.
+/// The values of a row that are known, with their labels.
 fn facts(row: &StatusRow) -> Vec<(&'static str, String)> {
     let limits = row.limits.as_ref();
     let number = |number: Option<u64>| number.map(|number| number.to_string());

@@ -53,7 +53,7 @@ fn content(model: &Model, width: u16) -> (String, Tone) {
     (if width >= 80 { KEYS } else { FEW_KEYS }.to_owned(), Tone::Weak)
 }
 
-/// How far a program is that was started here.
+/// The progress of a program that was started from here.
 pub(crate) fn how(deed: &Deed, now: Timestamp) -> (String, Tone) {
     let seconds = |at: Timestamp| (at.as_second() - deed.began.as_second()).max(0);
     match &deed.ended {

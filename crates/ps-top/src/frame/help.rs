@@ -1,4 +1,4 @@
-//! All keys.
+//! The help text for all keys.
 
 use ratatui::layout::Rect;
 
@@ -31,7 +31,7 @@ pub(crate) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         return;
     }
     canvas.title(area, "keys");
-    // On a small screen what everybody knows is left out at the end.
+    // On a small screen the last lines are cut, which are the best known keys.
     for (y, (keys, does)) in (area.y + 1..area.bottom()).zip(KEYS) {
         canvas.put((area.x, y), 13, keys, Tone::Strong);
         canvas.put((area.x + 14, y), area.width.saturating_sub(14), does, Tone::Plain);

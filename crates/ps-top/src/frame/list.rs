@@ -9,7 +9,7 @@ use crate::model::Model;
 use crate::model::fleet::App;
 use crate::model::list::{Place, name_of, row_of};
 
-/// Tenths of a percent of a CPU that a whole bar stands for at least, so that a very small use has a short bar.
+/// The least value of a full bar, in tenths of a percent of a CPU, so that a very small use has a short bar.
 const LEAST_CPU: u64 = 100;
 
 /// A column, with its heading and its width.
@@ -46,13 +46,13 @@ impl Column {
         }
     }
 
-    /// Numbers stand at the right end.
+    /// Whether the column has numbers, which are right-aligned.
     const fn is_number(self) -> bool {
         !matches!(self, Self::State)
     }
 }
 
-/// Those that there is room for.
+/// The columns that fit into this width.
 fn columns(width: u16) -> Vec<Column> {
     use Column::{Cpu, CpuPast, Memory, MemoryPast, Restarts, Since, State};
     match width {
@@ -67,7 +67,7 @@ fn columns(width: u16) -> Vec<Column> {
 pub(crate) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     let columns = columns(area.width);
     let taken: u16 = columns.iter().map(|column| column.width() + 1).sum();
-    // Two places before the name say what is chosen.
+    // Two columns before the name mark the selection.
     let name_width = area.width.saturating_sub(taken + 2);
     canvas.put((area.x + 2, area.y), name_width, "APP, INSTANCE", Tone::Strong);
     each(&columns, area.x + 2 + name_width, |column, x| {
@@ -103,7 +103,7 @@ pub(crate) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
         let text = if model.list.filter.is_empty() {
             "there are no apps"
         } else {
-            "nothing is called so, and nothing is in such a state"
+            "no app, instance or state matches the filter"
         };
         canvas.put((area.x + 2, area.y + 1), area.width.saturating_sub(2), text, Tone::Weak);
     }
@@ -125,7 +125,7 @@ fn put(canvas: &mut Canvas<'_>, column: Column, at: (u16, u16), text: &str, tone
     }
 }
 
-/// An app: its name, what it does as a whole, and what is wrong, or where it is reached and who runs it.
+/// Draws an app: its name, its state as a whole, and problems, or its address and scheduler.
 fn draw_app(
     model: &Model,
     canvas: &mut Canvas<'_>,
@@ -140,7 +140,7 @@ fn draw_app(
         (x + Column::State.width() + 1, row.right().saturating_sub(x + Column::State.width() + 1));
     let listen = app.rows.iter().find_map(|row| row.listen.first());
     let growing = || model.growth.of_app(place.app.as_str()).next();
-    // The details say it in full.
+    // The details have the full sentence.
     let grows = |(slot, bytes): (&str, u64)| format!("{slot} grows by {} MiB an hour", bytes >> 20);
     let trouble = app.troubles.first().cloned().or_else(|| growing().map(grows));
     let (text, tone) = match (&app.silent, trouble) {
@@ -180,7 +180,7 @@ fn cell(model: &Model, row: &StatusRow, column: Column, is_ascii: bool) -> Strin
         }),
         Column::MemoryPast(width) => history.map_or_else(String::new, |history| {
             let limit = row.limits.as_ref().and_then(|limits| limits.memory_max);
-            // Without a limit what it has now is half a bar: a whole one would look like an alarm.
+            // Without a limit the present value is half a bar, because a full bar would look like an alarm.
             let most = limit.or(history.memory.iter().max().map(|most| most.saturating_mul(2))).unwrap_or(0);
             sparkline(&history.memory, most, width.into(), is_ascii)
         }),

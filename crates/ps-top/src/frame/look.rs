@@ -2,12 +2,12 @@
 
 use jiff::tz::TimeZone;
 
-/// How things are drawn.
+/// The style of drawing.
 #[derive(Clone, Debug)]
 pub(crate) struct Look {
     pub(crate) has_colours: bool,
-    /// Nothing but ASCII is drawn, whatever instances write.
+    /// Whether only ASCII is drawn, also for output of instances.
     pub(crate) is_ascii: bool,
-    /// In which times are shown.
+    /// The time zone of the shown times.
     pub(crate) zone: TimeZone,
 }

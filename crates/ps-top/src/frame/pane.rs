@@ -8,7 +8,7 @@ use super::{details, foot};
 use crate::message::Line;
 use crate::model::{Model, Pane, Question};
 
-/// Draws the title and what stands below it.
+/// Draws the title and the content below it.
 pub(crate) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     if area.height == 0 {
         return;
@@ -31,7 +31,7 @@ pub(crate) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// The question, what would be done, and the command line that does the same.
+/// Draws the question, the plan, and the command line that does the same.
 pub(crate) fn question(question: &Question, canvas: &mut Canvas<'_>, area: Rect) {
     if area.height == 0 {
         return;
@@ -69,11 +69,11 @@ fn title(model: &Model) -> String {
         Pane::Deed => model
             .deeds
             .last()
-            .map_or_else(|| "nothing was done yet".to_owned(), |deed| deed.command.to_string()),
+            .map_or_else(|| "no command was run yet".to_owned(), |deed| deed.command.to_string()),
     }
 }
 
-/// Removes lines from the top, but never so many that none is left.
+/// Draws lines, scrolled down by a number of them, but with at least one visible.
 fn scrolled(canvas: &mut Canvas<'_>, area: Rect, lines: &[(String, Tone)], down: usize) {
     let down = down.min(lines.len().saturating_sub(usize::from(area.height).max(1)));
     for (y, (text, tone)) in (area.y..area.bottom()).zip(&lines[down..]) {
@@ -104,7 +104,8 @@ fn logs(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// Writes a line at the bottom of an area, in as many rows as it takes if it is wrapped; the row above which there is room now.
+/// Writes a line at the bottom of an area, in as many rows as it needs if it is wrapped. Returns the row above which there is
+/// room.
 fn put_above(canvas: &mut Canvas<'_>, area: Rect, (text, tone): (&str, Tone), is_wrapped: bool) -> u16 {
     let parts = if is_wrapped { chunks(text, area.width.into()) } else { vec![text] };
     let mut y = area.bottom();
@@ -118,7 +119,7 @@ fn put_above(canvas: &mut Canvas<'_>, area: Rect, (text, tone): (&str, Tone), is
     y
 }
 
-/// `14:03:07 web.1 | text`; what came from stderr has a `!` in place of the `|`.
+/// `14:03:07 web.1 | text`; a line of stderr has a `!` in place of the `|`.
 fn log_line(line: &Line, names: bool, zone: &jiff::tz::TimeZone) -> String {
     let at = line.at.map_or_else(|| "-".to_owned(), |at| time(at, zone));
     let name = if names { format!(" {}", line.slot) } else { String::new() };
@@ -141,7 +142,7 @@ fn events(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
         }
     }
     if model.past.entries.is_empty() {
-        canvas.put((area.x, area.y), area.width, "nothing is written down", Tone::Weak);
+        canvas.put((area.x, area.y), area.width, "there are no events", Tone::Weak);
     }
 }
 

@@ -1,5 +1,5 @@
-//! Frames of a model that is made by the tests, as text, compared with recorded ones in `recorded/`.
-//! `FORMATION_RECORD=1` writes them again.
+//! Frames of a model that the tests make, as text, compared with recorded ones in `recorded/`. `FORMATION_RECORD=1` records
+//! them again.
 
 use std::fs;
 use std::path::Path;
@@ -52,7 +52,7 @@ fn tell(model: &mut Model, app: &str, instances: Vec<Instance>, troubles: &[&str
     model.handle(Message::Answer(Box::new(answer)));
 }
 
-/// An app that is well, one of which an instance was given up, one that is being deployed, and one that was never deployed.
+/// A healthy app, one with an instance that was given up, one that is being deployed, and one that was never deployed.
 fn model() -> Model {
     let mut model = Model::new(now(), false);
     let names = ["blog", "jobs", "new", "shop"].map(|name| name.parse().expect("a name"));
@@ -123,7 +123,7 @@ fn text(buffer: &Buffer) -> String {
     (0..buffer.area.height).map(row).collect()
 }
 
-/// That the frame is as it was recorded, in both sizes.
+/// Checks that the frame is the recorded one, in both sizes.
 fn is_as_recorded(name: &str, model: &mut Model) {
     for size in [(80, 24), (40, 12)] {
         let text = text(&drawn(model, &look(), size));

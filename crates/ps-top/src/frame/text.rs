@@ -9,7 +9,7 @@ use ratatui::text::Span;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const ASCII_BARS: [char; 8] = ['_', '.', ':', '-', '=', '+', '*', '#'];
 
-/// The text without characters that a terminal would obey: they are shown instead.
+/// The text with control characters replaced by visible ones, so that a terminal does not interpret them.
 pub(crate) fn harmless(text: &str) -> String {
     if !text.contains(char::is_control) {
         return text.to_owned();
@@ -25,12 +25,12 @@ pub(crate) fn harmless(text: &str) -> String {
     shown
 }
 
-/// How many columns a text takes.
+/// The number of columns of a text.
 pub(crate) fn width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { Span::raw(text).width() }
 }
 
-/// The parts of a text, each as wide as there is room for; of one that is empty, one empty part.
+/// The parts of a text, each as wide as possible; an empty text has one empty part.
 pub(crate) fn chunks(text: &str, room: usize) -> Vec<&str> {
     let room = room.max(2);
     let mut chunks = Vec::new();
@@ -72,7 +72,7 @@ pub(crate) fn wrapped(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// The newest numbers as bars, the highest of which is `most`, right-aligned.
+/// The newest numbers as bars, right-aligned; `most` has the highest bar.
 pub(crate) fn sparkline(numbers: &VecDeque<u64>, most: u64, room: usize, is_ascii: bool) -> String {
     let bars = if is_ascii { ASCII_BARS } else { BARS };
     let most = most.max(1);
@@ -85,7 +85,7 @@ pub(crate) fn sparkline(numbers: &VecDeque<u64>, most: u64, room: usize, is_asci
     format!("{drawn:>room$}")
 }
 
-/// `14:03:07`, in that zone.
+/// `14:03:07`, in this time zone.
 pub(crate) fn time(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string()
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::command::Command;
 
-/// How many of them are remembered, and how many lines of each.
+/// How many programs are remembered, and how many lines of each.
 const KEPT: usize = 8;
 const LINES: usize = 500;
 
@@ -21,7 +21,7 @@ pub(crate) struct Deed {
     pub(crate) ended: Option<(Timestamp, Result<(), String>)>,
 }
 
-/// The last of them.
+/// The last programs.
 #[derive(Debug, Default)]
 pub(crate) struct Deeds {
     deeds: VecDeque<Deed>,
@@ -29,7 +29,7 @@ pub(crate) struct Deeds {
 }
 
 impl Deeds {
-    /// One begins; its number.
+    /// Adds a program. Returns its number.
     pub(crate) fn begin(&mut self, command: Command, now: Timestamp) -> usize {
         self.count += 1;
         if self.deeds.len() == KEPT {
@@ -64,7 +64,7 @@ impl Deeds {
         self.deeds.iter_mut().find(|deed| deed.number == number)
     }
 
-    /// The newest one.
+    /// The newest program.
     pub(crate) fn last(&self) -> Option<&Deed> {
         self.deeds.back()
     }

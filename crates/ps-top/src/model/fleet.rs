@@ -7,14 +7,14 @@ use ps_rows::StatusRow;
 
 use crate::message::{Answer, Used};
 
-/// How many seconds of CPU and memory are kept of a process.
+/// For how many seconds the CPU and memory use of a process is kept.
 const KEPT: usize = 60;
 
-/// All that is known of what runs.
+/// The known state of all apps.
 #[derive(Debug, Default)]
 pub(crate) struct Fleet {
     pub(crate) apps: BTreeMap<AppName, App>,
-    /// By pid.
+    /// The usage by pid.
     usage: HashMap<u32, History>,
     /// Schedulers that have not answered for some seconds.
     pub(crate) slow: Vec<(String, u64)>,
@@ -23,25 +23,25 @@ pub(crate) struct Fleet {
 /// An app.
 #[derive(Debug, Default)]
 pub(crate) struct App {
-    /// The word for its scheduler, once that has answered.
+    /// The name of its scheduler, once that has answered.
     pub(crate) scheduler: Option<String>,
     pub(crate) rows: Vec<StatusRow>,
     pub(crate) troubles: Vec<String>,
-    /// Why its scheduler has not answered the last time.
+    /// Why its scheduler did not answer the last question.
     pub(crate) silent: Option<String>,
 }
 
-/// What a process has used, the newest last.
+/// The usage of a process, the newest last.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    /// Tenths of a percent of one CPU.
+    /// CPU, in tenths of a percent of one CPU.
     pub(crate) cpu: VecDeque<u64>,
-    /// Bytes.
+    /// Memory, in bytes.
     pub(crate) memory: VecDeque<u64>,
 }
 
 impl Fleet {
-    /// These apps are there, and no others.
+    /// Sets the existing apps.
     pub(crate) fn set_apps(&mut self, names: Vec<AppName>) {
         let names: BTreeSet<AppName> = names.into_iter().collect();
         self.apps.retain(|name, _| names.contains(name));
@@ -51,7 +51,7 @@ impl Fleet {
         self.forget_usage();
     }
 
-    /// A scheduler has answered. An app that is gone meanwhile stays gone.
+    /// Takes an answer of a scheduler. An app that has been removed meanwhile is not added again.
     pub(crate) fn answer(&mut self, answer: Answer) {
         let Some(app) = self.apps.get_mut(&answer.app) else { return };
         let before: BTreeSet<u32> = app.rows.iter().filter_map(|row| row.pid).collect();
@@ -62,7 +62,7 @@ impl Fleet {
         }
     }
 
-    /// A scheduler has not answered: what it said last stays, and is marked.
+    /// Records that a scheduler has not answered: its last answer stays, and is marked.
     pub(crate) fn silent(&mut self, scheduler: &str, apps: &[AppName], reason: &str) {
         for name in apps {
             if let Some(app) = self.apps.get_mut(name) {
@@ -72,13 +72,13 @@ impl Fleet {
         }
     }
 
-    /// Whether what is shown of an app may be out of date.
+    /// Whether the shown state of an app may be out of date.
     pub(crate) fn is_stale(&self, app: &App) -> bool {
         let is_slow = |name: &String| self.slow.iter().any(|(slow, _)| slow == name);
         app.silent.is_some() || app.scheduler.as_ref().is_some_and(is_slow)
     }
 
-    /// Processes have used this much.
+    /// Adds measurements of processes.
     pub(crate) fn used(&mut self, used: Vec<(u32, Used)>) {
         for (pid, used) in used {
             let history = self.usage.entry(pid).or_default();
@@ -93,7 +93,7 @@ impl Fleet {
         self.usage.get(&row.pid?)
     }
 
-    /// The app that has a process with that pid, as far as is known.
+    /// The app with a process of this pid, as far as is known.
     pub(crate) fn app_of(&self, pid: u32) -> Option<&AppName> {
         let has = |app: &App| app.rows.iter().any(|row| row.pid == Some(pid));
         self.apps.iter().find(|(_, app)| has(app)).map(|(name, _)| name)
@@ -105,7 +105,7 @@ impl Fleet {
         self.usage.retain(|pid, _| alive.contains(pid));
     }
 
-    /// Of all instances: how many run as they should, and how many there are that should.
+    /// Among all instances, how many run as they should, and how many should run.
     pub(crate) fn running(&self) -> (usize, usize) {
         let rows = || self.apps.values().flat_map(|app| &app.rows);
         let wanted = rows().filter(|row| row.state != State::Stopped.as_str());
@@ -119,7 +119,7 @@ impl Fleet {
 }
 
 impl App {
-    /// What the app does as a whole, in a word or two.
+    /// The state of the app as a whole, in one or two words.
     pub(crate) fn word(&self) -> String {
         let alive = self.rows.iter().filter(|row| is_alive(row)).count();
         let is_rolling = self.rows.iter().any(|row| matches!(row.role, Some("incoming" | "leaving")));
@@ -133,7 +133,7 @@ impl App {
         }
     }
 
-    /// The state of the instances that says most where none is alive.
+    /// The most significant state of the instances, if none of them is alive.
     fn worst(&self) -> &'static str {
         let order =
             [State::Crashed, State::Missing, State::Unknown, State::Backoff, State::Waiting, State::Stopping];
@@ -143,7 +143,7 @@ impl App {
     }
 }
 
-/// Whether an instance works, or is about to.
+/// Whether an instance runs, or is about to.
 pub(crate) fn is_alive(row: &StatusRow) -> bool {
     State::ALL.iter().any(|state| state.as_str() == row.state && state.is_in_order())
 }

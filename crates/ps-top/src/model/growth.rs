@@ -1,20 +1,20 @@
-//! The instances whose memory grows steadily: those of which `ps-web` has said so, and those that were seen to do so here.
+//! The instances whose memory grows steadily: those that `ps-web` has reported, and those that were observed here.
 
 use std::collections::BTreeMap;
 
 use usage_history::{GROWTH_MINUTES, Point, steady};
 
-/// Of how many instances minutes are kept.
+/// For how many instances minutes are kept.
 const INSTANCES: usize = 512;
-/// In how many minutes it is looked for memory that grows.
+/// How many minutes are between two checks for growing memory.
 const LOOK: u64 = 10;
 
-/// What is known. An instance is called `shop/web.1`.
+/// The known growth. The name of an instance is `shop/web.1`.
 #[derive(Debug, Default)]
 pub(crate) struct Growth {
-    /// By how many bytes an hour, as the history of `ps-web` says.
+    /// Bytes an hour, from the history of `ps-web`.
     told: BTreeMap<String, u64>,
-    /// The same, as it was seen here.
+    /// Bytes an hour, as observed here.
     seen: BTreeMap<String, u64>,
     /// The memory of each of the last minutes in which it was measured here.
     minutes: BTreeMap<String, Vec<Point>>,
@@ -23,17 +23,17 @@ pub(crate) struct Growth {
 }
 
 impl Growth {
-    /// The history was looked at again.
+    /// Takes a new look at the history of `ps-web`.
     pub(crate) fn told(&mut self, growing: Vec<(String, u64)>) {
         self.told = growing.into_iter().collect();
     }
 
-    /// Whether nothing of this minute is known yet.
+    /// Whether this minute has no measurement yet.
     pub(crate) fn wants(&self, minute: u64) -> bool {
         minute > self.newest
     }
 
-    /// Instances have this many bytes of memory in this minute, which is later than all before.
+    /// Adds the memory of instances, in bytes, in this minute, which is later than all before.
     pub(crate) fn sample(&mut self, minute: u64, samples: impl Iterator<Item = (String, u64)>) {
         self.newest = minute;
         for (name, bytes) in samples {
@@ -59,7 +59,7 @@ impl Growth {
         self.seen.get(&name).or_else(|| self.told.get(&name)).copied()
     }
 
-    /// The instances of an app whose memory grows: the slot, and the bytes of an hour.
+    /// The instances of an app whose memory grows: the slot, and the bytes an hour.
     pub(crate) fn of_app<'a>(&'a self, app: &str) -> impl Iterator<Item = (&'a str, u64)> + use<'a> {
         let own = format!("{app}/");
         let all = self.seen.iter().chain(self.told.iter().filter(|(name, _)| !self.seen.contains_key(*name)));
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(all, [("web.1", 60 << 20), ("web.2", 9 << 20)]);
         assert!(growth.minutes.values().all(|points| points.len() <= 180));
         growth.told(Vec::new());
-        // It is not measured any more, since it is not on the screen, or is gone.
+        // The instance is not measured any more, because it is not on the screen, or does not exist any more.
         for minute in 10_241..10_430 {
             growth.sample(minute, std::iter::empty());
         }

@@ -11,7 +11,7 @@ use crate::subject::Subject;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) app: AppName,
-    /// Which of the app's rows; `None`: the app as a whole.
+    /// The index of the app's row; `None` for the app as a whole.
     pub(crate) row: Option<usize>,
 }
 
@@ -19,21 +19,21 @@ pub(crate) struct Place {
 #[derive(Debug, Default)]
 pub(crate) struct List {
     pub(crate) places: Vec<Place>,
-    /// Which of them is chosen.
+    /// The index of the selected line.
     pub(crate) at: usize,
-    /// Which is the first one on the screen.
+    /// The index of the first visible line.
     pub(crate) first: usize,
-    /// What is looked for, as it was typed.
+    /// The filter, as it was typed.
     pub(crate) filter: String,
-    /// What is chosen, also while the list changes around it: an app, and the slot and run of an instance.
+    /// The selection, which is kept while the list changes: an app, and the slot and run of an instance.
     chosen: Option<(AppName, Option<Chosen>)>,
 }
 
-/// An instance: its slot and its run.
+/// An instance, by its slot and its run.
 type Chosen = (String, Option<u64>);
 
 impl List {
-    /// Makes the list anew. What was chosen stays so if it is still there; else what stands in its place is.
+    /// Makes the list again. The selection stays if it still exists; else the line in its place is selected.
     pub(crate) fn arrange(&mut self, fleet: &Fleet) {
         self.places.clear();
         let looked_for = self.filter.to_lowercase();
@@ -52,7 +52,7 @@ impl List {
         self.note(fleet);
     }
 
-    /// Where what was chosen stands now. A slot whose run has ended is still that slot.
+    /// The index of the selection in the new list. A slot whose run has ended is still the same slot.
     fn found(&self, fleet: &Fleet) -> Option<usize> {
         let (app, chosen) = self.chosen.as_ref()?;
         let begin = self.places.partition_point(|place| place.app < *app);
@@ -80,27 +80,27 @@ impl List {
         self.note(fleet);
     }
 
-    /// Sees to it that what is chosen is among the lines that there is room for.
+    /// Scrolls so that the selected line is visible, if this many lines are.
     pub(crate) fn scroll(&mut self, room: usize) {
         let room = room.max(1);
         self.first = self.first.min(self.at).max((self.at + 1).saturating_sub(room));
         self.first = self.first.min(self.places.len().saturating_sub(room));
     }
 
-    /// What is chosen.
+    /// The selected app or instance.
     pub(crate) fn subject(&self) -> Option<Subject> {
         let (app, chosen) = self.chosen.as_ref()?;
         let slot = chosen.as_ref().and_then(|(slot, _)| slot.parse::<Slot>().ok());
         Some(Subject { app: app.clone(), slot })
     }
 
-    /// The row of the instance that is chosen.
+    /// The row of the selected instance.
     pub(crate) fn row<'a>(&self, fleet: &'a Fleet) -> Option<&'a StatusRow> {
         row_of(fleet, self.places.get(self.at)?)
     }
 }
 
-/// The row that stands in a line of the list.
+/// The row of a line of the list.
 pub(crate) fn row_of<'a>(fleet: &'a Fleet, place: &Place) -> Option<&'a StatusRow> {
     fleet.apps.get(&place.app)?.rows.get(place.row?)
 }
@@ -110,7 +110,7 @@ pub(crate) fn slot_of(row: &StatusRow) -> String {
     format!("{}.{}", row.process_type, row.index)
 }
 
-/// `web.1`, and while the slot has two runs the run and its role: `web.1@17 incoming`.
+/// `web.1`; while the slot has two runs, with the run and its role: `web.1@17 incoming`.
 pub(crate) fn name_of(app: &App, row: &StatusRow) -> String {
     let is_same = |other: &&StatusRow| (&other.process_type, other.index) == (&row.process_type, row.index);
     match (row.run, row.role) {

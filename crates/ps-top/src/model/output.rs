@@ -8,34 +8,34 @@ use crate::message::Line;
 /// How many lines are kept, and how many bytes of them together.
 const LINES: usize = 5_000;
 const BYTES: usize = 4 << 20;
-/// How many bytes a line has at most.
+/// The longest line, in bytes.
 const LONGEST: usize = 4 << 10;
 
-/// Lines, and which of them are shown.
+/// The lines, and which of them are visible.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     lines: VecDeque<Line>,
     bytes: usize,
-    /// How many of the lines that are shown stand below the screen; 0: the newest one is seen.
+    /// How many of the selected lines are below the screen; 0: the newest one is visible.
     pub(crate) back: usize,
-    /// Whether the newest line is always seen.
+    /// Whether the visible lines stay where they are.
     pub(crate) is_held: bool,
-    /// Whether long lines go on in the next row.
+    /// Whether long lines are continued in the next row.
     pub(crate) is_wrapped: bool,
-    /// What is looked for, in small letters.
+    /// The filter, in lower case.
     pub(crate) filter: String,
-    /// Why nothing more comes.
+    /// Why no more lines come.
     pub(crate) ended: Option<String>,
 }
 
 impl Output {
-    /// Something else is looked at.
+    /// Removes all lines, because another app or instance is selected.
     pub(crate) fn begin_anew(&mut self) {
         let (is_wrapped, filter) = (self.is_wrapped, std::mem::take(&mut self.filter));
         *self = Self { is_wrapped, filter, ..Self::default() };
     }
 
-    /// Lines have come. Whoever looks at earlier ones goes on seeing these.
+    /// Adds lines. If earlier lines are visible, they stay in place.
     pub(crate) fn add(&mut self, lines: Vec<Line>) {
         for mut line in lines {
             cut(&mut line.text);
@@ -68,7 +68,7 @@ impl Output {
         self.is_held = self.back > 0;
     }
 
-    /// Whether the newest line is always seen, or what is seen stays.
+    /// Switches between following the newest line and staying in place.
     pub(crate) fn toggle_follow(&mut self) {
         self.is_held = !self.is_held;
         if !self.is_held {

@@ -13,7 +13,7 @@ const EXITS: usize = 5;
 #[derive(Debug, Default)]
 pub(crate) struct Past {
     pub(crate) entries: Vec<Entry>,
-    /// How many entries stand below the screen.
+    /// How many entries are below the screen.
     pub(crate) back: usize,
 }
 
@@ -22,12 +22,12 @@ pub(crate) struct Past {
 pub(crate) struct Going<'a> {
     pub(crate) verb: &'a str,
     pub(crate) since: Timestamp,
-    /// What it was going to do, once that was planned.
+    /// Its plan, once there is one.
     pub(crate) plan: &'a [Change],
 }
 
 impl Past {
-    /// The journal has become longer. Whoever looks at earlier entries goes on seeing these.
+    /// Sets the entries, because the journal has grown. If earlier entries are visible, they stay in place.
     pub(crate) fn set(&mut self, entries: Vec<Entry>) {
         if self.back > 0 {
             let last = self.entries.last();
@@ -41,7 +41,8 @@ impl Past {
         self.back = self.back.saturating_add_signed(up).min(self.entries.len().saturating_sub(1));
     }
 
-    /// The verb that is going on. One that was killed has no end in the journal, so only the last one counts, and only until its successor.
+    /// The verb in progress. A verb that was killed has no end in the journal, so only the last verb counts, and only until the next one
+    /// begins.
     pub(crate) fn going(&self) -> Option<Going<'_>> {
         let (at, asked) =
             self.entries.iter().enumerate().rev().find_map(|(at, entry)| match &entry.event {

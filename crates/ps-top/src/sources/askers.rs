@@ -23,7 +23,7 @@ pub(crate) struct Askers {
     by_scheduler: Mutex<BTreeMap<SchedulerName, Arc<Asker>>>,
 }
 
-/// What one thread is to ask.
+/// The questions of one thread.
 #[derive(Default)]
 struct Asker {
     questions: Mutex<Questions>,
@@ -33,9 +33,9 @@ struct Asker {
 #[derive(Default)]
 struct Questions {
     waiting: BTreeSet<AppName>,
-    /// All apps that it was asked about, if their changes are not reported.
+    /// All apps that were asked about, if their changes are not reported.
     known: BTreeSet<AppName>,
-    /// Since when it has been asked and has not answered.
+    /// Since when the scheduler has not answered the present question.
     since: Option<Instant>,
 }
 
@@ -44,7 +44,7 @@ impl Askers {
         Self { world: world.clone(), to, by_scheduler: Mutex::default() }
     }
 
-    /// The scheduler of an app is to be asked about it.
+    /// Has the scheduler of an app asked about it.
     pub(crate) fn ask(&self, app: &AppName) {
         let name = match self.world.scheduler_name(app) {
             Ok(name) => name,
@@ -70,7 +70,7 @@ impl Askers {
         self.world.scheduler_name(app).is_ok_and(|name| name == SchedulerName::Native)
     }
 
-    /// These apps are there, and no others.
+    /// Removes apps that do not exist any more.
     pub(crate) fn retain(&self, apps: &BTreeSet<AppName>) {
         for asker in locked(&self.by_scheduler).values() {
             let mut questions = locked(&asker.questions);
@@ -111,7 +111,8 @@ impl Asker {
         }
     }
 
-    /// What is to be asked next: native apps one by one, because each has files of its own; of others all at once.
+    /// The apps of the next question: one native app, because each has files of its own, or all apps of another
+    /// scheduler.
     fn next(&self, name: &SchedulerName) -> Vec<AppName> {
         let mut questions = locked(&self.questions);
         loop {
@@ -141,7 +142,7 @@ impl Asker {
     }
 }
 
-/// After which time a scheduler is asked again that does not tell of changes; `None`: it does.
+/// The pause between two questions to a scheduler that does not report changes; `None` for one that does.
 fn pause(name: &SchedulerName) -> Option<Duration> {
     match name {
         SchedulerName::Native => None,

@@ -15,10 +15,10 @@ use super::scope::Scope;
 use super::thread::spawn;
 use crate::message::Message;
 
-/// While not all directories are there, they are looked for again after this time.
+/// How often to look for directories that do not exist yet.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// What watches.
+/// The watch, and the apps that are selected.
 pub(crate) struct Changes {
     world: World,
     scope: Scope,
@@ -27,7 +27,7 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// Begins to watch, in a thread. Each app is asked for once.
+    /// Starts a thread that watches. Each app is asked about once.
     pub(crate) fn begin(
         world: &World,
         scope: Scope,
@@ -40,7 +40,7 @@ impl Changes {
             let watch = match AppWatch::new(&world) {
                 Ok(watch) => watch,
                 Err(error) => {
-                    let _ = to.send(Message::Shortfall(format!("changes are not told ({error})")));
+                    let _ = to.send(Message::Shortfall(format!("changes are not reported ({error})")));
                     return Self::list_once(&world, &scope, &askers, &to);
                 }
             };
@@ -80,7 +80,7 @@ impl Changes {
         }
     }
 
-    /// Lists the apps; those that are new.
+    /// Lists the apps. Returns the new ones.
     fn list(&mut self, to: &SyncSender<Message>, askers: &Askers) -> Vec<AppName> {
         let apps: BTreeSet<AppName> = listed(&self.world, &self.scope).into_iter().collect();
         if apps != *self.watch.apps() || apps.is_empty() {
@@ -97,7 +97,7 @@ impl Changes {
     }
 }
 
-/// The apps that are there and meant.
+/// The existing apps that are selected.
 fn listed(world: &World, scope: &Scope) -> Vec<AppName> {
     let all: Vec<AppName> = world.apps().unwrap_or_default().into_iter().map(|app| app.name).collect();
     match scope {

@@ -17,7 +17,7 @@ const EARLIER: &str = "500";
 /// How many lines are sent together.
 const TOGETHER: usize = 256;
 
-/// Follows one thing at a time.
+/// Follows one selection at a time.
 pub(crate) struct Follower {
     to: SyncSender<Message>,
     child: Arc<Mutex<Option<Child>>>,
@@ -38,7 +38,7 @@ impl Follower {
         Self { to, child: Arc::default() }
     }
 
-    /// Follows this from now on, and nothing else.
+    /// Follows this selection from now on, and nothing else.
     pub(crate) fn follow(&mut self, turn: u64, subject: &Subject) {
         self.end();
         self.child = Arc::default();
@@ -59,7 +59,7 @@ impl Follower {
         spawn("output", &self.to, move || {
             let ended = out.is_none_or(|out| read(turn, out, &to).is_none());
             let mut said = String::new();
-            // What it said is short: it had nothing to read from.
+            // The error output is short, because the process could read nothing.
             let _ = err.map(|err| err.take(4096).read_to_string(&mut said));
             if let Some(mut child) = child.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 let _ = child.wait();
@@ -75,7 +75,7 @@ impl Follower {
         let _ = self.to.try_send(Message::LinesEnded { turn, reason });
     }
 
-    /// Ends what follows.
+    /// Ends the process that follows.
     fn end(&self) {
         if let Some(mut child) = self.child.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let _ = child.kill();

@@ -1,4 +1,4 @@
-//! The memory that grows steadily, as the history says that a running `ps-web` keeps. Nothing is said where there is none.
+//! Memory that grows steadily, from the history that a running `ps-web` records. Without a history nothing is reported.
 
 use std::sync::mpsc::SyncSender;
 use std::thread;
@@ -11,10 +11,10 @@ use usage_history::History;
 use super::thread::spawn;
 use crate::message::Message;
 
-/// How long lies between two looks. What grows for hours can wait for minutes.
+/// The pause between two looks. Memory grows for hours, so a delay of minutes does not matter.
 const PAUSE: Duration = Duration::from_secs(600);
 
-/// Begins to look, in a thread.
+/// Starts the thread.
 pub(crate) fn begin(world: &World, to: SyncSender<Message>) {
     let (path, last) = (world.web_dir().join("usage"), to.clone());
     spawn("growth", &last, move || {

@@ -14,10 +14,10 @@ use crate::message::Message;
 
 /// How many entries are shown at most.
 const LAST: usize = 1_000;
-/// How long a journal rests before it is read again: it may have a mebibyte.
+/// The pause before a journal is read again: it may have a mebibyte.
 const REST: Duration = Duration::from_millis(200);
 
-/// Reads the journal that is followed.
+/// Reads the journal of the followed app.
 #[derive(Clone)]
 pub(crate) struct Journals {
     followed: Arc<Mutex<Option<AppName>>>,
@@ -33,13 +33,13 @@ impl Journals {
         journals
     }
 
-    /// This app's journal is the one that is shown.
+    /// Shows the journal of this app from now on.
     pub(crate) fn follow(&self, app: &AppName) {
         *self.followed.lock().unwrap_or_else(PoisonError::into_inner) = Some(app.clone());
         let _ = self.wake.send(());
     }
 
-    /// The journal of an app has become longer.
+    /// Reports that the journal of an app has grown.
     pub(crate) fn changed(&self, app: &AppName) {
         if self.followed.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(app) {
             let _ = self.wake.send(());
@@ -52,7 +52,7 @@ fn read(followed: &Mutex<Option<AppName>>, world: &World, woken: &Receiver<()>, 
         woken.try_iter().for_each(drop);
         let app = followed.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(app) = app else { continue };
-        // One that cannot be read is as if nothing stood there: `ps-lifecycle events` says why.
+        // A journal that cannot be read is shown as empty: `ps-lifecycle events` says why.
         let mut entries = Journal::of(world, &app).read().unwrap_or_default().entries;
         entries.drain(..entries.len().saturating_sub(LAST));
         if to.send(Message::Events { app, entries }).is_err() {

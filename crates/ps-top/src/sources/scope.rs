@@ -2,11 +2,11 @@
 
 use formation::AppName;
 
-/// Which apps are looked at.
+/// The apps that are shown.
 #[derive(Clone, Debug)]
 pub(crate) enum Scope {
-    /// All that the caller may see.
+    /// All apps that the caller may see.
     All,
-    /// These.
+    /// These apps.
     These(Vec<AppName>),
 }

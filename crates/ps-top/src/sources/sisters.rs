@@ -13,7 +13,7 @@ use crate::command::Command;
 use crate::message::Message;
 use crate::subject::Subject;
 
-/// How much of what a program says is read at most, where it is shown as a whole.
+/// How many bytes of a program's output are read, if it is shown as a whole.
 const MOST: u64 = 256 << 10;
 
 /// Asks `ps-explain`.
@@ -29,7 +29,7 @@ pub(crate) fn explain(subject: Subject, to: SyncSender<Message>) {
     });
 }
 
-/// Finds out what a change of scale would do.
+/// Has a change of scale forecast.
 pub(crate) fn foresee(
     world: World,
     (app, process_type, by): (AppName, String, i32),
@@ -87,7 +87,7 @@ fn tell(deed: usize, from: impl Read, to: &SyncSender<Message>) {
     }
 }
 
-/// What a program says on both streams, and whether it succeeded.
+/// The output of a program on both streams, and whether it succeeded.
 fn output(program: &str, words: &[String]) -> Result<(String, bool), String> {
     let mut child = begin(program, words)?;
     let err = child.stderr.take();

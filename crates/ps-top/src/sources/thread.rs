@@ -20,7 +20,7 @@ pub(crate) fn spawn(name: &'static str, to: &SyncSender<Message>, work: impl FnO
     }
 }
 
-/// Tells of a panic.
+/// Ends the program when it is dropped in a panic.
 struct Ending(SyncSender<Message>);
 
 impl Drop for Ending {

@@ -7,15 +7,16 @@ use os_process::{Stat, Usage};
 
 use crate::message::Used;
 
-/// Remembers how much each process had used.
+/// Remembers the CPU time of each process.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
-    /// By pid: when the process started, the CPU time that it had used in clock ticks, and when that was.
+    /// By pid: when the process started, the CPU time that it had used in clock ticks, and the time of that
+    /// measurement.
     last: HashMap<u32, (u64, u64, Instant)>,
 }
 
 impl Meter {
-    /// What each has used since the last time, and the pids that no process has any more.
+    /// The usage of each process since the last measurement, and the pids that do not exist any more.
     pub(crate) fn measure(&mut self, pids: &[u32]) -> (Vec<(u32, Used)>, Vec<u32>) {
         let mut before = std::mem::take(&mut self.last);
         let (mut used, mut gone) = (Vec::new(), Vec::new());

@@ -10,7 +10,7 @@ use crate::message::{Answer, Effect, Line, Message};
 use crate::model::{Model, Prompt};
 use crate::subject::Subject;
 
-/// A model of two apps with three instances, as after the first answers.
+/// A model of two apps with three instances, after the first answers.
 fn model() -> Model {
     let mut model = Model::new(Timestamp::UNIX_EPOCH, false);
     model.handle(Message::Apps(["blog", "shop"].map(|name| name.parse().expect("a name")).into()));

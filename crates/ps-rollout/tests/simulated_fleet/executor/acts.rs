@@ -1,4 +1,4 @@
-//! What an executor does of what the rollout says.
+//! Carries out the actions that the rollout orders.
 
 use ps_rollout::{Action, Event, Lane, Revision, Run};
 
@@ -65,7 +65,7 @@ impl Simulation<'_> {
 
     pub(super) fn probe(&mut self, run: Run) {
         let Some(body) = self.fleet.bodies.get(&run.number) else {
-            // Only an executor that was broken on purpose is asked about what it never started.
+            // Only an executor that was broken on purpose runs the checks of a run that was never started.
             self.later(2, Thing::Answer(Event::Ready(run)));
             return;
         };

@@ -9,7 +9,7 @@ use crate::sabotage::Sabotage;
 use crate::scenario::SECOND;
 
 impl Simulation<'_> {
-    /// What it was about to hear is lost; what it had set going goes on or is lost too.
+    /// Events on their way to the executor are lost. Actions that it has begun continue or are lost, too.
     pub(super) fn executor_dies(&mut self) {
         self.tell(|| "the executor dies".to_owned());
         self.is_dead = true;
@@ -38,7 +38,7 @@ impl Simulation<'_> {
         }
     }
 
-    /// Everything dies, and the clock begins anew.
+    /// All runs die, and the clock begins anew.
     pub(super) fn machine_restarts(&mut self) {
         let dead: Vec<Run> = self.fleet.alive().map(|body| body.run.clone()).collect();
         for run in dead {

@@ -1,4 +1,4 @@
-//! What happens to runs, and what the rollout is told of it.
+//! Events of runs, and what the rollout is told about them.
 
 use ps_rollout::{Event, Lane, Revision, Run, State};
 
@@ -24,7 +24,8 @@ impl Simulation<'_> {
             Event::NotReady { run, .. } => self.excuse(run, false),
             _ => (),
         }
-        // Whoever takes over orders again what may have been done, so that an answer can come twice.
+        // An executor that takes over repeats orders that may have been carried out, so an answer can come
+        // twice.
         if self.dice.chance(2) {
             self.later(10, Thing::Answer(event.clone()));
         }
@@ -41,7 +42,7 @@ impl Simulation<'_> {
         if self.dice.chance(4) {
             self.later(30, Thing::Dies(run.number));
         } else if self.scenario.is_to_end(&run.slot) {
-            // One in 20 is never done.
+            // One in 20 runs is never done.
             if self.dice.chance(5) {
                 self.excuse(&run, false);
             } else {
@@ -57,7 +58,7 @@ impl Simulation<'_> {
             return Ok(());
         };
         if body.is_told {
-            // Its main process ends first, and the rest of its tree lives on for a while.
+            // The main process of the run ends first, and the rest of its tree lives on for a while.
             let (run, how) = (body.run.clone(), "signal 15".to_owned());
             return if self.is_dead { Ok(()) } else { self.deliver(Event::Died { run, how }).map(|_| ()) };
         }
@@ -67,7 +68,7 @@ impl Simulation<'_> {
         body.is_alive = false;
         body.has_finished = has_finished;
         let (run, was_serving) = (body.run.clone(), body.is_served);
-        // A job that is done leaves its slot empty, and that is as it should be.
+        // A job that is done leaves its slot empty, as planned.
         let is_done = has_finished && self.book.proven.contains(&run.slot);
         self.excuse(&run, was_serving || is_done);
         if !has_finished {
@@ -87,7 +88,7 @@ impl Simulation<'_> {
         Ok(())
     }
 
-    /// It has done what others wait for.
+    /// The run ends with success, which other types wait for.
     pub(super) fn finish(&mut self, number: u64) -> Lawful {
         let Some(body) = self.fleet.bodies.get_mut(&number).filter(|body| body.is_alive && !body.is_told)
         else {
@@ -101,7 +102,7 @@ impl Simulation<'_> {
             self.book.proven.insert(run.slot.clone());
         }
         if self.is_dead || !self.deliver(Event::Ended(run.clone()))? {
-            // Nobody saw how it ended.
+            // Nobody saw how the run ended.
             self.book.had_trouble = true;
         } else if is_old {
             self.book.finished.insert(run.slot);
@@ -118,7 +119,7 @@ impl Simulation<'_> {
         if self.is_dead { Ok(()) } else { self.deliver(Event::Ended(run)).map(|_| ()) }
     }
 
-    /// Until the new revision is recorded only what is of the old one is in the hands of a restart policy.
+    /// Until the new revision is recorded, restart policies apply only to runs of the old one.
     pub(super) fn respawn(&mut self, number: u64) -> Lawful {
         let recorded = self.fleet.recorded;
         let body = self.fleet.bodies.get_mut(&number).expect("what respawns has lived");
@@ -151,7 +152,7 @@ impl Simulation<'_> {
         if self.is_dead { Ok(()) } else { self.deliver(Event::Respawned { died, run }).map(|_| ()) }
     }
 
-    /// A person whose request is lost with the executor asks again.
+    /// If a request is lost because the executor dies, the person repeats it.
     pub(super) fn ask(&mut self, event: Event) -> Lawful {
         if self.is_dead {
             self.agenda.push((self.now + SECOND, Thing::Asks(event)));

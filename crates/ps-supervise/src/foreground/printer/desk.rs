@@ -115,7 +115,8 @@ impl Desk {
             if self.floor.is_some_and(|floor| floor.until() <= Instant::now()) {
                 self.floor = None;
             }
-            // Handled last: a note that had to wait for the end of a long line wakes nobody again.
+            // Notes are handled last, because a note that had to wait for the end of a long line does not wake the printer
+            // again.
             while self.floor.is_none() {
                 match self.notes.try_recv() {
                     Ok(Note::Finish) => return self.finish(),
