@@ -40,7 +40,7 @@ fn tell(world: &World, app: &AppName) {
         // The thread reaps the program: in a verb that runs for long it would otherwise stay a zombie.
         Some(Ok(mut child)) => drop(thread::spawn(move || child.wait())),
         Some(Err(error)) => {
-            say::warning(&format!("no alert is sent, because ps-notify cannot be run: {error}"))
+            say::warning(&format!("no alert is sent, because ps-notify cannot be run: {error}"));
         }
         None => (),
     }

@@ -4,6 +4,7 @@
 mod address;
 mod adoption;
 mod attached;
+mod certificates;
 mod checks;
 mod compare;
 mod due;

@@ -7,6 +7,7 @@ mod site;
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -28,8 +29,7 @@ fn main() -> Result<()> {
             site::write(Path::new(out), Path::new(checkout), &commands())
         }
         [help] if help == "--help" || help == "-h" => {
-            println!("{USAGE}");
-            Ok(())
+            writeln!(std::io::stdout(), "{USAGE}").context("write to stdout")
         }
         [out] if !out.as_encoded_bytes().starts_with(b"-") => write_pages(out),
         _ => bail!(USAGE),

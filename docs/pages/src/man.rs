@@ -44,7 +44,9 @@ fn arranged(page: &str) -> String {
             Some((title @ "DESCRIPTION", text)) => {
                 let is_example = |paragraph: &&str| paragraph.starts_with("Examples:");
                 let (examples, others): (Vec<_>, Vec<_>) = text.split("\n.PP\n").partition(is_example);
-                examples.into_iter().for_each(|paragraph| sort_in(paragraph, &mut divided));
+                for paragraph in examples {
+                    sort_in(paragraph, &mut divided);
+                }
                 before.push(format!("{title}\n{}", others.join("\n.PP\n").trim_end()));
             }
             _ if piece.starts_with("VERSION") => after.push(piece.to_owned()),

@@ -11,9 +11,8 @@ use ps_rollout::{Event, Role, Run as RunOf};
 
 use super::Supervisor;
 use crate::address::{
-    Address, Balance, CANNOT_SERVE, Count, Heard, Manner, Read, Runner, Settled, Who, backend_id,
+    Address, Balance, CANNOT_SERVE, Count, Heard, Manner, Runner, Settled, Who, backend_id,
 };
-use crate::diary::{Happening, Occasion};
 use crate::process::Process;
 use crate::rollout::{Carried, Comparison};
 use crate::run::Run;
@@ -153,7 +152,7 @@ impl Supervisor {
         address.close(&self.service);
     }
 
-    fn has_address(slot: &formation::Slot) -> bool {
+    pub(super) fn has_address(slot: &formation::Slot) -> bool {
         slot.process_type.as_str() == formation::FIRST_TYPE
     }
 
@@ -217,26 +216,6 @@ impl Supervisor {
             self.remark(Self::has_address, &reason);
             address.complaint = Some(reason);
         }
-    }
-
-    /// A certificate was read, which is shown from now on, or is not.
-    fn note_certificate(&mut self, Read { is_taken, text }: Read) {
-        let slots = self.seats.keys().filter(|slot| Self::has_address(slot)).cloned().collect();
-        let (occasion, is_failure) = (Occasion::Certificate, !is_taken);
-        let happening = Happening { occasion, slots, run: None, what: text, is_failure };
-        if is_taken {
-            self.forget_refused_certificate();
-            self.means.diary.note(happening);
-        } else {
-            self.happened(happening);
-        }
-    }
-
-    /// There is a good certificate again: what was noted of a bad one is no longer true. Such a note begins with the
-    /// path of a file in the directory of the certificate.
-    fn forget_refused_certificate(&mut self) {
-        let directory = format!("{}/", self.means.spec.certificates.display());
-        self.forget_notes(Self::has_address, |note| note.starts_with(&directory));
     }
 
     /// Directs clients to the instances that exist now, and reports to the rollout those changes for which it has
