@@ -28,7 +28,9 @@ pub(crate) fn man(commands: &[Command], given: &Given) -> Result<Outcome> {
     let name = given.word("page").into_owned();
     let (page, title, examples) = match commands.iter().find(|command| command.name == name) {
         Some(command) => (of_subcommand(command), format!("{NAME}-{name}"), command.examples),
-        None if name.is_empty() => (program(commands), NAME.to_owned(), &[][..]),
+        None if name.is_empty() => {
+            (program(commands).disable_help_subcommand(true), NAME.to_owned(), &[][..])
+        }
         None => bail!("no page {name:?}: use the name of a subcommand, or none"),
     };
     let page = clap_mangen::Man::new(page.version(env!("CARGO_PKG_VERSION"))).title(title);

@@ -102,7 +102,10 @@ impl AllWorldsArg {
         is_meant: impl Fn(&World) -> Result<()>,
     ) -> Result<Outcome> {
         let here = World::from_env()?;
-        if world.is_given() || here.inside_dokku() {
+        if here.inside_dokku() {
+            return Err(Refusal::usage("inside Dokku there is one world: leave --all-worlds out"));
+        }
+        if world.is_given() {
             return Err(Refusal::usage(
                 "--world and --all-worlds cannot be used together: leave one of them out",
             ));

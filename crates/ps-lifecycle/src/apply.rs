@@ -98,15 +98,26 @@ fn apply(session: &Session, declaration: &Declaration, args: &ApplyArgs) -> Resu
     keep(session, app, &record)
 }
 
-/// Applies new counts alone, which need no new release.
+/// Stores new counts alone, which need no new release. If the scheduler refuses them, the earlier ones stay: otherwise each later verb would
+/// fail because of them.
 fn scale(session: &Session, app: &AppName, (args, checkout): (&DeployArgs, &Checkout)) -> Result<()> {
     let world = &session.world;
     let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
     let (formation, origin) = counts.apply(world, app)?;
-    let origin = origin.map_or_else(|| world.formation_origin(app), Ok)?;
-    let write = |_: &StoredFormation| Ok::<_, ps_apps::Error>(formation);
-    world.update_formation_from(app, origin, write)?;
+    let (before, earlier_origin) = (world.formation(app)?, world.formation_origin(app)?);
+    let store = |formation: StoredFormation, origin| {
+        world.update_formation_from(app, origin, |_: &StoredFormation| Ok::<_, ps_apps::Error>(formation))
+    };
+    store(formation, origin.unwrap_or(earlier_origin))?;
+    if !world.is_restored(app)? {
+        return Ok(());
+    }
+    let judged = converge::judge(session, app, &Intent::Converge(formation::Which::All));
+    if let Err(refused) = judged {
+        store(before, earlier_origin)?;
+        return Err(refused.context(format!("the counts of {app} stay as they were")));
+    }
     Ok(())
 }
 

@@ -56,6 +56,12 @@ pub(crate) fn is_refused(session: &Session, app: &AppName, intent: &Intent) -> b
     !asked.is_ok_and(|asked| asked.scheduler.judge(&asked.plan).is_ok())
 }
 
+/// Fails if the verb would fail in the current state of the app, with its reason. Nothing is changed to find out.
+pub(crate) fn judge(session: &Session, app: &AppName, intent: &Intent) -> Result<()> {
+    let asked = Asked::plan(&session.world, app, intent)?.without_doubts()?;
+    refuse_what_is_refused(asked.scheduler.as_ref(), &asked.plan, None)
+}
+
 /// Fails if the scheduler refuses the plan, with this exit status if there is one. Nothing is changed to find out.
 pub(crate) fn refuse_what_is_refused(
     scheduler: &dyn Scheduler,

@@ -8,18 +8,23 @@ mod kernel;
 mod roots;
 mod supervisors;
 
+use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt as _;
 
-use anyhow::Result;
+use anyhow::{Error, Result};
+use ps_apps::World;
 use ps_cli::exit::Outcome;
 use ps_rows::{FindingRow, Verdict};
+use rustix::process::geteuid;
 
+use self::supervisors::Supervisors;
 use crate::args::DoctorArgs;
 use crate::session::Session;
 
 /// Prints one row for each check. [`Outcome::No`] if one of them failed.
 pub(crate) fn run(session: &Session, args: &DoctorArgs) -> Result<Outcome> {
-    let rows = look(session)?;
+    let rows = look(&session.world);
     if let Some(file) = &args.bundle {
         bundle::write(session, &rows, file)?;
     }
@@ -34,19 +39,32 @@ pub(crate) fn run(session: &Session, args: &DoctorArgs) -> Result<Outcome> {
     Ok(if has_failed { Outcome::No } else { Outcome::Done })
 }
 
-fn look(session: &Session) -> Result<Vec<FindingRow>> {
-    let world = &session.world;
-    let supervisors = supervisors::of(world)?;
-    let mut rows = vec![kernel::kernel(), kernel::processes()];
-    rows.push(kernel::limits(supervisors.first_process()));
-    rows.extend([kernel::descriptors(), kernel::inotify(), kernel::ports(world)?]);
+fn look(world: &World) -> Vec<FindingRow> {
+    let supervisors = supervisors::of(world);
+    let process = supervisors.as_ref().ok().and_then(Supervisors::first_process);
+    let mut rows = vec![kernel::kernel(), kernel::processes(), kernel::limits(process)];
+    rows.extend([kernel::descriptors(), kernel::inotify()]);
+    rows.push(kernel::ports(world).unwrap_or_else(|error| unread(world, kernel::PORTS, &error)));
     rows.extend(roots::roots(world));
     rows.extend(roots::disk(world));
     rows.push(supervisors::programs());
-    rows.extend(supervisors.rows(world));
-    rows.extend(engine::engine(world)?);
+    rows.extend(match &supervisors {
+        Ok(supervisors) => supervisors.rows(world),
+        Err(error) => vec![unread(world, supervisors::CHECK, error)],
+    });
+    rows.extend(engine::engine(world).unwrap_or_else(|error| vec![unread(world, engine::CHECK, &error)]));
     rows.push(boot::boot(world));
-    Ok(rows)
+    rows
+}
+
+/// The row of a check for which a file of the apps cannot be read, mostly because the apps are those of another user.
+fn unread(world: &World, check: &'static str, error: &Error) -> FindingRow {
+    let owner = fs::metadata(world.lib()).map(|lib| lib.uid());
+    let cure = match owner.ok().filter(|owner| *owner != geteuid().as_raw()) {
+        Some(owner) => format!("run this as the user with the id {owner}, whose apps these are"),
+        None => "see that this file is there and can be read".to_owned(),
+    };
+    FindingRow::fail(check, format!("not looked at, because the apps cannot be read: {error:#}"), cure)
 }
 
 /// Prints the verdict, the check and the finding, and below them the cure.

@@ -32,6 +32,9 @@ pub(crate) fn print(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
 
 /// Prints the plan of a deploy: a row for each slot, and for each task that runs before and after them;
 /// [`Outcome::No`] if something is unknown.
+///
+/// # Errors
+/// The scheduler would refuse the plan; its rows are printed all the same.
 pub(crate) fn show(
     scheduler: &dyn Scheduler,
     (release, wanted, intent): (Release, &Formation, &Intent),
@@ -47,6 +50,7 @@ pub(crate) fn show(
     write_tasks(&before, is_json)?;
     let outcome = write(&plan.foreseen(&status), is_json)?;
     write_tasks(postdeploy.as_slice(), is_json)?;
+    converge::refuse_what_is_refused(scheduler, &plan, None).context("this plan would be refused")?;
     Ok(outcome)
 }
 

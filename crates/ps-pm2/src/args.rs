@@ -59,7 +59,7 @@ Commands:
   logs [WHICH], flush [WHICH]    follow the logs, or empty them
   sendSignal SIGNAL WHICH        send a signal
   dump (save), resurrect         record which apps there are; start the recorded apps
-  import [HOME] [-]              take over the apps of a running pm2, one by one (-: those of a list on stdin)
+  import [HOME] [-]              take over a running pm2's apps one by one (-: of a list on stdin)
   update                         replace running supervisors by the installed program
   startup, unstartup             start the recorded apps when the machine boots, or no longer
   monit, web, generate NAME, ping, kill (exit)

@@ -48,9 +48,14 @@ pub(crate) fn refusal(
         let wanted = plan.wanted.get(process_type.as_str()).map_or(0, Quantity::get);
         if free < usize::from(wanted) {
             let names: Vec<&str> = holders.into_iter().map(|(_, name)| name).collect();
+            let need = if wanted == 1 {
+                "an instance needs a node".to_owned()
+            } else {
+                format!("{wanted} instances need a node each")
+            };
             return Ok(Some(format!(
-                "port {port} of {} of the {} nodes that may run {process_type} is that of the service {}, and {wanted} instances need a node \
-                 each: choose another with ps-set {} {process_type}.port",
+                "port {port} of {} of the {} nodes that may run {process_type} is that of the service {}, and {need}: choose another with \
+                 ps-set {} {process_type}.port",
                 fitting.len() - free,
                 fitting.len(),
                 names.join(" and "),

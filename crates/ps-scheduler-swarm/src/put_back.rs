@@ -39,9 +39,10 @@ pub(crate) async fn all(
     }
     remove(&manager, &made).await?;
     let mut sentences = Vec::new();
+    // All go back at the same time, so one limit is for all of them.
+    let until = Instant::now() + within + OF_THE_REPLACED;
     for moved in moves {
         if let Some(old) = &moved.old {
-            let until = Instant::now() + within + OF_THE_REPLACED;
             sentences.extend(whole(&manager, moved, old, until, silent_since).await?);
         }
     }

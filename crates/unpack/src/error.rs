@@ -20,6 +20,9 @@ pub enum UnpackError {
         /// The program that unpacks it.
         program: &'static str,
     },
+    /// The archive is of another kind.
+    #[error("it is a zip archive, and only tar is read: unpack it with unzip, and pack its files with tar")]
+    Zip,
     /// The archive could not be read further.
     #[error("read it")]
     Read(#[source] io::Error),

@@ -97,7 +97,7 @@ fn a_build_that_fails_in_buildkit_names_its_step_and_leaves_what_runs_and_nothin
             "RUN --mount=type=secret,id=token cat /run/secrets/token\n",
             "RUN --mount=type=secret needs a client",
         ),
-        ("RUN --mount=type=ssh true\n", "RUN --mount=type=ssh takes what a client"),
+        ("RUN --mount=type=ssh true\n", "RUN --mount=type=ssh needs a client"),
         ("FROM 127.0.0.1:1/nothing:1\n", "make sure that the registry 127.0.0.1:1"),
     ] {
         write(tail);

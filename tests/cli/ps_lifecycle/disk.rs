@@ -317,7 +317,7 @@ fn on_a_disk_that_has_become_read_only_an_app_can_be_stopped() {
     ran.is_refused(
         1,
         &[
-            "web.2 of shop has ended, but that is not written down",
+            "web.2 of shop has ended, but that is not recorded yet",
             "make its file system writable again if that is read-only",
         ],
     );

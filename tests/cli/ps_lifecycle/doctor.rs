@@ -64,6 +64,33 @@ fn every_check_has_a_row_and_nothing_is_changed_or_started() {
 }
 
 #[test]
+fn an_app_that_cannot_be_read_fails_the_check_that_needs_it_and_keeps_no_other_from_being_made() {
+    let home = Home::new();
+    home.does(&[
+        "ps-lifecycle",
+        "deploy",
+        "shop",
+        "--dir",
+        &home.source("shop", PROCFILE),
+        "--listen",
+        "none",
+    ]);
+    let selected = home.path("lib/config/scheduler/shop/selected");
+    let before = fs::read(&selected).expect("it was written");
+    fs::remove_file(&selected).expect("it is ours");
+    fs::create_dir(&selected).expect("nobody can read that");
+    let (found, status) = rows(&home, &[]);
+    assert_eq!(status, 1);
+    let engine = row(&found, "engine");
+    assert_eq!(engine["verdict"], "fail", "{engine}");
+    assert!(engine["found"].as_str().expect("text").contains("shop/selected"), "{engine}");
+    assert_eq!(row(&found, "supervisors")["verdict"], "pass");
+    row(&found, "boot");
+    fs::remove_dir(&selected).expect("it is empty");
+    fs::write(&selected, before).expect("put back, so that the app can be destroyed");
+}
+
+#[test]
 fn a_supervisor_that_is_dead_or_hangs_is_named_with_the_verb_that_helps() {
     let home = Home::running("shop", PROCFILE, &[]);
     let found = |check: &str| row(&rows(&home, &[]).0, check).clone();

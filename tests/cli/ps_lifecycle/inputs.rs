@@ -201,3 +201,23 @@ fn files_that_are_no_files_are_refused_at_once() {
     }
     assert_eq!(home.pids("shop"), before);
 }
+
+#[test]
+fn counts_that_are_refused_in_an_apply_are_not_kept() {
+    let home = Home::new();
+    let declare = |web: u8| {
+        let text = format!("processes:\n  web:\n    command: exec sleep 1000\n    replicas: {web}\n");
+        home.write("shop/process-compose.yaml", &text).to_str().expect("text").to_owned()
+    };
+    let file = declare(1);
+    home.does(&["ps-lifecycle", "apply", &file]);
+    let before = (home.pids("shop"), home.does(&["ps-scale", "shop"]));
+    home.write("lib/config/shop/ENV", &format!("BIG={}\n", "x".repeat(200_000)));
+    declare(2);
+    let refused = home.run(&["ps-lifecycle", "apply", &file]);
+    refused.is_refused(1, &["the counts of shop stay as they were", "BIG"]);
+    assert_eq!((home.pids("shop"), home.does(&["ps-scale", "shop"])), before);
+    fs::remove_file(home.path("lib/config/shop/ENV")).expect("it was written");
+    home.does(&["ps-lifecycle", "apply", &file]);
+    assert_eq!(home.pids("shop").len(), 2);
+}

@@ -153,7 +153,7 @@ fn logs_of_a_range_of_time_are_those_lines_alone_and_their_last_ones() {
     for (words, says) in [
         (&["--since", "yesterday"][..], "5m, 2h or 1d"),
         (&["--since", "2100-01-01T00:00:00Z"], "future"),
-        (&["--since", "1h", "--until", "2h"], "behind"),
+        (&["--since", "1h", "--until", "2h"], "later than --until"),
     ] {
         home.run(&[&["ps-lifecycle", "logs", "chat"], words].concat()).is_refused(2, &[says]);
     }

@@ -174,6 +174,23 @@ fn a_dry_run_of_a_deploy_says_what_it_would_do_and_how_and_does_nothing() {
     assert_eq!((&rows[2]["max_parallel"], &rows[2]["deadline_seconds"]), (&2.into(), &30.into()));
 }
 
+#[test]
+fn a_dry_run_of_a_deploy_that_would_be_refused_says_so_after_its_rows() {
+    let home = Home::new();
+    let source = home.source("src", "web: exec sleep 1000\n");
+    let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &source];
+    home.does(&[&deploy[..], &["--listen", "none"]].concat());
+    home.write("lib/config/shop/ENV", &format!("BIG={}\n", "x".repeat(200_000)));
+    let ran = home.run(&[&deploy[..], &["--dry-run"]].concat());
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stdout.starts_with("web.1            replace "), "{ran:?}");
+    assert!(ran.stderr.contains("this plan would be refused: ") && ran.stderr.contains("BIG"), "{ran:?}");
+    // It says what the deploy says.
+    let refused = home.run(&deploy);
+    assert_eq!(refused.status, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("BIG"), "{refused:?}");
+}
+
 /// The supervisor takes the earlier release that is put back for a new one; what had ended for good in it is not run again.
 #[test]
 fn a_deploy_that_is_rolled_back_runs_no_job_of_the_earlier_release_again() {

@@ -92,7 +92,7 @@ fn snapshots_are_listed_shown_kept_from_being_overwritten_and_deleted() {
     let refuses = |words: &[&str], says: &[&str]| {
         home.refuses(&[&["ps-lifecycle", "snapshot"][..], words].concat(), 1, says);
     };
-    refuses(&["save", "calm"], &["a snapshot called calm is there", "--replace"]);
+    refuses(&["save", "calm"], &["a snapshot called calm exists already", "--replace"]);
     refuses(&["save", "../calm"], &["../calm", "no name for a snapshot"]);
     refuses(&["restore", "clam"], &["no snapshot is called clam", "there is calm"]);
     refuses(&["restore", "calm", "nope"], &["holds no app called nope"]);

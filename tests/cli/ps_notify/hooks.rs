@@ -65,7 +65,7 @@ fn whether_alerts_arrive_can_be_tried() {
     refused(&home, "shop", 1, "ps-set shop webhook");
     home.hook("mail/on-event", KEEPS);
     let ran = home.run(&["ps-notify", "shop", "--test"]);
-    assert!(ran.status == Some(0) && ran.stderr.contains("were told"), "{ran:?}");
+    assert!(ran.status == Some(0) && ran.stderr.contains("was delivered"), "{ran:?}");
     let alert = hears(&home, "shop test");
     is_as_its_schema_says(&alert);
     assert_eq!(alert["text"], "shop: alerts arrive here");

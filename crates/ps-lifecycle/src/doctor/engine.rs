@@ -5,10 +5,12 @@ use ps_apps::{SchedulerName, World};
 use ps_rows::FindingRow;
 use ps_scheduler_docker::DockerLocal;
 
+/// The name of the check of the engine.
+pub(super) const CHECK: &str = "engine";
+
 /// Whether the engine answers, and whether it is a node of a swarm. A missing engine is a failure only if an app
 /// needs it.
 pub(super) fn engine(world: &World) -> Result<Vec<FindingRow>> {
-    const CHECK: &str = "engine";
     let mut apps = Vec::new();
     for app in world.apps()? {
         if world.scheduler_name(&app.name)? == SchedulerName::DockerLocal {

@@ -7,6 +7,9 @@ use ps_apps::World;
 use ps_rows::FindingRow;
 use rustix::process::{PidfdFlags, Resource, geteuid, getpid, getrlimit, pidfd_open};
 
+/// The name of the check of ports.
+pub(super) const PORTS: &str = "ports";
+
 /// Descriptors that a supervisor of 100 instances with an address needs, with room for clients.
 const DESCRIPTORS: u64 = 4096;
 /// With fewer watches and instances of inotify, `watch-paths` of a large source tree is refused.
@@ -120,22 +123,21 @@ pub(super) fn inotify() -> FindingRow {
 
 /// Whether an outgoing connection could take the port of an app while the app restarts.
 pub(super) fn ports(world: &World) -> Result<FindingRow> {
-    const CHECK: &str = "ports";
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
     let mut ends = range.split_whitespace().filter_map(|end| end.parse::<u16>().ok());
     let (Some(first), Some(last)) = (ends.next(), ends.next()) else {
         return Ok(FindingRow::pass(
-            CHECK,
+            PORTS,
             "the range of ports for outgoing connections cannot be read here",
         ));
     };
     if first >= AFTER_OUR_PORTS {
-        return Ok(FindingRow::pass(CHECK, format!("outgoing connections use the ports {first} to {last}")));
+        return Ok(FindingRow::pass(PORTS, format!("outgoing connections use the ports {first} to {last}")));
     }
     let reserved = fs::read_to_string("/proc/sys/net/ipv4/ip_local_reserved_ports").unwrap_or_default();
     let count = world.apps()?.len();
     Ok(FindingRow::warn(
-        CHECK,
+        PORTS,
         format!(
             "outgoing connections use the ports {first} to {last}{}: one may hold the port that one of {count} apps is given (5000, 6000, …)",
             if reserved.trim().is_empty() { String::new() } else { format!(" but {}", reserved.trim()) }

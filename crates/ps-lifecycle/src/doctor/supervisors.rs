@@ -12,6 +12,8 @@ use ps_scheduler::Running;
 use ps_service::Service;
 use ps_supervisor::{Build, Client};
 
+/// The name of the check of supervisors.
+pub(super) const CHECK: &str = "supervisors";
 /// Programs that are started by other programs of this project.
 const STARTED: [&str; 3] = ["ps-lifecycle", "ps-supervise", "ps-balance"];
 /// A supervisor that does not answer within this time hangs.
@@ -68,7 +70,6 @@ impl Supervisors {
     }
 
     fn supervisors(&self) -> FindingRow {
-        const CHECK: &str = "supervisors";
         let Self { current, earlier, silent, missing, .. } = self;
         if !silent.is_empty() {
             return FindingRow::fail(

@@ -65,7 +65,7 @@ impl Deeds {
         done
     }
 
-    fn begin(&mut self, deed: Deed, next: VecDeque<Deed>) {
+    fn begin(&mut self, deed: Deed, mut next: VecDeque<Deed>) {
         if let Some(slot) = slot(&deed) {
             journal::happened(&self.world, &deed.app, "containers", slot, &deed.why);
         }
@@ -81,7 +81,12 @@ impl Deeds {
             Ok(child) => {
                 self.under_way.insert(deed.app.clone(), UnderWay { deed, child, next });
             }
-            Err(error) => say::warning(&format!("{}: {error}", line(&deed))),
+            Err(error) => {
+                say::warning(&format!("{}: {error}", line(&deed)));
+                if let Some(deed) = next.pop_front() {
+                    self.begin(deed, next);
+                }
+            }
         }
     }
 }

@@ -177,31 +177,20 @@ fn a_port_that_somebody_else_has_and_a_place_that_is_none_are_one_line() {
     assert_eq!(place.rows(), Vec::<String>::new());
     // From one way of being reached to another, by an ordinary deploy.
     other.carry_out(&plan(&other, &[("publish", "host"), ("port", "8080")], "web=2")).0.expect("is changed");
-    let mut late = plan(&place, &[("publish", "host"), ("port", "8080")], "web=1");
-    for rules in late.rules.values_mut() {
-        rules.deadline = Duration::from_secs(1);
-    }
-    let taken = place.carry_out(&late).0.expect_err("both nodes have one already").to_string();
-    assert!(taken.contains("web.1") && taken.contains("host-mode port already in use on 2 nodes"), "{taken}");
-    assert!(taken.contains("port 8080 is that of the service other_web: choose another"), "{taken}");
-
-    for rules in late.rules.values_mut() {
-        rules.deadline = Duration::from_secs(10);
-    }
-    let observer = place.another();
-    std::thread::scope(|scope| {
-        let observed = scope.spawn(|| {
-            let rows = || observer.status_of(&place.app).expect("tells the status").instances;
-            let is_named = |row: &ps_scheduler::Instance| {
-                row.note
-                    .as_ref()
-                    .is_some_and(|note| note.contains("port 8080 is that of the service other_web"))
-            };
-            eventually("status says whose the port is", rows, |rows| rows.iter().any(is_named));
-        });
-        place.carry_out(&late).0.expect_err("both nodes have one already");
-        observed.join().expect("it says so while the deploy waits");
-    });
+    let host = [("publish", "host"), ("port", "8080")];
+    let taken = refused(&place, &host, "web=1");
+    let whose = "port 8080 of 2 of the 2 nodes that may run web is that of the service other_web";
+    assert!(taken.contains(whose), "{taken}");
+    // With a node each, the next instance of either finds no place, and status says why.
+    other.carry_out(&plan(&other, &host, "web=1")).0.expect("one of its instances ends");
+    place.carry_out(&plan(&place, &host, "web=1")).0.expect("a node is free");
+    cluster.docker(1, &["service", "scale", "--detach", "shop_web=2"]);
+    let is_named = |row: &ps_scheduler::Instance| {
+        row.note.as_ref().is_some_and(|note| note.contains("port 8080 is that of the service other_web"))
+    };
+    let rows = || place.status().instances;
+    eventually("status says whose the port is", rows, |rows| rows.iter().any(is_named));
+    cluster.docker(1, &["service", "scale", "--detach", "shop_web=1"]);
 
     let nowhere = refused(&place, &[("constraints", "node.labels.disk==ssd")], "web=1");
     assert!(nowhere.contains("web.constraints has node.labels.disk==ssd, and of the 2 nodes"), "{nowhere}");
