@@ -202,16 +202,18 @@ fn announce(outputs: &[Output], line: impl Fn(&Output) -> String) -> Result<Outc
     output::print(lines.concat().as_bytes())
 }
 
-/// Prints all files on stdout, each below a line with its path.
+/// Prints all files on stdout, each below a line with its path. A single file stands alone, so that a program can read it from a pipe.
 fn print(outputs: &[Output]) -> Result<Outcome> {
     let mut out = output::stdout();
-    for output in outputs {
-        if let Some(contents) = &output.contents {
+    let files: Vec<_> =
+        outputs.iter().filter_map(|output| Some((output, output.contents.as_ref()?))).collect();
+    for (output, contents) in &files {
+        if files.len() > 1 {
             writeln!(out, "==> {} <==", output.path)?;
-            out.write_all(contents)?;
-            if !contents.ends_with(b"\n") {
-                out.write_all(b"\n")?;
-            }
+        }
+        out.write_all(contents)?;
+        if !contents.ends_with(b"\n") {
+            out.write_all(b"\n")?;
         }
     }
     out.flush()?;
