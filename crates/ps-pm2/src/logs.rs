@@ -37,6 +37,9 @@ struct Log {
     rest: Vec<u8>,
 }
 
+/// The logs that are shown, by the id of the instance and whether it is that of stderr.
+type Logs = BTreeMap<(u64, bool), Log>;
+
 /// Shows them. Without a word about lines only what is written from now on.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
     let word = session.subjects().first().map(String::as_str).filter(|word| *word != "all");
@@ -48,7 +51,9 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     let notify = inotify::init(CreateFlags::CLOEXEC).context("watch the logs")?;
     let mut logs = BTreeMap::new();
     let mut watched: Vec<PathBuf> = Vec::new();
-    follow_new(session, word, &mut logs, &mut watched, &notify)?;
+    let length = |path: &Path| path.metadata().map_or(0, |log| log.len());
+    let past = lengths(&session.home);
+    follow_new(session, word, (&mut logs, &length), &mut watched, &notify)?;
     if let Some(word) = word.filter(|_| logs.is_empty()) {
         say::warning(format_args!("no app is called {word}"));
     }
@@ -62,10 +67,17 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     exit::end_with_reader();
     let mut room = [MaybeUninit::uninit(); 4096];
     let mut events = Reader::new(&notify, &mut room);
+    // The log of an app that comes later is shown from its beginning: its first lines may be there before it is noticed.
+    let begin = |path: &Path| match past.get(path) {
+        Some(length) => *length,
+        None if path.parent() == Some(&*session.home.logs()) => 0,
+        None => length(path),
+    };
     loop {
         let event = events.next().context("watch the logs")?;
-        if event.events().contains(ReadFlags::CREATE) {
-            follow_new(session, word, &mut logs, &mut watched, &notify)?;
+        // The list of apps is moved into its place.
+        if event.events().intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {
+            follow_new(session, word, (&mut logs, &begin), &mut watched, &notify)?;
         }
         for log in logs.values_mut() {
             show_new(&session.args, log)?;
@@ -75,7 +87,7 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
 
 /// What is written into the logs of all apps, looked at again and again.
 pub(crate) struct Stream {
-    logs: BTreeMap<(u64, bool), Log>,
+    logs: Logs,
     /// How long the logs were that were there before, in bytes.
     past: BTreeMap<PathBuf, u64>,
 }
@@ -83,9 +95,7 @@ pub(crate) struct Stream {
 impl Stream {
     /// Before the first app is started.
     pub(crate) fn begin(home: &Home) -> Self {
-        let files = std::fs::read_dir(home.logs()).into_iter().flatten().flatten();
-        let length = |file: std::fs::DirEntry| Some((file.path(), file.metadata().ok()?.len()));
-        Self { logs: BTreeMap::new(), past: files.filter_map(length).collect() }
+        Self { logs: BTreeMap::new(), past: lengths(home) }
     }
 
     /// Looks which apps there are.
@@ -101,18 +111,23 @@ impl Stream {
     }
 }
 
-/// Adds the logs of instances that are new.
+/// How long the files in the directory of the logs are, in bytes.
+fn lengths(home: &Home) -> BTreeMap<PathBuf, u64> {
+    let files = std::fs::read_dir(home.logs()).into_iter().flatten().flatten();
+    files.filter_map(|file| Some((file.path(), file.metadata().ok()?.len()))).collect()
+}
+
+/// Adds the logs of instances that are new. `begin`: where each of them begins to be shown, in bytes.
 fn follow_new(
     session: &Session,
     word: Option<&str>,
-    logs: &mut BTreeMap<(u64, bool), Log>,
+    (logs, begin): (&mut Logs, &dyn Fn(&Path) -> u64),
     watched: &mut Vec<PathBuf>,
     notify: &rustix::fd::OwnedFd,
 ) -> Result<()> {
     // The list says which instances there are.
     let mut directories = vec![session.home.own(), session.home.logs()];
-    let length = |path: &Path| path.metadata().map_or(0, |log| log.len());
-    directories.extend(add_new(session, word, logs, &length)?);
+    directories.extend(add_new(session, word, logs, begin)?);
     for directory in directories {
         if !watched.contains(&directory) {
             let what = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
@@ -128,7 +143,7 @@ fn follow_new(
 fn add_new(
     session: &Session,
     word: Option<&str>,
-    logs: &mut BTreeMap<(u64, bool), Log>,
+    logs: &mut Logs,
     begin: &dyn Fn(&Path) -> u64,
 ) -> Result<Vec<PathBuf>> {
     let book = Book::read(&session.home)?;
