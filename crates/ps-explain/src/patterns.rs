@@ -18,6 +18,11 @@ fn rows() -> impl Iterator<Item = &'static Pattern> {
     narrow::ROWS.iter().chain(limits::ROWS).chain(wide::ROWS)
 }
 
+/// Whether one of these words stands anywhere in a text, also within a longer word. Both are in lower case.
+pub(crate) fn has(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| text.contains(word))
+}
+
 /// What a line of output is a sign of.
 pub(crate) fn of_line(line: &str) -> Option<&'static Pattern> {
     let text = without_quotations(line).to_lowercase();
@@ -54,7 +59,7 @@ pub(crate) fn may_be_of_full_disk(line: &str) -> bool {
     ];
     const OTHERS: [&str; 3] = ["socket", "pipe", "connection"];
     let text = line.to_lowercase();
-    WORDS.iter().any(|word| text.contains(word)) && !OTHERS.iter().any(|word| text.contains(word))
+    has(&text, &WORDS) && !has(&text, &OTHERS)
 }
 
 /// Whether a line is a sign only by words that anybody can use, and has not the form of an error that the program met itself. Then it counts

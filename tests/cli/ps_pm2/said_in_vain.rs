@@ -3,9 +3,18 @@
 use std::fs;
 
 use crate::home::Home;
+use crate::support::Ran;
 
 fn declare(home: &Home, text: &str) {
     fs::write(home.app("it.json"), text).expect("a file");
+}
+
+/// That the start succeeded, and warned of all of these.
+fn warns(ran: &Ran, all: &[&str]) {
+    assert_eq!(ran.status, 0, "{ran:?}");
+    for said in all {
+        assert!(ran.stderr.contains(&format!("PM2 [WARN] {said}")), "{said}: {ran:?}");
+    }
 }
 
 #[test]
@@ -49,17 +58,17 @@ fn what_has_no_effect_is_named() {
             "increment_var":"PORT"}],"deploy":{"production":{}},"extra":1,"x-own":2}"#,
     );
     let ran = home.say(&["start", "it.json"]);
-    assert_eq!(ran.status, 0, "{ran:?}");
-    for said in [
-        "deploy has no effect: the command deploy of pm2 is not done here",
-        "extra has no effect: it is outside of apps",
-        "treekill is kept and has no effect",
-        "filter_env is kept and has no effect",
-        "increment_var is kept and has no effect",
-        "the seconds of cron_restart have no effect",
-    ] {
-        assert!(ran.stderr.contains(&format!("PM2 [WARN] {said}")), "{said}: {ran:?}");
-    }
+    warns(
+        &ran,
+        &[
+            "deploy has no effect: the command deploy of pm2 is not done here",
+            "extra has no effect: it is outside of apps",
+            "treekill is kept and has no effect",
+            "filter_env is kept and has no effect",
+            "increment_var is kept and has no effect",
+            "the seconds of cron_restart have no effect",
+        ],
+    );
     assert!(!ran.stderr.contains("x-own"), "{ran:?}");
     assert_eq!(home.say(&["restart", "it.json"]).stderr, "", "it is said once");
     // What asks for nothing is passed over: a dump of pm2 has all of it.
@@ -78,15 +87,15 @@ fn what_means_something_else_here_is_named_and_so_is_what_only_node_or_the_own_u
         r#"{"name":"a","script":"say.sh","max_restarts":1000,"stop_exit_codes":[3],"wait_ready":true,"watch_delay":5}"#,
     );
     let ran = home.say(&["start", "it.json"]);
-    assert_eq!(ran.status, 0, "{ran:?}");
-    for said in [
-        "max_restarts: 1000 restarts are not counted",
-        "stop_exit_codes: an app that ends with status 0 is not started again either",
-        "wait_ready has an effect on Node programs alone",
-        "watch_delay is kept and has no effect",
-    ] {
-        assert!(ran.stderr.contains(&format!("PM2 [WARN] {said}")), "{said}: {ran:?}");
-    }
+    warns(
+        &ran,
+        &[
+            "max_restarts: 1000 restarts are not counted",
+            "stop_exit_codes: an app that ends with status 0 is not started again either",
+            "wait_ready has an effect on Node programs alone",
+            "watch_delay is kept and has no effect",
+        ],
+    );
     if !rustix::process::geteuid().is_root() {
         return skipped::skip("only root can run an app as somebody else");
     }

@@ -9,6 +9,7 @@ use super::{failed_deploy, last_words};
 use crate::case::Case;
 use crate::facts::{End, Facts, Line};
 use crate::finding::{Evidence, Said};
+use crate::patterns::has;
 use crate::words::{ago, signal};
 
 pub(super) fn out_of_memory(case: Case<'_>) -> Option<Said> {
@@ -238,8 +239,7 @@ fn hidden_by_success(said: Said) -> Said {
 }
 
 fn has_any(text: &str, words: &[&str]) -> bool {
-    let text = text.to_lowercase();
-    words.iter().any(|word| text.contains(word))
+    has(&text.to_lowercase(), words)
 }
 
 /// Whether a signal ends a process that has not arranged for it: 17 to 23 and 28 are ignored, or stop it. Bash ends with 142, as SIGALRM would

@@ -3,11 +3,12 @@
 use formation::EndCause;
 use jiff::Timestamp;
 
-use super::report::{TRIES_AGAIN, has};
+use super::report::TRIES_AGAIN;
 use super::signs::{of_sign, sign, sign_before};
 use crate::case::Case;
 use crate::facts::Suspension;
 use crate::finding::{Evidence, Said};
+use crate::patterns::has;
 
 /// It lives, and does nothing.
 pub(super) fn suspended(case: Case<'_>) -> Option<Said> {

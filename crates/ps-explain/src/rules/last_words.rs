@@ -14,8 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::headline::{is_of_report, is_request};
 use super::recovery::has_recovered;
-use super::report::{ENDS, goes_on, has, is_late};
+use super::report::{ENDS, goes_on, is_late};
 use crate::facts::Line;
+use crate::patterns::has;
 
 /// So many lines from the last one on are looked at.
 const LOOKED_AT: usize = 8;

@@ -13,6 +13,7 @@
 //! the fourth line is the sign. What a program says that it goes on without is none, and nothing before that line is.
 
 mod chain;
+mod context;
 mod single;
 
 use formation::Stream;
@@ -21,7 +22,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::headline::{is_headline, is_of_report, place_of_panic};
 use super::recovery::has_recovered;
 use crate::facts::Line;
-use crate::patterns;
+use crate::patterns::{self, has};
+use context::in_context;
 pub(super) use single::Sign;
 use single::{IsSeen, of_headline, of_line};
 
@@ -52,9 +54,6 @@ const GOES_ON: &[&str] = &[
 ];
 /// Words of a program that tries once more. What it tells with them is a sign only as its last word.
 pub(super) const TRIES_AGAIN: &[&str] = &["retry", "trying again", "try again", "tries again", "attempt "];
-/// How a program that starts another one says that it cannot.
-const STARTS: [&str; 8] =
-    ["exec ", "exec:", "execv", "run command", "to execute", "cannot run", "n't execute", "unable to start"];
 /// How a shell says that a signal has ended what it ran, behind what that has written itself.
 const SIGNALLED: [&str; 4] = ["aborted", "killed", "terminated", "trace/breakpoint trap"];
 /// How a line begins that says what to do, or more of what the line above it tells.
@@ -219,70 +218,12 @@ pub(super) fn goes_on(text: &str) -> bool {
         || (text.contains("instead") && !text.contains("use ") && !text.trim_start().starts_with("instead "))
 }
 
-/// What a sign means where the lines of the report above it say what failed. Some messages of the system have several meanings: "Resource
-/// temporarily unavailable" is told of a process that cannot be made, of a lock that somebody holds, and of a socket that has nothing to read.
-fn in_context<'a>(sign: Sign<'a>, lines_above: &[&Line]) -> Sign<'a> {
-    let above = lines_above.iter().rev().take_while(|line| is_of_report(&line.written));
-    let mut context = sign.line.written.to_lowercase();
-    context.extend(above.clone().map(|line| line.written.to_lowercase()));
-    // Java tells the cause of an error below that error, which says what was tried.
-    if sign.line.written.starts_with("Caused by: ") {
-        context.extend(lines_above.iter().rev().nth(above.count()).map(|line| line.written.to_lowercase()));
-    }
-    let is_meant = |words: &[&str]| has(&context, words);
-    let pattern = match sign.pattern.cause {
-        "process-limit"
-            if !is_meant(&[
-                "fork",
-                "thread",
-                "spawn",
-                "clone",
-                "process",
-                "exec",
-                "start",
-                "worker",
-                "newosproc",
-            ]) =>
-        {
-            let held =
-                patterns::named("lock-held").filter(|_| is_meant(&["lock(", "flock", "lockf", " lock"]));
-            held.unwrap_or_else(patterns::exception)
-        }
-        // The time of a command that it runs itself was up.
-        "timed-out" if is_meant(&["timeoutexpired", "command '"]) => patterns::exception(),
-        "port-taken" if is_meant(&["af_unix", ".sock'", ".sock\"", "unix:", "unixserver", "unix_server"]) => {
-            patterns::named("socket-taken").unwrap_or(sign.pattern)
-        }
-        // The file that is missing is a program that it starts.
-        "file-missing"
-            if is_meant(&["subprocess.", "popen(", "spawn ", "execv", "cannot run program"])
-                || has(&sign.line.written.to_lowercase(), &STARTS) =>
-        {
-            patterns::named("program-missing").unwrap_or(sign.pattern)
-        }
-        // What is no JSON is data, and no file of the program.
-        "syntax-error" if is_meant(&["json", "yaml", "toml"]) => {
-            patterns::named("config-invalid").unwrap_or(sign.pattern)
-        }
-        // The file that is missing is the socket of a server that does not run.
-        "file-missing" if has(&sign.line.written.to_lowercase(), &["connect", "dial unix"]) => {
-            patterns::named("dependency-unreachable").unwrap_or(sign.pattern)
-        }
-        _ => sign.pattern,
-    };
-    Sign { pattern, ..sign }
-}
-
 /// The line that tells the error of which a report of Python begins here, whatever that error is called; else the first line.
 fn error_of<'a>(lines: &[&'a Line]) -> &'a Line {
     let begin: &'a Line = lines[0];
     let is_traceback = begin.written.starts_with("Traceback (");
     let told = lines.iter().skip(1).find(|line| !is_of_report(&line.written));
     told.filter(|_| is_traceback).copied().unwrap_or(begin)
-}
-
-pub(super) fn has(text: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| text.contains(word))
 }
 
 #[cfg(test)]

@@ -43,6 +43,15 @@ impl Service {
     fn restarts(&self, name: &str) -> Option<u32> {
         Statuses::of(self.0.path()).read(&slot(name)).expect("readable").map(|status| status.restarts)
     }
+
+    /// A state of which `web.1` has one restart, and the place of that record.
+    fn begin_with_one(&self) -> (State, Place) {
+        let mut state = self.begin();
+        state.reserve(1);
+        let mut place = Place::default();
+        assert!(state.write(self.0.path(), &mut place, &of("web.1", 1)));
+        (state, place)
+    }
 }
 
 fn filetime(path: &Path) -> (i64, i64) {
@@ -79,10 +88,7 @@ fn each_slot_has_what_was_written_last_also_through_the_next_supervisor() {
 fn a_record_that_was_torn_leaves_the_one_before_it() {
     let service = Service::new();
     let path = service.0.path();
-    let mut state = service.begin();
-    state.reserve(1);
-    let mut place = Place::default();
-    assert!(state.write(path, &mut place, &of("web.1", 1)));
+    let (mut state, mut place) = service.begin_with_one();
     assert!(state.write(path, &mut place, &of("web.1", 2)));
     let mut bytes = fs::read(path.join(FILE)).expect("written");
     let newest = BLOCK + CELL * usize::from(place.sequence % 2 == 1);
@@ -113,10 +119,7 @@ fn what_stands_there_is_passed_over_once_another_supervisor_has_been_at_work() {
 fn an_earlier_copy_in_the_place_of_the_file_is_passed_over() {
     let service = Service::new();
     let path = service.0.path();
-    let mut state = service.begin();
-    state.reserve(1);
-    let mut place = Place::default();
-    assert!(state.write(path, &mut place, &of("web.1", 1)));
+    let (mut state, mut place) = service.begin_with_one();
     fs::copy(path.join(FILE), path.join("backup")).expect("copied");
     assert!(state.write(path, &mut place, &of("web.1", 2)));
     assert_eq!(service.restarts("web.1"), Some(2));
