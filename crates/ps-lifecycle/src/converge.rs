@@ -62,7 +62,8 @@ pub(crate) fn judge(session: &Session, app: &AppName, intent: &Intent) -> Result
     refuse_what_is_refused(asked.scheduler.as_ref(), &asked.plan, None)
 }
 
-/// Fails if the scheduler refuses the plan, with this exit status if there is one. Nothing is changed to find out.
+/// Fails if the scheduler refuses the plan, with this exit status if there is one. Nothing is changed to find out. A scheduler that cannot be
+/// reached refuses nothing: whoever carries out the plan is told that.
 pub(crate) fn refuse_what_is_refused(
     scheduler: &dyn Scheduler,
     plan: &Plan,
@@ -70,8 +71,8 @@ pub(crate) fn refuse_what_is_refused(
 ) -> Result<()> {
     let judged = if plan.is_noop() { Ok(()) } else { scheduler.judge(plan) };
     match (judged, status) {
-        (Err(Error::Unreachable { .. }) | Ok(()), None) | (Ok(()), Some(_)) => Ok(()),
-        (Err(error), None) | (Err(error @ Error::Unreachable { .. }), Some(_)) => Err(error.into()),
+        (Ok(()) | Err(Error::Unreachable { .. }), _) => Ok(()),
+        (Err(error), None) => Err(error.into()),
         (Err(error), Some(status)) => Err(Refusal { status, message: error.to_string() }.into()),
     }
 }
