@@ -102,7 +102,12 @@ pub(crate) fn keep(service: &Path, sockets: &[(SocketAddr, BorrowedFd<'_>)]) -> 
 
 /// The listening sockets of an app that an earlier supervisor has left with the holder; empty if it left none.
 pub(crate) fn copies(service: &Path) -> Vec<(SocketAddr, OwnedFd)> {
-    place(service).and_then(|(services, app)| ask_for_copies(services, app).ok()).unwrap_or_default()
+    answer(service).unwrap_or_default()
+}
+
+/// The same; `None` if no holder lives that answers.
+pub(crate) fn answer(service: &Path) -> Option<Vec<(SocketAddr, OwnedFd)>> {
+    place(service).and_then(|(services, app)| ask_for_copies(services, app).ok())
 }
 
 fn ask_for_copies(services: &Path, app: String) -> io::Result<Vec<(SocketAddr, OwnedFd)>> {

@@ -46,7 +46,12 @@ impl Server {
         let path = service.join(CONTROL_SOCKET);
         let fail = |error: io::Error| Error::io("listen on", &path, error);
         let listener = socket::listen(service, CONTROL_SOCKET).map_err(fail)?;
-        Ok(Self { listener, clients: BTreeMap::new(), next: 0, most, spare: spare() })
+        Ok(Self::on(listener, most))
+    }
+
+    /// Goes on with a socket that listens already.
+    pub(crate) fn on(listener: UnixListener, most: usize) -> Self {
+        Self { listener, clients: BTreeMap::new(), next: 0, most, spare: spare() }
     }
 
     /// The descriptor that shows new clients.
@@ -152,6 +157,11 @@ impl Server {
     /// Sends a message to every client that watches.
     pub(crate) fn tell(&mut self, message: &Message) {
         self.clients.retain(|_, client| !client.is_watching || client.say(message));
+    }
+
+    /// Whether any client is connected.
+    pub(crate) fn has_clients(&self) -> bool {
+        !self.clients.is_empty()
     }
 
     /// Whether any client watches.

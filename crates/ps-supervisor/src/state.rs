@@ -181,12 +181,15 @@ impl State {
     /// Continues the file. `left` was read before this supervisor made its socket, because afterwards it would count as out
     /// of date.
     pub(crate) fn begin(service: &Path, left: Statuses) -> Self {
-        let Found { known, blocks, .. } = left.found;
-        let is_vouched_for = known.is_empty();
+        let Found { known, blocks, supervisor } = left.found;
+        // This process wrote it itself, before it executed its program once more.
+        let is_own = supervisor.is_some_and(|writer| ProcessId::of(std::process::id()) == Some(writer));
+        let is_vouched_for = is_own || known.is_empty();
         let mut state = Self { file: None, blocks, free: Vec::new(), left: known, is_vouched_for };
-        let begun =
-            open(service, state.blocks > 0).and_then(|file| state.write_head(service, &file).map(|()| file));
-        match begun {
+        let begin = |file: File| {
+            if is_own { Ok(file) } else { state.write_head(service, &file).map(|()| file) }
+        };
+        match open(service, blocks > 0).and_then(begin) {
             Ok(file) => state.file = Some(file),
             Err(_) => give_up(service),
         }

@@ -10,6 +10,7 @@ mod compare;
 mod due;
 mod event_loop;
 mod flow;
+mod handed_on;
 mod happened;
 mod led;
 mod lock;
@@ -18,6 +19,7 @@ mod notify;
 mod open;
 mod order;
 mod reexec;
+mod renewal;
 mod rollout;
 mod runs;
 mod schedule;
@@ -38,6 +40,7 @@ use formation::Slot;
 use rustix::process::WaitOptions;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use self::handed_on::HandedOn;
 use crate::Error;
 use crate::address::Address;
 use crate::attachment::{Attached, Change};
@@ -115,6 +118,8 @@ pub struct Supervisor {
     pub(crate) lock: File,
     /// The program that was asked whether it can replace this one.
     candidate: Option<Candidate>,
+    /// When something was last under way, if this process has carried out a rollout.
+    worn_since: Option<Instant>,
 }
 
 impl Supervisor {
@@ -133,7 +138,7 @@ impl Supervisor {
     fn take_charge(
         service: &Path,
         spec: Spec,
-        lock: File,
+        held: HandedOn,
         attached: Option<Attached>,
         Heard { children, signals }: Heard,
     ) -> Result<Box<Self>, Error> {
@@ -144,7 +149,11 @@ impl Supervisor {
         // Read before the new socket is made, because the statuses count as up to date only beside the socket of their
         // writer.
         let left = Statuses::of(service);
-        let server = Server::listen(service, descriptors.clients())?;
+        let HandedOn { lock, listener } = held;
+        let server = match listener {
+            Some(listener) => Server::on(listener, descriptors.clients()),
+            None => Server::listen(service, descriptors.clients())?,
+        };
         let state = State::begin(service, left);
         let mut poll = Poll::new().map_err(|errno| fail(errno.into()))?;
         for (fd, wakeup) in [
@@ -183,6 +192,7 @@ impl Supervisor {
             errand: Errand::default(),
             lock,
             candidate: None,
+            worn_since: None,
         }))
     }
 
@@ -339,6 +349,7 @@ impl Supervisor {
         self.end_pauses(now);
         self.give_back(now);
         self.tidy_logs(now);
+        self.renew(now);
     }
 
     /// Records and tells what has changed, and removes seats that no longer belong to the formation.

@@ -3,6 +3,8 @@
 
 #[path = "upgrade/in_place.rs"]
 mod in_place;
+#[path = "upgrade/renewal.rs"]
+mod renewal;
 #[path = "upgrade/worker.rs"]
 mod worker;
 

@@ -87,10 +87,19 @@ impl Supervisor {
         let checks = names.iter().filter(|name| is_check(name));
         let left = checks.map(|name| Ending::left(&self.service, self.means.cgroups.as_ref(), name));
         self.means.ending.extend(left);
-        for RunName { slot, number } in names.iter().filter_map(|name| name.parse().ok()) {
+        for name in names.iter().filter_map(|name| name.parse().ok()).filter(|name| self.is_run(name)) {
+            let RunName { slot, number } = name;
             found.entry(slot).or_default().insert(number);
         }
         found
+    }
+
+    /// Whether this names a run, and not a task, such as the `release` of a deploy, which belongs to the verb that waits for it. A task has no
+    /// number and no status; a run of the first format had no number either.
+    fn is_run(&self, name: &RunName) -> bool {
+        let has_status =
+            || self.service.join(name.slot.to_string()).join(STATUS_FILE).symlink_metadata().is_ok();
+        name.number > 0 || has_status()
     }
 
     /// Opens the seat of a slot, if it is not open. `alive` are the runs of the slot that have a cgroup or processes.

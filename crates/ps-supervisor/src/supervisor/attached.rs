@@ -13,6 +13,7 @@ use signal_hook::consts::{
     SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH,
 };
 
+use super::handed_on::HandedOn;
 use super::{Supervisor, Until};
 use crate::attachment::{Attached, Attachment, Cause, Change, Reaction, Waited};
 use crate::run::Run;
@@ -42,7 +43,7 @@ impl Supervisor {
         let mut supervisor = Self::take_charge(
             service,
             spec,
-            super::lock::take(service)?,
+            HandedOn::only(super::lock::take(service)?),
             Some(attached),
             handled(service, &SIGNALS)?,
         )?;
@@ -76,7 +77,7 @@ impl Supervisor {
         let mut supervisor = Self::take_charge(
             service,
             nothing,
-            super::lock::take(service)?,
+            HandedOn::only(super::lock::take(service)?),
             None,
             handled(service, &super::END_SIGNALS)?,
         )?;

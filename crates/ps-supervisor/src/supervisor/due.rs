@@ -44,6 +44,7 @@ impl Supervisor {
             self.files_due(),
             self.clock_due(now),
             self.address_due(),
+            self.renewal_due(now),
         ];
         let paused = |is_output| {
             let of_kind = move |(wakeup, _): &(&Wakeup, _)| wakeup.is_output() == is_output;

@@ -1,7 +1,7 @@
 //! The lock that the one supervisor of a service directory holds.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, Metadata, OpenOptions};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,9 +17,16 @@ const LOCK_FILE: &str = "lock";
 const OTHERS_LOOK: Duration = Duration::from_millis(200);
 const AGAIN: Duration = Duration::from_millis(5);
 
-/// The lock, if this process was given it by the program that it was before.
+/// The lock, if it is the stdin that this process was given by the program that it was before.
 pub(super) fn handed_on(service: &Path) -> Option<File> {
     os_process::handed_on(&service.join(LOCK_FILE))
+}
+
+/// Whether an open file is the lock of this service directory.
+pub(super) fn is_of(lock: &File, service: &Path) -> bool {
+    let there = service.join(LOCK_FILE).symlink_metadata();
+    let is_same = |ours: Metadata, there: Metadata| (ours.dev(), ours.ino()) == (there.dev(), there.ino());
+    lock.metadata().is_ok_and(|ours| there.is_ok_and(|there| is_same(ours, there)))
 }
 
 /// Takes the lock of a service directory.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use formation::{Slot, State};
 
+use super::handed_on::HandedOn;
 use super::{END_SIGNALS, Supervisor, lock};
 use crate::Error;
 use crate::first_format::{Predecessor, note_finished};
@@ -22,7 +23,7 @@ pub enum Begin {
     Usual,
     /// Whoever starts it has looked: there is no process of the service directory.
     Clear,
-    /// It is an earlier build of this program that has executed this one.
+    /// This process was a supervisor before, which has executed this program: of an earlier build, or the same one to get rid of memory.
     GoesOn,
 }
 
@@ -40,9 +41,9 @@ impl Supervisor {
             let left_empty = stopped_by_status(service, &spec);
             spec.stopped.extend(left_empty);
         }
-        let lock = (begin == Begin::GoesOn).then(|| lock::handed_on(service)).flatten();
-        let lock = lock.map_or_else(|| lock::take(service), Ok)?;
-        let mut supervisor = Self::take_charge(service, spec, lock, None, heard)?;
+        let held = (begin == Begin::GoesOn).then(|| HandedOn::take(service)).flatten();
+        let held = held.map_or_else(|| lock::take(service).map(HandedOn::only), Ok)?;
+        let mut supervisor = Self::take_charge(service, spec, held, None, heard)?;
         supervisor.note_spec_file();
         if supervisor.means.state.slots_left().is_empty() {
             // No slot has a status in today's format: if there are files of an earlier format, their jobs that have finished are noted.

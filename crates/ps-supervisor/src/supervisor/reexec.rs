@@ -5,6 +5,8 @@
 //! files, as it would after the death of a supervisor. The lock is never free meanwhile: the new program inherits it as
 //! stdin.
 
+use std::convert::Infallible;
+use std::fs::File;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -23,7 +25,7 @@ use crate::signals;
 use crate::spec::Spec;
 
 /// The `argv[0]` of the new program. Supervisors are recognised by it.
-const NAME: &str = "ps-supervise";
+pub(super) const NAME: &str = "ps-supervise";
 
 impl Supervisor {
     /// Whether a supervisor of this build could go on with a service directory.
@@ -62,7 +64,17 @@ impl Supervisor {
         let Some(candidate) = self.candidate.take_if(|candidate| candidate.pid() == pid) else { return };
         let Candidate { program, client, .. } = candidate;
         let reason = if status.exit_status() == Some(0) {
-            self.become_program(&program).to_string()
+            self.become_program(|service, lock| {
+                let mut command = Command::new(&program);
+                // Stdin is the lock from here on, also if exec fails.
+                command.arg0(NAME).arg(service).arg(GOES_ON).stdin(lock.try_clone()?);
+                // A program of an earlier version would wait for signals that are still blocked.
+                signals::unblock();
+                let error = command.exec();
+                let _ = signals::shield();
+                Err(error)
+            })
+            .to_string()
         } else {
             "it says that it cannot go on with what lies here".to_owned()
         };
@@ -88,23 +100,17 @@ impl Supervisor {
         self.server.say(client, &Message::Stays { reason });
     }
 
-    /// Executes the program in this process. Returns only on failure, and then everything is as before.
-    fn become_program(&mut self, program: &Path) -> io::Error {
+    /// Executes a program in this process by a function that returns only on failure, and then everything is as before,
+    /// except for stdin. Processes that we start get another stdin.
+    pub(super) fn become_program(
+        &mut self,
+        execute: impl FnOnce(&Path, &File) -> io::Result<Infallible>,
+    ) -> io::Error {
         self.publish();
         self.means.begin_turn();
         self.server.flush();
-        let lock = match self.lock.try_clone() {
-            Ok(lock) => lock,
-            Err(error) => return error,
-        };
         self.means.descriptors.give_back();
-        let mut command = Command::new(program);
-        // Stdin is the lock from here on, also if exec fails. Processes that we start get another stdin.
-        command.arg0(NAME).arg(&self.service).arg(GOES_ON).stdin(lock);
-        // A program of an earlier version would wait for signals that are still blocked.
-        signals::unblock();
-        let error = command.exec();
-        let _ = signals::shield();
+        let Err(error) = execute(&self.service, &self.lock);
         self.means.descriptors.take_again();
         error
     }

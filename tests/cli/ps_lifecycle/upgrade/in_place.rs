@@ -29,7 +29,7 @@ fn installed(script: Option<&str>) -> TempDir {
 }
 
 /// The one supervisor of a home, the root of them all aside. What it has just forked bears its name until it becomes a command.
-fn supervisor(home: &Home) -> Pid {
+pub(crate) fn supervisor(home: &Home) -> Pid {
     eventually("one app has one supervisor", || match home.supervisors()[..] {
         [pid] => Ok(pid),
         ref several => Err(format!("{several:?}")),
