@@ -6,6 +6,7 @@ pub mod exit;
 mod format;
 pub mod say;
 pub mod screen;
+pub mod usage;
 pub mod worlds;
 
 pub use format::Format;

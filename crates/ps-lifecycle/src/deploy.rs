@@ -193,6 +193,9 @@ pub(crate) fn foresee(
     let release = address::give(release, &address::asked(world, app, (&args.address, None), &name)?)?;
     let release = secrets::give(world, release, args, &name)?;
     let wanted = release::runnable(&formation, &release);
+    release::say_all(&counts.hints(world, app, &formation)?);
+    remark(world, &name, args, (procfile.as_ref(), &app_json), &release)?;
+    idle::warn(app, &release, &wanted);
     if ps_dokku::is_deployed(world, app)? && world.scheduler_name(app)? != name {
         let earlier = world.scheduler_name(app)?;
         say::warning(&format!(
@@ -321,7 +324,12 @@ fn remark(
 ) -> Result<()> {
     // With an image the command is stored as the property start-cmd.
     let is_command = args.source.is_command() && args.source.image.is_none();
-    let odd = remarks::of_deploy(world, &release.app, procfile, app_json, (release, scheduler), is_command)?;
+    let mut odd =
+        remarks::of_deploy(world, &release.app, procfile, app_json, (release, scheduler), is_command)?;
+    if args.declared.is_some() {
+        // `apply` has named them already, with the path of the file.
+        odd.retain(|line| !remarks::of_unknown_keys(app_json).contains(line));
+    }
     release::say_all(&odd);
     watch::remind(world, scheduler, release)
 }

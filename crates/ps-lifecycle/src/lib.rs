@@ -154,7 +154,8 @@ fn parse() -> Result<Args> {
             return Refusal::failed(invalid.to_string());
         }
         if let Some(invalid) = cause.and_then(|cause| cause.downcast_ref::<InvalidSignal>()) {
-            return Refusal::failed(invalid.to_string());
+            let order = other_word::order_of_signal(&exit::arguments());
+            return Refusal::failed(order.unwrap_or_else(|| invalid.to_string()));
         }
         if let Some(invalid) = cause.and_then(|cause| cause.downcast_ref::<InvalidSnapshotName>()) {
             return Refusal::failed(invalid.to_string());
@@ -165,7 +166,7 @@ fn parse() -> Result<Args> {
         match cause.and_then(|cause| cause.downcast_ref::<InvalidParallel>()) {
             Some(invalid) if say::inside_dokku() => Refusal::failed(invalid.to_string()),
             _ if say::inside_dokku() && error.kind() == ErrorKind::MissingRequiredArgument => dokku::no_app(),
-            _ => error.into(),
+            _ => ps_cli::usage::without_hidden(error, &command()).into(),
         }
     })
 }

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use anyhow::Result;
-use formation::State;
+use formation::{Slot, State, Which};
 use jiff::Timestamp;
 use ps_apps::App;
 use ps_cli::exit::Outcome;
@@ -21,6 +21,7 @@ use ps_scheduler::AppStatus;
 
 use crate::args::StatusArgs;
 use crate::session::Session;
+use crate::stop;
 pub(crate) use column::Column;
 use column::slot;
 use table::Shown;
@@ -115,11 +116,7 @@ struct Found {
 }
 
 fn look(session: &Session, args: &StatusArgs) -> Result<Found> {
-    let apps: Vec<App> = if args.all || args.apps.is_empty() {
-        session.world.apps()?
-    } else {
-        args.apps.iter().map(|name| session.world.app(name)).collect::<Result<_, _>>()?
-    };
+    let (apps, part) = meant(session, args)?;
     let at = args.at.map(|at| at.seen_from(SystemTime::now())).map(Timestamp::try_from).transpose()?;
     let now::Statuses { of_apps, warnings, is_complete } = match at {
         None => now::statuses(session, &apps),
@@ -127,11 +124,33 @@ fn look(session: &Session, args: &StatusArgs) -> Result<Found> {
     };
     let reached = of_apps.iter().filter_map(|(_, status)| reached(status)).collect();
     let is_meant = |row: &StatusRow| {
-        args.states.is_empty() || args.states.iter().any(|state| state.as_str() == row.state)
+        let is_of = |part: &Which| slot(row).parse().is_ok_and(|slot: Slot| part.includes(&slot));
+        let is_of_part = part.as_ref().is_none_or(is_of);
+        is_of_part && (args.states.is_empty() || args.states.iter().any(|state| state.as_str() == row.state))
     };
     let rows =
         of_apps.into_iter().flat_map(|(scheduler, status)| StatusRow::of_app(scheduler.as_str(), status));
     Ok(Found { at, reached, rows: rows.filter(is_meant).collect(), warnings, is_complete })
+}
+
+/// The apps that the arguments name. A second word that names no app may be a type or an instance of the first one: `shop web`.
+fn meant(session: &Session, args: &StatusArgs) -> Result<(Vec<App>, Option<Which>)> {
+    let world = &session.world;
+    if args.all || args.apps.is_empty() {
+        return Ok((world.apps()?, None));
+    }
+    let named: Result<Vec<App>, _> = args.apps.iter().map(|name| world.app(name)).collect();
+    let unknown = match named {
+        Ok(apps) => return Ok((apps, None)),
+        Err(unknown) => unknown,
+    };
+    if let [app, word] = &args.apps[..]
+        && let (Ok(app), Ok(part)) = (world.app(app), word.parse::<Which>())
+        && stop::refuse_unknown(session, &app, &part).is_ok()
+    {
+        return Ok((vec![app], Some(part)));
+    }
+    Err(unknown.into())
 }
 
 fn write(mut out: impl Write, session: &Session, args: &StatusArgs, found: &Found) -> io::Result<()> {

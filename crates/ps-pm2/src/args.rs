@@ -256,11 +256,11 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) log: Option<String>,
 
-    /// Accepted, and has no effect
+    /// How logs writes the date before each line: YYYY-MM-DD HH:mm:ss
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_date_format: Option<String>,
 
-    /// Accepted, and has no effect
+    /// The same with the format YYYY-MM-DDTHH:mm:ss
     #[arg(long)]
     pub(crate) time: bool,
 
@@ -272,7 +272,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) disable_logs: bool,
 
-    /// Accepted, and has no effect
+    /// Send the stop signal to its main process alone
     #[arg(long)]
     pub(crate) no_treekill: bool,
 
@@ -280,7 +280,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TYPE")]
     pub(crate) log_type: Option<String>,
 
-    /// Accepted, and has no effect
+    /// Milliseconds without a change of a file before a restart
     #[arg(long, value_name = "MS")]
     pub(crate) watch_delay: Option<String>,
 

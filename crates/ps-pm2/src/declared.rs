@@ -11,6 +11,7 @@ use crate::arguments;
 use crate::book::{Account, App};
 use crate::count;
 use crate::interpreter::{self, Interpreter};
+use crate::log_date;
 use crate::options;
 use crate::session::{self, OF_PM2, Session, absolute};
 use crate::settings;
@@ -65,6 +66,11 @@ pub(crate) fn judge(session: &Session, declared: &Declaration) -> Result<Declare
 fn remark(declared: &Declaration) {
     for key in declared.not_done() {
         crate::say::warning(format_args!("{key} is kept and has no effect: it is not done here"));
+    }
+    if log_date::format_of(&declared.0).is_some() {
+        crate::say::warning(
+            "the date of log_date_format or time stands before the lines that ps-pm2 logs shows as they come, and not in the files, which the app writes itself",
+        );
     }
     if pm2::loses_seconds(declared) {
         crate::say::warning(

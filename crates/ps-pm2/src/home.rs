@@ -12,6 +12,8 @@ use ps_apps::World;
 use ps_scheduler_native::Native;
 use rustix::fs::FlockOperation;
 
+use crate::another::{Another, PID_FILE};
+
 const OWN: &str = "formation";
 
 /// The directory of pm2's files, and the paths in it.
@@ -27,14 +29,12 @@ pub(crate) struct Lock {
 }
 
 impl Home {
-    /// `PM2_HOME`, or `.pm2` in the user's home, and whether it is new. What is not there of its directories is made, for their owner alone.
-    pub(crate) fn open() -> Result<(Self, bool)> {
-        let directory = ps_apps::pm2_home()
-            .context("neither HOME nor PM2_HOME is set: set one, so that apps have a place")?;
-        Self::open_in(&directory)
+    /// `PM2_HOME`, or `.pm2` in the user's home.
+    pub(crate) fn directory_of_user() -> Result<PathBuf> {
+        ps_apps::pm2_home().context("neither HOME nor PM2_HOME is set: set one, so that apps have a place")
     }
 
-    /// The same in this directory.
+    /// The home in this directory, and whether it is new. What is not there of its directories is made, for their owner alone.
     pub(crate) fn open_in(directory: &Path) -> Result<(Self, bool)> {
         let home = Self::at(directory);
         let is_new = !home.own().exists();
@@ -111,10 +111,13 @@ impl Home {
         let _ = private(&self.diary()).and_then(|mut file| writeln!(file, "{now} : {text}"));
     }
 
-    /// Writes the pid of what keeps the supervisors down where scripts look for it.
+    /// Writes the pid of what keeps the supervisors down where scripts look for it. That of another pm2 in this home, whose apps are
+    /// being taken over, stays there.
     pub(crate) fn note_root(&self, app: &AppName) {
-        if let Some(pid) = self.native().root(app) {
-            let _ = durable::replace(&self.directory, "pm2.pid", pid.to_string().as_bytes());
+        if let Some(pid) = self.native().root(app)
+            && Another::in_home(&self.directory).is_none()
+        {
+            let _ = durable::replace(&self.directory, PID_FILE, pid.to_string().as_bytes());
         }
     }
 

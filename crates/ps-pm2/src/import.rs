@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -17,6 +16,7 @@ use ps_cli::exit::Outcome;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::another::Another;
 use crate::book::Book;
 use crate::fleet;
 use crate::interpreter;
@@ -29,8 +29,6 @@ use crate::taking::Taking;
 
 /// The word for a list on stdin.
 const STDIN: &str = "-";
-/// Where pm2's daemon listens, in its home.
-const SOCKET: &str = "rpc.sock";
 /// How long a process may outlive what pm2 says of it.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
@@ -49,6 +47,8 @@ struct Entry {
 struct Other {
     program: PathBuf,
     home: PathBuf,
+    /// Whether it is pm2 0.x, which has its home in `.pm2` of `HOME`, and acts on the first id alone.
+    is_old: bool,
 }
 
 /// Takes everything over that can be. One word may be the home of that pm2, and `-` says that stdin has a list of `pm2 jlist`: then only
@@ -190,20 +190,23 @@ fn wanted(list: Vec<Entry>, chosen: Option<&BTreeSet<u64>>, left: Option<&Taking
 impl Other {
     /// The program `pm2` that is not this one. A pm2 that does not run is not started.
     fn find(home: PathBuf) -> Result<Self> {
-        if UnixStream::connect(home.join(SOCKET)).is_err() {
-            bail!("no pm2 runs in {}: ps-pm2 resurrect brings back what one has dumped", home.display());
-        }
+        let another = Another::in_home(&home).with_context(|| {
+            format!("no pm2 runs in {}: ps-pm2 resurrect brings back what one has dumped", home.display())
+        })?;
         let own = os_process::sister("ps-pm2").and_then(|own| own.canonicalize().ok());
         let own = own.context("ps-pm2 is not where it was started: install it with the other programs")?;
         let path = env::var("PATH").unwrap_or_default();
         let program = interpreter::other_than(&own, "pm2", &path);
         let program = program.context("pm2 runs, but there is no program pm2 in PATH that could be asked")?;
-        Ok(Self { program, home })
+        Ok(Self { program, home, is_old: !another.has_socket })
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.env("PM2_HOME", &self.home).stdin(Stdio::null());
+        if let Some(user) = self.home.parent().filter(|_| self.is_old) {
+            command.env("HOME", user);
+        }
         command
     }
 
@@ -217,6 +220,11 @@ impl Other {
         if ids.is_empty() {
             return Ok(());
         }
+        let at_once = if self.is_old { 1 } else { ids.len() };
+        ids.chunks(at_once).try_for_each(|ids| self.say_once(verb, ids))
+    }
+
+    fn say_once(&self, verb: &str, ids: &[u64]) -> Result<()> {
         let ids = ids.iter().map(u64::to_string);
         let said = self.command().arg(verb).args(ids).output().with_context(|| format!("run pm2 {verb}"))?;
         if !said.status.success() {

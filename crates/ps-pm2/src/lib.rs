@@ -1,8 +1,10 @@
 //! The commands of pm2, for apps stored below `PM2_HOME`. Each app of pm2 is an app of Formation, and the commands are
 //! carried out by the same libraries as elsewhere. This crate supervises nothing itself.
 
+mod another;
 mod args;
 mod arguments;
+mod beside;
 mod blocks;
 mod book;
 mod boot;
@@ -26,6 +28,7 @@ mod kill;
 mod launch;
 mod list;
 mod load;
+mod log_date;
 mod logs;
 mod monit;
 mod options;

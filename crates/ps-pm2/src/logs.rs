@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use ps_cli::exit::{self, Outcome};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use serde_json::json;
@@ -15,6 +16,7 @@ use serde_json::json;
 use crate::args::Args;
 use crate::book::Book;
 use crate::home::Home;
+use crate::log_date;
 use crate::say::{self, paint};
 use crate::session::Session;
 
@@ -31,6 +33,8 @@ struct Log {
     name: String,
     id: u64,
     is_err: bool,
+    /// How the date before its lines is written, if the app asks for one.
+    date: Option<String>,
     path: PathBuf,
     at: u64,
     /// A line that has not ended yet.
@@ -149,6 +153,7 @@ fn add_new(
     let book = Book::read(&session.home)?;
     let mut directories = Vec::new();
     for app in &book.apps {
+        let date = log_date::format_of(&app.shown);
         for instance in &app.instances {
             let is_meant = word.is_none_or(|word| app.name == word || instance.id.to_string() == word);
             for is_err in [false, true] {
@@ -159,8 +164,8 @@ fn add_new(
                 let path = if is_err { app.err_of(instance.id) } else { app.out_of(instance.id) };
                 directories.extend(path.parent().map(PathBuf::from));
                 let at = begin(&path);
-                let (name, id) = (app.name.clone(), instance.id);
-                logs.insert((id, is_err), Log { name, id, is_err, path, at, rest: Vec::new() });
+                let (name, id, date) = (app.name.clone(), instance.id, date.clone());
+                logs.insert((id, is_err), Log { name, id, is_err, date, path, at, rest: Vec::new() });
             }
         }
     }
@@ -251,6 +256,9 @@ fn show(args: &Args, log: &Log, line: &[u8], at: Option<Timestamp>) -> Result<()
         let millis = millis.as_deref().unwrap_or("-");
         let before = format!("[{}-{} ({kind}) {millis}]", log.name, log.id);
         write!(out, "{} ", paint(colour, &before, io::stdout().is_terminal()))?;
+    }
+    if let (Some(format), Some(at)) = (&log.date, at) {
+        write!(out, "{}: ", log_date::dated(format, &at.to_zoned(TimeZone::system())))?;
     }
     out.write_all(line)?;
     out.write_all(b"\n")?;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, anyhow};
 use formation::Slot;
 use os_process::Listeners;
 use ps_cli::exit::Outcome;
@@ -19,6 +19,9 @@ use crate::session::Session;
 use crate::sharing;
 use crate::table;
 use crate::target::{self, Target};
+
+/// What a process has not done that was not ready.
+const WORD_OF_PS_NODE: &str = "say READY=1";
 
 /// Reloads each of the words.
 pub(crate) fn run(session: &Session, manner: Manner) -> Result<Outcome> {
@@ -52,7 +55,7 @@ pub(crate) fn reload(session: &Session, book: &mut Book, ids: &[u64], manner: Ma
         rows.retain(|row| ids.contains(&row.instance.id));
         let at_rest = AtRest::of(&rows);
         let reloaded = if app.sharing.is_some() {
-            on_trial(session, book, (app, &meant), manner, &rows)
+            on_trial(session, book, (app, &meant), manner, &rows).map_err(|why| as_pm2_says(app, why))
         } else {
             fleet::reload(&session.home, app, &meant, turn(app, &rows))
         };
@@ -68,6 +71,17 @@ pub(crate) fn reload(session: &Session, book: &mut Book, ids: &[u64], manner: Ma
         tell(app, &reloaded, &at_rest)?;
     }
     Ok(())
+}
+
+/// Why a process was not ready, in what its program had to do: `ps-node` says `READY=1` for it.
+fn as_pm2_says(app: &App, why: Error) -> Error {
+    let text = format!("{why:#}");
+    if !text.contains(WORD_OF_PS_NODE) {
+        return why;
+    }
+    let waits = app.sharing.is_some_and(|sharing| sharing.waits_ready);
+    let deed = if waits { "call process.send('ready')" } else { "listen on a port" };
+    anyhow!(text.replace(WORD_OF_PS_NODE, deed))
 }
 
 /// The instances of an app that had no process before a reload, by id.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use durable::ReadError;
@@ -20,6 +20,9 @@ use crate::session::Session;
 use crate::table;
 
 const MAX_BYTES: u64 = 256 << 20;
+/// Where later versions of pm2 keep the dump before the last one.
+const EARLIER: &str = "dump.pm2.bak";
+
 /// Brings it back.
 pub(crate) fn run(session: &Session) -> Result<Outcome> {
     say::fact("Resurrecting")?;
@@ -33,15 +36,29 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// The dump; where it is missing or damaged, the one before it, which later versions of pm2 keep beside it.
 fn read(session: &Session) -> Result<Vec<Declaration>> {
-    let path = session.home.directory().join(FILE);
-    let bytes = match durable::state(&path, MAX_BYTES) {
+    let home = session.home.directory();
+    let read = read_file(&home.join(FILE));
+    let Err(why) = &read else { return read };
+    let earlier = home.join(EARLIER);
+    match read_file(&earlier) {
+        Ok(entries) => {
+            say::warning(format_args!("{why:#}; {} is taken in its place", earlier.display()));
+            Ok(entries)
+        }
+        Err(_) => read,
+    }
+}
+
+fn read_file(path: &Path) -> Result<Vec<Declaration>> {
+    let bytes = match durable::state(path, MAX_BYTES) {
         Ok(bytes) => bytes,
         Err(ReadError::Missing) => bail!("{} is not there: ps-pm2 dump writes it", path.display()),
         Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
     };
     let read = pm2::parse(&bytes);
-    Ok(read.with_context(|| format!("{} is damaged: nothing was started, dump again", path.display()))?.0)
+    Ok(read.with_context(|| format!("{} is damaged, dump again", path.display()))?.0)
 }
 
 /// Instances of one app, of which pm2 has an entry each.

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use ps_cli::say::failure;
 
 use crate::args::Args;
+use crate::beside;
 use crate::book::Book;
 use crate::home::{Home, private};
 use crate::options;
@@ -33,7 +34,9 @@ impl Session {
     /// The same, with the apps in this directory, if one is named.
     pub(crate) fn open_in(args: Args, directory: Option<PathBuf>) -> Result<Self> {
         let cwd = cwd().context("the current directory is not there any more: change to another one")?;
-        let (home, is_new) = directory.map_or_else(Home::open, |directory| Home::open_in(&directory))?;
+        let directory = directory.map_or_else(Home::directory_of_user, Ok)?;
+        beside::judge(&Home::at(&directory), args.words.first().map(String::as_str))?;
+        let (home, is_new) = Home::open_in(&directory)?;
         // Scripts look for both files, and nothing here depends on them.
         let _ = private(&home.diary());
         let _ = options::offer(&home);

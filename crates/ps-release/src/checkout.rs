@@ -268,17 +268,32 @@ impl Checkout {
 /// contain such a link as well.
 fn typed(path: &Path) -> Result<PathBuf, Error> {
     let absolute = match shell_directory().filter(|_| path.is_relative()) {
-        // `.` and doubled slashes are removed. `..` stays, because its meaning depends on where a link before it
-        // leads.
-        Some(here) => here.join(path).components().collect(),
-        None => std::path::absolute(path)
-            .map_err(|source| Error::NotAbsolute { path: path.to_owned(), source })?,
+        Some(here) => without_dots(&here.join(path)),
+        None => without_dots(
+            &std::path::absolute(path)
+                .map_err(|source| Error::NotAbsolute { path: path.to_owned(), source })?,
+        ),
     };
     let is_line = |text: &str| !text.contains(['\n', '\r', '\0']);
     if !absolute.to_str().is_some_and(is_line) {
         return Err(Error::NotALine { path: absolute });
     }
     Ok(absolute)
+}
+
+/// The path without `.`, doubled slashes and `..`. A `..` behind a link stays, because its meaning depends on where the link leads.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        let is_behind_a_directory = fs::symlink_metadata(&plain).is_ok_and(|there| there.is_dir())
+            && matches!(plain.components().next_back(), Some(Component::Normal(_)));
+        if part == Component::ParentDir && is_behind_a_directory {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+    }
+    plain
 }
 
 /// The working directory under the name that the shell has for it (`PWD`), links included; `None` if that is another
@@ -370,5 +385,24 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
         Ok(bytes) => Ok(Some(bytes)),
         Err(ReadError::Missing) => Ok(None),
         Err(reason) => Err(Error::Unreadable { path: path.to_owned(), reason }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_dots_are_left_out_behind_a_directory_and_stay_behind_a_link() {
+        let top = tempfile::tempdir().expect("a directory");
+        for directory in ["a/b", "real/inner"] {
+            fs::create_dir_all(top.path().join(directory)).expect("a directory");
+        }
+        std::os::unix::fs::symlink("real/inner", top.path().join("link")).expect("a link");
+        let of = |path: &str| without_dots(&top.path().join(path));
+        assert_eq!(of("a/b/../../real/./inner/"), top.path().join("real/inner"));
+        assert_eq!(of("link/../inner"), top.path().join("link/../inner"));
+        assert_eq!(of("nowhere/../a"), top.path().join("nowhere/../a"));
+        assert_eq!(without_dots(Path::new("/../a")), Path::new("/../a"));
     }
 }

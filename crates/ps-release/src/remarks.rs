@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use app_json::{AppJson, Script};
+use app_json::{AppJson, Remark, Script};
 use formation::{AppName, FIRST_TYPE, Formation, ProcessType};
 use procfile::Procfile;
 use ps_apps::{DOKKU_SCALE, SchedulerName, Scope, World, nearby};
@@ -87,6 +87,12 @@ fn of_places(app_json: &AppJson, is_meant: impl Fn(&str) -> bool) -> Vec<String>
         lines.push(format!("{APP_JSON}: and {} more like these", all.len() - MAX_REMARKS));
     }
     lines
+}
+
+/// The remarks about unknown keys alone, as [`of_deploy`] words them.
+pub fn of_unknown_keys(app_json: &AppJson) -> Vec<String> {
+    let is_unknown = |remark: &&Remark| matches!(remark, Remark::Unknown { .. });
+    app_json.remarks().iter().filter(is_unknown).map(|remark| format!("{APP_JSON}: {remark}")).collect()
 }
 
 /// Commands that run differently from how they are written, for example because a part is cut as a comment.

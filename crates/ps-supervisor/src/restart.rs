@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use formation::{Exit, RestartPolicy, RestartReason};
 use serde::{Deserialize, Serialize};
-use type_settings::{StartLimit, TypeSettings};
+use type_settings::{Exits, StartLimit, TypeSettings};
 
 use crate::seat_table::AfterDeath;
 
@@ -86,8 +86,11 @@ impl Rules<'_> {
 
     /// Whether a process that ended has done what it was started for.
     pub(crate) fn are_met(self, death: &Death) -> bool {
-        let listed = self.settings.success_exit_codes.as_ref();
-        let is_good = |exit: Exit| exit.is_success() || listed.is_some_and(|listed| listed.include(exit));
+        let TypeSettings { success_exit_codes, failure_exit_codes, .. } = self.settings;
+        let lists = |exits: &Option<Exits>, exit| exits.as_ref().is_some_and(|exits| exits.include(exit));
+        let is_good = |exit: Exit| {
+            !lists(failure_exit_codes, exit) && (exit.is_success() || lists(success_exit_codes, exit))
+        };
         !death.has_failed() && death.exit.map_or(death.is_job, is_good)
     }
 }

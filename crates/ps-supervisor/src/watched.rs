@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use file_watch::{FileWatch, Ignored};
 use formation::Slot;
-use type_settings::{Paths, Patterns};
+use type_settings::{Paths, Patterns, Span};
 
 use crate::diary::Occasion;
 use crate::spec::Spec;
 
-/// How long nothing must have changed before a restart.
+/// How long nothing must have changed before a restart, if the type does not say it.
 const QUIET: Duration = Duration::from_millis(300);
-/// How long a restart waits for changes to stop.
+/// How long a restart waits for changes to stop, unless the type asks for more.
 const LONGEST: Duration = Duration::from_secs(10);
 /// How many directories one supervisor watches for each list of paths.
 const MOST_DIRECTORIES: usize = 8192;
@@ -35,6 +35,8 @@ struct Wish {
     directory: PathBuf,
     paths: Paths,
     ignored: Option<Patterns>,
+    /// How long nothing must have changed.
+    quiet: Duration,
 }
 
 /// Changes that have not caused a restart yet.
@@ -68,7 +70,8 @@ pub(crate) fn wanted(spec: &Spec) -> Vec<WatchedPaths> {
         }
         let Some(paths) = process.settings.watch_paths.clone() else { continue };
         let ignored = process.settings.watch_ignore.clone();
-        let wish = Wish { directory: spec.directory.clone(), paths, ignored };
+        let quiet = process.settings.watch_delay.map_or(QUIET, Span::get);
+        let wish = Wish { directory: spec.directory.clone(), paths, ignored, quiet };
         if let Some(watched) = all.iter_mut().find(|watched| watched.wish == wish) {
             watched.types.push(process.process_type.clone());
         } else {
@@ -98,7 +101,7 @@ impl WatchedPaths {
 
     /// Begins to watch.
     pub(crate) fn begin(&mut self) {
-        let Wish { directory, paths, ignored } = &self.wish;
+        let Wish { directory, paths, ignored, quiet: _ } = &self.wish;
         let ignored = Ignored::new(ignored.iter().flat_map(Patterns::iter));
         let all: Vec<&str> = paths.iter().collect();
         let watch = FileWatch::of(directory, &all, ignored, MOST_DIRECTORIES);
@@ -128,7 +131,9 @@ impl WatchedPaths {
 
     /// When the restart is due.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.changed.as_ref().map(|changed| (changed.last + QUIET).min(changed.since + LONGEST))
+        let quiet = self.wish.quiet;
+        let of = |changed: &Changed| (changed.last + quiet).min(changed.since + LONGEST.max(quiet));
+        self.changed.as_ref().map(of)
     }
 
     /// Puts the restart off, because it is not possible now.

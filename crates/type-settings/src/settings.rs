@@ -26,6 +26,8 @@ pub struct TypeSettings {
     pub env_as_secrets: Option<Switch>,
     /// Host names that it knows in addition to those of name servers.
     pub extra_hosts: Option<ExtraHosts>,
+    /// Ends that count as a failure, exit status 0 among them.
+    pub failure_exit_codes: Option<Exits>,
     /// The group that it runs as.
     pub group: Option<Account>,
     /// Whether the first process of its container is the engine's init.
@@ -116,6 +118,8 @@ pub struct TypeSettings {
     pub user: Option<Account>,
     /// The longest pause between two watchdog messages of an instance.
     pub watchdog_seconds: Option<Whole<1, 86_400>>,
+    /// How long no watched file must have changed before a restart.
+    pub watch_delay: Option<Span>,
     /// Files that may change without a restart.
     pub watch_ignore: Option<Patterns>,
     /// Files whose change restarts it.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use crate::home::{Home, assert_same};
+use crate::home::{Home, assert_same, eventually};
 
 const TWO: &str = "version: '0.5'\nprocesses:\n  web:\n    command: exec sleep 1000\n  worker:\n    command: exec sleep 1001\n    replicas: 2\n";
 
@@ -440,4 +440,93 @@ fn what_pm2_would_choose_for_an_app_is_said() {
         ran.status == Some(0) && !ran.stderr.contains("share a port"),
         "one instance shares nothing: {ran:?}"
     );
+}
+
+#[test]
+fn the_number_of_a_process_of_supervisord_and_the_files_that_it_includes_count() {
+    let (home, file) = world(
+        "supervisord.conf",
+        "[include]\nfiles = conf.d/*.ini %(here)s/none/*.ini\n\n[program:shard]\nnumprocs=2\nnumprocs_start=3\n\
+         process_name=%(program_name)s_%(process_num)02d\n\
+         command=/bin/sh -c \"echo number %(process_num)d %(process_num)03d $OWN of %(here)s; exec sleep 1000\"\n\
+         environment=OWN=\"n%(process_num)d\"\nexitcodes=2\n",
+    );
+    home.write("shop/conf.d/b.ini", "[program:b]\ncommand=sleep 1001\n");
+    home.write("shop/conf.d/a.ini", "[program:a]\ncommand=sleep 1002\n");
+    let ran = home.run(&["ps-lifecycle", "apply", &file]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("/none/*.ini is left out: no file matches"), "{ran:?}");
+    assert_eq!(slots(&home), ["a.1", "b.1", "shard.1", "shard.2"]);
+    let here = home.path("shop").display().to_string();
+    for (slot, number) in [("shard.1", 3), ("shard.2", 4)] {
+        let wanted = format!("{slot} | number {number} 00{number} n{number} of {here}\n");
+        eventually("it says its number", || {
+            let said = home.does(&["ps-lifecycle", "logs", "shop", slot]);
+            if said == wanted { Ok(()) } else { Err(said) }
+        });
+    }
+    let printed = home.does(&["ps-lifecycle", "apply", &file, "--print"]);
+    assert!(
+        printed.contains("\"failure_exit_codes\": \"0\"")
+            && printed.contains("\"success_exit_codes\": \"2\""),
+        "{printed}"
+    );
+    let again = home.run(&["ps-lifecycle", "apply", &file]);
+    assert!(again.stderr.contains("shop is as declared"), "{again:?}");
+}
+
+#[test]
+fn an_unknown_key_of_app_json_is_named_once() {
+    let (home, file) = world("Procfile", "worker: exec sleep 1000\n");
+    home.write("shop/app.json", r#"{"formation": {"worker": {"quantity": 1, "stop_timeout_secnds": 3}}}"#);
+    for words in [&["ps-lifecycle", "apply", &file, "--dry-run"][..], &["ps-lifecycle", "apply", &file]] {
+        let ran = home.run(words);
+        assert_eq!((ran.status, ran.stderr.matches("stop_timeout_secnds").count()), (Some(0), 1), "{ran:?}");
+    }
+}
+
+#[test]
+fn parts_of_keys_that_have_no_effect_are_named() {
+    let (home, file) = world(
+        "process-compose.yaml",
+        "log_location: all.log\nprocesses:\n  web:\n    command: exec sleep 1000\n    availability: {restart: always, exit_on_end: true}\n\
+         \x20   liveness_probe: {exec: {command: 'true', working_dir: sub}, success_threshold: 2}\n",
+    );
+    let ran = home.run(&["ps-lifecycle", "apply", &file, "--print"]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let parts = "availability.exit_on_end, liveness_probe.success_threshold, liveness_probe.exec.working_dir";
+    assert!(ran.stderr.contains(&format!("web: not carried over: {parts}\n")), "{ran:?}");
+    assert!(ran.stderr.contains("not carried over: log_location\n"), "{ran:?}");
+    let compose = home.write(
+        "other/compose.yaml",
+        "services:\n  web:\n    image: busybox\n    depends_on: {db: {condition: service_started, restart: true, required: true}}\n\
+         \x20   healthcheck: {test: 'true', start_interval: 2s, often: 1}\n    deploy: {restart_policy: {condition: any, window: 5s}, resources: {limits: {memory: 1g, devices: []}}}\n\
+         \x20 db: {image: busybox}\n",
+    );
+    let ran = home.run(&["ps-lifecycle", "apply", compose.to_str().expect("text"), "--print"]);
+    let parts = "deploy.resources.limits.devices, deploy.restart_policy.window, healthcheck.often, depends_on.db.restart";
+    assert!(ran.stderr.contains(&format!("services.web: not carried over: {parts}\n")), "{ran:?}");
+    assert!(ran.stdout.contains("\"StartInterval\":2000000000"), "{ran:?}");
+}
+
+#[test]
+fn a_variable_of_process_compose_that_holds_others_is_computed_before_the_command() {
+    let (home, file) = world(
+        "process-compose.yaml",
+        "processes:\n  web:\n    command: echo \"$WHERE $PLAIN\"; exec sleep 1000\n\
+         \x20   environment: ['WHERE=${PLACE:-no where}/$PLAIN', 'PLAIN=it''s $$1']\n",
+    );
+    let refused = home.run(&["ps-lifecycle", "apply", &file]);
+    assert!(
+        refused.status == Some(0) && refused.stderr.contains("variable WHERE is left out"),
+        "{refused:?}"
+    );
+    let text = std::fs::read_to_string(&file).expect("it is there");
+    home.write("shop/process-compose.yaml", &text.replace("no where", "nowhere"));
+    let ran = home.run(&["ps-lifecycle", "apply", &file]);
+    assert!(ran.status == Some(0) && !ran.stderr.contains("left out"), "{ran:?}");
+    eventually("it says its variables", || {
+        let said = home.does(&["ps-lifecycle", "logs", "shop", "web"]);
+        if said.ends_with("web.1 | nowhere/it's $1 it's $1\n") { Ok(()) } else { Err(said) }
+    });
 }

@@ -216,3 +216,22 @@ fn a_deploy_that_is_rolled_back_runs_no_job_of_the_earlier_release_again() {
     assert!(!runs_of().trim_start_matches("first\n").contains("first"), "{:?}", runs_of());
     assert_eq!(home.states("shop")["job.1"], "stopped");
 }
+
+#[test]
+fn a_dry_run_of_a_deploy_warns_as_the_deploy_does() {
+    let home = Home::new();
+    let source = home.source("shop", "web: exec sleep 600\n");
+    home.write(
+        "shop/app.json",
+        r#"{"formation": {"web": {"ready": "alive", "stop_timeout_secnds": 3}}, "scriptz": {}}"#,
+    );
+    let warnings = |words: &[&str]| {
+        let ran = home.run(&[&["ps-lifecycle", "deploy", "shop", "--dir", &source][..], words].concat());
+        assert_eq!(ran.status, Some(0), "{ran:?}");
+        let lines = ran.stderr.lines().filter(|line| line.contains("did you mean"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = warnings(&["--dry-run"]);
+    assert_eq!(before.len(), 2, "{before:?}");
+    assert_eq!(warnings(&[]), before);
+}

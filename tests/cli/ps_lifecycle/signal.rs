@@ -52,6 +52,8 @@ fn the_whole_tree_hears_a_signal_and_with_main_the_main_process_alone() {
 fn what_is_no_signal_is_refused_with_the_nearest_and_nobody_hears_anything() {
     let home = Home::running("calm", "web: sleep 600\n", &[]);
     let before = home.pids("calm");
+    let first = "\"calm\" is no signal: the signal comes first, ps-lifecycle signal HUP calm";
+    home.refuses(&["ps-lifecycle", "signal", "calm", "HUP"], 1, &[first]);
     home.refuses(&["ps-lifecycle", "signal", "SIGHUPP", "calm"], 1, &["SIGHUPP", "did you mean SIGHUP?"]);
     home.refuses(&["ps-lifecycle", "signal", "0", "calm"], 1, &["numbers go from 1 to 31"]);
     home.refuses(&["ps-lifecycle", "signal", "TERM", "calm", "worker"], 1, &["worker", "web=1"]);

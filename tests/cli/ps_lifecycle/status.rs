@@ -75,3 +75,17 @@ fn the_journal_says_how_it_was() {
     assert_eq!((first.status, &*first.stdout), (Some(1), "PROCESS  STATE\n"), "{first:?}");
     assert!(first.stderr.contains("what was before is not known"), "{first:?}");
 }
+
+#[test]
+fn a_type_or_an_instance_may_stand_behind_the_name_of_one_app() {
+    let home = home();
+    let status = |words: &[&str]| home.does(&[&["ps-lifecycle", "status"], words].concat());
+    assert_eq!(status(&["shop", "web", "-q"]), "shop web.1\nshop web.2\n");
+    assert_eq!(status(&["shop", "web.2", "-q"]), "shop web.2\n");
+    assert_eq!(status(&["shop", "web", "-q", "--state", "running"]), "shop web.1\n");
+    home.refuses(&["ps-lifecycle", "status", "shop", "blog"], 20, &["blog", "does not exist"]);
+    // An app of that name is meant before a type is.
+    let source = home.source("worker", "web: faultapp --tick 60\n");
+    home.does(&["ps-lifecycle", "deploy", "worker", "--dir", &source]);
+    assert_eq!(status(&["shop", "worker", "-q"]), "shop web.1\nshop web.2\nshop worker.1\nworker web.1\n");
+}

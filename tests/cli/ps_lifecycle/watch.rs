@@ -177,3 +177,31 @@ fn an_idle_supervisor_that_watches_is_never_woken() {
     }
     panic!("it is woken again and again: {before}");
 }
+
+#[test]
+fn watch_delay_is_how_long_nothing_must_have_changed() {
+    let home = Home::new();
+    let source = home.source("shop", "web: exec sleep 600\nworker: exec sleep 600\n");
+    home.write("shop/seen", "one");
+    home.write(
+        "shop/app.json",
+        r#"{"formation": {"web": {"quantity": 1, "watch_paths": ["seen"], "watch_delay": "1d"},
+            "worker": {"quantity": 1, "watch_paths": ["seen"], "watch_delay": "50ms"}}}"#,
+    );
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    let first = home.pids("shop");
+    let mut before = first["worker.1"];
+    for text in ["two", "three"] {
+        home.write("shop/seen", text);
+        before = eventually("worker is started anew", || {
+            let pids = home.pids("shop");
+            let is_settled = home.status("shop").iter().all(|row| row["role"] == "current");
+            match pids.get("worker.1") {
+                Some(pid) if *pid != before && is_settled => Ok(*pid),
+                _ => Err(format!("{pids:?}")),
+            }
+        });
+    }
+    assert_eq!(home.pids("shop")["web.1"], first["web.1"]);
+    assert_ne!(before, first["worker.1"]);
+}

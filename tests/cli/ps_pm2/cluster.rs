@@ -124,6 +124,7 @@ fn a_version_that_never_listens_leaves_the_old_processes_and_the_status_says_so(
     fs::write(home.app("srv.js"), "setInterval(() => {}, 1000)\n").expect("it is ours");
     let ran = home.say(&["reload", "srv"]);
     assert!(ran.status == 1 && ran.stderr.contains("srv is not reloaded, and runs on as it was"), "{ran:?}");
+    assert!(ran.stderr.contains("of srv did not listen on a port within "), "{ran:?}");
     assert_eq!(pids(&home), before);
     all_answer(&home, port);
     let file = fs::read_to_string(home.pm2("pids/srv.pid0.pid")).expect("a pid");

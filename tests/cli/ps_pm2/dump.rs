@@ -166,3 +166,20 @@ fn a_full_disk_is_named_and_what_runs_and_what_was_dumped_stay() {
     assert_eq!(home.list().len(), 2);
     home.done(&["kill"]);
 }
+
+#[test]
+fn the_dump_before_the_last_one_takes_the_place_of_one_that_is_damaged_or_missing() {
+    let home = Home::new();
+    home.done(&["start", "say.sh", "--name", "kept"]);
+    home.done(&["dump"]);
+    home.done(&["kill"]);
+    fs::rename(home.pm2("dump.pm2"), home.pm2("dump.pm2.bak")).expect("moved");
+    let ran = home.say(&["resurrect"]);
+    assert!(ran.status == 0 && ran.stderr.contains("dump.pm2.bak is taken in its place"), "{ran:?}");
+    assert_eq!(home.one(0)["name"], "kept");
+    home.done(&["kill"]);
+    fs::write(home.pm2("dump.pm2"), "[{\"name\":\"ke").expect("written");
+    let ran = home.say(&["resurrect"]);
+    assert!(ran.status == 0 && ran.stderr.contains("dump.pm2 is damaged"), "{ran:?}");
+    assert_eq!(home.one(0)["name"], "kept");
+}

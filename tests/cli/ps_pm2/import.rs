@@ -188,3 +188,40 @@ fn where_no_pm2_runs_none_is_started() {
     let ran = home.say(&["import"]);
     assert!(ran.status == 1 && ran.stderr.contains("no pm2 runs in "), "{ran:?}");
 }
+
+#[test]
+fn beside_a_pm2_that_runs_in_the_same_home_nothing_is_started_or_overwritten() {
+    let Some(programs) = installed() else { return };
+    let home = Home::new();
+    let pm2 = Pm2 { programs, home: &home };
+    pm2.say(&["start", "tick.js", "--name", "api"]);
+    pm2.say(&["start", "say.sh", "--name", "other"]);
+    pm2.say(&["save"]);
+    let theirs = home.path().join("theirs");
+    let files = || ["pm2.pid", "dump.pm2"].map(|name| fs::read(theirs.join(name)).expect("it is theirs"));
+    let before = files();
+    let daemon = String::from_utf8_lossy(&before[0]).trim().to_owned();
+    let here = |words: &[&str]| {
+        let mut command = home.command(words);
+        let ran = command.env("PM2_HOME", &theirs).env("PATH", pm2.path()).output().expect("it runs");
+        (ran.status.code(), String::from_utf8(ran.stderr).expect("text"))
+    };
+    for words in [&["start", "deaf.sh"][..], &["list"], &["save"], &["resurrect"], &["kill"], &["flush"]] {
+        let (status, said) = here(words);
+        assert!(status == Some(1) && said.contains(&format!("(pid {daemon}) runs in")), "{words:?}: {said}");
+        assert!(said.contains("ps-pm2 import takes over what it has"), "{words:?}: {said}");
+    }
+    assert!(!theirs.join("formation").exists() && !theirs.join("custom_options.sh").exists());
+    // Of two apps one comes over: both programs go on, each with its own.
+    fs::remove_file(home.app("tick.js")).expect("it was there");
+    assert_eq!(here(&["import"]).0, Some(1));
+    assert_eq!(pm2.names(), ["api"]);
+    let (status, said) = here(&["restart", "other"]);
+    assert!(status == Some(0) && said.contains("its apps are not meant"), "{said}");
+    assert_eq!(here(&["start", "deaf.sh"]).0, Some(1));
+    assert_eq!(files(), before);
+    pm2.say(&["kill"]);
+    assert_eq!(here(&["restart", "other"]), (Some(0), String::new()));
+    assert_ne!(files()[0], before[0]);
+    assert_eq!(here(&["kill"]).0, Some(0));
+}

@@ -63,6 +63,7 @@ fn a_program_that_never_says_that_it_is_ready_counts_as_ready_in_the_end_but_not
     let pid = answers(&home, port);
     let ran = home.say(&["reload", "srv"]);
     assert!(ran.status == 1 && ran.stderr.contains("srv is not reloaded, and runs on as it was"), "{ran:?}");
+    assert!(ran.stderr.contains("of srv did not call process.send('ready') within "), "{ran:?}");
     assert_eq!(answers(&home, port), pid);
     // The demand of the reload has ended with it.
     home.done(&["restart", "srv"]);

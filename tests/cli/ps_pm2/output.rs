@@ -223,3 +223,26 @@ fn ps_explain_says_what_an_app_has_written_last_and_where() {
 fn beside(program: &str) -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_ps-pm2")).with_file_name(program)
 }
+
+#[test]
+fn a_line_that_comes_while_it_is_waited_for_has_the_date_that_the_app_asks_for() {
+    let home = Home::new();
+    let ran = home.say(&["start", "tick.js", "--log-date-format", "[on] YYYY/MM/DD"]);
+    assert!(ran.status == 0 && ran.stderr.contains("and not in the files"), "{ran:?}");
+    let shown = home.path().join("shown");
+    let mut follow = Command::new(env!("CARGO_BIN_EXE_ps-pm2"));
+    follow.args(["logs", "--raw"]).env("HOME", home.path()).env_remove("PM2_HOME");
+    let mut follow = follow.stdout(File::create(&shown).expect("a file")).spawn().expect("it runs");
+    let line = eventually(|| {
+        let text = fs::read_to_string(&shown).expect("text");
+        text.lines().next().map(str::to_owned).ok_or(text)
+    });
+    follow.kill().and_then(|()| follow.wait()).expect("it is ours");
+    let digits =
+        |text: &str| text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect::<String>();
+    assert_eq!(digits(&line), "on 0000/00/00: tick");
+    assert!(
+        home.log("tick-out-0.log", |text| text.contains("tick\n")).starts_with("tick\n"),
+        "the file has none"
+    );
+}

@@ -78,3 +78,37 @@ fn the_uptime_of_what_ends_again_and_again_is_that_of_its_process() {
     let uptime = u128::from(one["pm2_env"]["pm_uptime"].as_u64().expect("a number"));
     assert!(uptime > before && one["pm2_env"]["restart_time"] == 3, "{before}: {one}");
 }
+
+#[test]
+fn the_statuses_of_stop_exit_codes_end_an_app_and_no_other_does_not_even_0() {
+    let home = Home::new();
+    let script = "#!/bin/sh\necho life >> lives\n[ \"$(wc -l < lives)\" -lt 3 ] && exit 0\nexit 3\n";
+    fs::write(home.app("thrice.sh"), script).expect("a script");
+    let ran = home.say(&["start", "thrice.sh", "--stop-exit-codes", "3"]);
+    assert_eq!((ran.status, &*ran.stderr), (0, ""), "{ran:?}");
+    eventually(|| {
+        let now = home.one(0);
+        if now["pm2_env"]["status"] == "stopped" { Ok(()) } else { Err(now.to_string()) }
+    });
+    let lives = fs::read_to_string(home.app("lives")).expect("it has lived");
+    assert_eq!(lives.lines().count(), 3, "two ends with 0 and one with 3");
+}
+
+#[test]
+fn without_treekill_the_stop_signal_goes_to_the_main_process_alone() {
+    let home = Home::new();
+    // The child says what it gets; the main process waits for a while before it ends.
+    let script = "#!/bin/sh\n(trap 'echo told' TERM; echo up; while :; do sleep 0.05; done) &\n\
+                  trap 'sleep 1; echo bye; exit 0' TERM\nwhile :; do sleep 0.05; done\n";
+    for (id, name, option) in [(0, "whole.sh", None), (1, "main.sh", Some("--no-treekill"))] {
+        fs::write(home.app(name), script).expect("a script");
+        let mut words = vec!["start", name];
+        words.extend(option);
+        home.done(&words);
+        let log = format!("{name}-out-{id}.log");
+        home.log(&log, |text| text.contains("up"));
+        home.done(&["stop", &id.to_string()]);
+        let said = home.log(&log, |text| text.contains("bye"));
+        assert_eq!(said.contains("told"), option.is_none(), "{name}: {said}");
+    }
+}

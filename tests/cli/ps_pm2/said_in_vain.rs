@@ -63,7 +63,7 @@ fn what_has_no_effect_is_named() {
         &[
             "deploy has no effect: the command deploy of pm2 is not done here",
             "extra has no effect: it is outside of apps",
-            "treekill is kept and has no effect",
+            "treekill: the stop signal goes to the main process alone; what that leaves behind is killed when it has ended",
             "filter_env is kept and has no effect",
             "increment_var is kept and has no effect",
             "the seconds of cron_restart have no effect",
@@ -84,16 +84,15 @@ fn what_means_something_else_here_is_named_and_so_is_what_only_node_or_the_own_u
     let home = Home::new();
     declare(
         &home,
-        r#"{"name":"a","script":"say.sh","max_restarts":1000,"stop_exit_codes":[3],"wait_ready":true,"watch_delay":5}"#,
+        r#"{"name":"a","script":"say.sh","max_restarts":1000,"stop_exit_codes":[3],"wait_ready":true,"log_type":"json"}"#,
     );
     let ran = home.say(&["start", "it.json"]);
     warns(
         &ran,
         &[
             "max_restarts: 1000 restarts are not counted",
-            "stop_exit_codes: an app that ends with status 0 is not started again either",
             "wait_ready has an effect on Node programs alone",
-            "watch_delay is kept and has no effect",
+            "log_type is kept and has no effect",
         ],
     );
     if !rustix::process::geteuid().is_root() {

@@ -40,11 +40,15 @@ pub(crate) fn read(place: &str, service: &Node) -> Result<Option<Value>, Compose
             .parse()
             .map_err(|_| ComposeError::at(format!("{place}.retries"), format!("{text:?} is no number")))?,
     };
-    Ok(Some(json!({
+    let mut health = json!({
         "Test": test,
         "Interval": span("interval")?,
         "Timeout": span("timeout")?,
         "StartPeriod": span("start_period")?,
         "Retries": retries,
-    })))
+    });
+    if check.get("start_interval").is_some() {
+        health["StartInterval"] = span("start_interval")?.into();
+    }
+    Ok(Some(health))
 }

@@ -376,25 +376,13 @@ impl Reader<'_> {
         if self.get("networks").is_some_and(|networks| !is_default(networks)) {
             dropped.push("networks (all services share one)".to_owned());
         }
-        let deploy = self.get("deploy").map(Node::entries).unwrap_or_default();
-        let is_read = |key: &str| ["replicas", "resources", "restart_policy", "mode"].contains(&key);
-        dropped
-            .extend(deploy.iter().filter(|(key, _)| !is_read(key)).map(|(key, _)| format!("deploy.{key}")));
-        let resources = self.get("deploy").and_then(|deploy| deploy.get("resources"));
-        let resources = resources.map(Node::entries).unwrap_or_default();
-        dropped.extend(
-            resources
-                .iter()
-                .filter(|(key, _)| key != "limits")
-                .map(|(key, _)| format!("deploy.resources.{key}")),
-        );
+        dropped.extend(unknown::parts(self.fields));
         if self
             .get("build")
             .is_some_and(|build| build.get("cache_from").is_some() || build.get("cache_to").is_some())
         {
             dropped.push("build.cache_from, build.cache_to".to_owned());
         }
-
         dropped
     }
 }

@@ -81,6 +81,11 @@ impl Gathering {
         self.whole.is_some()
     }
 
+    /// The directory of the file, if the configuration is to be applied as a whole.
+    pub(crate) fn directory(&self) -> Option<&str> {
+        self.whole.as_deref()
+    }
+
     /// What is put before the command of a program whose instances share their ports, if they can.
     pub(crate) fn sharing(&self) -> Option<&[String]> {
         self.sharing.as_deref()

@@ -136,7 +136,7 @@ impl Manager {
             Self::ProcessCompose => {
                 process_compose::read(&mut gathering, around.files, without_header(text))?;
             }
-            Self::Supervisord => supervisord::read(&mut gathering, without_header(text))?,
+            Self::Supervisord => supervisord::read(&mut gathering, around.files, without_header(text))?,
             Self::Systemd => systemd::read(&mut gathering, around.name, text)?,
         }
         gathering.finish()

@@ -18,6 +18,7 @@ use crate::import::{pm2_asked, pm2_dump, pm2_shared, words};
 const KNOWN: &[&str] = &[
     "name",
     "script",
+    "exec",
     "args",
     "interpreter",
     "exec_interpreter",
@@ -39,7 +40,10 @@ pub(crate) fn read(gathering: &mut Gathering, text: &str) -> Result<(), ImportEr
     let apps = match document.get("apps").or_else(|| document.get("pm2")) {
         Some(apps) => {
             let rest = document.entries().iter().map(|(key, _)| key.as_str());
-            gathering.note_settings("", rest.filter(|key| !["apps", "pm2"].contains(key)));
+            gathering.note_settings(
+                "",
+                rest.filter(|key| !["apps", "pm2"].contains(key) && !key.starts_with("x-")),
+            );
             apps
         }
         None => &document,
@@ -81,7 +85,7 @@ pub(crate) fn document(text: &str) -> Result<Node, ImportError> {
 
 fn read_app(gathering: &mut Gathering, at: usize, app: &Node) -> Result<(), ImportError> {
     let text = |key: &str| app.get(key).and_then(Node::scalar).filter(|text| !text.is_empty());
-    let Some(script) = text("script") else {
+    let Some(script) = text("script").or_else(|| text("exec")) else {
         let name = text("name").unwrap_or_else(|| format!("app {}", at + 1));
         gathering.note(&name, "left out: it has no script");
         return Ok(());

@@ -11,6 +11,7 @@ use crate::pm2::{self, Declaration, KILL_TIMEOUT};
 const HAS_A_PLACE: &[&str] = &[
     "name",
     "script",
+    "exec",
     "args",
     "instances",
     "exec_mode",
@@ -33,6 +34,8 @@ const HAS_A_PLACE: &[&str] = &[
     "listen_timeout",
     "watch",
     "ignore_watch",
+    "watch_delay",
+    "treekill",
     "uid",
     "user",
     "gid",

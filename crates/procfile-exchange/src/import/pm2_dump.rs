@@ -30,6 +30,7 @@ const SETTINGS: &[&str] = &[
     "uid",
     "wait_ready",
     "watch",
+    "watch_delay",
 ];
 
 /// Variables of pm2, besides those whose names begin as below.

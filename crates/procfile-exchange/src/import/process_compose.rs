@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use procfile::EnvFile;
 
-use crate::import::command::Command;
+use crate::import::command::{Command, Word, literal};
 use crate::import::compose::interpolated;
 use crate::import::directory;
 use crate::import::error::ImportError;
@@ -39,7 +39,8 @@ const TOP: &[&str] = &[
     "extends",
 ];
 /// Those that ask for something that is not done.
-const TOP_UNHEEDED: &[&str] = &["env_cmds", "vars", "shell", "extends"];
+const TOP_UNHEEDED: &[&str] =
+    &["env_cmds", "vars", "shell", "extends", "log_location", "log_configuration", "disable_env_expansion"];
 /// The keys of a process.
 const OF_PROCESS: &[&str] = &[
     "command",
@@ -94,7 +95,7 @@ pub(crate) fn read(
     gathering.list_unknown("", keys().filter(is_own), TOP);
     gathering.note_settings("", keys().filter(|key| TOP_UNHEEDED.contains(key)));
     gathering.name = document.get("name").and_then(Node::scalar);
-    for (name, value) in variables(gathering, "", document.get("environment")) {
+    for (name, value) in variables(gathering, "", document.get("environment")).fixed {
         gathering.set_for_all(&name, &value);
     }
     for (name, process) in processes {
@@ -124,7 +125,12 @@ fn read_process(gathering: &mut Gathering, files: Option<ReadFile<'_>>, name: &s
     if files.is_none() && process.get("env_file").is_some() {
         gathering.note_settings(name, ["env_file"]);
     }
-    for (key, value) in variables(gathering, name, process.get("environment")) {
+    let Variables { fixed, computed } = variables(gathering, name, process.get("environment"));
+    let command = match with_computed(command, computed) {
+        Ok(command) => command,
+        Err(why) => return gathering.note(name, format_args!("left out: {why}")),
+    };
+    for (key, value) in fixed {
         environment.retain(|(other, _)| *other != key);
         environment.push((key, value));
     }
@@ -171,8 +177,32 @@ fn joined(text: &str) -> String {
     if is_plain { lines.join("; ") } else { text }
 }
 
-/// The variables of a list of `NAME=value`, or of a map.
-fn variables(gathering: &mut Gathering, name: &str, node: Option<&Node>) -> Vec<(String, String)> {
+/// The variables of a process.
+#[derive(Default)]
+struct Variables {
+    /// Those whose value the file gives.
+    fixed: Vec<(String, String)>,
+    /// Those whose value holds other variables, as words for `export`.
+    computed: Vec<Word>,
+}
+
+/// The command with these variables set before it.
+fn with_computed(command: Command, variables: Vec<Word>) -> Result<Command, &'static str> {
+    if variables.is_empty() {
+        return Ok(command);
+    }
+    let before = |program: &str| [vec![literal(program)], variables].concat();
+    Ok(match command {
+        Command::Argv(words) => Command::Argv([before("env"), words].concat()),
+        Command::Script(script) => {
+            Command::Script(format!("{}; {script}", Command::Argv(before("export")).line()?))
+        }
+    })
+}
+
+/// The variables of a list of `NAME=value`, or of a map. A value that holds other variables is computed before the command of a process
+/// that is applied, and left out with a note elsewhere.
+fn variables(gathering: &mut Gathering, name: &str, node: Option<&Node>) -> Variables {
     let pairs: Vec<(String, Option<String>)> = match node {
         Some(Node::List(items)) => {
             let pair = |item: String| match item.split_once('=') {
@@ -184,19 +214,18 @@ fn variables(gathering: &mut Gathering, name: &str, node: Option<&Node>) -> Vec<
         Some(map) => map.entries().iter().map(|(key, value)| (key.clone(), value.scalar())).collect(),
         None => Vec::new(),
     };
-    let mut said = BTreeSet::new();
-    let mut variables: Vec<(String, String)> = Vec::new();
+    let can_compute = gathering.is_whole() && !name.is_empty();
+    let (mut said, mut variables) = (BTreeSet::new(), Variables::default());
     for (key, value) in pairs {
-        let filled = value.map(|value| value.replace("$$", "\u{0}"));
-        match filled.filter(|value| !value.contains('$')) {
-            Some(value) => {
-                variables.retain(|(other, _)| *other != key);
-                variables.push((key, value.replace('\u{0}', "$")));
-            }
-            None if said.insert(key.clone()) => {
-                gathering.note(name, format_args!("variable {key} is left out: process-compose fills it in"));
-            }
-            None => {}
+        let filled = value.as_ref().map(|value| value.replace("$$", "\u{0}"));
+        if let Some(value) = filled.filter(|value| !value.contains('$')) {
+            variables.fixed.retain(|(other, _)| *other != key);
+            variables.fixed.push((key, value.replace('\u{0}', "$")));
+        } else if let Some(atoms) = value.filter(|_| can_compute).and_then(|value| interpolated(&value).ok())
+        {
+            variables.computed.push(words::whole([words::plain(&format!("{key}=")), atoms].concat()));
+        } else if said.insert(key.clone()) {
+            gathering.note(name, format_args!("variable {key} is left out: process-compose fills it in"));
         }
     }
     variables

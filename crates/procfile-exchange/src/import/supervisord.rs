@@ -2,16 +2,19 @@
 //! are replaced here. `%(ENV_X)s` becomes the shell's `$X`.
 
 mod asked;
+mod filled;
 mod section;
 
 use std::collections::BTreeMap;
 
-use crate::import::command::{Command, Word};
+use crate::import::command::{Command, Word, literal};
 use crate::import::directory;
 use crate::import::error::ImportError;
 use crate::import::found::{Found, Instance};
 use crate::import::gather::Gathering;
-use crate::import::words::{self, Atom};
+use crate::import::surroundings::ReadFile;
+use crate::import::words;
+use filled::Filling;
 use section::Section;
 
 /// What is read here, and what says nothing about how a process runs.
@@ -26,9 +29,20 @@ struct Group<'a> {
     numbered: bool,
 }
 
-/// Reads a configuration.
-pub(crate) fn read(gathering: &mut Gathering, text: &str) -> Result<(), ImportError> {
-    let sections = sections(text)?;
+/// Reads a configuration. If it is applied as a whole, the files that `[include]` names are read as well.
+pub(crate) fn read(
+    gathering: &mut Gathering,
+    files: Option<ReadFile<'_>>,
+    text: &str,
+) -> Result<(), ImportError> {
+    let mut sections = sections(text)?;
+    let included = files.map_or_else(Vec::new, |files| included(gathering, files, &sections));
+    if files.is_some() && gathering.is_whole() {
+        sections.retain(|section| section.kind != "include");
+    }
+    for text in &included {
+        sections.extend(self::sections(text)?);
+    }
     let mut groups = BTreeMap::new();
     for group in sections.iter().filter(|section| section.kind == "group") {
         let programs: Vec<&str> =
@@ -40,7 +54,8 @@ pub(crate) fn read(gathering: &mut Gathering, text: &str) -> Result<(), ImportEr
         match section.kind {
             "program" => program(gathering, section, groups.get(section.name).copied()),
             "supervisord" => {
-                for (name, value) in environment(gathering, section) {
+                let filling = Filling { section, group: None, numprocs: 1, here: None };
+                for (name, value) in environment(gathering, &filling).0 {
                     gathering.set_for_all(&name, &value);
                 }
             }
@@ -52,6 +67,25 @@ pub(crate) fn read(gathering: &mut Gathering, text: &str) -> Result<(), ImportEr
         }
     }
     Ok(())
+}
+
+/// The text of the files that `[include]` names, each pattern in one piece. Files that these include in turn are left out, as in
+/// supervisord.
+fn included(gathering: &mut Gathering, files: ReadFile<'_>, sections: &[Section<'_>]) -> Vec<String> {
+    let Some(here) = gathering.directory().map(str::to_owned) else { return Vec::new() };
+    let named = sections
+        .iter()
+        .filter(|section| section.kind == "include")
+        .filter_map(|section| section.get("files"));
+    let mut all = Vec::new();
+    for pattern in named.flat_map(str::split_whitespace) {
+        let read = files(&pattern.replace("%(here)s", &here));
+        match read.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())) {
+            Ok(text) => all.push(text),
+            Err(why) => gathering.note("", format_args!("[include] {pattern} is left out: {why}")),
+        }
+    }
+    all
 }
 
 /// The sections, as Python's configparser reads them: a line that is indented further than the line with the key continues the value,
@@ -110,16 +144,20 @@ fn program(gathering: &mut Gathering, section: &Section<'_>, group: Option<Group
     let Ok(numprocs) = numprocs.parse::<u64>() else {
         return gathering.note(shown, "left out: numprocs is no number");
     };
-    let command = filled(section, group.map(|group| group.name), numprocs, text)
+    let here = gathering.directory().map(str::to_owned);
+    let filling = Filling { section, group: group.map(|group| group.name), numprocs, here: here.as_deref() };
+    let command = filling
+        .fill(text)
         .and_then(|atoms| words::split(atoms).ok_or("its command has a quote that is not closed".to_owned()));
     let words = match command {
         Ok(words) => words,
         Err(why) => return gathering.note(shown, format_args!("left out: {why}")),
     };
-    let environment = environment(gathering, section);
+    let (environment, own) = environment(gathering, &filling);
     let (name, instance) = instance(section.name, group, &environment);
     let command = match raw_command(text, &words, group, &instance) {
-        None => Command::Argv(words),
+        None if own.is_empty() => Command::Argv(words),
+        None => Command::Argv([vec![literal("env")], own, words].concat()),
         Some(script) => {
             gathering
                 .note(shown, "its command is taken for a line of a shell, which foreman made no words of");
@@ -182,59 +220,13 @@ fn raw_command(text: &str, words: &[Word], group: Option<Group<'_>>, instance: &
     (of_foreman && for_a_shell && !has_shell).then(|| Command::Script(text.to_owned()))
 }
 
-/// A value with each `%(…)s` replaced.
-fn filled(
-    section: &Section<'_>,
-    group: Option<&str>,
-    numprocs: u64,
-    text: &str,
-) -> Result<Vec<Atom>, String> {
-    let (mut atoms, mut rest) = (Vec::new(), text);
-    while let Some(at) = rest.find('%') {
-        atoms.extend(words::plain(&rest[..at]));
-        let behind = &rest[at + 1..];
-        if let Some(after) = behind.strip_prefix('%') {
-            atoms.push(Atom::Char('%'));
-            rest = after;
-            continue;
-        }
-        let no_format = || format!("it holds a % that is neither %% nor %(name)s: {text}");
-        let (name, after) =
-            behind.strip_prefix('(').and_then(|behind| behind.split_once(')')).ok_or_else(no_format)?;
-        let format = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let kind =
-            after[format..].chars().next().filter(|kind| matches!(kind, 's' | 'd')).ok_or_else(no_format)?;
-        let first = section.get("numprocs_start").unwrap_or("0");
-        match name {
-            "program_name" => atoms.extend(words::plain(section.name)),
-            "group_name" => atoms.extend(words::plain(group.unwrap_or(section.name))),
-            "numprocs" if format == 0 => atoms.extend(words::plain(&numprocs.to_string())),
-            "process_num" if numprocs == 1 && format == 0 => atoms.extend(words::plain(first)),
-            "process_num" => {
-                return Err(
-                    "it differs from process to process by %(process_num)s: name the processes one by one, each as a program of its own, or \
-                     have the command read the number from $PS, which is type.number"
-                        .to_owned(),
-                );
-            }
-            name => match name
-                .strip_prefix("ENV_")
-                .filter(|name| !name.is_empty() && words::name_len(name) == name.len())
-            {
-                Some(name) if kind == 's' => atoms.push(Atom::Variable(format!("${{{name}}}"))),
-                _ => return Err(format!("it holds %({name}){kind}, which only supervisord can fill in")),
-            },
-        }
-        rest = &after[format + 1..];
-    }
-    atoms.extend(words::plain(rest));
-    Ok(atoms)
-}
-
 /// The variables of `A="1",B=2`. supervisord knows no escapes inside of quotes and refuses `A="say\ \"x\"",B="2"`. foreman writes such
 /// values nevertheless, because it quotes a value as a word of a shell: there `A` is `say "x"`.
-fn environment(gathering: &mut Gathering, section: &Section<'_>) -> Vec<(String, String)> {
-    let mut variables = Vec::new();
+///
+/// Second are those of which only the shell of each instance knows the value, as words for `env`.
+fn environment(gathering: &mut Gathering, filling: &Filling<'_>) -> (Vec<(String, String)>, Vec<Word>) {
+    let section = filling.section;
+    let (mut variables, mut own) = (Vec::new(), Vec::new());
     let mut rest = section.get("environment").unwrap_or_default();
     loop {
         rest = rest.trim_start_matches([',', ' ', '\t', '\n']);
@@ -250,16 +242,21 @@ fn environment(gathering: &mut Gathering, section: &Section<'_>) -> Vec<(String,
         rest = after;
         let is_of_a_shell = quote.is_some_and(|quote| value.contains(quote));
         let value = if is_of_a_shell { unescaped(value) } else { value.to_owned() };
-        match filled(section, None, 1, &value).ok().and_then(|atoms| words::text(&atoms)) {
-            Some(value) => variables.push((name.to_owned(), value)),
-            None => gathering
+        let atoms = filling.fill(&value).ok();
+        match (atoms.as_deref().and_then(words::text), atoms) {
+            (Some(value), _) => variables.push((name.to_owned(), value)),
+            (None, Some(atoms)) if filling.here.is_some() => {
+                let before = words::plain(&format!("{name}="));
+                own.push(words::whole([before, atoms].concat()));
+            }
+            (None, _) => gathering
                 .note(section.name, format_args!("variable {name} is left out: supervisord fills it in")),
         }
     }
     if !rest.is_empty() {
         gathering.note(section.name, "the end of its environment has no variable");
     }
-    variables
+    (variables, own)
 }
 
 /// The text before the closing quote and the text behind it; all of the text if no quote closes. A quote behind a backslash closes only

@@ -1,6 +1,7 @@
 //! What an import knows in addition to the text of a configuration.
 
-/// Reads a file by the path in a configuration. The error says why the file cannot be read.
+/// Reads a file by the path in a configuration; a path with `*`, `?` or `[` in it names all files that match, one after the other. The error
+/// says why a file cannot be read.
 pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
 
 /// What is known about a configuration beside its text: its name, the app, and the files around it.

@@ -15,7 +15,7 @@ pub use settings::{KILL_TIMEOUT, differences, loses_seconds, schedule, settings}
 /// Each key that is understood, with its other names. camelCase is understood of each.
 const KEYS: &[(&str, &[&str])] = &[
     ("name", &[]),
-    ("script", &["pm_exec_path"]),
+    ("script", &["exec", "pm_exec_path"]),
     ("args", &[]),
     ("instances", &[]),
     ("exec_mode", &[]),
@@ -24,8 +24,8 @@ const KEYS: &[(&str, &[&str])] = &[
     ("cwd", &["pm_cwd"]),
     ("env", &[]),
     ("port", &[]),
-    ("out_file", &["out", "output", "pm_out_log_path"]),
-    ("error_file", &["err", "error", "err_file", "pm_err_log_path"]),
+    ("out_file", &["out", "output", "out_log", "pm_out_log_path"]),
+    ("error_file", &["err", "error", "err_file", "err_log", "pm_err_log_path"]),
     ("pid_file", &["pid", "pm_pid_path"]),
     ("merge_logs", &["combine_logs"]),
     ("cron_restart", &["cron"]),
@@ -43,6 +43,10 @@ const KEYS: &[(&str, &[&str])] = &[
     ("listen_timeout", &[]),
     ("watch", &[]),
     ("ignore_watch", &[]),
+    ("watch_delay", &[]),
+    ("treekill", &[]),
+    ("log_date_format", &[]),
+    ("time", &[]),
     ("uid", &["user"]),
     ("gid", &[]),
     ("force", &[]),
@@ -50,16 +54,8 @@ const KEYS: &[(&str, &[&str])] = &[
     ("instance_var", &[]),
 ];
 /// Keys of pm2 that ask for something that is not done here.
-const NOT_DONE: &[&str] = &[
-    "log_date_format",
-    "time",
-    "log_file",
-    "log_type",
-    "watch_options",
-    "watch_delay",
-    "increment_var",
-    "filter_env",
-];
+const NOT_DONE: &[&str] =
+    &["append_env_to_name", "log", "log_file", "log_type", "watch_options", "increment_var", "filter_env"];
 /// Keys whose meaning is pm2's own and changes nothing here, and those that a dump has beside a declaration.
 const WITHOUT_EFFECT: &[&str] = &[
     "namespace",
@@ -69,7 +65,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "pmx",
     "automation",
     "source_map_support",
-    "treekill",
     "axm_options",
     "axm_dynamic",
     "vizion_running",
@@ -77,6 +72,14 @@ const WITHOUT_EFFECT: &[&str] = &[
     "node_version",
     "username",
     "windows_hide",
+    "deep_monitoring",
+    "disable_source_map_support",
+    "disable_trace",
+    "event_loop_inspector",
+    "io",
+    "kill_retry_time",
+    "trace",
+    "v8",
     "versioning",
     "command",
     "started_inside",
@@ -202,10 +205,7 @@ impl Declaration {
     /// Its keys that pm2 knows and that are not done here, unless they ask for nothing.
     pub fn not_done(&self) -> impl Iterator<Item = &str> {
         let asks = |value: &Value| !matches!(value, Value::Null | Value::Bool(false)) && !is_empty(value);
-        // What an instance has started always ends with it.
-        let spares = |key: &str, value: &Value| key == "treekill" && *value == Value::Bool(false);
-        let is_one =
-            move |key: &str, value: &Value| NOT_DONE.contains(&key) && asks(value) || spares(key, value);
+        let is_one = move |key: &str, value: &Value| NOT_DONE.contains(&key) && asks(value);
         self.0.iter().filter(move |(key, value)| is_one(&snake(key), value)).map(|(key, _)| key.as_str())
     }
 }
@@ -290,6 +290,11 @@ mod tests {
         assert_eq!(names, ["script", "execMode", "max_restarts"]);
         assert_eq!(one.text("exec_mode").expect("text").as_deref(), Some("fork_mode"));
         assert_eq!(one.number("max_restarts").expect("a number"), Some(3));
+        let read = parse(br#"{"exec":"a.js","outLog":"o.log","deep_monitoring":true}"#).expect("JSON");
+        let one = &read.0[0];
+        assert_eq!(one.text("script").expect("text").as_deref(), Some("a.js"));
+        assert_eq!(one.text("out_file").expect("text").as_deref(), Some("o.log"));
+        assert_eq!(one.unknown(), []);
         assert_eq!(parse(br#"{"apps":[{},{}]}"#).expect("JSON").0.len(), 2);
         assert_eq!(parse(b" [{}]").expect("JSON").0.len(), 1);
     }

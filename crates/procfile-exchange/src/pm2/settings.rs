@@ -18,6 +18,8 @@ const LONGEST_DELAY: u64 = 15_000;
 const MOST_STARTS: u64 = 50;
 /// A week, in seconds: within so long, every end counts.
 const LONGEST_PERIOD: u64 = 7 * 86_400;
+/// What `treekill: false` means here.
+const SPARED: &str = "treekill: the stop signal goes to the main process alone; what that leaves behind is killed when it has ended";
 
 /// The settings about restarts, limits and watched files. How instances become ready and end is decided by the caller.
 ///
@@ -33,7 +35,10 @@ pub fn settings(declared: &Declaration) -> Result<Map<String, Value>, InvalidVal
         set("memory_restart", memory(&as_text(size))?.into());
     }
     settings.extend(restarting(declared)?);
-    settings.extend(watching(declared));
+    settings.extend(watching(declared)?);
+    if declared.flag("treekill")? == Some(false) {
+        settings.insert("stop_tree".to_owned(), "main".into());
+    }
     Ok(settings)
 }
 
@@ -43,6 +48,9 @@ fn restarting(declared: &Declaration) -> Result<Map<String, Value>, InvalidValue
     let mut settings = bounded(declared, millis)?;
     if settings.get("restart_policy") != Some(&json!("no")) {
         settings.insert("restart_policy".to_owned(), "on-failure".into());
+        if codes.split(',').all(|code| code.trim().parse() != Ok(0_u8)) {
+            settings.insert("failure_exit_codes".to_owned(), "0".into());
+        }
         settings.insert("success_exit_codes".to_owned(), codes.into());
     }
     Ok(settings)
@@ -109,6 +117,9 @@ fn limit(most: u64, uptime: u64, first: u64, longest: u64) -> Result<Option<Valu
 /// What an app.json cannot say of a declaration as pm2 means it, in sentences for people.
 pub fn differences(declared: &Declaration) -> Vec<String> {
     let mut differences = Vec::new();
+    if declared.flag("treekill").ok().flatten() == Some(false) {
+        differences.push(SPARED.to_owned());
+    }
     if declared.flag("autorestart").ok().flatten() == Some(false) {
         return differences;
     }
@@ -118,11 +129,6 @@ pub fn differences(declared: &Declaration) -> Vec<String> {
             "max_restarts: {most} restarts are not counted, {} are the most, so the app is started again for as long as it ends",
             MOST_STARTS + 1
         ));
-    }
-    let codes = stop_exit_codes(declared).ok().flatten();
-    if codes.is_some_and(|codes| codes.split(',').all(|code| code.trim().parse() != Ok(0_u8))) {
-        differences
-            .push("stop_exit_codes: an app that ends with status 0 is not started again either".to_owned());
     }
     differences
 }
@@ -169,7 +175,7 @@ fn memory(text: &str) -> Result<String, InvalidValue> {
     Ok(lower)
 }
 
-fn watching(declared: &Declaration) -> Map<String, Value> {
+fn watching(declared: &Declaration) -> Result<Map<String, Value>, InvalidValue> {
     let mut settings = Map::new();
     let names = |value: &Value| match value {
         Value::Array(names) => names.iter().map(as_text).collect::<Vec<_>>().join(","),
@@ -177,8 +183,8 @@ fn watching(declared: &Declaration) -> Map<String, Value> {
     };
     let is_word = |value: &Value, word: bool| as_text(value) == word.to_string();
     let paths = match declared.get("watch") {
-        None => return settings,
-        Some(value) if is_word(value, false) => return settings,
+        None => return Ok(settings),
+        Some(value) if is_word(value, false) => return Ok(settings),
         Some(value) if is_word(value, true) => ".".to_owned(),
         Some(paths) => names(paths),
     };
@@ -186,7 +192,10 @@ fn watching(declared: &Declaration) -> Map<String, Value> {
     if let Some(ignored) = declared.get("ignore_watch") {
         settings.insert("watch_ignore".to_owned(), names(ignored).into());
     }
-    settings
+    if let Some(delay) = declared.number("watch_delay")? {
+        settings.insert("watch_delay".to_owned(), format!("{delay}ms").into());
+    }
+    Ok(settings)
 }
 
 /// The last value of each field.
@@ -263,6 +272,11 @@ mod tests {
         let of = said(r#"{"stop_exit_codes":[0,3],"max_restarts":"5","min_uptime":"2s"}"#);
         assert_eq!((&of["restart_policy"], &of["success_exit_codes"]), (&json!("on-failure"), &json!("0,3")));
         assert_eq!((&of["start_limit"], &of["stable_after"]), (&json!("4/9s"), &json!("2000ms")));
+        assert_eq!(of.get("failure_exit_codes"), None);
+        let of = said(r#"{"stop_exit_codes":[2,"3"]}"#);
+        assert_eq!((&of["failure_exit_codes"], &of["success_exit_codes"]), (&json!("0"), &json!("2,3")));
+        let of = said(r#"{"watch":true,"watchDelay":1500,"treekill":false}"#);
+        assert_eq!((&of["watch_delay"], &of["stop_tree"]), (&json!("1500ms"), &json!("main")));
         let of = said(r#"{"restart_delay":1000}"#);
         assert_eq!((&of["restart_delay"], &of["start_limit"]), (&json!("1000ms"), &json!("14/32s")));
     }
@@ -284,7 +298,9 @@ mod tests {
     fn what_means_something_else_here_is_named() {
         for (json, named) in [
             (r#"{"max_restarts":52}"#, "max_restarts"),
-            (r#"{"stop_exit_codes":[2,"3"]}"#, "stop_exit_codes"),
+            (r#"{"stop_exit_codes":[2,"3"]}"#, ""),
+            (r#"{"treekill":"false"}"#, "treekill"),
+            (r#"{"treekill":true}"#, ""),
             (r#"{"max_restarts":51,"stop_exit_codes":[2,0]}"#, ""),
             (r#"{"max_restarts":1000,"stop_exit_codes":[2],"autorestart":false}"#, ""),
         ] {

@@ -134,6 +134,21 @@ impl Declaration {
     }
 }
 
+/// The text of a file, or of all files whose paths match a pattern, in the order of their paths.
+fn files_named(path: &Path) -> Result<Vec<u8>, String> {
+    let read = |path: &Path| durable::input(path, MAX_IMPORT_BYTES as u64).map_err(|error| error.to_string());
+    let pattern = path.to_str().filter(|path| path.contains(['*', '?', '[']));
+    let Some(pattern) = pattern.filter(|_| !path.exists()) else { return read(path) };
+    let found = glob::glob(pattern).map_err(|error| error.to_string())?;
+    let mut all = Vec::new();
+    for path in found {
+        let path = path.map_err(|error| error.to_string())?;
+        all.extend(read(&path).map_err(|why| format!("{}: {why}", path.display()))?);
+        all.push(b'\n');
+    }
+    if all.is_empty() { Err("no file matches".to_owned()) } else { Ok(all) }
+}
+
 impl Source {
     fn read(session: &Session, args: &ApplyArgs) -> Result<Self> {
         let shown = args.file.display().to_string();
@@ -214,10 +229,7 @@ impl Source {
         let Some(directory) = self.directory.to_str() else {
             bail!("{}: the path is not UTF-8", self.directory.display());
         };
-        let file = |named: &str| {
-            let path = self.directory.join(named);
-            durable::input(&path, MAX_IMPORT_BYTES as u64).map_err(|error| error.to_string())
-        };
+        let file = |named: &str| files_named(&self.directory.join(named));
         let sharing = match manager {
             Manager::Pm2 => Some(sharing(session, &self.app(args, None)?)?),
             _ => None,

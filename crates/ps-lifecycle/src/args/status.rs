@@ -11,7 +11,7 @@ use crate::status::Column;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct StatusArgs {
-    /// The apps; without names, all
+    /// The apps; without names, all. Behind the name of one app, a type or an instance of it: shop web, shop web.1
     pub(crate) apps: Vec<String>,
     /// All apps, as without names
     #[arg(long, conflicts_with = "apps")]

@@ -81,6 +81,7 @@ pub(crate) fn unknown(name: &str, known: &[ProcessType]) -> anyhow::Error {
     let there: Vec<&str> = known.iter().map(ProcessType::as_str).collect();
     let near = there.iter().find(|there| strsim::damerau_levenshtein(name, there) <= 2);
     let hint = match near {
+        _ if Path::new(name).is_file() => format!(" (-f {name} runs the Procfile of that name)"),
         _ if Path::new(name).is_dir() => format!(" (write ./{name} if you mean the directory)"),
         Some(near) if !name.contains('=') => format!(" (did you mean {near}?)"),
         _ if name.contains('=') => format!(" (counts are given with -m {name})"),

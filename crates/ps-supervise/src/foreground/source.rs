@@ -52,6 +52,12 @@ impl Source {
         let procfile = match bytes {
             Ok(bytes) => Some(Procfile::parse(&bytes).with_context(|| path.display().to_string())?),
             Err(ReadError::Missing) if !is_asked => None,
+            Err(_) if !is_asked && root.is_file() => {
+                let file = root.display();
+                return Err(Refusal::failed(format!(
+                    "{file} is a file, and a word with a slash names a directory: -f {file} runs the Procfile of that name"
+                )));
+            }
             Err(error) => bail!("{}: {error}", path.display()),
         };
         let (fixed, env_files) = env_files(&args.app.env, &root)?;

@@ -116,6 +116,19 @@ fn ends_that_the_app_calls_a_success_are_one() {
 }
 
 #[test]
+fn ends_that_the_app_calls_a_failure_are_one_whatever_else_is_said_of_them() {
+    let codes = [("success-exit-codes", "3,4"), ("failure-exit-codes", "0,4")];
+    for (exit, on_failure, no) in [
+        (Exit::Code(0), AfterDeath::Again, AfterDeath::GiveUp),
+        (Exit::Code(3), AfterDeath::Rest, AfterDeath::Rest),
+        (Exit::Code(4), AfterDeath::Again, AfterDeath::GiveUp),
+    ] {
+        assert_eq!(Simulated::new("on-failure", &codes).dies(BRIEF, Some(exit)).0, on_failure, "{exit}");
+        assert_eq!(Simulated::new("no", &codes).dies(BRIEF, Some(exit)).0, no, "{exit}");
+    }
+}
+
+#[test]
 fn more_starts_than_the_limit_within_its_while_are_given_up_and_slow_ones_never() {
     let mut seat = Simulated::new("always", &[("start-limit", "3/1s")]);
     let decisions: Vec<AfterDeath> = (0..4).map(|_| seat.dies(BRIEF, BAD).0).collect();

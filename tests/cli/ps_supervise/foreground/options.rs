@@ -35,6 +35,7 @@ fn an_unknown_type_is_refused_with_those_that_there_are() {
         (&["wrker"][..], "did you mean worker?"),
         (&["shop"], "write ./shop"),
         (&["web=2"], "given with -m web=2"),
+        (&["Procfile"], "-f Procfile runs the Procfile of that name"),
         (&["-m", "cron=1"], "there are web, worker, release, clock"),
         (&["--stdin", "cron"], "there are web, worker, release, clock"),
     ] {
@@ -43,6 +44,10 @@ fn an_unknown_type_is_refused_with_those_that_there_are() {
         assert!(words.contains("there are web, worker") && words.contains(hint), "{words}");
         assert_eq!((words.lines().count(), ended.code(), ended.out.len()), (1, 1, 0), "{words}");
     }
+    let ended = source.run(&["./Procfile"]);
+    let file = source.path().join("Procfile");
+    assert!(ended.err.contains(&format!(": -f {} runs the Procfile", file.display())), "{}", ended.err);
+    assert_eq!((ended.err.lines().count(), ended.code()), (1, 1), "{}", ended.err);
 }
 
 #[test]

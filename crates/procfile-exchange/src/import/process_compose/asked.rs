@@ -26,6 +26,38 @@ const PROBE: &[&str] = &[
 const HTTP_GET: &[&str] = &["host", "scheme", "path", "port", "num_port", "status_code", "headers"];
 const EXEC: &[&str] = &["command", "working_dir"];
 
+/// What asks for something that is not done, with the value at which it asks for nothing.
+const UNHEEDED: &[(&str, &[(&str, &str)])] = &[
+    ("availability", &[("exit_on_end", "false"), ("exit_on_skipped", "false")]),
+    ("readiness_probe", &[("success_threshold", "1")]),
+    ("readiness_probe.http_get", &[("status_code", "200"), ("headers", "")]),
+    ("readiness_probe.exec", &[("working_dir", "")]),
+    ("liveness_probe", &[("success_threshold", "1")]),
+    ("liveness_probe.http_get", &[("status_code", "200"), ("headers", "")]),
+    ("liveness_probe.exec", &[("working_dir", "")]),
+];
+
+/// The parts of a process's keys that have no effect, each with its path: `availability.exit_on_end`.
+fn unheeded(process: &Node) -> Vec<String> {
+    let mut all = Vec::new();
+    for (path, keys) in UNHEEDED {
+        let node = path.split('.').try_fold(process, |node, key| node.get(key));
+        let asks = |key: &str, usual: &str| {
+            let value = node.and_then(|node| node.get(key)).filter(|value| !value.is_empty());
+            value.is_some_and(|value| value.scalar().is_none_or(|word| word != usual))
+        };
+        let asked = keys.iter().filter(|(key, usual)| asks(key, usual));
+        all.extend(asked.map(|(key, _)| format!("{path}.{key}")));
+    }
+    for probe in ["readiness_probe", "liveness_probe"] {
+        let has = |key: &str| process.get(probe).is_some_and(|probe| probe.get(key).is_some());
+        if has("http_get") && has("exec") {
+            all.push(format!("{probe}.exec"));
+        }
+    }
+    all
+}
+
 /// Reads what one process asks for.
 pub(crate) fn of(gathering: &mut Gathering, name: &str, process: &Node) -> Asked {
     let mut asked = Asked { count: text(process, "replicas"), ..Asked::default() };
@@ -44,6 +76,7 @@ pub(crate) fn of(gathering: &mut Gathering, name: &str, process: &Node) -> Asked
     };
     let availability = part("availability", AVAILABILITY);
     let shutdown = part("shutdown", SHUTDOWN);
+    gathering.note_settings(name, unheeded(process).iter().map(String::as_str));
     restarting(&mut asked, availability);
     ending(&mut asked, shutdown);
     after(gathering, name, &mut asked, process.get("depends_on"));

@@ -99,7 +99,11 @@ fn restarting(asked: &mut Asked, section: &Section<'_>, startsecs: u64, retries:
     }
     if autorestart == "unexpected" {
         asked.set("restart_policy", "on-failure");
-        asked.set("success_exit_codes", section.get("exitcodes").unwrap_or("0"));
+        let codes = section.get("exitcodes").unwrap_or("0");
+        if codes.split(',').all(|code| code.trim() != "0") {
+            asked.set("failure_exit_codes", "0");
+        }
+        asked.set("success_exit_codes", codes);
     } else {
         asked.set("restart_policy", "always");
     }
