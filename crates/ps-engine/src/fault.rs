@@ -113,6 +113,7 @@ impl Fault {
         match error {
             BollardError::DockerResponseServerError { status_code, message } => {
                 let message = if message.is_empty() { format!("HTTP status {status_code}") } else { message };
+                let message = without_code(&message).to_owned();
                 Self::Refused { socket: socket.to_owned(), asked, status: status_code, message }
             }
             BollardError::IOError { err } => match unconnected(&err) {
@@ -127,6 +128,12 @@ impl Fault {
             other => garbled(other.to_string()),
         }
     }
+}
+
+/// A message without the code that managers of a swarm put before it, for programs: `rpc error: code = Unknown desc = `.
+fn without_code(message: &str) -> &str {
+    let coded = message.strip_prefix("rpc error: code = ").and_then(|rest| rest.split_once(" desc = "));
+    coded.map_or(message, |(_, said)| said)
 }
 
 /// The engine, and what it was asked to do, as the subject of a sentence.
@@ -152,5 +159,24 @@ fn unconnected(error: &io::Error) -> Option<String> {
             Some("it does not take connections: restart it, then try again".to_owned())
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_manager_says_to_programs_is_left_out_of_its_message() {
+        let of = |message: &str| {
+            let message = message.to_owned();
+            let error = BollardError::DockerResponseServerError { status_code: 500, message };
+            Fault::of(Path::new("/s"), "list services", error).reason().to_owned()
+        };
+        let said = "The swarm does not have a leader.";
+        assert_eq!(of(&format!("rpc error: code = Unknown desc = {said}")), said);
+        for other in [said, "rpc error: of another form", "a desc = b"] {
+            assert_eq!(of(other), other);
+        }
     }
 }

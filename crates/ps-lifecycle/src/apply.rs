@@ -66,7 +66,7 @@ fn carry_out(session: &Session, args: &ApplyArgs) -> Result<Outcome> {
         return Ok(if prepared.difference.is_none() { Outcome::Done } else { Outcome::No });
     }
     let args = DeployArgs { json: args.json || args.telling.is_json(), ..prepared.args };
-    deploy::foresee(&session.world, app, &args, &prepared.checkout)
+    deploy::foresee(session, app, &args, &prepared.checkout)
 }
 
 fn apply(session: &Session, declaration: &Declaration, args: &ApplyArgs) -> Result<Outcome> {

@@ -37,7 +37,7 @@ const VERB: &str = "deploy";
 pub(crate) fn run(session: &Session, args: &DeployArgs) -> Result<Outcome> {
     let app: AppName = args.app.parse().map_err(ps_apps::Error::from)?;
     if args.dry_run {
-        return dry_run(&session.world, &app, args);
+        return dry_run(session, &app, args);
     }
     session.of_app(VERB, &app, || deploy_to(session, &app, args))
 }
@@ -172,26 +172,27 @@ impl DeployArgs {
 }
 
 /// Makes the plan of a deploy and prints it, without carrying it out.
-fn dry_run(world: &World, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
-    let checkout = args.source.checkout(world, app, args.scheduler.as_deref(), None)?;
+fn dry_run(session: &Session, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
+    let checkout = args.source.checkout(&session.world, app, args.scheduler.as_deref(), None)?;
     compose::say_what_is_not_carried_over(app, &checkout)?;
-    foresee(world, app, args, &checkout)
+    foresee(session, app, args, &checkout)
 }
 
 /// Prints the plan for what was checked out, without carrying it out.
 pub(crate) fn foresee(
-    world: &World,
+    session: &Session,
     app: &AppName,
     args: &DeployArgs,
     checkout: &Checkout,
 ) -> Result<Outcome> {
+    let world = &session.world;
     let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
     let (formation, _) = counts.apply(world, app)?;
     let release = assemble(world, app, args, checkout, (procfile.as_ref(), &app_json))?;
     let release = address::give(release, &address::asked(world, app, (&args.address, None), &name)?)?;
-    let release = secrets::give(world, release, args, &name)?;
+    let release = variables::give(session, secrets::give(world, release, args, &name)?, args)?;
     let wanted = release::runnable(&formation, &release);
     release::say_all(&counts.hints(world, app, &formation)?);
     remark(world, &name, args, (procfile.as_ref(), &app_json), &release)?;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::io::{self, BufRead, Write};
 
 use anyhow::{Context, Result};
-use formation::{Formation, ProcessType, State, Which};
+use formation::{Formation, ProcessType, Which};
 use ps_apps::{App, StoredEntry, StoredFormation};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
@@ -42,7 +42,7 @@ pub(crate) fn show(
     is_json: bool,
 ) -> Result<Outcome> {
     let status = scheduler.status_of(&release.app)?;
-    warn_of_unknown(&status);
+    warn_of_troubles(&status);
     let usual = scheduler.usual_strategy();
     let plan = Plan::new(release, wanted, &status.instances, intent, usual);
     let Scripts { predeploy, first, postdeploy } = scripts;
@@ -85,7 +85,7 @@ fn rows(
             return Ok(foresee(wanted, Outlook::Unanswered(&before)));
         }
     };
-    warn_of_unknown(&status);
+    warn_of_troubles(&status);
     if let Some(words) = &args.whole {
         return Ok(foresee(wanted, Outlook::Whole(&status, &types(words)?)));
     }
@@ -103,10 +103,9 @@ fn rows(
     Ok(around_doubts(plan.foreseen(&status), &status))
 }
 
-fn warn_of_unknown(status: &AppStatus) {
-    if status.instances.iter().any(|instance| instance.state == State::Unknown) {
-        release::say_all(&status.troubles);
-    }
+/// What is wrong with the app now may be why it is planned so, and who plans wants to know of it.
+fn warn_of_troubles(status: &AppStatus) {
+    release::say_all(&status.troubles);
 }
 
 /// Prints rows; [`Outcome::No`] if something is unknown.

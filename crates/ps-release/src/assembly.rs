@@ -1,7 +1,6 @@
 //! Puts a release together from the files and properties of an app.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 
 use app_json::{AppJson, HealthCheck, Kind};
 use env_files::Environment as Variables;
@@ -128,7 +127,7 @@ fn put_together(
         processes,
         are_all_types: knows_all_types,
         others: heeded(&stored.of_any_type()),
-        env: of_container(&environment)?,
+        env: environment::of_container(&environment)?,
         restart_policy: world.restart_policy(app)?,
         stop_timeout: world.stop_timeout(app)?,
         gate,
@@ -273,13 +272,4 @@ pub fn runnable_of(stored: &StoredFormation, known: Option<&BTreeSet<ProcessType
     let runs = wanted.iter().filter(|(process_type, _)| is_known(process_type) && !process_type.is_release());
     let formation = runs.map(|(process_type, quantity)| (process_type.clone(), quantity)).collect();
     Runnable { formation, skipped }
-}
-
-/// The variables of a container as text, because the engine accepts nothing else.
-fn of_container(variables: &Variables) -> Result<Vec<(String, String)>, Error> {
-    let text = |(name, value): (&OsStr, &OsStr)| match (name.to_str(), value.to_str()) {
-        (Some(name), Some(value)) => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(Error::NotForAnEngine { place: variables.place(name) }),
-    };
-    variables.iter().map(text).collect()
 }

@@ -25,7 +25,7 @@ pub use assembly::{Assembled, Runnable, assemble, checks, deployed, is_run_here,
 pub use checkout::{Checkout, ImageOf, recorded};
 pub use command_line::CommandLine;
 pub use counts::Counts;
-pub use environment::replace_environment;
+pub use environment::{replace_environment, with_environment};
 pub use error::Error;
 pub use files_of_image::FilesOfImage;
 pub use gate::Gate;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::failed::of_swarm;
 use crate::label;
+use crate::limit::Limit;
 use crate::manager::{AFTER_GRACE, LOOK, Manager};
 use crate::service::grace;
 use crate::swarm_task::SwarmTask;
@@ -19,6 +20,7 @@ use crate::swarm_task::SwarmTask;
 /// another one.
 pub(crate) async fn make(manager: &Manager<'_>, spec: &Value, what: &str) -> Result<String, Error> {
     let name = spec["Name"].as_str().unwrap_or_default();
+    manager.contact.has_begun.set(true);
     match manager.engine.create_service(spec, manager.auth(spec).as_deref()).await {
         Ok(answer) => Ok(answer["ID"].as_str().unwrap_or(name).to_owned()),
         Err(fault) if fault.is_conflict() => Err(of_swarm(&fault, what)),
@@ -56,22 +58,33 @@ pub(crate) async fn list(manager: &Manager<'_>, kind: &str, what: &str) -> Resul
 pub(crate) async fn remove_all(manager: &Manager<'_>, kind: &str, what: &str) -> Result<(), Error> {
     let list = list(manager, kind, what).await?;
     let left: BTreeSet<&str> = list.iter().filter_map(|json| json["ID"].as_str()).collect();
-    for id in left {
-        remove(manager, id, what).await?;
+    remove(manager, &left, what).await
+}
+
+/// Ends the tasks of some services, waits for their ends, and removes the services. The order matters: once a service is removed, the swarm does
+/// not report whether its containers have ended. A service that is gone is success. All of them end at the same time, so that the longest of
+/// their grace periods is the time for all.
+pub(crate) async fn remove(manager: &Manager<'_>, ids: &BTreeSet<&str>, what: &str) -> Result<(), Error> {
+    let mut longest = Duration::ZERO;
+    for id in ids {
+        longest = longest.max(tell_to_end(manager, id, what).await?.unwrap_or_default());
     }
-    Ok(())
+    let waits = longest.saturating_add(AFTER_GRACE);
+    let until = Instant::now() + waits;
+    let ended = async {
+        for id in ids {
+            end(manager, id, what, until).await?;
+            manager.remove(id).await?;
+        }
+        Ok(())
+    };
+    Limit::of(format!("what was asked of the swarm ({what})"), manager.app, waits)
+        .hold(&manager.contact, ended)
+        .await
 }
 
-/// Ends the task of a service, waits for its end, and removes the service. The order matters: once a service is removed, the swarm does not report
-/// whether its containers have ended. A service that is gone is success.
-pub(crate) async fn remove(manager: &Manager<'_>, id: &str, what: &str) -> Result<(), Error> {
-    end(manager, id, what).await?;
-    manager.remove(id).await
-}
-
-async fn end(manager: &Manager<'_>, id: &str, what: &str) -> Result<(), Error> {
+async fn end(manager: &Manager<'_>, id: &str, what: &str, until: Instant) -> Result<(), Error> {
     let filter = [("service", id)];
-    let begin = Instant::now();
     loop {
         let list = match manager.answered(|| manager.engine.swarm_tasks(&filter)).await? {
             Err(fault) if fault.is_gone() => return Ok(()),
@@ -80,8 +93,7 @@ async fn end(manager: &Manager<'_>, id: &str, what: &str) -> Result<(), Error> {
         if SwarmTask::read_all(&list).iter().all(|task| task.phase.is_over()) {
             return Ok(());
         }
-        let Some(grace) = tell_to_end(manager, id, what).await? else { return Ok(()) };
-        if begin.elapsed() >= grace + AFTER_GRACE {
+        if tell_to_end(manager, id, what).await?.is_none() || Instant::now() >= until {
             return Ok(());
         }
         tokio::time::sleep(LOOK).await;
@@ -103,10 +115,14 @@ pub(crate) async fn tell_to_end(
     if spec["Mode"]["Replicated"]["Replicas"] != 0 {
         spec["Mode"]["Replicated"]["Replicas"] = json!(0);
         let version = json["Version"]["Index"].as_u64().unwrap_or_default();
+        manager.contact.has_begun.set(true);
         let _ = manager.engine.update_service(id, version, &spec, None).await;
     }
     Ok(Some(grace(&spec)))
 }
+
+/// How long is read on in the log of a task until its caller looks at other things again: a task may write faster than anybody reads.
+const AT_A_TIME: Duration = Duration::from_secs(2);
 
 /// Reads on in the log of a task.
 #[derive(Default)]
@@ -115,19 +131,20 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Hands out what was not handed out yet, until now. Whether that was all: its node has answered, and `take` wants more.
+    /// Hands out what was not handed out yet, until now. Whether that was all: its node has answered, `take` wants more, and it was not too
+    /// much for one time.
     pub(crate) async fn read(
         &mut self,
         engine: &Engine,
         task: &str,
         take: &mut dyn FnMut(&LogOutput) -> bool,
     ) -> bool {
-        let range = OutputRange::default();
+        let (range, begin) = (OutputRange::default(), Instant::now());
         let mut pieces = Box::pin(engine.task_logs(task, &range, false, self.after.clone()));
         while let Some(piece) = pieces.next().await {
             let Ok((moment, piece)) = piece else { return false };
             self.after = moment.or(self.after.take());
-            if !take(&piece) {
+            if !take(&piece) || begin.elapsed() >= AT_A_TIME {
                 return false;
             }
         }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use formation::{ProcessType, RestartPolicy, Slot};
@@ -16,6 +17,7 @@ use crate::changes::{self, ServiceChange};
 use crate::failed::backend;
 use crate::follow::Follower;
 use crate::image_kind::Launched;
+use crate::limit::Limit;
 use crate::manager::{AFTER_GRACE, Manager, Seen, scaled};
 use crate::put_back;
 use crate::sealed::{self, Seal};
@@ -23,7 +25,7 @@ use crate::service::Service;
 use crate::spec::{self, Identity, Proof};
 use crate::standing::Move;
 use crate::swarm::Swarm;
-use crate::{committed, images, judge, remarks, secret, task};
+use crate::{committed, images, judge, made, remarks, secret, task};
 
 /// One deploy that is under way.
 struct Deploy<'a> {
@@ -62,7 +64,8 @@ pub(crate) fn deploy(
     let clients = opened.as_ref().map(|opened| &opened.clients);
     let logins = swarm.logins(app, requester.tell);
     let manager = Manager { clients, logins: &logins, ..Manager::new(engine, &world, app, requester.cancel) };
-    let outcome = engine.run(async {
+    let (limit, contact) = (Limit::of_plan(plan), Rc::clone(&manager.contact));
+    let outcome = engine.run(limit.hold(&contact, async {
         let mut deploy = Deploy::of(swarm, plan, manager).await?;
         deploy.follower.know(&deploy.seen);
         if let Some(reason) = changes::refusal_to_start(plan, &deploy.seen) {
@@ -70,7 +73,7 @@ pub(crate) fn deploy(
         }
         let changes = changes::of(plan, &deploy.seen, &deploy.manager.nodes().await?, Timestamp::now());
         images::remark_on_logins(&logins, &plan.release, &changes, requester.tell);
-        images::refuse_missing(&deploy.manager, &plan.release, &changes).await?;
+        images::refuse_missing(&deploy.manager, &images::needed(&plan.release, &changes)).await?;
         for remark in remarks::of(&deploy.manager, plan, &deploy.seen).await? {
             (requester.tell)(Progress::Note(remark));
         }
@@ -87,7 +90,7 @@ pub(crate) fn deploy(
         deploy.wind_down(&changes, requester.tell).await?;
         deploy.tidy(requester.tell).await;
         Ok(())
-    });
+    }));
     if let Some(opened) = opened {
         opened.conclude(outcome.as_ref().err(), &plan.release, requester)?;
     }
@@ -287,7 +290,8 @@ impl<'a> Deploy<'a> {
         let is_filled = !self.plan.is_deploy && !is_update;
         let may_end = policy == RestartPolicy::No || release.order().is_awaited_to_be_done(process_type);
         let life = self.rules(process_type).minimum_life;
-        let within = proof.rules.deadline(service.replicas, release.grace(process_type));
+        let grace = release.grace(process_type);
+        let (within, batch) = (proof.rules.deadline(service.replicas, grace), proof.rules.batch(grace));
         let before = self.seen.tasks_of(&service.id).map(|task| task.id.clone()).collect();
         self.moves.push(Move {
             old,
@@ -298,6 +302,7 @@ impl<'a> Deploy<'a> {
             over: if is_filled { changes::over(self.plan, &self.seen, &service) } else { 0 },
             deadline: Instant::now() + within,
             within,
+            batch,
             service,
         });
     }
@@ -333,13 +338,14 @@ impl<'a> Deploy<'a> {
         if let Some(seal) = self.seal.as_ref().filter(|_| sealed::is_sealed(release, process_type)) {
             seal.put_on(&mut spec["TaskTemplate"]["ContainerSpec"], process_type);
         }
+        made::stamp(&mut spec);
         (spec, proof)
     }
 
     /// Removes the secret of an environment that nothing has any more. It may be left to the next verb: everything runs.
     async fn tidy(&self, tell: &mut dyn FnMut(Progress)) {
         let never = Cancel::default();
-        if let Err(error) = secret::collect(&Manager { cancel: &never, ..self.manager }).await {
+        if let Err(error) = secret::collect(&Manager { cancel: &never, ..self.manager.clone() }).await {
             tell(Progress::Note(format!("{error}: the next verb does it")));
         }
     }

@@ -3,25 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use formation::{Slot, State, with_last_words};
-use futures_util::StreamExt;
+use formation::{Slot, State};
 use jiff::Timestamp;
-use ps_engine::{Engine, OutputRange};
-use ps_scheduler::{Error, FailedSlot, LAST_LINES, Progress};
+use ps_scheduler::{Error, FailedSlot, Progress};
 use serde_json::json;
 
 use crate::instances::REPORT;
 use crate::manager::{LOOK, Manager, Seen};
 use crate::service::Service;
 use crate::standing::{Move, Standing};
-use crate::swarm_task::{NEVER_STARTED, Phase, REJECTED, SwarmTask, plain};
+use crate::swarm_task::{Phase, SwarmTask, plain};
 use crate::taken_port::{self, Owners};
-use crate::{images, label};
-
-/// How long the last lines of a task are waited for: its node may be gone.
-const OF_LOG: Duration = Duration::from_secs(3);
-/// The most of them that is kept, in bytes.
-const MOST: usize = 64 << 10;
+use crate::{label, reasons};
 
 /// How long a port has to be that of another service until nobody waits for it any more.
 const HOPELESS: Duration = Duration::from_secs(5);
@@ -47,6 +40,8 @@ pub(crate) struct Follower {
     port_owners: BTreeMap<String, Option<Owners>>,
     /// Since when tasks of a service wait for ports of other services alone.
     hopeless_since: BTreeMap<String, Instant>,
+    /// The tasks of a service that have come up, and when the last one did.
+    came_up: BTreeMap<String, (BTreeSet<String>, Instant)>,
 }
 
 /// The result of some changes.
@@ -89,11 +84,11 @@ impl Follower {
                     Standing::Done => {}
                     Standing::UnderWay => still.push(one),
                     Standing::Failed(reasons) => {
-                        let reasons = with_nodes(manager, &seen, one, reasons).await?;
-                        for (mut failed, task) in reasons {
+                        let mut all = reasons::with_nodes(manager, &seen, one, reasons).await?;
+                        for (failed, _) in &mut all {
                             failed.reason = self.with_owners(&one.service.id, &failed.reason);
-                            followed.failed.push(with_words_of_task(manager.engine, failed, task).await);
                         }
+                        followed.failed.extend(reasons::with_words_of_tasks(manager.engine, all).await);
                         if !each_alone {
                             return Ok(followed);
                         }
@@ -132,11 +127,29 @@ impl Follower {
                 Ok(one.standing(seen, |task| is_believed(task).then(|| self.lived(task, now)), now))
             }
             Standing::UnderWay => match self.hopeless(seen, one, now) {
+                none if none.is_empty() && self.stalls(seen, one, now) => {
+                    Ok(one.stalled(seen, |task| Some(self.lived(task, now))))
+                }
                 none if none.is_empty() => Ok(Standing::UnderWay),
                 hopeless => Ok(Standing::Failed(hopeless)),
             },
             failed @ Standing::Failed(_) => Ok(failed),
         }
+    }
+
+    /// Whether no further task of a change has come up for longer than one batch may take.
+    fn stalls(&mut self, seen: &Seen, one: &Move, now: Instant) -> bool {
+        let (up, since) =
+            self.came_up.entry(one.service.id.clone()).or_insert_with(|| (BTreeSet::new(), now));
+        let running = seen
+            .tasks_of(&one.service.id)
+            .filter(|task| one.is_new(task) && matches!(task.phase, Phase::Running | Phase::Complete));
+        for task in running {
+            if up.insert(task.id.clone()) {
+                *since = now;
+            }
+        }
+        now.duration_since(*since) >= one.batch
     }
 
     /// Has the swarm begin an update anew that waits for a task of a node that was lost. What has been replaced is not replaced again. A label
@@ -303,70 +316,6 @@ impl Follower {
     }
 }
 
-/// The same failures; those of instances whose node could not get the image, or could not start the container, with its name and why.
-async fn with_nodes(
-    manager: &Manager<'_>,
-    seen: &Seen,
-    one: &Move,
-    mut reasons: Vec<(FailedSlot, Option<String>)>,
-) -> Result<Vec<(FailedSlot, Option<String>)>, Error> {
-    let is_of_node =
-        |failed: &FailedSlot| [NEVER_STARTED, REJECTED].iter().any(|how| failed.reason.starts_with(how));
-    if !reasons.iter().any(|(failed, _)| is_of_node(failed)) {
-        return Ok(reasons);
-    }
-    let nodes = manager.nodes().await?;
-    let image = one.service.spec["TaskTemplate"]["ContainerSpec"]["Image"].as_str().unwrap_or_default();
-    for (failed, _) in reasons.iter_mut().filter(|(failed, _)| is_of_node(failed)) {
-        let is_it = |task: &&SwarmTask| {
-            one.is_new(task)
-                && task.slot == failed.slot.index
-                && task.phase.is_over()
-                && !task.node.is_empty()
-        };
-        let node = seen.tasks_of(&one.service.id).find(is_it).map(|task| nodes.name(task));
-        let node = node.as_deref().unwrap_or("its node");
-        failed.reason = if let Some(why) = failed.reason.strip_prefix(NEVER_STARTED) {
-            format!("{NEVER_STARTED} on {node}{why}{}", taken_port::advice(&one.service, why))
-        } else if !images::is_missing(&failed.reason) {
-            failed.reason.replacen(REJECTED, &format!("{REJECTED} by {node}"), 1)
-        } else {
-            let why = images::why_missing(manager, image).await;
-            format!("{} ({node} could not get it: {why})", failed.reason)
-        };
-    }
-    Ok(reasons)
-}
-
-/// The failure with the last lines that the task wrote.
-async fn with_words_of_task(engine: &Engine, failed: FailedSlot, task: Option<String>) -> FailedSlot {
-    let Some(task) = task else { return failed };
-    let lines = last_lines(engine, &task).await;
-    let reason = if lines.is_empty() {
-        format!("{}; it wrote nothing", failed.reason)
-    } else {
-        with_last_words(&failed.reason, &lines)
-    };
-    FailedSlot { reason, ..failed }
-}
-
-/// The last lines of a task, as many as its node hands out in a moment.
-pub(crate) async fn last_lines(engine: &Engine, task: &str) -> Vec<String> {
-    let mut text = Vec::new();
-    let read = async {
-        let mut pieces = Box::pin(engine.task_logs(task, &OutputRange::last(Some(LAST_LINES)), false, None));
-        while let Some(Ok((_, piece))) = pieces.next().await
-            && text.len() < MOST
-        {
-            text.extend_from_slice(piece.as_ref());
-        }
-    };
-    // After the deadline the lines that have come so far are shown.
-    let _ = tokio::time::timeout(OF_LOG, read).await;
-    let lines: Vec<String> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
-    lines[lines.len().saturating_sub(LAST_LINES)..].to_vec()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -399,6 +348,23 @@ mod tests {
         assert_eq!(note, "web.1 waits for its image, which its node pulls");
     }
     #[test]
+    fn a_rollout_of_which_nothing_more_comes_up_stalls_and_each_that_does_begins_the_time_anew() {
+        let one = Move { batch: 20 * SECOND, ..crate::standing::tests::moved() };
+        let (mut follower, begin) = (Follower::default(), Instant::now());
+        let mut stalls = |tasks: &[(&str, u16)], seconds: u32| {
+            let tasks = tasks.iter().map(|(state, slot)| listed("web", *slot, state, "running", "new"));
+            let tasks = SwarmTask::read_all(&tasks.collect());
+            let seen = Seen { services: Vec::new(), tasks };
+            follower.stalls(&seen, &one, begin + seconds * SECOND)
+        };
+        assert!(!stalls(&[("starting", 1)], 0));
+        assert!(!stalls(&[("starting", 1)], 19));
+        assert!(!stalls(&[("running", 1), ("starting", 2)], 19));
+        assert!(!stalls(&[("running", 1), ("starting", 2)], 38));
+        assert!(stalls(&[("running", 1), ("starting", 2)], 39));
+    }
+
+    #[test]
     fn a_port_that_another_service_keeps_is_waited_for_no_longer_than_an_instance_may_take_to_end() {
         let service = Service::read(&described("web", 1, "new")).expect("one of ours");
         let (id, begin) = (service.id.clone(), Instant::now());
@@ -412,6 +378,7 @@ mod tests {
             over: 0,
             deadline: begin + 600 * SECOND,
             within: 600 * SECOND,
+            batch: 600 * SECOND,
         };
         let mut waiting = listed("web", 1, "pending", "running", "new");
         waiting["Status"]["Err"] = json!("no suitable node (host-mode port already in use on 3 nodes)");

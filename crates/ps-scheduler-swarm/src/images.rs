@@ -18,12 +18,8 @@ const NO_IMAGE: &str = "No such image";
 
 /// Refuses a change for which an image is needed that this machine does not have and no registry hands out. An image that is here may still be
 /// missing elsewhere, which only the other nodes know.
-pub(crate) async fn refuse_missing(
-    manager: &Manager<'_>,
-    release: &Release,
-    changes: &BTreeMap<ProcessType, ServiceChange>,
-) -> Result<(), Error> {
-    for image in needed(release, changes) {
+pub(crate) async fn refuse_missing(manager: &Manager<'_>, images: &BTreeSet<&str>) -> Result<(), Error> {
+    for image in images {
         match manager.engine.image(image).await {
             Ok(_) => continue,
             Err(fault) if fault.is_gone() => {}
@@ -50,7 +46,10 @@ pub(crate) fn remark_on_logins(
 }
 
 /// The images of the services that change.
-fn needed<'a>(release: &'a Release, changes: &BTreeMap<ProcessType, ServiceChange>) -> BTreeSet<&'a str> {
+pub(crate) fn needed<'a>(
+    release: &'a Release,
+    changes: &BTreeMap<ProcessType, ServiceChange>,
+) -> BTreeSet<&'a str> {
     let specified = changes.iter().filter(|(_, change)| change.is_specified());
     specified.filter_map(|(process_type, _)| release.source.image(process_type)).collect()
 }

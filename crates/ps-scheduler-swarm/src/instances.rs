@@ -27,6 +27,8 @@ pub(crate) struct Node {
     pub(crate) name: String,
     address: String,
     is_up: bool,
+    /// Whether nothing has been heard of it since the managers chose a leader.
+    is_unheard: bool,
     /// When its state last changed, by the leader's clock.
     changed: Option<Timestamp>,
 }
@@ -43,6 +45,7 @@ impl Nodes {
                 name: text(&json["Description"]["Hostname"]),
                 address: address(json),
                 is_up: json["Status"]["State"] == "ready",
+                is_unheard: json["Status"]["State"] == "unknown",
                 changed: json["UpdatedAt"].as_str().and_then(|at| at.parse().ok()),
             };
             Some((json["ID"].as_str()?.to_owned(), node))
@@ -57,6 +60,11 @@ impl Nodes {
     /// Whether what runs there can be asked for and ended. A node that is not known any more is gone.
     pub(crate) fn is_up(&self, task: &SwarmTask) -> bool {
         task.node.is_empty() || self.of(task).is_some_and(|node| node.is_up)
+    }
+
+    /// Whether nothing has been heard of its node since the managers chose a leader.
+    fn is_unheard(&self, task: &SwarmTask) -> bool {
+        self.of(task).is_some_and(|node| node.is_unheard)
     }
 
     /// Whether the state of a task may be from before its node went away. A node that comes back is ready at once, and says some seconds
@@ -95,17 +103,25 @@ pub(crate) fn of_app(status: &mut AppStatus, services: &[&Service], tasks: &[&Sw
             tasks.iter().copied().filter(|task| task.service == service.id).collect();
         status.instances.extend(of_service_in(service, &of_service, nodes));
         status.troubles.extend(trouble(service));
+        let changed = service.change_by_others();
+        status.troubles.extend(
+            changed.map(|changed| format!("{changed}: ps-lifecycle converge {} puts it back", service.app)),
+        );
     }
-    let lost: BTreeSet<String> = tasks
+    let lost: BTreeSet<(String, bool)> = tasks
         .iter()
         .filter(|task| !task.phase.is_over() && !nodes.is_up(task))
-        .map(|task| nodes.name(task))
+        .map(|task| (nodes.name(task), nodes.is_unheard(task)))
         .collect();
-    for node in lost {
-        status.troubles.push(format!(
-            "{}: the node {node} is down: what it still runs is not known, and others take its place",
-            status.app
-        ));
+    for (node, is_unheard) in lost {
+        let said = if is_unheard {
+            format!(
+                "nothing has been heard yet of the node {node} since the managers chose a leader: what it runs is not known, ask again in half a minute"
+            )
+        } else {
+            format!("the node {node} is down: what it still runs is not known, and others take its place")
+        };
+        status.troubles.push(format!("{}: {said}", status.app));
     }
     status.instances.sort_by(|one, other| (&one.slot, one.role).cmp(&(&other.slot, other.role)));
 }
@@ -192,6 +208,7 @@ fn row(service: &Service, task: &SwarmTask, role: Role, nodes: &Nodes) -> Instan
     let mut row = Instance::new(slot(service, task.slot), task.state());
     row.role = Some(role);
     row.is_interchangeable = true;
+    row.is_altered = !service.altered.parts.is_empty();
     row.release = task.release;
     row.container_id.clone_from(&task.container);
     row.since = task.since;

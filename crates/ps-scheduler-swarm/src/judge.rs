@@ -4,15 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use formation::{ProcessType, Quantity};
-use ps_scheduler::{Change, Error, Plan, Release, Source};
+use ps_scheduler::{Cancel, Change, Error, Plan, Release, Source};
 use serde_json::Value;
 
 use crate::failed::{backend, of_swarm, unreachable};
+use crate::manager::Manager;
 use crate::quorum::{self, Lost};
 use crate::service::Service;
 use crate::swarm::Swarm;
 use crate::{
-    changes, checkable, committed, free_nodes, label, placement, published, resources, sealed, spec,
+    changes, checkable, committed, free_nodes, images, label, placement, published, resources, sealed, spec,
 };
 
 /// Refuses a plan that cannot be carried out.
@@ -25,21 +26,14 @@ pub(crate) fn judge(swarm: &Swarm, plan: &Plan) -> Result<(), Error> {
         .or_else(|| service.refusal_to_listen(release.reached()))
         .or_else(|| changes::refusal(plan))
         .or_else(|| types.iter().find_map(|process_type| spec::refusal(release, process_type)));
-    let reason = match reason {
-        Some(reason) => Some(reason),
-        None => match of_the_swarm(swarm, plan, &types)? {
-            Some(reason) => Some(reason),
-            None => match of_its_services(swarm, plan, &types)? {
-                Some(reason) => Some(reason),
-                None => match of_secrets(swarm, plan, &types)? {
-                    Some(reason) => Some(reason),
-                    None => checkable::refusal(swarm, plan)?,
-                },
-            },
-        },
-    };
     let context = format!("deploy {}", release.app);
-    reason.map_or(Ok(()), |reason| Err(backend(&context, reason)))
+    let refused = |reason: Option<String>| reason.map_or(Ok(()), |reason| Err(backend(&context, reason)));
+    refused(reason)?;
+    refused(of_the_swarm(swarm, plan, &types)?)?;
+    refused(of_its_services(swarm, plan, &types)?)?;
+    refused(of_secrets(swarm, plan, &types)?)?;
+    of_images(swarm, plan)?;
+    refused(checkable::refusal(swarm, plan)?)
 }
 
 fn of_release(plan: &Plan) -> Option<String> {
@@ -147,6 +141,21 @@ fn of_its_services(
         scaled.find_map(Service::refusal_to_scale)
     };
     Ok(chosen.find_map(published::refusal_to_choose).or_else(of_update))
+}
+
+/// Refuses a plan for which an image is needed that cannot be had. What goes on with the specification that it has may be on nodes that have
+/// its image, so a registry that is away is not in its way.
+fn of_images(swarm: &Swarm, plan: &Plan) -> Result<(), Error> {
+    let release = &plan.release;
+    let started = plan.slots(Change::Start).filter(|_| plan.is_deploy);
+    let specified = plan.slots(Change::Replace).chain(started).map(|slot| &slot.process_type);
+    let images: BTreeSet<&str> =
+        specified.filter_map(|process_type| release.source.image(process_type)).collect();
+    let (engine, cancel, world) = (swarm.engine()?, Cancel::default(), swarm.known_id()?.unwrap_or_default());
+    // Whoever carries the plan out is told of logins that cannot be read.
+    let logins = swarm.logins(&release.app, &mut |_| ());
+    let manager = Manager { logins: &logins, ..Manager::new(engine, &world, &release.app, &cancel) };
+    engine.run(images::refuse_missing(&manager, &images))
 }
 
 /// What keeps the environment of a type from being a secret. Of an image one look is enough.

@@ -19,6 +19,8 @@ pub(crate) const DEPLOY: &str = "com.formation.deploy";
 pub(crate) const STOPPED: &str = "com.formation.stopped";
 /// On a service whose update waited for a task of a node that was lost: that task.
 pub(crate) const NUDGED: &str = "com.formation.nudged";
+/// On a service: what it was made with ([`crate::made`]).
+pub(crate) const MADE: &str = "com.formation.made";
 /// On each container: what tells the instances of one deploy or restart from those of another.
 pub(crate) const REVISION: &str = "com.formation.revision";
 /// On a service that runs a task of a deploy to its end: which one.
@@ -59,7 +61,7 @@ pub(crate) fn names(world: &str, app: &AppName, process_type: &ProcessType) -> V
 }
 
 /// A number for a text, the same in each version of this program.
-fn fold(text: &str) -> u64 {
+pub(crate) fn fold(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -2,6 +2,8 @@
 //! twenty seconds. So a request without an answer is repeated for a while, and a change without an answer is looked up
 //! before it is made again.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -15,7 +17,7 @@ use crate::clients::Clients;
 use crate::instances::Nodes;
 use crate::service::{self, Service};
 use crate::swarm_task::SwarmTask;
-use crate::{backends, failed, label};
+use crate::{backends, failed, label, made};
 
 /// How long a swarm without a leader is waited for: as long as it needs to choose another one, and some.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
@@ -26,8 +28,12 @@ pub(crate) const LOOK: Duration = Duration::from_millis(150);
 
 /// What an engine takes to end a container, beside its grace period.
 pub(crate) const AFTER_GRACE: Duration = Duration::from_secs(30);
+/// How long a swarm waits for the end of a task that it has replaced. One that had no node yet never says that it has ended: if it is the successor
+/// of one that failed, and its slot is put back at that moment, the slot is empty for so long.
+pub(crate) const OF_THE_REPLACED: Duration = Duration::from_secs(60);
 
 /// One app on a swarm.
+#[derive(Clone)]
 pub(crate) struct Manager<'a> {
     pub(crate) engine: &'a Engine,
     /// The id of its world.
@@ -38,13 +44,23 @@ pub(crate) struct Manager<'a> {
     pub(crate) clients: Option<&'a Clients>,
     /// With what its nodes ask registries.
     pub(crate) logins: &'a Logins,
+    pub(crate) contact: Rc<Contact>,
+}
+
+/// How a verb gets on with the managers, in all of its requests together.
+#[derive(Debug, Default)]
+pub(crate) struct Contact {
+    /// Since when they have given no answer that helps; `None`: the last one did. So a verb is patient once, and not again with each request.
+    silent_since: Cell<Option<Instant>>,
+    /// Whether they were asked to change something.
+    pub(crate) has_begun: Cell<bool>,
 }
 
 impl<'a> Manager<'a> {
     /// For requests about an app that lead no clients and ask no registry.
     pub(crate) fn new(engine: &'a Engine, world: &'a str, app: &'a AppName, cancel: &'a Cancel) -> Self {
         static NO_LOGINS: LazyLock<Logins> = LazyLock::new(Logins::default);
-        Self { engine, world, app, cancel, clients: None, logins: &NO_LOGINS }
+        Self { engine, world, app, cancel, clients: None, logins: &NO_LOGINS, contact: Rc::default() }
     }
 }
 
@@ -108,16 +124,26 @@ impl Manager<'_> {
         &self,
         ask: impl Fn() -> F,
     ) -> Result<Result<T, SwarmFault>, Error> {
-        let until = Instant::now() + PATIENCE;
         loop {
+            let asked = Instant::now();
             let answer = ask().await;
-            let may_come = answer.as_ref().is_err_and(may_come_true);
-            if !may_come || Instant::now() >= until {
+            if !answer.as_ref().is_err_and(|fault| self.may_come(fault)) {
+                self.contact.silent_since.set(None);
+                return Ok(answer);
+            }
+            let since = self.contact.silent_since.get().unwrap_or(asked);
+            self.contact.silent_since.set(Some(since));
+            if since.elapsed() >= PATIENCE {
                 return Ok(answer);
             }
             self.cancel.check()?;
             again().await;
         }
+    }
+
+    /// Whether the same call may succeed later, or has succeeded. Whoever has begun waits for an engine that is started again, too.
+    pub(crate) fn may_come(&self, fault: &SwarmFault) -> bool {
+        may_come_true(fault) || matches!(fault, SwarmFault::Unanswered(_)) && self.contact.has_begun.get()
     }
 
     /// Changes a service to what `wanted` returns for its current state, and returns the changed service.
@@ -133,11 +159,15 @@ impl Manager<'_> {
                 return Ok(service);
             }
             let auth = self.auth_in_place_of(&service.spec, &spec);
+            let is_late = Instant::now() >= until;
+            self.contact.has_begun.set(true);
             match self.engine.update_service(id, service.version, &spec, auth.as_deref()).await {
-                Ok(_) | Err(SwarmFault::OutOfSequence(_)) => {}
-                Err(fault) if may_come_true(&fault) && Instant::now() < until => {
-                    again().await;
+                Ok(_) if is_late => {
+                    let reason = "the swarm takes the change, and somebody changes it back each time: end what does that, then run the verb again";
+                    return Err(failed::backend(&what, reason.to_owned()));
                 }
+                Ok(_) => {}
+                Err(fault) if self.may_come(&fault) && !is_late => again().await,
                 Err(fault) => return Err(failed::of_swarm(&fault, &what)),
             }
         }
@@ -153,13 +183,14 @@ impl Manager<'_> {
             if let Some(service) = self.look().await?.service(process_type) {
                 return self.bring(&service.id, |service| named(spec, &service.name)).await;
             }
+            self.contact.has_begun.set(true);
             match self.engine.create_service(&named(spec, &name), self.auth(spec).as_deref()).await {
                 Ok(_) => {}
                 Err(fault) if fault.is_conflict() => match names.next() {
                     Some(next) => name = next,
                     None => return Err(failed::of_swarm(&fault, &what)),
                 },
-                Err(fault) if may_come_true(&fault) && Instant::now() < until => {
+                Err(fault) if self.may_come(&fault) && Instant::now() < until => {
                     again().await;
                 }
                 Err(fault) => return Err(failed::of_swarm(&fault, &what)),
@@ -181,6 +212,7 @@ impl Manager<'_> {
     /// Removes a service; one that is gone is success.
     pub(crate) async fn remove(&self, id: &str) -> Result<(), Error> {
         let what = format!("remove a service of {}", self.app);
+        self.contact.has_begun.set(true);
         self.patiently(&what, || self.engine.remove_service(id)).await
     }
 }
@@ -195,8 +227,8 @@ pub(crate) async fn again() {
     tokio::time::sleep(AGAIN).await;
 }
 
-/// Whether the same call may succeed later, or has succeeded.
-pub(crate) fn may_come_true(fault: &SwarmFault) -> bool {
+/// Whether the same call of a verb that has not begun may succeed later, or has succeeded.
+fn may_come_true(fault: &SwarmFault) -> bool {
     match fault {
         SwarmFault::Refused(_) | SwarmFault::NotManager(_) => false,
         SwarmFault::OutOfSequence(_) | SwarmFault::Unknown(_) | SwarmFault::NoQuorum(_) => true,
@@ -236,6 +268,7 @@ pub(crate) fn scaled(service: &Service, replicas: u16, stopped: u16) -> Value {
             labels.insert(label::STOPPED.to_owned(), json!(stopped.to_string()));
         }
     }
+    made::recount(&mut spec);
     spec
 }
 
@@ -266,8 +299,7 @@ mod tests {
         let logins = Logins::read(&file).expect("a file");
         let engine = Engine::new("/nowhere.sock".into()).expect("a client");
         let (app, cancel) = ("shop".parse().expect("a name"), Cancel::default());
-        let (clients, logins) = (None, &logins);
-        let manager = Manager { engine: &engine, world: "w", app: &app, cancel: &cancel, clients, logins };
+        let manager = Manager { logins: &logins, ..Manager::new(&engine, "w", &app, &cancel) };
         let of = |image: &str| json!({"TaskTemplate": {"ContainerSpec": {"Image": image}}});
         let in_place_of = |one: &str, other: &str| manager.auth_in_place_of(&of(one), &of(other));
         let known = logins.header("a.example");

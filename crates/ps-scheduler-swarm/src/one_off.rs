@@ -1,6 +1,7 @@
 //! One-offs, each as a service of one task that is never restarted. A swarm connects nobody with a task: what the command writes is read
 //! from its log, and it has neither a terminal nor input. It is told to end by taking its task away.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -88,7 +89,7 @@ pub(crate) fn run(swarm: &Swarm, order: &OneOff<'_>) -> Result<Ended, Error> {
         if matches!(ended, Ok(Ended::RunsOn)) {
             return ended;
         }
-        let removed = alone::remove(&manager, &id, &what).await;
+        let removed = alone::remove(&manager, &BTreeSet::from([id.as_str()]), &what).await;
         let tidied = secret::collect(&manager).await;
         ended.and_then(|ended| removed.and(tidied).map(|()| ended))
     })
@@ -321,18 +322,18 @@ fn pass_on(piece: &LogOutput) -> bool {
 /// the app. Returns what they are called.
 pub(crate) async fn forget(manager: &Manager<'_>, all: bool) -> Result<Vec<String>, Error> {
     let what = format!("remove the one-offs of {}", manager.app);
-    let mut removed = Vec::new();
+    let (mut removed, mut ids) = (Vec::new(), BTreeSet::new());
     let list = alone::list(manager, label::ONE_OFF, &what).await?;
     let node = if list.is_empty() { String::new() } else { own_node(manager, &what).await? };
-    for json in list {
-        let id = json["ID"].as_str().unwrap_or_default();
-        if !all && !is_due(&json, &node) && !is_over_and_nobodys(manager, &json, &what).await? {
+    for json in &list {
+        if !all && !is_due(json, &node) && !is_over_and_nobodys(manager, json, &what).await? {
             continue;
         }
-        alone::remove(manager, id, &what).await?;
+        ids.extend(json["ID"].as_str());
         let name = json["Spec"]["Labels"][label::ONE_OFF].as_str().unwrap_or_default();
         removed.push(format!("{}.{name}", manager.app));
     }
+    alone::remove(manager, &ids, &what).await?;
     Ok(removed)
 }
 

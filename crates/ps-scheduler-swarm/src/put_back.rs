@@ -10,16 +10,14 @@ use serde_json::Value;
 use crate::follow::Follower;
 use crate::instances::Nodes;
 use crate::label;
-use crate::manager::{AFTER_GRACE, LOOK, Manager, scaled};
+use crate::limit::Limit;
+use crate::manager::{AFTER_GRACE, LOOK, Manager, OF_THE_REPLACED, scaled};
 use crate::service::{self, Service, UpdateState};
 use crate::standing::Move;
 use crate::swarm_task::{Phase, SwarmTask};
 
 /// How many looks in a row must show what was before.
 const SETTLED: u32 = 4;
-/// How long a swarm waits for the end of a task that it has replaced. One that had no node yet never says that it has ended: if it is the successor
-/// of one that failed, and its slot is put back at that moment, the slot is empty for so long.
-const OF_THE_REPLACED: Duration = Duration::from_secs(60);
 
 /// Puts these changes back; the sentences say what is not as it was. It goes on also if the verb was cancelled.
 pub(crate) async fn all(
@@ -29,7 +27,7 @@ pub(crate) async fn all(
     silent_since: &BTreeMap<ProcessType, Instant>,
 ) -> Result<Vec<String>, Error> {
     let never = Cancel::default();
-    let manager = Manager { cancel: &never, ..*manager };
+    let manager = Manager { cancel: &never, ..manager.clone() };
     let mut made = Vec::new();
     for moved in moves {
         match &moved.old {
@@ -39,11 +37,11 @@ pub(crate) async fn all(
     }
     remove(&manager, &made).await?;
     let mut sentences = Vec::new();
-    // All go back at the same time, so one limit is for all of them.
-    let until = Instant::now() + within + OF_THE_REPLACED;
+    let batch = moves.iter().map(|moved| moved.batch).max().unwrap_or_default() + OF_THE_REPLACED;
+    let waiting = Waiting { until: Instant::now() + within + OF_THE_REPLACED, batch, silent_since };
     for moved in moves {
         if let Some(old) = &moved.old {
-            sentences.extend(whole(&manager, moved, old, until, silent_since).await?);
+            sentences.extend(whole(&manager, moved, old, &waiting).await?);
         }
     }
     Ok(sentences)
@@ -52,16 +50,25 @@ pub(crate) async fn all(
 /// Ends the tasks of these services, and then removes the services. The order matters: once a service is removed, the
 /// swarm does not report whether its containers have ended.
 async fn remove(manager: &Manager<'_>, services: &[&Service]) -> Result<(), Error> {
+    if services.is_empty() {
+        return Ok(());
+    }
     for service in services {
         manager.bring(&service.id, |service| scaled(service, 0, 0)).await?;
     }
     let ids: BTreeSet<String> = services.iter().map(|service| service.id.clone()).collect();
     let grace = services.iter().map(|service| service.grace()).max().unwrap_or_default();
-    Follower::default().ended(manager, &ids, grace + AFTER_GRACE, &mut |_| ()).await?;
-    for id in &ids {
-        manager.remove(id).await?;
-    }
-    Ok(())
+    let waits = grace.saturating_add(AFTER_GRACE);
+    let ended = async {
+        Follower::default().ended(manager, &ids, waits, &mut |_| ()).await?;
+        for id in &ids {
+            manager.remove(id).await?;
+        }
+        Ok(())
+    };
+    Limit::of(format!("the end of what was made of {}", manager.app), manager.app, waits)
+        .hold(&manager.contact, ended)
+        .await
 }
 
 /// How much of what ran before runs again.
@@ -85,19 +92,26 @@ fn back<'a>(tasks: &[&'a SwarmTask], revision: Option<&str>, wanted: u64, nodes:
     Back { running, is_whole }
 }
 
+/// How long it is waited until what ran before runs again.
+struct Waiting<'a> {
+    /// All go back at the same time, so one limit is for all of them.
+    until: Instant,
+    /// How long it may take until one more runs.
+    batch: Duration,
+    silent_since: &'a BTreeMap<ProcessType, Instant>,
+}
+
 /// Waits until what ran before runs again.
 async fn whole(
     manager: &Manager<'_>,
     moved: &Move,
     old: &Value,
-    until: Instant,
-    silent_since: &BTreeMap<ProcessType, Instant>,
+    waiting: &Waiting<'_>,
 ) -> Result<Vec<String>, Error> {
-    let (process_type, app) = (&moved.service.process_type, manager.app);
     let revision = service::revision(&old["TaskTemplate"]);
     let wanted =
         old["Mode"]["Replicated"]["Replicas"].as_u64().unwrap_or(0).saturating_sub(moved.over.into());
-    let mut looks = 0;
+    let (mut looks, mut most, mut since) = (0, 0, Instant::now());
     loop {
         let (seen, nodes) = (manager.look().await?, manager.nodes().await?);
         let tasks: Vec<&SwarmTask> = seen.tasks_of(&moved.service.id).collect();
@@ -105,32 +119,69 @@ async fn whole(
         let state = service.and_then(|service| service.update.as_ref()).map(|update| update.state);
         let is_busy = matches!(state, Some(UpdateState::Updating | UpdateState::RollbackStarted));
         let Back { running, is_whole } = back(&tasks, revision, wanted, &nodes);
+        if running.len() > most {
+            (most, since) = (running.len(), Instant::now());
+        }
         let is_whole = is_whole && !is_busy;
         // It has been so for a while: the swarm may not have seen every end yet.
         looks = if is_whole { looks + 1 } else { 0 };
-        if looks < SETTLED && Instant::now() < until {
+        let may_come = Instant::now() < waiting.until && since.elapsed() < waiting.batch;
+        if looks < SETTLED && may_come {
             tokio::time::sleep(LOOK).await;
             continue;
         }
-        let mut sentences = Vec::new();
-        for task in running.iter().filter(|task| !moved.before.contains(&task.id)) {
-            let silence = silent_since.get(process_type).map(Instant::elapsed);
-            let outage =
-                silence.map(|time| format!(": clients could not reach it for {:.1} s", time.as_secs_f64()));
-            let index = task.slot;
-            sentences.push(format!(
-                "{process_type}.{index} runs the earlier release again, in another container{}",
-                outage.unwrap_or_default()
-            ));
-        }
+        let mut sentences = again(moved, &running, waiting.silent_since);
         if !is_whole {
-            let count = running.len();
-            sentences.push(format!(
-                "{count} of {wanted} instances of {process_type} of {app} run the earlier release"
-            ));
+            sentences.extend(lacking(moved, wanted, running.len()));
+            sentences.extend(left(moved, revision, &tasks, &nodes));
         }
         return Ok(sentences);
     }
+}
+
+/// Which instances run the earlier release in other containers than before.
+fn again(moved: &Move, running: &[&SwarmTask], silent_since: &BTreeMap<ProcessType, Instant>) -> Vec<String> {
+    let process_type = &moved.service.process_type;
+    let anew = running.iter().filter(|task| !moved.before.contains(&task.id));
+    let told = anew.map(|task| {
+        let silence = silent_since.get(process_type).map(Instant::elapsed);
+        let outage =
+            silence.map(|time| format!(": clients could not reach it for {:.1} s", time.as_secs_f64()));
+        format!(
+            "{process_type}.{} runs the earlier release again, in another container{}",
+            task.slot,
+            outage.unwrap_or_default()
+        )
+    });
+    told.collect()
+}
+
+/// That not all instances run the earlier release again.
+fn lacking(moved: &Move, wanted: u64, running: usize) -> Option<String> {
+    let Service { app, process_type, .. } = &moved.service;
+    (running as u64 != wanted).then(|| {
+        format!("{running} of {wanted} instances of {process_type} of {app} run the earlier release")
+    })
+}
+
+/// What of the release that failed has not ended, and where.
+fn left(moved: &Move, revision: Option<&str>, tasks: &[&SwarmTask], nodes: &Nodes) -> Vec<String> {
+    let is_left = |task: &&&SwarmTask| {
+        task.revision.as_deref() != revision && !task.phase.is_over() && nodes.is_up(task)
+    };
+    let told = tasks.iter().filter(is_left).map(|task| {
+        let (process_type, slot) = (&moved.service.process_type, task.slot);
+        let state = task.state().as_str();
+        if task.node.is_empty() {
+            return format!(
+                "{process_type}.{slot} of the release that failed is still {state}, and on no node"
+            );
+        }
+        let node = nodes.name(task);
+        let why = if task.is_given { ", which has not begun with it: see its engine there" } else { "" };
+        format!("{process_type}.{slot} of the release that failed is still {state} on {node}{why}")
+    });
+    told.collect()
 }
 
 /// Puts back the services that a deploy has changed whose caller died before it was committed: those that are of another deploy than the one
@@ -141,7 +192,7 @@ pub(crate) async fn interrupted(
 ) -> Result<Vec<String>, Error> {
     let seen = manager.look().await?;
     let is_left = |service: &&Service| service.deploy() != committed;
-    let mut sentences = Vec::new();
+    let (mut sentences, mut made) = (Vec::new(), Vec::new());
     for service in seen.services.iter().filter(is_left) {
         let process_type = &service.process_type;
         let is_committed =
@@ -157,10 +208,11 @@ pub(crate) async fn interrupted(
                 manager.app
             ));
         } else {
-            remove(manager, &[service]).await?;
+            made.push(service);
             sentences.push(format!("{process_type} is removed: the deploy that made it was interrupted"));
         }
     }
+    remove(manager, &made).await?;
     Ok(sentences)
 }
 
@@ -212,5 +264,27 @@ mod tests {
         assert_eq!(of(&[old.clone(), next], "ready", 1), (1, false));
         assert_eq!(of(&[old.clone(), listed("web", 2, "failed", "shutdown", "new")], "ready", 1), (1, true));
         assert_eq!(of(&[old], "ready", 2), (1, false));
+    }
+
+    #[test]
+    fn what_has_not_ended_of_the_release_that_failed_is_named_with_its_node_and_a_number_that_is_right_is_not_told()
+     {
+        let node = json!({"ID": "n1", "Description": {"Hostname": "node1"}, "Status": {"State": "ready"}});
+        let nodes = Nodes::read(&json!([node]));
+        let tasks = SwarmTask::read_all(&json!([
+            listed("web", 1, "running", "running", "old"),
+            listed("web", 1, "assigned", "shutdown", "new"),
+            listed("web", 2, "failed", "shutdown", "new"),
+        ]));
+        let moved = crate::standing::tests::moved();
+        let left = left(&moved, Some("old"), &tasks.iter().collect::<Vec<_>>(), &nodes);
+        let [said] = left.as_slice() else { panic!("{left:?}") };
+        assert!(
+            said.starts_with("web.1 of the release that failed is still stopping on node1, which has not"),
+            "{said}"
+        );
+        assert_eq!(lacking(&moved, 1, 1), None);
+        let said = lacking(&moved, 2, 1).expect("one is missing");
+        assert_eq!(said, "1 of 2 instances of web of shop run the earlier release");
     }
 }

@@ -3,6 +3,7 @@
 use ps_scheduler::{Error, Plan};
 
 use crate::manager::{Manager, Seen};
+use crate::service::Service;
 use crate::spec::Proof;
 use crate::{judge, placement, published, resources, sealed};
 
@@ -11,7 +12,9 @@ use crate::{judge, placement, published, resources, sealed};
 /// # Errors
 /// The swarm does not answer.
 pub(crate) async fn of(manager: &Manager<'_>, plan: &Plan, seen: &Seen) -> Result<Vec<String>, Error> {
-    let mut remarks = Vec::new();
+    let changed = seen.services.iter().filter_map(Service::change_by_others);
+    let mut remarks: Vec<String> =
+        changed.map(|changed| format!("warning: {changed}; this puts it back")).collect();
     if !plan.is_deploy {
         return Ok(remarks);
     }

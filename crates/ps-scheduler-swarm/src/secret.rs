@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::failed::{backend, of_swarm};
 use crate::label;
-use crate::manager::{Manager, PATIENCE, again, may_come_true};
+use crate::manager::{Manager, PATIENCE, again};
 
 /// The most that a secret of a swarm has, in bytes.
 pub(crate) const LARGEST: usize = 500 * 1024;
@@ -48,7 +48,7 @@ pub(crate) async fn ensured(manager: &Manager<'_>, content: &str) -> Result<Secr
                 let reason = format!("{name} is there and not of this app: docker secret rm {name}");
                 return Err(backend(&what, reason));
             }
-            Err(fault) if may_come_true(&fault) && Instant::now() < until => again().await,
+            Err(fault) if manager.may_come(&fault) && Instant::now() < until => again().await,
             Err(fault) => return Err(of_swarm(&fault, &what)),
         }
     }

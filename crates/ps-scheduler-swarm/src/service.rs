@@ -6,6 +6,7 @@ use formation::{AppName, ProcessType};
 use serde_json::{Value, json};
 
 use crate::label;
+use crate::made::Altered;
 
 /// A service that runs the instances of one type.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Service {
     pub(crate) previous: Option<Value>,
     /// How far the swarm has come with the last change of what the tasks are made from; `None` if it has not begun, or has nothing to do.
     pub(crate) update: Option<Update>,
+    /// How somebody else has changed it.
+    pub(crate) altered: Altered,
 }
 
 /// What the swarm says of an update.
@@ -64,6 +67,7 @@ impl Service {
             spec: spec.clone(),
             previous: json.get("PreviousSpec").filter(|previous| previous.is_object()).cloned(),
             update: update(&json["UpdateStatus"]),
+            altered: Altered::of(spec),
         })
     }
 
@@ -88,7 +92,7 @@ impl Service {
                 },
             },
         });
-        Self::read(&outline)
+        Some(Self { altered: Altered::of(&json["Spec"]), ..Self::read(&outline)? })
     }
 
     /// All of a list.
@@ -138,6 +142,15 @@ impl Service {
                 update.message
             )
         })
+    }
+
+    /// That somebody else has changed it, and what; `None`: nobody has.
+    pub(crate) fn change_by_others(&self) -> Option<String> {
+        let what = self.altered.said(self.replicas)?;
+        let (app, process_type) = (&self.app, &self.process_type);
+        Some(format!(
+            "{app}: the service of {process_type} is not what was deployed: somebody has changed it ({what})"
+        ))
     }
 
     /// How long its tasks have to end.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::manager::Seen;
 use crate::service::{Service, UpdateState};
-use crate::swarm_task::{Phase, SwarmTask, plain};
+use crate::swarm_task::{NOT_TAKEN, Phase, SwarmTask, plain};
 
 /// A change of a service that has been asked for.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(crate) struct Move {
     pub(crate) deadline: Instant,
     /// How long that is.
     pub(crate) within: Duration,
+    /// How long it may take at most until one more of them runs.
+    pub(crate) batch: Duration,
 }
 
 /// How far the swarm has come.
@@ -118,12 +120,7 @@ impl Move {
                 _ => format!("was put back by the swarm ({said})"),
             });
         }
-        let is_up = |task: &&&SwarmTask| {
-            let has_lived = lived(task).is_some_and(|lived| lived >= self.life);
-            let runs = task.is_current() && task.phase == Phase::Running && has_lived;
-            self.is_of_it(task) && (runs || self.may_end && task.phase == Phase::Complete)
-        };
-        let up: BTreeSet<u16> = tasks.iter().filter(is_up).map(|task| task.slot).collect();
+        let up = self.up(&tasks, &lived);
         let has_old = tasks.iter().any(|task| task.is_current() && !self.is_of_it(task));
         let is_busy = self.is_update && (has_old || state == Some(UpdateState::Updating));
         if up.len() + usize::from(self.over) >= usize::from(self.service.replicas) && !is_busy {
@@ -132,8 +129,25 @@ impl Move {
         if now < self.deadline {
             Standing::UnderWay
         } else {
-            Standing::Failed(self.late(&tasks, &up, &lived))
+            Standing::Failed(self.late(&tasks, &up, &lived, self.within))
         }
+    }
+
+    /// What has failed, if none of its tasks has come up for so long that none is waited for any more.
+    pub(crate) fn stalled(&self, seen: &Seen, lived: impl Fn(&SwarmTask) -> Option<Duration>) -> Standing {
+        let tasks: Vec<&SwarmTask> = seen.tasks_of(&self.service.id).collect();
+        let up = self.up(&tasks, &lived);
+        Standing::Failed(self.late(&tasks, &up, &lived, self.batch))
+    }
+
+    /// The slots that are filled as they are to be.
+    fn up(&self, tasks: &[&SwarmTask], lived: &impl Fn(&SwarmTask) -> Option<Duration>) -> BTreeSet<u16> {
+        let is_up = |task: &&&SwarmTask| {
+            let has_lived = lived(task).is_some_and(|lived| lived >= self.life);
+            let runs = task.is_current() && task.phase == Phase::Running && has_lived;
+            self.is_of_it(task) && (runs || self.may_end && task.phase == Phase::Complete)
+        };
+        tasks.iter().filter(is_up).map(|task| task.slot).collect()
     }
 
     fn failure(&self, task: &SwarmTask) -> (FailedSlot, Option<String>) {
@@ -156,8 +170,9 @@ impl Move {
         tasks: &[&SwarmTask],
         up: &BTreeSet<u16>,
         lived: &impl Fn(&SwarmTask) -> Option<Duration>,
+        within: Duration,
     ) -> Vec<(FailedSlot, Option<String>)> {
-        let seconds = self.within.as_secs();
+        let seconds = within.as_secs();
         let waiting =
             tasks.iter().filter(|task| task.is_current() && self.is_of_it(task) && !up.contains(&task.slot));
         let mut late: Vec<(FailedSlot, Option<String>)> = waiting
@@ -171,6 +186,7 @@ impl Move {
                             "is on a node of which nothing is heard, and ran on no other within {seconds} s"
                         )
                     }
+                    _ if task.is_given => format!("{NOT_TAKEN} within {seconds} s"),
                     _ => format!("did not become ready within {seconds} s"),
                 };
                 let task_id = task.container.as_ref().map(|_| task.id.clone());
@@ -196,4 +212,4 @@ fn is_given_up(state: UpdateState) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

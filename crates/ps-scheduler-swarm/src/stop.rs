@@ -8,6 +8,7 @@ use ps_scheduler::{Error, Progress, Requester, StopOrder, Stopped};
 
 use crate::clients::Clients;
 use crate::follow::Follower;
+use crate::limit::Limit;
 use crate::manager::{AFTER_GRACE, Manager, Seen, scaled};
 use crate::service::Service;
 use crate::swarm::Swarm;
@@ -31,11 +32,21 @@ pub(crate) fn stop(
     let manager = Manager { clients: led, ..Manager::new(engine, &world, &order.app, requester.cancel) };
     let stopped = engine.run(async {
         let seen = manager.look().await?;
-        let stopped = ended(&manager, &seen, order, requester.tell).await?;
-        if order.remove && is_all {
-            for service in &seen.services {
-                manager.remove(&service.id).await?;
+        let grace = seen.services.iter().map(Service::grace).max().unwrap_or_default().max(order.grace);
+        let waits = grace.saturating_add(AFTER_GRACE);
+        let ends = async {
+            let stopped = ended(&manager, &seen, order, requester.tell).await?;
+            if order.remove && is_all {
+                for service in &seen.services {
+                    manager.remove(&service.id).await?;
+                }
             }
+            Ok(stopped)
+        };
+        let stopped = Limit::of(format!("the stop of {}", order.app), &order.app, waits)
+            .hold(&manager.contact, ends)
+            .await?;
+        if order.remove && is_all {
             task::forget_all(&manager).await?;
             one_off::forget(&manager, true).await?;
             secret::collect(&manager).await?;

@@ -13,6 +13,9 @@ const NOT_STARTED: &str = "starting container failed: ";
 /// How it is said that a container could not be started.
 pub(crate) const NEVER_STARTED: &str = "could not be started";
 
+/// How it is said that a node has been given a task, and has done nothing about it.
+pub(crate) const NOT_TAKEN: &str = "was not begun by its node";
+
 /// One task.
 #[derive(Clone, Debug)]
 pub(crate) struct SwarmTask {
@@ -26,6 +29,8 @@ pub(crate) struct SwarmTask {
     pub(crate) phase: Phase,
     /// Whether its node gets the image, and makes the container.
     pub(crate) is_preparing: bool,
+    /// Whether it was given to its node, which has said nothing of it yet.
+    pub(crate) is_given: bool,
     pub(crate) desired: Desired,
     /// The swarm's own explanation of its state; empty if there is none.
     pub(crate) reason: String,
@@ -132,6 +137,7 @@ impl SwarmTask {
             node,
             phase,
             is_preparing: status["State"] == "preparing",
+            is_given: status["State"] == "assigned",
             desired,
             reason: text(&status["Err"]),
             container: container_id,

@@ -1,6 +1,7 @@
 //! The tasks of a deploy, each as a service of one task that is never restarted.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::Instant;
 
 use formation::{AppName, Exit};
@@ -10,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::alone::{self, Reader};
 use crate::image_kind::Launched;
-use crate::manager::{LOOK, Manager};
+use crate::limit::Limit;
+use crate::manager::{AFTER_GRACE, LOOK, Manager};
 use crate::sealed::Seal;
 use crate::swarm::Swarm;
 use crate::{images, label, secret, spec};
@@ -35,7 +37,11 @@ pub(crate) fn run(
     let logins = swarm.logins(app, requester.tell);
     let manager = Manager { logins: &logins, ..Manager::new(engine, &world, app, requester.cancel) };
     let mut last = VecDeque::new();
-    let over = engine.run(async {
+    let ends_within = release.grace(&task.process_type).saturating_add(AFTER_GRACE);
+    let waits = release.run_timeout(&task.process_type).saturating_add(ends_within.saturating_mul(2));
+    let limit = Limit::of(format!("the {} of {app}", task.process_type), app, waits);
+    let contact = Rc::clone(&manager.contact);
+    let over = engine.run(limit.hold(&contact, async {
         forget_all(&manager).await?;
         requester.cancel.check()?;
         (requester.tell)(Progress::Note(format!("Running {}: {}", task.process_type, task.command)));
@@ -45,7 +51,7 @@ pub(crate) fn run(
         forget_all(&manager).await?;
         secret::collect(&manager).await?;
         over
-    })?;
+    }))?;
     match over {
         Over::Ended(Some(exit), _) if exit.is_success() => Ok(()),
         Over::Ended(Some(exit), _) => Err(task.failed(release, &format!("failed ({exit})"), &last)),

@@ -82,8 +82,16 @@ impl UpdateRules {
     pub(crate) fn deadline(&self, tasks: u16, grace: Duration) -> Duration {
         let batches =
             tasks.div_ceil(if self.parallelism == 0 { tasks.max(1) } else { self.parallelism }).max(1);
-        let each = self.ready_within.saturating_add(grace).saturating_add(OF_A_BATCH);
-        each.saturating_mul(batches.into()).saturating_add(self.monitor)
+        self.of_each(grace).saturating_mul(batches.into()).saturating_add(self.monitor)
+    }
+
+    /// How long it may take at most until one more task runs, as long as not all of them do.
+    pub(crate) fn batch(&self, grace: Duration) -> Duration {
+        self.of_each(grace).saturating_add(self.monitor)
+    }
+
+    fn of_each(&self, grace: Duration) -> Duration {
+        self.ready_within.saturating_add(grace).saturating_add(OF_A_BATCH)
     }
 }
 
@@ -144,5 +152,6 @@ mod tests {
         let of = |tasks| one_at_a_time.deadline(tasks, 5 * SECOND);
         assert_eq!((of(1), of(3)), (70 * SECOND, 190 * SECOND));
         assert_eq!(of(0), of(1));
+        assert_eq!(one_at_a_time.batch(5 * SECOND), of(1), "one that hangs is not waited for as long as all");
     }
 }

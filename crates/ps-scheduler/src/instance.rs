@@ -48,6 +48,8 @@ pub struct Instance {
     pub role: Option<Role>,
     /// Whether its scheduler numbers the instances of the type, and chooses which of them end when the count becomes lower.
     pub is_interchangeable: bool,
+    /// Whether somebody else has changed what it is made from, so that it is not what was deployed. To converge replaces it.
+    pub is_altered: bool,
     /// The machine that it runs on, if that need not be this one.
     pub node: Option<String>,
     /// The scheduler's own id of this attempt to run it, such as a task of a swarm.
@@ -114,6 +116,7 @@ impl Instance {
             lane: None,
             role: None,
             is_interchangeable: false,
+            is_altered: false,
             node: None,
             task: None,
             state,

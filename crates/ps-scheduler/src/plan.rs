@@ -241,6 +241,26 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn converging_puts_back_what_somebody_else_has_changed_and_a_start_leaves_it() {
+        let altered =
+            Instance { is_altered: true, ..Instance::new("web.1".parse().expect("a legal slot"), UP) };
+        let there = [altered, Instance::new("worker.1".parse().expect("a legal slot"), UP)];
+        let wanted = formation(&["web=1", "worker=1"]);
+        let steps = |intent: &Intent| -> Vec<String> {
+            let steps = Plan::steps(&wanted, &there, intent);
+            steps
+                .iter()
+                .map(|step| format!("{} {}: {}", step.change.as_str(), step.slot, step.reason))
+                .collect()
+        };
+        assert_eq!(
+            steps(&CONVERGE),
+            ["replace web.1: somebody else has changed it", "keep worker.1: already as wanted"]
+        );
+        assert!(steps(&Intent::Start(Which::All)).iter().all(|step| step.starts_with("keep")));
+    }
+
+    #[test]
     fn a_new_release_replaces_everything() {
         let present = [("web.1", UP)];
         assert_eq!(plan(&["web=2"], &present, &Intent::Deploy), ["replace web.1", "start web.2"]);

@@ -157,6 +157,8 @@ fn decide(
     let is_replaced = is_meant
         && is_changed
         && matches!(intent, Intent::Deploy | Intent::DeployTypes(_) | Intent::Restart(_));
+    let is_altered = present.is_some_and(|now| now.is_altered);
+    let is_put_back = is_meant && is_altered && matches!(intent, Intent::Converge(_));
     let over = present.and_then(|instance| instance.over);
     let is_asked_for = is_meant && is_changed && !matches!(intent, Intent::Converge(_));
     match (is_wanted, is_filled, present.is_some()) {
@@ -164,6 +166,7 @@ fn decide(
         // This removes what is left of it: a status file, or a container that has ended.
         (false, false, true) => Some((Change::Stop, "not in the formation, and not running")),
         (true, true, _) if is_replaced => Some((Change::Replace, replace_reason(intent))),
+        (true, true, _) if is_put_back => Some((Change::Replace, "somebody else has changed it")),
         (true, true, _) => Some((Change::Keep, "already as wanted")),
         (true, false, _) if is_asked_for => Some((Change::Start, "wanted, but not running")),
         (true, false, _) => match over {

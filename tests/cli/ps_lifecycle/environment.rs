@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -165,4 +166,26 @@ fn an_env_file_that_is_named_may_be_a_pipe() {
         arrives(&home, "shop", "web.1", &[b"PIPED=1", b"MY-KEY=2"]);
         home.does(&["ps-lifecycle", "destroy", "shop"]);
     }
+}
+
+#[test]
+fn a_dry_run_refuses_an_env_file_that_the_deploy_would_refuse_and_keeps_the_variables_that_are_there() {
+    let home = Home::new();
+    let source = home.source("shop", "web: sleep 1000\n");
+    let (good, bad) = (home.write("good", "A=1\n"), home.write("bad", "A=1\n=2\n"));
+    let deploy = |file: &Path, words: &[&str]| {
+        let file = file.to_str().expect("text");
+        home.run(&[&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--env-file", file], words].concat())
+    };
+    let planned = deploy(&bad, &["--dry-run"]);
+    let refused = deploy(&bad, &[]);
+    assert_eq!((planned.status, refused.status), (Some(1), Some(1)), "{planned:?}, {refused:?}");
+    assert!(planned.stderr.contains("line 2"), "{planned:?}");
+    assert_eq!(deploy(&good, &[]).status, Some(0));
+    let other = home.write("other", "A=2\n");
+    assert_eq!(deploy(&other, &["--dry-run"]).status, Some(0));
+    arrives(&home, "shop", "web.1", &[b"A=1"]);
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    arrives(&home, "shop", "web.1", &[b"A=1"]);
+    home.does(&["ps-lifecycle", "destroy", "shop"]);
 }

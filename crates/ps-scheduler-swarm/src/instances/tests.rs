@@ -9,6 +9,7 @@ fn nodes() -> Nodes {
     Nodes::read(&json!([
         {"ID": "n1", "Description": {"Hostname": "one"}, "Status": {"State": "ready", "Addr": "10.0.0.1"}},
         {"ID": "n2", "Description": {"Hostname": "two"}, "Status": {"State": "down", "Addr": "10.0.0.2"}},
+        {"ID": "n3", "Description": {"Hostname": "three"}, "Status": {"State": "unknown", "Addr": "10.0.0.3"}},
     ]))
 }
 
@@ -51,6 +52,31 @@ fn what_a_lost_node_is_said_to_run_does_not_count_and_the_node_is_named() {
     assert_eq!(rows(&service, &[lost.clone(), successor.clone()]), ["web.1 running current"]);
     let told = status(&service, &[lost, successor]).troubles;
     assert!(told.len() == 1 && told[0].contains("the node two is down"), "{told:?}");
+}
+
+#[test]
+fn a_node_of_which_nothing_was_heard_since_an_election_is_not_called_down() {
+    let mut there = listed("web", 1, "running", "running", "r");
+    there["NodeID"] = json!("n3");
+    let told = status(&described("web", 1, "r"), &[there]).troubles;
+    assert!(told.len() == 1 && told[0].contains("nothing has been heard yet of the node three"), "{told:?}");
+}
+
+#[test]
+fn what_somebody_else_has_changed_is_a_trouble_and_its_rows_are_to_be_replaced() {
+    let mut service = described("web", 1, "r");
+    service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] = json!("shop:1");
+    crate::made::stamp(&mut service["Spec"]);
+    let task = listed("web", 1, "running", "running", "r");
+    let of = |service: &Value| {
+        let status = status(service, std::slice::from_ref(&task));
+        (status.instances[0].is_altered, status.troubles)
+    };
+    assert_eq!(of(&service), (false, Vec::new()));
+    service["Spec"]["Mode"]["Replicated"]["Replicas"] = json!(0);
+    assert!(matches!(of(&service), (false, told) if told[0].contains("(count: 0 in place of 1)")));
+    service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] = json!("shop:2");
+    assert!(matches!(of(&service), (true, told) if told[0].contains("(image, count: 0 in place of 1)")));
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn seen(update: Option<&str>, revision: &str, tasks: &[Value]) -> Seen {
     Seen { services: Service::read_all(&json!([service])), tasks: SwarmTask::read_all(&json!(tasks)) }
 }
 
-fn moved() -> Move {
+pub(crate) fn moved() -> Move {
     Move {
         service: Service::read(&described("web", 2, "new")).expect("one of ours"),
         old: Some(json!({})),
@@ -25,6 +25,7 @@ fn moved() -> Move {
         over: 0,
         deadline: Instant::now() + 60 * SECOND,
         within: 60 * SECOND,
+        batch: 20 * SECOND,
     }
 }
 
@@ -158,4 +159,13 @@ fn an_update_is_stuck_at_a_task_that_its_node_was_lost_with_before_it_ran() {
     assert_eq!(stuck(Some("completed"), "assigned", "shutdown"), (false, false));
     assert_eq!(stuck(Some("updating"), "assigned", "running"), (false, false), "its node may only be slow");
     assert_eq!(stuck(Some("updating"), "running", "shutdown"), (false, false), "the update has seen it run");
+}
+
+#[test]
+fn one_that_none_follows_is_given_up_after_the_time_of_a_batch_and_what_its_node_has_not_begun_is_named() {
+    let given = listed("web", 2, "assigned", "running", "new");
+    let seen = seen(Some("updating"), "new", &[up(1, "new"), given, up(2, "old")]);
+    assert!(matches!(of(&moved(), &seen), Standing::UnderWay));
+    let told = reasons(moved().stalled(&seen, |_| Some(5 * SECOND)));
+    assert_eq!(told, ["web.2 was not begun by its node within 20 s"]);
 }

@@ -280,7 +280,7 @@ fn one_round(cluster: &Cluster, place: &mut Place, load: &Load, (loss, verb): (L
 }
 
 /// What a plain run tries, and of a long one each loss with each verb, as often as makes 21 rounds of it. A long run can be one of some losses alone,
-/// in the order in which `FORMATION_TEST_LOSSES` names them (`QuorumIsLost,LeaderIsCutOff`).
+/// in the order in which `FORMATION_TEST_LOSSES` names them (`QuorumIsLost,LeaderIsCutOff`), and of no more rounds than `FORMATION_TEST_ROUNDS`.
 fn rounds() -> Vec<(Loss, Verb)> {
     if std::env::var_os("FORMATION_TEST_LONG").is_none_or(|value| value != "1") {
         return vec![(Loss::FollowerLosesPower, Verb::Scale), (Loss::LeaderIsEnded, Verb::Deploy)];
@@ -291,7 +291,9 @@ fn rounds() -> Vec<(Loss, Verb)> {
         let losses = named.split(',').map(|name| loss(name).unwrap_or_else(|| panic!("{name} is no loss")));
         let losses: Vec<Loss> = losses.collect();
         let each = verbs.into_iter().flat_map(|verb| losses.iter().map(move |loss| (*loss, verb)));
-        return each.collect::<Vec<_>>().repeat(7);
+        let most = std::env::var("FORMATION_TEST_ROUNDS").ok().and_then(|most| most.parse().ok());
+        let all = each.collect::<Vec<_>>().repeat(7);
+        return all.into_iter().take(most.unwrap_or(usize::MAX)).collect();
     }
     let each: Vec<(Loss, Verb)> = LOSSES.iter().flat_map(|loss| verbs.map(|verb| (*loss, verb))).collect();
     each.repeat(7)

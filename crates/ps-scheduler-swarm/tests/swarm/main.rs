@@ -1,9 +1,11 @@
 //! The scheduler on real swarms (`tests/swarm`).
 
+mod altered;
 mod conformance;
 mod deaths;
 mod finished;
 mod followed;
+mod hangs;
 mod load;
 mod losses;
 mod place;

@@ -93,10 +93,16 @@ fn a_port_that_another_service_has_is_refused_and_one_that_a_node_has_itself_is_
 fn with_another_count_a_swarm_would_go_on_with_an_update_that_it_has_given_up_so_that_is_refused() {
     let Some(cluster) = Cluster::up(1) else { return };
     let place = Place::new(&cluster);
-    place.deploy(COMMAND, &["web=2"]).0.expect("it comes up");
-    let update = "service update --detach --update-order start-first --update-failure-action pause";
-    let image = ["--image", "formation-test/no-such-image:1", "shop_web"];
-    cluster.docker(1, &[&update.split(' ').collect::<Vec<_>>()[..], &image].concat());
+    let image = "formation-test/gone:1";
+    cluster.docker(1, &["tag", IMAGE, image]);
+    let mut release = place.release(COMMAND);
+    release.source = Source::Image(image.to_owned());
+    place.carry_out(&place.plan(release, &["web=2"], &Intent::Deploy)).0.expect("it comes up");
+    // The same specification once more, which nobody can start: it is not one that somebody has changed.
+    cluster.docker(1, &["image", "rm", image]);
+    let update =
+        "service update --detach --force --update-order start-first --update-failure-action pause shop_web";
+    cluster.docker(1, &update.split(' ').collect::<Vec<_>>());
     let state =
         || cluster.docker(1, &["service", "inspect", "--format", "{{.UpdateStatus.State}}", "shop_web"]);
     eventually("it is given up", state, |state| state.trim() == "paused");

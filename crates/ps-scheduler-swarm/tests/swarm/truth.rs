@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use formation::Which;
-use ps_scheduler::{Error, Intent, Progress, Running, Source};
+use ps_scheduler::{Error, Intent, Progress, Running, Scheduler, Source};
 use swarm_cluster::{Cluster, IMAGE};
 
 use crate::losses;
@@ -70,12 +70,17 @@ fn a_bad_release_is_put_back_and_one_line_says_why_with_the_last_that_it_wrote()
 
     let mut missing = place.release("sleep 1000");
     missing.source = ps_scheduler::Source::Image("formation-test/no-such-image:1".to_owned());
-    let (rejected, _) = place.carry_out(&place.plan(missing, &["web=2"], &Intent::Deploy));
-    let told = rejected.expect_err("there is no such image").to_string();
-    assert!(
-        told.contains("this machine does not have the image formation-test/no-such-image:1, and no registry"),
-        "{told}"
-    );
+    let plan = place.plan(missing, &["web=2"], &Intent::Deploy);
+    let judged = place.swarm.judge(&plan).expect_err("a dry run says it, too").to_string();
+    let told = place.carry_out(&plan).0.expect_err("there is no such image").to_string();
+    for told in [judged, told] {
+        assert!(
+            told.contains(
+                "this machine does not have the image formation-test/no-such-image:1, and no registry"
+            ),
+            "{told}"
+        );
+    }
     assert_eq!(place.containers(), before);
 
     let reserving = |bytes: u64, count: &str| {
