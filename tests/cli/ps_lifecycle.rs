@@ -87,6 +87,8 @@ mod program;
 mod progress;
 #[path = "ps_lifecycle/proxy.rs"]
 mod proxy;
+#[path = "ps_lifecycle/read_only.rs"]
+mod read_only;
 #[path = "ps_lifecycle/ready.rs"]
 mod ready;
 #[path = "ps_lifecycle/rebuild.rs"]

@@ -128,10 +128,7 @@ impl World {
     /// properties of every plugin. Missing files are no error. If another `DOKKU_LIB_ROOT` has the app as well, the app's
     /// directory stays, and that other root is returned.
     pub fn destroy_app(&self, name: &AppName) -> Result<Option<OtherRoot>, Error> {
-        let other = self.leave_app(name)?;
-        if other.is_none() {
-            remove_tree(&self.app_dir(name))?;
-        }
+        let other = self.leave_app(name, remove_tree)?;
         self.forget_kept(name)?;
         for kind in ["config", "data"] {
             let base = self.lib().join(kind);

@@ -58,7 +58,7 @@ pub struct OfferedCounts {
 
 /// Refused counts, and where they come from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {why}", by.as_str())]
+#[error("{}: {why}", if *by == FormationOrigin::Argument { "--scale" } else { by.as_str() })]
 pub struct RefusedOffer {
     /// Who asked for them.
     by: FormationOrigin,
@@ -202,6 +202,9 @@ mod tests {
         };
         let said = grows.apply(rule, &before).expect_err("no type is called so").to_string();
         assert!(said.starts_with("DOKKU_SCALE: "), "{said}");
+        let wrong = OfferedCounts { arguments: asked("clock=1"), ..none() };
+        let said = wrong.apply(rule, &before).expect_err("there is no clock").to_string();
+        assert!(said.starts_with("--scale: clock is not in the Procfile"), "{said}");
         let wrong = OfferedCounts { app_json: asked("clock=1"), ..none() };
         let said = wrong.apply(rule, &before).expect_err("there is no clock").to_string();
         assert!(said.starts_with("app.json: clock is not in the Procfile"), "{said}");

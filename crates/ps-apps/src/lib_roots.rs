@@ -4,10 +4,16 @@
 //! no longer know the app, and could not stop its processes.
 //!
 //! The `DOKKU_LIB_ROOT` that created the app is written as `?`, so only apps with several of them need the file.
+//!
+//! Each of them has a lock of its own for the app, so the app's directory is locked while the file is changed. Otherwise two of them that
+//! join the app, or leave it, at the same moment would both write what they read before, and one line would be lost.
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use durable::Access;
+use durable::{Access, WriteError};
 use formation::AppName;
 
 use crate::scope::Scope;
@@ -26,6 +32,9 @@ impl World {
             return Ok(());
         }
         let Some(own) = self.own_line() else { return Ok(()) };
+        let turn = self.take_turn_at(app)?.filter(is_there);
+        // Its last other user has destroyed it since we looked.
+        let _turn = turn.ok_or_else(|| self.no_such_app(app))?;
         let mut lines = self.lib_roots(app);
         if lines.contains(&own) {
             return Ok(());
@@ -37,8 +46,36 @@ impl World {
         self.write_lib_roots(app, &lines)
     }
 
-    /// Removes the app from this `DOKKU_LIB_ROOT`, and returns another one that has the app, if there is one.
-    pub(crate) fn leave_app(&self, app: &AppName) -> Result<Option<OtherRoot>, Error> {
+    /// Removes the app from this `DOKKU_LIB_ROOT`, and returns another one that has the app, if there is one. If there is none,
+    /// `remove` is called to remove the app's directory.
+    pub(crate) fn leave_app(
+        &self,
+        app: &AppName,
+        remove: impl FnOnce(&Path) -> Result<(), Error>,
+    ) -> Result<Option<OtherRoot>, Error> {
+        let _turn = self.take_turn_at(app)?;
+        let other = self.strike_out(app)?;
+        if other.is_none() {
+            remove(&self.app_dir(app))?;
+        }
+        Ok(other)
+    }
+
+    /// Locks the app's directory; `None`: it does not exist.
+    fn take_turn_at(&self, app: &AppName) -> Result<Option<File>, Error> {
+        let path = self.app_dir(app);
+        let fail = |reason| WriteError { action: "lock", path: path.clone(), reason };
+        match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            opened => {
+                let turn = opened.map_err(fail)?;
+                durable::take_turn(&turn).map_err(fail)?;
+                Ok(Some(turn))
+            }
+        }
+    }
+
+    fn strike_out(&self, app: &AppName) -> Result<Option<OtherRoot>, Error> {
         let (lines, own) = (self.lib_roots(app), self.own_line());
         let is_named = own.as_ref().is_some_and(|own| lines.contains(own));
         let is_other = |line: &&String| match line.as_str() {
@@ -79,6 +116,11 @@ impl World {
         let own = [self.config_dir("ps", Scope::App(app)), self.data_dir("ps", app)];
         own.iter().filter_map(|path| path.strip_prefix(self.lib()).ok()).any(|path| lib.join(path).is_dir())
     }
+}
+
+/// Whether an open directory was not removed meanwhile.
+fn is_there(directory: &File) -> bool {
+    directory.metadata().is_ok_and(|directory| directory.nlink() > 0)
 }
 
 /// Another `DOKKU_LIB_ROOT` that has an app.

@@ -224,3 +224,39 @@ fn a_value_that_dokku_is_just_writing_is_waited_for() {
     assert_eq!(read.as_deref(), Some(""), "one that stays empty is believed");
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
+
+#[test]
+fn lib_roots_that_join_and_leave_an_app_at_the_same_moment_lose_no_line() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let world = |number: usize| {
+        let lib = dir.path().join(format!("lib-{number}"));
+        fs::create_dir_all(&lib).expect("made");
+        World::new(dir.path().join("home"), lib)
+    };
+    let maker = world(0);
+    let app = create(&maker, "shop").expect("created").name;
+    let path = dir.path().join("home/shop/.lib-roots");
+    let lines = || fs::read_to_string(&path).map_or(0, |text| text.lines().count());
+    let at_once = |act: &(dyn Fn(&World) + Sync)| {
+        let ready = std::sync::Barrier::new(8);
+        thread::scope(|scope| {
+            for number in 1..=8 {
+                let (world, ready) = (world(number), &ready);
+                scope.spawn(move || {
+                    ready.wait();
+                    act(&world);
+                });
+            }
+        });
+    };
+    for _ in 0..10 {
+        at_once(&|world| {
+            world.join_app(&app).expect("joined");
+            fs::create_dir_all(world.lib().join("config/ps/shop")).expect("made");
+        });
+        assert_eq!(lines(), 9, "{}", fs::read_to_string(&path).expect("readable"));
+        at_once(&|world| assert!(world.destroy_app(&app).expect("left").is_some(), "its maker has it"));
+        assert_eq!(lines(), 1, "{}", fs::read_to_string(&path).expect("readable"));
+    }
+    assert_eq!(maker.destroy_app(&app).expect("destroyed"), None);
+}

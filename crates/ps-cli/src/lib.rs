@@ -4,6 +4,7 @@
 pub mod completion;
 pub mod exit;
 mod format;
+mod room;
 pub mod say;
 pub mod screen;
 pub mod usage;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 pub use ps_apps::inside_dokku;
 
-use crate::screen;
+use crate::{room, screen};
 
 /// Whether progress messages are suppressed: `DOKKU_QUIET_OUTPUT` is not empty.
 pub fn quiet() -> bool {
@@ -63,5 +63,5 @@ fn unless_quiet(line: &str) -> io::Result<()> {
 
 fn failure_line(line: &str) {
     // A closed stderr must not stop the work that it is only told about.
-    let _ = screen::say(line);
+    let _ = screen::say(&room::explained(line));
 }

@@ -31,7 +31,7 @@ enum At {
 
 impl Engine {
     /// Whether an image has an executable file at an absolute path; symbolic links are followed. The container that is made for this has
-    /// the given name and labels, [`READER`](crate::READER) among them.
+    /// the given name and labels.
     ///
     /// # Errors
     /// The engine does not answer, or has no such image.

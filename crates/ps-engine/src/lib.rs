@@ -53,7 +53,6 @@ pub use fault::{Fault, engine};
 pub use host::socket;
 pub use hyper::body::Bytes;
 pub use image_kind::{ImageKind, LAUNCHER};
-pub use image_reader::READER;
 pub use images::ListedImage;
 pub use moment::Moment;
 pub use one_off::{Removal, Target};

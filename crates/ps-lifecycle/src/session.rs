@@ -304,6 +304,7 @@ fn line(progress: &Progress) -> Option<String> {
         Progress::Started(slot) => Some(format!("{slot} is starting")),
         Progress::Ready(slot) => Some(format!("{slot} is up")),
         Progress::Ended(slot, exit) => Some(format!("{slot} ended{}", exit.map(how).unwrap_or_default())),
+        Progress::CalledOff(slot) => Some(format!("{slot} did not run, and is not started any more")),
         Progress::Canary(finding) => Some(finding.to_string()),
         Progress::Receipt(receipt) => Some(receipt.to_string()).filter(|_| !receipt.is_empty()),
         Progress::Now { .. } | Progress::Fates(_) | Progress::Aside | Progress::Alone => None,

@@ -129,7 +129,11 @@ impl Teller {
         self.note(app, |board, now| board.hear(progress, now));
         let is_of_instance = matches!(
             progress,
-            Progress::Started(_) | Progress::Ready(_) | Progress::Ended(..) | Progress::Now { .. }
+            Progress::Started(_)
+                | Progress::Ready(_)
+                | Progress::Ended(..)
+                | Progress::CalledOff(_)
+                | Progress::Now { .. }
         );
         match self.manner {
             Manner::Lines => !matches!(progress, Progress::Now { .. }),

@@ -5,7 +5,7 @@
 use std::fs;
 
 use app_json::{AppJson, Remark, Script};
-use formation::{AppName, FIRST_TYPE, Formation, ProcessType};
+use formation::{AppName, FIRST_TYPE, Formation, Milestone, ProcessType, Wait};
 use procfile::Procfile;
 use ps_apps::{DOKKU_SCALE, SchedulerName, Scope, World, nearby};
 use type_settings::{Setting, TypeSettings};
@@ -44,6 +44,7 @@ pub fn of_deploy(
         }));
     }
     lines.extend(of_settings(release, *scheduler == SchedulerName::Swarm));
+    lines.extend(of_order(release));
     if is_command && world.ps_property(app, START_CMD)?.is_some() {
         lines.push(format!("{START_CMD} runs in place of --command: ps-set {app} {START_CMD} clears it"));
     }
@@ -176,6 +177,27 @@ fn of_settings(release: &Release, is_on_swarm: bool) -> Vec<String> {
     of_all.chain(of_types).map(|name| format!("{name} {why}")).collect()
 }
 
+/// Types that wait until another one is done, although nothing says that it is a job. If it is a service, they wait for ever.
+fn of_order(release: &Release) -> Vec<String> {
+    let order = release.order();
+    let has_own_policy = |name: &ProcessType| release.settings(name).restart_policy.is_some();
+    let in_vain = |wait: &&Wait| wait.milestone == Milestone::Done && !has_own_policy(&wait.process_type);
+    let of_type = |process: &Process| {
+        let name = process.process_type.clone();
+        let waits = order.waits(&name).iter().filter(in_vain).map(|wait| wait.process_type.clone());
+        waits.map(|other| (name.clone(), other)).collect::<Vec<_>>()
+    };
+    let all = release.processes.iter().flat_map(of_type);
+    let policy = release.restart_policy;
+    all.map(|(name, other)| {
+        format!(
+            "{name} starts only when {other} has ended by itself with success, and nothing says that {other} does that (it has the \
+             restart-policy of the app, {policy}): say {other}:ready if it is a service, and set {other}.restart-policy to no if it is a job"
+        )
+    })
+    .collect()
+}
+
 /// Properties that were set by a person or by Dokku, and have no effect here.
 fn of_properties(world: &World, app: &AppName, release: &Release) -> Result<Vec<String>, Error> {
     let is_set = |name| Ok::<_, Error>(world.ps_property(app, name)?.is_some());
@@ -216,30 +238,53 @@ mod tests {
     use super::*;
     use crate::Gate;
 
+    fn release(source: Source, processes: Vec<Process>) -> Release {
+        Release {
+            app: "shop".parse().expect("a name"),
+            source,
+            are_all_types: false,
+            processes,
+            others: TypeSettings::default(),
+            env: Vec::new(),
+            restart_policy: formation::RestartPolicy::default(),
+            stop_timeout: Duration::from_secs(1),
+            gate: Gate::default(),
+            listen: formation::Addresses::default(),
+            frontend: balance::Frontend::default(),
+        }
+    }
+
+    fn process(name: &str, settings: &[(&str, &str)]) -> Process {
+        let mut process = Process::new(name.parse().expect("a type"), None);
+        for (name, value) in settings {
+            let setting = Setting::named(name).expect("a setting");
+            assert!(setting.take(value, &mut process.settings), "{name}");
+        }
+        process
+    }
+
+    #[test]
+    fn a_type_that_may_wait_for_ever_for_the_end_of_another_one_is_named() {
+        let of = |after: &str, db: &[(&str, &str)]| {
+            let processes = vec![process("web", &[("after", after)]), process("db", db)];
+            of_order(&release(Source::Directory("/srv/shop".into()), processes))
+        };
+        let told = of("db:done", &[]);
+        assert!(
+            matches!(&told[..], [line] if line.starts_with("web starts only when db has ended")),
+            "{told:?}"
+        );
+        assert_eq!(of("db:ready", &[]), [""; 0]);
+        for policy in ["no", "on-failure:3"] {
+            assert_eq!(of("db:done", &[("restart-policy", policy)]), [""; 0], "{policy}");
+        }
+    }
+
     #[test]
     fn what_is_set_and_has_no_effect_is_named_for_the_scheduler_that_the_app_has() {
         let of = |source: Source, is_on_swarm| {
-            let mut web = Process::new("web".parse().expect("a type"), None);
-            for (name, value) in
-                [("publish", "host"), ("port", "8080"), ("memory-max", "64m"), ("after", "db")]
-            {
-                let setting = Setting::named(name).expect("a setting");
-                assert!(setting.take(value, &mut web.settings), "{name}");
-            }
-            let release = Release {
-                app: "shop".parse().expect("a name"),
-                source,
-                are_all_types: false,
-                processes: vec![web],
-                others: TypeSettings::default(),
-                env: Vec::new(),
-                restart_policy: formation::RestartPolicy::default(),
-                stop_timeout: Duration::from_secs(1),
-                gate: Gate::default(),
-                listen: formation::Addresses::default(),
-                frontend: balance::Frontend::default(),
-            };
-            of_settings(&release, is_on_swarm)
+            let settings = [("publish", "host"), ("port", "8080"), ("memory-max", "64m"), ("after", "db")];
+            of_settings(&release(source, vec![process("web", &settings)]), is_on_swarm)
         };
         let image = || Source::Image("shop:1".to_owned());
         assert_eq!(of(image(), true), ["web.after is not heeded on a swarm"]);

@@ -1,5 +1,7 @@
 //! The events that a rollout is told, and the actions that it orders.
 
+use std::time::Duration;
+
 use formation::Slot;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,13 @@ pub enum Event {
         run: Run,
         /// Why, as a phrase that follows the slot's name: `did not answer GET / with 2xx`.
         reason: String,
+    },
+    /// A run has asked for more time to become ready: its deadline is at least this far away from now.
+    Extended {
+        /// The run.
+        run: Run,
+        /// How far.
+        time: Duration,
     },
     /// The checks of a run have succeeded.
     Ready(Run),

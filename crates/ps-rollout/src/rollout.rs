@@ -175,6 +175,7 @@ impl Rollout {
             Event::StartRefused { run, reason } => {
                 self.tell(&run, Happening::Refused, Some(Failure::Refused(reason)), turn);
             }
+            Event::Extended { run, time } => self.extended(&run, time, turn),
             Event::Ready(run) => self.tell(&run, Happening::Ready, None, turn),
             Event::NotReady { run, reason } => {
                 self.tell(&run, Happening::NotReady, Some(Failure::NotReady(reason)), turn);
@@ -243,6 +244,13 @@ impl Rollout {
         match revision {
             Revision::New => self.stage == Stage::Committing,
             Revision::Old => self.stage == Stage::Restoring,
+        }
+    }
+
+    fn extended(&mut self, run: &Run, time: Duration, turn: &Turn) {
+        let Some((seat, which)) = self.find(run) else { return };
+        if let Some(member) = self.seats[seat].member_mut(which) {
+            member.extend(turn.now.saturating_add(time));
         }
     }
 

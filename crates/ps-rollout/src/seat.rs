@@ -294,6 +294,13 @@ impl Member {
         self.life = life;
     }
 
+    /// The deadline, if it has one now, is not before `until`.
+    pub(crate) fn extend(&mut self, until: Duration) {
+        if matches!(self.life, Life::Starting | Life::Probing) {
+            self.due = self.due.map(|due| due.max(until));
+        }
+    }
+
     fn of(slot: &Slot, present: &Present) -> Self {
         let run = Run { slot: slot.clone(), number: present.number };
         let life = if present.is_up { Life::Serving } else { Life::Down };

@@ -360,6 +360,24 @@ fn a_deadline_that_passes_is_a_failure() {
 }
 
 #[test]
+fn a_run_that_asks_for_more_time_gets_it_and_only_while_it_is_awaited() {
+    let mut rollout = deploy(&[("web", Strategy::Overlap)]);
+    let hang = |action: &Action| matches!(action, Action::Probe(_)).then_some(Event::Tick);
+    carry_out(&mut rollout, Event::Begin, hang);
+    let soon = NOW + Duration::from_secs(29);
+    let extended = |seconds| Event::Extended { run: run("web.1", 3), time: Duration::from_secs(seconds) };
+    rollout.handle(extended(1), soon);
+    assert_eq!(rollout.due(), Some(NOW + Duration::from_secs(30)), "it has as much already");
+    rollout.handle(extended(20), soon);
+    assert_eq!(rollout.due(), Some(soon + Duration::from_secs(20)));
+    rollout.handle(Event::Extended { run: run("web.1", 99), time: Duration::MAX }, soon);
+    assert_eq!(rollout.due(), Some(soon + Duration::from_secs(20)), "nobody knows that run");
+    rollout.handle(Event::Ready(run("web.1", 3)), soon);
+    rollout.handle(extended(u64::MAX), soon);
+    assert_eq!(rollout.due(), Some(soon + Duration::from_secs(30)), "that of the next one");
+}
+
+#[test]
 fn a_run_that_was_started_late_has_its_whole_deadline() {
     let mut rollout = deploy(&[("web", Strategy::Overlap)]);
     let ordered = rollout.handle(Event::Begin, NOW);

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use formation::AppName;
 use ps_apps::World;
-use ps_engine::{Engine, Fault, READER};
+use ps_engine::{Engine, Fault};
 use ps_scheduler::Error;
 
 use crate::docker_local::DockerLocal;
@@ -40,11 +40,9 @@ impl DockerLocal {
     ) -> Result<Vec<Option<Vec<u8>>>, Error> {
         let engine = self.engine()?;
         let root = self.world().root().display().to_string();
-        let reader = std::process::id().to_string();
         let labels = [
             (label::ROOT, root.as_str()),
             (label::APP, app.as_str()),
-            (READER, reader.as_str()),
             ("org.label-schema.vendor", "dokku"),
             ("dokku", ""),
         ];

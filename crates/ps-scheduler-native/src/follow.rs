@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use formation::{Slot, State};
+use formation::{Exit, Slot, State};
 use os_process::Stat;
 use ps_scheduler::{Error, Progress, Requester};
 use ps_service::{Service, backend};
@@ -124,7 +124,9 @@ impl<'a> Follower<'a> {
         requester: &mut Requester<'_>,
     ) -> Result<(), Error> {
         let (up, ready) = Default::default();
-        let mut awaited = Awaited { fresh, order, up, ready, leaving: leaving.clone() };
+        let noted = |slot: &Slot| Some((slot.clone(), self.known.get(slot)?.note.clone()?));
+        let notes = leaving.iter().filter_map(noted).collect();
+        let mut awaited = Awaited { fresh, order, up, ready, leaving: leaving.clone(), notes };
         for message in early {
             self.take(&mut awaited, message, requester)?;
         }
@@ -181,12 +183,18 @@ impl<'a> Follower<'a> {
             Message::Instance(status) => {
                 requester.tell_all(self.look_at(&status));
                 let is_news = self.known.get(&status.slot) != Some(&status);
+                if status.process.is_some() {
+                    self.runs.insert(status.run);
+                }
+                let end = self.end_of(&status.slot, status.last_exit);
+                let news = awaited.news_at_the_end(&status);
                 let has_failed = if status.state == State::Scheduled {
                     let is_next = self.known.get(&status.slot).is_none_or(|known| known.run != status.run);
                     awaited.has_failed_by_schedule(&status, is_next)
                 } else {
-                    awaited.has_failed_with(&status, is_news, requester)
+                    awaited.has_failed_with(&status, is_news, end, requester)
                 };
+                requester.tell_all(news.map(Progress::Note));
                 self.known.insert(status.slot.clone(), status.clone());
                 if has_failed {
                     return Err(self.failure(&status));
@@ -195,7 +203,7 @@ impl<'a> Follower<'a> {
             Message::Gone { slot } => {
                 // Its end has been announced already.
                 if awaited.leaving.remove(&slot) {
-                    (requester.tell)(Progress::Ended(slot, None));
+                    (requester.tell)(self.end_of(&slot, None));
                 }
             }
             Message::Hello { .. }
@@ -223,10 +231,16 @@ impl<'a> Follower<'a> {
     /// Reports that a slot has ended, how it ended, and which processes may be left.
     pub(crate) fn tell_end(&self, slot: &Slot, requester: &mut Requester<'_>) {
         let known = self.known.get(slot);
-        (requester.tell)(Progress::Ended(slot.clone(), known.and_then(|status| status.last_exit)));
+        (requester.tell)(self.end_of(slot, known.and_then(|status| status.last_exit)));
         if let Some(reason) = known.and_then(|status| status.reason.as_ref()) {
             (requester.tell)(Progress::Note(format!("{slot}: {reason}")));
         }
+    }
+
+    /// The end of what a slot had: that of its process, or, if it had none since this follower began, that it gets none any more.
+    fn end_of(&self, slot: &Slot, exit: Option<Exit>) -> Progress {
+        let has_run = self.known.get(slot).is_none_or(|status| self.runs.contains(&status.run));
+        if has_run { Progress::Ended(slot.clone(), exit) } else { Progress::CalledOff(slot.clone()) }
     }
 
     fn failure(&self, status: &Status) -> Error {
@@ -342,14 +356,30 @@ struct Awaited<'a> {
     /// The slots that are ready.
     ready: BTreeSet<Slot>,
     leaving: BTreeSet<Slot>,
+    /// The notes that those had before.
+    notes: BTreeMap<Slot, String>,
 }
 
 impl Awaited<'_> {
+    /// What came up at the end of a slot that is leaving, such as a stop command that failed.
+    fn news_at_the_end(&self, status: &Status) -> Option<String> {
+        let is_over = status.state == State::Stopped && self.leaving.contains(&status.slot);
+        let note =
+            status.note.as_ref().filter(|note| is_over && self.notes.get(&status.slot) != Some(*note))?;
+        Some(format!("{}: {note}", status.slot))
+    }
+
     /// Handles the status of a slot; whether the change has failed because of it.
-    fn has_failed_with(&mut self, status: &Status, is_news: bool, requester: &mut Requester<'_>) -> bool {
+    fn has_failed_with(
+        &mut self,
+        status: &Status,
+        is_news: bool,
+        end: Progress,
+        requester: &mut Requester<'_>,
+    ) -> bool {
         let slot = &status.slot;
         if status.state == State::Stopped && self.leaving.remove(slot) {
-            (requester.tell)(Progress::Ended(slot.clone(), status.last_exit));
+            (requester.tell)(end);
             if let Some(reason) = &status.reason {
                 (requester.tell)(Progress::Note(format!("{slot}: {reason}")));
             }

@@ -6,17 +6,21 @@ use std::fmt::Display;
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use formation::{Slot, State};
 use jiff::{SignedDuration, Timestamp};
 use os_process::{ProcessId, Usage};
 use ps_scheduler::{AppStatus, Doubtful, Error, Instance, Limits, Over};
 use ps_service::{Listing, Service, earlier};
-use ps_supervisor::{CANNOT_SERVE, InForce, OpenConnections, Status, Statuses};
+use ps_supervisor::{CANNOT_SERVE, InForce, OpenConnections, Status, Statuses, Unrecorded};
 use timetable::Course;
 
 /// From this number of instances on, two threads measure them: the kernel takes 14 µs for one process.
 const MANY: usize = 64;
+
+/// How long a supervisor is waited for whose files do not say what runs.
+const ASKED: Duration = Duration::from_secs(1);
 
 /// Why a process does nothing while its log is full, if it is to wait then (`log-when-full block`).
 const LOG_WAITS: &str = "its log takes nothing: what it writes waits until there is room";
@@ -120,7 +124,7 @@ fn each(
     let listing = service.listing()?;
     let statuses = &service.statuses(&listing);
     let has_directory = listing.is_there();
-    let Listing { slots, is_rolling, has_first_spec, has_balance, .. } = listing;
+    let Listing { ref slots, is_rolling, has_first_spec, has_balance, .. } = listing;
     let finished = if has_first_spec { earlier::finished(service) } else { BTreeSet::new() };
     let belief = match measures_usage {
         true => Belief::Measures,
@@ -128,10 +132,30 @@ fn each(
         false => Belief::Looks,
     };
     let look = Look { service, statuses, belief, stopped, typed, finished, is_rolling };
-    let found = if slots.len() < MANY { look.at(&slots) } else { by_two(&look, &slots) };
+    let look_at = |look: &Look<'_>| if slots.len() < MANY { look.at(slots) } else { by_two(look, slots) };
+    let found = if statuses.are_outdated() { Found::default() } else { look_at(&look) };
+    let is_missed = |instance: &Instance| instance.state == State::Missing;
+    let told = (statuses.are_outdated() || found.instances.iter().any(is_missed)).then(|| told(service));
+    let found = match told.flatten() {
+        Some(told) => {
+            let belief = if measures_usage { Belief::Measures } else { Belief::Looks };
+            let statuses = &service.statuses(&listing).with(told);
+            look_at(&Look { statuses, belief, ..look })
+        }
+        None if statuses.are_outdated() => look_at(&look),
+        None => found,
+    };
     // What is wrong with an app is only looked up if usage is measured.
     let has_supervisor = measures_usage && statuses.have_a_supervisor();
     Ok(Found { has_directory, has_supervisor, has_balance, ..found })
+}
+
+/// What the supervisor itself says of the instances; `None`: none lives, or it is stopped or busy.
+fn told(service: &Service) -> Option<Vec<Status>> {
+    if service.stopped_supervisor().is_some() {
+        return None;
+    }
+    ps_supervisor::told(&service.directory, Instant::now() + ASKED)
 }
 
 fn by_two(look: &Look<'_>, slots: &[Slot]) -> Found {
@@ -187,6 +211,9 @@ impl Look<'_> {
                     runs.first().and_then(|status| status.reason.as_ref()).map(|reason| says(reason)),
                 );
                 found.troubles.extend(runs.iter().filter_map(|status| held_up(status)).map(|why| says(&why)));
+                found
+                    .troubles
+                    .extend(runs.iter().filter_map(|status| unrecorded(status)).map(|why| says(&why)));
                 found.instances.extend(runs.iter().map(|status| {
                     let instance = instance(status, self.typed, self.belief);
                     let has_failed = |exit: formation::Exit| !exit.is_success();
@@ -288,7 +315,12 @@ fn instance(status: &Status, typed: Option<&Path>, belief: Belief) -> Instance {
 /// The text that matters most to a person.
 fn note(status: &Status, ended_unseen: bool) -> Option<String> {
     let killed = || status.out_of_memory.filter(|_| !ended_unseen).map(|killed| killed.to_string());
-    let reason = status.reason.clone().or_else(|| trouble_of_logs(status)).or_else(|| lacking(status));
+    let reason = status
+        .reason
+        .clone()
+        .or_else(|| unrecorded(status))
+        .or_else(|| trouble_of_logs(status))
+        .or_else(|| lacking(status));
     reason.or_else(|| status.note.clone()).or_else(killed).or_else(|| status.says.clone())
 }
 
@@ -308,6 +340,12 @@ fn since(told: Timestamp, process: &ProcessId) -> Timestamp {
     const MOMENT: SignedDuration = SignedDuration::from_secs(1);
     let started = Timestamp::now() - process.age();
     if started.duration_since(told) > MOMENT { started } else { told }
+}
+
+/// That nothing can be recorded of it, for people.
+fn unrecorded(status: &Status) -> Option<String> {
+    let Unrecorded { since, why } = status.unrecorded.as_ref()?;
+    Some(format!("nothing about it could be recorded since {since:.0}: {why}; it is supervised all the same"))
 }
 
 /// Which limits it runs without, beside what else there is to be known of its start.

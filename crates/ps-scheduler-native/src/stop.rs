@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use formation::{Slot, State, Which};
 use ps_scheduler::{Error, Instance, Progress, Requester, StopOrder, Stopped};
 use ps_service::{Service, backend, moved, orphan, root};
-use ps_supervisor::{Client, Next, Request, strays};
+use ps_supervisor::{Client, Next, Request, Statuses, strays};
 use type_settings::Order;
 
 use crate::follow::Follower;
@@ -90,6 +90,7 @@ fn empties(service: &Service, order: &StopOrder) -> bool {
 pub(crate) fn end(service: &Service, grace: Duration, requester: &mut Requester<'_>) -> Result<(), Error> {
     let is_live = |instance: &Instance| !is_at_rest(instance);
     let live: Vec<Instance> = status::instances(service)?.into_iter().filter(is_live).collect();
+    let noted = notes(service, &live);
     let ended = if let Some(client) = supervisor(service, !live.is_empty()) {
         ask_to_end(service, client, grace, requester)
     } else {
@@ -103,17 +104,41 @@ pub(crate) fn end(service: &Service, grace: Duration, requester: &mut Requester<
     if service.is_free() {
         ps_supervisor::release_outputs(&service.directory);
     }
-    let after = status::instances(service)?;
+    let (after, now_noted) = (status::instances(service)?, notes(service, &live));
     // The main process of a missing instance has ended; its children may live on.
     let is_missing = |instance: &Instance| instance.state == State::Missing;
     let left = if after.iter().any(is_missing) { strays(&service.directory).find() } else { BTreeMap::new() };
     for instance in after {
         let is_over = is_at_rest(&instance) && !left.contains_key(&Some(instance.slot.clone()));
-        if is_over && live.iter().any(|before| before.slot == instance.slot) {
-            (requester.tell)(Progress::Ended(instance.slot, instance.last_exit));
+        if let Some(before) = live.iter().find(|before| is_over && before.slot == instance.slot) {
+            // Its last exit is then that of an earlier run.
+            let has_run = before.run != instance.run || !is_idle(before);
+            let slot = instance.slot.clone();
+            (requester.tell)(if has_run {
+                Progress::Ended(instance.slot, instance.last_exit)
+            } else {
+                Progress::CalledOff(instance.slot)
+            });
+            // What came up at its end, such as a stop command that failed.
+            if let Some(note) = now_noted.get(&slot).filter(|note| noted.get(&slot) != Some(*note)) {
+                (requester.tell)(Progress::Note(format!("{slot}: {note}")));
+            }
         }
     }
     ended
+}
+
+/// What the supervisor has noted of these instances.
+fn notes(service: &Service, instances: &[Instance]) -> BTreeMap<Slot, String> {
+    let statuses = Statuses::of(&service.directory);
+    let note = |slot: &Slot| statuses.read(slot).ok().flatten()?.note.clone();
+    instances.iter().filter_map(|instance| Some((instance.slot.clone(), note(&instance.slot)?))).collect()
+}
+
+/// Whether it has no process, and waits to get one.
+fn is_idle(instance: &Instance) -> bool {
+    let waits = matches!(instance.state, State::Scheduled | State::Waiting | State::Backoff);
+    waits && instance.pid.is_none()
 }
 
 /// Ends processes that no supervisor keeps, in the manner of the spec if one can be read. Returns those that do not end.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use formation::AppName;
-use ps_engine::{Engine, Fault, READER};
+use ps_engine::{Engine, Fault};
 use ps_scheduler::Error;
 
 use crate::failed::{backend, failed};
@@ -26,11 +26,7 @@ pub(crate) async fn is_in(engine: &Engine, swarm: &Swarm, app: &AppName, image: 
 /// The labels of a container by which the image is looked at. docker-local removes those of the app whose process has died, when the app is
 /// deployed, retired or destroyed.
 fn reader(swarm: &Swarm, app: &AppName) -> HashMap<String, String> {
-    let labels = [
-        (label::ROOT, swarm.world().root().display().to_string()),
-        (label::APP, app.to_string()),
-        (READER, std::process::id().to_string()),
-    ];
+    let labels = [(label::ROOT, swarm.world().root().display().to_string()), (label::APP, app.to_string())];
     labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 

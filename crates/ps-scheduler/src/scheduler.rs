@@ -238,6 +238,8 @@ pub enum Progress {
     Ready(Slot),
     /// It ended; `None` if nobody knows how.
     Ended(Slot, Option<Exit>),
+    /// It had no process: it waited for its time, for other types or for its next start, and does not get one any more.
+    CalledOff(Slot),
     /// A line of output of a process that runs to its end, such as `release`.
     Output(String),
     /// The current state of a run, sent as soon as it changes. It is meant for displays and reports that show each instance; people who

@@ -1,12 +1,15 @@
 //! The effective settings of process types.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use anyhow::Result;
 use formation::{AppName, ProcessType};
-use ps_apps::{World, heeded};
+use ps_apps::{OfSource, World, heeded};
 use ps_release::settings::of_types;
-use type_settings::{Disorder, Order, TypeSettings};
+use ps_supervisor::Confinement;
+use type_settings::{Disorder, Order, Setting, TypeSettings};
 
 use crate::print::Row;
 
@@ -44,4 +47,31 @@ pub(crate) fn disorder(
     let has_schedule = |name: &ProcessType| all.get(name).is_some_and(|settings| settings.schedule.is_some());
     // The next deploy may bring types that the last one did not have.
     Ok(Order::of(&all.iter().collect::<Vec<_>>()).disorder(None, policy, has_schedule))
+}
+
+/// Why the supervisor cannot apply this setting to a type of the app, or to any of its types; `None`: it can, or no type has it.
+pub(crate) fn refusal(
+    world: &World,
+    app: &AppName,
+    process_type: Option<&ProcessType>,
+    setting: &Setting,
+) -> Result<Option<String>> {
+    let mut meant: Vec<TypeSettings> = of_types(world, app)?
+        .into_iter()
+        .filter(|(name, _)| process_type.is_none_or(|only| only == name))
+        .map(|(_, effective)| heeded(&effective))
+        .collect();
+    if meant.is_empty() {
+        // The app was not deployed, or does not have the type yet.
+        let stored = world.stored_settings(app)?;
+        let any = process_type.cloned().unwrap_or_else(|| "web".parse().expect("a name of a type"));
+        meant.push(heeded(&stored.of_type(&any, &OfSource::default())));
+    }
+    // A supervisor that root starts becomes the owner of the files of all apps.
+    let own = Path::new("/proc/self").metadata()?;
+    let owner = world.lib().metadata().ok().filter(|_| own.uid() == 0);
+    let (user, group) = owner.map_or((own.uid(), own.gid()), |owner| (owner.uid(), owner.gid()));
+    let refused = |settings: &TypeSettings| Confinement::of(settings)?.refusal(user, group);
+    let mut refused = meant.iter().filter_map(refused);
+    Ok(refused.find(|(name, _)| *name == setting.name).map(|(_, reason)| reason))
 }

@@ -163,6 +163,7 @@ fn write(world: &World, target: &Target, property: &PsProperty, args: &Args) -> 
     }
     say_when(world, scope, property, args)?;
     warn_of_unknown_type(world, target, args)?;
+    warn_of_machine(world, target, property, args)?;
     hint(world, scope, name, args)
 }
 
@@ -180,6 +181,23 @@ fn warn_of_unknown_type(world: &World, target: &Target, args: &Args) -> Result<(
             "{app} has no type {process_type} ({}): {} holds once it has one",
             known.join(", "),
             target.name()
+        ));
+    }
+    Ok(())
+}
+
+/// Warns if a supervisor of this machine could not apply the value to the processes of an app, for example because there is no such user.
+/// The value is kept: the user may be made later, and before the next deploy.
+fn warn_of_machine(world: &World, target: &Target, property: &PsProperty, args: &Args) -> Result<()> {
+    let (Scope::App(app), Some(setting)) = (target.scope(), property.setting()) else { return Ok(()) };
+    let is_meant = !args.value.is_empty() && !world.inside_dokku();
+    if !is_meant || world.scheduler_name(app)? != SchedulerName::Native {
+        return Ok(());
+    }
+    if let Some(reason) = of_types::refusal(world, app, target.process_type(), setting)? {
+        let name = target.name();
+        say::warning(&format!(
+            "{name} of {app}: {reason}; a deploy or restart is refused as long as that is so"
         ));
     }
     Ok(())

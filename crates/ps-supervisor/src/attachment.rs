@@ -57,6 +57,8 @@ pub enum Change {
     },
     /// The grace period was cut short: SIGKILL was sent.
     Killing {
+        /// The signal that asked for it.
+        signal: Signal,
         /// What still ran.
         waits_for: Vec<(Slot, u32)>,
     },

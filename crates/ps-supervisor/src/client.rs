@@ -9,6 +9,7 @@ use crate::Error;
 use crate::build::Build;
 use crate::control::{Message, Request};
 use crate::socket::{self, CONTROL_SOCKET};
+use crate::status::Status;
 
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -110,6 +111,21 @@ impl Client {
                 Err(error) if is_late(&error) => (),
                 Err(error) => return Err(not_supervised(&self.service, &error)),
             }
+        }
+    }
+}
+
+/// The status of the run that fills each slot, as the supervisor of a service directory knows it: it may be unable to write it down.
+/// `None` if no supervisor says so before `deadline`.
+pub fn told(service: &Path, deadline: Instant) -> Option<Vec<Status>> {
+    let mut client = Client::connect(service).ok()?;
+    client.send(&Request::Watch).ok()?;
+    let mut statuses = Vec::new();
+    loop {
+        match client.next(deadline).ok()?? {
+            Message::Instance(status) => statuses.push(status),
+            Message::Reply { error } => return error.is_none().then_some(statuses),
+            _ => (),
         }
     }
 }

@@ -49,6 +49,8 @@ pub enum Occasion {
     Memory,
     /// The certificate of the app's address: its files have changed.
     Certificate,
+    /// The file system of the service directory.
+    Disk,
 }
 
 impl Occasion {
@@ -59,6 +61,7 @@ impl Occasion {
             Self::Files => "watch",
             Self::Memory => "memory",
             Self::Certificate => "certificate",
+            Self::Disk => "disk",
         }
     }
 
@@ -68,7 +71,7 @@ impl Occasion {
             Self::Schedule => Some(RestartReason::Schedule),
             Self::Files => Some(RestartReason::Watch),
             Self::Memory => Some(RestartReason::Memory),
-            Self::Certificate => None,
+            Self::Certificate | Self::Disk => None,
         }
     }
 }

@@ -23,6 +23,8 @@ pub use question::Question;
 /// The least life of every run. If the main process exits with success sooner and leaves other processes behind, it is
 /// taken for a program that turns itself into a daemon.
 pub(crate) const LEAST_LIFE: Duration = Duration::from_secs(1);
+/// How much longer than a run's own deadline the rollout waits, so that the run itself can say what it has not done.
+pub(crate) const SPEAKS_FIRST: Duration = Duration::from_secs(2);
 
 /// How an instance of a type becomes ready, and how it is watched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! Events of runs, collected for the rollout that is in progress. Without one, nothing is collected.
 
+use std::time::Duration;
+
 use formation::Slot;
 use ps_rollout::{Event, Run};
 
@@ -10,6 +12,8 @@ pub(crate) enum News {
     Started,
     /// It could not be started: the reason.
     Refused(String),
+    /// It asks for this much time from now on to become ready.
+    Extended(Duration),
     /// It was found ready.
     Ready,
     /// It will not become ready: the reason.
@@ -55,6 +59,7 @@ impl NewsDesk {
         untold.push(match news {
             News::Started => Event::Started(run),
             News::Refused(reason) => Event::StartRefused { run, reason },
+            News::Extended(time) => Event::Extended { run, time },
             News::Ready => Event::Ready(run),
             News::NotReady(reason) => Event::NotReady { run, reason },
             News::Died(how) => Event::Died { run, how },

@@ -26,6 +26,8 @@ pub(crate) struct Outputs {
     /// The slot's directory.
     slot: Arc<Path>,
     number: u64,
+    /// The run in whose directory the FIFOs are: an earlier one of the slot, as long as the disk refuses to rename that directory.
+    lies: u64,
     /// The run that began the logs.
     began: u64,
     /// Whether that run was never started, so that it has no logs yet.
@@ -45,8 +47,26 @@ impl Outputs {
     pub(crate) fn new(slot: &Arc<Path>, number: u64, began: u64, descriptors: Descriptors) -> Self {
         let (slot, limits) = (Arc::clone(slot), Limits::default());
         let (paces, waits) = Default::default();
-        let (are_new, output, is_watched, is_told) = (false, None, false, false);
-        Self { slot, number, began, are_new, limits, descriptors, output, is_watched, is_told, paces, waits }
+        let (lies, are_new, output, is_watched, is_told) = (number, false, None, false, false);
+        Self {
+            slot,
+            number,
+            lies,
+            began,
+            are_new,
+            limits,
+            descriptors,
+            output,
+            is_watched,
+            is_told,
+            paces,
+            waits,
+        }
+    }
+
+    /// The same, where the FIFOs are still in the directory of an earlier run.
+    pub(crate) fn lying_at(self, lies: u64) -> Self {
+        Self { lies, ..self }
     }
 
     /// The same of a run that begins logs of its own and was never started.
@@ -121,7 +141,7 @@ impl Outputs {
         }
         let directory = self.directory();
         make_directories(&directory, &self.slot)?;
-        let (slot, number, began) = (&self.slot, self.number, self.began);
+        let (slot, number, began) = (&self.slot, self.lies, self.began);
         let output = Output::logs(&Logs { slot, number, began, are_new: self.are_new, limits: self.limits });
         self.are_new = false;
         let mut output = output.map_err(|error| error.to_string())?;
@@ -150,31 +170,54 @@ impl Outputs {
 
     /// Hands the streams to the next run in the same place, which writes to the same FIFOs and logs; data that the earlier
     /// run left in a FIFO are still read. The directory is renamed, which needs no room, so that a process can be restarted
-    /// on a full disk. Run 0 has no directory of its own: its FIFOs are removed, and its successor begins new logs.
+    /// on a full disk. On a disk that takes nothing at all the FIFOs are used where they are, until [`Outputs::settle`] can rename it.
+    /// Run 0 has no directory of its own: its FIFOs are removed, and its successor begins new logs.
     pub(crate) fn pass_to(&mut self, number: u64) {
         let before = self.directory();
         let is_first = std::mem::replace(&mut self.number, number) == 0;
         if self.is_piped() {
             return;
         }
-        let directory = self.directory();
         if is_first {
+            self.lies = number;
             self.close();
             remove_fifos(&before);
             (self.began, self.are_new) = (number, true);
             return;
         }
-        status::forget_exit(&before);
-        if fs::rename(&before, &directory).is_ok() {
-            // The holder may not have come to open them under their earlier name.
-            self.is_told = false;
-            if let Some(output) = &mut self.output {
-                output.pass_to(number);
-            }
-        } else {
+        if let Err(error) = self.settle()
+            && !(takes_nothing(&error) && before.is_dir())
+        {
             // The directory was removed, or something else lies in its place.
+            self.lies = number;
             self.close();
         }
+    }
+
+    /// Renames the directory of the FIFOs if it still has the name of an earlier run.
+    ///
+    /// # Errors
+    /// It cannot be renamed.
+    pub(crate) fn settle(&mut self) -> io::Result<()> {
+        if self.is_at_home() {
+            return Ok(());
+        }
+        let before = self.directory();
+        fs::rename(&before, layout::run_directory(&self.slot, self.number))?;
+        self.lies = self.number;
+        // How the earlier run ended is not how this one did.
+        status::forget_exit(&self.directory());
+        // The holder may not have come to open them under their earlier name.
+        self.is_told = false;
+        if let Some(output) = &mut self.output {
+            output.pass_to(self.number);
+        }
+        Ok(())
+    }
+
+    /// Whether the FIFOs are in the run's own directory.
+    pub(crate) fn is_at_home(&self) -> bool {
+        self.lies == self.number
     }
 
     /// What a process is connected to, if the streams are open.
@@ -237,7 +280,7 @@ impl Outputs {
 
     /// The directory of the FIFOs.
     pub(crate) fn directory(&self) -> PathBuf {
-        layout::run_directory(&self.slot, self.number)
+        layout::run_directory(&self.slot, self.lies)
     }
 
     /// The ends of the logs, if there are any.
@@ -266,6 +309,14 @@ impl Outputs {
         self.drain();
         self.output = None;
     }
+}
+
+/// Whether the file system refuses every change, so that trying it again helps only once somebody has mended that.
+pub(crate) fn takes_nothing(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::ROFS | Errno::IO | Errno::NOSPC | Errno::DQUOT))
 }
 
 /// Removes the FIFOs of run 0. The slot's directory stays, and so do all other files in it.

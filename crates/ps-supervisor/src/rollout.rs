@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::diary::Decision;
-use crate::health::{Health, Ready};
+use crate::health::{Health, Ready, SPEAKS_FIRST};
 use crate::layout::MAX_FILE_BYTES;
 use crate::revision::{self, Next};
 use crate::spec::Spec;
@@ -39,8 +39,6 @@ pub use report::{Report, Stage};
 /// The file that a rollout is written to, in a service directory.
 pub const ROLLOUT_FILE: &str = "rollout.json";
 const FORMAT: u32 = 1;
-/// How much longer than a run's own deadline the rollout waits, so that the run itself can say what it has not done.
-const SPEAKS_FIRST: Duration = Duration::from_secs(2);
 
 /// A rollout that is in progress, or whose outcome was not reported yet.
 #[derive(Debug)]

@@ -37,7 +37,7 @@ use crate::process::Process;
 use crate::restart::Death;
 use crate::run_table::{RunAction, RunEvent, RunState};
 use crate::spec::Spec;
-use crate::status::{self, Status};
+use crate::status::{self, Status, Unrecorded};
 
 use checking::Checking;
 use descent::Descent;
@@ -79,6 +79,8 @@ pub(crate) struct Run {
     /// Whether its outputs could not be opened at the last attempt.
     is_broken: bool,
     written: Written,
+    /// The time in which nothing could be recorded of it, until its seat has told that.
+    gap: Option<Unrecorded>,
     /// Its process and its part in the slot, as they stand in its own file.
     own_file: Option<(Option<u32>, Option<Role>)>,
     killed_since: Option<Instant>,
@@ -149,6 +151,7 @@ impl Run {
             try_again: None,
             is_broken: false,
             written: Written::Everywhere,
+            gap: None,
             own_file: None,
             killed_since: None,
             obstacle: None,
@@ -214,7 +217,8 @@ impl Run {
 
     /// How its process ended, as recorded by another process that saw it.
     pub(crate) fn exit_seen(&mut self) -> Option<Exit> {
-        status::read_exit(&self.outputs.directory())
+        // In the directory of an earlier run is how that one ended.
+        if self.outputs.is_at_home() { status::read_exit(&self.outputs.directory()) } else { None }
     }
 
     /// Its output streams.

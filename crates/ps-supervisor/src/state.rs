@@ -13,6 +13,7 @@
 //! of the first format write no `state`, so after one of them the file is out of date.
 
 mod cell;
+mod outdated;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ use crate::Error;
 use crate::socket::CONTROL_SOCKET;
 use crate::status::Status;
 use cell::{CELL, cell, newest};
+use outdated::Outdated;
 
 const FILE: &str = "state";
 const FORMAT: u32 = 1;
@@ -88,6 +90,8 @@ struct Found {
     blocks: u32,
     /// Who writes it.
     supervisor: Option<ProcessId>,
+    /// Whether its writer cannot write it any more, and could not remove it either.
+    is_outdated: bool,
 }
 
 impl Statuses {
@@ -120,12 +124,26 @@ impl Statuses {
         self.found.blocks > 0
     }
 
+    /// Whether the supervisor knows more than is in the files, because it can write neither: the disk takes no change.
+    #[must_use]
+    pub fn are_outdated(&self) -> bool {
+        self.found.is_outdated
+    }
+
+    /// The same statuses, with these in the place of those of the files.
+    #[must_use]
+    pub fn with(mut self, told: Vec<Status>) -> Self {
+        let told = told.into_iter().map(|status| (status.slot.clone(), (Box::new(status), Place::default())));
+        self.found.known.extend(told);
+        self
+    }
+
     /// Whether the supervisor that wrote `state` lives and is not stopped. It sees each end of a process at once, so the processes that
     /// it reports as alive need not be checked one by one.
     #[must_use]
     pub fn are_kept_true(&self) -> bool {
         let supervisor = self.found.supervisor.as_ref().and_then(ProcessId::stat);
-        supervisor.is_some_and(|stat| stat.activity != Activity::IsStopped)
+        !self.found.is_outdated && supervisor.is_some_and(|stat| stat.activity != Activity::IsStopped)
     }
 
     /// Whether the supervisor that wrote `state` lives, stopped or not.
@@ -175,6 +193,8 @@ pub(crate) struct State {
     left: Known,
     /// Whether block 0 says that what is in the file is as this supervisor has seen it.
     is_vouched_for: bool,
+    /// The file that could be neither written nor removed, locked: readers see by the lock that it is out of date.
+    outdated: Option<Outdated>,
 }
 
 impl State {
@@ -185,13 +205,13 @@ impl State {
         // This process wrote it itself, before it executed its program once more.
         let is_own = supervisor.is_some_and(|writer| ProcessId::of(std::process::id()) == Some(writer));
         let is_vouched_for = is_own || known.is_empty();
-        let mut state = Self { file: None, blocks, free: Vec::new(), left: known, is_vouched_for };
+        let mut state = Self { blocks, left: known, is_vouched_for, ..Self::default() };
         let begin = |file: File| {
             if is_own { Ok(file) } else { state.write_head(service, &file).map(|()| file) }
         };
         match open(service, blocks > 0).and_then(begin) {
             Ok(file) => state.file = Some(file),
-            Err(_) => give_up(service),
+            Err(_) => state.give_up(service),
         }
         if let Some(file) = &state.file {
             let used: Vec<u32> = state.left.values().map(|(_, place)| place.block).collect();
@@ -221,7 +241,7 @@ impl State {
         let written = self.file.take().map(|file| self.write_head(service, &file).map(|()| file));
         match written {
             Some(Ok(file)) => self.file = Some(file),
-            Some(Err(_)) => give_up(service),
+            Some(Err(_)) => self.give_up(service),
             None => (),
         }
     }
@@ -255,6 +275,9 @@ impl State {
     /// Writes the status of a slot into its block. Whether it could be written there.
     pub(crate) fn write(&mut self, service: &Path, place: &mut Place, status: &Status) -> bool {
         if self.file.is_none() {
+            if self.outdated.is_some() {
+                self.give_up(service);
+            }
             return false;
         }
         if place.block == 0 {
@@ -266,10 +289,16 @@ impl State {
         let written = self.put(place, &text.unwrap_or_default());
         if written.is_err() {
             // The block now holds an outdated status, so the file is removed.
-            self.file = None;
-            give_up(service);
+            self.give_up(service);
         }
         is_whole && written.is_ok()
+    }
+
+    /// Does without the file, which is removed. Where even that cannot be done it is locked, and the next status tries again.
+    fn give_up(&mut self, service: &Path) {
+        self.file = None;
+        remove(service);
+        self.outdated = Outdated::lock(&service.join(FILE));
     }
 
     /// Frees the block of a slot.
@@ -278,8 +307,7 @@ impl State {
             return;
         }
         if self.put(place, &[]).is_err() {
-            self.file = None;
-            give_up(service);
+            self.give_up(service);
         }
         self.free.push(std::mem::take(place));
     }
@@ -309,7 +337,10 @@ fn read(file: &File, control: impl Fn() -> io::Result<Birth>) -> Option<Found> {
             let block = found.blocks;
             found.blocks += 1;
             match (block, newest(bytes)) {
-                (0, head) => found.supervisor = up_to_date(file, head?.1, &control)?.supervisor,
+                (0, head) => {
+                    found.supervisor = up_to_date(file, head?.1, &control)?.supervisor;
+                    found.is_outdated = outdated::is_locked(file);
+                }
                 (_, None) => (),
                 (_, Some((sequence, text))) => {
                     let status: Option<Box<Status>> = serde_json::from_slice(text).ok();
@@ -361,7 +392,7 @@ fn birth(service: &Path) -> io::Result<Birth> {
 /// Opens the file: the existing one if `goes_on`, else a new one.
 fn open(service: &Path, goes_on: bool) -> io::Result<File> {
     if !goes_on {
-        give_up(service);
+        remove(service);
     }
     let path = service.join(FILE);
     let file = OpenOptions::new().read(true).write(true).create_new(!goes_on).mode(0o600).open(path)?;
@@ -374,7 +405,7 @@ fn open(service: &Path, goes_on: bool) -> io::Result<File> {
 }
 
 /// Removes the file, so that readers use the files of the slots. Removing a file needs no room on the disk.
-fn give_up(service: &Path) {
+fn remove(service: &Path) {
     let path = service.join(FILE);
     let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
 }

@@ -120,6 +120,10 @@ pub struct Status {
     /// Whether its log cannot be written because the disk is full, so that it blocks once its pipe is full.
     #[serde(default)]
     pub log_waits: bool,
+    /// That nothing can be recorded of it, because its file system refuses that. Readers of files see it only where `state` could be
+    /// written, or afterwards in nothing: it is for clients of the supervisor.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_known")]
+    pub unrecorded: Option<Unrecorded>,
     /// Why it could not be started, or what is wrong with its directory or outputs.
     pub reason: Option<String>,
     /// The directory in which its process runs, or ran last: after a crash it is restarted there. `None` before its first
@@ -140,6 +144,15 @@ pub struct Status {
         deserialize_with = "if_known"
     )]
     pub course: Option<Course>,
+}
+
+/// Since when nothing can be recorded of a run, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unrecorded {
+    /// Since when.
+    pub since: Timestamp,
+    /// The system's reason.
+    pub why: String,
 }
 
 /// The content of `exit`: how one run ended, if that is known.
@@ -186,6 +199,7 @@ impl Status {
             log_dropped: 0,
             log_in_doubt: 0,
             log_waits: false,
+            unrecorded: None,
             reason: None,
             directory: None,
             note: None,

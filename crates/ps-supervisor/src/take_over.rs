@@ -61,22 +61,29 @@ pub(crate) fn find(
     let earlier = kept.or_else(|| file.clone());
     let written = earlier.as_ref().map(|status| status.run);
     let left = if is_bare { BTreeSet::new() } else { layout::numbers(directory) };
-    let numbers = left.into_iter().chain(alive.iter().copied().filter(|n| *n > 0));
+    let numbers = left.iter().copied().chain(alive.iter().copied().filter(|n| *n > 0));
     // For the run that fills the slot, the slot's status is as good as the run's own file.
     let read = |number| {
         if written == Some(number) { None } else { begun::status_of(directory, number).map(Box::new) }
     };
     let mut runs: BTreeMap<u64, Option<Box<Status>>> = numbers.map(|number| (number, read(number))).collect();
-    let number = current(written.unwrap_or(0), &runs);
+    let fills = earlier.as_ref().and_then(|status| status.process.as_ref());
+    let is_over = fills.is_none_or(|process| !process.is_alive());
+    let unrecorded = unrecorded(&runs, &alive, &left).filter(|_| is_over);
+    let number = current(written.unwrap_or(0), &runs, unrecorded);
+    let lies = lies_at(number, &left, &alive, &mut runs);
     means.numbers.pass(runs.keys().copied().max().unwrap_or(0).max(number));
     let own = runs.remove(&number).flatten();
     let is_unknown = number == 0 && earlier.is_none() && own.is_none();
     let status = earlier.clone().or(own).unwrap_or_else(|| Box::new(Status::nothing(slot, status::now())));
     let status = numbered(status, slot, number);
     let outputs = Outputs::new(directory, number, status.log, means.descriptors).connected(pipe);
+    let mut outputs = outputs.lying_at(lies);
+    // Where that fails, the disk still takes nothing, and it is tried again with the next status.
+    let _ = outputs.settle();
     let is_new = alive.is_empty() && (means.is_clear || is_bare);
     let is_unwritten = written.is_some_and(|written| written != number);
-    let has_ended = is_unwritten && status::read_exit(&outputs.directory()).is_some();
+    let has_ended = is_unwritten && lies == number && status::read_exit(&outputs.directory()).is_some();
     let was_to_begin = status.begins;
     let (held, mut current) = begin(status, outputs, is_new, means);
     let is_in_doubt = was_to_begin && current.process().is_none() && current.status.last_exit.is_none();
@@ -107,10 +114,48 @@ fn is_left_over(slot: &Slot, number: u64, means: &mut Means) -> bool {
 
 /// Which run fills the slot: the one that its status names. If that one's directory is gone, it is the newest that was not
 /// started beside another, because a run's directory is renamed for its successor before the successor's status is written.
-fn current(written: u64, runs: &BTreeMap<u64, Option<Box<Status>>>) -> u64 {
+/// Or it is a run that could not be recorded.
+fn current(written: u64, runs: &BTreeMap<u64, Option<Box<Status>>>, unrecorded: Option<u64>) -> u64 {
+    if let Some(unrecorded) = unrecorded.filter(|number| *number > written) {
+        return unrecorded;
+    }
     let fills = |run: &Option<Box<Status>>| run.as_ref().is_none_or(|run| run.role == Some(Role::Current));
     let newest = runs.iter().rev().find(|(_, run)| fills(run)).map(|(number, _)| *number);
     newest.filter(|newest| *newest > written && !runs.contains_key(&written)).unwrap_or(written)
+}
+
+/// The newest run that lives and of which nothing is written, not even a directory: it was started while the disk took nothing, in the
+/// place of the one that is written. A run beside another has a directory before it is started.
+fn unrecorded(
+    runs: &BTreeMap<u64, Option<Box<Status>>>,
+    alive: &BTreeSet<u64>,
+    directories: &BTreeSet<u64>,
+) -> Option<u64> {
+    let is_it = |(number, run): &(&u64, &Option<Box<Status>>)| {
+        run.is_none() && alive.contains(number) && !directories.contains(number)
+    };
+    runs.iter().rev().find(is_it).map(|(number, _)| *number)
+}
+
+/// The run in whose directory the FIFOs of the run that fills the slot are. It is an earlier one, which has ended, if the disk refused to
+/// rename that directory; it is then no run of its own any more.
+fn lies_at(
+    number: u64,
+    directories: &BTreeSet<u64>,
+    alive: &BTreeSet<u64>,
+    runs: &mut BTreeMap<u64, Option<Box<Status>>>,
+) -> u64 {
+    if number == 0 || directories.contains(&number) {
+        return number;
+    }
+    let has_ended = |number: u64| {
+        let status = runs.get(&number).and_then(Option::as_ref);
+        let was_current = status.is_none_or(|status| status.role == Some(Role::Current));
+        let lives = status.and_then(|status| status.process.as_ref()).is_some_and(ProcessId::is_alive);
+        was_current && !lives && !alive.contains(&number)
+    };
+    let earlier = directories.range(..number).rev().copied().find(|earlier| has_ended(*earlier));
+    earlier.inspect(|earlier| drop(runs.remove(earlier))).unwrap_or(number)
 }
 
 fn numbered(mut status: Box<Status>, slot: &Slot, number: u64) -> Box<Status> {

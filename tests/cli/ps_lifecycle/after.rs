@@ -174,6 +174,27 @@ fn what_waits_for_one_that_was_given_up_says_so_and_starts_once_nobody_wants_tha
 }
 
 #[test]
+fn what_waits_for_the_end_of_a_service_is_warned_of_and_says_why_that_does_not_come() {
+    let home = Home::new();
+    let source = source(
+        &home,
+        r#"{"formation": {"web": {"quantity": 1, "after": ["db:done"]}, "db": {"quantity": 1}}}"#,
+    );
+    home.write("shop/run", &format!("test $1 = db && ! test -e stay && exit 0\n{SCRIPT}"));
+    let said = home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]).stderr;
+    assert!(said.contains("web starts only when db has ended by itself with success"), "{said}");
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    home.write("shop/stay", "");
+    let mut start = home.start(&["ps-lifecycle", "start", "shop"]);
+    let part = "waits for db to be done, and db.1 runs: that comes only if it ends by itself";
+    says(&home, "web.1", part);
+    let explained = home.run(&["ps-explain", "shop"]);
+    assert!(explained.stdout.contains("waits for db to be done, and db.1 runs"), "{explained:?}");
+    start.signal(Signal::INT);
+    start.ended();
+}
+
+#[test]
 fn one_type_that_is_stopped_or_dies_leaves_those_that_wait_for_it_alone() {
     let (home, _) =
         deployed(r#"{"formation": {"web": {"quantity": 1, "after": ["db"]}, "db": {"quantity": 1}}}"#);

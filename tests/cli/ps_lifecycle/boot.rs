@@ -286,6 +286,9 @@ fn what_cannot_be_done_is_refused_and_says_why() {
         1,
         &["run this as daemon"],
     );
+    let mut odd = home.command(&["ps-lifecycle", "boot", "show", "--init", "systemd-user"]);
+    odd.env("HOME", "relative").env_remove("XDG_CONFIG_HOME");
+    crate::program::run(odd).is_refused(1, &["set one of them to an absolute path"]);
     let mut odd = home.command(&["ps-lifecycle", "boot", "show", "--init", "systemd"]);
     odd.env("DOKKU_LIB_ROOT", home.path("a\nExecStart=/bin/sh"));
     crate::program::run(odd).is_refused(1, &["control character"]);

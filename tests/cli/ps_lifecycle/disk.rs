@@ -12,7 +12,7 @@ use crate::home::{self, ALIVE, Home, get, slot, table};
 const PROCFILE: &str = "web: faultapp --tick 60\n";
 const NOBODY: &str = "65534";
 
-fn is_done(program: &str, words: &[&str]) -> bool {
+pub(crate) fn is_done(program: &str, words: &[&str]) -> bool {
     let mut command = Command::new(program);
     command.args(words).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
@@ -222,6 +222,33 @@ fn use_up_inodes(home: &Home) {
 }
 
 #[test]
+fn a_disk_with_bytes_and_without_inodes_is_called_that() {
+    let home = Home::new();
+    let lib = home.path("lib").to_str().expect("text").to_owned();
+    if !is_done("mount", &["-t", "tmpfs", "-o", "size=16m,nr_inodes=300", "tmpfs", &lib]) {
+        skipped::skip("no root: only root can mount a small disk");
+        return;
+    }
+    let mounted = Mounted(lib.clone());
+    home.set_for_all();
+    let source = home.source("shop", PROCFILE);
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    use_up_inodes(&home);
+    let says = format!("all 300 inodes of the file system at {lib} are in use");
+    for words in [
+        &["ps-set", "shop", "stop-timeout-seconds", "5"][..],
+        &["ps-scale", "shop", "web=2"],
+        &["ps-lifecycle", "deploy", "shop", "--dir", &source],
+        &["ps-lifecycle", "deploy", "another", "--dir", &source],
+    ] {
+        let ran = home.run(words);
+        assert!(ran.status != Some(0) && ran.stderr.contains(&says), "{words:?}: {ran:?}");
+    }
+    home.does(&["ps-lifecycle", "destroy", "shop"]);
+    drop(mounted);
+}
+
+#[test]
 fn clients_of_the_address_are_answered_while_no_file_can_be_made() {
     let _listening = home::listening();
     let home = Home::as_installed();
@@ -334,7 +361,7 @@ fn on_a_disk_that_has_become_read_only_an_app_can_be_stopped() {
     home.does(&["ps-lifecycle", "destroy", "shop"]);
 }
 
-struct Mounted(String);
+pub(crate) struct Mounted(pub(crate) String);
 
 impl Drop for Mounted {
     fn drop(&mut self) {

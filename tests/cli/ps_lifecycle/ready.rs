@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
 
 use crate::home::{Home, listening};
 
@@ -119,4 +120,25 @@ fn a_check_by_https_is_made_of_each_new_instance_and_a_release_that_speaks_plain
         ran.status == Some(0) && ran.stderr.contains("only checks by http and https are made"),
         "{ran:?}"
     );
+}
+
+#[test]
+fn an_instance_that_asks_for_more_time_while_it_starts_gets_it_in_a_deploy_too() {
+    if !Path::new("/usr/bin/systemd-notify").exists() {
+        skipped::skip("systemd-notify is not installed");
+        return;
+    }
+    let home = Home::as_installed();
+    let source = home.source("slow", "job: exec sh ./slow\n");
+    // The deadline is 2 s, and the rollout waits for 2 s more.
+    home.write(
+        "slow/app.json",
+        r#"{"formation": {"job": {"quantity": 1, "ready": "notify", "start_timeout_seconds": 2}}}"#,
+    );
+    home.write(
+        "slow/slow",
+        "for step in 1 2 3 4 5 6; do systemd-notify EXTEND_TIMEOUT_USEC=60000000; sleep 1; done\nsystemd-notify --ready\nexec sleep 1000\n",
+    );
+    home.does(&["ps-lifecycle", "deploy", "slow", "--dir", &source]);
+    assert_eq!(home.pids("slow").len(), 1);
 }

@@ -255,12 +255,18 @@ fn what_was_stopped_is_not_due_until_it_is_started_and_a_count_turns_it_off_and_
         "web: exec sleep 600\nreport: echo ran\n",
         &format!(r#""report": {{"schedule": "{NEVER_HERE}"}}"#),
     );
-    home.does(&["ps-lifecycle", "stop", "shop", "report"]);
+    let stopped = home.run(&["ps-lifecycle", "stop", "shop", "report"]).stderr;
+    assert!(stopped.contains("report.1 did not run, and is not started any more\n"), "{stopped}");
+    assert!(!stopped.contains("ended"), "{stopped}");
     assert_eq!((state(&home, "report.1"), row(&home, "report.1").get("next")), ("stopped".to_owned(), None));
     home.does(&["ps-lifecycle", "converge", "shop"]);
     assert_eq!(state(&home, "report.1"), "stopped");
     home.does(&["ps-lifecycle", "start", "shop"]);
     assert_eq!((state(&home, "report.1"), logged(&home, "report")), ("scheduled".to_owned(), String::new()));
+    let stopped = home.run(&["ps-lifecycle", "stop", "shop"]).stderr;
+    assert!(stopped.contains("report.1 did not run, and is not started any more\n"), "{stopped}");
+    assert!(stopped.contains("web.1 ended (signal 15)") && !stopped.contains("report.1 ended"), "{stopped}");
+    home.does(&["ps-lifecycle", "start", "shop"]);
     home.does(&["ps-scale", "shop", "report=0"]);
     assert!(home.status("shop").iter().all(|row| row["process_type"] != "report"));
     home.does(&["ps-scale", "shop", "report=1"]);

@@ -128,3 +128,19 @@ fn an_instance_is_stopped_in_the_middle_of_a_restart_that_somebody_waits_for() {
     let states = table(&[("web.1", "running"), ("web.2", "stopped"), ("worker.1", "running")]);
     assert_eq!(home.states("duo"), states);
 }
+
+#[test]
+fn a_stop_command_that_fails_is_told_by_the_stop() {
+    for part in [&["stop", "shop"][..], &["stop", "shop", "web.1"]] {
+        let home = Home::new();
+        let source = home.source("shop", "web: faultapp --tick 60\n");
+        home.write(
+            "shop/app.json",
+            r#"{"formation": {"web": {"ready": "alive", "stop_command": "exit 3"}}}"#,
+        );
+        home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+        let ran = home.run(&[&["ps-lifecycle"], part].concat());
+        assert_eq!(ran.status, Some(0), "{ran:?}");
+        assert_eq!(ran.stderr.matches("web.1: stop-command: exit status 3").count(), 1, "{part:?}: {ran:?}");
+    }
+}

@@ -85,6 +85,34 @@ fn a_type_that_the_app_does_not_have_is_taken_with_a_warning() {
 }
 
 #[test]
+fn what_this_machine_cannot_apply_is_taken_with_a_warning() {
+    let place = boxed();
+    let told = |words: &[&str]| {
+        let ran = set(&place, &[&["--quiet", "box"], words].concat());
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+        ran.stderr
+    };
+    let refused = "a deploy or restart is refused as long as that is so\n";
+    assert_eq!(
+        told(&["user", "no-such-user"]),
+        format!(" !     user of box: /etc/passwd has no user no-such-user; {refused}")
+    );
+    assert_eq!(stored(&place, "box", "user").as_deref(), Some("no-such-user"));
+    assert_eq!(told(&["user"]), "");
+    assert_eq!(
+        told(&["web.group", "no-such-group"]),
+        format!(" !     web.group of box: /etc/group has no group no-such-group; {refused}")
+    );
+    assert_eq!(told(&["web.group"]), "");
+    assert!(told(&["user", "123456789"]).contains("set its group too"), "its group is not known");
+    assert_eq!(told(&["group", "0"]), "", "now it is");
+    // In a container the image says which users there are.
+    assert_eq!(told(&["user"]), "");
+    place.write("lib/config/scheduler/box/selected", "docker-local\n");
+    assert_eq!(told(&["user", "no-such-user"]), "");
+}
+
+#[test]
 fn the_old_spelling_of_the_stop_timeout_is_taken_with_a_hint() {
     let place = boxed();
     let ran = set(&place, &["--quiet", "box", "stop-timeout", "45"]);

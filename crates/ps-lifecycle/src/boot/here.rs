@@ -104,12 +104,15 @@ fn user(world: &World, init: Init, args: &BootArgs) -> Result<Option<String>> {
 
 /// The directory of a user's own units.
 fn config(init: Init) -> Result<PathBuf> {
-    let config = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let config = config.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".config")));
+    // From the place where somebody calls this, a relative path leads elsewhere than from that of systemd.
+    let directory = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let config = directory("XDG_CONFIG_HOME").or_else(|| Some(directory("HOME")?.join(".config")));
     match config {
         Some(config) => Ok(config),
         None if init == Init::SystemdUser => {
-            bail!("neither HOME nor XDG_CONFIG_HOME says where your units are")
+            bail!(
+                "neither HOME nor XDG_CONFIG_HOME says where your units are: set one of them to an absolute path"
+            )
         }
         None => Ok(PathBuf::new()),
     }

@@ -12,6 +12,9 @@ use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Stopped};
 
 use crate::journal;
 
+/// What there is to say of an instance that was told to end and had no process.
+const NOTHING_RAN: &str = "it did not run, and is not started any more";
+
 /// The instances of one app.
 #[derive(Debug)]
 pub(super) struct Board {
@@ -102,6 +105,7 @@ impl Board {
             Progress::Started(slot) => self.begins(slot, None, None, now),
             Progress::Ready(slot) => self.is_ready(slot, None, now),
             Progress::Ended(slot, exit) => self.has_ended(slot, None, exit.map(in_words), now),
+            Progress::CalledOff(slot) => self.has_ended(slot, None, Some(NOTHING_RAN.to_owned()), now),
             Progress::Now { slot, run, state, note } => self.see(slot, *run, *state, note.clone(), now),
             Progress::Fates(fates) => return self.fates(fates, now),
             Progress::Receipt(receipt) => Some(self.receipt(receipt, now)),

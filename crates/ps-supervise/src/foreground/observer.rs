@@ -46,6 +46,8 @@ pub(crate) struct Observer {
     waiting: Waiting,
     is_ending: bool,
     is_told: bool,
+    /// The second signal, at which everything was killed.
+    killed_by: Option<Signal>,
     /// The exit status of the first process that failed for good, or, with `--any-exit`, of the first that ended.
     status: Option<u8>,
 }
@@ -81,6 +83,7 @@ impl Observer {
             waiting: Waiting::default(),
             is_ending: false,
             is_told: false,
+            killed_by: None,
             status: None,
         }
     }
@@ -101,7 +104,10 @@ impl Observer {
                 }
             }
             Change::Ending { cause, waits_for } => self.see_ending(cause, &waits_for),
-            Change::Killing { waits_for } => self.printer.say_now(&format!("killing {}", names(&waits_for))),
+            Change::Killing { signal, waits_for } => {
+                self.killed_by = Some(signal);
+                self.printer.say_now(&format!("killing {}", names(&waits_for)));
+            }
             Change::PassedOn(signal) => {
                 self.printer
                     .say(None, &format!("{} passed on to every process", signal_name(signal.as_raw())));
@@ -117,7 +123,10 @@ impl Observer {
             self.status.get_or_insert(1);
         }
         self.printer.finish();
-        (Ended { status: self.status.unwrap_or(0), is_told: self.is_told }, self.printer)
+        // A failure from before is what a person has to know more than that they were impatient.
+        let interrupted = self.killed_by.map_or(0, |signal| exit_status(Some(Exit::Signal(signal.as_raw()))));
+        let status = self.status.filter(|status| *status != 0).unwrap_or(interrupted);
+        (Ended { status, is_told: self.is_told }, self.printer)
     }
 
     fn see_instance(&mut self, status: &Status, starts_in: Option<Duration>) -> Reaction {

@@ -13,7 +13,8 @@ use super::checking::Checking;
 use super::end::{Cause, Failing};
 use crate::confinement::Confinement;
 use crate::health::{
-    Asked, CommandTry, Finding, Health, Killer, Monitor, Notice, Runner, SILENT, Surroundings, UNHEALTHY,
+    Asked, CommandTry, Finding, Health, Killer, Monitor, Notice, Runner, SILENT, SPEAKS_FIRST, Surroundings,
+    UNHEALTHY,
 };
 use crate::means::Means;
 use crate::news::News;
@@ -230,6 +231,9 @@ impl Run {
             Notice::Trigger => (),
             Notice::Extend(time) => {
                 monitor.extend(time, now);
+                // The run's own deadline is the earlier one, because the run can say what it has not done.
+                let time = time.saturating_add(SPEAKS_FIRST);
+                means.news.tell(News::Extended(time), &self.status.slot, self.status.run);
                 if self.state == RunState::Terminating {
                     let longer = |due: Instant| now.checked_add(time).map_or(due, |asked| asked.max(due));
                     self.timer = self.timer.map(longer);

@@ -1,6 +1,6 @@
 //! Writes the status of a run into its own directory and its slot's, and sends it to clients.
 
-use std::io;
+use std::io::{self, ErrorKind::ReadOnlyFilesystem};
 use std::path::Path;
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use ps_rollout::Role;
 
 use super::{Run, TRY_AGAIN, Written};
 use crate::process::Process;
-use crate::status::{self, Status};
+use crate::status::{self, Status, Unrecorded};
 
 impl Run {
     /// Sets the state and the role that files and terminals show.
@@ -52,22 +52,48 @@ impl Run {
             return None;
         }
         self.told = (self.status.state, self.status.since);
+        let gap = self.status.unrecorded.take();
+        // Before the slot's file names this run: whoever reads that looks for the directory.
+        let settled = self.outputs.settle();
         // A status that cannot be written must not stop the processes: clients are told, and it is written later.
         let of_slot = slot.map_or(Ok(()), |slot| self.status.write(slot));
         // While it fills the slot, the slot's own file says all the rest.
         let own = (self.process().map(Process::pid), self.status.role);
         let is_told = slot.is_some() && self.own_file == Some(own);
-        let of_run = if is_told { Ok(()) } else { self.write_own() };
+        let of_run = if is_told { Ok(()) } else { settled.and_then(|()| self.write_own()) };
         self.own_file = of_run.is_ok().then_some(own);
-        self.written = match of_slot.and(of_run) {
+        let result = of_slot.and(of_run);
+        self.written = match &result {
             Ok(()) => Written::Everywhere,
             Err(_) if is_kept => Written::InState,
             Err(_) => Written::Nowhere,
         };
+        self.remember_gap(gap, result.err());
         if self.written != Written::Everywhere {
             self.try_again.get_or_insert_with(|| Instant::now() + TRY_AGAIN);
         }
         Some(Status::clone(&self.status))
+    }
+
+    /// Shows since when nothing can be recorded of it, or remembers that this is over. `gap`: what the status said of it until now.
+    fn remember_gap(&mut self, gap: Option<Unrecorded>, error: Option<io::Error>) {
+        match error {
+            Some(error) if self.written == Written::Nowhere || error.kind() == ReadOnlyFilesystem => {
+                let begun = || Unrecorded { since: status::now(), why: error.to_string() };
+                self.status.unrecorded = Some(gap.unwrap_or_else(begun));
+            }
+            _ if gap.is_some() => {
+                // `state` has what the status said until now, so it is written once more.
+                (self.gap, self.changed) = (gap, true);
+                self.try_again.get_or_insert_with(Instant::now);
+            }
+            _ => (),
+        }
+    }
+
+    /// The time in which nothing could be recorded of it, once after it is over.
+    pub(crate) fn take_gap(&mut self) -> Option<Unrecorded> {
+        self.gap.take()
     }
 
     /// Whether it has a directory with a file of its own.

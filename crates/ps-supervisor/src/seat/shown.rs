@@ -5,12 +5,13 @@ use ps_rollout::Role;
 
 use super::Seat;
 use crate::current::Current;
+use crate::diary::{Happening, Occasion};
 use crate::means::Means;
 use crate::run::{Cause, Run};
 use crate::run_table::RunState;
 use crate::seat_table::{Beside, Held};
 use crate::state::Place;
-use crate::status::Status;
+use crate::status::{Status, Unrecorded};
 
 impl Seat {
     /// Sets the state and the role that the status of each run shows.
@@ -74,7 +75,14 @@ impl Seat {
             Current::Run(run) => means.state.write(&means.service, place, &run.status),
             Current::Vacant(_) => means.state.write(&means.service, place, &self.current.status(&self.slot)),
         };
-        self.current.take_change(&self.slot, &self.directory, is_kept)
+        let told = self.current.take_change(&self.slot, &self.directory, is_kept);
+        if let Some(Unrecorded { since, why }) = self.current.run_mut().and_then(Run::take_gap) {
+            let what = format!("from {since:.0} until now nothing could be recorded of it: {why}");
+            let (occasion, slots, run) =
+                (Occasion::Disk, vec![self.slot.clone()], self.current.run().map(Run::number));
+            means.diary.note(Happening { occasion, slots, run, what, is_failure: true });
+        }
+        told
     }
 
     /// The same for the run beside.

@@ -159,7 +159,7 @@ impl Supervisor {
                 (Some(_), SIGCONT) => self.signal_trees(Signal::CONT),
                 (Some(_), SIGUSR1 | SIGUSR2) => self.pass_on(name),
                 (Some(_), SIGWINCH) => self.resize_terminals(),
-                (Some(_), _) if self.is_ending => self.hear_again(signal),
+                (Some(_), _) if self.is_ending => self.hear_again(name),
                 (Some(_), _) => self.end_for(Cause::Signal(name)),
             }
         }
@@ -197,10 +197,10 @@ impl Supervisor {
         self.end_for(Cause::Descriptor(index));
     }
 
-    fn hear_again(&mut self, signal: i32) {
+    fn hear_again(&mut self, signal: Signal) {
         let since = self.attached.as_ref().and_then(|attached| attached.ending_since);
         let is_anew = since.is_none_or(|since| since.elapsed() >= SAME_KEY);
-        if !is_anew || !matches!(signal, SIGINT | SIGQUIT) {
+        if !is_anew || !matches!(signal, Signal::INT | Signal::QUIT) {
             return;
         }
         let waits_for = self.running();
@@ -209,7 +209,7 @@ impl Supervisor {
             run.hurry(&mut self.means);
         }
         if let Some(attached) = &mut self.attached {
-            attached.news.push(Change::Killing { waits_for });
+            attached.news.push(Change::Killing { signal, waits_for });
         }
     }
 

@@ -63,6 +63,12 @@ impl Supervisor {
         let is_given_up = |seat: &Seat| seat.is_given_up() || (self.attached.is_some() && seat.is_at_rest());
         let given_up = missing.iter().find(|slot| self.seats.get(slot).is_some_and(is_given_up));
         let why = given_up.map(|slot| format!(", and {slot} was given up")).unwrap_or_default();
+        let runs =
+            |slot: &&&Slot| self.seats.get(slot).is_some_and(|seat| seat.has_reached(Milestone::Ready));
+        let runs_on = missing.iter().find(|_| *milestone == Milestone::Done).filter(runs);
+        let why = runs_on.filter(|_| why.is_empty()).map_or(why, |slot| {
+            format!(", and {slot} runs: that comes only if it ends by itself with success (a service never does: say {process_type}:ready)")
+        });
         Some(format!("{} {}{why}", first.process_type, milestone.phrase()))
     }
 

@@ -92,17 +92,19 @@ fn each_signal_that_ends_programs_ends_everything_in_order() {
 
 #[test]
 fn the_second_interrupt_kills_what_the_first_did_not_end() {
-    let source = Source::new("web: trap '' TERM INT; echo up; while :; do sleep 0.1; done\n");
-    let running = source.start(&["-t", "600"]);
-    running.await_out("up");
-    running.signal(Signal::INT);
-    running.await_err("SIGINT: ending, waiting for web.1 (pid ");
-    std::thread::sleep(Duration::from_millis(200));
-    running.signal(Signal::INT);
-    running.await_err("killing web.1 (pid ");
-    let ended = running.end();
-    assert!(ended.err.contains("web.1 | ended by SIGKILL"), "{}", ended.err);
-    assert!(ended.status.success());
+    let source = Source::new("web: trap '' TERM INT QUIT; echo up; while :; do sleep 0.1; done\n");
+    for (second, code) in [(Signal::INT, 130), (Signal::QUIT, 131)] {
+        let running = source.start(&["-t", "600"]);
+        running.await_out("up");
+        running.signal(Signal::INT);
+        running.await_err("SIGINT: ending, waiting for web.1 (pid ");
+        std::thread::sleep(Duration::from_millis(200));
+        running.signal(second);
+        running.await_err("killing web.1 (pid ");
+        let ended = running.end();
+        assert!(ended.err.contains("web.1 | ended by SIGKILL"), "{}", ended.err);
+        assert_eq!(ended.code(), code, "{}", ended.err);
+    }
 }
 
 #[test]

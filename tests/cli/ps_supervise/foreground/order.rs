@@ -82,7 +82,7 @@ fn the_second_interrupt_kills_what_was_not_told_to_end_yet() {
         "{}",
         ended.err
     );
-    assert_eq!(ended.code(), 0, "{}", ended.err);
+    assert_eq!(ended.code(), 130, "{}", ended.err);
 }
 
 #[test]
