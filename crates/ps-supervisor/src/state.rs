@@ -201,7 +201,7 @@ impl State {
     /// Continues the file. `left` was read before this supervisor made its socket, because afterwards it would count as out
     /// of date.
     pub(crate) fn begin(service: &Path, left: Statuses) -> Self {
-        let Found { known, blocks, supervisor } = left.found;
+        let Found { known, blocks, supervisor, .. } = left.found;
         // This process wrote it itself, before it executed its program once more.
         let is_own = supervisor.is_some_and(|writer| ProcessId::of(std::process::id()) == Some(writer));
         let is_vouched_for = is_own || known.is_empty();
