@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
 
+use crate::expiry::{self, Expiry};
 use crate::flaw::Flaw;
 use crate::news::News;
 use crate::pair::Pair;
@@ -19,14 +20,24 @@ pub(crate) struct Entry {
     /// The files as they were at the last look.
     seen: Option<Stamp>,
     pair: Option<Pair>,
-    /// Whether it was reported that the certificate has expired while it was shown.
-    is_over: bool,
+    /// What was reported of the end of the certificate.
+    end: End,
+}
+
+/// What was reported of the end of a certificate that is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Nothing,
+    /// That it is near.
+    Soon,
+    /// That it has expired.
+    Over,
 }
 
 impl Entry {
     /// Nothing was read yet.
     pub(crate) fn new(source: Source) -> Self {
-        Self { source, read: None, seen: None, pair: None, is_over: false }
+        Self { source, read: None, seen: None, pair: None, end: End::Nothing }
     }
 
     /// The certificate that is shown.
@@ -41,7 +52,7 @@ impl Entry {
         (self.read, self.seen) = (Some(stamp), Some(stamp));
         let pair = Pair::read(&self.source, provider, clock)?;
         let (names, until) = (pair.names.shown(), pair.until);
-        (self.pair, self.is_over) = (Some(pair), false);
+        (self.pair, self.end) = (Some(pair), End::Nothing);
         Ok(News::Taken { certificate: self.source.certificate.clone(), names, until })
     }
 
@@ -51,17 +62,27 @@ impl Entry {
         let stamp = Stamp::of(&self.source);
         let was_there = self.seen.replace(stamp) == Some(stamp);
         if self.read == Some(stamp) || !(was_there || stamp.is_calm(clock)) {
-            return self.over(clock);
+            return self.ends(clock);
         }
         let instead = self.pair.as_ref().map(|pair| pair.until);
         Some(self.read(provider, clock).unwrap_or_else(|flaw| News::Refused { flaw, instead }))
     }
 
-    /// That the certificate has expired while it is shown, once.
-    fn over(&mut self, clock: SystemTime) -> Option<News> {
-        let pair = self.pair.as_ref().filter(|pair| !self.is_over && SystemTime::from(pair.until) < clock)?;
+    /// That the certificate ends soon, or has expired while it is shown: each once.
+    fn ends(&mut self, clock: SystemTime) -> Option<News> {
+        let pair = self.pair.as_ref()?;
+        let is_over = SystemTime::from(pair.until) < clock;
+        let end = match self.end {
+            End::Nothing | End::Soon if is_over => End::Over,
+            End::Nothing if expiry::is_soon(pair.until, clock) => End::Soon,
+            End::Nothing | End::Soon | End::Over => return None,
+        };
+        self.end = end;
         let (names, until) = (pair.names.shown(), pair.until);
-        self.is_over = true;
-        Some(News::Over { certificate: self.source.certificate.clone(), names, until })
+        let certificate = self.source.certificate.clone();
+        Some(match end {
+            End::Over => News::Over { certificate, names, until },
+            End::Nothing | End::Soon => News::Soon(Expiry { certificate, names, until, is_over }),
+        })
     }
 }

@@ -3,6 +3,7 @@
 mod certificates;
 mod chooser;
 mod entry;
+mod expiry;
 mod flaw;
 mod names;
 mod news;
@@ -11,6 +12,7 @@ mod source;
 mod stamp;
 
 pub use certificates::{Certificates, Protocols};
+pub use expiry::Expiry;
 pub use flaw::Flaw;
 pub use news::News;
 pub use source::Source;

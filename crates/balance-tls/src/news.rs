@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use crate::expiry::Expiry;
 use crate::flaw::Flaw;
 
 /// The result of checking the files of one certificate. Displays as one line for people, without its source error.
@@ -19,6 +20,8 @@ pub enum News {
         /// Until when it is valid.
         until: Timestamp,
     },
+    /// It is shown, and ends within 14 days.
+    Soon(Expiry),
     /// It has expired and is still shown, because there is no later one.
     Over {
         /// Its file.
@@ -43,6 +46,7 @@ impl fmt::Display for News {
             Self::Taken { certificate, names, until } => {
                 write!(f, "{}: the certificate for {names}, valid until {until}", certificate.display())
             }
+            Self::Soon(expiry) => expiry.fmt(f),
             Self::Over { certificate, names, until } => write!(
                 f,
                 "{}: the certificate for {names} has expired on {until}, and clients are still shown it: replace it",

@@ -52,6 +52,11 @@ impl Pair {
     }
 }
 
+/// The names that the certificate of a file is for, and until when it is valid, if it is now. Its key is not looked at.
+pub(crate) fn validity(path: &Path, clock: SystemTime) -> Result<(Names, Timestamp), Flaw> {
+    judge(path, &chain(path)?, clock)
+}
+
 fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Flaw> {
     let text = read(path)?;
     let chain: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&text).collect();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use balance_tls::{Certificates, Flaw, News, Protocols, Source};
+use balance_tls::{Certificates, Expiry, Flaw, News, Protocols, Source};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::ring;
@@ -353,4 +353,37 @@ fn a_certificate_whose_time_ends_while_it_is_shown_goes_on_to_be_shown() {
     );
     assert!(certificates.look(in_many_years).is_empty(), "it is told once");
     assert!(is_shown(&config, "shop.test", &shop));
+}
+
+#[test]
+fn that_a_certificate_ends_within_14_days_is_told_once_and_then_that_it_has_ended() {
+    let place = place();
+    let source = source(place.path(), "tls");
+    let shop = made(&["shop.test"], |params| params.not_after = rcgen::date_time_ymd(2901, 1, 20));
+    put(&source, &shop);
+    let day = |day: u64| {
+        SystemTime::from(rcgen::date_time_ymd(2901, 1, 1)) + Duration::from_secs((day - 1) * 86_400)
+    };
+    let (mut certificates, _) = Certificates::read([source.clone()], now()).expect("it is good");
+    let mut told =
+        |clock| certificates.look(clock).iter().map(News::to_string).collect::<Vec<_>>().join("; ");
+    assert_eq!(told(day(5)), "", "15 days are left");
+    assert_eq!(Expiry::of(&source.certificate, day(5)), None);
+    let soon = told(day(7));
+    assert!(
+        soon.ends_with(
+            "server.crt: the certificate for shop.test expires on 2901-01-20T00:00:00Z: renew it before"
+        ),
+        "{soon}"
+    );
+    assert_eq!(told(day(8)), "", "it is told once");
+    let expiry = Expiry::of(&source.certificate, day(8)).expect("it ends soon");
+    assert_eq!(expiry.to_string(), soon, "the same line every day");
+    let over = told(day(21));
+    assert!(over.contains("has expired on 2901-01-20T00:00:00Z"), "{over}");
+    assert_eq!(told(day(22)), "");
+    let expiry = Expiry::of(&source.certificate, day(21)).expect("it is over");
+    assert!(expiry.is_over && expiry.to_string().contains("has expired on 2901-01-20"), "{expiry}");
+    std::fs::write(&source.certificate, "nonsense").expect("written");
+    assert_eq!(Expiry::of(&source.certificate, day(21)), None, "nothing is known of it");
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::faults::Faults;
 use crate::health::Health;
 use crate::latency::Latency;
 use crate::standing::{Order, Standing, Step};
@@ -38,8 +39,8 @@ pub(crate) struct Backend {
     connections: u64,
     failed: u64,
     cut: u64,
-    #[serde(default)]
-    broken: u64,
+    #[serde(default, flatten)]
+    pub(crate) faults: Faults,
     /// How many connections it had when it was withdrawn.
     #[serde(default)]
     at_drain: u64,
@@ -64,7 +65,7 @@ impl Backend {
             connections: 0,
             failed: 0,
             cut: 0,
-            broken: 0,
+            faults: Faults::default(),
             at_drain: 0,
             connects: Latency::default(),
             cut_at: None,
@@ -112,6 +113,7 @@ impl Backend {
             drained: self.at_drain.saturating_sub(self.cut),
             cut: self.cut,
             release: self.release,
+            faults: self.faults,
         })
     }
 
@@ -138,10 +140,6 @@ impl Backend {
         self.open -= 1;
     }
 
-    pub(crate) fn broke(&mut self) {
-        self.broken += 1;
-    }
-
     pub(crate) fn ended(&mut self, ending: Ending) {
         self.open -= 1;
         match ending {
@@ -159,7 +157,7 @@ impl Backend {
             open: self.open,
             failed: self.failed,
             cut: self.cut,
-            broken: self.broken,
+            faults: self.faults,
             connect_p50_us: self.connects.percentile(50),
             connect_p99_us: self.connects.percentile(99),
         }

@@ -2,6 +2,7 @@
 //! returns choices and counts. The caller makes the connections and passes the time.
 
 mod backend;
+mod faults;
 mod health;
 mod latency;
 mod options;
@@ -12,9 +13,10 @@ mod table;
 pub mod wire;
 
 pub use backend::{Ending, Key};
+pub use faults::{Fault, Faults};
 pub use latency::Latency;
 pub use options::{Cookie, Frontend, InvalidOption, OF_HTTP, OPTIONS, Options, ProxyVersion, network};
-pub use receipt::{Before, Latencies, OfRelease, Receipt};
+pub use receipt::{Before, Latencies, OfRelease, Receipt, Unit};
 pub use table::{Choice, InvalidSet, Table};
 
 /// The example of the README is a test.

@@ -9,14 +9,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Receipt {
+    /// What is counted in the fields below that say connections.
+    pub unit: Unit,
     /// Connections, since the rollout began, to runs that were there before.
     pub before: u64,
     /// Connections to runs that came in.
     pub after: u64,
     /// The same connections, by the number of the release that the run had. A restart has one release before and after.
     pub releases: Vec<OfRelease>,
-    /// Connections that no run took.
+    /// Connections that no run took; requests that got no answer from any run.
     pub refused: u64,
+    /// Connections that their run reset; requests whose answer their run broke off.
+    pub broken: u64,
+    /// Requests that their run answered with a status of 500 or above.
+    pub errors: u64,
     /// Connections that were open when their run was withdrawn, and ended by themselves in time.
     pub drained: u64,
     /// By run: how many connections were open when its time to end them was up.
@@ -27,6 +33,27 @@ pub struct Receipt {
     /// Whether `ps-balance` ran from the beginning to the end. If not, its earlier counts are missing, and its
     /// connections were lost.
     pub is_whole: bool,
+}
+
+/// What a receipt counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Connections, whose bytes are passed on as they are.
+    #[default]
+    Connections,
+    /// Requests of HTTP.
+    Requests,
+}
+
+/// `connections`, `requests`.
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connections => "connections",
+            Self::Requests => "requests",
+        })
+    }
 }
 
 /// The connections to runs of one release.
@@ -64,9 +91,17 @@ impl Receipt {
         self.cut.values().sum()
     }
 
-    /// Whether no connection failed.
+    /// Whether no client lost anything by the rollout. An answer of the app with a status of 500 or above is the app's own, and so is a
+    /// connection that it resets; a request whose answer was broken off is lost.
     pub fn has_none_failed(&self) -> bool {
-        self.is_whole && self.refused == 0 && self.cut_in_all() == 0
+        self.is_whole && self.refused == 0 && self.cut_in_all() == 0 && self.broken_requests() == 0
+    }
+
+    fn broken_requests(&self) -> u64 {
+        match self.unit {
+            Unit::Connections => 0,
+            Unit::Requests => self.broken,
+        }
     }
 
     /// Whether there is nothing to say: no client has come.
@@ -74,10 +109,11 @@ impl Receipt {
         self.has_none_failed() && self.before + self.after == 0
     }
 
-    /// What failed, for people: `1 refused, 3 cut (web.1@1: 3)`; `none failed`.
+    /// What failed, for people: `1 refused, 3 cut (web.1@1: 3)`; `none failed`; of requests `1 without an answer, 0 broken off, 3 cut`.
     pub fn failures(&self) -> String {
         if self.has_none_failed() {
-            return "none failed".to_owned();
+            let others = if self.of_the_app() > 0 { "no other " } else { "none " };
+            return format!("{others}failed");
         }
         let cut: Vec<String> = self.cut.iter().map(|(run, count)| format!("{run}: {count}")).collect();
         let runs = if cut.is_empty() { String::new() } else { format!(" ({})", cut.join(", ")) };
@@ -86,20 +122,41 @@ impl Receipt {
         } else {
             "; ps-balance ended meanwhile, and what it had counted is missing"
         };
-        format!("{} refused, {} cut{runs}{lack}", self.refused, self.cut_in_all())
+        let Self { refused, broken, .. } = self;
+        let lost = match self.unit {
+            Unit::Connections => format!("{refused} refused"),
+            Unit::Requests => format!("{refused} without an answer, {broken} broken off"),
+        };
+        format!("{lost}, {} cut{runs}{lack}", self.cut_in_all())
+    }
+
+    /// How often the app itself failed a client in a way that has nothing to do with the rollout.
+    fn of_the_app(&self) -> u64 {
+        match self.unit {
+            Unit::Connections => self.broken,
+            Unit::Requests => self.errors,
+        }
     }
 }
 
-/// `connections: 20 to earlier instances, 30 to new ones, 1 refused, 3 cut (web.1@1: 3)`.
+/// `connections: 20 to earlier instances, 30 to new ones, 1 refused, 3 cut (web.1@1: 3)`;
+/// `requests: 20 to earlier instances, 30 to new ones, 4 answered by the app with a status of 500 or above, no other failed`.
 impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { before, after, drained, .. } = self;
-        write!(f, "connections: {before} to earlier instances, {after} to new ones, ")?;
+        let of_the_app = match self.unit {
+            Unit::Connections => "reset by the app",
+            Unit::Requests => "answered by the app with a status of 500 or above",
+        };
+        write!(f, "{}: {before} to earlier instances, {after} to new ones, ", self.unit)?;
         if *drained > 0 {
             write!(f, "{drained} drained, ")?;
         }
         if let Some(latency) = self.latency {
             write!(f, "{latency}, ")?;
+        }
+        if self.of_the_app() > 0 {
+            write!(f, "{} {of_the_app}, ", self.of_the_app())?;
         }
         f.write_str(&self.failures())
     }
@@ -159,5 +216,34 @@ mod tests {
         assert!(!receipt.has_none_failed(), "it is not known");
         receipt.is_whole = true;
         assert!(receipt.is_empty());
+    }
+
+    #[test]
+    fn what_the_app_itself_answers_or_resets_is_said_and_fails_no_rollout() {
+        let usual = Receipt { before: 20, after: 30, is_whole: true, ..Receipt::default() };
+        let mut receipt = Receipt { unit: Unit::Requests, errors: 4, ..usual.clone() };
+        let of_http = "requests: 20 to earlier instances, 30 to new ones, 4 answered by the app with a status of 500 or above";
+        assert_eq!(receipt.to_string(), format!("{of_http}, no other failed"));
+        assert!(receipt.has_none_failed());
+        receipt.broken = 1;
+        assert_eq!(
+            receipt.to_string(),
+            format!("{of_http}, 0 without an answer, 1 broken off, 0 cut"),
+            "a client got half of an answer"
+        );
+        assert!(!receipt.has_none_failed());
+        receipt = Receipt { broken: 2, ..usual };
+        assert_eq!(
+            receipt.to_string(),
+            "connections: 20 to earlier instances, 30 to new ones, 2 reset by the app, no other failed"
+        );
+        assert!(receipt.has_none_failed());
+    }
+
+    #[test]
+    fn a_receipt_of_an_earlier_version_counts_connections() {
+        let receipt: Receipt =
+            serde_json::from_str(r#"{"before":1,"after":2,"is_whole":true}"#).expect("one");
+        assert_eq!((receipt.unit, receipt.errors, receipt.broken), (Unit::Connections, 0, 0));
     }
 }

@@ -4,8 +4,13 @@
 //! the most whole connections to its fair share is chosen. If several lack equally many, they take turns in proportion
 //! to their weights. So with equal weights the backend with the fewest connections is chosen, and a backend with 5 % of
 //! the weights gets 5 % of the connections, whether there are two at a time or two thousand.
+//!
+//! A list of backends may ask that new connections are shared out by their number alone ([`Share::Count`]). Then backends always take
+//! turns in proportion to their weights, and one that keeps its connections for longer gets as many as before.
 
 use std::cmp::Reverse;
+
+use crate::wire::Share;
 
 /// One that could be chosen.
 #[derive(Clone, Copy, Debug)]
@@ -20,10 +25,13 @@ pub(crate) struct Candidate {
 }
 
 /// Which of them gets the next connection, as an index into `candidates`.
-pub(crate) fn choose(candidates: &[Candidate]) -> Option<usize> {
+pub(crate) fn choose(share: Share, candidates: &[Candidate]) -> Option<usize> {
     let weights: i128 = candidates.iter().map(|it| i128::from(it.weight)).sum();
     let connections: i128 = candidates.iter().map(|it| i128::from(it.open)).sum::<i128>() + 1;
-    let lacks = |it: &Candidate| connections * i128::from(it.weight) / weights - i128::from(it.open);
+    let lacks = |it: &Candidate| match share {
+        Share::Load => connections * i128::from(it.weight) / weights - i128::from(it.open),
+        Share::Count => 0,
+    };
     let turn = |it: &Candidate| it.credit + i64::from(it.weight);
     (0..candidates.len()).max_by_key(|&at| {
         let it = &candidates[at];
@@ -45,7 +53,7 @@ pub(crate) fn credits(candidates: &[Candidate], chosen: usize) -> impl Iterator<
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Candidate, choose, credits};
+    use super::{Candidate, Share, choose, credits};
 
     fn of(weights: &[u32]) -> Vec<Candidate> {
         let one = |(place, &weight)| Candidate { place, weight, open: 0, credit: 0 };
@@ -53,13 +61,46 @@ mod tests {
     }
 
     fn take(candidates: &mut [Candidate]) -> usize {
-        let chosen = choose(candidates).expect("somebody is there");
+        take_by(Share::Load, candidates)
+    }
+
+    fn take_by(share: Share, candidates: &mut [Candidate]) -> usize {
+        let chosen = choose(share, candidates).expect("somebody is there");
         let after: Vec<i64> = credits(candidates, chosen).collect();
         for (it, credit) in candidates.iter_mut().zip(after) {
             it.credit = credit;
         }
         candidates[chosen].open += 1;
         chosen
+    }
+
+    /// How many of 2,000 connections each gets by count where the first one keeps each of its connections for so many rounds, and the
+    /// others end theirs at once.
+    fn shares_of_a_slow_one(share: Share, weights: &[u32], rounds: usize) -> Vec<usize> {
+        let mut candidates = of(weights);
+        let (mut ends, mut got) = (std::collections::VecDeque::new(), vec![0; weights.len()]);
+        for round in 0..2_000 {
+            if ends.front().is_some_and(|end| *end <= round) {
+                ends.pop_front();
+                candidates[0].open -= 1;
+            }
+            let chosen = take_by(share, &mut candidates);
+            got[chosen] += 1;
+            if chosen == 0 {
+                ends.push_back(round + rounds);
+            } else {
+                candidates[chosen].open -= 1;
+            }
+        }
+        got
+    }
+
+    #[test]
+    fn by_count_a_slow_backend_gets_as_many_connections_as_its_weight_says_and_by_load_fewer() {
+        let weights = [50_000, 50_000, 450_000, 450_000];
+        assert_eq!(shares_of_a_slow_one(Share::Count, &weights, 400), [100, 100, 900, 900]);
+        let by_load = shares_of_a_slow_one(Share::Load, &weights, 400);
+        assert!(by_load[0] < 50, "{by_load:?}");
     }
 
     /// How many of `rounds` connections each gets while `at_once` are open, and the oldest ends before each new one.
@@ -109,7 +150,7 @@ mod tests {
             for (it, open) in candidates.iter_mut().zip(&open) {
                 it.open = *open;
             }
-            let chosen = choose(&candidates).expect("somebody is there");
+            let chosen = choose(Share::Load, &candidates).expect("somebody is there");
             prop_assert_eq!(Some(&open[chosen]), open.iter().min());
         }
 

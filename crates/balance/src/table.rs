@@ -7,10 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::{Backend, Ending, Key};
+use crate::faults::Fault;
 use crate::health::Event;
 use crate::latency::Latency;
 use crate::share::{self, Candidate};
-use crate::wire::{BackendNumbers, Drained, Set};
+use crate::wire::{BackendNumbers, Drained, Set, Share};
 
 /// The heaviest weight of a backend.
 const HEAVIEST: u32 = 1_000_000;
@@ -47,13 +48,16 @@ pub struct Table {
     next_key: u64,
     drain_limit: Duration,
     #[serde(default)]
+    share: Share,
+    #[serde(default)]
     latency: Latency,
 }
 
 impl Table {
     /// Without backends. A backend that is being drained keeps its connections for `drain_limit`, unless a list says otherwise.
     pub fn new(drain_limit: Duration) -> Self {
-        Self { backends: Vec::new(), next_key: 1, drain_limit, latency: Latency::default() }
+        let (share, latency) = Default::default();
+        Self { backends: Vec::new(), next_key: 1, drain_limit, share, latency }
     }
 
     /// Puts another list in place of the present one, as a whole. Returns which backends have no connection left to wait for.
@@ -64,6 +68,11 @@ impl Table {
     pub fn set(&mut self, set: &Set, now: Duration) -> Result<Vec<Drained>, InvalidSet> {
         check(set)?;
         self.drain_limit = set.drain_seconds.map_or(self.drain_limit, |it| Duration::from_secs(it.into()));
+        if self.share != set.share {
+            // Who was passed over by load is not owed a turn by count, nor the other way round.
+            self.backends.iter_mut().for_each(|backend| backend.credit = 0);
+            self.share = set.share;
+        }
         let cut_at = now.saturating_add(self.drain_limit);
         for wanted in &set.backends {
             if !self.backends.iter().any(|backend| backend.is(wanted)) {
@@ -85,7 +94,7 @@ impl Table {
     pub fn choose(&mut self, tried: &[Key], now: Duration) -> Option<Choice> {
         let candidates = self.candidates(tried, |backend| backend.health.is_usable(now));
         let candidates = if candidates.is_empty() { self.candidates(tried, |_| true) } else { candidates };
-        let chosen = share::choose(&candidates)?;
+        let chosen = share::choose(self.share, &candidates)?;
         for (candidate, credit) in candidates.iter().zip(share::credits(&candidates, chosen)) {
             self.backends[candidate.place].credit = credit;
         }
@@ -152,10 +161,10 @@ impl Table {
         &self.latency
     }
 
-    /// The backend has reset a connection; or in HTTP broken off a request, or answered it with a status from 500 on.
-    pub fn broke(&mut self, key: Key) {
+    /// The backend has failed a client to whom it was connected.
+    pub fn broke(&mut self, key: Key, fault: Fault) {
         if let Some(backend) = self.backend(key) {
-            backend.broke();
+            backend.faults.add(fault);
         }
     }
 

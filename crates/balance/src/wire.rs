@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::faults::Faults;
 use crate::latency::Latency;
 use crate::options::Options;
 
@@ -53,8 +54,29 @@ pub struct Set {
     /// How long a backend that is being drained keeps its connections, from this list on. Unchanged where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain_seconds: Option<u32>,
+    /// By what new connections are shared out among the backends.
+    #[serde(default, skip_serializing_if = "Share::is_usual")]
+    pub share: Share,
     /// Backends that are left out get no new connection.
     pub backends: Vec<Wanted>,
+}
+
+/// By what new connections are shared out. In both cases weights say how much each backend gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Share {
+    /// By how many connections each backend has: one that keeps them for longer gets fewer.
+    #[default]
+    Load,
+    /// By how many it has got: one that keeps them for longer gets as many as the others.
+    Count,
+}
+
+impl Share {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+    fn is_usual(&self) -> bool {
+        *self == Self::Load
+    }
 }
 
 /// One backend in a list.
@@ -125,6 +147,9 @@ pub enum Report {
     Certificate {
         /// Whether it is used from now on. If not, the earlier certificate stays in use.
         taken: bool,
+        /// Whether it is used and ends within 14 days.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        ends_soon: bool,
         /// The file, and what is in it or what is wrong with it, for people.
         text: String,
     },
@@ -197,6 +222,9 @@ pub struct Drained {
     /// The release that it ran.
     #[serde(default)]
     pub release: Option<u64>,
+    /// How it has failed clients; absent if it has not.
+    #[serde(default, flatten, skip_serializing_if = "Faults::are_none")]
+    pub faults: Faults,
 }
 
 /// The counts since the start. They continue after an upgrade.
@@ -242,9 +270,9 @@ pub struct BackendNumbers {
     /// Connections that were still open when the drain limit passed.
     #[serde(default)]
     pub cut: u64,
-    /// Connections that it reset; in HTTP requests that it broke off, or answered with a status from 500 on.
-    #[serde(default)]
-    pub broken: u64,
+    /// How it has failed clients.
+    #[serde(default, flatten)]
+    pub faults: Faults,
     /// Half of the connects took at most that many microseconds.
     pub connect_p50_us: Option<u64>,
     /// 99 of 100 connects took at most that many microseconds.

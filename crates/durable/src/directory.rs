@@ -266,14 +266,25 @@ pub fn stage_of(base: &Path, path: &Path) -> Result<Option<OwnedFd>, WriteError>
 
 fn open_stage(dir: &OwnedFd, base: &Path, path: &Path) -> Result<OwnedFd, WriteError> {
     match rustix::fs::mkdirat(dir, STAGE, Mode::from_raw_mode(0o700)) {
-        Ok(()) => {
-            chown(dir, STAGE, Access::like(base, 0).owner).map_err(|e| WriteError::new("own", path, e))?;
-        }
-        Err(Errno::EXIST) => (),
+        Ok(()) | Err(Errno::EXIST) => (),
         Err(errno) => return Err(WriteError::new("create", path, errno)),
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(dir, STAGE, flags, Mode::empty()).map_err(|errno| WriteError::new("open", path, errno))
+    let stage = rustix::fs::openat(dir, STAGE, flags, Mode::empty())
+        .map_err(|errno| WriteError::new("open", path, errno))?;
+    own_stage(&stage, base).map_err(|errno| WriteError::new("own", path, errno))?;
+    Ok(stage)
+}
+
+/// Gives the stage to the owner of `base`. Root may have been killed between making it and giving it away; then nobody else could
+/// write here any more, so it is looked at each time.
+fn own_stage(stage: &OwnedFd, base: &Path) -> Result<(), Errno> {
+    let Some((uid, gid)) = Access::like(base, 0).owner else { return Ok(()) };
+    let stat = rustix::fs::fstat(stage)?;
+    if (stat.st_uid, stat.st_gid) == (uid, gid) {
+        return Ok(());
+    }
+    rustix::fs::fchown(stage, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
 }
 
 fn lock_stage(stage: &OwnedFd) -> io::Result<OwnedFd> {

@@ -150,9 +150,10 @@ impl Args {
         }
         let has_tls = !self.tls_listen.is_empty() || !inherited.tls.is_empty();
         if self.listen.is_empty() && inherited.listeners.is_empty() && !has_tls {
-            return Err(Refusal::usage(
-                "no address to listen on: give --listen ADDRESS:PORT, or listening sockets in LISTEN_FDS",
-            ));
+            let ignored = inherited.ignored.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+            return Err(Refusal::usage(format!(
+                "no address to listen on: give --listen ADDRESS:PORT, or listening sockets in LISTEN_FDS{ignored}"
+            )));
         }
         if self.backend.is_empty() && self.control.is_none() && inherited.supervisor.is_none() {
             return Err(Refusal::usage(

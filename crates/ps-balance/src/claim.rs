@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use balance::{Choice, Ending, Key};
+use balance::{Choice, Ending, Fault, Key};
 
 use crate::balancer::Balancer;
 use crate::clock;
@@ -45,8 +45,8 @@ impl Claim {
     }
 
     /// The backend has broken it off, or answered that it failed.
-    pub(crate) fn broke(&self) {
-        self.balancer.state().table.broke(self.key);
+    pub(crate) fn broke(&self, fault: Fault) {
+        self.balancer.state().table.broke(self.key, fault);
     }
 
     /// The backend has refused, or has not answered.

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub(crate) struct Connection {
     pub(crate) arrived: Duration,
     /// The task that works on it.
     pub(crate) work: Arc<Work>,
+    /// Whether an answer of HTTP/1 has begun and is not whole yet.
+    is_amid: AtomicBool,
     stage: Mutex<Stage>,
 }
 
@@ -64,7 +67,7 @@ impl Connection {
 
     /// One that has come so far.
     pub(crate) fn at(stage: Stage, peer: SocketAddr, arrived: Duration) -> Self {
-        Self { peer, arrived, work: Arc::default(), stage: Mutex::new(stage) }
+        Self { peer, arrived, work: Arc::default(), is_amid: AtomicBool::default(), stage: Mutex::new(stage) }
     }
 
     pub(crate) fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -113,6 +116,17 @@ impl Connection {
             Stage::Serving(serving) => (serving.exchanges.begun, serving.exchanges.is_busy()),
             Stage::Arriving { .. } | Stage::Relaying(_) | Stage::Over => (0, false),
         }
+    }
+
+    /// An answer of HTTP/1 has begun, or is there as a whole.
+    pub(crate) fn be_amid(&self, is_amid: bool) {
+        self.is_amid.store(is_amid, Ordering::Relaxed);
+    }
+
+    /// Whether an answer has begun and is not whole yet. If its socket is closed then, the client must see a reset: of an answer to
+    /// HTTP/1.0, the end of the connection is the end of the body.
+    pub(crate) fn is_amid(&self) -> bool {
+        self.is_amid.load(Ordering::Relaxed)
     }
 
     /// Adds the number of bytes that it has moved.

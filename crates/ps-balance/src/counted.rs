@@ -56,6 +56,14 @@ impl Counted {
     }
 }
 
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if self.connection.is_amid() {
+            self.reset_when_closed();
+        }
+    }
+}
+
 impl Readable for Counted {
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         if self.begin.is_empty() { self.socket.poll_readable(cx) } else { Poll::Ready(()) }

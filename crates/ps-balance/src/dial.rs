@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use balance::Fault;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -46,7 +47,7 @@ pub(crate) async fn relay(
     let _ = poll_fn(|cx| {
         let mut buffer = balancer.buffer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut shared = Shared { buffer: &mut buffer, pipes: &balancer.pipes };
-        connection.poll(&mut shared, &balancer.bytes, || held.0.broke(), cx)
+        connection.poll(&mut shared, &balancer.bytes, || held.0.broke(Fault::Broken), cx)
     })
     .await;
 }

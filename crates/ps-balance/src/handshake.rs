@@ -73,6 +73,8 @@ pub(crate) fn tell(controls: &Controls, news: &[News]) {
     for it in news {
         let text = it.to_string();
         say::failure(&format!("ps-balance: {text}"));
-        controls.tell(&Report::Certificate { taken: matches!(it, News::Taken { .. }), text });
+        let ends_soon = matches!(it, News::Soon(_));
+        let taken = ends_soon || matches!(it, News::Taken { .. });
+        controls.tell(&Report::Certificate { taken, ends_soon, text });
     }
 }

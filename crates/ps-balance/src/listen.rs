@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ pub(crate) struct Inherited {
     pub(crate) tls: Vec<TcpListener>,
     /// The connection to the supervisor.
     pub(crate) supervisor: Option<UnixStream>,
+    /// Why sockets that somebody meant to pass on were not taken.
+    pub(crate) ignored: Option<String>,
 }
 
 /// Takes the sockets that were passed on. It may be called only once, before a second thread exists, because it removes
@@ -43,8 +46,10 @@ pub(crate) struct Inherited {
 pub(crate) fn inherited() -> Result<Inherited> {
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
     let mut names = names.split(':');
+    let said = ["LISTEN_FDS", "LISTEN_PID"].map(|name| std::env::var(name).ok());
     let mut handed = ListenFd::from_env();
-    let mut inherited = Inherited::default();
+    let ignored = if handed.len() == 0 { ignored(said) } else { None };
+    let mut inherited = Inherited { ignored, ..Inherited::default() };
     for at in 0..handed.len() {
         let name = names.next();
         if name == Some(CONTROL) {
@@ -54,10 +59,32 @@ pub(crate) fn inherited() -> Result<Inherited> {
                 handed.take_custom(at, family, kind, "Unix stream").map_err(|error| unusable(&error))?;
         } else {
             let to = if name == Some(TLS) { &mut inherited.tls } else { &mut inherited.listeners };
-            to.extend(handed.take_tcp_listener(at).map_err(|error| unusable(&error))?);
+            let listener = handed.take_tcp_listener(at).map_err(|error| unusable(&error))?;
+            if let Some(listener) = &listener
+                && !rustix::net::sockopt::socket_acceptconn(listener)
+                    .map_err(|errno| unusable(&errno.into()))?
+            {
+                let fd = listener.as_raw_fd();
+                return Err(unusable(&io::Error::other(format!("nobody listens on the socket fd {fd}"))));
+            }
+            to.extend(listener);
         }
     }
     Ok(inherited)
+}
+
+/// Why no socket was taken although `LISTEN_FDS` is set; `None` if it is not, or says that there is none.
+fn ignored([count, pid]: [Option<String>; 2]) -> Option<String> {
+    let count = count.filter(|count| count != "0")?;
+    let ours = std::process::id();
+    Some(match pid {
+        Some(pid) if pid.parse() != Ok(ours) => {
+            format!(
+                "the sockets of LISTEN_FDS are for process {pid} (LISTEN_PID), and this is process {ours}"
+            )
+        }
+        _ => format!("LISTEN_FDS={count} is no number of sockets"),
+    })
 }
 
 fn unusable(error: &io::Error) -> anyhow::Error {

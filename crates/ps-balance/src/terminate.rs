@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use balance::ProxyVersion;
+use balance::{Fault, ProxyVersion};
 use tokio::io::{AsyncWriteExt, copy_bidirectional_with_sizes};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -61,7 +61,7 @@ impl Both {
         }
         let passed = copy_bidirectional_with_sizes(&mut self.client, &mut self.backend, BUFFER, BUFFER).await;
         if passed.is_err() && is_reset(&self.backend) {
-            self.claim.broke();
+            self.claim.broke(Fault::Broken);
         }
         passed?;
         self.is_whole = true;

@@ -34,7 +34,7 @@ impl Tls {
     /// Not one of them can be shown, unless `may_wait`: then clients that speak TLS are refused until one can.
     pub(crate) fn new(sources: Vec<Source>, mode: Mode, may_wait: bool) -> Result<(Self, Vec<News>)> {
         let clock = SystemTime::now();
-        let (certificates, news) = match Certificates::read(sources.clone(), clock) {
+        let (mut certificates, mut news) = match Certificates::read(sources.clone(), clock) {
             Err(_) if may_wait => {
                 let mut certificates = Certificates::unread(sources);
                 let news = certificates.look(clock);
@@ -42,6 +42,8 @@ impl Tls {
             }
             read => read?,
         };
+        // Nothing has changed since: it is said now which of them end soon.
+        news.extend(certificates.look(clock));
         let protocols = match mode {
             Mode::Http => Protocols::Http2,
             Mode::Tcp => Protocols::Bytes,

@@ -3,6 +3,7 @@
 
 mod boot;
 mod bundle;
+mod certificates;
 mod engine;
 mod kernel;
 mod roots;
@@ -53,6 +54,9 @@ fn look(world: &World) -> Vec<FindingRow> {
         Err(error) => vec![unread(world, supervisors::CHECK, error)],
     });
     rows.extend(engine::engine(world).unwrap_or_else(|error| vec![unread(world, engine::CHECK, &error)]));
+    rows.push(
+        certificates::certificates(world).unwrap_or_else(|error| unread(world, certificates::CHECK, &error)),
+    );
     rows.push(boot::boot(world));
     rows
 }

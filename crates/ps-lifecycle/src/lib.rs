@@ -8,6 +8,7 @@ mod args;
 mod ask;
 mod boot;
 mod canary;
+mod certificate;
 mod compose;
 mod converge;
 mod deploy;

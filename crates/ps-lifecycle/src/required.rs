@@ -54,7 +54,8 @@ impl Required {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         match (self.requirement, failed.get(app)) {
             (Some(Requirement::ZeroFailed), Some(receipt)) => Err(Refusal::failed(format!(
-                "{app} was changed, but connections failed: {}",
+                "{app} was changed, but {} failed: {}",
+                receipt.unit,
                 receipt.failures()
             ))),
             _ => Ok(done),

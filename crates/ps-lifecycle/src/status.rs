@@ -4,6 +4,7 @@ mod column;
 mod host;
 mod now;
 mod past;
+mod reached;
 mod table;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -107,7 +108,7 @@ fn show(page: &[u8], is_terminal: bool) -> io::Result<()> {
 struct Found {
     /// The time of the status; `None`: now.
     at: Option<Timestamp>,
-    /// A line for each app that has an address: where it is reached.
+    /// A line for each app that has an address: where it is reached, and who serves it if that is unusual.
     reached: Vec<String>,
     rows: Vec<StatusRow>,
     warnings: Vec<String>,
@@ -118,11 +119,16 @@ struct Found {
 fn look(session: &Session, args: &StatusArgs) -> Result<Found> {
     let (apps, part) = meant(session, args)?;
     let at = args.at.map(|at| at.seen_from(SystemTime::now())).map(Timestamp::try_from).transpose()?;
-    let now::Statuses { of_apps, warnings, is_complete } = match at {
+    let now::Statuses { of_apps, mut warnings, is_complete } = match at {
         None => now::statuses(session, &apps),
         Some(at) => past::statuses(session, &apps, at)?,
     };
-    let reached = of_apps.iter().filter_map(|(_, status)| reached(status)).collect();
+    let world = &session.world;
+    let served = |status: &AppStatus| at.is_none().then(|| reached::served(world, status)).flatten();
+    let reached = of_apps.iter().filter_map(|(_, status)| reached::line(status, served(status))).collect();
+    if at.is_none() {
+        warnings.extend(of_apps.iter().filter_map(|(_, status)| reached::certificate(world, status)));
+    }
     let is_meant = |row: &StatusRow| {
         let is_of = |part: &Which| slot(row).parse().is_ok_and(|slot: Slot| part.includes(&slot));
         let is_of_part = part.as_ref().is_none_or(is_of);
@@ -174,20 +180,4 @@ fn write(mut out: impl Write, session: &Session, args: &StatusArgs, found: &Foun
     // This line is for people; a script that reads the table does not need it.
     let host = size.filter(|_| found.at.is_none()).and_then(|_| host::line(session.world.lib()));
     host.map_or(Ok(()), |line| writeln!(out, "{line}"))
-}
-
-/// The line that says where an app is reached, if it has an address.
-fn reached(status: &AppStatus) -> Option<String> {
-    let AppStatus { app, instances, listen, .. } = status;
-    if listen.is_empty() {
-        return None;
-    }
-    let mut behind = instances.iter().filter(|instance| status.leads_to(instance));
-    if !behind.any(|instance| instance.state.is_alive() || instance.state == State::Unknown) {
-        return Some(format!("{app} has the address {listen}, but no instance runs"));
-    }
-    let open: Option<u64> =
-        instances.iter().filter_map(|instance| instance.connections).reduce(|all, one| all + one);
-    let open = open.map(|open| format!(", open connections: {open}")).unwrap_or_default();
-    Some(format!("{app} is reached at {listen}{open}"))
 }

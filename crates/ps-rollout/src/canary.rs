@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 const WHOLE: u16 = 10_000;
 /// The smallest number of connections that permits a verdict.
 const FEWEST: u64 = 50;
+/// How many times the square root of all failures one side must have more of them than the other, for that not to be chance. If both
+/// sides fail equally often, that happens in one of three million comparisons.
+const BEYOND_CHANCE: u64 = 5;
 /// The sum of all weights.
 const WEIGHTS: u32 = 1_000_000;
 
@@ -25,6 +28,26 @@ pub struct Canary {
     /// percent.
     #[serde(default)]
     pub most_worse: u16,
+}
+
+/// One of the two sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// An instance of the new revision.
+    Canary,
+    /// A new instance of the old revision, only for the time of the comparison.
+    Control,
+}
+
+impl Side {
+    /// Its name in rows of status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Canary => "canary",
+            Self::Control => "control",
+        }
+    }
 }
 
 /// The counts of one side.
@@ -66,6 +89,9 @@ pub enum Finding {
         canary: Tally,
         /// The counts of the control instances of the old revision.
         control: Tally,
+        /// Whether it was over before its time, because the new revision is hopeless.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_early: bool,
     },
 }
 
@@ -120,6 +146,26 @@ impl Canary {
         Verdict::TooFew
     }
 
+    /// Whether the new revision fails so much more often than the control that more clients would not change the verdict: there is
+    /// no reason to send it more of them.
+    ///
+    /// The control has had 50 connections at least. Of as many connections on both sides, the new revision has failed more often than the
+    /// control, in addition to the failures that it may have, by at least five times the square root of the failures of both.
+    /// For example, if nothing else may fail: 25 and none, 60 and 15, or 1,000 and 780. So one failure of the control, or a burst of
+    /// failures of the new revision that is as probable with the control, ends nothing.
+    pub fn is_hopeless(&self, canary: Tally, control: Tally) -> bool {
+        if control.asked < FEWEST || canary.asked == 0 {
+            return false;
+        }
+        let asked = u128::from(canary.asked.min(control.asked));
+        let allowed = asked * u128::from(self.most_worse) / u128::from(WHOLE);
+        let of_canary = u128::from(canary.failed) * asked / u128::from(canary.asked);
+        let of_control = (u128::from(control.failed) * asked).div_ceil(u128::from(control.asked));
+        let surplus = of_canary.saturating_sub(of_control + allowed);
+        let chance = u128::from(BEYOND_CHANCE).pow(2) * (of_canary + of_control);
+        surplus > 0 && surplus.saturating_mul(surplus) >= chance
+    }
+
     fn compare(&self, canary: Tally, control: Tally) -> Verdict {
         let asked = u128::from(canary.asked);
         let as_control = (asked * u128::from(control.failed)).div_ceil(u128::from(control.asked));
@@ -145,10 +191,11 @@ impl fmt::Display for Finding {
             Self::Judged { verdict: Verdict::Good, canary, control, .. } => {
                 write!(f, "canary: {}: the new release takes over", compared(*canary, *control))
             }
-            Self::Judged { verdict: Verdict::Worse, canary, control, .. } => {
-                write!(f, "canary: {}: the earlier release stays", compared(*canary, *control))
+            Self::Judged { verdict: Verdict::Worse, canary, control, is_early, .. } => {
+                let early = if *is_early { ", which is beyond chance" } else { "" };
+                write!(f, "canary: {}{early}: the earlier release stays", compared(*canary, *control))
             }
-            Self::Judged { verdict: Verdict::TooFew, fewest, canary, control } => write!(
+            Self::Judged { verdict: Verdict::TooFew, fewest, canary, control, .. } => write!(
                 f,
                 "canary: too little traffic: {}, and {} to the control instances, where {fewest} each are needed: the earlier release stays",
                 counted(*canary, " connections"), counted(*control, "")
@@ -248,6 +295,32 @@ mod tests {
     }
 
     #[test]
+    fn a_release_is_hopeless_where_its_failures_are_beyond_chance() {
+        let hopeless = [
+            // (may fail so much more often, of the new release, of the control, whether it is)
+            (0, tally(50, 50), tally(0, 50), true),
+            (0, tally(25, 25), tally(0, 50), true),
+            (0, tally(24, 24), tally(0, 50), false),
+            (0, tally(25, 25), tally(0, 49), false),
+            (0, tally(1, 50), tally(0, 5_000), false),
+            (0, tally(25, 5_000), tally(0, 50), false),
+            (0, tally(60, 100), tally(15, 100), true),
+            (0, tally(60, 100), tally(30, 100), false),
+            (0, tally(30, 60), tally(60, 60), false),
+            (0, tally(100, 100), tally(100, 100), false),
+            (0, tally(0, 100), tally(0, 100), false),
+            (0, tally(0, 0), tally(0, 100), false),
+            (5_000, tally(60, 100), tally(0, 100), false),
+            (5_000, tally(100, 100), tally(0, 100), true),
+            (0, tally(u64::MAX, u64::MAX), tally(0, u64::MAX), true),
+        ];
+        for (most_worse, new, control, is_so) in hopeless {
+            let canary = canary(500, most_worse);
+            assert_eq!(canary.is_hopeless(new, control), is_so, "{most_worse} {new:?} {control:?}");
+        }
+    }
+
+    #[test]
     fn as_many_instances_are_canaries_as_usually_have_so_many_connections() {
         for (share, count, expected) in
             [(500, 1, 1), (500, 4, 1), (500, 20, 1), (500, 21, 2), (4_000, 4, 2), (4_999, 4, 2)]
@@ -270,8 +343,17 @@ mod tests {
 
     #[test]
     fn it_reads_as_a_sentence() {
-        let judged =
-            |verdict| Finding::Judged { verdict, fewest: 200, canary: tally(3, 400), control: tally(1, 410) };
+        let judged = |verdict| {
+            let (canary, control) = (tally(3, 400), tally(1, 410));
+            Finding::Judged { verdict, fewest: 200, canary, control, is_early: false }
+        };
+        let early = Finding::Judged {
+            verdict: Verdict::Worse,
+            fewest: 200,
+            canary: tally(60, 60),
+            control: tally(0, 58),
+            is_early: true,
+        };
         for (finding, expected) in [
             (
                 Finding::Begun(canary(550, 0)),
@@ -284,6 +366,10 @@ mod tests {
             (
                 judged(Verdict::Worse),
                 "canary: 3 of 400 failed, and 1 of 410 to the control instances: the earlier release stays",
+            ),
+            (
+                early,
+                "canary: 60 of 60 failed, and 0 of 58 to the control instances, which is beyond chance: the earlier release stays",
             ),
             (
                 judged(Verdict::TooFew),

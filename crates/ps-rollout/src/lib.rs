@@ -16,7 +16,7 @@ mod stage;
 mod turn;
 mod waiting;
 
-pub use canary::{Canary, Finding, Tally, Verdict};
+pub use canary::{Canary, Finding, Side, Tally, Verdict};
 pub use event::{Action, Condition, Event, Observed};
 pub use outcome::{Cause, Failure, Fate, Outcome};
 pub use plan::{Change, Plan, Present, Rules, Strategy, TypePlan};

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-use ps_rollout::Role;
+use ps_rollout::{Role, Side};
 use ps_scheduler::{AppStatus, Instance};
 use serde::Serialize;
 
@@ -96,6 +96,10 @@ pub struct StatusRow {
     pub release: Option<u64>,
     /// Its role in its slot, a name of [`ps_rollout::Role`]. While an instance is being replaced, its slot has two rows.
     pub role: Option<&'static str>,
+    /// The side on which it is compared while a canary is judged, a name of [`ps_rollout::Side`]: `canary` runs the new release,
+    /// `control` the earlier one, and is no instance of the app. Only then, and not in CSV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared: Option<&'static str>,
     /// The node of a swarm that it runs on. This field and the next one exist only on a swarm, and not in CSV.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
@@ -149,6 +153,7 @@ impl StatusRow {
             run: instance.run,
             release: instance.release,
             role: instance.role.map(Role::as_str),
+            compared: instance.compared.map(Side::as_str),
             node: instance.node,
             task: instance.task,
             // If both are the same, the app runs where it was deployed from, and both fields are left out.

@@ -6,7 +6,7 @@ use balance::{Before, Latencies, OfRelease, Receipt};
 use formation::{Exit, OutOfMemory, RestartReason, Restarts, State, Stream};
 use jiff::Timestamp;
 use ps_apps::{KeptRelease, SourceRecord, StoredEntry};
-use ps_rollout::{Role, Tally, Verdict};
+use ps_rollout::{Role, Side, Tally, Verdict};
 use ps_rows::{
     AddressRow, CanaryRow, EventRow, EvidenceRow, ExplanationRow, FindingRow, LogRow, Phase, ProcessRow,
     ReasonRow, ReleaseRow, StatusRow, VerbRow,
@@ -81,6 +81,7 @@ fn known(state: State, exit: Exit) -> Instance {
         run: Some(17),
         release: Some(3),
         role: Some(Role::Incoming),
+        compared: Some(Side::Control),
         pid: Some(4711),
         container_id: Some("50f05446".to_owned()),
         address: Some("127.0.0.1:5000".to_owned()),

@@ -43,8 +43,13 @@ pub(crate) fn carry_out<'a>(
             }
         }
     }
-    match until_over(service, &mut follower, requester)? {
-        Some(report) => Ok((follower, report)),
+    match until_over(service, &mut follower, (requester, Whose::Own))? {
+        Some(report) => {
+            if let Some(receipt) = &report.receipt {
+                (requester.tell)(Progress::Receipt(receipt.clone()));
+            }
+            Ok((follower, report))
+        }
         None => Err(Error::Backend {
             context: format!("deploy {}", service.app),
             reason: format!(
@@ -87,7 +92,21 @@ pub(crate) fn end_interrupted(
     // Undoing is not cancelled halfway, because nobody would wait for its end.
     let mut patient =
         Requester { tell: &mut *requester.tell, cancel: &Cancel::default(), lock: requester.lock };
-    until_over(service, &mut follower, &mut patient).map(drop)
+    let report = until_over(service, &mut follower, (&mut patient, Whose::Earlier))?;
+    // It is not the receipt of this verb, which has one of its own, and requires nothing of it.
+    if let Some(receipt) = report.and_then(|report| report.receipt).filter(|receipt| !receipt.is_empty()) {
+        (requester.tell)(Progress::Note(format!("Clients during the earlier command: {receipt}")));
+    }
+    Ok(())
+}
+
+/// Whose rollout is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// That of this verb.
+    Own,
+    /// That of a verb that was killed: it has told how it compares two releases, and nobody asked this verb for that.
+    Earlier,
 }
 
 /// Waits until a rollout is over. If the verb is cancelled, the rollout is undone, and that is waited for too. `None`: the
@@ -95,20 +114,18 @@ pub(crate) fn end_interrupted(
 fn until_over<'a>(
     service: &'a Service,
     follower: &mut Follower<'a>,
-    requester: &mut Requester<'_>,
+    (requester, whose): (&mut Requester<'_>, Whose),
 ) -> Result<Option<Report>, Error> {
     let mut is_cancelled = false;
     let mut asked_at = Instant::now();
     let mut found = None;
     loop {
-        let finding = follower.rollout.as_ref().and_then(|report| report.canary);
+        let report = follower.rollout.as_ref().filter(|_| whose == Whose::Own);
+        let finding = report.and_then(|report| report.canary);
         if let Some(finding) = finding.filter(|finding| found.replace(*finding) != Some(*finding)) {
             (requester.tell)(Progress::Canary(finding));
         }
         if let Some(report) = follower.rollout.take_if(|report| report.outcome.is_some()) {
-            if let Some(receipt) = &report.receipt {
-                (requester.tell)(Progress::Receipt(receipt.clone()));
-            }
             return Ok(Some(report));
         }
         let is_told = !is_cancelled && requester.cancel.check().is_err();

@@ -279,6 +279,7 @@ fn instance(status: &Status, typed: Option<&Path>, belief: Belief) -> Instance {
         release: Some(status.revision),
         lane: Some(status.lane),
         role: status.role,
+        compared: status.compared,
         pid: process.map(|process| process.pid),
         program: program.map(|program| program.pid),
         address: status

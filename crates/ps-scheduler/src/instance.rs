@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use formation::{Addresses, AppName, Exit, FIRST_TYPE, OutOfMemory, Restarts, Slot, State};
 use jiff::Timestamp;
-use ps_rollout::{Lane, Role};
+use ps_rollout::{Lane, Role, Side};
 
 /// Why a slot that the formation wants is empty, and stays empty until a person starts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct Instance {
     pub lane: Option<Lane>,
     /// Its role in the slot; `None` from a scheduler without runs, which has one instance a slot.
     pub role: Option<Role>,
+    /// On which side it is compared with instances of another release, while a canary is judged.
+    pub compared: Option<Side>,
     /// Whether its scheduler numbers the instances of the type, and chooses which of them end when the count becomes lower.
     pub is_interchangeable: bool,
     /// Whether somebody else has changed what it is made from, so that it is not what was deployed. To converge replaces it.
@@ -115,6 +117,7 @@ impl Instance {
             release: None,
             lane: None,
             role: None,
+            compared: None,
             is_interchangeable: false,
             is_altered: false,
             node: None,

@@ -11,6 +11,7 @@ mod outward;
 mod pause;
 mod reach;
 pub mod root;
+mod served;
 mod service;
 mod supervised;
 
@@ -21,6 +22,7 @@ pub use opened::Opened;
 pub use outward::Skipped;
 pub use ps_supervisor::Backend;
 pub use reach::reached_by;
+pub use served::Served;
 pub use service::{Listing, Service, backend, witness};
 
 /// The example of the README is a test.

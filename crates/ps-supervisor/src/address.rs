@@ -30,8 +30,8 @@ use sockets::Sockets;
 pub use sockets::{can_listen, refusal};
 pub(crate) use table::{Settled, Table, Who, id as backend_id};
 
-use ::balance::Frontend;
 use ::balance::wire::{Listening, Reach, Request};
+use ::balance::{Frontend, Unit};
 
 use crate::holder;
 use crate::spec::Spec;
@@ -151,6 +151,11 @@ impl Address {
         let is_other = self.manner != manner;
         self.manner = manner;
         is_other
+    }
+
+    /// What is counted of its clients.
+    pub(crate) fn unit(&self) -> Unit {
+        if self.manner.frontend.options.http { Unit::Requests } else { Unit::Connections }
     }
 
     /// On what `ps-balance` is to listen, and how it is to hand on.

@@ -110,6 +110,11 @@ pub(crate) fn answer(service: &Path) -> Option<Vec<(SocketAddr, OwnedFd)>> {
     place(service).and_then(|(services, app)| ask_for_copies(services, app).ok())
 }
 
+/// Whether the holder keeps listening sockets of an app open, so that clients wait while nobody accepts.
+pub fn is_held(service: &Path) -> bool {
+    !copies(service).is_empty()
+}
+
 fn ask_for_copies(services: &Path, app: String) -> io::Result<Vec<(SocketAddr, OwnedFd)>> {
     let mut holder = socket::connect_at_once(&services.join(ROOT), HOLDER)?;
     holder.write_all(&Order::Copies { app }.line())?;

@@ -93,7 +93,7 @@ pub use environment::environment;
 pub use error::Error;
 pub use first_format::{Predecessor, finished, note_finished};
 pub use health::{Health, Question, Ready, TOLD};
-pub use holder::{Copies, HOLDER, Order, ROOT, release_outputs};
+pub use holder::{Copies, HOLDER, Order, ROOT, is_held, release_outputs};
 pub use inheritance::{Against, close_descriptors_on_exec, disown};
 pub use launch::{Failed as LaunchFailed, Launch, missing_interpreter};
 pub use layout::{log, logs};

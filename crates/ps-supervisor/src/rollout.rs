@@ -5,6 +5,7 @@
 //! The file is not synced. After a power failure no run of the app lives, and the spec, which is synced, says whether
 //! the app has the old or the new revision.
 
+mod compared;
 mod comparison;
 mod decided;
 mod report;
@@ -20,8 +21,7 @@ use balance::Receipt;
 use durable::ReadError;
 use formation::{RestartReason, Slot};
 use ps_rollout::{
-    Action, Change, Event, Finding, Outcome, Plan, Present, Rollout, Rules, Run, State, Strategy, Tally,
-    TypePlan,
+    Action, Change, Event, Finding, Outcome, Plan, Present, Rollout, Rules, Run, Strategy, TypePlan,
 };
 use rustix::time::ClockId;
 use serde::{Deserialize, Serialize};
@@ -180,27 +180,6 @@ impl Carried {
             None => Some(event),
         };
         self.heard.extend(event);
-    }
-
-    /// What is to be done about the comparison, if there is one.
-    pub(crate) fn compare(&mut self, is_counted: bool) -> Step {
-        let step = match &mut self.comparison {
-            Some(comparison) if self.rollout.state() == State::Rolling => comparison.step(now(), is_counted),
-            _ => Step::Nothing,
-        };
-        self.has_compared |= step != Step::Nothing;
-        step
-    }
-
-    /// Judges the comparison by what was counted of each run; `None`: that is not known.
-    pub(crate) fn judge(&mut self, counted: Option<&dyn Fn(&str) -> Tally>) {
-        let events = self.comparison.as_mut().map(|comparison| comparison.judge(counted));
-        self.heard.extend(events.unwrap_or_default());
-    }
-
-    /// Whether a slot has a run of the old revision for the time of the comparison.
-    pub(crate) fn is_control(&self, slot: &Slot) -> bool {
-        self.comparison.as_ref().is_some_and(|comparison| comparison.control().any(|known| known == slot))
     }
 
     /// The actions that follow from the events since the last call and from the time that has passed. They have been

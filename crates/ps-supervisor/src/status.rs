@@ -14,7 +14,7 @@ use formation::{Exit, OutOfMemory, Restarts, Slot, State, Stream};
 use jiff::Timestamp;
 use log_store::{Place, Segment};
 use os_process::ProcessId;
-use ps_rollout::{Lane, Role};
+use ps_rollout::{Lane, Role, Side};
 use serde::{Deserialize, Deserializer, Serialize};
 use timetable::Course;
 
@@ -52,6 +52,9 @@ pub struct Status {
     /// Its role in the slot; `None` is a role of a later version.
     #[serde(default = "current", deserialize_with = "if_known")]
     pub role: Option<Role>,
+    /// On which side it is compared with a run of another revision (a canary), if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_known")]
+    pub compared: Option<Side>,
     /// Its lane: which of the slot's two places it takes.
     #[serde(default = "own_lane", deserialize_with = "lane")]
     pub lane: Lane,
@@ -176,6 +179,7 @@ impl Status {
             slot: slot.clone(),
             run: 0,
             role: current(),
+            compared: None,
             lane: Lane::Own,
             state: State::Stopped,
             process: None,

@@ -169,7 +169,7 @@ fn sentence(row: &StatusRow, before: Option<&Said>) -> String {
         line.push_str(", was ");
         line.push_str(state);
     }
-    let role = row.role.filter(|role| *role != "current").map(|role| format!(", {role}"));
+    let role = row.compared.or(row.role).filter(|role| *role != "current").map(|role| format!(", {role}"));
     let exit = row.last_exit.filter(|_| row.state != "running").map(|exit| format!(", last exit {exit}"));
     let run = row.run.map(|run| format!(", run {run}"));
     let restarts =

@@ -120,7 +120,7 @@ impl Balanced {
         };
         self.connections.get_or_create(&of).inc_by(backend.connections);
         self.connect_errors.get_or_create(&of).inc_by(backend.failed);
-        self.broken.get_or_create(&of).inc_by(backend.broken);
+        self.broken.get_or_create(&of).inc_by(backend.faults.broken);
         self.cut.get_or_create(&of).inc_by(backend.cut);
         for (quantile, micros) in [("0.5", backend.connect_p50_us), ("0.99", backend.connect_p99_us)] {
             let Some(micros) = micros else { continue };

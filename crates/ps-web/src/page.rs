@@ -92,7 +92,12 @@ fn section(out: &mut String, app: &AppName, rows: &[StatusRow], now: Timestamp) 
 }
 
 fn row(out: &mut String, row: &StatusRow, now: Timestamp) -> std::fmt::Result {
-    let role = row.role.filter(|role| *role != "current").map(|role| format!(" {role}")).unwrap_or_default();
+    let role = row
+        .compared
+        .or(row.role)
+        .filter(|role| *role != "current")
+        .map(|role| format!(" {role}"))
+        .unwrap_or_default();
     let since = row.since.as_deref().unwrap_or_default();
     let age = since.parse().map_or_else(|_| "-".to_owned(), |since| ps_output::age(since, now));
     let memory = row.memory_bytes.map(|bytes| format!("{} MiB", bytes >> 20));

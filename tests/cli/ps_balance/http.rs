@@ -434,3 +434,62 @@ fn the_client_that_a_proxy_names_is_the_one_that_backends_are_told_of() {
     client.0.get_ref().shutdown(std::net::Shutdown::Write).expect("ended");
     assert_eq!(line(client.0.get_mut()), "");
 }
+
+#[test]
+fn a_cookie_whose_name_promises_tls_has_another_name_without_tls() {
+    let server = named("first");
+    let balance = Balance::start(&["--http", "--sticky", "__Host-instance"]);
+    let mut supervisor = balance.supervisor();
+    supervisor.set(1, &[backend("web.1", &server, "ready")]);
+    let mut client = Client::of(&balance);
+    let (head, _) = client.get("");
+    assert!(head.to_lowercase().contains("set-cookie: instance=web.1;"), "{head}");
+    let (head, _) = client.get("Cookie: instance=web.1\r\n");
+    assert!(!head.to_lowercase().contains("set-cookie"), "it is known again: {head}");
+}
+
+/// Of an answer to HTTP/1.0 the end of the connection is the end of the body: a part of it must not look like the whole.
+#[test]
+fn an_answer_that_is_broken_off_or_cut_ends_in_a_reset_also_for_a_client_of_http_1_0() {
+    let server = Server::new(|mut stream| {
+        let Some(asked) = requests(&stream).next() else { return };
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n");
+        if asked.head.contains("/break") {
+            return;
+        }
+        if asked.head.contains("/whole") {
+            // It ends the connection, through which no other request could be answered.
+            let _ = stream.write_all(b"0\r\n\r\n");
+            return;
+        }
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let balance = Balance::start(&["--http", "--drain-limit", "0"]);
+    let mut supervisor = balance.supervisor();
+    supervisor.set(1, &[backend("web.1", &server, "ready")]);
+    for (version, path) in
+        [("1.0", "/whole"), ("1.0", "/break"), ("1.1", "/break"), ("1.0", "/cut"), ("1.1", "/cut")]
+    {
+        let mut client = balance.connect();
+        let request = format!("GET {path} HTTP/{version}\r\nHost: shop\r\n\r\n");
+        client.write_all(request.as_bytes()).expect("sent");
+        let mut answer = Vec::new();
+        let mut part = [0; 1024];
+        // What is broken off at once may be reset before any of it was passed on.
+        while path == "/cut" && !String::from_utf8_lossy(&answer).contains("part") {
+            let read = client.read(&mut part).expect("a part of it");
+            assert!(read > 0, "{version} {path}: {answer:?}");
+            answer.extend_from_slice(&part[..read]);
+        }
+        if path == "/cut" {
+            supervisor.set(2, &[backend("web.1", &server, "drain")]);
+        }
+        let rest = client.read_to_end(&mut answer).map_err(|error| error.kind());
+        if path == "/whole" {
+            assert!(rest.is_ok() && answer.ends_with(b"\r\n\r\npart"), "{rest:?}: {answer:?}");
+        } else {
+            assert_eq!(rest, Err(std::io::ErrorKind::ConnectionReset), "{version} {path}");
+        }
+        supervisor.set(3, &[backend("web.1", &server, "ready")]);
+    }
+}

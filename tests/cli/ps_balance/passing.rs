@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use crate::world::{Balance, Server, line, long, nobody};
+use serde_json::json;
+
+use crate::world::{Balance, Server, backend, eventually, line, long, nobody};
 
 /// Bytes that differ at every place.
 fn bytes(count: usize, seed: u64) -> Vec<u8> {
@@ -185,4 +187,38 @@ fn a_server_that_listens_on_the_other_loopback_address_alone_is_reached() {
     });
     let balance = Balance::start(&["--listen", "0", "--backend", &port]);
     assert_eq!(balance.ask(), "there");
+}
+
+#[test]
+fn a_list_may_ask_for_shares_by_count_and_a_slow_backend_gets_no_fewer_connections() {
+    let (slow, quick) = (Server::named("slow"), Server::named("quick"));
+    let balance = Balance::start(&[]);
+    let mut supervisor = balance.supervisor();
+    let backends = [backend("web.1", &slow, "ready"), backend("web.2", &quick, "ready")];
+    for (revision, share, expected) in [(1, "load", 1), (2, "count", 20)] {
+        let set = json!({"set": {"revision": revision, "share": share, "backends": backends}});
+        supervisor.say(&set);
+        assert_eq!(supervisor.hear_of("applied")["revision"], revision);
+        // Clients of the slow one keep their connections, those of the other end theirs.
+        let mut kept = Vec::new();
+        for _ in 0..40 {
+            let open = supervisor.numbers()["open"].as_u64().expect("a number");
+            assert_eq!(open, kept.len() as u64);
+            let mut client = balance.connect();
+            client.write_all(b"?\n").expect("sent");
+            if line(&mut client) == "slow" {
+                kept.push(client);
+            } else {
+                drop(client);
+                let mut ended = || supervisor.numbers()["open"] == kept.len();
+                eventually("it has ended", || if ended() { Ok(()) } else { Err("it is open".to_owned()) });
+            }
+        }
+        assert_eq!(kept.len(), expected, "by {share}");
+        drop(kept);
+        eventually("all have ended", || match supervisor.numbers()["open"].as_u64() {
+            Some(0) => Ok(()),
+            open => Err(format!("{open:?}")),
+        });
+    }
 }

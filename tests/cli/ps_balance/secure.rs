@@ -22,8 +22,17 @@ impl Secure {
 
     /// The same, from a copy of the program.
     pub(crate) fn start_program(program: &Path, servers: &[&Server], words: &[&str]) -> Self {
+        Self::start_with(Made::of("shop.test"), program, servers, words)
+    }
+
+    /// Shows this certificate.
+    pub(crate) fn with(made: Made, servers: &[&Server], words: &[&str]) -> Self {
+        Self::start_with(made, Path::new(env!("CARGO_BIN_EXE_ps-balance")), servers, words)
+    }
+
+    fn start_with(made: Made, program: &Path, servers: &[&Server], words: &[&str]) -> Self {
         let place = tempfile::tempdir().expect("a temporary directory");
-        let (made, directory) = (Made::of("shop.test"), place.path().join("tls"));
+        let directory = place.path().join("tls");
         made.put(&directory);
         let mut all = vec!["--tls-listen", "0", "--tls-dir", directory.to_str().expect("text")];
         all.extend(words);

@@ -343,3 +343,26 @@ fn a_length_beside_the_chunks_of_an_answer_is_not_passed_on_and_does_not_cut_the
     assert!(!answer.contains("content-length"), "{answer}");
     assert!(answer.ends_with("\r\n\r\n4\r\nabcd\r\n0\r\n\r\n"), "{answer}");
 }
+
+/// A client would be told that the body is plain, or in one layer of chunks.
+#[test]
+fn an_answer_in_a_coding_that_the_client_would_not_be_told_of_is_a_bad_gateway() {
+    for (coding, status) in [
+        ("chunked", "200"),
+        ("gzip", "502"),
+        ("gzip, chunked", "502"),
+        ("identity", "200"),
+        ("chunked\r\nTransfer-Encoding: chunked", "502"),
+    ] {
+        let server = Server::new(move |mut stream| {
+            let _ = stream.read(&mut [0; 4096]);
+            let head = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}\r\n\r\n");
+            let _ = stream.write_all(format!("{head}3\r\nabc\r\n0\r\n\r\n").as_bytes());
+        });
+        let balance = Balance::before(&[&server], &["--http"]);
+        let said = ask(&balance, "GET / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n");
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{coding:?}: {said:?}");
+        let numbers = balance.supervisor().numbers();
+        assert_eq!(numbers["backends"][0]["unanswered"], u64::from(status == "502"), "{coding:?}: {numbers}");
+    }
+}

@@ -40,6 +40,42 @@ fn an_address_that_is_taken_is_named() {
     assert!(ended.status.code() == Some(1) && said.contains(&address) && said.contains("in use"), "{said}");
 }
 
+/// What it says of sockets that are handed over in a way that is no good, by a shell (dash knows no descriptor above 9): descriptor 3 is what the redirection says.
+fn refused_by_hand(variables: &str, redirection: &str) -> String {
+    let script = format!("{variables} exec \"$0\" --backend 3001 {redirection}");
+    let ended = Command::new("bash")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_ps-balance")])
+        .output()
+        .expect("it starts");
+    assert_eq!(ended.status.code(), Some(2), "{script}: {ended:?}");
+    String::from_utf8_lossy(&ended.stderr).into_owned()
+}
+
+#[test]
+fn sockets_that_are_no_listening_ones_or_for_somebody_else_are_refused_with_the_reason() {
+    let file = refused_by_hand("LISTEN_FDS=1", "3</dev/null");
+    assert!(file.contains("fd 3 is not a socket"), "{file}");
+    let other = refused_by_hand("LISTEN_FDS=1 LISTEN_PID=1", "3</dev/null");
+    assert!(other.contains("are for process 1 (LISTEN_PID), and this is process "), "{other}");
+    let none = refused_by_hand("LISTEN_FDS=many", "");
+    assert!(none.contains("LISTEN_FDS=many is no number of sockets"), "{none}");
+    assert!(!refused_by_hand("LISTEN_FDS=0", "").contains("LISTEN_FDS=0"));
+
+    // A socket that is bound, and on which nobody listens.
+    let flags = rustix::net::SocketFlags::empty();
+    let bound = rustix::net::socket_with(
+        rustix::net::AddressFamily::INET,
+        rustix::net::SocketType::STREAM,
+        flags,
+        None,
+    );
+    let bound = bound.expect("a socket");
+    let address: std::net::SocketAddr = "127.0.0.1:0".parse().expect("an address");
+    rustix::net::bind(&bound, &address).expect("bound");
+    let silent = refused_by_hand("LISTEN_FDS=1", &format!("3<&{}", bound.as_raw_fd()));
+    assert!(silent.contains("nobody listens on the socket fd 3"), "{silent}");
+}
+
 /// The program, started with listening sockets and a connection to its supervisor as systemd hands them over. It is killed at the end of its
 /// test.
 pub(crate) struct Handed {

@@ -442,3 +442,19 @@ fn at_the_end_requests_in_tls_are_finished_and_an_upgrade_is_refused() {
     assert_eq!(asking.join().expect("no panic").expect("an answer").1, "there");
     assert_eq!(secure.balance.ended(), Some(0));
 }
+
+#[test]
+fn that_a_certificate_ends_within_14_days_is_reported_as_soon_as_it_is_read() {
+    let server = Server::named("there");
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let soon = rcgen::date_time_ymd(1970, 1, 1) + since + Duration::from_secs(5 * 86_400);
+    let made = Made::with("shop.test", |params| params.not_after = soon);
+    let secure = Secure::with(made, &[&server], &[]);
+    let mut supervisor = secure.balance.supervisor();
+    let read = supervisor.hear_of("certificate");
+    assert!(read["taken"] == true && read["ends_soon"].is_null(), "{read}");
+    let ends = supervisor.hear_of("certificate");
+    let text = ends["text"].as_str().expect("text");
+    assert!(ends["taken"] == true && ends["ends_soon"] == true, "{ends}");
+    assert!(text.contains("server.crt: the certificate for shop.test expires on "), "{ends}");
+}

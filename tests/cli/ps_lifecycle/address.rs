@@ -330,3 +330,39 @@ fn the_property_changes_the_address_and_takes_it_away_with_the_next_restart() {
     let own = home.status("shop")[0]["port"].as_u64().expect("a port");
     ask(format!("127.0.0.1:{own}").parse().expect("an address"), "/pid").expect("it is there");
 }
+
+#[test]
+fn status_says_who_serves_the_address_where_no_supervisor_does() {
+    let _listening = listening();
+    let home = Home::as_installed();
+    let (source, address) = (home.source("shop", WEB), some_address());
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--listen", &address.to_string()]);
+    ask(address, "/pid").expect("it answers");
+    let line = || {
+        let table = home.does(&["ps-lifecycle", "status", "shop"]);
+        table.lines().next().expect("a line").to_owned()
+    };
+    assert!(line().starts_with(&format!("shop is reached at {address}, open connections: ")), "{}", line());
+    home.without_root();
+    kill_supervisors(&home);
+    let alone = format!("shop is reached at {address} by ps-balance alone, without a supervisor");
+    eventually(
+        "ps-balance serves it alone",
+        || {
+            if line().starts_with(&alone) { Ok(()) } else { Err(line()) }
+        },
+    );
+    ask(address, "/pid").expect("it answers");
+    kill(|| found(&home, "ps-balance "));
+    let has = format!("shop has the address {address}, but ");
+    assert_eq!(line(), format!("{has}nobody serves it: clients wait until a supervisor runs"));
+    kill(|| found(&home, "--hold-output"));
+    assert_eq!(line(), format!("{has}nobody listens there: clients are refused"));
+    is_closed(address);
+    let other = TcpListener::bind(address).expect("it is free");
+    assert!(line().contains(" listens there, and no supervisor runs"), "{}", line());
+    drop(other);
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    assert!(line().starts_with(&format!("shop is reached at {address}")), "{}", line());
+    ask(address, "/pid").expect("it answers");
+}

@@ -155,3 +155,50 @@ fn a_note_about_a_bad_certificate_goes_when_a_good_one_is_there() {
     made.put(&directory);
     is_noted(false);
 }
+
+#[test]
+fn that_a_certificate_ends_soon_is_said_by_status_and_doctor_and_once_by_the_journal() {
+    let _listening = listening();
+    let (home, _) = reached(&[]);
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let soon = rcgen::date_time_ymd(1970, 1, 1) + since + Duration::from_secs(5 * 86_400);
+    let made = Made::with("shop.test", |params| params.not_after = soon);
+    let secure = some_address();
+    made.put(&home.path("home/shop/tls"));
+    let is_warned = || {
+        let ran = home.run(&["ps-lifecycle", "status", "shop"]);
+        assert_eq!(ran.status, Some(0), "{ran:?}");
+        ran.stderr.contains("server.crt: the certificate for shop.test expires on ")
+    };
+    assert!(!is_warned(), "nobody is shown it");
+    home.does(&["ps-lifecycle", "proxy", "shop", "--tls", &secure.to_string()]);
+    assert!(is_warned());
+    let doctor = home.run(&["ps-lifecycle", "doctor", "--json"]);
+    let row = doctor.rows().into_iter().find(|row| row["check"] == "certificates").expect("a row");
+    assert!(
+        row["verdict"] == "warn" && row["found"].as_str().is_some_and(|it| it.contains("expires on")),
+        "{row}"
+    );
+    let told = || {
+        let journal =
+            std::fs::read_to_string(home.path("lib/data/formation/shop/journal")).expect("it has one");
+        journal.lines().filter(|line| line.contains("expires on") && line.contains("\"failed\"")).count()
+    };
+    let taken = || {
+        let journal =
+            std::fs::read_to_string(home.path("lib/data/formation/shop/journal")).expect("it has one");
+        journal.lines().filter(|line| line.contains(", valid until ")).count()
+    };
+    // Each ps-balance reads the certificate anew.
+    for turn in 1..=3 {
+        drop(agreed_by(connect(secure), &[&made], &[]).expect("both agree"));
+        eventually("the journal knows that it was read", || {
+            if taken() == turn { Ok(()) } else { Err(format!("{} of {turn}", taken())) }
+        });
+        crate::asking::kill(|| found(&home, "ps-balance "));
+    }
+    eventually("the journal knows that it ends", || if told() > 0 { Ok(()) } else { Err("no".to_owned()) });
+    assert_eq!(told(), 1, "it is told once");
+    let notes = home.status("shop");
+    assert!(notes[0]["note"].as_str().is_some_and(|note| note.contains("expires on")), "{notes:?}");
+}

@@ -159,3 +159,113 @@ fn what_cannot_be_compared_is_refused() {
     refused(&["--canary", "5%"], "--for");
     refused(&["--for", "1s"], "--canary");
 }
+
+/// An app at an address with `--http` whose clients ask, and its source.
+fn reached_by_http() -> (Home, String, Clients) {
+    let (home, source, address) = reached();
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--http"]);
+    (home, source, Clients::of(address))
+}
+
+#[test]
+fn a_hopeless_release_is_put_back_long_before_its_time() {
+    let _listening = listening();
+    let (home, source, clients) = reached_by_http();
+    let before = home.pids("shop");
+    home.write("shop/Procfile", "web: exec faultapp --listen --answer 500\n");
+    let ran = deploy(&home, &source, &["40%", "--for", "1h", "--max-error-delta", "1%"]);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    let counted = told(&ran).1;
+    assert_eq!(counted["verdict"], "worse", "{ran:?}");
+    assert!(
+        counted["control"]["asked"].as_u64() >= Some(50) && counted["control"]["failed"] == 0,
+        "{counted}"
+    );
+    assert!(ran.stderr.contains("beyond chance: the earlier release stays"), "{ran:?}");
+    clients.end();
+    assert_eq!(home.pids("shop"), before, "the very same processes");
+}
+
+/// Waits until both sides are compared.
+fn is_compared(home: &Home) {
+    let record = home.path("lib/data/scheduler-native/shop/rollout.json");
+    eventually("it is compared", || match fs::read_to_string(&record) {
+        Ok(text) if text.contains("\"comparing\"") => Ok(()),
+        read => Err(format!("{read:?}")),
+    });
+}
+
+#[test]
+fn status_says_which_instance_is_the_canary_and_which_only_its_control() {
+    let _listening = listening();
+    let (home, source, _) = reached();
+    let mut verb =
+        home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--canary", "5%", "--for", "1h"]);
+    is_compared(&home);
+    let sides = |rows: Vec<Value>| -> Vec<(String, String)> {
+        let side = |row: &Value| Some((crate::home::slot(row), row["compared"].as_str()?.to_owned()));
+        rows.iter().filter_map(side).collect()
+    };
+    let both =
+        [("web.1", "canary"), ("web.3", "control")].map(|(slot, side)| (slot.to_owned(), side.to_owned()));
+    eventually("both sides are named", || {
+        let found = sides(home.status("shop"));
+        if found == both { Ok(()) } else { Err(format!("{found:?}")) }
+    });
+    let table = home.does(&["ps-lifecycle", "status", "shop"]);
+    let is_named = |slot: &str, side: &str| {
+        table.lines().any(|line| line.contains(&format!(" {slot}@")) && line.contains(side))
+    };
+    assert!(is_named("web.1", "canary") && is_named("web.3", "control"), "{table}");
+    verb.signal(rustix::process::Signal::INT);
+    assert_ne!(verb.ended().status, Some(0));
+    assert_eq!(sides(home.status("shop")), []);
+}
+
+#[test]
+fn the_verb_after_one_that_was_killed_tells_its_own_comparison_and_receipt_alone() {
+    let _listening = listening();
+    let (home, source, clients) = reached_by_http();
+    let mut verb =
+        home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--canary", "40%", "--for", "1h"]);
+    is_compared(&home);
+    clients.go_on(30);
+    verb.signal(rustix::process::Signal::KILL);
+    assert_eq!(verb.ended().status, None);
+    let ran = deploy(&home, &source, &["40%", "--for", "3s"]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert_eq!(told(&ran).0, ["begun", "done"], "{ran:?}");
+    let of_phase =
+        |phase: &str| -> Vec<Value> { ran.rows().into_iter().filter(|row| row["phase"] == phase).collect() };
+    assert_eq!(of_phase("receipt").len(), 1, "{ran:?}");
+    let notes = of_phase("note");
+    let earlier =
+        notes.iter().filter(|row| row["reason"].as_str().is_some_and(|it| it.contains("earlier command")));
+    assert_eq!(earlier.count(), 2, "what was put back, and what that meant for clients: {notes:?}");
+    let journal = fs::read_to_string(home.path("lib/data/formation/shop/journal")).expect("it has one");
+    assert_eq!(journal.matches(r#""event":"canary""#).count(), 1, "{journal}");
+    assert_eq!(clients.end(), Vec::<String>::new());
+}
+
+#[test]
+fn a_receipt_of_requests_says_what_the_app_itself_has_answered() {
+    let _listening = listening();
+    let (home, source, clients) = reached_by_http();
+    home.write("shop/Procfile", "web: exec faultapp --listen --answer 500\n");
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    let ran = home.run(&["ps-lifecycle", "restart", "shop", "--require", "zero-failed", "--format", "json"]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let row = ran.rows().into_iter().find(|row| row["phase"] == "receipt").expect("clients came");
+    let receipt = &row["receipt"];
+    assert_eq!((&receipt["unit"], &row["outcome"]), (&"requests".into(), &"done".into()), "{receipt}");
+    let count = |what: &str| receipt[what].as_u64().expect("a count");
+    // Each client may have been waiting for an answer when the rollout began.
+    assert!(
+        count("errors") > 0 && count("errors") <= count("before") + count("after") + CLIENTS,
+        "{receipt}"
+    );
+    let line = row["reason"].as_str().expect("a line");
+    assert!(line.starts_with("requests: ") && line.ends_with("no other failed"), "{line}");
+    assert!(line.contains("answered by the app with a status of 500 or above"), "{line}");
+    clients.end();
+}

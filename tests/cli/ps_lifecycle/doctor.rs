@@ -51,6 +51,7 @@ fn every_check_has_a_row_and_nothing_is_changed_or_started() {
         "programs",
         "supervisors",
         "root-process",
+        "certificates",
         "engine",
         "boot",
     ] {

@@ -1,10 +1,13 @@
 //! Bodies of answers, streamed without collecting them.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use balance::Fault;
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 
+use crate::connection::Connection;
 use crate::http::lent::Lent;
 
 /// What a client is answered with.
@@ -19,6 +22,14 @@ pub(crate) enum Body {
 impl Body {
     pub(crate) fn page(text: String) -> Self {
         Self::Page(Some(text.into()))
+    }
+
+    /// It is an answer on this connection of HTTP/1, which has begun now.
+    pub(crate) fn begins_on(&mut self, connection: &Arc<Connection>) {
+        if let Self::Backend(_, Some(lent)) = self {
+            connection.be_amid(true);
+            lent.of = Some(Arc::clone(connection));
+        }
     }
 }
 
@@ -39,7 +50,7 @@ impl HttpBody for Body {
                 };
                 match polled {
                     Poll::Ready(None) => lent.take().into_iter().for_each(|lent| lent.give_back()),
-                    Poll::Ready(Some(Err(_))) => lent.iter().for_each(|lent| lent.claim.broke()),
+                    Poll::Ready(Some(Err(_))) => lent.iter().for_each(|lent| lent.claim.broke(Fault::Broken)),
                     Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
                 }
                 polled

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use balance::Fault;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode, Version};
@@ -84,7 +85,8 @@ async fn pass(
     let upgrade = wants_upgrade.then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
     target::direct(&mut parts)?;
-    let cookie = manner.sticky().and_then(|name| sticky::cookie(&parts.headers, name));
+    let sticky = manner.sticky().map(|name| sticky::name_for(name, client.sender.is_secure));
+    let cookie = sticky.and_then(|name| sticky::cookie(&parts.headers, name));
     headers::forward(&mut parts.headers, &client.sender, wants_upgrade);
     let broken = Broken::default();
     let is_empty = hyper::body::Body::is_end_stream(&body);
@@ -95,13 +97,18 @@ async fn pass(
     let mut answered = answered.map_err(|refusal| if broken.is_so() { Refusal::Body } else { refusal })?;
     let key = answered.lent.claim.key;
     let response = &mut answered.response;
+    if let Err(refusal) = target::check_answer(response.headers()) {
+        answered.lent.claim.broke(Fault::Unanswered);
+        return Err(refusal);
+    }
     let is_upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     if is_upgraded && !wants_upgrade {
+        answered.lent.claim.broke(Fault::Unanswered);
         return Err(Refusal::Broken);
     }
     let backend = is_upgraded.then(|| hyper::upgrade::on(&mut *response));
     headers::give_back(response.headers_mut(), backend.is_some());
-    if let Some(name) = manner.sticky() {
+    if let Some(name) = sticky {
         let id = client.balancer.state().table.id(key).map(str::to_owned);
         if let Some(id) = id.filter(|id| wanted != Some(id)) {
             sticky::stick(response.headers_mut(), name, &id, client.sender.is_secure);
@@ -147,7 +154,7 @@ async fn exchange(
             let again = Request::from_parts(parts.clone(), Sent::Nothing);
             if let Ok(response) = line.send(again).await {
                 claim.reused();
-                let lent = Lent { balancer: Arc::clone(balancer), claim, line };
+                let lent = Lent { balancer: Arc::clone(balancer), claim, line, of: None };
                 return Ok(Answered::noted(response, lent, sought.elapsed()));
             }
             // The backend may have closed it because of this very request, and others would do the same.
@@ -157,8 +164,9 @@ async fn exchange(
         match attempt(address).await {
             Attempt::Connected(socket) => {
                 claim.connected(began.elapsed());
-                let line = open(client, socket, address).await?;
-                break Lent { balancer: Arc::clone(balancer), claim, line };
+                let opened = open(client, socket, address).await;
+                let line = opened.inspect_err(|_| claim.broke(Fault::Unanswered))?;
+                break Lent { balancer: Arc::clone(balancer), claim, line, of: None };
             }
             Attempt::Failed => search.failed(claim),
             Attempt::NoRoom => search.wait_for_room(claim).await,
@@ -167,7 +175,7 @@ async fn exchange(
     let mut lent = lent;
     let sent = lent.line.send(Request::from_parts(parts, body)).await;
     if sent.is_err() && !broken.is_so() {
-        lent.claim.broke();
+        lent.claim.broke(Fault::Unanswered);
     }
     Ok(Answered::noted(sent.map_err(|_| Refusal::Broken)?, lent, sought.elapsed()))
 }
@@ -177,7 +185,7 @@ impl Answered {
     fn noted(response: Response<Incoming>, lent: Lent, waited: Duration) -> Self {
         lent.claim.waited(waited);
         if response.status().is_server_error() {
-            lent.claim.broke();
+            lent.claim.broke(Fault::Error);
         }
         Self { response, lent }
     }

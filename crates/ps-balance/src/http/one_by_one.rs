@@ -26,6 +26,7 @@ use crate::readable::Readable;
 
 /// What the requests of a connection have in common.
 struct Course<'a, 'b> {
+    connection: &'a Arc<Connection>,
     client: Arc<Client>,
     exchange: Arc<Exchange>,
     timer: HeadTimer,
@@ -49,7 +50,7 @@ enum Wakeup {
 /// Serves them until the connection ends. What comes out of a TLS session `may_hold` something that was read before.
 pub(crate) async fn serve(
     balancer: &Balancer,
-    connection: &Connection,
+    connection: &Arc<Connection>,
     client: Arc<Client>,
     (io, may_hold): (impl AsyncRead + AsyncWrite + Readable + Unpin + Send + 'static, bool),
 ) {
@@ -57,8 +58,15 @@ pub(crate) async fn serve(
     let is_told = balancer.state().leaves_by.is_some();
     // Open until a tunnel has ended as well.
     let exchange = connection.begin_exchange(Arc::clone(&connection.work));
-    let mut course =
-        Course { client, exchange, timer: HeadTimer::new(HEAD), leaves, is_told, turn: Turn::default() };
+    let mut course = Course {
+        connection,
+        client,
+        exchange,
+        timer: HeadTimer::new(HEAD),
+        leaves,
+        is_told,
+        turn: Turn::default(),
+    };
     let mut socket = Watched::new(Joined::new(io));
     let mut may_hold = may_hold;
     loop {
@@ -106,11 +114,17 @@ impl Course<'_, '_> {
         let place = balancer.awake.enter();
         let uses = place.uses();
         let (client, exchange) = (Arc::clone(&self.client), Arc::clone(&self.exchange));
+        let connection = Arc::clone(self.connection);
         let service = service_fn(move |request| {
             heads.has_head();
             uses.begin(client.awake());
             let (client, exchange) = (Arc::clone(&client), Arc::clone(&exchange));
-            async move { Ok::<_, Infallible>(forward::answer(client, exchange, request).await) }
+            let connection = Arc::clone(&connection);
+            async move {
+                let mut response = forward::answer(client, exchange, request).await;
+                response.body_mut().begins_on(&connection);
+                Ok::<_, Infallible>(response)
+            }
         });
         let served = Builder::new()
             .keep_alive(!self.is_told)

@@ -71,10 +71,20 @@ fn check_form<B>(request: &Request<B>) -> Result<(), Refusal> {
 /// The field is not passed on, so a body in any other coding would reach the backend without a word that it is coded. Of two
 /// codings of chunks one would be left (RFC 9112, 6.1).
 fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if is_coded_in(headers, &[b"chunked"]) { Ok(()) } else { Err(Refusal::Coding) }
+}
+
+/// The same of an answer and its client. Old servers say `identity` of a body that is not coded and ends with the connection.
+pub(crate) fn check_answer(headers: &HeaderMap) -> Result<(), Refusal> {
+    if is_coded_in(headers, &[b"chunked", b"identity"]) { Ok(()) } else { Err(Refusal::Broken) }
+}
+
+/// Whether a body is not coded, or in one of these codings alone.
+fn is_coded_in(headers: &HeaderMap, known: &[&[u8]]) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes);
     let (coding, further) = (codings.next(), codings.next());
-    let is_plain = coding.is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
-    if is_plain && further.is_none() { Ok(()) } else { Err(Refusal::Coding) }
+    let is_known = |coding: &[u8]| known.iter().any(|known| coding.eq_ignore_ascii_case(known));
+    coding.is_none_or(is_known) && further.is_none()
 }
 
 /// Makes the target one for a server: a path.

@@ -12,7 +12,7 @@ const LONGEST: u64 = 24 * 3600;
 pub(crate) struct CanaryArgs {
     /// First send this share of new connections, such as 5%, to the new release, and an equal share to new instances of the earlier
     /// one, and compare them; less than 50%. The new release takes over if it fails no more often. Otherwise, and if there are too
-    /// few connections, the earlier one stays (exit status 1)
+    /// few connections, the earlier one stays (exit status 1), before the time is over if the difference is beyond chance
     #[arg(long, value_name = "PERCENT", value_parser = share, requires = "lasts")]
     canary: Option<u16>,
     /// With --canary: for how long, such as 90s, 2m or 1h

@@ -137,10 +137,12 @@ pub(super) fn slot(row: &StatusRow) -> String {
     format!("{}.{}", row.process_type, row.index)
 }
 
-/// The slot of a row. If several runs are in the slot, the run and its role follow.
+/// The slot of a row. If several runs are in the slot, the run and its role follow; in place of the role, what it is while a canary is
+/// judged. The slot of a control has one run, and is no place of the app.
 fn process(row: &StatusRow, in_slot: usize) -> String {
     let slot = slot(row);
-    match (row.run, row.role) {
+    match (row.run, row.compared.or(row.role)) {
+        (Some(run), Some(side)) if row.compared.is_some() => format!("{slot}@{run} {side}"),
         (Some(run), Some(role)) if in_slot > 1 => format!("{slot}@{run} {role}"),
         _ => slot,
     }

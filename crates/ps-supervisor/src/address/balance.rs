@@ -67,6 +67,8 @@ pub(crate) struct Balance {
 pub(crate) struct Read {
     /// Whether it is shown from now on.
     pub(crate) is_taken: bool,
+    /// Whether it is shown and ends within 14 days.
+    pub(crate) ends_soon: bool,
     /// The file, and what is in it or what is wrong with it, for people.
     pub(crate) text: String,
 }
@@ -284,8 +286,8 @@ impl Balance {
                     Report::Hello(introduction) => self.reach = introduction.reach.map(sorted),
                     Report::Reached { refused: None } => self.reach = self.asked.take(),
                     Report::Reached { refused: Some(_) } => heard = Heard::Stuck,
-                    Report::Certificate { taken: is_taken, text } => {
-                        self.certificates.push(Read { is_taken, text });
+                    Report::Certificate { taken: is_taken, ends_soon, text } => {
+                        self.certificates.push(Read { is_taken, ends_soon, text });
                     }
                     Report::Listeners { .. } => (),
                 }

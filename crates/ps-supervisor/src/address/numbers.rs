@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use balance::wire::{Drained, Numbers};
-use balance::{Before, Latencies, Latency, OfRelease, Receipt};
+use balance::{Before, Faults, Latencies, Latency, OfRelease, Receipt, Unit};
 use ps_rollout::Tally;
 
 /// What is counted of one rollout.
@@ -29,6 +29,8 @@ struct Counted {
     latency: Latency,
     /// By run, since `ps-balance` was started.
     tallies: BTreeMap<String, Tally>,
+    /// By run: how it failed clients.
+    faults: BTreeMap<String, Faults>,
 }
 
 impl Count {
@@ -61,9 +63,10 @@ impl Count {
         for backend in numbers.backends {
             let tally = Tally {
                 asked: backend.connections + backend.failed,
-                failed: backend.failed + backend.broken,
+                failed: backend.failed + backend.faults.broken,
             };
             self.now.tallies.insert(backend.id.clone(), tally);
+            self.count_faults(&backend.id, backend.faults);
             self.count(backend.id, backend.release, backend.connections);
         }
         self.now.refused = self.now.refused.max(numbers.refused);
@@ -79,7 +82,13 @@ impl Count {
             self.cut.insert(drained.id.clone(), drained.cut);
         }
         self.drained += drained.drained;
+        self.count_faults(&drained.id, drained.faults);
         self.count(drained.id.clone(), drained.release, drained.connections);
+    }
+
+    fn count_faults(&mut self, id: &str, faults: Faults) {
+        let known = self.now.faults.entry(id.to_owned()).or_default();
+        *known = known.max(faults);
     }
 
     fn count(&mut self, id: String, release: Option<u64>, connections: u64) {
@@ -101,10 +110,11 @@ impl Count {
         (!self.was_lost && !self.is_awaited()).then_some(tally)
     }
 
-    /// The receipt of the rollout. `is_new`: whether a run, given by its id, is one of the new ones.
-    pub(crate) fn receipt(&self, is_new: impl Fn(&str) -> bool) -> Receipt {
+    /// The receipt of the rollout, of an address where this is counted. `is_new`: whether a run, given by its id, is one of the new ones.
+    pub(crate) fn receipt(&self, unit: Unit, is_new: impl Fn(&str) -> bool) -> Receipt {
         let start = self.start.clone().unwrap_or_default();
         let mut receipt = Receipt {
+            unit,
             refused: self.now.refused.saturating_sub(start.refused),
             drained: self.drained,
             cut: self.cut.clone(),
@@ -122,6 +132,11 @@ impl Count {
             if let Some(release) = self.now.releases.get(id) {
                 *releases.entry(*release).or_default() += since;
             }
+        }
+        for (id, faults) in &self.now.faults {
+            let since = faults.since(start.faults.get(id).copied().unwrap_or_default());
+            receipt.broken += since.broken_off();
+            receipt.errors += since.errors;
         }
         let of_one = |(release, connections)| OfRelease { release, connections };
         receipt.releases = releases.into_iter().map(of_one).collect();
@@ -144,7 +159,7 @@ mod tests {
             open: 0,
             failed: 0,
             cut: 0,
-            broken: 0,
+            faults: Faults::default(),
             connect_p50_us: None,
             connect_p99_us: None,
         };
@@ -152,7 +167,14 @@ mod tests {
     }
 
     fn drained(id: &str, connections: u64, cut: u64) -> Drained {
-        Drained { id: id.to_owned(), connections, drained: 2, cut, release: Some(3) }
+        Drained {
+            id: id.to_owned(),
+            connections,
+            drained: 2,
+            cut,
+            release: Some(3),
+            faults: Faults::default(),
+        }
     }
 
     #[test]
@@ -165,7 +187,7 @@ mod tests {
         count.drained(&drained("web.1@1", 120, 0));
         // What is drained may be missing in later numbers.
         count.heard(numbers(3, &[("web.1@2", 30)]));
-        let receipt = count.receipt(|id| id == "web.1@2");
+        let receipt = count.receipt(Unit::Connections, |id| id == "web.1@2");
         assert_eq!((receipt.before, receipt.after, receipt.refused), (20, 30, 0));
         assert!(receipt.has_none_failed(), "{receipt:?}");
         let releases: Vec<_> = receipt.releases.iter().map(|it| (it.release, it.connections)).collect();
@@ -180,12 +202,18 @@ mod tests {
         count.heard(waited(r#"{"counts":[0,0,0,0,9]}"#));
         count.heard(waited(r#"{"counts":[2,0,0,0,9]}"#));
         let before = Some(Before { p99_us: 3, worst_us: 3 });
-        assert_eq!(count.receipt(|_| true).latency, Some(Latencies { worst_us: 2, before }));
+        assert_eq!(
+            count.receipt(Unit::Connections, |_| true).latency,
+            Some(Latencies { worst_us: 2, before })
+        );
         let mut count = Count::of_rollout(false);
-        assert_eq!(count.receipt(|_| true).latency, None);
+        assert_eq!(count.receipt(Unit::Connections, |_| true).latency, None);
         count.begin();
         count.heard(waited(r#"{"counts":[0,0,0,0,9]}"#));
-        assert_eq!(count.receipt(|_| true).latency, Some(Latencies { worst_us: 3, before: None }));
+        assert_eq!(
+            count.receipt(Unit::Connections, |_| true).latency,
+            Some(Latencies { worst_us: 3, before: None })
+        );
     }
 
     #[test]
@@ -194,7 +222,7 @@ mod tests {
         count.heard(numbers(0, &[("web.1@1", 5)]));
         count.drained(&drained("web.1@1", 6, 3));
         count.heard(numbers(1, &[("web.1@2", 1)]));
-        let receipt = count.receipt(|id| id == "web.1@2");
+        let receipt = count.receipt(Unit::Connections, |id| id == "web.1@2");
         assert_eq!(receipt.cut, [("web.1@1".to_owned(), 3)].into());
         assert_eq!((receipt.refused, receipt.cut_in_all()), (1, 3));
         assert!(!receipt.has_none_failed());
@@ -209,9 +237,25 @@ mod tests {
         let mut count = Count::of_rollout(false);
         count.begin();
         count.heard(numbers(0, &[("web.1@1", 5)]));
-        assert!(count.receipt(|_| false).has_none_failed());
+        assert!(count.receipt(Unit::Connections, |_| false).has_none_failed());
         count.lost();
         count.begin();
-        assert!(!count.receipt(|_| false).has_none_failed());
+        assert!(!count.receipt(Unit::Connections, |_| false).has_none_failed());
+    }
+
+    #[test]
+    fn what_the_app_failed_since_the_rollout_began_is_in_the_receipt_by_kind() {
+        let failing = |id: &str, broken, errors, unanswered| {
+            let mut numbers = numbers(0, &[(id, 100)]);
+            numbers.backends[0].faults = Faults { broken, errors, unanswered };
+            numbers
+        };
+        let mut count = Count::of_rollout(true);
+        count.heard(failing("web.1@1", 5, 5, 0));
+        let faults = Faults { broken: 9, errors: 7, unanswered: 1 };
+        count.drained(&Drained { faults, ..drained("web.1@1", 120, 0) });
+        count.heard(failing("web.1@2", 30, 30, 0));
+        let receipt = count.receipt(Unit::Requests, |id| id == "web.1@2");
+        assert_eq!((receipt.unit, receipt.errors, receipt.broken), (Unit::Requests, 32, 1));
     }
 }

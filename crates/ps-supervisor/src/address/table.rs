@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use balance::wire::{Set, Wanted};
+use balance::wire::{Set, Share, Wanted};
 use ps_rollout::Run;
 
 use crate::run_name::RunName;
@@ -24,6 +24,8 @@ pub(crate) struct Table {
     /// Grows with each change.
     revision: u64,
     backends: Vec<Wanted>,
+    /// By what new connections are shared out among them.
+    share: Share,
     /// The table that the living `ps-balance` was sent, and when.
     sent: Option<(u64, Instant)>,
     /// The revision of the table that it has applied.
@@ -162,6 +164,12 @@ impl Table {
         }
     }
 
+    /// By this, new connections are shared out from now on.
+    pub(crate) fn share_by(&mut self, share: Share) {
+        self.revision += u64::from(self.share != share);
+        self.share = share;
+    }
+
     /// The table, if the living `ps-balance` was not sent it.
     pub(crate) fn untold(&mut self, now: Instant) -> Option<Set> {
         if self.revision == 0 || self.sent.is_some_and(|(sent, _)| sent == self.revision) {
@@ -169,8 +177,8 @@ impl Table {
         }
         self.sent = Some((self.revision, now));
         let drain_seconds = u32::try_from(self.drain_limit().as_secs()).ok();
-        let (revision, backends) = (self.revision, self.backends.clone());
-        Some(Set { revision, pause_seconds: None, drain_seconds, backends })
+        let (revision, share, backends) = (self.revision, self.share, self.backends.clone());
+        Some(Set { revision, pause_seconds: None, drain_seconds, share, backends })
     }
 
     /// Whether `ps-balance` has taken too long to apply the table that it was sent.
@@ -367,6 +375,20 @@ mod tests {
         let both = [Who::Run(run(17)), Who::Led(led())];
         assert_eq!(table.settle(now, true), both.map(|who| Settled::Withdrawn { who, is_late: false }));
         assert!(!table.awaits_led());
+    }
+
+    #[test]
+    fn how_connections_are_shared_out_is_told_with_the_list_and_again_when_that_changes() {
+        let mut table = Table::default();
+        table.share_by(Share::Load);
+        table.update(vec![backend(16)]);
+        let told = |table: &mut Table| table.untold(Instant::now()).map(|set| (set.revision, set.share));
+        assert_eq!(told(&mut table), Some((1, Share::Load)));
+        for (share, expected) in [(Share::Count, Some((2, Share::Count))), (Share::Count, None)] {
+            table.share_by(share);
+            table.update(vec![backend(16)]);
+            assert_eq!(told(&mut table), expected);
+        }
     }
 
     #[test]

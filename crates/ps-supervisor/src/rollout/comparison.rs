@@ -11,13 +11,15 @@ use std::time::Duration;
 
 use balance::wire::Wanted;
 use formation::Slot;
-use ps_rollout::{Canary, Event, Finding, Run, Tally, Verdict};
+use ps_rollout::{Canary, Event, Finding, Run, Side, Tally, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::address::backend_id;
 
 /// How long the numbers of `ps-balance` are waited for.
 const ANSWER: Duration = Duration::from_secs(2);
+/// The time between two looks at what was counted so far.
+const LOOK: Duration = Duration::from_secs(1);
 /// How much later than the end of the comparison its runs have to be ready for the rollout.
 pub(super) const MARGIN: Duration = Duration::from_secs(30);
 
@@ -33,6 +35,18 @@ pub(crate) struct Comparison {
     /// Runs that clients are led to and that end once they have none any more.
     #[serde(default)]
     ending: BTreeSet<u64>,
+    /// What another supervisor does not go on with.
+    #[serde(skip)]
+    looks: Looks,
+}
+
+/// The looks at what was counted so far, while releases are compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Looks {
+    /// When the next one is due, on the clock of rollouts.
+    next: Duration,
+    /// Whether the numbers of the last one were asked for and not looked at.
+    is_asked: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +70,10 @@ pub(crate) enum Step {
     LetIn(Vec<Run>),
     /// Ask for what was counted.
     Count,
+    /// Ask for what was counted so far. Nothing has changed.
+    CountSoFar,
+    /// Look whether the new revision is hopeless, by what was counted so far.
+    Look,
     /// Judge by what is known now.
     Judge,
 }
@@ -68,8 +86,9 @@ impl Comparison {
         let behind = (1..=count).filter_map(|n| last.checked_add(n));
         let control = behind.map(|index| Slot::new(first.process_type.clone(), index)).collect();
         let canaries = replaced.iter().take(usize::from(count)).cloned().collect();
-        let (stage, ending) = (Stage::Coming { ready: BTreeMap::new() }, BTreeSet::new());
-        Some(Self { canary, canaries, control, stage, ending })
+        let stage = Stage::Coming { ready: BTreeMap::new() };
+        let (ending, looks) = Default::default();
+        Some(Self { canary, canaries, control, stage, ending, looks })
     }
 
     /// The slots of the control.
@@ -133,11 +152,20 @@ impl Comparison {
                 let (runs, until) = (ready.clone(), now.saturating_add(self.canary.lasts));
                 let let_in = runs.values().cloned().collect();
                 self.stage = Stage::Comparing { runs, until };
+                self.looks = Looks { next: now.saturating_add(LOOK), is_asked: false };
                 Step::LetIn(let_in)
             }
             Stage::Comparing { runs, until } if *until <= now => {
                 self.stage = Stage::Counting { runs: runs.clone(), until: now.saturating_add(ANSWER) };
                 Step::Count
+            }
+            Stage::Comparing { .. } if self.looks.is_asked && is_counted => {
+                self.looks.is_asked = false;
+                Step::Look
+            }
+            Stage::Comparing { .. } if !self.looks.is_asked && self.looks.next <= now => {
+                self.looks = Looks { next: now.saturating_add(LOOK), is_asked: true };
+                Step::CountSoFar
             }
             Stage::Counting { until, .. } if is_counted || *until <= now => Step::Judge,
             Stage::Coming { .. } | Stage::Comparing { .. } | Stage::Counting { .. } | Stage::Over { .. } => {
@@ -155,7 +183,24 @@ impl Comparison {
 
     /// Judges by what was counted of each run; `None`: that is not known. What a rollout hears then.
     pub(super) fn judge(&mut self, counted: Option<&dyn Fn(&str) -> Tally>) -> Vec<Event> {
-        let runs = self.runs().clone();
+        let (canary, control) = self.tallies(counted);
+        let verdict = counted.map_or(Verdict::Uncounted, |_| self.canary.judge(canary, control));
+        self.conclude(verdict, (canary, control), false)
+    }
+
+    /// Ends the comparison early if, by what was counted so far, the new revision is hopeless. What a rollout hears then.
+    pub(super) fn look(&mut self, counted: &dyn Fn(&str) -> Tally) -> Vec<Event> {
+        let (canary, control) = self.tallies(Some(counted));
+        if self.canary.is_hopeless(canary, control) {
+            self.conclude(Verdict::Worse, (canary, control), true)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// What was counted of both sides.
+    fn tallies(&self, counted: Option<&dyn Fn(&str) -> Tally>) -> (Tally, Tally) {
+        let runs = self.runs();
         let of = |slots: &BTreeSet<Slot>| {
             let mut all = Tally::default();
             for run in runs.values().filter(|run| slots.contains(&run.slot)) {
@@ -164,9 +209,13 @@ impl Comparison {
             }
             all
         };
-        let (canary, control) = (of(&self.canaries), of(&self.control));
-        let verdict = counted.map_or(Verdict::Uncounted, |_| self.canary.judge(canary, control));
-        let finding = Finding::Judged { verdict, fewest: self.canary.fewest(), canary, control };
+        (of(&self.canaries), of(&self.control))
+    }
+
+    fn conclude(&mut self, verdict: Verdict, tallies: (Tally, Tally), is_early: bool) -> Vec<Event> {
+        let (fewest, (canary, control)) = (self.canary.fewest(), tallies);
+        let finding = Finding::Judged { verdict, fewest, canary, control, is_early };
+        let runs = self.runs().clone();
         let is_canary = |run: &&Run| self.canaries.contains(&run.slot);
         let canaries = runs.values().filter(is_canary).cloned();
         let events = if verdict == Verdict::Good {
@@ -185,7 +234,9 @@ impl Comparison {
     /// When something is due, on the clock of rollouts.
     pub(super) fn due(&self) -> Option<Duration> {
         match &self.stage {
-            Stage::Comparing { until, .. } | Stage::Counting { until, .. } => Some(*until),
+            Stage::Comparing { until, .. } if self.looks.is_asked => Some(*until),
+            Stage::Comparing { until, .. } => Some(self.looks.next.min(*until)),
+            Stage::Counting { until, .. } => Some(*until),
             Stage::Coming { .. } | Stage::Over { .. } => None,
         }
     }
@@ -226,6 +277,17 @@ impl Comparison {
     /// Clients have been led away from a run: whether it is to end now.
     pub(crate) fn ends(&mut self, run: &Run) -> bool {
         self.ending.remove(&run.number)
+    }
+
+    /// Whether each side gets its own share of the clients now.
+    pub(crate) fn shares_out(&self) -> bool {
+        matches!(self.stage, Stage::Comparing { .. } | Stage::Counting { .. })
+    }
+
+    /// The side on which a slot's new run is compared; `None`: it is not.
+    pub(crate) fn side(&self, slot: &Slot) -> Option<Side> {
+        let canary = self.canaries.contains(slot).then_some(Side::Canary);
+        canary.or_else(|| self.control.contains(slot).then_some(Side::Control))
     }
 
     /// Gives each backend the weight that it has while they are compared.
@@ -295,7 +357,7 @@ mod tests {
         let mut comparison = comparing();
         let other = Event::Ready(run("web.2", 18));
         assert_eq!(comparison.pass_on(other.clone()), Some(other), "it is no canary");
-        assert_eq!(comparison.due(), Some(NOW + LASTS));
+        assert_eq!(comparison.due(), Some(NOW + LOOK));
         let (mut comparison, events) = judged((0, 60), (0, 60));
         assert_eq!(events, [Event::Stopped(slot("web.3")), Event::Ready(run("web.1", 17))]);
         assert!(!comparison.has_refused());
@@ -341,5 +403,44 @@ mod tests {
         comparison.resume();
         assert_eq!(comparison.step(NOW + LASTS + ANSWER, true), Step::Count);
         assert_eq!(comparison.step(NOW + LASTS + 2 * ANSWER, false), Step::Judge);
+    }
+
+    #[test]
+    fn what_was_counted_is_looked_at_every_second_and_a_hopeless_canary_ends_before_its_time() {
+        let mut comparison = comparing();
+        assert_eq!(comparison.step(NOW, true), Step::Nothing);
+        let mut now = NOW + LOOK;
+        assert_eq!(comparison.step(now, true), Step::CountSoFar);
+        assert_eq!(comparison.step(now, false), Step::Nothing, "it is awaited");
+        assert_eq!(comparison.due(), Some(NOW + LASTS), "it need not come");
+        assert_eq!(comparison.step(now, true), Step::Look);
+        let counted =
+            |failed| move |id: &str| Tally { asked: 60, failed: if id == "web.1@17" { failed } else { 0 } };
+        assert_eq!(comparison.look(&counted(20)), []);
+        assert_eq!((comparison.step(now, true), comparison.due()), (Step::Nothing, Some(now + LOOK)));
+        now += LOOK;
+        assert_eq!(comparison.step(now, true), Step::CountSoFar);
+        assert_eq!(comparison.step(now, true), Step::Look);
+        let events = comparison.look(&counted(60));
+        let [Event::NotReady { reason, .. }] = &events[..] else { panic!("{events:?}") };
+        assert!(reason.contains("60 of 60 failed") && reason.contains("beyond chance"), "{reason}");
+        assert!(comparison.has_refused());
+        assert_eq!((comparison.step(now + LASTS, true), comparison.due()), (Step::Nothing, None));
+    }
+
+    #[test]
+    fn a_look_that_nobody_answers_does_not_delay_the_verdict() {
+        let mut comparison = comparing();
+        assert_eq!(comparison.step(NOW + LOOK, true), Step::CountSoFar);
+        assert_eq!(comparison.step(NOW + LASTS, false), Step::Count);
+        assert_eq!(comparison.step(NOW + LASTS + ANSWER, false), Step::Judge);
+    }
+
+    #[test]
+    fn each_side_is_known_by_its_slots_and_has_a_share_while_they_are_compared() {
+        let comparison = comparing();
+        let sides = ["web.1", "web.2", "web.3"].map(|name| comparison.side(&slot(name)));
+        assert_eq!(sides, [Some(Side::Canary), None, Some(Side::Control)]);
+        assert!(comparison.shares_out() && !judged((0, 60), (0, 60)).0.shares_out());
     }
 }

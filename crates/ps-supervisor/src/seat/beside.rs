@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ps_rollout::Role;
+use ps_rollout::{Role, Side};
 
 use super::directories::directory_now;
 use super::{Order, Seat};
@@ -28,6 +28,13 @@ impl Seat {
         } else {
             self.forget_beside(means);
             self.go(Event::Replace, Some(order), means);
+        }
+    }
+
+    /// The run beside, if it has that number, is compared with runs of another revision, or no longer.
+    pub(crate) fn compares(&mut self, number: u64, side: Option<Side>) {
+        if let Some(beside) = self.beside.as_mut().filter(|beside| beside.number() == number) {
+            beside.status.compared = side;
         }
     }
 
@@ -128,6 +135,7 @@ impl Seat {
         let Some(mut promoted) = self.beside.take() else { return vec![Event::Gone] };
         promoted.terms = None;
         promoted.status.deaths = Deaths::default();
+        promoted.status.compared = None;
         self.known = promoted.number();
         self.beside = match std::mem::replace(&mut self.current, Current::Run(promoted)) {
             Current::Run(before) => Some(before),

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use balance::wire::{State, Wanted};
+use balance::wire::{Share, State, Wanted};
 use ps_rollout::{Event, Role, Run as RunOf};
 
 use super::Supervisor;
@@ -161,8 +161,7 @@ impl Supervisor {
     pub(super) fn receive(&mut self) {
         let Some(mut address) = self.address.take() else { return };
         self.unwatch_sockets(&mut address);
-        let backends = self.backends(&address);
-        address.table.update(backends);
+        self.list(&mut address);
         address.go_by(self.manner());
         match address.start(&self.service, &self.means.spec) {
             Ok(()) => self.watch_balance(&mut address),
@@ -266,8 +265,7 @@ impl Supervisor {
         if address.seek(&self.service, now) {
             self.watch_balance(&mut address);
         }
-        let backends = self.backends(&address);
-        address.table.update(backends);
+        self.list(&mut address);
         address.go_by(self.manner());
         address.tell();
         let settled = address.table.settle(now, address.balance.is_some());
@@ -310,6 +308,19 @@ impl Supervisor {
         }
     }
 
+    /// Puts the instances that exist now into the table. While releases are compared, each side gets its share by number of
+    /// connections, also if it keeps them for longer than the other.
+    fn list(&self, address: &mut Address) {
+        let compares = self.comparison().is_some_and(Comparison::shares_out);
+        address.table.share_by(if compares { Share::Count } else { Share::Load });
+        let backends = self.backends(address);
+        address.table.update(backends);
+    }
+
+    fn comparison(&self) -> Option<&Comparison> {
+        self.rollout.as_ref().and_then(|carried| carried.comparison.as_ref())
+    }
+
     /// The instances that clients are led to, and those that they are led away from.
     fn backends(&self, address: &Address) -> Vec<Wanted> {
         let seats = self.seats.values().filter(|seat| Self::has_address(seat.slot()));
@@ -341,7 +352,7 @@ impl Supervisor {
         };
         let backends = seats.flat_map(Seat::runs).filter_map(backend).chain(address.led.wanted());
         let mut backends: Vec<Wanted> = backends.collect();
-        if let Some(comparison) = self.rollout.as_ref().and_then(|carried| carried.comparison.as_ref()) {
+        if let Some(comparison) = self.comparison() {
             comparison.weigh(&mut backends);
         }
         backends
@@ -406,7 +417,7 @@ impl Supervisor {
         // Where no run comes in, the app moves to instances elsewhere.
         let is_new_run = |run: RunName| run.number >= first && !carried.is_control(&run.slot);
         let is_new = |id: &str| id.parse::<RunName>().map_or(brings_none, is_new_run);
-        let receipt = self.address.as_ref().map(|address| address.count.receipt(is_new));
+        let receipt = self.address.as_ref().map(|address| address.count.receipt(address.unit(), is_new));
         carried.receipt = receipt;
     }
 

@@ -21,7 +21,12 @@ impl Supervisor {
                 }
                 self.lead_clients();
             }
-            (Step::Count, Some(address)) => {
+            (Step::Look, Some(address)) => {
+                if let Some(counted) = address.count.tallies() {
+                    carried.look(&counted);
+                }
+            }
+            (Step::Count | Step::CountSoFar, Some(address)) => {
                 if address.ask_for_numbers() {
                     address.count.asked();
                 }
@@ -31,7 +36,7 @@ impl Supervisor {
                 carried.judge(counted.as_ref().map(|counted| counted as &dyn Fn(&str) -> Tally));
             }
             // Without an address there is no balancer, so there are no numbers to compare.
-            (Step::LetIn(_) | Step::Count | Step::Judge, None) => {
+            (Step::LetIn(_) | Step::Count | Step::CountSoFar | Step::Look | Step::Judge, None) => {
                 carried.judge(None);
             }
         }

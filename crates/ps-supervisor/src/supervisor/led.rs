@@ -61,7 +61,7 @@ impl Supervisor {
             return;
         }
         let Some(address) = &mut self.address else { return };
-        let receipt = address.led.is_new().map(|is_new| address.count.receipt(is_new));
+        let receipt = address.led.is_new().map(|is_new| address.count.receipt(address.unit(), is_new));
         let (late, refused) = (std::mem::take(&mut address.led.late), address.led.refused.take());
         let led = Message::Led { late, refused, receipt };
         for client in std::mem::take(&mut address.led.waiting) {

@@ -238,7 +238,11 @@ impl Supervisor {
             Revision::New if !carried.is_control(&run.slot) => carried.next.spec.clone(),
             Revision::New | Revision::Old => self.means.spec.clone(),
         };
+        let side = carried.side(&run.slot).filter(|_| revision == Revision::New);
         self.start_run(run, lane, &spec);
+        if let Some(seat) = self.seats.get_mut(&run.slot) {
+            seat.compares(run.number, side);
+        }
     }
 
     /// The rollout wants to know when a run is ready. The run's checks run from its start anyway; for one that was taken

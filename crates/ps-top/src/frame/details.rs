@@ -122,7 +122,7 @@ fn facts(row: &StatusRow) -> Vec<(&'static str, String)> {
         ("since start", row.cpu_percent.map(|percent| format!("{percent} % of a CPU"))),
         ("release", number(row.release)),
         ("run", number(row.run)),
-        ("role", row.role.map(str::to_owned)),
+        ("role", row.compared.or(row.role).map(str::to_owned)),
         ("due", row.next.clone()),
         ("directory", row.directory.clone()),
         ("scheduler", Some(row.scheduler.clone())),

@@ -113,8 +113,8 @@ pub(crate) fn slot_of(row: &StatusRow) -> String {
 /// `web.1`; while the slot has two runs, with the run and its role: `web.1@17 incoming`.
 pub(crate) fn name_of(app: &App, row: &StatusRow) -> String {
     let is_same = |other: &&StatusRow| (&other.process_type, other.index) == (&row.process_type, row.index);
-    match (row.run, row.role) {
-        (Some(run), Some(role)) if app.rows.iter().filter(is_same).count() > 1 => {
+    match (row.run, row.compared.or(row.role)) {
+        (Some(run), Some(role)) if app.rows.iter().filter(is_same).count() > 1 || row.compared.is_some() => {
             format!("{}@{run} {role}", slot_of(row))
         }
         _ => slot_of(row),
