@@ -32,6 +32,10 @@ mod eleventh;
 mod ends;
 #[path = "ps_explain_held_out/fault.rs"]
 mod fault;
+#[path = "ps_explain_held_out/fifteenth.rs"]
+mod fifteenth;
+#[path = "ps_explain_held_out/fifteenth_machine.rs"]
+mod fifteenth_machine;
 #[path = "ps_explain_held_out/fifth.rs"]
 mod fifth;
 #[path = "ps_explain_held_out/fourteenth.rs"]
@@ -111,6 +115,8 @@ fn every_fault() -> Vec<Fault> {
         twelfth::faults(),
         thirteenth::faults(),
         fourteenth::faults(),
+        fifteenth::faults(),
+        fifteenth_machine::faults(),
     ]
     .into_iter()
     .flatten()

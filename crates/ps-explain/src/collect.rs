@@ -1,6 +1,7 @@
 //! Collects the facts from the scheduler, the journal, the logs, the files and the machine.
 
 mod behind;
+mod clock;
 mod container;
 mod files;
 mod instances;
@@ -55,7 +56,7 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
     let now = question.at.unwrap_or_else(Timestamp::now);
     let status = status(world, question, &name, &mut entries);
     let secrets = Secrets::of(world, app, spec.as_ref());
-    let look = Look { world, app, entries, spec, secrets };
+    let look = Look { world, app, entries, spec, secrets, present: clock::Now::look() };
     let (status, silent) = match status {
         Ok(status) => (status, None),
         Err(error) => (AppStatus::of(app.clone(), Vec::new()), Some(silence(&look, &error))),
@@ -75,7 +76,7 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
         directory: look.spec.as_ref().filter(|_| question.at.is_none()).map(machine::directory),
         full: Vec::new(),
         changed: Vec::new(),
-        clock: past::clock(&look.entries),
+        clock: clock::clock(&look.entries, question.at.is_none().then_some(&look.present)),
         is_unsupervised: false,
         has_ulimit: look.spec.as_ref().is_some_and(has_ulimit),
         stopped_supervisor: None,

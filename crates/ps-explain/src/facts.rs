@@ -38,7 +38,7 @@ pub(crate) struct Facts {
     /// Files that were changed after they were read, and when.
     pub(crate) changed: Vec<(PathBuf, Timestamp)>,
     /// The last time that the clock was set, and by how many seconds.
-    pub(crate) clock: Option<(Timestamp, i64)>,
+    pub(crate) clock: Option<ClockJump>,
     /// Whether no supervisor keeps it alive, or kept it alive when it was last seen.
     pub(crate) is_unsupervised: bool,
     /// Whether a command of the app sets limits itself (ulimit).
@@ -179,6 +179,8 @@ pub(crate) struct Strain {
 pub(crate) enum Suspension {
     /// The main process, with this pid, was stopped by a signal.
     Signal(u32),
+    /// The main process, with this pid, is held by a debugger or the like: the pid and the name of that one.
+    Traced(u32, u32, String),
     /// The container, with this id, was paused.
     Paused(String),
 }
@@ -214,6 +216,19 @@ pub(crate) struct End {
     pub(crate) lived_ms: Option<u64>,
     /// That it was killed for want of memory.
     pub(crate) out_of_memory: Option<OutOfMemory>,
+    /// What the check said that brought it about, if one did.
+    pub(crate) check: Option<(Option<Timestamp>, String)>,
+}
+
+/// That the clock was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClockJump {
+    /// The first entry of the journal after it; where there is none yet, the last one before it.
+    pub(crate) at: Timestamp,
+    /// By how much, forward if it is positive.
+    pub(crate) seconds: i64,
+    /// Whether nothing was written to the journal since.
+    pub(crate) is_since: bool,
 }
 
 /// A line of output.

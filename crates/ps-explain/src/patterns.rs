@@ -73,7 +73,7 @@ pub(crate) fn is_mere_claim(line: &str, pattern: &Pattern) -> bool {
 
 /// A line without sentences that it quotes: a program that prints `'Connection refused' is the title` has no such trouble. A single word in
 /// quotes stays, since errors name what they are about in that way, and so does JSON, all of which is in quotes.
-fn without_quotations(line: &str) -> String {
+pub(crate) fn without_quotations(line: &str) -> String {
     let (mut rest, mut kept) = (line, String::with_capacity(line.len()));
     if line.trim_start().starts_with('{') {
         return line.to_owned();
@@ -202,6 +202,8 @@ mod tests {
         assert!(
             of_line("Can't locate object method \"new\" via package \"Shop\" at app.pl line 2.").is_none()
         );
+        assert!(of_line("Worker (pid:812) was sent SIGKILL! Perhaps out of memory?").is_none());
+        assert!(of_line("worker: out of memory").is_some());
         for quoted in [
             "checking article 'How to fix Error: listen EADDRINUSE: address already in use :::5000'",
             "\"FATAL ERROR: JavaScript heap out of memory\" is the title of the post",

@@ -17,6 +17,7 @@ mod shells;
 mod signs;
 mod starts;
 mod strain;
+mod trouble;
 
 use crate::case::{Case, Rule};
 use crate::finding::Finding;

@@ -1,6 +1,6 @@
 //! The answer: what is wrong, the cause, further facts, and what to do.
 
-use formation::State;
+use formation::{EndCause, State};
 use ps_rows::{EvidenceRow, ExplanationRow, ReasonRow};
 use ps_scheduler::Over;
 
@@ -60,6 +60,32 @@ fn is_idle(facts: &Facts) -> bool {
     facts.instances.iter().all(|known| known.state == State::Scheduled)
 }
 
+/// What an instance does, in words.
+fn state(it: &Known) -> &'static str {
+    match it.state {
+        _ if it.suspended.is_some() => "lives, but does nothing",
+        _ if it.waits_for_room() => "lives, but waits until it can write",
+        State::Running if it.end.as_ref().is_some_and(|end| end.cause == Some(EndCause::Check)) => {
+            "runs again after a check that it did not pass had ended it"
+        }
+        State::Running => "runs again after it had ended by itself",
+        State::Crashed if it.is_of_deploy => {
+            "did not come up in the last deploy, and what ran before runs on"
+        }
+        State::Crashed => "is down, and given up (crashed)",
+        State::Backoff => "is down, and waits to be started again",
+        State::Missing => "is gone (missing)",
+        State::Unhealthy => "runs, but is unhealthy",
+        State::Unready => "runs, but is not ready any more",
+        State::Unknown => "is in a state that is not known",
+        State::Stopped => "is stopped",
+        State::Starting => "is not ready yet",
+        State::Waiting => "waits",
+        State::Stopping => "is stopping",
+        State::Scheduled => "waits for its time",
+    }
+}
+
 /// How bad a state is: the worst is explained.
 fn badness(known: &Known) -> u8 {
     match known.state {
@@ -106,25 +132,7 @@ fn situation(facts: &Facts, it: Option<&Known>, is_well: bool) -> String {
         .since
         .map(|since| format!(" since {}", ago(facts, since).trim_start_matches("at ")))
         .unwrap_or_default();
-    let state = match it.state {
-        _ if it.suspended.is_some() => "lives, but does nothing",
-        _ if it.waits_for_room() => "lives, but waits until it can write",
-        State::Running => "runs again after it had ended by itself",
-        State::Crashed if it.is_of_deploy => {
-            "did not come up in the last deploy, and what ran before runs on"
-        }
-        State::Crashed => "is down, and given up (crashed)",
-        State::Backoff => "is down, and waits to be started again",
-        State::Missing => "is gone (missing)",
-        State::Unhealthy => "runs, but is unhealthy",
-        State::Unready => "runs, but is not ready any more",
-        State::Unknown => "is in a state that is not known",
-        State::Stopped => "is stopped",
-        State::Starting => "is not ready yet",
-        State::Waiting => "waits",
-        State::Stopping => "is stopping",
-        State::Scheduled => "waits for its time",
-    };
+    let state = state(it);
     if is_stopped_as_a_whole(facts) {
         return format!("{app} {state}{since}");
     }

@@ -12,10 +12,10 @@ use std::thread;
 use std::time::SystemTime;
 
 use anyhow::Result;
-use formation::{Slot, State, Which};
+use formation::{Slot, Which};
 use jiff::Timestamp;
 use ps_apps::App;
-use ps_cli::exit::Outcome;
+use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::{Format, say, worlds};
 use ps_rows::StatusRow;
 use ps_scheduler::AppStatus;
@@ -118,7 +118,12 @@ struct Found {
 
 fn look(session: &Session, args: &StatusArgs) -> Result<Found> {
     let (apps, part) = meant(session, args)?;
-    let at = args.at.map(|at| at.seen_from(SystemTime::now())).map(Timestamp::try_from).transpose()?;
+    let now = SystemTime::now();
+    let at = args.at.map(|at| at.seen_from(now));
+    if at.is_some_and(|at| at > now) {
+        return Err(Refusal::usage("--at lies in the future"));
+    }
+    let at = at.map(Timestamp::try_from).transpose()?;
     let now::Statuses { of_apps, mut warnings, is_complete } = match at {
         None => now::statuses(session, &apps),
         Some(at) => past::statuses(session, &apps, at)?,

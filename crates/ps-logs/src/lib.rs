@@ -136,7 +136,7 @@ fn request(
         return Err(Refusal::usage("--since lies in the future"));
     }
     if since.zip(until).is_some_and(|(since, until)| since > until) {
-        return Err(Refusal::usage("--since lies behind --until"));
+        return Err(Refusal::usage("--since is later than --until"));
     }
     if let Some(deploy) = args.deploy {
         let (begin, end) = deploys::range(world, app, deploy)?;

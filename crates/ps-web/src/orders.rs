@@ -50,7 +50,8 @@ async fn verb(
     app: &str,
     meant: Result<Json<Meant>, JsonRejection>,
 ) -> Result<Response, Failed> {
-    let Json(Meant { process }) = meant.map_err(|error| rejected(&error))?;
+    let Json(Meant { process }) =
+        meant.map_err(|error| rejected(&error, r#"{"process": "web.1"}, or {} for the whole app"#))?;
     let app = server.app(app)?;
     if process.as_ref().is_some_and(|which| sister::named(which).is_none()) {
         return Err(refused("process: a type or an instance is wanted: web, web.1"));
@@ -66,7 +67,7 @@ pub(crate) async fn scale(
     Path(app): Path<String>,
     wanted: Result<Json<BTreeMap<String, u32>>, JsonRejection>,
 ) -> Result<Response, Failed> {
-    let Json(wanted) = wanted.map_err(|error| rejected(&error))?;
+    let Json(wanted) = wanted.map_err(|error| rejected(&error, r#"{"web": 2}"#))?;
     let app = server.app(&app)?;
     if wanted.is_empty() {
         return Err(refused("a count for a type is wanted: {\"web\": 2}"));
@@ -86,11 +87,14 @@ fn refused(why: &str) -> Failed {
     failed(StatusCode::BAD_REQUEST, why)
 }
 
-/// The answer for a body that is too large or has the wrong form.
-fn rejected(error: &JsonRejection) -> Failed {
+/// The answer for a body that is too large or has another form than this one.
+fn rejected(error: &JsonRejection, wanted: &str) -> Failed {
     let status = error.status();
     let status = if status == StatusCode::PAYLOAD_TOO_LARGE { status } else { StatusCode::BAD_REQUEST };
-    failed(status, error.body_text())
+    let text = error.body_text();
+    // The first words tell of types of ours.
+    let why = text.split_once(": ").map_or(&*text, |(_, why)| why);
+    failed(status, format!("the body has to be a JSON object such as {wanted}: {why}"))
 }
 
 async fn carry_out(

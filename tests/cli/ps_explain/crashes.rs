@@ -260,3 +260,21 @@ fn a_line_that_tells_the_cause_is_quoted_once() {
     let text = home.does(&["ps-explain", "shop"]);
     assert_eq!(text.matches("going home").count(), 1, "{text}");
 }
+
+#[test]
+fn what_it_wrote_before_it_was_started_anew_is_no_cause() {
+    let home = breakable("no");
+    let ends = |script: &str| {
+        home.does(&["ps-scale", "shop", "web=0"]);
+        home.write("shop/bad", script);
+        // It ends before or after the verb has looked: both are right.
+        home.run(&["ps-scale", "shop", "web=1"]);
+        comes_to(&home, "crashed");
+    };
+    ends("echo 'Error: connect ECONNREFUSED 127.0.0.1:5432' >&2; exit 1");
+    is_explained(&home, &["shop"], "dependency-unreachable");
+    ends("echo 'the stock was counted' >&2; exit 3");
+    let row = is_explained(&home, &["shop"], "exit-status");
+    let says = row["reasons"][0]["says"].as_str().unwrap_or_default();
+    assert!(says.contains("the stock was counted") && !says.contains("ECONNREFUSED"), "{row:#}");
+}

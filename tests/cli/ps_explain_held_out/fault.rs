@@ -23,6 +23,8 @@ pub(crate) struct Fault {
     names: &'static [&'static str],
     /// One of these stands in the line of the app's own that says what is wrong. In lower case.
     quoting: &'static [&'static str],
+    /// One of these stands somewhere in the reasons, beside the cause. In lower case.
+    telling: &'static [&'static str],
     bring: Box<dyn Fn(&Stage) + Send + Sync>,
 }
 
@@ -45,7 +47,7 @@ pub(crate) fn fault(
     names: &'static [&'static str],
     bring: impl Fn(&Stage) + Send + Sync + 'static,
 ) -> Fault {
-    Fault { kind, name, needs: &[], names, quoting: &[], bring: Box::new(bring) }
+    Fault { kind, name, needs: &[], names, quoting: &[], telling: &[], bring: Box::new(bring) }
 }
 
 impl Fault {
@@ -58,6 +60,18 @@ impl Fault {
     pub(crate) fn quoting(mut self, quoting: &'static [&'static str]) -> Self {
         self.quoting = quoting;
         self
+    }
+
+    /// The answer also says something beside the cause, in which one of these stands.
+    pub(crate) fn telling(mut self, telling: &'static [&'static str]) -> Self {
+        self.telling = telling;
+        self
+    }
+
+    /// Whether it says all that is wanted beside the cause.
+    fn tells(&self, answer: &Value) -> bool {
+        let reasons = answer["reasons"].to_string().to_lowercase();
+        self.telling.is_empty() || self.telling.iter().any(|words| reasons.contains(words))
     }
 
     pub(crate) fn explained(&self) -> Said {
@@ -84,7 +98,10 @@ impl Fault {
         let quoted = quoted.to_lowercase();
         let claim = format!("{} {own_words}", cause.replace('-', " ")).to_lowercase();
         let told = format!("{cause}: {situation} | {says}");
-        if self.names.iter().any(|name| claim.contains(name)) {
+        let is_named = self.names.iter().any(|name| claim.contains(name));
+        if is_named && !self.tells(answer) {
+            Said::Unknown(format!("{told} | and nothing of {:?} in {}", self.telling, answer["reasons"]))
+        } else if is_named {
             Said::Named(told)
         } else if !CLAIMS_NOTHING.contains(&cause) {
             Said::Wrong(told)

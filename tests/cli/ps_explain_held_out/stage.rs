@@ -27,6 +27,10 @@ pub(crate) struct Stage {
     asked: RefCell<Vec<String>>,
     /// Variables of `ps-explain`.
     variables: RefCell<Vec<(String, String)>>,
+    /// Variables of every program, `ps-explain` among them.
+    of_all: RefCell<Vec<(String, String)>>,
+    /// What makes it possible to destroy the app, when all is said.
+    mended: RefCell<Vec<Box<dyn FnOnce()>>>,
     app: RefCell<String>,
     pub(crate) home: Home,
 }
@@ -40,6 +44,8 @@ impl Stage {
             mounts: RefCell::default(),
             asked: RefCell::default(),
             variables: RefCell::default(),
+            of_all: RefCell::default(),
+            mended: RefCell::default(),
             app: RefCell::new(APP.to_owned()),
             home,
         }
@@ -102,8 +108,19 @@ impl Stage {
 
     /// A verb of `ps-lifecycle`, or a program, about the app; it may fail.
     pub(crate) fn tries(&self, verb: &str, words: &[&str]) -> Ran {
-        let words = self.words(verb, words);
-        self.home.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
+        crate::program::run(self.command(&self.words(verb, words)))
+    }
+
+    fn command(&self, words: &[String]) -> Command {
+        let mut command = self.home.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        command.envs(self.of_all.borrow().iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    fn status(&self) -> Vec<Value> {
+        let ran = self.tries("status", &["--json"]);
+        assert_eq!(ran.status, Some(0), "{ran:?}");
+        ran.rows()
     }
 
     /// The same; it must succeed.
@@ -187,7 +204,7 @@ impl Stage {
 
     pub(crate) fn until_row(&self, name: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         eventually("it has come to that", || {
-            let rows = self.home.status(&self.app.borrow());
+            let rows = self.status();
             let row = rows.iter().find(|row| slot(row) == name).cloned().unwrap_or_default();
             if is_it(&row) { Ok(row) } else { Err(format!("{rows:?}")) }
         })
@@ -224,11 +241,21 @@ impl Stage {
         self.variables.borrow_mut().push((name.to_owned(), value.to_owned()));
     }
 
+    /// A variable of all programs, from now on.
+    pub(crate) fn everywhere(&self, name: &str, value: &str) {
+        self.of_all.borrow_mut().push((name.to_owned(), value.to_owned()));
+    }
+
+    /// What has to be done before the app can be destroyed.
+    pub(crate) fn afterwards(&self, act: impl FnOnce() + 'static) {
+        self.mended.borrow_mut().push(Box::new(act));
+    }
+
     pub(crate) fn explained(&self) -> Value {
         let asked = self.asked.borrow();
         let words: Vec<&str> = asked.iter().map(String::as_str).chain(["--json"]).collect();
         let words = self.words("ps-explain", &words);
-        let mut command = self.home.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut command = self.command(&words);
         command.envs(self.variables.borrow().iter().map(|(name, value)| (name, value)));
         let ran = crate::program::run_within(command, SOON);
         if ran.status != Some(0) {
@@ -242,6 +269,14 @@ impl Stage {
 impl Drop for Stage {
     /// What was stopped goes on, so that it can be ended, and nothing holds the directory any more.
     fn drop(&mut self) {
+        for act in self.mended.take() {
+            act();
+        }
+        if !self.of_all.borrow().is_empty() && !std::thread::panicking() {
+            self.tries("destroy", &[]);
+            // The id of this world on a swarm, which no verb removes.
+            let _ = fs::remove_dir_all(self.home.path("lib/config/scheduler-swarm"));
+        }
         for (pid, _) in self.home.processes() {
             // It may have ended by itself.
             let _ = rustix::process::kill_process(pid, Signal::CONT);

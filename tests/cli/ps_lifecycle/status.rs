@@ -74,6 +74,7 @@ fn the_journal_says_how_it_was() {
     let first = at("2020-01-01T00:00:00Z");
     assert_eq!((first.status, &*first.stdout), (Some(1), "PROCESS  STATE\n"), "{first:?}");
     assert!(first.stderr.contains("what was before is not known"), "{first:?}");
+    at("2120-01-01T00:00:00Z").is_refused(2, &["--at lies in the future"]);
 }
 
 #[test]

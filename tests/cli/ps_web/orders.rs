@@ -73,6 +73,8 @@ fn what_is_no_order_changes_nothing() {
         let answer = served.asks("POST", path, lines, body);
         assert_eq!(answer.status, status, "{path} {body}: {answer:?}");
     }
+    let formless = served.asks("POST", "/api/apps/shop/scale", &[JSON], r#"{"web":-1}"#).body;
+    assert!(formless.contains(r#"a JSON object such as {\"web\": 2}: web: invalid value"#), "{formless}");
     let large = format!(r#"{{"process":"{}"}}"#, "x".repeat(1 << 20));
     assert_eq!(served.sends(format!("POST /api/apps/shop/stop HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{JSON}\r\nContent-Length: {}\r\n\r\n{large}", large.len()).as_bytes()).map(|answer| answer.status), Some(413));
     assert_eq!(served.asks("GET", "/api/apps/shop/stop", &[], "").status, 405);

@@ -73,6 +73,7 @@ fn describe(look: &Look<'_>, description: &Value, known: &mut Known) {
             cause: None,
             lived_ms: lived,
             out_of_memory: killed.then_some(OutOfMemory { limit_bytes: limit, main: true }),
+            check: None,
         });
     }
     let health = state["Health"]["Log"].as_array().and_then(|log| log.last());

@@ -105,6 +105,7 @@ pub(super) fn of_run(
             cause: None,
             lived_ms: None,
             out_of_memory: instance.out_of_memory,
+            check: None,
         }),
         refused: None,
         check: None,
@@ -157,6 +158,7 @@ fn add_lives(
                     cause: life.cause,
                     lived_ms: life.lived_ms,
                     out_of_memory: out_of_memory.or_else(written),
+                    check: known.check.clone().filter(|_| life.cause == Some(EndCause::Check)),
                 });
             }
             LifeStep::Backoff | LifeStep::Done | LifeStep::Unknown => (),

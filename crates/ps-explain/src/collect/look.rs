@@ -5,6 +5,7 @@ use ps_apps::World;
 use ps_journal::Entry;
 use ps_supervisor::Spec;
 
+use super::clock::Now;
 use super::secrets::Secrets;
 
 /// An app, and what was read of it.
@@ -17,4 +18,6 @@ pub(super) struct Look<'a> {
     pub(super) spec: Option<Spec>,
     /// What must not be shown.
     pub(super) secrets: Secrets,
+    /// Now, by both clocks.
+    pub(super) present: Now,
 }

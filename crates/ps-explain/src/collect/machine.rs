@@ -2,12 +2,17 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use ps_supervisor::{MARKER, Spec};
 
 use super::look::Look;
 use crate::facts::{Known, Suspension};
+
+/// How often one that a debugger may hold is looked at again.
+const LOOKS: u32 = 5;
+const BETWEEN: Duration = Duration::from_millis(20);
 
 /// The directory that the app runs in, and why it cannot be entered.
 pub(super) fn directory(spec: &Spec) -> (PathBuf, Option<String>) {
@@ -22,8 +27,27 @@ pub(super) fn directory(spec: &Spec) -> (PathBuf, Option<String>) {
 
 /// Whether the main process of an instance is stopped by a signal.
 pub(super) fn suspension(pid: u32) -> Option<Suspension> {
-    let stat = os_process::Stat::of(pid)?;
-    (stat.activity == os_process::Activity::IsStopped).then_some(Suspension::Signal(pid))
+    if !is_stopped(pid) {
+        return None;
+    }
+    let Some(tracer) = tracer(pid) else { return Some(Suspension::Signal(pid)) };
+    // One that is only watched (strace) is stopped for a moment at each call that it makes.
+    let is_held = (0..LOOKS).all(|_| {
+        std::thread::sleep(BETWEEN);
+        is_stopped(pid)
+    });
+    is_held.then(|| Suspension::Traced(pid, tracer, os_process::name(tracer)))
+}
+
+fn is_stopped(pid: u32) -> bool {
+    os_process::Stat::of(pid).is_some_and(|stat| stat.activity == os_process::Activity::IsStopped)
+}
+
+/// The process that traces this one, as the kernel says (`proc_pid_status(5)`, `TracerPid`).
+fn tracer(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"))?;
+    tracer.trim().parse().ok().filter(|tracer| *tracer != 0)
 }
 
 /// A process below this one that is stopped by a signal, with its name.

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use formation::{Exit, Slot, Stream, Which};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ps_scheduler::{LogLine, LogRequest};
 use ps_service::Service;
 use ps_supervisor::{OwnOutputs, Status};
 
+use super::clock;
 use super::look::Look;
 use super::plain::Plain;
 use crate::facts::{Known, Line};
@@ -28,6 +29,9 @@ const READ: usize = 1200;
 const ABOUT: Duration = Duration::from_secs(2);
 /// How much of the end of a log is searched for a line.
 const SEARCHED: u64 = 1 << 18;
+
+/// So many bytes of a line are read. A program that writes megabytes without a line end mostly writes data.
+const LONGEST: usize = 1 << 16;
 
 /// How often the log of a container is read again that has just ended, and whose last lines its engine has not written yet.
 const READ_AGAIN: u32 = 4;
@@ -51,9 +55,14 @@ pub(super) fn lines(look: &Look<'_>, slot: &Slot, known: &Known, until: Option<T
 
 fn written(look: &Look<'_>, slot: &Slot, known: &Known, until: Option<Timestamp>) -> Vec<Line> {
     let end = known.end.as_ref();
-    let ended = end.and_then(|end| end.at).map(SystemTime::from);
+    let ended_at = end.and_then(|end| end.at);
+    // Where the clock was set since, the log tells its lines by another clock than the journal its entries.
+    let ahead = ended_at.map(|at| clock::ahead(&look.entries, at, &look.present)).unwrap_or_default();
+    let ended = ended_at.and_then(|at| at.checked_add(ahead).ok()).map(SystemTime::from);
     let begun = ended.zip(end.and_then(|end| end.lived_ms));
     let since = begun.and_then(|(ended, lived)| ended.checked_sub(Duration::from_millis(lived) + ABOUT));
+    // By the time of a file nothing was written to it since then: that time is told by the clock of before.
+    let since = since.filter(|_| !ahead.is_positive());
     let until = ended.or(until.map(SystemTime::from)).and_then(|until| until.checked_add(ABOUT));
     let Ok(scheduler) = ps_schedulers::of(look.world, look.app) else { return Vec::new() };
     let request = LogRequest {
@@ -65,21 +74,27 @@ fn written(look: &Look<'_>, slot: &Slot, known: &Known, until: Option<Timestamp>
     let mut found = Vec::new();
     // Without output there is less to say; that is no reason to say nothing.
     let _ = scheduler.logs(&request, &mut |line: &LogLine| {
-        found.push(line.clone());
+        found.push(cut(line));
         ControlFlow::Continue(())
     });
     let directory = Service::of(look.world, look.app, None).instance(slot);
-    let begin = if known.state.is_alive() { None } else { begin(&directory) };
+    let begin = if known.state.is_alive() { None } else { begin(&directory, known.run) };
     let mut plain = [Plain::default(), Plain::default()];
     let mut lines: Vec<Line> = last(&found)
         .flat_map(|line| {
             let said =
                 plain[usize::from(line.stream == Stream::Stderr)].of(&String::from_utf8_lossy(&line.bytes));
-            shown(look, &directory, line, said)
+            shown(look, &directory, line, ahead, said)
         })
         .collect();
     lines.retain(|line| begin.as_ref().is_none_or(|begin| !is_of_earlier(line, begin)));
     lines
+}
+
+/// A line without what makes it too long to be judged.
+fn cut(line: &LogLine) -> LogLine {
+    let bytes = line.bytes[..line.bytes.len().min(LONGEST)].to_vec();
+    LogLine { slot: line.slot.clone(), bytes, ..*line }
 }
 
 /// The last lines of each stream that are no frames, or frames that tell which error it was, in the order that they have. Of each stack the
@@ -142,33 +157,54 @@ fn is_innermost(found: &[LogLine], at: usize) -> bool {
     !below.any(is_own)
 }
 
-/// Where the output of the last run begins in each stream: the file, and the byte in it.
-type Begin = [(PathBuf, u64); 2];
+/// Where the output of a run begins in a stream: the file, the byte in it, and the files before it.
+#[derive(Debug, Default)]
+struct Begin {
+    path: PathBuf,
+    offset: u64,
+    earlier: Vec<PathBuf>,
+}
 
-/// The same of a native instance, as its status says.
-fn begin(directory: &Path) -> Option<Begin> {
+/// The same of each stream of a native instance, as its status says; `None` where that is about another run than the one that is explained.
+fn begin(directory: &Path, run: Option<u64>) -> Option<[Begin; 2]> {
     if let Some(own) = OwnOutputs::read(directory) {
-        let of = |stream| (own.of(stream).path.clone(), own.of(stream).begin);
+        let of = |stream| {
+            let place = own.of(stream);
+            Begin { path: place.path.clone(), offset: place.begin, earlier: Vec::new() }
+        };
         return Some([of(Stream::Stdout), of(Stream::Stderr)]);
     }
     let status = Status::read(directory).ok().flatten()?;
+    if run.is_some_and(|run| run != status.run) {
+        return None;
+    }
     let of = |stream| {
         let place = status.log_place(stream);
-        (ps_supervisor::log(directory, stream).path(place.segment), place.offset)
+        let log = ps_supervisor::log(directory, stream);
+        let segments = log.segments().unwrap_or_default().into_iter();
+        let earlier = segments.filter(|segment| *segment < place.segment).map(|segment| log.path(segment));
+        Begin { path: log.path(place.segment), offset: place.offset, earlier: earlier.collect() }
     };
     Some([of(Stream::Stdout), of(Stream::Stderr)])
 }
 
-/// Whether a run before the last one wrote the line, into the file in which the last one went on.
-fn is_of_earlier(line: &Line, begin: &Begin) -> bool {
-    let (begun, offset) = &begin[usize::from(line.stream == Stream::Stderr)];
-    line.place.as_ref().is_some_and(|(path, at)| path == begun && at < offset)
+/// Whether a run before the last one wrote the line: into an earlier file, or into the one in which the last one went on.
+fn is_of_earlier(line: &Line, begin: &[Begin; 2]) -> bool {
+    let begin = &begin[usize::from(line.stream == Stream::Stderr)];
+    let Some((path, at)) = &line.place else { return false };
+    begin.earlier.contains(path) || (*path == begin.path && *at < begin.offset)
 }
 
-/// A line that was written, as the lines that it says.
-fn shown(look: &Look<'_>, directory: &Path, line: &LogLine, said: Vec<String>) -> Vec<Line> {
+/// A line that was written, as the lines that it says, by the clock of the journal, of which the log's is so far ahead.
+fn shown(
+    look: &Look<'_>,
+    directory: &Path,
+    line: &LogLine,
+    ahead: SignedDuration,
+    said: Vec<String>,
+) -> Vec<Line> {
     let place = place(directory, line.stream, &line.bytes);
-    let at = line.at.and_then(|at| Timestamp::try_from(at).ok());
+    let at = line.at.and_then(|at| Timestamp::try_from(at).ok()?.checked_sub(ahead).ok());
     let shown = |written: String| Line {
         text: look.secrets.hide(&written),
         written,
@@ -199,7 +235,8 @@ fn find(path: &Path, line: &[u8]) -> Option<u64> {
     file.seek(SeekFrom::Start(begin)).ok()?;
     file.take(SEARCHED).read_to_end(&mut bytes).ok()?;
     let is_line = |at: usize| {
-        let ends = bytes.get(at + line.len()).is_none_or(|byte| matches!(byte, b'\n' | b'\r'));
+        let ends = line.len() == LONGEST
+            || bytes.get(at + line.len()).is_none_or(|byte| matches!(byte, b'\n' | b'\r'));
         ends && (at == 0 || bytes[at - 1] == b'\n')
     };
     let at =
@@ -210,6 +247,45 @@ fn find(path: &Path, line: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_earlier_run_wrote_is_told_by_the_file_and_the_byte() {
+        let begin = Begin { path: "err.2.0".into(), offset: 40, earlier: vec!["err.1.0".into()] };
+        let begin = [Begin::default(), begin];
+        let line = |path: &str, at| Line {
+            place: Some((path.into(), at)),
+            ..Line::of_test(Stream::Stderr, "db: connection refused")
+        };
+        for (path, at, is_earlier) in
+            [("err.1.0", 90, true), ("err.2.0", 39, true), ("err.2.0", 40, false), ("err.2.1", 0, false)]
+        {
+            assert_eq!(is_of_earlier(&line(path, at), &begin), is_earlier, "{path} {at}");
+        }
+        assert!(!is_of_earlier(&Line::of_test(Stream::Stderr, "db: connection refused"), &begin));
+    }
+
+    #[test]
+    fn of_a_line_of_megabytes_the_beginning_is_read_and_it_is_found_where_it_stands() {
+        let mut text = b"before\n".to_vec();
+        text.extend(vec![b'y'; LONGEST + (1 << 16)]);
+        text.extend(b"\nafter\n");
+        let long = LogLine {
+            slot: "web.1".parse().expect("a slot"),
+            run: None,
+            stream: Stream::Stdout,
+            at: None,
+            bytes: text[7..text.len() - 7].to_vec(),
+            shown: 0,
+            is_begun: false,
+        };
+        let cut = cut(&long);
+        assert_eq!(cut.bytes.len(), LONGEST);
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("log");
+        std::fs::write(&path, &text).expect("a file");
+        assert_eq!(find(&path, &cut.bytes), Some(7));
+        assert_eq!(find(&path, b"y"), None, "the beginning of a line is no line");
+    }
 
     #[test]
     fn of_each_stack_the_innermost_frame_of_the_app_stays() {

@@ -1,6 +1,4 @@
-//! Facts from the journal: who asked for what, the lives of instances, and whether somebody set the clock.
-
-use std::collections::BTreeMap;
+//! Facts from the journal: who asked for what and the lives of instances.
 
 use formation::{LifeEvent, LifeStep, Slot, Stream, without_last_words};
 use jiff::Timestamp;
@@ -10,9 +8,6 @@ use super::look::Look;
 use super::plain::Plain;
 use super::secrets::Secrets;
 use crate::facts::{Line, Verb};
-
-/// From how many milliseconds on the clock was set, and not only corrected.
-const JUMP: i64 = 5000;
 
 /// Leaves out what was written down after that moment; when the journal begins, if that is later.
 pub(super) fn cut(entries: &mut Vec<Entry>, at: Timestamp) -> Option<Timestamp> {
@@ -112,41 +107,4 @@ fn is_failure(life: &LifeEvent) -> bool {
     use formation::EndCause;
     let is_bad_end = life.step == LifeStep::Exit && life.cause != Some(EndCause::Asked);
     is_bad_end || matches!(life.step, LifeStep::Refused | LifeStep::CheckFailed | LifeStep::Crashed)
-}
-
-/// The last time that the clock was set, and by how many seconds: between two entries of one boot, it and the time
-/// since boot changed by different amounts.
-pub(super) fn clock(entries: &[Entry]) -> Option<(Timestamp, i64)> {
-    let mut earlier: BTreeMap<&str, i64> = BTreeMap::new();
-    let mut jump = None;
-    for entry in entries {
-        let begin = entry.at.as_millisecond() - i64::try_from(entry.monotonic_ms).unwrap_or(0);
-        if let Some(before) = earlier.insert(&entry.boot, begin)
-            && (begin - before).abs() >= JUMP
-        {
-            jump = Some((entry.at, (begin - before) / 1000));
-        }
-    }
-    jump
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_that_was_set_is_seen_between_two_entries() {
-        let entry = |seconds: i64, monotonic_ms: u64, boot: &str| Entry {
-            format: 1,
-            at: Timestamp::from_second(seconds).expect("a time"),
-            monotonic_ms,
-            boot: boot.to_owned(),
-            act: "1".to_owned(),
-            event: Event::Unknown,
-        };
-        let usual = [entry(100, 1000, "a"), entry(160, 61_000, "a"), entry(900, 500, "b")];
-        assert_eq!(clock(&usual), None);
-        let set_back = [entry(100, 1000, "a"), entry(40, 61_000, "a"), entry(50, 71_000, "a")];
-        assert_eq!(clock(&set_back), Some((set_back[1].at, -120)));
-    }
 }

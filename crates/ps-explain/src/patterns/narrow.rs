@@ -29,6 +29,13 @@ pub(super) const ROWS: &[Pattern] = &[
         cure: "build it for this machine (file on the program says for which one it is made, uname -m which one this is)",
     },
     Pattern {
+        // What the dynamic loader says of a library or an addon, and that of macOS.
+        cause: "wrong-architecture",
+        words: &["invalid elf header", "wrong elf class", "not a mach-o file", "incompatible architecture"],
+        says: "a library that it loads is made for another kind of machine, or is damaged",
+        cure: "install what it depends on anew on this machine, or in the image: what was copied from another one does not fit",
+    },
+    Pattern {
         cause: "line-endings",
         words: &[
             "\\r’",

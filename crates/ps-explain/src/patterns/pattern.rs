@@ -27,12 +27,19 @@ pub(super) fn stands_in(text: &str, word: &str) -> bool {
     places(text, word).next().is_some()
 }
 
+/// Words of a program that only guesses what comes next.
+const GUESSES: [&str; 4] = ["perhaps", "maybe", "possibly", "probably"];
+
 /// Where it stands there: its first byte, and the one behind its last.
 pub(super) fn places<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = (usize, usize)> + 'a {
     let (begin, end) = word.split_once('…').unwrap_or((word, ""));
     let begins_plain = !begin.starts_with(|c: char| c.is_alphanumeric());
     text.match_indices(begin).filter_map(move |(at, _)| {
-        let is_begin = begins_plain || !text[..at].ends_with(|c: char| c.is_alphanumeric());
+        let before = &text[..at];
+        let is_begin = begins_plain || !before.ends_with(|c: char| c.is_alphanumeric());
+        // `was sent SIGKILL! Perhaps out of memory?`: a program that guesses does not know.
+        let is_guess = GUESSES.iter().any(|guess| before.trim_end().ends_with(guess));
+        let is_begin = is_begin && !is_guess;
         let behind = at + begin.len();
         let rest = text[behind..].find(end).filter(|_| is_begin)?;
         Some((at, behind + rest + end.len()))

@@ -3,6 +3,7 @@
 use formation::{EndCause, State};
 
 use crate::case::{Case, Rule};
+use crate::facts::ClockJump;
 use crate::finding::{Evidence, Finding, Said};
 use crate::words::time;
 
@@ -69,13 +70,12 @@ fn disk_is_full(case: Case<'_>) -> Option<Said> {
 }
 
 fn clock_jump(case: Case<'_>) -> Option<Said> {
-    let (at, seconds) = case.facts.clock?;
+    let ClockJump { at, seconds, is_since } = case.facts.clock?;
     let where_to = if seconds > 0 { "forward" } else { "back" };
-    let says = format!(
-        "the clock was set {where_to} by {} s before {}: times here may mislead",
-        seconds.abs(),
-        time(at)
-    );
+    let when = time(at);
+    let when = when.trim_start_matches("at ");
+    let when = if is_since { format!("after {when}") } else { format!("before {when}") };
+    let says = format!("the clock was set {where_to} by {} s {when}: times here may mislead", seconds.abs());
     Some(Said::new(says, [Evidence::Journal(at)]))
 }
 

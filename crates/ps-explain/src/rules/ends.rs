@@ -207,7 +207,7 @@ pub(super) fn ended_by_itself(case: Case<'_>) -> Option<Said> {
     let says = format!("it ended by itself with exit status {code}{}", at(case.facts, end));
     let told = case.it.map(|it| last_words::of(&it.output, end.at)).unwrap_or_default();
     // What it says under its own name need not be an error.
-    let is_error = told.iter().any(|line| last_words::tells_error(&line.written));
+    let is_error = told.iter().any(|line| super::trouble::tells_error(&line.written));
     if let Some(first) = told.first().filter(|_| is_error) {
         let says = format!("{says}, with an error that it tells itself, {}", quoted(&told));
         let evidence = [vec![Evidence::Output((*first).clone())], of_end(end)].concat();

@@ -23,6 +23,14 @@ pub(super) fn suspended(case: Case<'_>) -> Option<Said> {
             let cure = format!("ps-lifecycle signal CONT {} {}", case.facts.app, it.slot);
             Said::new(says, [Evidence::Process(*pid)]).cure(cure)
         }
+        Suspension::Traced(pid, tracer, name) => {
+            let says = format!(
+                "its main process (pid {pid}) is held by {name} (pid {tracer}), a debugger or another program that traces it: it does nothing \
+                 until that one lets it go on"
+            );
+            let cure = format!("have {name} go on or detach, or end it: kill {tracer}");
+            Said::new(says, [Evidence::Process(*pid), Evidence::Process(*tracer)]).cure(cure)
+        }
         Suspension::Paused(container) => {
             let says = "its container is paused: somebody has frozen all of its processes";
             Said::new(says, [Evidence::Engine]).cure(format!("docker unpause {container}"))
@@ -53,7 +61,9 @@ pub(super) fn port_taken(case: Case<'_>) -> Option<Said> {
 
 pub(super) fn check_failed(case: Case<'_>) -> Option<Said> {
     let it = case.it?;
-    let (at, reason) = it.check.as_ref()?;
+    // One that is well again was started again because of a check.
+    let is_over = it.check.is_none();
+    let (at, reason) = it.check.as_ref().or_else(|| it.end.as_ref()?.check.as_ref())?;
     let is_by_check = it.end.as_ref().is_some_and(|end| end.cause == Some(EndCause::Check));
     let is_by_itself =
         it.end.as_ref().is_some_and(|end| matches!(end.cause, Some(EndCause::Itself | EndCause::Signal)));
@@ -62,7 +72,9 @@ pub(super) fn check_failed(case: Case<'_>) -> Option<Said> {
         return None;
     }
     let evidence = at.map_or(Evidence::Status, Evidence::Journal);
-    let said = Said::new(format!("it does not pass a check: {reason}"), [evidence]);
+    let says =
+        if is_over { "it did not pass a check, and was started again" } else { "it does not pass a check" };
+    let said = Said::new(format!("{says}: {reason}"), [evidence]);
     if let Some((pid, name)) = &it.stopped_child {
         let says = format!(
             "{name} (pid {pid}), a process that it has started, is stopped by a signal (SIGSTOP, SIGTSTP), and does nothing until SIGCONT; {}",

@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::headline::{is_of_report, is_request};
 use super::recovery::has_recovered;
 use super::report::{ENDS, goes_on, is_late};
+use super::trouble::{tells_error, tells_something};
 use crate::facts::Line;
 use crate::patterns::has;
 
@@ -24,86 +25,6 @@ const LOOKED_AT: usize = 8;
 const QUOTED: usize = 4;
 /// What was written so long before the last line belongs to something else: times of lines are known to the second.
 const TOGETHER: SignedDuration = SignedDuration::from_secs(1);
-
-/// Words that stand for themselves in a line that tells an error, as a level or as what happened.
-const LEVELS: [&str; 11] = [
-    "error",
-    "fatal",
-    "critical",
-    "emerg",
-    "panic",
-    "exception",
-    "failed",
-    "failure",
-    "fails",
-    "abort",
-    "aborted",
-];
-/// What is said of something that is not as it should be.
-const TELLS: [&str; 62] = [
-    ": *** ",
-    "timeout",
-    "timed out",
-    "giving up",
-    "gave up",
-    "expired",
-    "not installed",
-    "not available",
-    "unavailable",
-    "not running",
-    "not enough",
-    "insufficient",
-    "exceeded",
-    "too many",
-    "too old",
-    "already ",
-    "conflict",
-    "cannot",
-    "can't",
-    "could not",
-    "couldn't",
-    "unable to",
-    "invalid",
-    "illegal",
-    "bad ",
-    "unknown",
-    "unrecognized",
-    "unrecognised",
-    "unsupported",
-    "unexpected",
-    "undefined",
-    "corrupt",
-    "not permitted",
-    "not allowed",
-    "not supported",
-    "not valid",
-    "not a ",
-    "not found",
-    "not defined",
-    "not set",
-    "not recognized",
-    "no response",
-    "no answer",
-    "no such",
-    "does not ",
-    "doesn't ",
-    "refused",
-    "denied",
-    "missing",
-    "must ",
-    "required",
-    "too long",
-    "too large",
-    "mismatch",
-    "is a directory",
-    "file exists",
-    "broken pipe",
-    "connection reset",
-    "closed the connection",
-    "resource busy",
-    "file busy",
-    "name too long",
-];
 
 /// The last words of the process that ended at that time, at most four lines; empty: it tells no error at its end.
 pub(super) fn of(output: &[Line], ended: Option<Timestamp>) -> Vec<&Line> {
@@ -211,22 +132,6 @@ fn of_npm<'a>(lines: &[&'a Line]) -> Option<Vec<&'a Line>> {
     is_own.then(|| told.copied().collect())
 }
 
-/// Whether a line tells an error.
-pub(super) fn tells_error(line: &str) -> bool {
-    let text = line.to_lowercase();
-    let is_level = |word: &str| {
-        LEVELS.contains(&word) || (word.len() > 5 && (word.ends_with("error") || word.ends_with("exception")))
-    };
-    has(&text, &TELLS) || text.starts_with("*** ") || text.split(|c: char| !c.is_alphanumeric()).any(is_level)
-}
-
-/// Whether a line is a warning, or what a program says under its own name: `node: out of words`.
-fn tells_something(line: &str) -> bool {
-    let text = line.to_lowercase();
-    let name = line.split_once(": ").map(|(name, _)| name).unwrap_or_default();
-    text.contains("warning") || (!name.is_empty() && !name.contains(char::is_whitespace))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,6 +168,7 @@ mod tests {
             ("Warning: it was never settled\nat a place\n", &["Warning: it was never settled", "at a place"]),
             ("cache: not found, going on without it\nready\n", &[]),
             ("serving\n", &[]),
+            ("Tests: 0 failed, 0 errors, 214 passed\n", &[]),
             (
                 "cannot read \"shop\": no such variable\n    while running\n\"puts $shop\"\n    (file \"app\" line 1)\n",
                 &["cannot read \"shop\": no such variable"],

@@ -8,6 +8,7 @@ use super::*;
 use crate::facts::{End, Facts, Full, Known, Line, Silence, Strain, Verb};
 use crate::finding::{Evidence, Said};
 
+mod lives_again;
 mod who_asked;
 
 fn time(second: i64) -> Timestamp {
@@ -61,6 +62,7 @@ fn crashed(exit: Option<Exit>, cause: EndCause) -> Known {
             cause: Some(cause),
             lived_ms: Some(1500),
             out_of_memory: None,
+            check: None,
         }),
         refused: None,
         check: None,
@@ -141,7 +143,8 @@ fn an_engine_that_does_not_answer_comes_before_all() {
 fn circumstances_are_said_beside_the_cause_and_not_twice() {
     let changed = vec![(std::path::PathBuf::from("/srv/.env"), time(80))];
     let full = vec![Full { path: "/srv".into(), is_of_inodes: false }];
-    let facts = Facts { changed, full, clock: Some((time(70), -120)), ..facts() };
+    let jump = crate::facts::ClockJump { at: time(70), seconds: -120, is_since: false };
+    let facts = Facts { changed, full, clock: Some(jump), ..facts() };
     let it =
         Known { given_up: Some((time(90), Some(3), None)), ..crashed(Some(Exit::Code(1)), EndCause::Itself) };
     let it = Known { output: wrote("it is over"), ..it };

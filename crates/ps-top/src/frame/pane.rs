@@ -100,7 +100,7 @@ fn logs(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
         }
     }
     if model.output.is_empty() && model.output.ended.is_none() {
-        canvas.put((area.x, area.y), area.width, "nothing was written yet", Tone::Weak);
+        canvas.put((area.x, area.y), area.width, "no line was read so far", Tone::Weak);
     }
 }
 
