@@ -52,7 +52,7 @@ pub use pid_file::forget_pid;
 pub use port_holder::{Holder, describe_port_holder, port_holder};
 pub use resident::{FRUGAL, become_resident, is_frugal, resident};
 pub use signal::{handles, send_signal, signal_process};
-pub use sister::{lasting_sister, names_a_version, sister};
+pub use sister::{lasting_sister, names_a_version, own_program, sister};
 pub use stat::{Activity, Stat, children, computes, has_open, name, open_files, pids};
 pub use sweep::{Manner, Strays, executing};
 pub use tree::{Processes, Tree};

@@ -1,10 +1,21 @@
-//! Finds the other programs of an installation: they lie beside the running one. If a program is not there, for instance
+//! Finds the programs of an installation, the running one among them: the others lie beside the running one. If a program is not there, for instance
 //! because the running one was just built, it is searched on `PATH`.
 
 use std::env;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::resident::ordinary_place;
+
+/// The file of the program that this process executes, whatever its path leads to now.
+const OWN: &str = "/proc/self/exe";
+
+/// The path of the program that this process executes; `None` if another file lies there now, such as that of an upgrade.
+pub fn own_program() -> Option<PathBuf> {
+    let path = env::current_exe().ok()?;
+    let (own, there) = (Path::new(OWN).metadata().ok()?, path.metadata().ok()?);
+    ((own.dev(), own.ino()) == (there.dev(), there.ino())).then_some(path)
+}
 
 /// The path of that program: beside the running one, else the first on `PATH`; `None` if it is in neither place. A separate program
 /// that stays in memory looks beside the ordinary program of its installation, which an upgrade does not remove.

@@ -11,7 +11,7 @@ use ps_service::Service;
 use ps_supervisor::{Request, Status};
 
 use crate::deploy::pids;
-use crate::follow::Follower;
+use crate::follow::{Follower, is_begun};
 use crate::preflight::{self, Judge};
 use crate::specify::specify;
 use crate::{rolling, status};
@@ -38,9 +38,9 @@ pub(crate) fn begin(service: &Service, plan: &Plan, requester: &mut Requester<'_
     }
     let before = runs(service, &slots);
     let mut follower = Follower::begin(service, service.supervised()?)?;
-    order(&mut follower, &Request::Apply)?;
-    if !slots.is_empty() {
-        order(&mut follower, &Request::Start { slots: slots.iter().cloned().collect() })?;
+    let told = follower.fill(slots.iter().cloned().collect(), |slot| before.get(slot).copied().flatten())?;
+    for message in told {
+        follower.learn(message);
     }
     await_runs(&mut follower, before, PATIENCE);
     Ok(())
@@ -94,10 +94,6 @@ fn await_runs(follower: &mut Follower<'_>, mut before: BTreeMap<Slot, Option<u64
 
 fn has_begun(status: &Status, before: Option<u64>) -> bool {
     Some(status.run) != before && is_begun(status) || is_hopeless(status)
-}
-
-fn is_begun(status: &Status) -> bool {
-    status.process.is_some() || status.last_exit.is_some()
 }
 
 /// Whether the instance waits for something else than its own start.

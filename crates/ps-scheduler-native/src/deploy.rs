@@ -226,22 +226,15 @@ fn fill(
     let (service, plan) = (judge.service, judge.plan);
     let mut follower = Follower::begin(service, service.supervised()?)?;
     let mut early = follower.running();
-    early.extend(follower.ask(&Request::Apply)?);
-    // The spec alone does not start instances that have finished or were given up, so the order names them.
-    let slots: Vec<Slot> = plan.slots(Change::Start).cloned().collect();
-    if !slots.is_empty() {
-        early.extend(follower.ask(&Request::Start { slots })?);
-    }
+    let run = |slot: &Slot| present.iter().find(|instance| instance.slot == *slot)?.run;
+    early.extend(follower.fill(plan.slots(Change::Start).cloned().collect(), run)?);
     // An instance that has come up since the plan was made is left alone. One that is being stopped has to end first, and then to come
     // up.
     let is_up = |instance: &Instance| instance.pid.is_some() && instance.state != State::Stopping;
     let fills = |slot: &Slot| present.iter().any(|instance| instance.slot == *slot && is_up(instance));
     // If an instance died while it had no supervisor, its restart policy decides: the new supervisor starts it again after its delay,
     // perhaps of a minute, and an order to start does not shorten that delay.
-    let waits = |slot: &Slot| {
-        let before = present.iter().find(|instance| instance.slot == *slot).and_then(|instance| instance.run);
-        follower.is_in_backoff_since(slot, before)
-    };
+    let waits = |slot: &Slot| follower.is_in_backoff_since(slot, run(slot));
     let missing = judge.starting.iter().filter(|slot| !fills(slot) && !waits(slot));
     let fresh: BTreeSet<Slot> = missing.cloned().collect();
     let order = spec.order();

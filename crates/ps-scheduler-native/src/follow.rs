@@ -1,5 +1,9 @@
 //! Follows a change until it is complete or has failed: a started instance must stay up for a second, a stopped one must end.
 
+mod fill;
+
+pub(crate) use fill::is_begun;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 

@@ -198,18 +198,15 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Continues the file. `left` was read before this supervisor made its socket, because afterwards it would count as out
-    /// of date.
+    /// Continues the file. `left` was read before this supervisor made its socket; afterwards it would count as out of date.
     pub(crate) fn begin(service: &Path, left: Statuses) -> Self {
         let Found { known, blocks, supervisor, .. } = left.found;
         // This process wrote it itself, before it executed its program once more.
         let is_own = supervisor.is_some_and(|writer| ProcessId::of(std::process::id()) == Some(writer));
         let is_vouched_for = is_own || known.is_empty();
         let mut state = Self { blocks, left: known, is_vouched_for, ..Self::default() };
-        let begin = |file: File| {
-            if is_own { Ok(file) } else { state.write_head(service, &file).map(|()| file) }
-        };
-        match open(service, blocks > 0).and_then(begin) {
+        let begun = open(service, blocks > 0);
+        match begun.and_then(|file| if is_own { Ok(file) } else { state.write_head(service, file) }) {
             Ok(file) => state.file = Some(file),
             Err(_) => state.give_up(service),
         }
@@ -221,15 +218,16 @@ impl State {
         state
     }
 
-    fn write_head(&mut self, service: &Path, file: &File) -> io::Result<()> {
+    fn write_head(&mut self, service: &Path, file: File) -> io::Result<File> {
         let supervisor = self.is_vouched_for.then(|| ProcessId::of(std::process::id())).flatten();
-        let inode = Some(file.metadata()?.ino());
-        let head = Head { format: FORMAT, control: birth(service)?, supervisor, inode };
-        let before = read_block(file, 0).and_then(|block| newest(&block).map(|(sequence, _)| sequence));
+        let (control, inode) = (birth(service)?, Some(file.metadata()?.ino()));
+        let head = Head { format: FORMAT, control, supervisor, inode };
+        let before = read_block(&file, 0).and_then(|block| newest(&block).map(|(sequence, _)| sequence));
         self.blocks = self.blocks.max(1);
-        allocate(file, self.blocks)?;
+        allocate(&file, self.blocks)?;
         let json = serde_json::to_vec(&head).expect("numbers are plain data");
-        write_cell(file, 0, before.unwrap_or(0) + 1, &json)
+        write_cell(&file, 0, before.unwrap_or(0) + 1, &json)?;
+        Ok(file)
     }
 
     /// Says that this supervisor has looked at all that an earlier one left, and has written what has become of it.
@@ -238,7 +236,7 @@ impl State {
             return;
         }
         self.is_vouched_for = true;
-        let written = self.file.take().map(|file| self.write_head(service, &file).map(|()| file));
+        let written = self.file.take().map(|file| self.write_head(service, file));
         match written {
             Some(Ok(file)) => self.file = Some(file),
             Some(Err(_)) => self.give_up(service),

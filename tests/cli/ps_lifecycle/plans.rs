@@ -217,6 +217,31 @@ fn a_deploy_that_is_rolled_back_runs_no_job_of_the_earlier_release_again() {
     assert_eq!(home.states("shop")["job.1"], "stopped");
 }
 
+/// Its supervisor is new and starts the job on its own, so that the job may have ended when the verb asks for it.
+#[test]
+fn a_job_that_ends_at_once_is_run_once_where_no_supervisor_lived() {
+    let home = Home::new();
+    let runs = home.path("runs");
+    let source = home.source("once", &format!("job: echo ran >>{}\n", runs.display()));
+    home.does(&["ps-lifecycle", "deploy", "once", "--dir", &source, "--scale", "job=0"]);
+    home.does(&["ps-set", "once", "restart-policy", "no"]);
+    for (turn, words) in [["ps-scale", "once", "job=1"], ["ps-lifecycle", "start", "once"]].iter().enumerate()
+    {
+        eventually("no supervisor lives", || match home.supervisors()[..] {
+            [] => Ok(()),
+            ref some => Err(format!("{some:?}")),
+        });
+        home.does(words);
+        eventually("the job has finished", || match home.states("once")["job.1"].as_str() {
+            "stopped" => Ok(()),
+            other => Err(other.to_owned()),
+        });
+        let ran = std::fs::read_to_string(&runs).expect("it ran");
+        assert_eq!(ran.lines().count(), turn + 1, "{words:?}: {ran}");
+        home.does(&["ps-lifecycle", "stop", "once"]);
+    }
+}
+
 #[test]
 fn a_dry_run_of_a_deploy_warns_as_the_deploy_does() {
     let home = Home::new();

@@ -4,14 +4,12 @@
 //! What the program then reads from the files takes no more room than it needs.
 
 use std::convert::Infallible;
-use std::env;
 use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::reexec::NAME;
@@ -22,8 +20,6 @@ use crate::seat::Seat;
 
 /// For how long nothing must have happened. Somebody who types or runs one verb after the other is not made to wait.
 const QUIET: Duration = Duration::from_secs(1);
-/// The file of the program that this process executes, whatever its path leads to now.
-const OWN: &str = "/proc/self/exe";
 
 impl Supervisor {
     /// Called in every turn: executes the own program if that is due. Returns if it is not, and if it fails, which leaves everything as
@@ -35,7 +31,7 @@ impl Supervisor {
         } else if self.renewal_due(now).is_some_and(|due| due <= now) {
             self.worn_since = None;
             if self.is_held()
-                && let Some(program) = own_program()
+                && let Some(program) = os_process::own_program()
             {
                 let listener = self.server.fd().try_clone_to_owned();
                 let _: io::Error = self.become_program(|service, lock| {
@@ -92,12 +88,4 @@ fn execute(program: &Path, service: &Path, stdin: OwnedFd) -> io::Result<Infalli
     let failed = nix::unistd::execv(&program, &words);
     let _ = File::open("/dev/null").map(rustix::stdio::dup2_stdin);
     Ok(failed?)
-}
-
-/// The path of the program that this process executes; `None` if another file lies there now, such as that of an upgrade, which is
-/// asked first whether it can go on.
-fn own_program() -> Option<PathBuf> {
-    let path = env::current_exe().ok()?;
-    let (own, there) = (PathBuf::from(OWN).metadata().ok()?, path.metadata().ok()?);
-    ((own.dev(), own.ino()) == (there.dev(), there.ino())).then_some(path)
 }
