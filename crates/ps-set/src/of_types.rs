@@ -49,6 +49,12 @@ pub(crate) fn disorder(
     Ok(Order::of(&all.iter().collect::<Vec<_>>()).disorder(None, policy, has_schedule))
 }
 
+/// Whether a process of this machine has to be made another one for this value: by its user, its limits and the like.
+pub(crate) fn is_of_processes(setting: &Setting, value: &str) -> bool {
+    let mut alone = TypeSettings::default();
+    setting.take(value, &mut alone) && Confinement::of(&alone).is_some()
+}
+
 /// Why the supervisor cannot apply this setting to a type of the app, or to any of its types; `None`: it can, or no type has it.
 pub(crate) fn refusal(
     world: &World,

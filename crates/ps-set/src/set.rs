@@ -163,7 +163,7 @@ fn write(world: &World, target: &Target, property: &PsProperty, args: &Args) -> 
     }
     say_when(world, scope, property, args)?;
     warn_of_unknown_type(world, target, args)?;
-    warn_of_machine(world, target, property, args)?;
+    warn_of_machine(world, target, property, args);
     hint(world, scope, name, args)
 }
 
@@ -188,19 +188,19 @@ fn warn_of_unknown_type(world: &World, target: &Target, args: &Args) -> Result<(
 
 /// Warns if a supervisor of this machine could not apply the value to the processes of an app, for example because there is no such user.
 /// The value is kept: the user may be made later, and before the next deploy.
-fn warn_of_machine(world: &World, target: &Target, property: &PsProperty, args: &Args) -> Result<()> {
-    let (Scope::App(app), Some(setting)) = (target.scope(), property.setting()) else { return Ok(()) };
-    let is_meant = !args.value.is_empty() && !world.inside_dokku();
-    if !is_meant || world.scheduler_name(app)? != SchedulerName::Native {
-        return Ok(());
+/// What cannot be read is no failure: the value is set already.
+fn warn_of_machine(world: &World, target: &Target, property: &PsProperty, args: &Args) {
+    let (Scope::App(app), Some(setting)) = (target.scope(), property.setting()) else { return };
+    let is_native = || world.scheduler_name(app).is_ok_and(|name| name == SchedulerName::Native);
+    if world.inside_dokku() || !of_types::is_of_processes(setting, &args.value) || !is_native() {
+        return;
     }
-    if let Some(reason) = of_types::refusal(world, app, target.process_type(), setting)? {
+    if let Ok(Some(reason)) = of_types::refusal(world, app, target.process_type(), setting) {
         let name = target.name();
         say::warning(&format!(
             "{name} of {app}: {reason}; a deploy or restart is refused as long as that is so"
         ));
     }
-    Ok(())
 }
 
 /// Prints, for a deployed app, when the changed option of its address takes effect.

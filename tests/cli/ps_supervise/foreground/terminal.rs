@@ -94,7 +94,7 @@ fn ctrl_c_says_whom_it_waits_for_and_the_second_one_kills() {
     terminal.press("\x03");
     terminal.await_screen("deaf.1 | ended by SIGKILL");
     let (status, text) = terminal.end();
-    assert!(status.success(), "{status} {text}");
+    assert_eq!(status.code(), Some(130), "{status} {text}");
     assert_eq!(source.processes(), Vec::<u32>::new());
 }
 
