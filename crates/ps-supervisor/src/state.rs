@@ -90,6 +90,7 @@ struct Found {
     blocks: u32,
     /// Who writes it.
     supervisor: Option<ProcessId>,
+    control: Birth,
     /// Whether its writer cannot write it any more, and could not remove it either.
     is_outdated: bool,
 }
@@ -200,9 +201,10 @@ pub(crate) struct State {
 impl State {
     /// Continues the file. `left` was read before this supervisor made its socket; afterwards it would count as out of date.
     pub(crate) fn begin(service: &Path, left: Statuses) -> Self {
-        let Found { known, blocks, supervisor, .. } = left.found;
-        // This process wrote it itself, before it executed its program once more.
-        let is_own = supervisor.is_some_and(|writer| ProcessId::of(std::process::id()) == Some(writer));
+        let Found { known, blocks, supervisor, control, .. } = left.found;
+        // This process wrote it itself, before it executed its program once more, and handed its socket on.
+        let is_own = supervisor.is_some_and(|writer| ProcessId::of(std::process::id()) == Some(writer))
+            && birth(service).is_ok_and(|now| now == control);
         let is_vouched_for = is_own || known.is_empty();
         let mut state = Self { blocks, left: known, is_vouched_for, ..Self::default() };
         let begun = open(service, blocks > 0);
@@ -222,11 +224,10 @@ impl State {
         let supervisor = self.is_vouched_for.then(|| ProcessId::of(std::process::id())).flatten();
         let (control, inode) = (birth(service)?, Some(file.metadata()?.ino()));
         let head = Head { format: FORMAT, control, supervisor, inode };
-        let before = read_block(&file, 0).and_then(|block| newest(&block).map(|(sequence, _)| sequence));
         self.blocks = self.blocks.max(1);
         allocate(&file, self.blocks)?;
         let json = serde_json::to_vec(&head).expect("numbers are plain data");
-        write_cell(&file, 0, before.unwrap_or(0) + 1, &json)?;
+        write_cell(&file, 0, last(&file, 0) + 1, &json)?;
         Ok(file)
     }
 
@@ -336,15 +337,15 @@ fn read(file: &File, control: impl Fn() -> io::Result<Birth>) -> Option<Found> {
             found.blocks += 1;
             match (block, newest(bytes)) {
                 (0, head) => {
-                    found.supervisor = up_to_date(file, head?.1, &control)?.supervisor;
+                    let head = up_to_date(file, head?.1, &control)?;
+                    (found.supervisor, found.control) = (head.supervisor, head.control);
                     found.is_outdated = outdated::is_locked(file);
                 }
                 (_, None) => (),
                 (_, Some((sequence, text))) => {
                     let status: Option<Box<Status>> = serde_json::from_slice(text).ok();
-                    found.known.extend(
-                        status.map(|status| (status.slot.clone(), (status, Place { block, sequence }))),
-                    );
+                    let place = Place { block, sequence };
+                    found.known.extend(status.map(|status| (status.slot.clone(), (status, place))));
                 }
             }
         }
@@ -417,15 +418,11 @@ fn allocate(file: &File, blocks: u32) -> io::Result<()> {
     }
 }
 
-fn read_block(file: &File, block: u32) -> Option<Vec<u8>> {
-    let mut bytes = vec![0; BLOCK];
-    file.read_exact_at(&mut bytes, u64::from(block) * BLOCK as u64).ok()?;
-    Some(bytes)
-}
-
-/// The sequence number of the newest text in a block.
+/// The sequence number of the newest text in a block; 0: it holds none.
 fn last(file: &File, block: u32) -> u64 {
-    read_block(file, block).and_then(|bytes| newest(&bytes).map(|(sequence, _)| sequence)).unwrap_or(0)
+    let mut bytes = vec![0; BLOCK];
+    let read = file.read_exact_at(&mut bytes, u64::from(block) * BLOCK as u64).ok();
+    read.and_then(|()| newest(&bytes)).map_or(0, |(sequence, _)| sequence)
 }
 
 fn write_cell(file: &File, block: u32, sequence: u64, text: &[u8]) -> io::Result<()> {
