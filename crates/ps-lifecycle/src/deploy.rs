@@ -19,7 +19,7 @@ use ps_cli::say;
 use ps_release::{Checkout, Counts, Release, Source, remarks};
 use ps_rollout::Canary;
 use ps_scheduler::{Intent, Plan, Scheduler};
-use ps_scheduler_docker::DockerLocal;
+use ps_scheduler_docker::{DockerLocal, Pull};
 
 use crate::args::{AddressArgs, CanaryArgs, DeployArgs, RequireArgs, TellingArgs};
 use crate::scripts::Scripts;
@@ -117,12 +117,19 @@ fn provide_images(
     args: &DeployArgs,
     checkout: &mut Checkout,
 ) -> Result<()> {
-    scheduler_name(&session.world, app, args, &checkout.source)?;
+    let scheduler = scheduler_name(&session.world, app, args, &checkout.source)?;
     start_command::check(args)?;
     if let (Some(_), Source::Directory(directory)) = (args.source.pull, &checkout.source) {
         bail!("--pull is for images, and {} runs natively: leave --pull out", directory.display());
     }
-    images::provide(session, app, checkout, args.source.pull())
+    let pull = args.source.pull();
+    let may_move = scheduler == SchedulerName::Swarm && pull == Pull::Missing;
+    let named = images::name_of(checkout).filter(|_| may_move);
+    images::provide(session, app, checkout, pull)?;
+    if let Some(image) = named {
+        images::say_if_moved(session, app, &image);
+    }
+    Ok(())
 }
 
 /// Deploys a kept release again. Types that the app has now keep their counts; a type that only the kept release has gets its count from

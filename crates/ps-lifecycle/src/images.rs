@@ -9,6 +9,7 @@ use app_json::Script;
 use formation::AppName;
 use ps_apps::{KeptRelease, SchedulerName, SourceRecord, World};
 use ps_release::{Checkout, FilesOfImage, ImageOf, Source};
+use ps_scheduler::Progress;
 use ps_scheduler_docker::{BuildOrder, DockerLocal, Pull, Recipe};
 
 use crate::session::Session;
@@ -47,6 +48,25 @@ pub(crate) fn provide(session: &Session, app: &AppName, checkout: &mut Checkout,
     let built = session.with_requester(app, |requester| docker.build(app, &order, requester))?;
     checkout.settle(built);
     Ok(())
+}
+
+/// The image that a checkout names.
+pub(crate) fn name_of(checkout: &Checkout) -> Option<String> {
+    match checkout.image() {
+        ImageOf::Name(image) => Some(image.to_owned()),
+        _ => None,
+    }
+}
+
+/// Says that an image which was not pulled because it is here is another one in its registry by now. Docker's own client looks there whenever it
+/// makes or updates a service.
+pub(crate) fn say_if_moved(session: &Session, app: &AppName, image: &str) {
+    let docker = DockerLocal::new(&session.world);
+    session.with_requester(app, |requester| {
+        if let Some(moved) = docker.newer_elsewhere(app, image, requester) {
+            (requester.tell)(Progress::Note(moved));
+        }
+    });
 }
 
 /// Makes sure that the images of an earlier release exist: those that ran then, even if their names now stand for other images.

@@ -58,6 +58,31 @@ impl DockerLocal {
         Ok(found.settled(&reference))
     }
 
+    /// That the registry of an image has another one under the same name as the one that this engine has; `None`: it has not, the name is not of
+    /// a tag in a registry, or the registry does not say.
+    pub fn newer_elsewhere(
+        &self,
+        app: &AppName,
+        image: &str,
+        requester: &mut Requester<'_>,
+    ) -> Option<String> {
+        let (engine, reference) = (self.engine().ok()?, Reference::of(image));
+        reference.tag.as_ref().filter(|_| reference.digest.is_none())?;
+        let found = engine.run(engine.image(image)).ok()?;
+        // What was built here is in no registry.
+        found.settled(&reference).contains('@').then_some(())?;
+        let auth = logins(self.world(), app, requester).header(reference.registry());
+        let described = engine.run(engine.describe_in_registry(image, auth.as_deref())).ok()?;
+        let digest = described["Descriptor"]["digest"].as_str()?;
+        let is_here = found.digests.iter().any(|here| here.ends_with(&format!("@{digest}")));
+        (!is_here).then(|| {
+            format!(
+                "warning: {} has another image as {image} by now, and this deploys the one that this machine has: --pull always gets the other one",
+                reference.registry()
+            )
+        })
+    }
+
     fn pull(&self, app: &AppName, image: &str, requester: &mut Requester<'_>) -> Result<(), Error> {
         let (engine, reference) = (self.engine()?, Reference::of(image));
         let logins = logins(self.world(), app, requester);

@@ -9,7 +9,7 @@ use ps_scheduler::{Change, Plan};
 use crate::instances::Nodes;
 use crate::manager::Seen;
 use crate::service::Service;
-use crate::swarm_task::Phase;
+use crate::swarm_task::{Phase, SwarmTask};
 
 /// What happens to the service of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,9 +70,14 @@ pub(crate) fn of(
     }
     let change = |(process_type, count): (ProcessType, Count)| {
         let service = seen.service(&process_type);
-        let mut tasks = service.into_iter().flat_map(|service| seen.tasks_of(&service.id));
-        let has_lost =
-            tasks.any(|task| task.is_current() && (!nodes.is_up(task) || nodes.may_be_stale(task, now)));
+        let tasks: Vec<&SwarmTask> =
+            service.into_iter().flat_map(|service| seen.tasks_of(&service.id)).collect();
+        let is_lost = |task: &&SwarmTask| {
+            !nodes.is_up(task)
+                || nodes.may_be_stale(task, now)
+                || takes_the_place_of_lost(task, &tasks, nodes, now)
+        };
+        let has_lost = tasks.iter().copied().filter(|task| task.is_current()).any(|task| is_lost(&task));
         let is_again = service.is_some_and(|service| started_again(plan, seen, service).is_some());
         let change = of_type(plan, count, service, wanted(plan, &process_type)).map(|change| match change {
             // A swarm starts nothing again that has ended for good. A new specification makes it do so.
@@ -86,6 +91,14 @@ pub(crate) fn of(
         Some((process_type, change))
     };
     counts.into_iter().filter_map(change).collect()
+}
+
+/// Whether a task that does not run yet comes in the place of one whose node has gone, or has just come back and said that it had ended. The plan
+/// keeps such an instance like one that waits to be started again after a failure of its own.
+fn takes_the_place_of_lost(task: &SwarmTask, tasks: &[&SwarmTask], nodes: &Nodes, now: Timestamp) -> bool {
+    let before = tasks.iter().take_while(|other| other.id != task.id).filter(|other| other.slot == task.slot);
+    task.phase != Phase::Running
+        && before.last().is_some_and(|before| !nodes.is_up(before) || nodes.has_just_changed(before, now))
 }
 
 fn counts(plan: &Plan) -> BTreeMap<ProcessType, Count> {
@@ -115,15 +128,20 @@ pub(crate) fn over(plan: &Plan, seen: &Seen, service: &Service) -> u16 {
     kept.filter(|slot| !filled.contains(&slot.index)).count().try_into().unwrap_or(u16::MAX)
 }
 
-/// An instance that a person wants to start, and that has ended for good.
+/// An instance that a person wants to start, and that has ended for good: it has finished, or was given up.
 fn started_again<'a>(plan: &'a Plan, seen: &Seen, service: &Service) -> Option<&'a Slot> {
     let filled = filled(seen, service);
+    let is_final = |task: &SwarmTask| match task.phase {
+        Phase::Complete => service.ends_for_good(),
+        Phase::Failed | Phase::Rejected => service.gives_up(),
+        _ => false,
+    };
     let has_ended = |slot: &&Slot| {
         let mut tasks = seen.tasks_of(&service.id).filter(|task| task.slot == slot.index);
-        !filled.contains(&slot.index) && tasks.any(|task| task.phase == Phase::Complete)
+        !filled.contains(&slot.index) && tasks.any(is_final)
     };
     let mut started = plan.slots(Change::Start).filter(|slot| slot.process_type == service.process_type);
-    started.find(has_ended).filter(|_| !plan.is_deploy && service.replicas > 0 && service.ends_for_good())
+    started.find(has_ended).filter(|_| !plan.is_deploy && service.replicas > 0)
 }
 
 /// Why what a person wants to start cannot be; `None` if it can. Of a type of which a part has ended for good, a swarm starts that part only together
@@ -205,7 +223,6 @@ mod tests {
     use crate::label;
     use crate::service::tests::described;
     use crate::spec::tests::release;
-    use crate::swarm_task::SwarmTask;
     use crate::swarm_task::tests::listed;
 
     fn row(slot: &str, state: State, over: Option<Over>) -> Instance {
@@ -307,6 +324,45 @@ mod tests {
         assert_eq!(of("2026-01-01T11:00:00Z", "2026-01-01T12:00:03Z"), fill, "reported before it went away");
         assert_eq!(of("2026-01-01T12:00:02Z", "2026-01-01T12:00:03Z"), None, "reported since it came back");
         assert_eq!(of("2026-01-01T11:00:00Z", "2026-01-01T12:01:00Z"), None, "it came back a minute ago");
+    }
+
+    #[test]
+    fn what_is_to_be_started_again_because_its_node_has_come_back_without_it_is_waited_for() {
+        let there = [row("web.1", State::Backoff, None)];
+        let plan = plan(&["web=1"], &there, &CONVERGE);
+        let of = |changed: &str, now: &str| {
+            let node = |id: &str, at: &str| json!({"ID": id, "Status": {"State": "ready"}, "UpdatedAt": at});
+            let nodes = Nodes::read(&json!([node("n1", "2026-01-01T11:00:00Z"), node("n2", changed),]));
+            let mut ended = listed("web", 1, "failed", "shutdown", "r");
+            (ended["NodeID"], ended["CreatedAt"]) = (json!("n2"), json!("2026-01-01T10:00:00Z"));
+            let mut next = listed("web", 1, "ready", "ready", "r");
+            (next["NodeID"], next["CreatedAt"]) = (json!("n1"), json!("2026-01-01T12:00:01Z"));
+            let mut one = seen(&[("web", 1, 0)]);
+            one.tasks = SwarmTask::read_all(&json!([ended, next]));
+            of(&plan, &one, &nodes, now.parse().expect("a time")).get("web").copied()
+        };
+        let fill = Some(ServiceChange::Fill(1));
+        assert_eq!(of("2026-01-01T12:00:00Z", "2026-01-01T12:00:02Z"), fill);
+        assert_eq!(of("2026-01-01T11:00:00Z", "2026-01-01T12:00:02Z"), None, "it has failed by itself");
+    }
+
+    #[test]
+    fn what_was_given_up_is_started_again_by_a_new_specification() {
+        let given_up = [row("web.1", State::Crashed, Some(Over::GivenUp))];
+        let of = |attempts: u64, intent: &Intent| {
+            let plan = plan(&["web=1"], &given_up, intent);
+            let mut json = described("web", 1, "r");
+            json["Spec"]["TaskTemplate"]["RestartPolicy"] =
+                json!({"Condition": "on-failure", "MaxAttempts": attempts});
+            let services = vec![Service::read(&json).expect("one of ours")];
+            let tasks = SwarmTask::read_all(&json!([listed("web", 1, "failed", "shutdown", "r")]));
+            of_web(&plan, &Seen { services, tasks })
+        };
+        for intent in [Intent::Restart(Which::All), Intent::Start(Which::All)] {
+            assert_eq!(of(10, &intent), Some(ServiceChange::Replace(1)), "{intent:?}");
+            assert_eq!(of(0, &intent), Some(ServiceChange::Fill(1)), "the swarm goes on: {intent:?}");
+        }
+        assert_eq!(of(10, &CONVERGE), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::swarm::Swarm;
 
 /// Why the checks of a plan could never succeed: an image without a shell. `None`: nothing is known to be in their way. A type that goes on
 /// with the specification that it has is not looked at, nor is an image that this machine does not have.
-pub(crate) fn refusal(swarm: &Swarm, plan: &Plan) -> Result<Option<String>, Error> {
+pub(crate) async fn refusal(swarm: &Swarm, plan: &Plan) -> Result<Option<String>, Error> {
     let (release, engine) = (&plan.release, swarm.engine()?);
     let mut shells: HashMap<&str, bool> = HashMap::new();
     for process_type in specified(plan) {
@@ -24,7 +24,7 @@ pub(crate) fn refusal(swarm: &Swarm, plan: &Plan) -> Result<Option<String>, Erro
         let Some(image) = release.source.image(process_type).filter(|_| is_checked) else { continue };
         let has_shell = match shells.get(image) {
             Some(has_shell) => *has_shell,
-            None => match engine.run(shell::is_in(engine, swarm, &release.app, image)) {
+            None => match shell::is_in(engine, swarm, &release.app, image).await {
                 Err(fault) if fault.is_gone() => true,
                 looked => looked.map_err(|fault| shell::of_image(&fault, &release.app, image))?,
             },

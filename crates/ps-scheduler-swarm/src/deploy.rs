@@ -52,7 +52,8 @@ pub(crate) fn deploy(
     plan: &Plan,
     requester: &mut Requester<'_>,
 ) -> Result<DeployOutcome, Error> {
-    judge::judge(swarm, plan)?;
+    let limit = Limit::of_plan(plan);
+    judge::judge_within(swarm, plan, &limit)?;
     requester.cancel.check()?;
     let app = &plan.release.app;
     let world = swarm.ensured_id()?;
@@ -64,7 +65,7 @@ pub(crate) fn deploy(
     let clients = opened.as_ref().map(|opened| &opened.clients);
     let logins = swarm.logins(app, requester.tell);
     let manager = Manager { clients, logins: &logins, ..Manager::new(engine, &world, app, requester.cancel) };
-    let (limit, contact) = (Limit::of_plan(plan), Rc::clone(&manager.contact));
+    let contact = Rc::clone(&manager.contact);
     let outcome = engine.run(limit.hold(&contact, async {
         let mut deploy = Deploy::of(swarm, plan, manager).await?;
         deploy.follower.know(&deploy.seen);

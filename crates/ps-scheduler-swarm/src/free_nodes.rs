@@ -14,7 +14,7 @@ use crate::{label, placement, taken_port};
 /// Why the instances of a plan cannot all have their port; `None`: they may. `types` are those that get new instances, `nodes` the manager's
 /// list. A node that is down counts as free, because it may be back in a moment. What the app itself runs is not counted either, because the
 /// plan may change that.
-pub(crate) fn refusal(
+pub(crate) async fn refusal(
     swarm: &Swarm,
     plan: &Plan,
     types: &BTreeSet<&ProcessType>,
@@ -27,10 +27,11 @@ pub(crate) fn refusal(
     }
     let what = format!("look which ports of the nodes are free for {}", release.app);
     let (engine, world) = (swarm.engine()?, swarm.known_id()?);
-    let services = engine.run(engine.swarm_services(&[], false)).map_err(|fault| of_swarm(&fault, &what))?;
+    let services = engine.swarm_services(&[], false).await.map_err(|fault| of_swarm(&fault, &what))?;
     let is_own = |service: &&Value| {
         let labels = &service["Spec"]["Labels"];
-        labels[label::APP] == *release.app.as_str() && labels[label::WORLD].as_str() == world.as_deref()
+        labels[label::APP] == *release.app.as_str()
+            && world.as_deref().is_some_and(|world| label::is_of(world, &service["Spec"]))
     };
     let others: Value =
         services.as_array().into_iter().flatten().filter(|one| !is_own(one)).cloned().collect();
@@ -40,7 +41,7 @@ pub(crate) fn refusal(
         if filter.is_empty() {
             continue;
         }
-        let tasks = engine.run(engine.swarm_tasks(&filter)).map_err(|fault| of_swarm(&fault, &what))?;
+        let tasks = engine.swarm_tasks(&filter).await.map_err(|fault| of_swarm(&fault, &what))?;
         let held = held(&tasks);
         let fitting = placement::fitting(release, process_type, nodes);
         let free =

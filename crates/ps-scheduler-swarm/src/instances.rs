@@ -37,7 +37,8 @@ pub(crate) struct Node {
 pub(crate) const REPORT: SignedDuration = SignedDuration::from_secs(10);
 
 impl Nodes {
-    /// Those of the manager's list.
+    /// Those of the manager's list. Machines may be called the same, and one that has left the swarm and joined it again is listed twice: each of
+    /// these is told from the others by its id.
     pub(crate) fn read(list: &Value) -> Self {
         let node = |json: &Value| {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -50,7 +51,18 @@ impl Nodes {
             };
             Some((json["ID"].as_str()?.to_owned(), node))
         };
-        Self(list.as_array().into_iter().flatten().filter_map(node).collect())
+        let mut nodes: BTreeMap<String, Node> =
+            list.as_array().into_iter().flatten().filter_map(node).collect();
+        let mut called: BTreeMap<String, usize> = BTreeMap::new();
+        for node in nodes.values() {
+            *called.entry(node.name.clone()).or_default() += 1;
+        }
+        for (id, node) in &mut nodes {
+            if called.get(&node.name).is_some_and(|count| *count > 1) {
+                node.name = format!("{} ({id})", node.name);
+            }
+        }
+        Self(nodes)
     }
 
     fn of(&self, task: &SwarmTask) -> Option<&Node> {
@@ -74,12 +86,18 @@ impl Nodes {
         task.updated.is_some_and(|updated| updated < changed) && now.duration_since(changed) < REPORT
     }
 
+    /// Whether the node of a task has come back, or has changed otherwise, so lately that it may not have said all of its tasks yet.
+    pub(crate) fn has_just_changed(&self, task: &SwarmTask, now: Timestamp) -> bool {
+        let changed = self.of(task).and_then(|node| node.changed);
+        changed.is_some_and(|changed| now.duration_since(changed) < REPORT)
+    }
+
     /// Where the node of a task is reached; `None`: nobody knows.
     pub(crate) fn address(&self, task: &SwarmTask) -> Option<IpAddr> {
         self.of(task)?.address.parse().ok()
     }
 
-    /// What a node is called; its id if the manager does not know it.
+    /// What a node is called, as no other one is; its id if the manager does not know it.
     pub(crate) fn name(&self, task: &SwarmTask) -> String {
         self.of(task).map_or_else(|| task.node.clone(), |node| node.name.clone())
     }
@@ -231,7 +249,7 @@ fn ended(service: &Service, tasks: &[&SwarmTask], filled: &BTreeSet<u16>, missin
     let known = last.into_values().filter(is_of_now).take(missing).map(|task| {
         let (state, over) = match task.phase {
             Phase::Complete if service.ends_for_good() => (State::Stopped, Some(Over::Finished)),
-            Phase::Failed | Phase::Rejected if gives_up(service) => (State::Crashed, Some(Over::GivenUp)),
+            Phase::Failed | Phase::Rejected if service.gives_up() => (State::Crashed, Some(Over::GivenUp)),
             Phase::Failed | Phase::Rejected => (State::Backoff, None),
             _ => (State::Missing, None),
         };
@@ -251,12 +269,6 @@ fn ended(service: &Service, tasks: &[&SwarmTask], filled: &BTreeSet<u16>, missin
         row
     });
     known.iter().cloned().chain(never).collect()
-}
-
-/// Whether the swarm stops starting an instance again that fails. Otherwise it makes a successor in a moment.
-fn gives_up(service: &Service) -> bool {
-    let policy = &service.spec["TaskTemplate"]["RestartPolicy"];
-    policy["Condition"] == "none" || policy["MaxAttempts"].as_u64().is_some_and(|most| most > 0)
 }
 
 #[cfg(test)]

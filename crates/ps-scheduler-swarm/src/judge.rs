@@ -8,16 +8,23 @@ use ps_scheduler::{Cancel, Change, Error, Plan, Release, Source};
 use serde_json::Value;
 
 use crate::failed::{backend, of_swarm, unreachable};
-use crate::manager::Manager;
+use crate::limit::Limit;
+use crate::manager::{Contact, Manager};
 use crate::quorum::{self, Lost};
 use crate::service::Service;
 use crate::swarm::Swarm;
 use crate::{
     changes, checkable, committed, free_nodes, images, label, placement, published, resources, sealed, spec,
+    unlabelled,
 };
 
 /// Refuses a plan that cannot be carried out.
 pub(crate) fn judge(swarm: &Swarm, plan: &Plan) -> Result<(), Error> {
+    judge_within(swarm, plan, &Limit::of_judging(&plan.release.app))
+}
+
+/// The same within the limit of the verb that carries the plan out.
+pub(crate) fn judge_within(swarm: &Swarm, plan: &Plan, limit: &Limit) -> Result<(), Error> {
     let release = &plan.release;
     let fresh = plan.slots(Change::Start).chain(plan.slots(Change::Replace));
     let types: BTreeSet<&ProcessType> = fresh.map(|slot| &slot.process_type).collect();
@@ -29,11 +36,14 @@ pub(crate) fn judge(swarm: &Swarm, plan: &Plan) -> Result<(), Error> {
     let context = format!("deploy {}", release.app);
     let refused = |reason: Option<String>| reason.map_or(Ok(()), |reason| Err(backend(&context, reason)));
     refused(reason)?;
-    refused(of_the_swarm(swarm, plan, &types)?)?;
-    refused(of_its_services(swarm, plan, &types)?)?;
-    refused(of_secrets(swarm, plan, &types)?)?;
-    of_images(swarm, plan)?;
-    refused(checkable::refusal(swarm, plan)?)
+    swarm.engine()?.run(limit.hold(&Contact::default(), async {
+        refused(of_the_swarm(swarm, plan, &types).await?)?;
+        refused(of_its_services(swarm, plan, &types).await?)?;
+        refused(unlabelled::refusal(swarm, plan).await?)?;
+        refused(of_secrets(swarm, plan, &types).await?)?;
+        of_images(swarm, plan).await?;
+        refused(checkable::refusal(swarm, plan).await?)
+    }))
 }
 
 fn of_release(plan: &Plan) -> Option<String> {
@@ -47,10 +57,14 @@ fn of_release(plan: &Plan) -> Option<String> {
 }
 
 /// What only a manager knows: that it is one, how its nodes are, and which networks there are.
-fn of_the_swarm(swarm: &Swarm, plan: &Plan, types: &BTreeSet<&ProcessType>) -> Result<Option<String>, Error> {
+async fn of_the_swarm(
+    swarm: &Swarm,
+    plan: &Plan,
+    types: &BTreeSet<&ProcessType>,
+) -> Result<Option<String>, Error> {
     let (engine, release) = (swarm.engine()?, &plan.release);
     let asked = format!("ask the swarm about {}", release.app);
-    let nodes = engine.run(engine.nodes()).map_err(|fault| of_swarm(&fault, &asked))?;
+    let nodes = engine.nodes().await.map_err(|fault| of_swarm(&fault, &asked))?;
     if let Some(lost) = Lost::of(&nodes) {
         return Err(unreachable(&lost.said(quorum::latest(&nodes))));
     }
@@ -64,11 +78,11 @@ fn of_the_swarm(swarm: &Swarm, plan: &Plan, types: &BTreeSet<&ProcessType>) -> R
     if let Some(reason) = types.iter().find_map(of_type) {
         return Ok(Some(reason));
     }
-    if let Some(reason) = free_nodes::refusal(swarm, plan, types, &nodes)? {
+    if let Some(reason) = free_nodes::refusal(swarm, plan, types, &nodes).await? {
         return Ok(Some(reason));
     }
     if is_moving(swarm, plan)? && is_here_alone(release) {
-        let info = engine.run(engine.swarm_info()).map_err(|fault| of_swarm(&fault, &asked))?;
+        let info = engine.swarm_info().await.map_err(|fault| of_swarm(&fault, &asked))?;
         let here = info["NodeID"].as_str().unwrap_or_default();
         let without = |of_type: &&ProcessType| placement::without_image(release, of_type, here, &nodes);
         if let Some(reason) = types.iter().find_map(without) {
@@ -83,8 +97,7 @@ fn of_the_swarm(swarm: &Swarm, plan: &Plan, types: &BTreeSet<&ProcessType>) -> R
     if networks.is_empty() {
         return Ok(None);
     }
-    let list =
-        engine.run(engine.networks(&[("scope", "swarm")])).map_err(|fault| of_swarm(&fault, &asked))?;
+    let list = engine.networks(&[("scope", "swarm")]).await.map_err(|fault| of_swarm(&fault, &asked))?;
     let is_there = |name: &str| {
         let all: &[Value] = list.as_array().map_or(&[], Vec::as_slice);
         all.iter().any(|network| network["Name"] == name)
@@ -114,7 +127,7 @@ pub(crate) fn is_here_alone(release: &Release) -> bool {
 }
 
 /// What of the services that the app has stands in the way.
-fn of_its_services(
+async fn of_its_services(
     swarm: &Swarm,
     plan: &Plan,
     types: &BTreeSet<&ProcessType>,
@@ -129,12 +142,10 @@ fn of_its_services(
         return Ok(None);
     }
     let Some(world) = swarm.known_id()? else { return Ok(None) };
-    let labels = label::filter(&world, Some(app));
-    let filter: Vec<(&str, &str)> = labels.iter().map(|label| ("label", label.as_str())).collect();
-    let engine = swarm.engine()?;
-    let list = engine.run(engine.swarm_services(&filter, false));
+    let of_app = label::of_instances(Some(app));
+    let list = swarm.engine()?.swarm_services(&[("label", &of_app)], false).await;
     let list = list.map_err(|fault| of_swarm(&fault, &format!("list the services of {app}")))?;
-    let services = Service::read_all(&list);
+    let services = Service::of_world(&world, &list);
     let mut chosen = services.iter().filter(|service| is_chosen(&service.process_type));
     let of_update = || {
         let mut scaled = services.iter().filter(|service| scaled.contains(&service.process_type));
@@ -145,7 +156,7 @@ fn of_its_services(
 
 /// Refuses a plan for which an image is needed that cannot be had. What goes on with the specification that it has may be on nodes that have
 /// its image, so a registry that is away is not in its way.
-fn of_images(swarm: &Swarm, plan: &Plan) -> Result<(), Error> {
+async fn of_images(swarm: &Swarm, plan: &Plan) -> Result<(), Error> {
     let release = &plan.release;
     let started = plan.slots(Change::Start).filter(|_| plan.is_deploy);
     let specified = plan.slots(Change::Replace).chain(started).map(|slot| &slot.process_type);
@@ -155,12 +166,19 @@ fn of_images(swarm: &Swarm, plan: &Plan) -> Result<(), Error> {
     // Whoever carries the plan out is told of logins that cannot be read.
     let logins = swarm.logins(&release.app, &mut |_| ());
     let manager = Manager { logins: &logins, ..Manager::new(engine, &world, &release.app, &cancel) };
-    engine.run(images::refuse_missing(&manager, &images))
+    images::refuse_missing(&manager, &images).await
 }
 
 /// What keeps the environment of a type from being a secret. Of an image one look is enough.
-fn of_secrets(swarm: &Swarm, plan: &Plan, types: &BTreeSet<&ProcessType>) -> Result<Option<String>, Error> {
+async fn of_secrets(
+    swarm: &Swarm,
+    plan: &Plan,
+    types: &BTreeSet<&ProcessType>,
+) -> Result<Option<String>, Error> {
     let release = &plan.release;
     let mut sealed = types.iter().filter(|process_type| sealed::is_sealed(release, process_type));
-    sealed.next().map_or(Ok(None), |process_type| sealed::refusal(swarm, release, process_type))
+    match sealed.next() {
+        Some(process_type) => sealed::refusal(swarm, release, process_type).await,
+        None => Ok(None),
+    }
 }

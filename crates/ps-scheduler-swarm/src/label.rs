@@ -41,6 +41,19 @@ pub(crate) fn filter(world: &str, app: Option<&AppName>) -> Vec<String> {
     std::iter::once(world).chain(app.map(|app| format!("{APP}={app}"))).collect()
 }
 
+/// The filter for the services of instances, and their tasks, of an app or of all apps. Those of other worlds come with them ([`is_of`]).
+pub(crate) fn of_instances(app: Option<&AppName>) -> String {
+    app.map_or_else(|| APP.to_owned(), |app| format!("{APP}={app}"))
+}
+
+/// Whether a service of this specification is of a world. If somebody has removed the label that says so, that of its containers does: otherwise
+/// the service would be nobody's, and the next deploy would make another one beside it.
+pub(crate) fn is_of(world: &str, spec: &Value) -> bool {
+    let own = &spec["Labels"][WORLD];
+    let said = if own.is_null() { &spec["TaskTemplate"]["ContainerSpec"]["Labels"][WORLD] } else { own };
+    *said == *world
+}
+
 /// The labels of every service and container of a type.
 pub(crate) fn labels(world: &str, app: &AppName, process_type: &ProcessType) -> Value {
     json!({ WORLD: world, APP: app.as_str(), PROCESS_TYPE: process_type.as_str() })
@@ -81,6 +94,16 @@ mod tests {
         assert_eq!(one[0], other[0]);
         assert_ne!(one[1], other[1]);
         assert!(one[1].starts_with("shop_web-") && one[1].len() == "shop_web-".len() + 8, "{one:?}");
+    }
+
+    #[test]
+    fn a_service_that_has_lost_the_label_of_its_world_is_known_by_its_containers() {
+        let of = |own: Value, containers: &str| {
+            let container = json!({ "Labels": { WORLD: containers } });
+            is_of("w", &json!({"Labels": own, "TaskTemplate": {"ContainerSpec": container}}))
+        };
+        assert!(of(json!({ WORLD: "w" }), "w") && of(json!({}), "w"));
+        assert!(!of(json!({ WORLD: "v" }), "w") && !of(json!({}), "v"));
     }
 
     #[test]

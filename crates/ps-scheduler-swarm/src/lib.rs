@@ -45,6 +45,7 @@ mod swarm;
 mod swarm_task;
 mod taken_port;
 mod task;
+mod unlabelled;
 mod update_rules;
 mod watch;
 mod world_id;

@@ -2,7 +2,8 @@
 //! happen. This limit is around all of them: it is the sum of what they may take. If it passes, what became of the change is unknown, and
 //! that is what is said. For example, a manager that answers each request after nine seconds keeps no single limit, but this one.
 
-use std::time::Duration;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use formation::{AppName, ProcessType};
 use ps_rollout::Strategy;
@@ -15,6 +16,8 @@ use crate::spec::Proof;
 /// How long a verb waits at most for managers that do not answer, in all of its requests together: for two elections of a leader, one after
 /// the other, and some.
 pub(crate) const SILENCE: Duration = Duration::from_secs(120);
+/// How long a status takes at most. It changes nothing, so whoever asks can ask again.
+const OF_STATUS: Duration = Duration::from_secs(30);
 
 /// What a verb may take, and what it is called.
 #[derive(Clone, Debug)]
@@ -22,12 +25,28 @@ pub(crate) struct Limit {
     what: String,
     app: AppName,
     within: Duration,
+    /// How much of it has been used by what was done within it before.
+    used: Cell<Duration>,
 }
 
 impl Limit {
     /// That of a verb which waits for this long, beside managers that do not answer. `what` is the subject of a sentence.
     pub(crate) fn of(what: String, app: &AppName, waits: Duration) -> Self {
-        Self { what, app: app.clone(), within: waits.saturating_add(SILENCE) }
+        Self::within(what, app, waits.saturating_add(SILENCE))
+    }
+
+    /// That of a status, which waits for nothing but answers.
+    pub(crate) fn of_status(what: &str, app: &AppName) -> Self {
+        Self::within(what.to_owned(), app, OF_STATUS)
+    }
+
+    /// That of judging a plan that nobody carries out, which waits for nothing but answers.
+    pub(crate) fn of_judging(app: &AppName) -> Self {
+        Self::of(format!("the judging of what is to become of {app}"), app, Duration::ZERO)
+    }
+
+    fn within(what: String, app: &AppName, within: Duration) -> Self {
+        Self { what, app: app.clone(), within, used: Cell::default() }
     }
 
     /// That of carrying a plan out, without its tasks, each of which has its own. The types are brought up together, and those that stop first
@@ -57,13 +76,7 @@ impl Limit {
         Self::of(format!("{verb} of {}", plan.release.app), &plan.release.app, waits)
     }
 
-    /// How long the verb may take.
-    #[cfg(test)]
-    pub(crate) fn within(&self) -> Duration {
-        self.within
-    }
-
-    /// Does it within the limit. `contact` is that of its requests.
+    /// Does it within what is left of the limit. `contact` is that of its requests.
     ///
     /// # Errors
     /// Its own, and after the limit that the verb has not ended. Of a verb that has begun to change something and gets no answer any more, it
@@ -76,7 +89,10 @@ impl Limit {
         let late = || {
             unreachable(&format!("it takes longer than the {} s that the verb has", self.within.as_secs()))
         };
-        let done = tokio::time::timeout(self.within, act).await.unwrap_or_else(|_| Err(late()));
+        let begin = Instant::now();
+        let left = self.within.saturating_sub(self.used.get());
+        let done = tokio::time::timeout(left, act).await.unwrap_or_else(|_| Err(late()));
+        self.used.set(self.used.get().saturating_add(begin.elapsed()));
         let has_begun = contact.has_begun.get();
         done.map_err(|error| if has_begun { unknown(error, &self.what, &self.app) } else { error })
     }
@@ -90,8 +106,6 @@ fn slots(plan: &Plan, process_type: &ProcessType) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use ps_engine::Engine;
     use ps_scheduler::Intent;
     use ps_scheduler::conformance::formation;
@@ -113,13 +127,11 @@ mod tests {
     fn what_never_ends_is_unknown_after_the_limit_and_what_ends_says_what_it_says() {
         let engine = Engine::new("/nowhere.sock".into()).expect("a client");
         let app: AppName = "shop".parse().expect("a name");
-        let limit = Limit {
-            within: Duration::from_millis(20),
-            ..Limit::of("the deploy of shop".into(), &app, SECOND)
-        };
+        let short = || Limit::within("the deploy of shop".into(), &app, Duration::from_millis(20));
+        let limit = Limit::of("the deploy of shop".into(), &app, SECOND);
         let begin = Instant::now();
         let contact = Contact::default();
-        let never = || engine.run(limit.hold(&contact, std::future::pending::<Result<(), Error>>()));
+        let never = || engine.run(short().hold(&contact, std::future::pending::<Result<(), Error>>()));
         let said = never().expect_err("it never ends").to_string();
         assert!(!said.contains("unknown"), "nothing was begun: {said}");
         contact.has_begun.set(true);
@@ -136,8 +148,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_done_one_after_another_within_a_limit_has_it_once() {
+        let engine = Engine::new("/nowhere.sock".into()).expect("a client");
+        let hour = 3600 * SECOND;
+        let limit = Limit::within("the deploy of shop".into(), &"shop".parse().expect("a name"), hour);
+        let contact = Contact::default();
+        let judging = async {
+            tokio::time::sleep(SECOND / 100).await;
+            Ok(())
+        };
+        engine.run(limit.hold(&contact, judging)).expect("it ends");
+        assert!(limit.used.get() >= SECOND / 100, "{:?}", limit.used);
+        limit.used.set(hour);
+        let rest = engine.run(limit.hold(&contact, std::future::pending::<Result<(), Error>>()));
+        assert!(rest.expect_err("nothing is left of it").to_string().contains("longer than the 3600 s"));
+    }
+
+    #[test]
     fn the_limit_is_longer_than_all_that_a_plan_waits_for() {
-        let of = |wanted: &[&str], strategy| Limit::of_plan(&plan(wanted, strategy)).within();
+        let of = |wanted: &[&str], strategy| Limit::of_plan(&plan(wanted, strategy)).within;
         let overlap = plan(&["web=2"], Strategy::Overlap);
         let (process_type, rules) = overlap.rules.first_key_value().expect("a type");
         let grace = overlap.release.grace(process_type);

@@ -98,11 +98,11 @@ impl Manager<'_> {
     }
 
     async fn look_once(&self) -> Result<Seen, SwarmFault> {
-        let labels = label::filter(self.world, Some(self.app));
-        let filter: Vec<(&str, &str)> = labels.iter().map(|label| ("label", label.as_str())).collect();
+        let of_app = label::of_instances(Some(self.app));
+        let filter = [("label", of_app.as_str())];
         let services = self.engine.swarm_services(&filter, false).await?;
         let tasks = self.engine.swarm_tasks(&filter).await?;
-        Ok(Seen { services: Service::read_all(&services), tasks: SwarmTask::read_all(&tasks) })
+        Ok(Seen { services: Service::of_world(self.world, &services), tasks: SwarmTask::read_all(&tasks) })
     }
 
     pub(crate) async fn nodes(&self) -> Result<Nodes, Error> {

@@ -35,8 +35,13 @@ pub(crate) fn refusal(
     let constraints: Vec<&Constraint> = settings.constraints.iter().flat_map(Constraints::iter).collect();
     for constraint in &constraints {
         if !all.iter().any(|node| holds(constraint, node)) {
+            let are = match constraint.attribute.as_str() {
+                // A machine may have been given another name since.
+                "node.hostname" => format!("they are called {}", names(&all)),
+                _ => "docker node inspect shows what they are".to_owned(),
+            };
             return Some(format!(
-                "{process_type}.constraints has {constraint}, and of the {} nodes of the swarm none is so: docker node inspect shows what they are",
+                "{process_type}.constraints has {constraint}, and of the {} nodes of the swarm none is so: {are}",
                 all.len()
             ));
         }
@@ -56,6 +61,15 @@ pub(crate) fn refusal(
             release.app
         )
     })
+}
+
+/// What nodes are called.
+fn names(nodes: &[&Value]) -> String {
+    let mut names: Vec<&str> =
+        nodes.iter().filter_map(|node| node["Description"]["Hostname"].as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(", ")
 }
 
 /// Why a type cannot run wherever the swarm may choose, if its image is on the node `here` alone; `None`: only that one may be chosen.
@@ -167,6 +181,8 @@ mod tests {
         }
         let none = said(&[("constraints", "node.role==worker,node.labels.disk==tape")], 1).expect("no tape");
         assert!(none.contains("has node.labels.disk==tape, and of the 3 nodes of the swarm none"), "{none}");
+        let renamed = said(&[("constraints", "node.hostname==d")], 1).expect("none is called so");
+        assert!(renamed.ends_with("none is so: they are called a, b, c"), "{renamed}");
         let both = said(&[("constraints", "node.role==worker,node.labels.disk==ssd")], 1).expect("drained");
         assert!(both.ends_with("is node.role==worker and node.labels.disk==ssd"), "{both}");
     }

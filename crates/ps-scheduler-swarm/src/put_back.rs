@@ -178,7 +178,7 @@ fn left(moved: &Move, revision: Option<&str>, tasks: &[&SwarmTask], nodes: &Node
             );
         }
         let node = nodes.name(task);
-        let why = if task.is_given { ", which has not begun with it: see its engine there" } else { "" };
+        let why = if task.is_given { ", which has said nothing of it: see its engine there" } else { "" };
         format!("{process_type}.{slot} of the release that failed is still {state} on {node}{why}")
     });
     told.collect()
@@ -191,7 +191,8 @@ pub(crate) async fn interrupted(
     committed: Option<&str>,
 ) -> Result<Vec<String>, Error> {
     let seen = manager.look().await?;
-    let is_left = |service: &&Service| service.deploy() != committed;
+    // A service of which nobody knows its deploy has lost that label to somebody else.
+    let is_left = |service: &&Service| service.deploy().is_some_and(|deploy| Some(deploy) != committed);
     let (mut sentences, mut made) = (Vec::new(), Vec::new());
     for service in seen.services.iter().filter(is_left) {
         let process_type = &service.process_type;
@@ -280,7 +281,9 @@ mod tests {
         let left = left(&moved, Some("old"), &tasks.iter().collect::<Vec<_>>(), &nodes);
         let [said] = left.as_slice() else { panic!("{left:?}") };
         assert!(
-            said.starts_with("web.1 of the release that failed is still stopping on node1, which has not"),
+            said.starts_with(
+                "web.1 of the release that failed is still stopping on node1, which has said nothing"
+            ),
             "{said}"
         );
         assert_eq!(lacking(&moved, 1, 1), None);

@@ -92,7 +92,7 @@ fn script(release: &Release) -> String {
 
 /// Why the environment of a type cannot come as a secret; `None` if it can, or is not to. The image is looked at on this machine, and nothing
 /// of it is run.
-pub(crate) fn refusal(
+pub(crate) async fn refusal(
     swarm: &Swarm,
     release: &Release,
     process_type: &ProcessType,
@@ -115,7 +115,7 @@ pub(crate) fn refusal(
     }
     let image = release.source.image(process_type).unwrap_or_default();
     let engine = swarm.engine()?;
-    let looked = engine.run(of_shell(engine, swarm, &release.app, image));
+    let looked = of_shell(engine, swarm, &release.app, image).await;
     looked.map_err(|fault| of_image(&fault, &release.app, image)).map(|missing| {
         missing.map(|missing| {
             format!(

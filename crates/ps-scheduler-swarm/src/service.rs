@@ -96,8 +96,15 @@ impl Service {
     }
 
     /// All of a list.
+    #[cfg(test)]
     pub(crate) fn read_all(list: &Value) -> Vec<Self> {
         list.as_array().into_iter().flatten().filter_map(Self::read).collect()
+    }
+
+    /// Those of a list that are of a world.
+    pub(crate) fn of_world(world: &str, list: &Value) -> Vec<Self> {
+        let is_ours = |json: &&Value| label::is_of(world, &json["Spec"]);
+        list.as_array().into_iter().flatten().filter(is_ours).filter_map(Self::read).collect()
     }
 
     fn label(&self, name: &str) -> Option<&str> {
@@ -127,6 +134,12 @@ impl Service {
     /// Whether an instance that has ended with success gets no successor.
     pub(crate) fn ends_for_good(&self) -> bool {
         self.spec["TaskTemplate"]["RestartPolicy"]["Condition"].as_str().is_some_and(|word| word != "any")
+    }
+
+    /// Whether the swarm stops starting an instance again that fails. Otherwise it makes a successor in a moment.
+    pub(crate) fn gives_up(&self) -> bool {
+        let policy = &self.spec["TaskTemplate"]["RestartPolicy"];
+        policy["Condition"] == "none" || policy["MaxAttempts"].as_u64().is_some_and(|most| most > 0)
     }
 
     /// Why its number of tasks cannot be changed; `None` if it can. A swarm takes each change for the wish to go on with an update that it has

@@ -13,6 +13,8 @@ use serde_json::Value;
 
 use crate::failed::{self, of_swarm};
 use crate::instances::{self, Nodes};
+use crate::limit::Limit;
+use crate::manager::Contact;
 use crate::quorum::{self, Lost};
 use crate::service::Service;
 use crate::swarm::Swarm;
@@ -35,9 +37,12 @@ pub(crate) fn status(swarm: &Swarm, apps: &[AppName]) -> Result<Vec<AppStatus>, 
     }
     let engine = swarm.engine()?;
     let only = if let [app] = apps { Some(app) } else { None };
-    let labels = label::filter(&world, only);
-    let lists = engine.run(confirmed(engine, &labels));
-    let lists = lists.map_err(|fault| of_swarm(&fault, "list what runs on the swarm"))?;
+    let of_apps = label::of_instances(only);
+    let limit = Limit::of_status(&of_which(apps), &apps[0]);
+    let lists = engine.run(limit.hold(&Contact::default(), async {
+        let lists = confirmed(engine, &world, &of_apps).await;
+        lists.map_err(|fault| of_swarm(&fault, "list what runs on the swarm"))
+    }))?;
     let Lists { services, tasks, nodes, lost, latest, owners } = lists;
     let mut tasks_of: BTreeMap<&str, Vec<&SwarmTask>> = BTreeMap::new();
     for task in &tasks {
@@ -64,6 +69,11 @@ pub(crate) fn status(swarm: &Swarm, apps: &[AppName]) -> Result<Vec<AppStatus>, 
         }
     }
     Ok(statuses)
+}
+
+/// What is asked for, for a message.
+fn of_which(apps: &[AppName]) -> String {
+    if let [app] = apps { format!("the status of {app}") } else { "the status of the apps".to_owned() }
 }
 
 /// Whether an app was deployed here and is to have instances.
@@ -94,13 +104,13 @@ struct Lists {
 
 /// What the manager says. A manager that lives may go without an answer to another one for a moment, so a quorum is believed to be lost if it still
 /// is after a second.
-async fn confirmed(engine: &Engine, labels: &[String]) -> Result<Lists, SwarmFault> {
-    let first = lists(engine, labels).await?;
+async fn confirmed(engine: &Engine, world: &str, of_apps: &str) -> Result<Lists, SwarmFault> {
+    let first = lists(engine, world, of_apps).await?;
     if first.lost.is_none() {
         return Ok(first);
     }
     tokio::time::sleep(A_MOMENT).await;
-    lists(engine, labels).await
+    lists(engine, world, of_apps).await
 }
 
 /// Nobody knows what became of the instances since the quorum was lost.
@@ -127,9 +137,11 @@ fn name_owners(status: &mut AppStatus, services: &[&Service], all: &Value) {
 
 /// Services, tasks and nodes, asked for at the same time. None of the three is a part of another: a type without tasks is a service alone, and of its
 /// node a task says no more than its id.
-async fn lists(engine: &Engine, labels: &[String]) -> Result<Lists, SwarmFault> {
-    let filter: Vec<(&str, &str)> = labels.iter().map(|label| ("label", label.as_str())).collect();
-    let services = engine.each_service(&filter, false, Service::outline);
+async fn lists(engine: &Engine, world: &str, of_apps: &str) -> Result<Lists, SwarmFault> {
+    let filter = [("label", of_apps)];
+    let of_world =
+        |json: &Value| label::is_of(world, &json["Spec"]).then(|| Service::outline(json)).flatten();
+    let services = engine.each_service(&filter, false, of_world);
     let tasks = engine.each_task(&filter, SwarmTask::dated);
     let (services, tasks, nodes) = try_join3(services, tasks, engine.nodes()).await?;
     let tasks = SwarmTask::in_order(tasks);
@@ -154,17 +166,18 @@ pub(crate) fn inspect(swarm: &Swarm, app: &AppName) -> Result<Value, Error> {
     let not_deployed = || Error::NotDeployed { app: app.clone() };
     let world = swarm.known_id()?.ok_or_else(not_deployed)?;
     let engine = swarm.engine()?;
-    let labels = label::filter(&world, Some(app));
-    let filter: Vec<(&str, &str)> = labels.iter().map(|label| ("label", label.as_str())).collect();
+    let of_app = label::of_instances(Some(app));
+    let filter = [("label", of_app.as_str())];
     let lists = engine.run(async {
         Ok((engine.swarm_services(&filter, false).await?, engine.swarm_tasks(&filter).await?))
     });
     let (services, tasks) = lists.map_err(|fault: SwarmFault| of_swarm(&fault, &format!("inspect {app}")))?;
-    if Service::read_all(&services).is_empty() {
+    let services = Service::of_world(&world, &services);
+    if services.is_empty() {
         return Err(not_deployed());
     }
     let is_now = |json: &&Value| {
-        let of_instance = json["Spec"]["ContainerSpec"]["Labels"][label::TASK].is_null();
+        let of_instance = services.iter().any(|service| json["ServiceID"] == *service.id);
         of_instance
             && SwarmTask::read_all(&Value::Array(vec![(*json).clone()])).iter().any(SwarmTask::is_current)
     };

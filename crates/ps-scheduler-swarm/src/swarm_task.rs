@@ -13,8 +13,9 @@ const NOT_STARTED: &str = "starting container failed: ";
 /// How it is said that a container could not be started.
 pub(crate) const NEVER_STARTED: &str = "could not be started";
 
-/// How it is said that a node has been given a task, and has done nothing about it.
-pub(crate) const NOT_TAKEN: &str = "was not begun by its node";
+/// How it is said that a node has been given a task, and has said nothing of it. Its container may run nevertheless: an engine reports one task
+/// after another, and a report that was on its way to a leader whose network is gone keeps the later ones back.
+pub(crate) const NOT_TAKEN: &str = "was not reported by its node";
 
 /// One task.
 #[derive(Clone, Debug)]

@@ -90,12 +90,11 @@ impl<'a> AddressWatch<'a> {
         engine: &Engine,
         world: &str,
     ) -> Result<BTreeMap<AppName, Vec<SwarmTask>>, SwarmFault> {
-        let mut labels = label::filter(world, None);
-        labels.push(format!("{}={FIRST_TYPE}", label::PROCESS_TYPE));
-        let mut filter: Vec<(&str, &str)> = labels.iter().map(|label| ("label", label.as_str())).collect();
-        filter.push(("desired-state", "running"));
+        let (of_apps, of_web) = (label::of_instances(None), format!("{}={FIRST_TYPE}", label::PROCESS_TYPE));
+        let filter = [("label", of_apps.as_str()), ("label", of_web.as_str()), ("desired-state", "running")];
         let read = |json: &Value| {
-            let app = json["Spec"]["ContainerSpec"]["Labels"][label::APP].as_str()?.parse().ok()?;
+            let labels = &json["Spec"]["ContainerSpec"]["Labels"];
+            let app = labels[label::APP].as_str().filter(|_| labels[label::WORLD] == *world)?.parse().ok()?;
             Some((app, SwarmTask::dated(json)?.1))
         };
         let tasks = engine.each_task(&filter, read).await?;

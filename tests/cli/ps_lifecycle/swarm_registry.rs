@@ -34,7 +34,7 @@ impl Shop<'_> {
             "FROM {base}\nLABEL number={number}\nWORKDIR /app\nRUN printf 'web: exec sleep 1000\\n{release}' >Procfile\n"
         );
         self.cluster.image(&image, &text);
-        self.with_login(&["push", "-q", &image]);
+        self.with_login(1, &["push", "-q", &image]);
         for node in [1, 2] {
             self.forgets(node, &image);
         }
@@ -45,12 +45,12 @@ impl Shop<'_> {
         self.cluster.docker(node, &["image", "rm", "-f", image]);
     }
 
-    /// Docker's own client on the first node, with a login.
-    fn with_login(&self, words: &[&str]) {
+    /// Docker's own client on a node, with a login.
+    fn with_login(&self, node: u8, words: &[&str]) {
         let config = tempfile::tempdir().expect("a directory");
         fs::write(config.path().join("config.json"), self.registry.login()).expect("written");
         let config = config.path().to_str().expect("text");
-        self.cluster.docker(1, &[&["--config", config], words].concat());
+        self.cluster.docker(node, &[&["--config", config], words].concat());
     }
 
     fn deploy(&self, image: &str, more: &[&str]) -> Ran {
@@ -155,7 +155,7 @@ fn a_node_that_forgot_the_image_pulls_it_again(shop: &Shop<'_>, image: &str) {
 /// This machine has the image, and whoever deploys has no login any more: the node is named that could not get it, what its registry said, and
 /// what to do.
 fn a_node_that_may_not_is_named(shop: &Shop<'_>, first: &str, image: &str) {
-    shop.with_login(&["pull", "-q", image]);
+    shop.with_login(1, &["pull", "-q", image]);
     shop.home.write(CONFIG, "{}");
     let is_named = |ran: Ran, what: &str| {
         let said =
@@ -173,4 +173,34 @@ fn a_node_that_may_not_is_named(shop: &Shop<'_>, first: &str, image: &str) {
     shop.place.does(&["ps-lifecycle", "destroy", "shop"]);
     shop.runs_on_the_second();
     is_named(shop.deploy(image, &["--scheduler", "swarm", "--scale", "web=2"]), "web.");
+}
+
+#[test]
+fn a_tag_that_is_another_image_in_its_registry_by_now_is_told_and_deployed_by_who_pulls() {
+    let Some(cluster) = Cluster::up_to_pull(2) else { return };
+    let Some(registry) = Registry::among(&cluster) else { return };
+    let home = Home::new();
+    let place = Place::new(&home, &cluster);
+    let shop = Shop { home: &home, place, cluster: &cluster, registry: &registry };
+    let (moving, other) = (shop.keeps(2), shop.keeps(3));
+    home.write(CONFIG, &registry.login());
+    shop.with_login(1, &["pull", "-q", &moving]);
+    let of_service = || {
+        let format = "{{.Spec.TaskTemplate.ContainerSpec.Image}}";
+        cluster.docker(1, &["service", "inspect", "--format", format, "shop_web"])
+    };
+    let is_told = |ran: &Ran| ran.stderr.contains(&format!("has another image as {moving} by now"));
+    assert!(!is_told(&shop.deploys(&moving, &["--scheduler", "swarm"])), "it is the same");
+    let first = of_service();
+
+    shop.with_login(2, &["pull", "-q", &other]);
+    cluster.docker(2, &["tag", &other, &moving]);
+    shop.with_login(2, &["push", "-q", &moving]);
+    let ran = shop.deploys(&moving, &[]);
+    assert!(is_told(&ran) && ran.stderr.contains("--pull always"), "{ran:?}");
+    assert_eq!(of_service(), first);
+    let ran = shop.deploys(&moving, &["--pull", "always"]);
+    assert!(!is_told(&ran), "{ran:?}");
+    assert_ne!(of_service(), first);
+    shop.place.does(&["ps-lifecycle", "destroy", "shop"]);
 }

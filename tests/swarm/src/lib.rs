@@ -116,6 +116,11 @@ impl Cluster {
         self.on("admit", node);
     }
 
+    /// Gives the machine of a node another hostname, which its engine tells the managers some seconds later.
+    pub fn rename(&self, node: u8, name: &str) {
+        self.run(&["exec", &node.to_string(), "hostname", name]);
+    }
+
     /// A command in the network that joins the nodes: there, what a task publishes on its node can be reached.
     pub fn in_switch(&self, program: &Path) -> Command {
         let mut command = self.script();

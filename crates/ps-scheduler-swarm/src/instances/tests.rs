@@ -157,3 +157,19 @@ fn an_update_that_the_swarm_gave_up_is_a_trouble() {
     let told = status(&service, &[listed("web", 1, "running", "running", "r")]).troubles;
     assert!(told.len() == 1 && told[0].contains("given up half-way"), "{told:?}");
 }
+
+#[test]
+fn nodes_of_one_name_are_told_from_each_other_by_their_ids() {
+    let node = |id: &str, name: &str, state: &str| json!({"ID": id, "Description": {"Hostname": name}, "Status": {"State": state}});
+    let nodes = Nodes::read(&json!([
+        node("n1", "one", "ready"),
+        node("n2", "two", "down"),
+        node("n3", "two", "ready")
+    ]));
+    let called = |id: &str| {
+        let mut task = listed("web", 1, "running", "running", "r");
+        task["NodeID"] = json!(id);
+        nodes.name(&SwarmTask::read_all(&json!([task])).remove(0))
+    };
+    assert_eq!(["n1", "n2", "n3", "n4"].map(called), ["one", "two (n2)", "two (n3)", "n4"]);
+}

@@ -167,5 +167,5 @@ fn one_that_none_follows_is_given_up_after_the_time_of_a_batch_and_what_its_node
     let seen = seen(Some("updating"), "new", &[up(1, "new"), given, up(2, "old")]);
     assert!(matches!(of(&moved(), &seen), Standing::UnderWay));
     let told = reasons(moved().stalled(&seen, |_| Some(5 * SECOND)));
-    assert_eq!(told, ["web.2 was not begun by its node within 20 s"]);
+    assert_eq!(told, ["web.2 was not reported by its node within 20 s"]);
 }

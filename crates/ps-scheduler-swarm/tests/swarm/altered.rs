@@ -115,3 +115,44 @@ fn a_change_by_hand_that_the_swarm_has_given_up_half_way_is_put_back_by_who_conv
     eventually("nothing is wrong", troubles, Vec::is_empty);
     place.stop("", true).expect("is removed");
 }
+
+/// The services of the swarm, in the order of their names.
+fn services(cluster: &Cluster) -> Vec<String> {
+    let list = cluster.docker(1, &["service", "ls", "--format", "{{.Name}}"]);
+    let mut names: Vec<String> = list.lines().map(str::to_owned).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_service_that_has_lost_the_labels_by_which_it_is_found_never_gets_another_one_beside_it() {
+    let Some(cluster) = Cluster::up(1) else { return };
+    let place = Place::new(&cluster);
+    place.deploy(COMMAND, &["web=2"]).0.expect("it comes up");
+    let remove = |label: &str| {
+        cluster.docker(1, &["service", "update", "--quiet", "--label-rm", label, "shop_web"]);
+    };
+    let put_back = "(labels): ps-lifecycle converge shop puts it back";
+    remove("com.formation.world");
+    let [said] = told(&place).try_into().expect("one");
+    assert!(said.ends_with(put_back), "{said}");
+    assert_eq!(place.rows(), ["web.1 running", "web.2 running"]);
+    place.deploy("exec sleep 1001", &["web=2"]).0.expect("it comes up");
+    assert_eq!((services(&cluster), told(&place)), (vec!["shop_web".to_owned()], Vec::new()));
+    remove("com.formation.world");
+    place.carry_out(&converge(&place)).0.expect("is put back");
+    assert_eq!((services(&cluster), told(&place)), (vec!["shop_web".to_owned()], Vec::new()));
+
+    remove("com.dokku.app-name");
+    let before = place.alive();
+    let refused = place.deploy(COMMAND, &["web=2"]).0.expect_err("there would be two").to_string();
+    let command = "docker service update --label-add com.dokku.app-name=shop shop_web";
+    assert!(refused.contains(command), "{refused}");
+    assert_eq!((services(&cluster), place.alive()), (vec!["shop_web".to_owned()], before));
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    cluster.docker(1, &words);
+    place.deploy(COMMAND, &["web=2"]).0.expect("it comes up");
+    remove("com.formation.world");
+    place.stop("", true).expect("is removed");
+    assert_eq!(services(&cluster), [""; 0]);
+}

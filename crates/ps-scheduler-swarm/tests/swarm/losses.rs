@@ -120,6 +120,20 @@ impl Loss {
         }
     }
 
+    /// Whether the managers know of it.
+    fn is_noticed(self, place: &Place, nodes: &Nodes) -> bool {
+        let node = match self {
+            Self::FollowerLosesPower | Self::FollowerIsCutOff | Self::FollowerIsDrained => nodes.other,
+            Self::LeaderLosesPower | Self::LeaderIsCutOff | Self::LeaderIsEnded | Self::QuorumIsLost => {
+                nodes.leader
+            }
+        };
+        let Ok(list) = place.engine.run(place.engine.nodes()) else { return false };
+        let is_it = |json: &&serde_json::Value| json["Description"]["Hostname"] == format!("node{node}");
+        let state = list.as_array().into_iter().flatten().find(is_it);
+        state.is_some_and(|json| json["Status"]["State"] == "down" || json["Spec"]["Availability"] == "drain")
+    }
+
     fn leaves_a_quorum(self) -> bool {
         !matches!(self, Self::QuorumIsLost)
     }
@@ -127,8 +141,17 @@ impl Loss {
 
 pub(crate) fn eventually<T: std::fmt::Debug>(
     what: &str,
+    see: impl FnMut() -> T,
+    is_so: impl Fn(&T) -> bool,
+) -> T {
+    eventually_or(see, is_so, || what.to_owned())
+}
+
+/// The same with what is said of it when it did not come true.
+fn eventually_or<T: std::fmt::Debug>(
     mut see: impl FnMut() -> T,
     is_so: impl Fn(&T) -> bool,
+    what: impl Fn() -> String,
 ) -> T {
     let end = Instant::now() + RECOVERY;
     loop {
@@ -136,7 +159,7 @@ pub(crate) fn eventually<T: std::fmt::Debug>(
         if is_so(&seen) {
             return seen;
         }
-        assert!(Instant::now() < end, "{what}: not within {} s, but {seen:?}", RECOVERY.as_secs());
+        assert!(Instant::now() < end, "{}: not within {} s, but {seen:?}", what(), RECOVERY.as_secs());
         thread::sleep(Duration::from_millis(50));
     }
 }
@@ -193,6 +216,30 @@ fn running(place: &Place) -> Option<usize> {
     Some(status.instances.iter().filter(|row| row.state == State::Running).count())
 }
 
+/// What there is, for whoever has to find out why it is not what it should be: a node that was given up although it lives looks like a loss.
+fn described(cluster: &Cluster, place: &Place, nodes: &Nodes) -> String {
+    let rows = place.swarm.status_of(&place.app).map_or_else(
+        |error| error.to_string(),
+        |status| {
+            let row = |row: &ps_scheduler::Instance| {
+                let (slot, state, node) =
+                    (&row.slot, row.state.as_str(), row.node.as_deref().unwrap_or("no node"));
+                format!(
+                    "{slot} {state} on {node} since {:?} {}",
+                    row.since,
+                    row.note.as_deref().unwrap_or_default()
+                )
+            };
+            status.instances.iter().map(row).chain(status.troubles.clone()).collect::<Vec<_>>().join("\n")
+        },
+    );
+    let format = "{{.Description.Hostname}} {{.Status.State}} {{.Status.Message}} {{.UpdatedAt}}";
+    let list = cluster.docker(nodes.asked, &["node", "ls", "--quiet"]);
+    let ids: Vec<&str> = list.lines().collect();
+    let states = cluster.docker(nodes.asked, &[&["node", "inspect", "--format", format], &ids[..]].concat());
+    format!("there is at {:?}:\n{rows}\n{states}", std::time::SystemTime::now())
+}
+
 /// Whether an instance that clients reach lives on a node.
 fn serves(cluster: &Cluster, node: u8) -> bool {
     let label = format!("label=com.dokku.process-type={}", load::TYPE);
@@ -223,7 +270,20 @@ fn one_round(cluster: &Cluster, place: &mut Place, load: &Load, (loss, verb): (L
     let mut again = None;
     if loss.leaves_a_quorum() {
         let least = usize::from(SERVING + if result.is_ok() { wanted } else { there.min(wanted) });
-        eventually(&what, || running(place), |running| running.is_some_and(|running| running >= least));
+        // Until the swarm has noticed it, what ran there is said to run.
+        eventually(&format!("{what}: it is noticed"), || loss.is_noticed(place, &nodes), |is| *is);
+        let is_so = |running: &Option<usize>| running.is_some_and(|running| running >= least);
+        let said = result.as_ref().map_or_else(ToString::to_string, |()| "done".to_owned());
+        eventually_or(
+            || running(place),
+            is_so,
+            || {
+                format!(
+                    "{what}: {least} run; it came back after {took:?}: {said}; {}",
+                    described(cluster, place, &nodes)
+                )
+            },
+        );
         again = Some(lost.elapsed());
     } else {
         let error = result.as_ref().expect_err("nothing can be changed without a quorum").to_string();
@@ -252,11 +312,17 @@ fn one_round(cluster: &Cluster, place: &mut Place, load: &Load, (loss, verb): (L
         .carry_out(&verb.plan(place, release, wanted))
         .0
         .unwrap_or_else(|error| panic!("{what}: the same verb again: {error}"));
-    assert_eq!(running(place), Some(usize::from(wanted + SERVING)), "{what}");
-    eventually(
-        &format!("{what}: as many containers as are wanted"),
+    assert_eq!(
+        running(place),
+        Some(usize::from(wanted + SERVING)),
+        "{what}: after {:.1} s {}",
+        lost.elapsed().as_secs_f64(),
+        described(cluster, place, &nodes)
+    );
+    eventually_or(
         || everywhere(cluster),
         |count| *count == usize::from(wanted + SERVING),
+        || format!("{what}: as many containers as are wanted; {}", described(cluster, place, &nodes)),
     );
     let said = result.map_or_else(
         |error| format!("{error}").lines().next().unwrap_or_default().to_owned(),

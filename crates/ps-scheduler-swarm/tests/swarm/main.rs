@@ -8,6 +8,7 @@ mod followed;
 mod hangs;
 mod load;
 mod losses;
+mod not_back;
 mod place;
 mod reached;
 mod refused;

@@ -218,3 +218,36 @@ fn a_type_without_port_is_reached_at_its_own() {
     each_answers_with_its_slot(&cluster, &place);
     place.stop("", true).expect("is removed");
 }
+
+#[test]
+fn a_node_that_is_renamed_has_its_new_name_and_a_constraint_of_the_earlier_one_is_refused_with_the_names_that_there_are()
+ {
+    let Some(cluster) = Cluster::up(2) else { return };
+    let place = Place::new(&cluster);
+    let on = |name: &str| plan(&place, &[("constraints", &format!("node.hostname=={name}"))], "web=1");
+    place.carry_out(&on("node2")).0.expect("it comes up");
+    let nodes = || place.status().instances.into_iter().map(|row| row.node).collect::<Vec<_>>();
+    assert_eq!(nodes(), [Some("node2".to_owned())]);
+    cluster.rename(2, "other");
+    let listed = || cluster.docker(1, &["node", "ls", "--format", "{{.Hostname}}"]);
+    eventually("the managers know it", listed, |names| names.contains("other"));
+    // A swarm ends what is not to be there any more, and says why its successor waits.
+    let waits = || {
+        let row = place.status().instances.into_iter().find(|row| row.state == State::Waiting)?;
+        row.note
+    };
+    let said = eventually("it waits for a place", waits, Option::is_some).unwrap_or_default();
+    assert!(said.contains("scheduling constraints not satisfied"), "{said}");
+    let refused = place.carry_out(&on("node2")).0.expect_err("no node is called so").to_string();
+    assert!(refused.ends_with("none is so: they are called node1, other"), "{refused}");
+    place.carry_out(&on("other")).0.expect("it comes up");
+    assert_eq!(nodes(), [Some("other".to_owned())]);
+
+    // Two machines of one name are told from each other.
+    cluster.rename(1, "other");
+    eventually("the managers know it", listed, |names| !names.contains("node1"));
+    let named = nodes();
+    let is_it = |node: &Option<String>| node.as_ref().is_some_and(|node| node.starts_with("other ("));
+    assert!(named.len() == 1 && named.iter().all(is_it), "{named:?}");
+    place.stop("", true).expect("is removed");
+}
