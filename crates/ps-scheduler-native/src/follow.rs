@@ -42,7 +42,8 @@ pub(crate) struct Follower<'a> {
 
 impl<'a> Follower<'a> {
     /// Connects, starting the supervisor if necessary, and reads the current state.
-    pub(crate) fn begin(service: &'a Service, mut client: Client) -> Result<Self, Error> {
+    pub(crate) fn begin(service: &'a Service, client: Client) -> Result<Self, Error> {
+        let mut client = service.awake(client)?;
         client.send(&Request::Watch).map_err(|error| service.unreachable(&error.to_string()))?;
         let (known, runs, told, seen) = Default::default();
         let mut follower = Self { service, client, known, runs, told, seen, rollout: None };

@@ -1,10 +1,12 @@
 //! The status of an app's instances, from /proc and the files that their supervisor writes.
 
+mod words;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::panic::resume_unwind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use os_process::{ProcessId, Usage};
 use ps_scheduler::{AppStatus, Doubtful, Error, Instance, Limits, Over};
 use ps_service::{Listing, Service, earlier};
-use ps_supervisor::{CANNOT_SERVE, InForce, OpenConnections, Status, Statuses, Unrecorded};
+use ps_supervisor::{InForce, OpenConnections, Status, Statuses};
 use timetable::Course;
 
 /// From this number of instances on, two threads measure them: the kernel takes 14 µs for one process.
@@ -21,9 +23,6 @@ const MANY: usize = 64;
 
 /// How long a supervisor is waited for whose files do not say what runs.
 const ASKED: Duration = Duration::from_secs(1);
-
-/// Why a process does nothing while its log is full, if it is to wait then (`log-when-full block`).
-const LOG_WAITS: &str = "its log takes nothing: what it writes waits until there is room";
 
 /// Every instance that has a status, ordered by type and index, without CPU and memory.
 pub(crate) fn instances(service: &Service) -> Result<Vec<Instance>, Error> {
@@ -52,6 +51,10 @@ struct Found {
     /// Whether the supervisor that wrote `state` lives. If not, another one may live that has written nothing yet.
     has_supervisor: bool,
     has_balance: bool,
+    /// Its supervisor, if that is stopped by a signal.
+    stopped_supervisor: Option<u32>,
+    /// The service directory that this one is a copy of.
+    original: Option<PathBuf>,
 }
 
 /// As [`brief`], with CPU and memory, whether each instance is at rest, and everything else that is wrong with the app.
@@ -79,6 +82,8 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
             service.command(if service.world.inside_dokku() { "rebuild" } else { "start" })
         ));
     }
+    troubles.extend(found.original.map(|original| words::copied(service, &original)));
+    troubles.extend(found.stopped_supervisor.map(|pid| words::stopped(&app, pid)));
     let is_kept = |instance: &Instance| {
         instance.pid.is_some() || matches!(instance.state, State::Backoff | State::Waiting | State::Scheduled)
     };
@@ -147,7 +152,9 @@ fn each(
     };
     // What is wrong with an app is only looked up if usage is measured.
     let has_supervisor = measures_usage && statuses.have_a_supervisor();
-    Ok(Found { has_directory, has_supervisor, has_balance, ..found })
+    let stopped_supervisor = if measures_usage { statuses.stopped_supervisor() } else { None };
+    let original = statuses.original().map(Path::to_owned);
+    Ok(Found { has_directory, has_supervisor, has_balance, stopped_supervisor, original, ..found })
 }
 
 /// What the supervisor itself says of the instances; `None`: none lives, or it is stopped or busy.
@@ -210,10 +217,12 @@ impl Look<'_> {
                 found.troubles.extend(
                     runs.first().and_then(|status| status.reason.as_ref()).map(|reason| says(reason)),
                 );
-                found.troubles.extend(runs.iter().filter_map(|status| held_up(status)).map(|why| says(&why)));
                 found
                     .troubles
-                    .extend(runs.iter().filter_map(|status| unrecorded(status)).map(|why| says(&why)));
+                    .extend(runs.iter().filter_map(|status| words::held_up(status)).map(|why| says(&why)));
+                found
+                    .troubles
+                    .extend(runs.iter().filter_map(|status| words::unrecorded(status)).map(|why| says(&why)));
                 found.instances.extend(runs.iter().map(|status| {
                     let instance = instance(status, self.typed, self.belief);
                     let has_failed = |exit: formation::Exit| !exit.is_success();
@@ -319,9 +328,9 @@ fn note(status: &Status, ended_unseen: bool) -> Option<String> {
     let reason = status
         .reason
         .clone()
-        .or_else(|| unrecorded(status))
-        .or_else(|| trouble_of_logs(status))
-        .or_else(|| lacking(status));
+        .or_else(|| words::unrecorded(status))
+        .or_else(|| words::of_logs(status))
+        .or_else(|| words::lacking(status));
     reason.or_else(|| status.note.clone()).or_else(killed).or_else(|| status.says.clone())
 }
 
@@ -341,45 +350,6 @@ fn since(told: Timestamp, process: &ProcessId) -> Timestamp {
     const MOMENT: SignedDuration = SignedDuration::from_secs(1);
     let started = Timestamp::now() - process.age();
     if started.duration_since(told) > MOMENT { started } else { told }
-}
-
-/// That nothing can be recorded of it, for people.
-fn unrecorded(status: &Status) -> Option<String> {
-    let Unrecorded { since, why } = status.unrecorded.as_ref()?;
-    Some(format!("nothing about it could be recorded since {since:.0}: {why}; it is supervised all the same"))
-}
-
-/// Which limits it runs without, beside what else there is to be known of its start.
-fn lacking(status: &Status) -> Option<String> {
-    let lacking = status.limits.as_ref()?.lacking.as_ref()?;
-    Some(status.note.iter().fold(lacking.clone(), |all, note| format!("{all}; {note}")))
-}
-
-/// Why a process that lives, or its clients, can only wait.
-fn held_up(status: &Status) -> Option<&'static str> {
-    if status.log_waits {
-        return Some(LOG_WAITS);
-    }
-    (status.note.as_deref() == Some(CANNOT_SERVE)).then_some(CANNOT_SERVE)
-}
-
-/// What has become of its output on a full disk, or where its supervisor was killed, for people.
-fn trouble_of_logs(status: &Status) -> Option<String> {
-    if status.log_waits {
-        return Some(LOG_WAITS.to_owned());
-    }
-    let Status { log_dropped: dropped, log_in_doubt: in_doubt, .. } = *status;
-    let were_dropped = format!("{dropped} bytes of its output were dropped because the disk was full");
-    match (dropped, in_doubt) {
-        (0, 0) => None,
-        (_, 0) => Some(were_dropped),
-        (0, _) => {
-            Some(format!("up to {in_doubt} bytes of its output may be missing: its supervisor was killed"))
-        }
-        (_, _) => Some(format!(
-            "{were_dropped}, and up to {in_doubt} more may be missing: its supervisor was killed"
-        )),
-    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,10 @@ const LOOK: Duration = Duration::from_millis(2);
 /// Brings the supervisor of an app, if it has one, to the installed build. If possible, the supervisor executes the
 /// installed program in the same process; if that fails, the supervisor stays unchanged.
 pub fn take_over(service: &Service) -> Result<(), Error> {
-    let Some(mut client) = service.connect() else { return Ok(()) };
+    // One that is stopped by a signal answers nothing. Whoever needs its answer says so.
+    let Some(mut client) = service.connect().and_then(|client| service.awake(client).ok()) else {
+        return Ok(());
+    };
     let pid = match client.hello(Instant::now() + ANSWER) {
         Ok(Some(Greeting { build: Some(build), .. })) => {
             renew(service, client, &build);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use durable::{Access, Directory, OpenDirectory, ReadError};
 use formation::{AppName, Slot};
+use os_process::{Activity, Stat};
 use ps_apps::World;
 use ps_scheduler::Error;
 use ps_supervisor::{
@@ -149,7 +150,8 @@ impl Service {
     /// if none can be read; a damaged file does not stop a verb.
     pub fn spec_in_force(&self) -> Option<Spec> {
         let written = Spec::read(&self.directory).ok();
-        let told = self.connect().and_then(|mut client| told_spec(&mut client));
+        let client = self.connect().and_then(|client| self.awake(client).ok());
+        let told = client.and_then(|mut client| told_spec(&mut client));
         let is_newer = |written: &Spec| told.as_ref().is_none_or(|told| written.revision > told.revision);
         written.filter(is_newer).or(told)
     }
@@ -242,10 +244,23 @@ impl Service {
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
     }
 
-    /// [`Error::Unreachable`] for this app's supervisor.
+    /// [`Error::Unreachable`] for this app's supervisor. That it is stopped explains more than `reason`.
     pub fn unreachable(&self, reason: &str) -> Error {
         let backend = format!("the supervisor of {} in {}", self.app, self.directory.display());
-        Error::Unreachable { backend, reason: reason.to_owned() }
+        let reason = self.stopped_supervisor().map_or_else(|| reason.to_owned(), stopped);
+        Error::Unreachable { backend, reason }
+    }
+
+    /// The same client, unless its supervisor is stopped by a signal: an answer of that one would be waited for in vain.
+    ///
+    /// # Errors
+    /// It is stopped; the error says how it goes on.
+    pub fn awake(&self, client: Client) -> Result<Client, Error> {
+        let stat = client.supervisor().and_then(Stat::of_living);
+        match stat.filter(|stat| stat.activity == Activity::IsStopped) {
+            Some(_) => Err(self.unreachable("it is stopped by a signal")),
+            None => Ok(client),
+        }
     }
 
     /// The path of `ps-supervise`: beside the running program, else on `PATH`.
@@ -282,6 +297,12 @@ fn told_spec(client: &mut Client) -> Option<Spec> {
             | Message::Unknown => (),
         }
     }
+}
+
+fn stopped(supervisor: u32) -> String {
+    format!(
+        "it (pid {supervisor}) is stopped by a signal (SIGSTOP, SIGTSTP): kill -CONT {supervisor} lets it go on"
+    )
 }
 
 /// [`Error::Backend`] from a context and a cause.

@@ -25,7 +25,7 @@ impl Service {
     pub fn supervised(&self) -> Result<Client, Error> {
         if let Some(client) = self.connect() {
             root::ensure(self);
-            return Ok(client);
+            return self.awake(client);
         }
         if !self.has_lock() {
             // The directory may have been removed under a living supervisor. Two of them must not run at the same time.

@@ -15,7 +15,7 @@ use crate::layout::MAX_FILE_BYTES;
 use crate::run_name::RunName;
 use crate::status::Status;
 
-const FILE: &str = "begun";
+pub(crate) const FILE: &str = "begun";
 
 /// The file, for the one supervisor that writes it.
 #[derive(Debug)]

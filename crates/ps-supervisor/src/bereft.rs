@@ -10,7 +10,7 @@ use os_process::{ProcessId, boot_id};
 use crate::address::has_led;
 use crate::spec::Spec;
 use crate::status::{self, Status};
-use crate::{begun, layout};
+use crate::{begun, copied, layout};
 
 /// The main process of a run whose supervisor has died.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,9 @@ impl Bereft {
 /// The main processes that the statuses of a service directory name, whether they still live or not.
 pub fn bereft(service: &Path) -> Vec<Bereft> {
     let mut found = Vec::new();
+    if copied::original(service).is_some() {
+        return found;
+    }
     for slot in layout::slots(service) {
         let slot = service.join(slot.to_string());
         for run in runs(&slot) {
@@ -42,11 +45,11 @@ pub fn bereft(service: &Path) -> Vec<Bereft> {
 
 /// Whether a supervisor died in this boot and must be started again: according to the last status, something of the app ran or waited
 /// to be started again, or clients of its address were sent to instances elsewhere. Apps that ran before a reboot are not counted,
-/// because `restore` brings those back.
+/// because `restore` brings those back; neither are those of which the directory is a copy.
 pub fn misses_supervisor(service: &Path) -> bool {
     let has_kept =
         || layout::slots(service).any(|slot| runs(&service.join(slot.to_string())).iter().any(is_kept));
-    Spec::is_in(service) && (has_kept() || has_led(service))
+    Spec::is_in(service) && copied::original(service).is_none() && (has_kept() || has_led(service))
 }
 
 fn is_kept(run: &Status) -> bool {

@@ -1,6 +1,6 @@
 //! The file `id` in a service directory: the prefix of the names of its cgroups. It is random and written before the first
-//! cgroup is made. A service directory that was copied, or that got the inode of a removed one, therefore never takes the
-//! processes of another app for its own.
+//! cgroup is made. A service directory that got the inode of a removed one therefore never takes the processes of another
+//! app for its own, and one that was copied draws a name of its own.
 //!
 //! Earlier versions made the prefix from device and inode of the directory. The file keeps that prefix beside the new one
 //! for apps that have it, so that their existing cgroups are found.
@@ -13,9 +13,10 @@ use std::path::Path;
 use os_process::{CgroupRoot, ServiceName};
 use serde::{Deserialize, Serialize};
 
+use crate::copied;
 use crate::layout::{self, MAX_FILE_BYTES};
 
-const FILE: &str = "id";
+pub(crate) const FILE: &str = "id";
 const FORMAT: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -40,7 +41,7 @@ pub(crate) fn known_name(service: &Path) -> ServiceName {
 /// The recorded prefix. If there is none, a random one is recorded. If it cannot be recorded, because the disk is full, the
 /// prefix of earlier versions is used, which the next supervisor can compute again.
 fn name(service: &Path) -> Option<ServiceName> {
-    if let Some(Written { id, earlier, .. }) = read(service) {
+    if let Some(Written { id, earlier, .. }) = read(service).filter(|_| copied::original(service).is_none()) {
         return Some(ServiceName { own: id, earlier });
     }
     let by_inode = by_inode(service).ok()?;

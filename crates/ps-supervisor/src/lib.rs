@@ -14,6 +14,7 @@ mod clock;
 mod command;
 mod confinement;
 mod control;
+mod copied;
 mod current;
 mod descriptors;
 mod diary;

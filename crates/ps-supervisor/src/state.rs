@@ -13,6 +13,7 @@
 //! of the first format write no `state`, so after one of them the file is out of date.
 
 mod cell;
+mod head;
 mod outdated;
 
 use std::borrow::Cow;
@@ -28,16 +29,16 @@ use os_process::{Activity, ProcessId};
 use rustix::buffer::spare_capacity;
 use rustix::fs::FallocateFlags;
 use rustix::io::{Errno, retry_on_intr};
-use serde::{Deserialize, Serialize};
 
-use crate::Error;
 use crate::socket::CONTROL_SOCKET;
 use crate::status::Status;
+use crate::{Error, copied};
 use cell::{CELL, cell, newest};
+pub(crate) use head::written as written_head;
+use head::{Birth, Head, birth, up_to_date};
 use outdated::Outdated;
 
-const FILE: &str = "state";
-const FORMAT: u32 = 1;
+pub(crate) const FILE: &str = "state";
 const BLOCK: usize = 2 * CELL;
 /// The largest file that is read. More slots than fit into it are read from their own files.
 const MAX_BYTES: u64 = 256 << 20;
@@ -45,23 +46,6 @@ const MAX_BYTES: u64 = 256 << 20;
 const PORTION: usize = 8 * BLOCK;
 /// The length to which a long sentence in a status is cut so that the status fits into its block, in characters.
 const SHORTENED: usize = 300;
-
-/// The content of block 0.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Head {
-    format: u32,
-    /// The socket of the supervisor that writes.
-    control: Birth,
-    /// Itself, once it has looked at all that an earlier one has left. One of an earlier version does not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    supervisor: Option<ProcessId>,
-    /// The inode of the file. A copy that somebody put in its place, such as one of a backup, has another one, and nobody writes to it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    inode: Option<u64>,
-}
-
-/// By what a socket is known: its inode, and the seconds and nanoseconds of its time of change.
-type Birth = (u64, i64, i64);
 
 /// Where a slot's status is in the file.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,6 +64,8 @@ type Known = BTreeMap<Slot, (Box<Status>, Place)>;
 pub struct Statuses {
     service: PathBuf,
     found: Found,
+    /// The directory that this one is a copy of: what ran there is none of it.
+    original: Option<PathBuf>,
 }
 
 /// What is in the file.
@@ -91,6 +77,8 @@ struct Found {
     /// Who writes it.
     supervisor: Option<ProcessId>,
     control: Birth,
+    /// In which directory it was written.
+    directory: Option<String>,
     /// Whether its writer cannot write it any more, and could not remove it either.
     is_outdated: bool,
 }
@@ -116,7 +104,17 @@ impl Statuses {
     }
 
     fn read_by(service: &Path, read: impl FnOnce() -> Option<Found>) -> Self {
-        Self { service: service.to_owned(), found: read().unwrap_or_default() }
+        let found = read().unwrap_or_default();
+        let is_own = found.directory.as_deref().is_some_and(|directory| Path::new(directory) == service);
+        let original = if is_own { None } else { copied::original(service) };
+        let found = if original.is_some() { Found::default() } else { found };
+        Self { service: service.to_owned(), found, original }
+    }
+
+    /// The service directory that this one is a copy of, and whose supervisor keeps what the files say to run.
+    #[must_use]
+    pub fn original(&self) -> Option<&Path> {
+        self.original.as_deref()
     }
 
     /// Whether `state` could be read and is up to date.
@@ -168,7 +166,11 @@ impl Statuses {
     pub fn read(&self, slot: &Slot) -> Result<Option<Cow<'_, Status>>, Error> {
         match self.found.known.get(slot) {
             Some((status, _)) => Ok(Some(Cow::Borrowed(status))),
-            None => Ok(Status::read(&self.service.join(slot.to_string()))?.map(Cow::Owned)),
+            None => {
+                let status = Status::read(&self.service.join(slot.to_string()))?;
+                let is_copy = self.original.is_some();
+                Ok(status.map(|status| Cow::Owned(if is_copy { status.of_a_copy() } else { status })))
+            }
         }
     }
 
@@ -178,6 +180,9 @@ impl Statuses {
     /// As for [`Statuses::read`].
     pub fn read_all(&self, slot: &Slot) -> Result<Vec<Status>, Error> {
         let Some(current) = self.read(slot)? else { return Ok(Vec::new()) };
+        if self.original.is_some() {
+            return Ok(vec![current.into_owned()]);
+        }
         Ok(current.into_owned().with_others(&self.service.join(slot.to_string())))
     }
 }
@@ -201,14 +206,15 @@ pub(crate) struct State {
 impl State {
     /// Continues the file. `left` was read before this supervisor made its socket; afterwards it would count as out of date.
     pub(crate) fn begin(service: &Path, left: Statuses) -> Self {
-        let Found { known, blocks, supervisor, control, .. } = left.found;
+        let Found { known, blocks, supervisor, control, directory, .. } = left.found;
         // This process wrote it itself, before it executed its program once more, and handed its socket on.
         let is_own = supervisor.is_some_and(|writer| ProcessId::of(std::process::id()) == Some(writer))
             && birth(service).is_ok_and(|now| now == control);
         let is_vouched_for = is_own || known.is_empty();
+        let is_complete = is_own && directory.is_some();
         let mut state = Self { blocks, left: known, is_vouched_for, ..Self::default() };
         let begun = open(service, blocks > 0);
-        match begun.and_then(|file| if is_own { Ok(file) } else { state.write_head(service, file) }) {
+        match begun.and_then(|file| if is_complete { Ok(file) } else { state.write_head(service, file) }) {
             Ok(file) => state.file = Some(file),
             Err(_) => state.give_up(service),
         }
@@ -222,8 +228,7 @@ impl State {
 
     fn write_head(&mut self, service: &Path, file: File) -> io::Result<File> {
         let supervisor = self.is_vouched_for.then(|| ProcessId::of(std::process::id())).flatten();
-        let (control, inode) = (birth(service)?, Some(file.metadata()?.ino()));
-        let head = Head { format: FORMAT, control, supervisor, inode };
+        let head = Head::of(service, &file, supervisor)?;
         self.blocks = self.blocks.max(1);
         allocate(&file, self.blocks)?;
         let json = serde_json::to_vec(&head).expect("numbers are plain data");
@@ -338,7 +343,8 @@ fn read(file: &File, control: impl Fn() -> io::Result<Birth>) -> Option<Found> {
             match (block, newest(bytes)) {
                 (0, head) => {
                     let head = up_to_date(file, head?.1, &control)?;
-                    (found.supervisor, found.control) = (head.supervisor, head.control);
+                    (found.supervisor, found.control, found.directory) =
+                        (head.supervisor, head.control, head.directory);
                     found.is_outdated = outdated::is_locked(file);
                 }
                 (_, None) => (),
@@ -373,21 +379,6 @@ fn read_portion(file: &File, block: u32, portion: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// This head, if the supervisor that wrote it into this file is the last one that ran here.
-fn up_to_date(file: &File, head: &[u8], control: impl Fn() -> io::Result<Birth>) -> Option<Head> {
-    let head: Head = serde_json::from_slice(head).ok()?;
-    let is_copied =
-        head.inode.is_some_and(|inode| file.metadata().is_ok_and(|metadata| metadata.ino() != inode));
-    (!is_copied && head.format <= FORMAT && control().is_ok_and(|birth| birth == head.control))
-        .then_some(head)
-}
-
-/// Identifies the socket in the service directory. Every supervisor makes its own.
-fn birth(service: &Path) -> io::Result<Birth> {
-    let control = service.join(CONTROL_SOCKET).symlink_metadata()?;
-    Ok((control.ino(), control.mtime(), control.mtime_nsec()))
-}
-
 /// Opens the file: the existing one if `goes_on`, else a new one.
 fn open(service: &Path, goes_on: bool) -> io::Result<File> {
     if !goes_on {
@@ -418,11 +409,15 @@ fn allocate(file: &File, blocks: u32) -> io::Result<()> {
     }
 }
 
+fn read_block(file: &File, block: u32) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; BLOCK];
+    file.read_exact_at(&mut bytes, u64::from(block) * BLOCK as u64).ok()?;
+    Some(bytes)
+}
+
 /// The sequence number of the newest text in a block; 0: it holds none.
 fn last(file: &File, block: u32) -> u64 {
-    let mut bytes = vec![0; BLOCK];
-    let read = file.read_exact_at(&mut bytes, u64::from(block) * BLOCK as u64).ok();
-    read.and_then(|()| newest(&bytes)).map_or(0, |(sequence, _)| sequence)
+    read_block(file, block).and_then(|bytes| newest(&bytes).map(|(sequence, _)| sequence)).unwrap_or(0)
 }
 
 fn write_cell(file: &File, block: u32, sequence: u64, text: &[u8]) -> io::Result<()> {

@@ -239,6 +239,12 @@ impl Status {
         all
     }
 
+    /// The same in a copy of its service directory, where it is as good as one of an earlier boot: its process belongs to the original.
+    pub(crate) fn of_a_copy(self) -> Self {
+        let elsewhere = |process: ProcessId| ProcessId { boot_id: String::new(), ..process };
+        Self { process: self.process.map(elsewhere), program: None, ..self }
+    }
+
     /// How it ended the last time, as a fragment for people.
     pub fn how_it_ended(&self) -> Option<String> {
         let exit = self.last_exit.map(|exit| exit.to_string());

@@ -328,6 +328,31 @@ fn a_supervisor_that_does_not_answer_keeps_nothing_alive() {
 }
 
 #[test]
+fn a_supervisor_that_is_stopped_by_a_signal_is_named_with_what_lets_it_go_on() {
+    let home = Home::running("shop", PROCFILE, &SCALE);
+    let before = home.pids("shop");
+    let supervisor = home.supervisors()[0];
+    kill_process(supervisor, Signal::STOP).expect("it lives");
+    let cure = format!("kill -CONT {}", supervisor.as_raw_nonzero());
+    let status = home.run(&["ps-lifecycle", "status", "shop"]);
+    assert!(status.stdout.contains("running") && status.stderr.contains(&cure), "{status:?}");
+    for words in [
+        &["ps-lifecycle", "stop", "shop", "web.1"][..],
+        &["ps-lifecycle", "restart", "shop"],
+        &["ps-lifecycle", "reset", "shop"],
+    ] {
+        home.refuses(words, 1, &["stopped by a signal", &cure]);
+    }
+    let source = home.path("shop").display().to_string();
+    let deploy = home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    deploy.is_refused(1, &["stopped by a signal", &cure]);
+    assert_eq!(home.pids("shop"), before);
+    kill_process(supervisor, Signal::CONT).expect("it lives");
+    home.does(&["ps-lifecycle", "stop", "shop", "web.1"]);
+    assert_eq!(home.run(&["ps-lifecycle", "status", "shop"]).stderr, "");
+}
+
+#[test]
 fn what_is_over_is_woken_by_no_verb_that_asks_for_something_else() {
     let procfile = "web: faultapp --tick 60\njob: echo ran >>runs; until [ -e end ]; do sleep 0.05; done\n";
     let home = Home::running("shop", procfile, &["--scale", "web=2", "--scale", "job=1"]);

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::home::Home;
+use crate::home::{Home, kill};
+use crate::program::{Ran, run};
 use crate::pseudo_terminal;
 
 /// A home with the app shop, and beside it a world in `blue` with the app box.
@@ -141,4 +142,83 @@ fn a_world_that_has_gone_from_the_disk_is_in_no_list() {
     let rows = two.rows(&["ps-lifecycle", "status", "--all-worlds", "--json"]);
     assert!(rows.iter().all(|(world, _)| *world != two.blue()), "{rows:?}");
     home.refuses(&["ps-lifecycle", "status", "--world", "blue"], 1, &["is no world"]);
+}
+
+/// A copy of the home's whole world, its running app included, as `cp -a` makes one.
+struct Copied<'a> {
+    home: &'a Home,
+    lib: String,
+    root: String,
+}
+
+impl<'a> Copied<'a> {
+    fn of(home: &'a Home) -> Self {
+        let copy = |what: &str| {
+            let to = home.path(&format!("copy/{what}"));
+            fs::create_dir_all(home.path("copy")).expect("made");
+            let copied = Command::new("cp").arg("-a").args([home.path(what), to.clone()]).status();
+            assert!(copied.expect("it runs").success());
+            to.display().to_string()
+        };
+        Self { home, lib: copy("lib"), root: copy("home") }
+    }
+
+    fn run(&self, words: &[&str]) -> Ran {
+        let mut command = self.home.command(words);
+        command.env("DOKKU_LIB_ROOT", &self.lib).env("DOKKU_ROOT", &self.root);
+        run(command)
+    }
+
+    fn pids(&self) -> Vec<Option<u64>> {
+        self.run(&["ps-lifecycle", "status", "shop", "--json"])
+            .rows()
+            .iter()
+            .map(|row| row["pid"].as_u64())
+            .collect()
+    }
+}
+
+impl Drop for Copied<'_> {
+    fn drop(&mut self) {
+        self.run(&["ps-lifecycle", "destroy", "shop"]);
+    }
+}
+
+#[test]
+fn a_copy_of_a_world_takes_nothing_from_the_one_that_it_was_copied_from() {
+    let home = Home::running("shop", "web: exec sleep 1000\n", &["--scale", "web=2"]);
+    let before = home.pids("shop");
+    let copied = Copied::of(&home);
+    let status = copied.run(&["ps-lifecycle", "status", "shop"]);
+    assert!(status.stdout.contains("missing") && !status.stdout.contains("running"), "{status:?}");
+    assert!(status.stderr.contains("is a copy of"), "{status:?}");
+    for verb in ["stop", "start", "restart", "stop"] {
+        let done = copied.run(&["ps-lifecycle", verb, "shop"]);
+        assert_eq!(done.status, Some(0), "{verb}: {done:?}");
+        let own = copied.pids();
+        assert!(
+            own.iter().flatten().all(|pid| !before.values().any(|other| other == pid)),
+            "{verb}: {own:?}"
+        );
+        assert_eq!(own.iter().flatten().count(), if verb == "stop" { 0 } else { 2 }, "{verb}");
+        assert_eq!(home.pids("shop"), before, "{verb} in the copy");
+    }
+    assert_eq!(copied.run(&["ps-lifecycle", "status", "shop"]).stderr, "");
+    copied.run(&["ps-lifecycle", "start", "shop"]);
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    assert_eq!(copied.pids().iter().flatten().count(), 2, "the copy keeps its own");
+}
+
+#[test]
+fn a_world_that_was_moved_keeps_what_runs_in_it() {
+    let home = Home::running("shop", "web: exec sleep 1000\n", &[]);
+    let before = home.pids("shop");
+    home.without_root();
+    home.supervisors().into_iter().for_each(kill);
+    let copied = Copied::of(&home);
+    fs::remove_dir_all(home.path("lib/data/scheduler-native/shop")).expect("removed");
+    assert_eq!(copied.pids(), before.values().map(|pid| Some(*pid)).collect::<Vec<_>>());
+    let started = copied.run(&["ps-lifecycle", "start", "shop"]);
+    assert_eq!(started.status, Some(0), "{started:?}");
+    assert_eq!(copied.pids(), before.values().map(|pid| Some(*pid)).collect::<Vec<_>>());
 }
