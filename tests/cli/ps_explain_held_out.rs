@@ -62,6 +62,10 @@ mod second;
 mod settings;
 #[path = "ps_explain_held_out/seventh.rs"]
 mod seventh;
+#[path = "ps_explain_held_out/sixteenth.rs"]
+mod sixteenth;
+#[path = "ps_explain_held_out/sixteenth_machine.rs"]
+mod sixteenth_machine;
 #[path = "ps_explain_held_out/sixth.rs"]
 mod sixth;
 #[path = "ps_explain_held_out/stage.rs"]
@@ -117,6 +121,8 @@ fn every_fault() -> Vec<Fault> {
         fourteenth::faults(),
         fifteenth::faults(),
         fifteenth_machine::faults(),
+        sixteenth::faults(),
+        sixteenth_machine::faults(),
     ]
     .into_iter()
     .flatten()

@@ -212,7 +212,7 @@ impl Kind {
                 value.bytes().all(|b| b.is_ascii_digit()) && value.parse().is_ok_and(|port: u16| port > 0),
                 "use a whole number, 1 to 65535",
             ),
-            Self::Webhook => (is_web_address(value), "use an address such as https://example.org/hook"),
+            Self::Webhook => return fault_of_web_address(value),
             Self::Path => (
                 !value.trim_matches('/').is_empty() && !value.split('/').any(|part| part == ".."),
                 "use a path inside the app's source, without ..",
@@ -222,13 +222,38 @@ impl Kind {
     }
 }
 
-/// Whether the text is `http://` or `https://` with a host, and without blanks, user and password. A user and a password would
-/// not be sent.
-fn is_web_address(value: &str) -> bool {
-    let rest = ["https://", "http://"].iter().find_map(|scheme| value.strip_prefix(scheme));
-    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
-    let is_plain = value.bytes().all(|byte| byte.is_ascii_graphic());
-    is_plain && !host.is_empty() && !host.starts_with(':') && !host.contains('@')
+/// What is wrong with an address to which alerts are sent, in words that contain nothing of it: it is a secret.
+fn fault_of_web_address(value: &str) -> Option<&'static str> {
+    let Some(rest) = ["https://", "http://"].iter().find_map(|scheme| value.strip_prefix(scheme)) else {
+        return Some(
+            "it does not begin with https:// or http://; use an address such as https://example.org/hook",
+        );
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if value.contains(' ') {
+        Some("it has a blank; use one address, and write %20 for a blank in it")
+    } else if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Some(
+            "it has a control character or one that is not ASCII; write such a character as % and its bytes in hexadecimal",
+        )
+    } else if host.contains('@') {
+        Some(
+            "it has a user or a password, which would not be sent; use the address without what stands before the @",
+        )
+    } else if host.is_empty() || host.starts_with(':') {
+        Some("it has no host; use an address such as https://example.org/hook")
+    } else if !has_a_port_or_none(host) {
+        Some("its port is no whole number from 1 to 65535")
+    } else {
+        None
+    }
+}
+
+/// Whether a host such as `example.org`, `example.org:8080` or `[::1]:8080` names a port that there can be, or none.
+fn has_a_port_or_none(host: &str) -> bool {
+    let behind = host.rsplit_once(']').map_or(host, |(_, behind)| behind);
+    let Some((_, port)) = behind.rsplit_once(':') else { return true };
+    port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse().is_ok_and(|port: u16| port > 0)
 }
 
 #[cfg(test)]
@@ -275,6 +300,10 @@ mod tests {
                     "http://:80",
                     "http://u:p@h/",
                     "http://a b",
+                    "https://example.org:0/x",
+                    "https://example.org:99999/x",
+                    "https://[::1]:http/x",
+                    "https://example.org/\u{e9}",
                 ],
             ),
             ("start-cmd", &["node --harmony server.js", "-x", "a  b"], &["two\nlines"]),
@@ -299,6 +328,22 @@ mod tests {
             (webhook.shown("https://x"), PsProperty::named(PORT).map(|port| port.shown("1"))),
             (HIDDEN, Some("1"))
         );
+    }
+
+    #[test]
+    fn an_address_that_is_refused_is_told_what_is_wrong_with_it_and_nothing_of_it() {
+        let webhook = PsProperty::named(WEBHOOK).expect("a property of the table");
+        for (value, says) in [
+            ("s3cret.example.org", "does not begin with https://"),
+            ("https://", "no host"),
+            ("https://s3cret.example.org/ /x", "a blank"),
+            ("https://s3cret.example.org/\tx", "a control character"),
+            ("https://bob:s3cret@example.org/", "a user or a password"),
+            ("https://s3cret.example.org:port/x", "its port"),
+        ] {
+            let refused = webhook.check(value).expect_err(value).to_string();
+            assert!(refused.contains(says) && !refused.contains("s3cret"), "{refused}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod behind;
 mod clock;
 mod container;
 mod files;
+mod frozen;
 mod instances;
 mod look;
 mod machine;

@@ -181,6 +181,8 @@ pub(crate) enum Suspension {
     Signal(u32),
     /// The main process, with this pid, is held by a debugger or the like: the pid and the name of that one.
     Traced(u32, u32, String),
+    /// The group of the main process, with this pid, is frozen: the file that thaws it, and what has to be written there.
+    Frozen(u32, PathBuf, &'static str),
     /// The container, with this id, was paused.
     Paused(String),
 }

@@ -131,6 +131,29 @@ mod tests {
     fn lines_of_real_programs_are_signs_of_what_they_say() {
         for (line, cause) in [
             ("Error: listen EADDRINUSE: address already in use 0.0.0.0:5000", "port-taken"),
+            ("bind: address already in use: 0.0.0.0:5000", "port-taken"),
+            ("2026/11/29 09:02:32 listen unix door: bind: address already in use", "socket-taken"),
+            ("2026/11/29 09:02:32 listen unix /run/x/door: bind: permission denied", "permission-denied"),
+            ("psql:q.sql:1: ERROR:  cannot execute INSERT in a read-only transaction", "database-read-only"),
+            ("ReplyError: READONLY You can't write against a read only replica.", "database-read-only"),
+            ("ERROR:  canceling statement due to lock timeout", "timed-out"),
+            ("psql: error: server does not support SSL, but SSL was required", "tls-mismatch"),
+            ("curl: (35) OpenSSL/3.0.19: error:0A00010B:SSL routines::wrong version number", "tls-mismatch"),
+            ("tls: first record does not look like a TLS handshake", "tls-mismatch"),
+            ("code: 'ERR_OSSL_EVP_UNSUPPORTED'", "crypto-unsupported"),
+            ("node: --max-old-space-sise= is not allowed in NODE_OPTIONS", "option-unknown"),
+            ("FATAL:  database files are incompatible with server", "version-mismatch"),
+            ("fatal error: concurrent map read and map write", "data-race"),
+            ("cat: current/settings: Too many levels of symbolic links", "link-circle"),
+            ("OSError: [Errno 40] Too many levels of symbolic links: 'a'", "link-circle"),
+            ("ps-supervise: run ./server: Text file busy (os error 26)", "program-busy"),
+            ("OSError: AF_UNIX path too long", "name-too-long"),
+            ("the input device is not a TTY", "terminal-missing"),
+            (
+                "Exception in thread \"main\" java.lang.NoSuchMethodError: 'int Price.of(int)'",
+                "library-version",
+            ),
+            ("server closed the connection unexpectedly", "connection-lost"),
             ("OSError: [Errno 98] Address already in use", "port-taken"),
             ("Port 5000 is already in use", "port-taken"),
             ("Error: That port is already in use.", "port-taken"),
@@ -197,6 +220,9 @@ mod tests {
             assert_eq!(of_line(line).map(|pattern| pattern.cause), Some(cause), "{line}");
         }
         assert!(of_line("listening on 5000").is_none());
+        // What is counted, and never happened.
+        assert!(of_line("sync done, connection refused: 0").is_none());
+        assert!(of_line("timed out=0, too many open files=0, ok=7").is_none());
         assert!(of_line("Stopping at a boundary (TOOL_ACROSS_FILESYSTEMS not set).").is_none());
         assert!(of_line("app.rb:2:in `fetch': key not found: \"adapter\" (KeyError)").is_none());
         assert!(

@@ -47,7 +47,8 @@ pub fn run() -> Result<Outcome> {
             "nobody receives alerts of {app}: set an address (ps-set {app} webhook - < FILE), or give a plugin a hook {TRIGGER}"
         )));
     }
-    let failures = Courier::new(&world, &app, audience).tell(&Alert::of_trial(&app, Timestamp::now()));
+    let failures =
+        Courier::new(&world, &app, audience).send(&Alert::of_trial(&app, Timestamp::now())).failures();
     if let Some(failure) = failures.first() {
         return Err(Refusal::failed(failure.clone()));
     }

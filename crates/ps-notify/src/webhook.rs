@@ -19,9 +19,6 @@ const UNTRUSTED: &str = "its certificate or its TLS is not accepted";
 pub(crate) struct Client {
     agent: Agent,
     webhook: Webhook,
-    /// Whether the last alert did not arrive. Then the next one is tried once, so that many alerts do not
-    /// take minutes.
-    is_failing: bool,
 }
 
 /// Why a try has failed.
@@ -42,23 +39,16 @@ impl Client {
             .user_agent(concat!("ps-notify/", env!("CARGO_PKG_VERSION")));
         let is_encrypted = webhook.address().starts_with("https:");
         let config = if is_encrypted { config.tls_config(tls()) } else { config };
-        Self { agent: config.build().into(), webhook, is_failing: false }
+        Self { agent: config.build().into(), webhook }
     }
 
     /// Sends an alert. The error says in one sentence why it did not arrive.
-    pub(crate) fn send(&mut self, json: &str) -> Result<(), String> {
-        let mut pauses = PAUSES.iter().take(if self.is_failing { 0 } else { PAUSES.len() });
+    pub(crate) fn send(&self, json: &str) -> Result<(), String> {
+        let mut pauses = PAUSES.iter();
         let mut tries = 1;
         loop {
-            let failure = match self.post(json) {
-                Ok(()) => {
-                    self.is_failing = false;
-                    return Ok(());
-                }
-                Err(failure) => failure,
-            };
+            let Err(failure) = self.post(json) else { return Ok(()) };
             let Some(pause) = pauses.next().filter(|_| failure.may_pass) else {
-                self.is_failing = true;
                 let times = if tries == 1 { "once".to_owned() } else { format!("{tries} times") };
                 return Err(format!("the webhook, tried {times}: {}", failure.reason));
             };
@@ -69,13 +59,18 @@ impl Client {
 
     fn post(&self, json: &str) -> Result<(), Failure> {
         let request = self.agent.post(self.webhook.address()).header("content-type", "application/json");
-        let status =
-            request.send(json).map_err(|error| Failure { reason: reason(&error), may_pass: true })?.status();
+        let status = request.send(json).map_err(|error| failure(&error))?.status();
         if status.is_success() {
             return Ok(());
         }
         let may_pass = status.is_server_error() || [408, 429].contains(&status.as_u16());
-        Err(Failure { reason: format!("it answered with status {}", status.as_u16()), may_pass })
+        // The place to which it leads may be a secret too, and an alert is not sent where nobody has set it to be sent.
+        let advice = if status.is_redirection() {
+            ", which leads elsewhere: set the address that it leads to"
+        } else {
+            ""
+        };
+        Err(Failure { reason: format!("it answered with status {}{advice}", status.as_u16()), may_pass })
     }
 }
 
@@ -88,19 +83,46 @@ fn tls() -> TlsConfig {
     TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider).build()
 }
 
-/// The reason in words of this program, because the texts of the libraries may contain the address.
+/// Why there is no answer, in words of this program, because the texts of the libraries may contain the address.
+fn failure(error: &Error) -> Failure {
+    match error {
+        Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(refused) => Failure { reason: untrusted(refused).to_owned(), may_pass: false },
+            None => Failure { reason: of_io(error), may_pass: true },
+        },
+        Error::Rustls(refused) => Failure { reason: untrusted(refused).to_owned(), may_pass: false },
+        Error::Tls(_) => Failure { reason: UNTRUSTED.to_owned(), may_pass: false },
+        other => Failure { reason: reason(other), may_pass: true },
+    }
+}
+
+fn of_io(error: &std::io::Error) -> String {
+    if error.raw_os_error().is_some() { error.to_string() } else { error.kind().to_string() }
+}
+
 fn reason(error: &Error) -> String {
     match error {
         Error::Timeout(_) => format!("no answer within {} s", DEADLINE.as_secs()),
         Error::HostNotFound => "the name of its host is not known".to_owned(),
-        Error::Io(error) if error.raw_os_error().is_some() => error.to_string(),
-        Error::Io(error) if matches!(error.get_ref(), Some(inner) if inner.is::<rustls::Error>()) => {
-            UNTRUSTED.to_owned()
-        }
-        Error::Io(error) => error.kind().to_string(),
         Error::ConnectionFailed => "there was no connection".to_owned(),
-        Error::Tls(_) | Error::Rustls(_) => UNTRUSTED.to_owned(),
         Error::Protocol(_) => "what it answers is not HTTP".to_owned(),
         _ => "it cannot be sent there".to_owned(),
+    }
+}
+
+/// What is wrong with a certificate. None of that passes within seconds.
+fn untrusted(error: &rustls::Error) -> &'static str {
+    use rustls::CertificateError as Why;
+    let rustls::Error::InvalidCertificate(why) = error else { return UNTRUSTED };
+    match why {
+        Why::Expired | Why::ExpiredContext { .. } => "its certificate has expired",
+        Why::NotValidYet | Why::NotValidYetContext { .. } => {
+            "its certificate is not valid yet: compare the clock of this machine"
+        }
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => "its certificate is for another name",
+        Why::UnknownIssuer => {
+            "this machine does not trust whoever issued its certificate (SSL_CERT_FILE names other authorities)"
+        }
+        _ => UNTRUSTED,
     }
 }

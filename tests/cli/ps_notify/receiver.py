@@ -1,5 +1,5 @@
-"""A webhook: writes each alert that it is sent as a line of `tries`, and answers as the words of the plan say, one for each.
-With a directory of a certificate it speaks TLS."""
+"""A webhook: writes each alert that it is sent as a line of `tries`, and answers as the words of the plan say, one for each;
+`event=answer` is the answer to all alerts of that event. With a directory of a certificate it speaks TLS."""
 
 import http.server
 import json
@@ -9,7 +9,8 @@ import sys
 import threading
 
 PLACE = sys.argv[1]
-PLAN = sys.argv[2].split()
+PLAN = [word for word in sys.argv[2].split() if "=" not in word]
+OF_EVENTS = dict(word.split("=") for word in sys.argv[2].split() if "=" in word)
 LOCK = threading.Lock()
 
 
@@ -17,7 +18,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         with LOCK:
-            answer = PLAN.pop(0) if PLAN else "200"
+            answer = OF_EVENTS.get(body["event"]) or (PLAN.pop(0) if PLAN else "200")
             line = {"path": self.path, "type": self.headers["content-type"], "answer": answer, "alert": body}
             with open(f"{PLACE}/tries", "a") as tries:
                 tries.write(json.dumps(line) + "\n")

@@ -92,13 +92,45 @@ fn by_https_only_a_certificate_that_the_machine_trusts_is_accepted() {
     let home = home_of(&receiver.address());
     deploy(&home, "no");
     let said = eventually("it is said", || failures(&home).pop().ok_or_else(|| "nothing".to_owned()));
-    assert!(said.ends_with("tried 3 times: its certificate or its TLS is not accepted"), "{said}");
+    assert!(
+        said.ends_with("tried once: this machine does not trust whoever issued its certificate (SSL_CERT_FILE names other authorities)"),
+        "{said}"
+    );
     assert!(receiver.tries().is_empty());
     let mut command = home.command(&["ps-notify", "shop", "--test"]);
     command.env("SSL_CERT_FILE", place.path().join("server.crt"));
     let ran = run(command);
     assert_eq!(ran.status, Some(0), "{ran:?}");
     receiver.takes("test");
+}
+
+#[test]
+fn a_certificate_for_another_name_is_said_to_be_that() {
+    let place = tempfile::tempdir().expect("a directory");
+    Made::of("localhost").put(place.path());
+    let Some(receiver) = Receiver::encrypted(place.path()) else { return };
+    let home = Place::new();
+    deploy(&home, "no");
+    set(&home, "shop", &receiver.address());
+    let mut command = home.command(&["ps-notify", "shop", "--test"]);
+    command.env("SSL_CERT_FILE", place.path().join("server.crt"));
+    let ran = run(command);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("tried once: its certificate is for another name"), "{ran:?}");
+    assert!(receiver.tries().is_empty());
+}
+
+#[test]
+fn a_redirect_is_not_followed_and_the_journal_says_what_to_do() {
+    let Some(receiver) = Receiver::start("302") else { return };
+    let home = home_of(&receiver.address());
+    deploy(&home, "no");
+    let said = eventually("it is said", || failures(&home).pop().ok_or_else(|| "nothing".to_owned()));
+    assert_eq!(
+        said,
+        "deploy-finished was not told: the webhook, tried once: it answered with status 302, which leads elsewhere: set the address that it leads to"
+    );
+    assert_eq!(receiver.tries().len(), 1);
 }
 
 #[test]

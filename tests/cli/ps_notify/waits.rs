@@ -1,9 +1,12 @@
-//! Nobody waits for whoever tells: here it is stopped while it works.
+//! Nobody waits for whoever tells: here it is stopped while it works. And no alert waits for a receiver that hangs with an earlier one.
 
+use formation::Slot;
+use ps_apps::World;
+use ps_journal::Journal;
 use rustix::process::{Signal, kill_process};
 
 use crate::home::{Home, eventually};
-use crate::receiver::{Place, Receiver, deploy, home_of, kill, tellers};
+use crate::receiver::{Place, Receiver, deploy, failures, home_of, kill, set, tellers};
 
 /// A home whose app has the one that tells stopped, while the webhook does not answer it.
 fn stuck(receiver: &Receiver) -> Place {
@@ -59,4 +62,47 @@ fn a_supervisor_that_is_killed_takes_nothing_of_it_along() {
     go_on(&home);
     receiver.takes("process-exited");
     receiver.takes("deploy-finished");
+}
+
+/// An incident in the journal, of which nobody is told yet.
+fn an_incident(home: &Home) {
+    let world = World::new(home.path("home"), home.path("lib"));
+    let app = "shop".parse().expect("a name");
+    let slot: Slot = "web.1".parse().expect("a slot");
+    let slots = std::slice::from_ref(&slot);
+    Journal::of(&world, &app).happened("memory", slots, None, "it grew", true, |loss| panic!("{loss}"));
+}
+
+#[test]
+fn an_alert_does_not_wait_for_a_webhook_that_hangs_with_an_earlier_one() {
+    let Some(receiver) = Receiver::start("deploy-finished=never") else { return };
+    let home = Place::new();
+    deploy(&home, "no");
+    an_incident(&home);
+    set(&home, "shop", &receiver.address());
+    home.does(&["ps-notify", "shop"]);
+    let tries = receiver.tries();
+    let events: Vec<&str> = tries.iter().filter_map(|told| told["alert"]["event"].as_str()).collect();
+    assert_eq!(events, ["deploy-finished", "incident", "deploy-finished", "deploy-finished"]);
+    assert_eq!(
+        failures(&home),
+        ["deploy-finished was not told: the webhook, tried 3 times: no answer within 5 s"]
+    );
+    // All of it was seen to.
+    home.does(&["ps-notify", "shop"]);
+    assert_eq!(receiver.tries().len(), 4);
+}
+
+#[test]
+fn an_alert_does_not_wait_for_a_hook_that_hangs_with_an_earlier_one() {
+    let home = Place::new();
+    deploy(&home, "no");
+    an_incident(&home);
+    home.hook(
+        "mail/on-event",
+        "#!/bin/sh\nif [ \"$2\" = incident ]; then : >\"$HOME/told\"; exit; fi\nuntil [ -e \"$HOME/told\" ]; do sleep 0.1; done\n",
+    );
+    home.does(&["ps-notify", "shop"]);
+    assert_eq!(failures(&home), [""; 0]);
+    assert!(home.path("told").exists());
 }

@@ -25,8 +25,11 @@ pub(super) fn directory(spec: &Spec) -> (PathBuf, Option<String>) {
     (path, problem)
 }
 
-/// Whether the main process of an instance is stopped by a signal.
+/// Whether the main process of an instance is frozen, stopped by a signal or held.
 pub(super) fn suspension(pid: u32) -> Option<Suspension> {
+    if let Some((file, word)) = super::frozen::thawing(pid) {
+        return Some(Suspension::Frozen(pid, file, word));
+    }
     if !is_stopped(pid) {
         return None;
     }

@@ -4,6 +4,117 @@ use super::pattern::Pattern;
 
 pub(super) const ROWS: &[Pattern] = &[
     Pattern {
+        cause: "database-read-only",
+        words: &[
+            "in a read-only transaction",
+            "readonly you can't write against",
+            "read-only option so it cannot execute",
+            "notwritableprimary",
+        ],
+        says: "the server of its database only answers reads: it is a replica, mostly since a failover, or somebody has set it so",
+        cure: "give it the address of the server that takes writes, or make this one take them (select pg_is_in_recovery() says whether it is a replica)",
+    },
+    Pattern {
+        cause: "timed-out",
+        words: &[
+            "due to statement timeout",
+            "due to lock timeout",
+            "lock wait timeout exceeded",
+            "maximum statement execution time exceeded",
+        ],
+        says: "its database ended a statement of its that took longer than it may: it is slow, or waited for a lock",
+        cure: "see what runs there and who holds the lock (pg_stat_activity, show processlist), make the statement faster, or allow more time",
+    },
+    Pattern {
+        cause: "tls-mismatch",
+        words: &[
+            "wrong version number",
+            "server does not support ssl, but ssl was required",
+            "does not look like a tls handshake",
+            "http request to an https server",
+            "http request was sent to https port",
+            "unsupported or unrecognized ssl message",
+        ],
+        says: "one side speaks TLS (https) and the other one does not",
+        cure: "correct the scheme or the port of that address (http or https, sslmode), or have that server speak TLS",
+    },
+    Pattern {
+        cause: "crypto-unsupported",
+        words: &["err_ossl_evp_unsupported", "digital envelope routines::unsupported"],
+        says: "it asks OpenSSL for an algorithm that this version does not do any more, such as MD4",
+        cure: "install a newer version of what asks for it (mostly a tool that builds assets); until then: node --openssl-legacy-provider",
+    },
+    Pattern {
+        cause: "option-unknown",
+        words: &["is not allowed in node_options"],
+        says: "NODE_OPTIONS, a variable that node reads options from, has one that node does not take there",
+        cure: "correct NODE_OPTIONS in the app's variables, and restart",
+    },
+    Pattern {
+        cause: "version-mismatch",
+        words: &[
+            "database files are incompatible with server",
+            "data directory was initialized by postgresql version",
+        ],
+        says: "the files of its database were made by another version of the server",
+        cure: "run the version that made them, or bring them to this one (pg_upgrade, or pg_dump with the old version and a restore)",
+    },
+    Pattern {
+        cause: "data-race",
+        words: &[
+            "concurrent map writes",
+            "concurrent map read and map write",
+            "concurrent map iteration and map write",
+        ],
+        says: "two goroutines of its program use one map at the same time, of which one writes",
+        cure: "guard that map (sync.Mutex, sync.Map); go test -race finds the place",
+    },
+    Pattern {
+        cause: "library-version",
+        words: &[
+            "java.lang.nosuchmethoderror",
+            "java.lang.nosuchfielderror",
+            "java.lang.abstractmethoderror",
+            "java.lang.incompatibleclasschangeerror",
+        ],
+        says: "a class that it uses is of another version than the one that it was built with",
+        cure: "build it anew, and see that one version of that library is on its class path (mvn dependency:tree, gradle dependencies)",
+    },
+    Pattern {
+        cause: "link-circle",
+        words: &["too many levels of symbolic links", "eloop"],
+        says: "a path that it opens leads through symbolic links in a circle",
+        cure: "namei -l on that path shows the links; set one of them anew",
+    },
+    Pattern {
+        cause: "program-busy",
+        words: &["text file busy", "etxtbsy"],
+        says: "a process has its program open for writing, and the kernel runs none that is being written",
+        cure: "fuser -v on the program shows who writes; put a new one in place by renaming, and start again",
+    },
+    Pattern {
+        cause: "name-too-long",
+        words: &["af_unix path too long", "file name too long", "enametoolong"],
+        says: "a name that it uses is longer than the kernel takes: 107 bytes for the path of a Unix socket, 255 for a file",
+        cure: "use a shorter path, or a relative one",
+    },
+    Pattern {
+        cause: "terminal-missing",
+        words: &["the input device is not a tty"],
+        says: "it wants a terminal, and a process that runs in the background has none",
+        cure: "leave out the option that asks for one: docker run without -t",
+    },
+    Pattern {
+        cause: "connection-lost",
+        words: &[
+            "server closed the connection unexpectedly",
+            "terminating connection due to administrator command",
+            "server has gone away",
+        ],
+        says: "the server that it was connected to ended the connection: that server was stopped, started again, or has crashed",
+        cure: "look at the log of that server, and have the app connect again",
+    },
+    Pattern {
         // No words tell it: it is told from a program that is missing by the form of the line.
         cause: "env-invalid",
         words: &[],
@@ -98,7 +209,7 @@ pub(super) const ROWS: &[Pattern] = &[
     },
     Pattern {
         cause: "socket-taken",
-        words: &["address already in use /", "listen unix "],
+        words: &["address already in use /", "listen unix …: bind: address already in use"],
         says: "the file of the Unix socket that it wants to listen on is there already: another process listens on it, or an earlier one has left it",
         cure: "ss -xlp shows whether a process listens there; if none does, have the command remove that file before it starts the program",
     },
@@ -208,7 +319,6 @@ pub(super) const ROWS: &[Pattern] = &[
             "compiled by a more recent version",
             "version `",
             "undefined symbol",
-            "err_ossl_evp_unsupported",
             "node_module_version",
             "your ruby version is",
             "unsupported engine",

@@ -42,6 +42,16 @@ pub(super) fn places<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = (
         let is_begin = is_begin && !is_guess;
         let behind = at + begin.len();
         let rest = text[behind..].find(end).filter(|_| is_begin)?;
-        Some((at, behind + rest + end.len()))
+        let past = behind + rest + end.len();
+        (!is_count_of_none(&text[past..])).then_some((at, past))
     })
+}
+
+/// Whether what stands behind the words is how often that happened, and it never did: `connection refused: 0`, `timed out=0, ok=7`. An address is
+/// no count: `address already in use: 0.0.0.0:5000`.
+fn is_count_of_none(rest: &str) -> bool {
+    let rest = rest.trim_start_matches(['"', '\'', ' ']);
+    let Some(count) = rest.strip_prefix([':', '=']).map(str::trim_start) else { return false };
+    let Some(behind) = count.strip_prefix('0') else { return false };
+    behind.chars().next().is_none_or(|next| matches!(next, ',' | ';' | ')' | '}' | ']' | '|'))
 }

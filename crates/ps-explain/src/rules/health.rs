@@ -31,6 +31,13 @@ pub(super) fn suspended(case: Case<'_>) -> Option<Said> {
             let cure = format!("have {name} go on or detach, or end it: kill {tracer}");
             Said::new(says, [Evidence::Process(*pid), Evidence::Process(*tracer)]).cure(cure)
         }
+        Suspension::Frozen(pid, file, word) => {
+            let says = format!(
+                "the cgroup of its main process (pid {pid}) is frozen, which its supervisor did not do: it does nothing until somebody thaws it"
+            );
+            let cure = format!("echo {word} >{}", file.display());
+            Said::new(says, [Evidence::Process(*pid), Evidence::File(file.clone())]).cure(cure)
+        }
         Suspension::Paused(container) => {
             let says = "its container is paused: somebody has frozen all of its processes";
             Said::new(says, [Evidence::Engine]).cure(format!("docker unpause {container}"))

@@ -10,6 +10,8 @@ use super::column::Column;
 
 /// The text between two columns.
 const GAP: &str = "  ";
+/// No name of an app is shortened to less than this.
+const SHORTEST: usize = 12;
 
 /// Which columns a table has.
 #[derive(Clone, Copy, Debug)]
@@ -79,16 +81,38 @@ fn columns(rows: &[StatusRow], shown: Shown<'_>) -> Vec<Column> {
 
 /// The columns that fit into a width.
 fn fitting(mut columns: Vec<Filled>, width: usize) -> Vec<Filled> {
-    let is_wider = |columns: &[Filled]| {
-        let gaps = columns.len().saturating_sub(1) * GAP.len();
-        columns.iter().map(|filled| filled.width).sum::<usize>() + gaps > width
-    };
-    while is_wider(&columns) {
+    while taken(&columns) > width {
         let last = (0..columns.len()).max_by_key(|at| columns[*at].column.rank());
         let Some(last) = last.filter(|at| columns[*at].column.rank() > 0) else { break };
         columns.remove(last);
     }
+    let too_much = taken(&columns).saturating_sub(width);
+    if too_much > 0 {
+        for names in columns.iter_mut().filter(|filled| filled.column == Column::App) {
+            let room = names.width.saturating_sub(too_much).max(SHORTEST);
+            names.cells = names.cells.iter().map(|name| shortened(name, room)).collect();
+            names.width = names.width.min(room);
+        }
+    }
     columns
+}
+
+/// How wide a table of these columns is.
+fn taken(columns: &[Filled]) -> usize {
+    let gaps = columns.len().saturating_sub(1) * GAP.len();
+    columns.iter().map(|filled| filled.width).sum::<usize>() + gaps
+}
+
+/// The beginning and the end of a name that is longer than this: names that begin alike usually end differently.
+fn shortened(name: &str, room: usize) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    if letters.len() <= room {
+        return name.to_owned();
+    }
+    let end = (room - 1) / 2;
+    let beginning = room - 1 - end;
+    let (first, last) = (&letters[..beginning], &letters[letters.len() - end..]);
+    first.iter().chain(&['…']).chain(last).collect()
 }
 
 /// If the path that was deployed leads to another directory now: one line about it.
@@ -142,5 +166,19 @@ mod tests {
         );
         assert!(!all.contains("RELEASE") && headings(Shown::Wide).contains("RELEASE"));
         assert_eq!(headings(Shown::These(&[Column::State, Column::App])), "STATE    APP");
+    }
+
+    #[test]
+    fn a_long_name_of_an_app_is_shortened_where_the_table_would_be_too_wide() {
+        let instance = || Instance::new("web.1".parse().expect("a slot"), State::Running);
+        let long = format!("a-{}-of-berlin", "very-".repeat(12));
+        let rows = [StatusRow::of("native", &long, instance()), StatusRow::of("native", "shop", instance())];
+        for width in [40, 60, 80] {
+            let printed = printed(&rows, Shown::Usual(Some(width)));
+            assert!(printed.lines().all(|line| line.chars().count() <= width), "{width}:\n{printed}");
+            assert!(printed.contains("…") && printed.contains("-berlin  web.1"), "{width}:\n{printed}");
+        }
+        assert!(printed(&rows, Shown::Usual(Some(200))).contains(&long));
+        assert!(printed(&rows, Shown::Usual(None)).contains(&long));
     }
 }

@@ -39,3 +39,16 @@ fn what_a_debugger_holds_is_not_stopped_by_a_signal() {
         finding.says
     );
 }
+
+#[test]
+fn what_somebody_has_frozen_is_not_well() {
+    let it = Known {
+        state: State::Running,
+        end: None,
+        suspended: Some(Suspension::Frozen(812, "/sys/fs/cgroup/x/cgroup.freeze".into(), "0")),
+        ..crashed(None, EndCause::Unseen)
+    };
+    let finding = finding_of(&facts(), Some(&it));
+    assert_eq!(finding.cause, "suspended");
+    assert!(finding.says.contains("frozen"), "{}", finding.says);
+}
