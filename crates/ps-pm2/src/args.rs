@@ -156,6 +156,10 @@ pub(crate) struct Args {
     #[arg(short, long)]
     pub(crate) user: Option<String>,
 
+    /// The home directory of that user
+    #[arg(long, value_name = "DIR")]
+    pub(crate) hp: Option<PathBuf>,
+
     /// Stay in the foreground
     #[arg(long)]
     pub(crate) no_daemon: bool,

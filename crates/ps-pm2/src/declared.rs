@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::arguments;
 use crate::book::{Account, App};
+use crate::command;
 use crate::count;
 use crate::interpreter::{self, Interpreter};
 use crate::log_date;
@@ -92,10 +93,15 @@ pub(crate) fn judge_with(
     declared: &Declaration,
     variables: BTreeMap<String, String>,
 ) -> Result<Declared> {
-    let script = declared.text("script")?.filter(|script| !script.is_empty());
-    let script = script.context("script: this key is missing; it says what to run")?;
+    let script = script_of(declared)?;
     let cwd = declared.text("cwd")?.map_or_else(|| session.cwd.clone(), |cwd| session.path(Path::new(&cwd)));
-    let script = script_at(session, &cwd, Path::new(&script))?;
+    let script = match script_at(session, &cwd, Path::new(&script)) {
+        Ok(script) => script,
+        Err(absent) => {
+            let apart = taken_apart(session, declared, &cwd)?.ok_or(absent)?;
+            return judge_with(session, &apart, variables);
+        }
+    };
     if !cwd.is_dir() {
         bail!("cwd: {} is no directory", cwd.display());
     }
@@ -114,7 +120,7 @@ pub(crate) fn judge_with(
         env.insert("PORT".to_owned(), as_text(port));
     }
     let files = Files::of(session, declared, &name)?;
-    let schedule = declared.text("cron_restart")?.map(|pattern| pm2::schedule(&pattern)).transpose()?;
+    let schedule = schedule_of(declared)?.map(|pattern| pm2::schedule(&pattern)).transpose()?;
     let settings = settings::of(declared, listen.is_some(), sharing.as_ref())?;
     let app = App {
         ours: String::new(),
@@ -157,6 +163,24 @@ fn kind(name: &str, words: &[String], is_cluster: bool, account: &Account, count
             Kind::OfOther
         }
     }
+}
+
+/// The declaration with its `script` taken apart, if that is a command whose program is there.
+fn taken_apart(session: &Session, declared: &Declaration, cwd: &Path) -> Result<Option<Declaration>> {
+    let is_there = |apart: &Declaration| {
+        script_of(apart).and_then(|script| script_at(session, cwd, Path::new(&script))).is_ok()
+    };
+    Ok(command::taken_apart(declared)?.filter(is_there))
+}
+
+fn script_of(declared: &Declaration) -> Result<String> {
+    let script = declared.text("script")?.filter(|script| !script.is_empty());
+    script.context("script: this key is missing; it says what to run")
+}
+
+/// When an app is restarted. As for later versions of pm2, `0` is never.
+pub(crate) fn schedule_of(declared: &Declaration) -> Result<Option<String>> {
+    Ok(declared.text("cron_restart")?.filter(|pattern| pattern.trim() != "0"))
 }
 
 /// In a file, no instance at all means as many as there are CPUs.
@@ -214,8 +238,9 @@ impl Files {
             Some(true) => (NOWHERE.into(), NOWHERE.into()),
             _ => (file("out_file", out)?, file("error_file", err)?),
         };
-        [&out, &err].into_iter().try_for_each(|file| refuse_unwritable(file))?;
         let pid = file("pid_file", session.home.pids().join(format!("{name}.pid")))?;
+        [&out, &err, &pid].into_iter().try_for_each(|file| make_directory(file))?;
+        [&out, &err].into_iter().try_for_each(|file| refuse_unwritable(file))?;
         Ok(Self { out, err, pid })
     }
 }
@@ -303,6 +328,14 @@ fn address(port: Option<&Value>, count: u16) -> Result<Option<String>> {
     Ok((count > 1).then(|| format!("0.0.0.0:{number}")))
 }
 
+/// Makes the directory of a file that an app is to write, as later versions of pm2 do.
+fn make_directory(file: &Path) -> Result<()> {
+    let Some(parent) = file.parent().filter(|parent| !parent.exists()) else { return Ok(()) };
+    std::fs::create_dir_all(parent).with_context(|| format!("make the directory {}", parent.display()))?;
+    crate::say::warning(format_args!("{} was not there, and is made", parent.display()));
+    Ok(())
+}
+
 fn refuse_unwritable(file: &Path) -> Result<()> {
     let parent = file.parent().unwrap_or(Path::new("/"));
     let is_there = parent.is_dir() && (!file.exists() || file.is_file() || !file.is_dir());
@@ -311,7 +344,7 @@ fn refuse_unwritable(file: &Path) -> Result<()> {
     if is_there && can {
         return Ok(());
     }
-    bail!("{}: no log can be written there, make the directory first", file.display())
+    bail!("{}: no log can be written there", file.display())
 }
 
 /// The keys as they are shown: with the name first if none was said, the count as a number, and no key that pm2 shows otherwise.

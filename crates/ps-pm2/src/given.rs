@@ -1,57 +1,16 @@
-//! What the command line says of an app that `start` is to make: its options, and a whole command in one word.
+//! What the options of the command line say of an app that `start` is to make.
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use procfile_exchange::pm2::Declaration;
 
 use crate::args::Args;
-use crate::arguments;
+use crate::command::Command;
 use crate::declared::basename;
 use crate::interpreter;
 use crate::load;
 use crate::session::Session;
-
-/// What only a shell understands.
-const OF_SHELL: [char; 13] = ['|', '&', ';', '<', '>', '(', ')', '$', '`', '*', '?', '~', '#'];
-
-/// A command in one word of the command line, as today's pm2 takes it: `start "npm run serve"`.
-#[derive(Debug)]
-pub(crate) struct Command {
-    text: String,
-    words: Vec<String>,
-}
-
-impl Command {
-    /// The command, if the word is one.
-    ///
-    /// # Errors
-    /// A shell would be needed for it, and none is called here.
-    pub(crate) fn read(word: &str) -> Result<Option<Self>> {
-        if !word.trim().contains(char::is_whitespace) {
-            return Ok(None);
-        }
-        if let Some(c) = word.chars().find(|c| OF_SHELL.contains(c)) {
-            bail!("{word}: {c} is for a shell, and none is called: start sh --name NAME -- -c '{word}'");
-        }
-        let words = arguments::of(&word.into())?;
-        Ok((!words.is_empty()).then(|| Self { text: word.trim().replace('/', "-"), words }))
-    }
-
-    /// The word that says the program.
-    pub(crate) fn first(&self) -> &str {
-        &self.words[0]
-    }
-
-    fn arguments(&self) -> &[String] {
-        &self.words[1..]
-    }
-
-    /// The name of an app without one: the whole command. A name becomes that of log files, so it has no `/`.
-    fn name(&self) -> &str {
-        &self.text
-    }
-}
 
 /// The declaration that the options of the command line make of a script. `command`: what was given in one word, if it was.
 pub(crate) fn declaration(

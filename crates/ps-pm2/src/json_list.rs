@@ -81,12 +81,13 @@ pub(crate) fn described(row: &Row<'_>, environment: Environment) -> Vec<(String,
             *value = if environment == Environment::Whole { variables(row, value) } else { json!({}) };
         }
     }
-    let has_mode = keys.iter().any(|(key, _)| key == "exec_mode");
+    // A file may say it in short: cluster, fork.
     let mode = if app.is_cluster { "cluster_mode" } else { "fork_mode" };
-    let mut push = |key: &str, value: Value| keys.push((key.to_owned(), value));
-    if !has_mode {
-        push("exec_mode", mode.into());
+    match keys.iter_mut().find(|(key, _)| key == "exec_mode") {
+        Some((_, said)) => *said = mode.into(),
+        None => keys.push(("exec_mode".to_owned(), mode.into())),
     }
+    let mut push = |key: &str, value: Value| keys.push((key.to_owned(), value));
     push("pm_exec_path", app.script.display().to_string().into());
     push("pm_out_log_path", app.out_of(instance.id).display().to_string().into());
     push("pm_err_log_path", app.err_of(instance.id).display().to_string().into());

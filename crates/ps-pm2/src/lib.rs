@@ -9,6 +9,7 @@ mod blocks;
 mod book;
 mod boot;
 mod candidates;
+mod command;
 mod count;
 mod declared;
 mod delete;

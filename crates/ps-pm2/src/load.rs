@@ -16,9 +16,10 @@ use crate::session::Session;
 
 const MAX_BYTES: u64 = 16 << 20;
 /// What `start` without a word looks for.
-const USUAL: [&str; 7] = [
+const USUAL: [&str; 8] = [
     "ecosystem.config.js",
     "ecosystem.config.cjs",
+    "ecosystem.config.mjs",
     "ecosystem.json",
     "ecosystem.yml",
     "ecosystem.yaml",
@@ -117,14 +118,17 @@ fn read(bytes: &[u8]) -> Result<Vec<Declaration>> {
 }
 
 fn is_program(word: &str) -> bool {
-    word.ends_with(".config.js") || word.ends_with(".config.cjs")
+    [".config.js", ".config.cjs", ".config.mjs"].iter().any(|end| word.ends_with(end))
 }
 
 fn ask_node(session: &Session, word: &str) -> Result<Vec<u8>> {
+    let path = session.path(Path::new(word));
+    if !path.is_file() {
+        bail!("read {}: no such file", path.display());
+    }
     if !session.args.allow_js {
         bail!("{word} is a program, so it is not run unless you allow it: add --allow-js, and node runs it");
     }
-    let path = session.path(Path::new(word));
     let mut node = Command::new("node");
     node.args(["-e", pm2::PRINT_MODULE]).arg(&path).stdin(Stdio::null()).stderr(Stdio::inherit());
     let said = node.output().context("run node: install it, or write the declaration as JSON")?;

@@ -19,6 +19,7 @@ use crate::home::Home;
 use crate::log_date;
 use crate::say::{self, paint};
 use crate::session::Session;
+use crate::target;
 
 /// How many past lines are shown by default.
 const LINES: usize = 15;
@@ -151,11 +152,17 @@ fn add_new(
     begin: &dyn Fn(&Path) -> u64,
 ) -> Result<Vec<PathBuf>> {
     let book = Book::read(&session.home)?;
+    let pattern = word.map(target::pattern).transpose()?.flatten();
+    let is_called = |name: &str, word: &str| match &pattern {
+        Some(pattern) => pattern.is_match(name),
+        None => name == word,
+    };
     let mut directories = Vec::new();
     for app in &book.apps {
         let date = log_date::format_of(&app.shown);
         for instance in &app.instances {
-            let is_meant = word.is_none_or(|word| app.name == word || instance.id.to_string() == word);
+            let is_meant =
+                word.is_none_or(|word| is_called(&app.name, word) || instance.id.to_string() == word);
             for is_err in [false, true] {
                 let is_wanted = if is_err { !session.args.out } else { !session.args.err };
                 if !is_meant || !is_wanted || logs.contains_key(&(instance.id, is_err)) {

@@ -20,8 +20,10 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     let app =
         book.apps.iter().find(|app| app.name == *name).with_context(|| format!("no app is called {name}"))?;
     let there = i64::try_from(app.instances.len()).unwrap_or(i64::MAX);
-    let count: i64 = number.parse().with_context(|| format!("{number} is no number of instances"))?;
-    let count = if number.starts_with(['+', '-']) { there + count } else { count };
+    let Ok(count) = number.parse::<i64>() else {
+        bail!("{number} is no number of instances: 4, +1 or -1 is wanted");
+    };
+    let count = if number.starts_with(['+', '-']) { there.saturating_add(count) } else { count };
     let Some(count) = u16::try_from(count).ok().filter(|count| *count > 0) else {
         bail!("{name} would have {count} instances: 1 is the least, and delete removes it");
     };

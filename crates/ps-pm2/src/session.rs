@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use ps_cli::say::failure;
 
 use crate::args::Args;
@@ -34,6 +34,13 @@ impl Session {
     /// The same, with the apps in this directory, if one is named.
     pub(crate) fn open_in(args: Args, directory: Option<PathBuf>) -> Result<Self> {
         let cwd = cwd().context("the current directory is not there any more: change to another one")?;
+        // The command that pm2 prints for root (`startup systemd -u deploy --hp /home/deploy`) names the home so.
+        let of_user = args.hp.as_ref().map(|home| absolute(&cwd, home).join(".pm2"));
+        if let Some(home) = of_user.as_ref().filter(|home| !Home::at(home).own().is_dir()) {
+            // Made by root, it would be closed to that user.
+            bail!("--hp: {} has no apps of ps-pm2 yet: call ps-pm2 list as that user first", home.display());
+        }
+        let directory = directory.or(of_user);
         let directory = directory.map_or_else(Home::directory_of_user, Ok)?;
         beside::judge(&Home::at(&directory), args.words.first().map(String::as_str))?;
         let (home, is_new) = Home::open_in(&directory)?;

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use procfile_exchange::pm2::{Declaration, as_text};
 use ps_cli::exit::Outcome;
 use serde_json::Value;
 
 use crate::book::Book;
+use crate::command::Command;
 use crate::declared::{self, Declared, basename};
-use crate::given::Command;
 use crate::row::{self, Status};
 use crate::say::{self, Usage};
 use crate::session::Session;
@@ -50,7 +50,7 @@ pub(crate) fn or_again(session: &Session, again: Again) -> Result<Outcome> {
         let _lock = session.home.lock()?;
         let mut book = Book::read(&session.home)?;
         for declaration in load::declarations(session, word)? {
-            let judged = declared::judge(session, &declaration)?;
+            let judged = judge_one_of(session, &declaration)?;
             let ids = target::called(&book, &judged.app.name);
             if ids.is_empty() {
                 launch(session, &mut book, &judged)?;
@@ -159,7 +159,7 @@ fn declared(session: &Session, book: &mut Book, declarations: &[Declaration]) ->
     let before = book.clone();
     for declaration in declarations {
         tell_schedule(session, declaration)?;
-        let judged = declared::judge(session, declaration)?;
+        let judged = judge_one_of(session, declaration)?;
         let is_forced = session.args.force || declaration.flag("force")?.unwrap_or(false);
         let known = target::called(&before, &judged.app.name);
         if known.is_empty() && !is_forced && has_port(session, &before, &judged)? {
@@ -188,6 +188,15 @@ fn declared(session: &Session, book: &mut Book, declarations: &[Declaration]) ->
     Ok(())
 }
 
+/// Judges an app of a file: an error says which of its apps it is about.
+fn judge_one_of(session: &Session, declaration: &Declaration) -> Result<Declared> {
+    let name = target::declared_name(declaration).unwrap_or_default();
+    declared::judge(session, declaration).map_err(|error| match &*name {
+        "" => error,
+        name => anyhow!("{error:#} (app {name})"),
+    })
+}
+
 /// Whether an app that runs was given the same `port`. pm2 takes that for the same app, and starts nothing.
 fn has_port(session: &Session, book: &Book, judged: &Declared) -> Result<bool> {
     let Some(port) = judged.app.port.as_ref().map(as_text) else { return Ok(false) };
@@ -210,10 +219,10 @@ fn launch(session: &Session, book: &mut Book, judged: &Declared) -> Result<()> {
 
 /// pm2 repeats a schedule before it judges it.
 fn tell_schedule(session: &Session, declaration: &Declaration) -> Result<()> {
-    if let Some(pattern) = declaration.get("cron_restart").filter(|_| !session.args.streams_are_of_apps) {
-        say::plain(as_text(pattern))?;
+    match declared::schedule_of(declaration)? {
+        Some(pattern) if !session.args.streams_are_of_apps => Ok(say::plain(pattern)?),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// `-w`: the options as a declaration, in the directory of the caller. It names the script as the command line did.

@@ -61,7 +61,7 @@ pub(crate) fn declared_name(declaration: &Declaration) -> Result<String> {
 }
 
 /// A pattern between slashes (`/^api-/`), which is searched for in names.
-fn pattern(word: &str) -> Result<Option<Regex>> {
+pub(crate) fn pattern(word: &str) -> Result<Option<Regex>> {
     let Some(inner) = word.strip_prefix('/').and_then(|word| word.strip_suffix('/')) else { return Ok(None) };
     if inner.is_empty() {
         return Ok(None);

@@ -73,7 +73,7 @@ fn what_cannot_be_started_is_refused_and_leaves_nothing() {
         (&["start", "tick.js", "-i", "lots"], "Instance option must be an integer or the \"max\" string"),
         (&["start", "tick.js", "-i", "0"], "Instance option must be"),
         (&["start", "say.sh", "--interpreter", "nosuch"], "the interpreter nosuch is not there"),
-        (&["start", "tick.js", "-o", "no/such/out.log"], "no log can be written there"),
+        (&["start", "tick.js", "-o", "say.sh/out.log"], "no log can be written there"),
         (&["start", "tick.js", "--name", "a/b"], "may have no /"),
         (&["start", "tick.js", "-c", "nonsense here"], "Cron pattern is not valid !"),
         (&["start", "broken.json"], "broken.json is no JSON"),

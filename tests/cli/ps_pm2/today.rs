@@ -277,3 +277,87 @@ fn words_and_options_that_have_no_place_here_are_refused_with_a_way_out_or_passe
     let table = home.done(&["ps", "--sort", "name:desc"]);
     assert!(table.contains("│ App Name │") && table.contains("│ tick "), "{table}");
 }
+
+#[test]
+fn a_file_may_be_written_as_people_write_it_for_todays_pm2() {
+    let home = Home::new();
+    let declare = |name: &str, text: &str| fs::write(home.app(name), text).expect("a file");
+    // One app below `apps`, a mode in short, logs in a directory that is not there, and a schedule that is none.
+    declare(
+        "one.json",
+        "{\"apps\": {\"name\": \"one\", \"script\": \"tick.js\", \"exec_mode\": \"cluster\", \"cron_restart\": 0, \
+         \"out_file\": \"logs/deep/one.log\", \"pid_file\": \"run/one.pid\"}}",
+    );
+    home.done(&["start", "one.json"]);
+    assert_eq!(home.one(0)["pm2_env"]["exec_mode"], "cluster_mode");
+    assert!(home.app("logs/deep/one-0.log").exists() && home.app("run").is_dir());
+    // A whole command in one word, with arguments behind it.
+    declare(
+        "command.json",
+        "[{\"name\": \"whole\", \"script\": \"node tick.js 'a b'\", \"args\": \"--c\"}, {\"script\": \"sleep 1000\"}]",
+    );
+    home.done(&["start", "command.json"]);
+    let words = fs::read_to_string(format!("/proc/{}/cmdline", home.pid(1))).expect("it runs");
+    assert!(words.ends_with("node\0tick.js\0a b\0--c\0"), "{words:?}");
+    home.done(&["restart", "command.json"]);
+    assert_eq!(home.done(&["id", "sleep 1000"]), "[ 2 ]\n");
+    declare("shell.json", "{\"name\": \"shell\", \"script\": \"node tick.js | cat\"}");
+    let ran = home.say(&["start", "shell.json"]);
+    assert!(ran.status == 1 && ran.stderr.contains("| in \"node tick.js | cat\" is for a shell"), "{ran:?}");
+    // Which of the apps it is about.
+    declare(
+        "bad.json",
+        "[{\"name\": \"fine\", \"script\": \"tick.js\"}, {\"name\": \"poor\", \"script\": \"tick.js\", \"env\": 3}]",
+    );
+    let ran = home.say(&["start", "bad.json"]);
+    assert!(ran.status == 1 && ran.stderr.contains("env: an object is wanted, not 3 (app poor)"), "{ran:?}");
+}
+
+#[test]
+fn an_ecosystem_file_may_print_and_leave_something_open_and_be_a_module() {
+    let home = Home::new();
+    let js = "console.log('[dotenv] injecting env'); setInterval(() => {}, 1000);\n\
+              module.exports = {apps: [{name: 'js', script: 'tick.js'}]};\n";
+    fs::write(home.app("ecosystem.config.js"), js).expect("a file");
+    let ran = home.say(&["start", "ecosystem.config.js", "--allow-js"]);
+    assert!(ran.status == 0 && ran.stderr.contains("[dotenv] injecting env"), "{ran:?}");
+    assert!(!ran.stdout.contains("dotenv"), "{ran:?}");
+    let ran = home.say(&["start", "absent/ecosystem.config.js", "--allow-js"]);
+    assert!(ran.status == 1 && ran.stderr.contains("absent/ecosystem.config.js: no such file"), "{ran:?}");
+    let refused = fs::write(home.app("x.config.mjs"), "export default {apps: []};\n")
+        .map(|()| home.say(&["start", "x.config.mjs"]))
+        .expect("a file");
+    assert!(refused.status == 1 && refused.stderr.contains("--allow-js"), "{refused:?}");
+}
+
+#[test]
+fn the_command_that_pm2_prints_for_root_is_understood() {
+    let home = Home::new();
+    let other = home.path().join("other");
+    let hp = other.to_str().expect("text");
+    let words = ["startup", "beos", "-u", "nobody", "--hp", hp];
+    let ran = home.say(&words);
+    assert!(
+        ran.status == 1 && ran.stderr.contains(&format!("--hp: {hp}/.pm2 has no apps of ps-pm2 yet")),
+        "{ran:?}"
+    );
+    assert!(!other.exists());
+    fs::create_dir_all(other.join(".pm2/formation")).expect("a directory");
+    let ran = home.say(&words);
+    assert!(ran.status == 1 && ran.stderr.contains("beos is no platform"), "{ran:?}");
+    assert!(other.join(".pm2/logs").is_dir() && !home.pm2("").exists());
+}
+
+#[test]
+fn logs_are_chosen_by_an_expression_too() {
+    let home = Home::new();
+    for name in ["api-1", "worker"] {
+        home.done(&["start", "say.sh", "-f", "--name", name]);
+    }
+    home.log("api-1-out-0.log", |text| text.contains("args: "));
+    home.log("worker-out-1.log", |text| text.contains("args: "));
+    let said = home.done(&["logs", "/^api-/", "--nostream", "--lines", "99"]);
+    assert!(said.contains("[api-1-0 (out) ") && !said.contains("[worker-1 "), "{said}");
+    let ran = home.say(&["logs", "/(/", "--nostream"]);
+    assert!(ran.status == 1 && ran.stderr.contains("no regular expression"), "{ran:?}");
+}

@@ -102,8 +102,13 @@ pub const OF_INSTANCE: [&str; 13] = [
     "NODE_APP_INSTANCE",
 ];
 
-/// A program for `node -e`, followed by the path of the module, that prints the declarations of a JavaScript file.
-pub const PRINT_MODULE: &str = "process.stdout.write(JSON.stringify(require(process.argv[1])))";
+/// A program for `node -e`, followed by the path of the module, that prints the declarations of a JavaScript file. What the file itself
+/// prints goes to stderr, as some versions of dotenv print a line, and what it leaves open does not keep node from ending.
+pub const PRINT_MODULE: &str = "var out = process.stdout, write = out.write;
+    out.write = process.stderr.write.bind(process.stderr);
+    var read = require(process.argv[1]);
+    if (read && read.__esModule && read.default) read = read.default;
+    write.call(out, JSON.stringify(read) || '', function () { process.exit(0); });";
 
 /// A value that makes no sense, with its key and what is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -125,7 +130,7 @@ impl InvalidValue {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Declaration(pub Vec<(String, Value)>);
 
-/// One object or a list of them; an ecosystem file has the list below `apps`.
+/// One object or a list of them; an ecosystem file has either below `apps`.
 #[derive(Debug)]
 pub struct Declarations(pub Vec<Declaration>);
 
@@ -268,8 +273,15 @@ pub fn parse(json: &[u8]) -> Result<Declarations, serde_json::Error> {
     struct Ecosystem {
         apps: Vec<Declaration>,
     }
+    #[derive(serde::Deserialize)]
+    struct OfOne {
+        apps: Declaration,
+    }
     if let Ok(Ecosystem { apps }) = serde_json::from_slice(json) {
         return Ok(Declarations(apps));
+    }
+    if let Ok(OfOne { apps }) = serde_json::from_slice(json) {
+        return Ok(Declarations(vec![apps]));
     }
     let is_list = json.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     if is_list {
@@ -297,5 +309,7 @@ mod tests {
         assert_eq!(one.unknown(), []);
         assert_eq!(parse(br#"{"apps":[{},{}]}"#).expect("JSON").0.len(), 2);
         assert_eq!(parse(b" [{}]").expect("JSON").0.len(), 1);
+        let read = parse(br#"{"apps":{"script":"a.js"}}"#).expect("JSON");
+        assert_eq!(read.0[0].text("script").expect("text").as_deref(), Some("a.js"));
     }
 }
