@@ -50,7 +50,7 @@ pub(crate) async fn with_nodes(
             format!("{NEVER_STARTED} on {node}{why}{}", taken_port::advice(&one.service, why))
         } else if let Some(when) = failed.reason.strip_prefix(NOT_TAKEN) {
             format!(
-                "was given to {node}, which has said nothing of it{when}: see there with docker ps -a; its engine may hang, or still report to a leader that is gone, until that one is back or the engine is started again"
+                "was given to {node}, which has said nothing of it{when}: see there with docker ps -a; its engine may hang, or still report to a leader that is cut off"
             )
         } else if !images::is_missing(&failed.reason) {
             let said = failed.reason.replacen(REJECTED, &format!("{REJECTED} by {node}"), 1);

@@ -18,6 +18,7 @@ mod copied;
 mod current;
 mod descriptors;
 mod diary;
+mod disown;
 mod entry;
 mod environment;
 mod errand;

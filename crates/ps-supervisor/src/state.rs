@@ -13,7 +13,7 @@
 //! of the first format write no `state`, so after one of them the file is out of date.
 
 mod cell;
-mod head;
+pub(crate) mod head;
 mod outdated;
 
 use std::borrow::Cow;
@@ -33,13 +33,10 @@ use rustix::io::{Errno, retry_on_intr};
 use crate::socket::CONTROL_SOCKET;
 use crate::status::Status;
 use crate::{Error, copied};
-use cell::{CELL, cell, newest};
-pub(crate) use head::written as written_head;
-use head::{Birth, Head, birth, up_to_date};
+use cell::{BLOCK, CELL, cell, newest, read_block};
+use head::{Birth, FILE, Head, birth, up_to_date};
 use outdated::Outdated;
 
-pub(crate) const FILE: &str = "state";
-const BLOCK: usize = 2 * CELL;
 /// The largest file that is read. More slots than fit into it are read from their own files.
 const MAX_BYTES: u64 = 256 << 20;
 /// How much is read at once: all of an app of a few instances.
@@ -164,14 +161,12 @@ impl Statuses {
     /// # Errors
     /// That file cannot be read, makes no sense, or is of a later format.
     pub fn read(&self, slot: &Slot) -> Result<Option<Cow<'_, Status>>, Error> {
-        match self.found.known.get(slot) {
-            Some((status, _)) => Ok(Some(Cow::Borrowed(status))),
-            None => {
-                let status = Status::read(&self.service.join(slot.to_string()))?;
-                let is_copy = self.original.is_some();
-                Ok(status.map(|status| Cow::Owned(if is_copy { status.of_a_copy() } else { status })))
-            }
+        if let Some((status, _)) = self.found.known.get(slot) {
+            return Ok(Some(Cow::Borrowed(status)));
         }
+        let status = Status::read(&self.service.join(slot.to_string()))?;
+        let is_copy = self.original.is_some();
+        Ok(status.map(|status| Cow::Owned(if is_copy { status.of_a_copy() } else { status })))
     }
 
     /// The statuses of all runs of a slot that may live; that of [`Statuses::read`] comes first.
@@ -407,12 +402,6 @@ fn allocate(file: &File, blocks: u32) -> io::Result<()> {
         Err(Errno::OPNOTSUPP) => file.set_len(bytes.max(file.metadata()?.len())),
         allocated => Ok(allocated?),
     }
-}
-
-fn read_block(file: &File, block: u32) -> Option<Vec<u8>> {
-    let mut bytes = vec![0; BLOCK];
-    file.read_exact_at(&mut bytes, u64::from(block) * BLOCK as u64).ok()?;
-    Some(bytes)
 }
 
 /// The sequence number of the newest text in a block; 0: it holds none.

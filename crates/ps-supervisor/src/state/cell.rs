@@ -1,7 +1,12 @@
 //! One cell: a text with a sequence number and a checksum, by which a cell that was only half written is recognised.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
 /// The length of a cell, in bytes.
 pub(super) const CELL: usize = 2048;
+/// The length of a block, which has two cells.
+pub(super) const BLOCK: usize = 2 * CELL;
 /// The length of its head: the sequence number, the text's length and the checksum, in digits, each followed by a blank or
 /// a line feed.
 const HEAD: usize = 20 + 1 + 5 + 1 + 16 + 1;
@@ -18,6 +23,13 @@ pub(super) fn cell(sequence: u64, text: &[u8]) -> Vec<u8> {
 /// The sequence number and the text of the newer one of the two cells of a block, among those that are whole.
 pub(super) fn newest(block: &[u8]) -> Option<(u64, &[u8])> {
     block.chunks_exact(CELL).filter_map(read).max_by_key(|(sequence, _)| *sequence)
+}
+
+/// A block of a file; `None` if it cannot be read.
+pub(super) fn read_block(file: &File, block: u32) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; BLOCK];
+    file.read_exact_at(&mut bytes, u64::from(block) * BLOCK as u64).ok()?;
+    Some(bytes)
 }
 
 fn read(cell: &[u8]) -> Option<(u64, &[u8])> {

@@ -8,10 +8,11 @@ use std::path::Path;
 use os_process::ProcessId;
 use serde::{Deserialize, Serialize};
 
-use super::cell::newest;
-use super::{FILE, read_block};
+use super::cell::{newest, read_block};
 use crate::socket::CONTROL_SOCKET;
 
+/// The name of the file in a service directory.
+pub(crate) const FILE: &str = "state";
 const FORMAT: u32 = 1;
 /// The longest path that is recorded, in bytes: the head must fit into its cell.
 const LONGEST_PATH: usize = 1024;

@@ -6,12 +6,13 @@ use formation::{Slot, State};
 
 use super::handed_on::HandedOn;
 use super::{END_SIGNALS, Supervisor, lock};
+use crate::Error;
+use crate::disown::disown;
 use crate::first_format::{Predecessor, note_finished};
 use crate::signals::Heard;
 use crate::spec::Spec;
 use crate::stack;
 use crate::state::Statuses;
-use crate::{Error, copied};
 
 /// The option that tells a supervisor that no earlier one has left a process.
 pub const NOTHING_LIVES: &str = "--nothing-lives";
@@ -43,8 +44,7 @@ impl Supervisor {
         }
         let held = (begin == Begin::GoesOn).then(|| HandedOn::take(service)).flatten();
         let held = held.map_or_else(|| lock::take(service).map(HandedOn::only), Ok)?;
-        copied::disown(service)
-            .map_err(|error| Error::io("make a directory of its own of", service, error))?;
+        disown(service).map_err(|error| Error::io("make a directory of its own of", service, error))?;
         let mut supervisor = Self::take_charge(service, spec, held, None, heard)?;
         supervisor.note_spec_file();
         if supervisor.means.state.slots_left().is_empty() {
