@@ -78,7 +78,7 @@ impl Delivery {
                 Ok(failure) => self.failures.extend(failure),
                 Err(mpsc::RecvTimeoutError::Timeout) => return false,
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
-                    self.failures.push("ps-notify has a fault".to_owned())
+                    self.failures.push("ps-notify has a fault".to_owned());
                 }
             }
             self.through.remove(0);
