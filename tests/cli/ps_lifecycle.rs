@@ -77,6 +77,8 @@ mod logs;
 mod node;
 #[path = "ps_lifecycle/output.rs"]
 mod output;
+#[path = "ps_lifecycle/passed_socket.rs"]
+mod passed_socket;
 #[path = "ps_lifecycle/plans.rs"]
 mod plans;
 #[path = "ps_lifecycle/ports.rs"]

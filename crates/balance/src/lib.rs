@@ -15,7 +15,9 @@ pub mod wire;
 pub use backend::{Ending, Key};
 pub use faults::{Fault, Faults};
 pub use latency::Latency;
-pub use options::{Cookie, Frontend, InvalidOption, OF_HTTP, OPTIONS, Options, ProxyVersion, network};
+pub use options::{
+    Cookie, Frontend, InvalidOption, OF_HTTP, OPTIONS, Options, PASS_SOCKET, ProxyVersion, network,
+};
 pub use receipt::{Before, Latencies, OfRelease, Receipt, Unit};
 pub use table::{Choice, InvalidSet, Table};
 

@@ -15,6 +15,9 @@ pub struct Options {
     /// Request by request, not byte for byte.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub http: bool,
+    /// Not at all: the instances get the listening sockets and accept their clients themselves, and `ps-balance` has nothing to do.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pass_socket: bool,
     /// With `http`: networks whose `X-Forwarded-*` and `Forwarded` are believed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trust_proxy: Vec<IpNet>,
@@ -95,20 +98,36 @@ impl Frontend {
     pub fn is_usual(&self) -> bool {
         *self == Self::default()
     }
+
+    /// The name of an option that is in use and that only `ps-balance` could carry out, if there is one. It contradicts
+    /// [`Options::pass_socket`], with which no `ps-balance` is between clients and instances.
+    pub fn needs_balance(&self) -> Option<&'static str> {
+        let options = &self.options;
+        let uses = [
+            ("tls", !self.tls.is_empty()),
+            ("http", options.http),
+            ("proxy-from", !options.proxy_from.is_empty()),
+            ("proxy-out", options.proxy_out.is_some()),
+        ];
+        uses.into_iter().find(|(_, is_used)| *is_used).map(|(name, _)| name)
+    }
 }
 
 /// The options that can be set, by their names.
-pub const OPTIONS: [&str; 9] = [
+pub const OPTIONS: [&str; 10] = [
     "drain-limit",
     "hold",
     "http",
     "idle-limit",
+    PASS_SOCKET,
     "proxy-from",
     "proxy-out",
     "redirect-https",
     "sticky",
     "trust-proxy",
 ];
+/// The option with which instances accept their clients themselves.
+pub const PASS_SOCKET: &str = "pass-socket";
 /// The options that have an effect only with `http`.
 pub const OF_HTTP: [&str; 3] = ["redirect-https", "sticky", "trust-proxy"];
 /// The word for an option that is not used.
@@ -125,6 +144,7 @@ impl Options {
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), InvalidOption> {
         match name {
             "http" => self.http = switch(value)?,
+            PASS_SOCKET => self.pass_socket = switch(value)?,
             "trust-proxy" => self.trust_proxy = networks(value)?,
             "proxy-from" => self.proxy_from = networks(value)?,
             "sticky" => self.sticky = unless_none(value, str::parse)?,
@@ -147,6 +167,7 @@ impl Options {
         let number = |value: Option<u32>| value.map(|value| value.to_string());
         match name {
             "http" => self.http.then(|| true.to_string()),
+            PASS_SOCKET => self.pass_socket.then(|| true.to_string()),
             "trust-proxy" => listed(&self.trust_proxy),
             "proxy-from" => listed(&self.proxy_from),
             "sticky" => self.sticky.as_ref().map(Cookie::to_string),
@@ -164,7 +185,8 @@ impl Options {
         *self == Self::default()
     }
 
-    /// The same, as arguments of `ps-balance`. Options that need `--http` are left out without it.
+    /// The same, as arguments of `ps-balance`. Options that need `--http` are left out without it, and so is [`Options::pass_socket`],
+    /// which is not about `ps-balance`.
     pub fn words(&self) -> Vec<String> {
         let word = |name: &str, value: &dyn fmt::Display| format!("--{name}={value}");
         let each = |name, values: &[IpNet]| -> Vec<String> {
@@ -325,6 +347,7 @@ mod tests {
             ("hold", "0", "--hold=0"),
             ("http", "true", "--http"),
             ("idle-limit", "0", "--idle-limit=0"),
+            ("pass-socket", "true", ""),
             ("proxy-from", "10.0.0.0/8, 192.0.2.1", "--proxy-from=10.0.0.0/8 --proxy-from=192.0.2.1/32"),
             ("proxy-out", "v1", "--proxy-out=v1"),
             ("redirect-https", "443", "--redirect-https=443"),
@@ -336,12 +359,13 @@ mod tests {
             let mut options = Options { http: OF_HTTP.contains(&name), ..Options::default() };
             options.set(name, value).expect(name);
             assert!(options.words().join(" ").ends_with(words), "{name}");
+            assert!(!options.are_usual(), "{name}");
             let (mut again, told) = (Options::default(), options.value(name).expect("it is set"));
             again.set(name, &told).expect("its own word");
             assert_eq!(again.value(name), Some(told), "{name}");
             let taken_back = match name {
                 "hold" | "drain-limit" | "idle-limit" => continue,
-                "http" => "false",
+                "http" | "pass-socket" => "false",
                 _ => "none",
             };
             options.set(name, taken_back).expect(name);
@@ -358,6 +382,18 @@ mod tests {
             let mut options = Options::default();
             assert!(options.set(name, value).is_err() && options.are_usual(), "{name} {value}");
         }
+    }
+
+    #[test]
+    fn what_only_ps_balance_can_do_contradicts_sockets_that_are_passed_on() {
+        let with = |name: &str, value: &str| {
+            let mut frontend = Frontend::default();
+            frontend.options.set(name, value).expect(name);
+            frontend.needs_balance()
+        };
+        assert_eq!(with("http", "true"), Some("http"));
+        assert_eq!(with("proxy-out", "v2"), Some("proxy-out"));
+        assert_eq!([with("pass-socket", "true"), with("hold", "5")], [None, None]);
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub use gather::{Newcomer, gather, gather_left};
 pub use handed_on::handed_on;
 pub use identity::{ProcessId, boot_id, start_time};
 pub use limits::{Controller, Lack, LimitGroup, LimitRoot, Limits, Maker, MemoryGroup, MemoryWatch};
-pub use listeners::{Listeners, Listens};
+pub use listeners::{Listeners, Listens, waiting_to_be_accepted};
 pub use mark::{Marks, environment, tagged};
 pub use marked::Marked;
 pub use orphans::has_orphans;

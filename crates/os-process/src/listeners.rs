@@ -1,7 +1,7 @@
 //! The TCP ports that are listened on, and the processes that listen. `/proc/net/tcp*` lists the sockets, and the
 //! descriptors of a process show which sockets it has. No connection is made, so no program notices the check.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 
@@ -69,17 +69,57 @@ impl Listeners {
         own.map(|listener| listener.port).collect()
     }
 
+    /// The ports on which two of these groups of processes listen by a socket of their own each (`SO_REUSEPORT`). A socket that several of them
+    /// have does not count.
+    pub fn ports_of_two(&mut self, groups: impl IntoIterator<Item = BTreeSet<u32>>) -> BTreeSet<u16> {
+        let (mut taken, mut twice) = (BTreeMap::<u16, BTreeSet<u64>>::new(), BTreeSet::new());
+        for pids in groups {
+            let inodes: BTreeSet<u64> = pids.into_iter().flat_map(sockets).flatten().collect();
+            let own = self.all().iter().filter(|listener| inodes.contains(&listener.inode));
+            let mut ports = BTreeMap::<u16, BTreeSet<u64>>::new();
+            for listener in own {
+                ports.entry(listener.port).or_default().insert(listener.inode);
+            }
+            for (port, inodes) in ports {
+                let others = taken.entry(port).or_default();
+                if !others.is_empty() && others.is_disjoint(&inodes) {
+                    twice.insert(port);
+                }
+                others.extend(inodes);
+            }
+        }
+        twice
+    }
+
     fn all(&mut self) -> &[Listener] {
         self.0.get_or_insert_with(all)
     }
 }
 
+/// How many connections wait at sockets of this port, on whatever address, because nobody has accepted them yet.
+pub fn waiting_to_be_accepted(port: u16) -> u64 {
+    lines()
+        .filter(|line| listener(line).is_some_and(|listener| listener.port == port))
+        .filter_map(|line| queue(&line))
+        .sum()
+}
+
+/// How many connections wait at the listening socket of a line: the table says it where it has the bytes to be read of a connection.
+fn queue(line: &str) -> Option<u64> {
+    let (_, waiting) = line.split_ascii_whitespace().nth(4)?.split_once(':')?;
+    u64::from_str_radix(waiting, 16).ok()
+}
+
 /// The listening sockets as of now.
 pub(crate) fn all() -> Vec<Listener> {
+    lines().filter_map(|line| listener(&line)).collect()
+}
+
+/// The lines of the tables of all TCP sockets.
+fn lines() -> impl Iterator<Item = String> {
     let tables = ["tcp", "tcp6"].into_iter().filter_map(|name| File::open(format!("/proc/net/{name}")).ok());
     // A table also has a line for each connection, so it is not read as a whole.
-    let lines = tables.flat_map(|table| BufReader::new(table).lines().skip(1).map_while(Result::ok));
-    lines.filter_map(|line| listener(&line)).collect()
+    tables.flat_map(|table| BufReader::new(table).lines().skip(1).map_while(Result::ok))
 }
 
 /// The socket of a line of the table, if it listens (proc(5), net/tcp).
@@ -143,6 +183,43 @@ mod tests {
         assert_eq!(listeners.ports_of([stranger.id()]), BTreeSet::new());
         stranger.kill().and_then(|()| stranger.wait()).expect("it ends");
         assert_eq!(listeners.on(port, [stranger.id()]), Listens::Other, "who has ended has no descriptors");
+    }
+
+    #[test]
+    fn a_port_is_of_two_only_where_each_has_a_socket_of_its_own() {
+        let script = "import socket, sys, time\n\
+            held = socket.create_server(('127.0.0.1', int(sys.argv[1])), reuse_port=True)\n\
+            print(held.getsockname()[1], flush=True)\ntime.sleep(600)\n";
+        let listen = |port: u16| {
+            let mut command = Command::new("python3");
+            command.args(["-c", script, &port.to_string()]).stdout(std::process::Stdio::piped());
+            let mut child = command.spawn().expect("python3 runs");
+            let mut line = String::new();
+            let output = child.stdout.take().expect("a pipe");
+            BufReader::new(output).read_line(&mut line).expect("a port");
+            (child, line.trim().parse::<u16>().expect("a port"))
+        };
+        let (mut one, port) = listen(0);
+        let (mut two, same) = listen(port);
+        assert_eq!(port, same);
+        let group = |pid: u32| BTreeSet::from([pid]);
+        let of = |groups: [BTreeSet<u32>; 2]| Listeners::default().ports_of_two(groups);
+        assert_eq!(of([group(one.id()), group(two.id())]), BTreeSet::from([port]));
+        assert_eq!(of([group(one.id()), group(one.id())]), BTreeSet::new(), "it is the same socket");
+        for child in [&mut one, &mut two] {
+            child.kill().and_then(|()| child.wait()).expect("it ends");
+        }
+    }
+
+    #[test]
+    fn who_connects_waits_until_somebody_accepts() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("bound");
+        assert_eq!(waiting_to_be_accepted(address.port()), 0);
+        let clients = [0; 3].map(|_| std::net::TcpStream::connect(address).expect("it is listened on"));
+        assert_eq!(waiting_to_be_accepted(address.port()), 3);
+        let _accepted = listener.accept().expect("they wait");
+        assert_eq!((waiting_to_be_accepted(address.port()), clients.len()), (2, 3));
     }
 
     #[test]

@@ -202,6 +202,7 @@ impl Args {
     /// How connections are handed on.
     pub(crate) fn options(&self) -> Options {
         Options {
+            pass_socket: false,
             http: self.http,
             trust_proxy: self.trust_proxy.clone(),
             sticky: self.sticky.clone(),

@@ -11,6 +11,7 @@ mod machine;
 mod output;
 mod past;
 mod plain;
+mod queue;
 mod room;
 mod secrets;
 mod strain;
@@ -51,9 +52,8 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
     }
     let mut entries = journal.map(|contents| contents.entries).unwrap_or_default();
     let begins = question.at.and_then(|at| past::cut(&mut entries, at));
-    let spec = (name == SchedulerName::Native)
-        .then(|| Service::of(world, app, None).spec().ok().flatten())
-        .flatten();
+    let service = Service::of(world, app, None);
+    let spec = service.spec().ok().flatten().filter(|_| name == SchedulerName::Native);
     let now = question.at.unwrap_or_else(Timestamp::now);
     let status = status(world, question, &name, &mut entries);
     let secrets = Secrets::of(world, app, spec.as_ref());
@@ -81,6 +81,7 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
         is_unsupervised: false,
         has_ulimit: look.spec.as_ref().is_some_and(has_ulimit),
         stopped_supervisor: None,
+        unaccepted: None,
         begins,
         lost_image: None,
     };
@@ -88,9 +89,9 @@ pub(crate) fn facts(world: &World, question: &Question<'_>) -> Result<Facts> {
     facts.instances.extend(of_failed_deploy(&look, &facts, &status));
     facts.full = question.at.map_or_else(|| room::full(&look, &facts.instances), |_| Vec::new());
     if name == SchedulerName::Native && question.at.is_none() {
-        let service = Service::of(world, app, None);
         facts.stopped_supervisor = service.stopped_supervisor();
         strain::add(&status, &mut facts.instances);
+        facts.unaccepted = look.spec.as_ref().and_then(|spec| queue::unaccepted(spec, &status));
         facts.is_unsupervised = status.instances.iter().any(needs_supervisor) && service.is_free();
     }
     if let Some(worst) = facts.instances.iter().find(|known| !known.is_well()) {

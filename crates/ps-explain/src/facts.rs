@@ -45,10 +45,23 @@ pub(crate) struct Facts {
     pub(crate) has_ulimit: bool,
     /// The pid of its supervisor, if that is stopped by a signal.
     pub(crate) stopped_supervisor: Option<u32>,
+    /// The clients that wait at its address, where the instances accept clients themselves and none does.
+    pub(crate) unaccepted: Option<Unaccepted>,
     /// When its journal begins, if that is later than the moment that is explained.
     pub(crate) begins: Option<Timestamp>,
     /// The image that it runs, if the engine does not have it any more.
     pub(crate) lost_image: Option<String>,
+}
+
+/// Clients that nobody accepts.
+#[derive(Clone, Debug)]
+pub(crate) struct Unaccepted {
+    /// The address.
+    pub(crate) address: String,
+    /// How many of them wait.
+    pub(crate) waiting: u64,
+    /// The shell that is the main process of an instance, and its slot: the sockets are for the shell, not for the program that it has started.
+    pub(crate) shell: Option<(String, String)>,
 }
 
 impl Facts {

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::SystemTime;
 
 use anyhow::{Result, bail};
-use balance::OF_HTTP;
+use balance::{OF_HTTP, PASS_SOCKET};
 use balance_tls::{Certificates, Source};
 use formation::{Addresses, AppName, FIRST_TYPE};
 use ps_apps::{AUTO, LISTEN, SchedulerName, TLS, World};
@@ -52,6 +52,12 @@ pub(crate) fn asked(
             reached.listen
         );
     }
+    let passes = reached.passes_socket();
+    if passes && *scheduler != SchedulerName::Native {
+        return Err(Refusal::usage(format!(
+            "--{PASS_SOCKET} is for apps that run natively, and {app} runs in {scheduler}: leave it out (--{PASS_SOCKET}=false)"
+        )));
+    }
     if properties.is_empty() && !args.is_all_tls() {
         if let Err(flaw) = judge_certificate(world, app, &reached) {
             // A certificate that is no good must not keep a new release from being deployed.
@@ -75,8 +81,25 @@ pub(crate) fn asked(
     if is_used("redirect-https") && reached.frontend.tls.is_empty() {
         return Err(Refusal::usage(format!("{app} has no address for TLS: give it one with --tls")));
     }
+    if passes {
+        refuse_beside_passing(app, &reached, &properties)?;
+    }
     judge_certificate(world, app, &reached)?;
     Ok(Asked { properties, reached })
+}
+
+/// Refuses an option that `ps-balance` would carry out if the instances accept their clients themselves, so that there is none.
+fn refuse_beside_passing(
+    app: &AppName,
+    reached: &address::Reached,
+    given: &BTreeMap<String, String>,
+) -> Result<()> {
+    let is_of_balance = |name: &&str| ["hold", "drain-limit", "idle-limit"].contains(name);
+    let given = given.keys().map(String::as_str).find(is_of_balance);
+    let Some(name) = reached.frontend.needs_balance().or(given) else { return Ok(()) };
+    Err(Refusal::usage(format!(
+        "with {PASS_SOCKET} the instances of {app} accept their clients themselves, and --{name} has no effect: leave one of the two out"
+    )))
 }
 
 /// The default address of an app. It is chosen at the first deploy of an app with the type `web`, unless `listen` is set to something other than
@@ -155,7 +178,7 @@ pub(crate) fn settled(
     scheduler: &SchedulerName,
 ) -> Result<Asked> {
     let asked = asked(&session.world, app, given, scheduler)?;
-    session.required.check(&session.world, app, Some(&asked.reached.listen))?;
+    session.required.check(&session.world, app, Some(&asked.reached))?;
     Ok(asked)
 }
 
@@ -187,5 +210,10 @@ pub(crate) fn tell(session: &Session, release: &Release) -> Result<()> {
     if release.listen.is_empty() {
         return Ok(());
     }
-    session.detail(&format!("{} is reached at {}", release.app, release.listen))
+    session.detail(&format!("{} is reached at {}", release.app, release.listen))?;
+    if !release.reached().passes_socket() {
+        return Ok(());
+    }
+    session
+        .detail("its instances accept clients themselves: what becomes of their connections is not counted")
 }

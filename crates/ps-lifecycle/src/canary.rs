@@ -1,6 +1,7 @@
 //! `deploy --canary`: checks its requirements before anything is done.
 
 use anyhow::Result;
+use balance::PASS_SOCKET;
 use formation::AppName;
 use ps_apps::{SchedulerName, World};
 use ps_cli::exit::Refusal;
@@ -25,6 +26,11 @@ pub(crate) fn wanted(
     } else if reached.listen.is_empty() {
         format!(
             "{app} has no address, so failed connections cannot be counted: give it one with --listen, or leave --canary out"
+        )
+    } else if reached.passes_socket() || Reached::of(world, app)?.passes_socket() {
+        format!(
+            "the instances of {app} accept clients themselves ({PASS_SOCKET}), so nobody gives a canary its share or counts what fails: leave \
+             --canary out, or add --{PASS_SOCKET}=false"
         )
     } else if !ps_dokku::is_deployed(world, app)? {
         format!("{app} was not deployed yet, so there is nothing to compare with: leave --canary out")

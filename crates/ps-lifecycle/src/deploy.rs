@@ -27,7 +27,7 @@ use crate::session::Session;
 use crate::source_args::SourceArgs;
 use crate::{
     address, archive, canary, compose, idle, images, interrupted, journal, leave, plan, provision, release,
-    scripts, watch,
+    scripts, shared_port, watch,
 };
 
 use unrecorded::RunsOn;
@@ -316,6 +316,7 @@ fn conclude(
 ) -> Result<()> {
     let app = &plan.release.app;
     address::tell(session, &plan.release)?;
+    shared_port::tell(session, scheduler, &plan.release)?;
     watch::note_schedules(&session.world, name, &plan.release);
     scripts::after(session, lock, scheduler, plan, app_json)?;
     session.trigger(lock, "post-deploy", &[app.as_str(), "", "", "latest"])?;

@@ -46,6 +46,7 @@ mod rollback;
 mod run;
 mod scripts;
 mod session;
+mod shared_port;
 mod signal;
 mod snapshot;
 mod source_args;

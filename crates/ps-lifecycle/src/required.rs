@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
-use balance::Receipt;
-use formation::{Addresses, AppName};
+use balance::{PASS_SOCKET, Receipt};
+use formation::AppName;
 use ps_apps::World;
 use ps_cli::exit::Refusal;
+use ps_release::address::Reached;
 
 use crate::args::{Requirement, Verb};
 
@@ -23,22 +24,26 @@ impl Required {
         Self { requirement: verb.requirement(), ..Self::default() }
     }
 
-    /// Refuses `--require` for an app without an address: its clients connect to its instances directly, so that their
-    /// results cannot be counted. `given` is the address that this verb gives it.
-    pub(crate) fn check(&self, world: &World, app: &AppName, given: Option<&Addresses>) -> Result<()> {
+    /// Refuses `--require` for an app whose clients connect to its instances directly, because it has no address, or because its instances
+    /// accept clients there themselves before or after this verb: what becomes of these connections cannot be counted. `given` is the
+    /// address that this verb gives it.
+    pub(crate) fn check(&self, world: &World, app: &AppName, given: Option<&Reached>) -> Result<()> {
         if self.requirement.is_none() {
             return Ok(());
         }
-        let has_address = match given {
-            Some(given) => !given.is_empty(),
-            None => !ps_release::address::Reached::of(world, app)?.listen.is_empty(),
-        };
-        if has_address {
-            return Ok(());
+        let before = Reached::of(world, app)?;
+        let reached = given.unwrap_or(&before);
+        if reached.listen.is_empty() {
+            return Err(Refusal::usage(format!(
+                "{app} has no address, so failed connections cannot be counted: give it one with --listen, or leave --require out"
+            )));
         }
-        Err(Refusal::usage(format!(
-            "{app} has no address, so failed connections cannot be counted: give it one with --listen, or leave --require out"
-        )))
+        if reached.passes_socket() || before.passes_socket() {
+            return Err(Refusal::usage(format!(
+                "the instances of {app} accept clients themselves ({PASS_SOCKET}), so failed connections cannot be counted: leave --require out"
+            )));
+        }
+        Ok(())
     }
 
     /// Records the receipt of a finished rollout, if connections failed.

@@ -19,6 +19,11 @@ pub struct Reached {
 }
 
 impl Reached {
+    /// Whether the instances accept their clients themselves.
+    pub fn passes_socket(&self) -> bool {
+        self.frontend.options.pass_socket && !self.listen.is_empty()
+    }
+
     /// The address by the properties of an app.
     ///
     /// # Errors

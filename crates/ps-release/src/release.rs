@@ -6,10 +6,10 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use balance::Frontend;
+use balance::{Frontend, PASS_SOCKET};
 use formation::{Addresses, AppName, FIRST_TYPE, Formation, ProcessType, Quantity, RestartPolicy};
 use ps_apps::ServiceRecord;
-use ps_probe::Checks;
+use ps_probe::{Ask, Check, Checks};
 use ps_rollout::Strategy;
 use type_settings::{Checking, Disorder, Order, Ready, Span, TypeSettings, Whole};
 
@@ -148,6 +148,42 @@ impl Release {
     /// Whether instances of this type are reached at the app's address.
     pub fn has_address(&self, process_type: &ProcessType) -> bool {
         !self.listen.is_empty() && process_type.as_str() == FIRST_TYPE
+    }
+
+    /// Whether instances of this type get the sockets of the app's address, and accept their clients themselves. Only natively.
+    pub fn passes_sockets(&self, process_type: &ProcessType) -> bool {
+        self.has_address(process_type) && self.frontend.options.pass_socket && self.source.is_native()
+    }
+
+    /// Why instances of this type cannot be given the sockets of the app's address, for people; `None`: they can, or are given none.
+    pub fn refuses_sockets(&self, process_type: &ProcessType) -> Option<String> {
+        if !self.passes_sockets(process_type) {
+            return None;
+        }
+        if let Some(option) = self.frontend.needs_balance() {
+            return Some(format!(
+                "with {PASS_SOCKET} clients connect to the instances themselves, so {option} cannot be had: unset one of the two"
+            ));
+        }
+        if self.settings(process_type).ready == Some(Ready::Listening) {
+            return Some(format!(
+                "with {PASS_SOCKET} its address is listened on whether an instance accepts or not: set {process_type}.ready to notify, \
+                 or to alive"
+            ));
+        }
+        let asks_address = |check: &&Check| match check.ask {
+            Ask::Listen | Ask::Get(_) => check.port.is_none(),
+            Ask::Run(_) | Ask::Live(_) => false,
+        };
+        let asked = self.checking(process_type) == Checking::Asked;
+        let checks = self.process(process_type).filter(|_| asked).map(|process| &process.checks)?;
+        let all = checks.startup.iter().chain(&checks.liveness).chain(&checks.readiness);
+        all.into_iter().find(asks_address).map(|check| {
+            format!(
+                "with {PASS_SOCKET} all instances have one address, so that nobody knows which of them answers the check to {check}: \
+                 use a command, or a port of its own that only the check asks"
+            )
+        })
     }
 
     /// The process type with this name.

@@ -56,6 +56,9 @@ pub struct StatusRow {
     /// in CSV, like the next field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listen: Vec<String>,
+    /// Whether the instance was given the sockets of these addresses, and accepts clients there itself. Only then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub has_socket: bool,
     /// How many connections of that address the instance has. Only while connections are passed on there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
@@ -137,6 +140,7 @@ impl StatusRow {
             address: instance.address,
             port: instance.port,
             listen: Vec::new(),
+            has_socket: instance.has_socket,
             connections: instance.connections,
             since: instance.since.map(|since| since.to_string()),
             restarts: instance.restarts,

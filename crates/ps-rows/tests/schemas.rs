@@ -86,6 +86,7 @@ fn known(state: State, exit: Exit) -> Instance {
         container_id: Some("50f05446".to_owned()),
         address: Some("127.0.0.1:5000".to_owned()),
         port: Some(5000),
+        has_socket: true,
         connections: Some(2),
         since: Some(Timestamp::UNIX_EPOCH),
         restarts: Some(3),

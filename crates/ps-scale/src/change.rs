@@ -55,7 +55,16 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
 /// Refuses `--require` for an app whose clients connect directly to its instances, or to Dokku's proxies: there failed
 /// connections cannot be counted.
 fn refuse_without_address(world: &World, app: &AppName, args: &Args) -> Result<()> {
-    if args.require.is_none() || !ps_release::address::Reached::of(world, app)?.listen.is_empty() {
+    if args.require.is_none() {
+        return Ok(());
+    }
+    let reached = ps_release::address::Reached::of(world, app)?;
+    if reached.passes_socket() {
+        return Err(Refusal::usage(format!(
+            "the instances of {app} accept clients themselves (pass-socket), so failed connections cannot be counted: leave --require out"
+        )));
+    }
+    if !reached.listen.is_empty() {
         return Ok(());
     }
     Err(Refusal::usage(format!(

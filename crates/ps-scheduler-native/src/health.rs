@@ -12,7 +12,7 @@ pub(crate) fn health(plan: &Plan, process: &Process, earlier: Option<&Spec>) -> 
         .and_then(|spec| spec.process(&process.process_type));
     let knows_nothing = |before: &ProcessSpec| before.health.is_none();
     (!before.is_some_and(knows_nothing)).then(|| Health {
-        ready: ready(process, before),
+        ready: ready_of(plan, process, before),
         deadline: Some(process.deadline()),
         checks: checks(process, before),
         asks_own_ports: before.is_none_or(asks_own_ports),
@@ -47,6 +47,15 @@ fn is_by_https(check: &Check) -> bool {
 /// Whether the version that deployed the app last sends each check to the port of the check itself. Until the next deploy that stays so.
 fn asks_own_ports(before: &ProcessSpec) -> bool {
     before.health.as_ref().is_some_and(|health| health.asks_own_ports)
+}
+
+/// The readiness condition. Nothing shows of an instance that was given the sockets of the app's address whether it accepts clients, so that
+/// it lives is all that is asked if nothing was set.
+fn ready_of(plan: &Plan, process: &Process, before: Option<&ProcessSpec>) -> Ready {
+    if plan.release.passes_sockets(&process.process_type) {
+        return process.settings.ready.map_or(Ready::Alive, Ready::from);
+    }
+    ready(process, before)
 }
 
 /// The readiness condition that was set. If none was set, a deploy takes the default, and every other verb takes that of the last deploy.

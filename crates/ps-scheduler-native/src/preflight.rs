@@ -71,6 +71,9 @@ impl Judge<'_> {
                 .map_err(|reason| self.refusal(&release, &reason))?;
         }
         for slot in judged {
+            if let Some(reason) = self.plan.release.refuses_sockets(&slot.process_type) {
+                return Err(self.refusal(&slot, &reason));
+            }
             ps_supervisor::judge_schedule(self.spec, &slot.process_type)
                 .and_then(|()| confinement::judge(self.service, self.spec, &slot.process_type))
                 .and_then(|()| self.command(&slot))

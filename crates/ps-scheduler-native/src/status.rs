@@ -283,6 +283,7 @@ fn instance(status: &Status, typed: Option<&Path>, belief: Belief) -> Instance {
     let measured = asked.filter(|_| belief == Belief::Measures);
     let measured = measured.map(|main| program.and_then(ProcessId::stat).unwrap_or(main));
     let usage = measured.map(|stat| Usage::of(&stat));
+    let port = status.port.filter(|_| state.is_alive() || is_backoff);
     Instance {
         run: Some(status.run),
         release: Some(status.revision),
@@ -291,11 +292,9 @@ fn instance(status: &Status, typed: Option<&Path>, belief: Belief) -> Instance {
         compared: status.compared,
         pid: process.map(|process| process.pid),
         program: program.map(|program| program.pid),
-        address: status
-            .port
-            .filter(|_| state.is_alive() || is_backoff)
-            .map(|port| format!("127.0.0.1:{port}")),
+        address: port.map(|port| format!("127.0.0.1:{port}")),
         port: status.port,
+        has_socket: status.has_socket,
         since: Some(process.map_or(status.since, |process| since(status.since, process))),
         restarts: Some(status.restarts),
         restarts_by_reason: Some(status.restarts_by_reason),

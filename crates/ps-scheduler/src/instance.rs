@@ -68,6 +68,8 @@ pub struct Instance {
     pub address: Option<String>,
     /// Its `PORT`.
     pub port: Option<u16>,
+    /// Whether it was given the sockets of the app's address, and accepts clients there itself.
+    pub has_socket: bool,
     /// How many connections from the app's address it has now; `None` if the app has no address, or no client has connected yet.
     pub connections: Option<u64>,
     /// Since when it has been in this state.
@@ -128,6 +130,7 @@ impl Instance {
             container_id: None,
             address: None,
             port: None,
+            has_socket: false,
             connections: None,
             since: None,
             restarts: None,

@@ -26,12 +26,13 @@ pub use led::{Backend, leads_elsewhere, led};
 pub(crate) use led::{Led, is_kept as has_led};
 pub(crate) use numbers::Count;
 pub(crate) use runner::Runner;
+pub(crate) use sockets::Listening as Socket;
 use sockets::Sockets;
 pub use sockets::{can_listen, refusal};
 pub(crate) use table::{Settled, Table, Who, id as backend_id};
 
 use ::balance::wire::{Listening, Reach, Request};
-use ::balance::{Frontend, Unit};
+use ::balance::{Frontend, Options, Unit};
 
 use crate::holder;
 use crate::spec::Spec;
@@ -62,6 +63,10 @@ pub(crate) struct Address {
     pub(crate) led: Led,
     /// Whether the event loop looks at the sockets.
     pub(crate) is_watched: bool,
+    /// Whether the instances alone accept clients: they were given the sockets, and none of them has to be led clients to.
+    pub(crate) is_left: bool,
+    /// Whether instances accept clients themselves, before or after the rollout, so that a receipt of `ps-balance` would not be the whole.
+    pub(crate) is_uncounted: bool,
     /// Until when no `ps-balance` is started.
     pub(crate) rests_until: Option<Instant>,
     /// The pause after the next `ps-balance` that ends soon.
@@ -98,8 +103,23 @@ impl Address {
         }
         let had_one = balance.is_none() && !sockets.is_empty();
         let seeks = had_one.then(|| (Instant::now() + PAUSE, PAUSE));
-        let (is_watched, rests_until, rest, complaint) = (false, None, PAUSE, None);
-        Self { sockets, balance, table, count, led, is_watched, rests_until, rest, complaint, manner, seeks }
+        let (is_watched, is_left, is_uncounted) = (false, false, false);
+        let (rests_until, rest, complaint) = (None, PAUSE, None);
+        Self {
+            sockets,
+            balance,
+            table,
+            count,
+            led,
+            is_watched,
+            is_left,
+            is_uncounted,
+            rests_until,
+            rest,
+            complaint,
+            manner,
+            seeks,
+        }
     }
 
     /// The sockets, in the order of their addresses.
@@ -160,12 +180,14 @@ impl Address {
 
     /// On what `ps-balance` is to listen, and how it is to hand on.
     fn reached(&self) -> Reached<'_> {
-        let mut sockets: Vec<_> = self.sockets.iter().collect();
+        // One that is not to accept any more goes on with the connections that it has.
+        let mut sockets: Vec<_> = self.sockets.iter().filter(|_| !self.is_left).collect();
         sockets.sort_by_key(|(address, _)| *address);
         let Manner { frontend, certificates } = &self.manner;
         let listening = |address: SocketAddr| Listening { address, tls: frontend.tls.contains(&address) };
         let listeners = sockets.iter().map(|(address, _)| listening(*address)).collect();
-        let reach = Reach { listeners, options: frontend.options.clone() };
+        let options = Options { pass_socket: false, ..frontend.options.clone() };
+        let reach = Reach { listeners, options };
         let fds = sockets.into_iter().map(|(_, socket)| socket.as_fd()).collect();
         Reached { reach, fds, certificates }
     }

@@ -13,4 +13,6 @@ pub(crate) struct Entry<'a> {
     pub(crate) open_files: Option<u64>,
     /// It applies this user and these limits, last of all.
     pub(crate) confinement: Option<&'a Confinement>,
+    /// It sets `LISTEN_PID` to its own pid.
+    pub(crate) has_sockets: bool,
 }

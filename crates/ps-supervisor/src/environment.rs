@@ -2,6 +2,7 @@
 //! instance.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use env_files::Environment;
@@ -59,7 +60,9 @@ fn for_instance(
     if let Some(settings) = spec.settings(&slot.process_type) {
         name_user(&mut environment, settings).map_err(|unknown| unknown.to_string())?;
     }
-    if let Some(port) = port {
+    // One that does not take the sockets that it is given fails at once with this port, and does not run without clients.
+    let of_address = spec.listen.first().filter(|_| spec.passes_sockets(&slot.process_type));
+    if let Some(port) = of_address.map(SocketAddr::port).or(port) {
         environment.set("PORT", port.to_string());
     }
     environment.set("PS", slot.to_string());

@@ -14,12 +14,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::confinement::Confinement;
 use crate::entry::Entry;
-use crate::signals;
+use crate::{passed, signals};
 
 /// The name (`argv[0]`) under which the program launches a command. `ps` shows it for a millisecond.
 const NAME: &str = "ps-supervise-launch";
 /// Our own executable, even if its file was renamed or removed.
 const SELF: &str = "/proc/self/exe";
+/// The word that says that there are listening sockets for the command.
+const SOCKETS: &str = "sockets";
 const OURS: &str = "ps-supervise";
 /// Linux looks at this much of a script's first line.
 const LONGEST_FIRST_LINE: u64 = 256;
@@ -30,6 +32,8 @@ pub struct Launch {
     joining: Vec<PathBuf>,
     open_files: Option<u64>,
     confinement: OsString,
+    /// Whether it has listening sockets that are for the command.
+    has_sockets: bool,
     /// The command's `argv[0]`, where that differs from its program.
     called: OsString,
     words: Vec<OsString>,
@@ -96,9 +100,11 @@ impl Launch {
         let files = joining.as_bytes().split(|byte| *byte == b'\n').filter(|file| !file.is_empty());
         let joining = files.map(|file| OsStr::from_bytes(file).into()).collect();
         let open_files = arguments.next()?.to_str()?.parse().ok();
-        let (confinement, called) = (arguments.next()?, arguments.next()?);
+        let confinement = arguments.next()?;
+        let has_sockets = arguments.next()? == SOCKETS;
+        let called = arguments.next()?;
         let words: Vec<OsString> = arguments.collect();
-        (!words.is_empty()).then_some(Self { joining, open_files, confinement, called, words })
+        (!words.is_empty()).then_some(Self { joining, open_files, confinement, has_sockets, called, words })
     }
 
     /// Executes the command; returns only on failure.
@@ -119,7 +125,12 @@ impl Launch {
         }
         let program = self.words[0].clone();
         let called = if self.called.is_empty() { &program } else { &self.called };
-        let reason = Command::new(&program).arg0(called).args(&self.words[1..]).exec();
+        let mut command = Command::new(&program);
+        command.arg0(called).args(&self.words[1..]);
+        if self.has_sockets {
+            command.env(passed::PID, std::process::id().to_string());
+        }
+        let reason = command.exec();
         Failed::of(program, reason, Path::new("."))
     }
 }
@@ -190,6 +201,11 @@ pub(crate) fn program() -> Option<PathBuf> {
     own.file_name()?.to_string_lossy().starts_with(OURS).then(|| SELF.into())
 }
 
+/// The words, its own name first, with which `program` launches what this command of it does.
+pub(crate) fn words(command: &Command) -> Vec<OsString> {
+    std::iter::once(OsStr::new(NAME)).chain(command.get_args()).map(OsStr::to_owned).collect()
+}
+
 /// The command that makes `program` launch `words`. The first word is the program, and also its `argv[0]` unless `called`
 /// gives another one.
 pub(crate) fn command(program: &Path, entry: Entry<'_>, called: Option<&str>, words: &[OsString]) -> Command {
@@ -199,7 +215,8 @@ pub(crate) fn command(program: &Path, entry: Entry<'_>, called: Option<&str>, wo
     // The kernel writes a line feed in a path of its table of mounts as an escape: none is in these.
     let joining: Vec<&OsStr> = entry.joining.iter().map(|file| file.as_os_str()).collect();
     command.arg0(NAME).arg(joining.join(OsStr::new("\n")));
-    command.arg(open_files).arg(confinement).arg(called.unwrap_or_default()).args(words);
+    let sockets = if entry.has_sockets { SOCKETS } else { "" };
+    command.arg(open_files).arg(confinement).arg(sockets).arg(called.unwrap_or_default()).args(words);
     command
 }
 
@@ -211,15 +228,15 @@ mod tests {
     fn only_a_process_of_that_name_was_asked() {
         let asked =
             |words: &[&str]| Launch::asked(words.iter().map(OsString::from)).map(|launch| launch.words.len());
-        assert_eq!(asked(&[NAME, "/g", "1024", "", "", "a", "b"]), Some(2));
-        assert_eq!(asked(&[NAME, "", "", "", "", "a"]), Some(1));
-        assert_eq!(asked(&[NAME, "/g\n/h", "", "", "", "a"]), Some(1));
+        assert_eq!(asked(&[NAME, "/g", "1024", "", "", "", "a", "b"]), Some(2));
+        assert_eq!(asked(&[NAME, "", "", "", "sockets", "", "a"]), Some(1));
+        assert_eq!(asked(&[NAME, "/g\n/h", "", "", "", "", "a"]), Some(1));
         for other in [
-            &[NAME, "/g", "", "", ""][..],
+            &[NAME, "/g", "", "", "", ""][..],
             &[NAME, "/g"],
             &[NAME],
             &[],
-            &["ps-supervise", "/g", "", "", "", "a"],
+            &["ps-supervise", "/g", "", "", "", "", "a"],
         ] {
             assert_eq!(asked(other), None, "{other:?}");
         }

@@ -41,6 +41,7 @@ mod output;
 mod outputs;
 mod own_outputs;
 mod pace;
+mod passed;
 mod poll;
 mod ports;
 #[cfg(test)]

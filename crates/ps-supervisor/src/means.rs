@@ -8,6 +8,7 @@ use formation::Slot;
 use os_process::{Census, CgroupRoot, Listeners, Newcomer, Tree, gather, signal_process};
 use rustix::process::Signal;
 
+use crate::address::Socket;
 use crate::begun::Begun;
 use crate::descriptors::Descriptors;
 use crate::diary::Diary;
@@ -69,6 +70,8 @@ pub(crate) struct Means {
     pub(crate) programs: Programs,
     /// How many descriptors may be used.
     pub(crate) descriptors: Descriptors,
+    /// The listening sockets of the app's address, for instances that are given them.
+    pub(crate) sockets: Vec<Socket>,
     /// What is amiss with each process type, by its name, for the notes of runs that start.
     pub(crate) warnings: BTreeMap<String, String>,
 }
@@ -104,6 +107,7 @@ impl Means {
             environments,
             programs,
             descriptors,
+            sockets: Vec::new(),
             warnings: BTreeMap::new(),
         }
     }

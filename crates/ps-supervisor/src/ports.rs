@@ -56,7 +56,8 @@ pub(crate) fn assign(
     had: Option<u16>,
     claims: &mut Claims,
 ) -> Result<Assigned, String> {
-    if slot.process_type.is_release() {
+    // One that has the socket of the address needs no port.
+    if slot.process_type.is_release() || spec.passes_sockets(&slot.process_type) {
         return Ok(Assigned { port: None, note: None });
     }
     if spec.has_address(&slot.process_type) {

@@ -16,6 +16,9 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use crate::marks::MARKER;
 
+/// The number of the first descriptor that a process is given beside stdin, stdout and stderr (sd_listen_fds(3)).
+const FIRST: i32 = 3;
+
 /// What a process is to be.
 #[derive(Debug)]
 pub(crate) struct Spawn<'a> {
@@ -31,6 +34,8 @@ pub(crate) struct Spawn<'a> {
     pub(crate) directory: &'a Path,
     /// Its stdin, stdout and stderr; `None`: ours.
     pub(crate) streams: [Option<OwnedFd>; 3],
+    /// What it is given as descriptors from [`FIRST`] on. Their numbers here are beyond those that they get.
+    pub(crate) passed: Vec<OwnedFd>,
     /// Whether it leads a process group.
     pub(crate) leads: bool,
 }
@@ -65,6 +70,9 @@ impl Spawn<'_> {
                 actions.add_dup2(stream.as_raw_fd(), number)?;
             }
         }
+        for (number, socket) in (FIRST..).zip(&self.passed) {
+            actions.add_dup2(socket.as_raw_fd(), number)?;
+        }
         Ok(actions)
     }
 
@@ -81,6 +89,15 @@ impl Spawn<'_> {
         attributes.set_flags(flags)?;
         Ok(attributes)
     }
+}
+
+/// Copies of these sockets with numbers that no [`Spawn`] gives to anything, so that none is replaced before it is copied.
+///
+/// # Errors
+/// No descriptor is left.
+pub(crate) fn beyond<'a>(sockets: impl ExactSizeIterator<Item = &'a OwnedFd>) -> io::Result<Vec<OwnedFd>> {
+    let first = FIRST + i32::try_from(sockets.len()).unwrap_or(i32::MAX - FIRST);
+    sockets.map(|socket| Ok(rustix::io::fcntl_dupfd_cloexec(socket, first)?)).collect()
 }
 
 /// Runs `start` in a directory.

@@ -3,11 +3,13 @@
 //! *At once*: the supervisor changes its own limits for the moment of the fork, and the process inherits them. It is brought into its
 //! cgroup afterwards, together with what else was started in the same moment ([`os_process::gather`]). *By launch*: our own program is started, enters the cgroup, takes the other steps and
 //! executes the command ([`crate::launch`]). That takes three times as
-//! long. It is used if the type has a user or limits of its own, or if the first way fails, for instance because the
+//! long. It is used if the type has a user or limits of its own or is given listening sockets, or if the first way fails, for instance because the
 //! program is missing: the launcher then prints a shell's message into the instance's log and exits with a shell's status.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use env_files::Environment;
 use formation::Slot;
@@ -24,7 +26,7 @@ use crate::marks::MARKER;
 use crate::output::Output;
 use crate::process::Process;
 use crate::programs::Programs;
-use crate::spawn::Spawn;
+use crate::spawn::{self, Spawn};
 use crate::spec::Spec;
 
 /// What a process is started with, beside its spec.
@@ -42,6 +44,8 @@ pub(crate) struct Given<'a> {
     pub(crate) descriptors: Descriptors,
     /// Where it is limited, if something was set.
     pub(crate) limited: Option<&'a Limited>,
+    /// The listening sockets that are for it.
+    pub(crate) sockets: Vec<Arc<OwnedFd>>,
 }
 
 /// A process that was just started.
@@ -92,6 +96,10 @@ impl Start<'_> {
     #[inline(never)]
     fn at_once(&mut self) -> Option<u32> {
         let Given { tree, environment, output, descriptors, .. } = self.given;
+        // Only the process itself knows its pid, which LISTEN_PID is to be.
+        if !self.given.sockets.is_empty() {
+            return None;
+        }
         // The limits would have to be set in the supervisor itself while it starts the process. The launcher sets them in its
         // own process instead.
         if self.confinement.is_some() || self.given.limited.is_some() {
@@ -107,6 +115,7 @@ impl Start<'_> {
             directory,
             streams: output.streams().ok()?,
             leads: output.has_group_of_its_own(),
+            passed: Vec::new(),
         };
         limited(descriptors.inherited, || tagged(tree.tag(), || spawn.start())).ok()
     }
@@ -122,14 +131,35 @@ impl Start<'_> {
             joining: &joining,
             open_files: descriptors.inherited,
             confinement: self.confinement.as_ref(),
+            has_sockets: !self.given.sockets.is_empty(),
         };
         let launcher = launch::program();
         let command = self.invocation.command(entry, launcher.as_deref());
         let mut command = command.map_err(|error| format!("start {slot}: {error}"))?;
+        if let Some(launcher) = launcher.as_deref().filter(|_| entry.has_sockets) {
+            let started = self.with_sockets(launcher, &command);
+            return started.map_err(|error| format!("give {slot} its sockets: {error}"));
+        }
         self.prepare(&mut command).map_err(|error| format!("open output of {slot}: {error}"))?;
         let place = self.spec.directory.display();
         let started = tagged(tree.tag(), || command.spawn());
         started.map(|child| child.id()).map_err(|error| format!("start {slot} in {place}: {error}"))
+    }
+
+    /// Starts our own program as this command of it, with the sockets; its pid.
+    fn with_sockets(&self, launcher: &Path, command: &Command) -> std::io::Result<u32> {
+        let Given { tree, environment, output, sockets, .. } = &self.given;
+        let spawn = Spawn {
+            program: launcher,
+            words: &launch::words(command),
+            environment,
+            marker: tree.marker(),
+            directory: &self.spec.directory,
+            streams: output.streams()?,
+            leads: output.has_group_of_its_own(),
+            passed: spawn::beyond(sockets.iter().map(Arc::as_ref))?,
+        };
+        tagged(tree.tag(), || spawn.start())
     }
 
     fn prepare(&self, command: &mut Command) -> std::io::Result<()> {

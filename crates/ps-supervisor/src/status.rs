@@ -65,8 +65,11 @@ pub struct Status {
     /// The process that people take for it, where the main one has said that it only sees to that one.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_known")]
     pub program: Option<ProcessId>,
-    /// Its `PORT`.
+    /// Its `PORT`, if that is its own.
     pub port: Option<u16>,
+    /// Whether its process was given the listening sockets of the app's address, and accepts clients itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_socket: bool,
     /// Since when it has been in this state (RFC 3339, UTC).
     pub since: Timestamp,
     /// How often the restart policy has started the slot again since it was first started.
@@ -184,6 +187,7 @@ impl Status {
             state: State::Stopped,
             process: None,
             port: None,
+            has_socket: false,
             since,
             restarts: 0,
             restarts_by_reason: Restarts::default(),

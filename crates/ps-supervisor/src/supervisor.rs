@@ -7,6 +7,7 @@ mod attached;
 mod certificates;
 mod checks;
 mod compare;
+mod counted;
 mod due;
 mod event_loop;
 mod flow;
@@ -220,6 +221,7 @@ impl Supervisor {
         for slot in &wanted {
             self.open_seat(slot, &BTreeSet::new());
         }
+        self.listen_for_instances();
         self.open_outputs();
         self.limit_logs();
         self.wind_clock();

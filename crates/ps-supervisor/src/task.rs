@@ -87,7 +87,7 @@ impl Task {
         let of_limits = self.limited.iter().flat_map(|(limited, _)| limited.joining_files());
         let cgroups = self.tree.cgroup().map(Cgroup::joining_file).into_iter().chain(of_limits);
         let joining: Vec<PathBuf> = cgroups.chain(self.namespaces.iter().cloned()).collect();
-        let entry = Entry { joining: &joining, open_files: None, confinement };
+        let entry = Entry { joining: &joining, confinement, ..Entry::default() };
         let mut command = invocation.command(entry, launcher)?;
         command.env_clear().envs(variables).env(MARKER, self.tree.marker());
         Ok(command)

@@ -1,6 +1,6 @@
 //! What wears instances out while they live. It is no cause of anything yet, and is told beside the answer.
 
-use crate::facts::{Facts, Known};
+use crate::facts::{Facts, Known, Unaccepted};
 use crate::finding::{Evidence, Finding, Said};
 
 /// From so many percent of the time on that one thread wants a CPU it keeps it busy.
@@ -10,7 +10,23 @@ const NEAR: u64 = 90;
 
 /// All that is seen of the instances of the app.
 pub(crate) fn strains(facts: &Facts) -> Vec<Finding> {
-    facts.instances.iter().flat_map(of).collect()
+    facts.instances.iter().flat_map(of).chain(unaccepted(facts)).collect()
+}
+
+/// Clients that wait at the app's address, because no instance takes the sockets that it was given.
+fn unaccepted(facts: &Facts) -> Option<Finding> {
+    let Unaccepted { address, waiting, shell } = facts.unaccepted.as_ref()?;
+    let clients = if *waiting == 1 { "1 client waits".to_owned() } else { format!("{waiting} clients wait") };
+    let why = match shell {
+        Some((slot, shell)) => format!(
+            "the main process of {slot} is {shell}, and LISTEN_PID says that the sockets are for that one: start the program with exec"
+        ),
+        None => "a program has to take the listening sockets that it is given (LISTEN_FDS, from descriptor 3 on), and neither listen on a \
+                 port of its own nor wait for a connection elsewhere"
+            .to_owned(),
+    };
+    let says = format!("{clients} at {address}, and no instance accepts: {why}");
+    Some(Said::new(says, [Evidence::Status]).of("nobody-accepts"))
 }
 
 fn of(it: &Known) -> impl Iterator<Item = Finding> {

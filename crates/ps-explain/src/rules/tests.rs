@@ -34,6 +34,7 @@ fn facts() -> Facts {
         is_unsupervised: false,
         has_ulimit: false,
         stopped_supervisor: None,
+        unaccepted: None,
         begins: None,
         lost_image: None,
     }

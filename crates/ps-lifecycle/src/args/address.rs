@@ -24,6 +24,10 @@ pub(crate) struct AddressArgs {
     /// pass on bytes
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = of("http"))]
     http: Option<String>,
+    /// Give the instances the listening sockets (LISTEN_FDS), so that they accept their clients themselves and ps-balance has
+    /// no part in it; --pass-socket=false: ps-balance accepts
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = of("pass-socket"))]
+    pass_socket: Option<String>,
     /// With --http: proxies, such as 10.0.0.0/8, whose X-Forwarded-* and Forwarded are trusted, or none
     #[arg(long, value_name = "CIDR", num_args = 1.., value_parser = of("trust-proxy"))]
     trust_proxy: Vec<String>,
@@ -76,6 +80,7 @@ impl AddressArgs {
             (LISTEN, addresses(&self.listen)?),
             (TLS, addresses(self.tls.as_deref().unwrap_or_default())?),
             ("http", self.http.clone()),
+            ("pass-socket", self.pass_socket.clone()),
             ("trust-proxy", listed(&self.trust_proxy)),
             ("sticky", self.sticky.clone()),
             ("redirect-https", self.redirect_https.clone()),

@@ -26,6 +26,9 @@ pub(super) fn line(status: &AppStatus, served: Option<Served>) -> Option<String>
     if !behind.any(|instance| instance.state.is_alive() || instance.state == State::Unknown) {
         return Some(format!("{app} has the address {listen}, but no instance runs"));
     }
+    if instances.iter().any(|instance| instance.has_socket && instance.state.is_alive()) {
+        return Some(format!("{app} is reached at {listen}, where its instances accept clients themselves"));
+    }
     let open: Option<u64> =
         instances.iter().filter_map(|instance| instance.connections).reduce(|all, one| all + one);
     let open = open.map(|open| format!(", open connections: {open}")).unwrap_or_default();

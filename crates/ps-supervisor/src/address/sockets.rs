@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
 
 use formation::{FIRST_TYPE, Slot};
 use rustix::io::Errno;
@@ -19,12 +20,20 @@ const BACKLOG: i32 = 4096;
 
 /// Sockets, by address.
 #[derive(Debug, Default)]
-pub(crate) struct Sockets(Vec<(SocketAddr, OwnedFd)>);
+pub(crate) struct Sockets(Vec<Listening>);
+
+/// A socket that listens, and its address.
+pub(crate) type Listening = (SocketAddr, Arc<OwnedFd>);
 
 impl Sockets {
     /// Sockets that listen already.
     pub(crate) fn of(sockets: Vec<(SocketAddr, OwnedFd)>) -> Self {
-        Self(sockets)
+        Self(sockets.into_iter().map(|(address, socket)| (address, Arc::new(socket))).collect())
+    }
+
+    /// The same sockets, for instances that get copies of them.
+    pub(crate) fn shared(&self) -> Vec<Listening> {
+        self.0.clone()
     }
 
     /// Whether no socket is listened on.
@@ -38,7 +47,7 @@ impl Sockets {
     }
 
     /// All of them, in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &(SocketAddr, OwnedFd)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Listening> {
         self.0.iter()
     }
 
@@ -53,13 +62,13 @@ impl Sockets {
         mut of_instance: impl FnMut(SocketAddr) -> Option<OwnedFd>,
     ) -> Result<bool, String> {
         let is_new = |address: &&SocketAddr| self.0.iter().all(|(known, _)| known != *address);
-        let new: Vec<(SocketAddr, OwnedFd)> = wanted
+        let new: Vec<Listening> = wanted
             .iter()
             .filter(is_new)
             .map(|address| {
                 let socket = listen(*address, wanted);
                 let socket = socket.or_else(|reason| of_instance(*address).ok_or(reason))?;
-                Ok((*address, socket))
+                Ok((*address, Arc::new(socket)))
             })
             .collect::<Result<_, String>>()?;
         let is_changed = !new.is_empty();
@@ -101,12 +110,14 @@ pub fn can_listen(address: SocketAddr) -> bool {
     bound(address, false).is_ok()
 }
 
-/// Whether an instance that clients are led to has this port by itself: the supervisor copies its socket.
+/// Whether an instance that clients are led to has this port by itself, or was given the socket: the supervisor copies it.
 fn has_instance(spec: &Spec, service: &Path, port: u16) -> bool {
     let statuses = Statuses::of(service);
     let has_it = |slot: &Slot| {
         let status = statuses.read(slot).ok().flatten();
-        status.is_some_and(|status| status.process.is_some() && status.port == Some(port))
+        status.is_some_and(|status| {
+            status.process.is_some() && (status.has_socket || status.port == Some(port))
+        })
     };
     let first = FIRST_TYPE.parse().expect("it is the name of a type");
     spec.wanted_of(&first).iter().any(has_it)

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use balance::wire::{Set, Share, Wanted};
+use balance::wire::{Set, Share, State, Wanted};
 use ps_rollout::Run;
 
 use crate::run_name::RunName;
@@ -125,6 +125,22 @@ impl Table {
         self.admitted.remove(&run.number);
         self.withdrawn.insert(run.number);
         self.await_drain(Who::Run(run), now);
+    }
+
+    /// A run goes out that accepts its clients itself: it has none of whom this table knows.
+    pub(crate) fn was_withdrawn(&mut self, run: &Run) {
+        self.admitted.remove(&run.number);
+        self.withdrawn.insert(run.number);
+    }
+
+    /// Whether something is still to come in or to go out.
+    pub(crate) fn awaits_any(&self) -> bool {
+        !self.waits.is_empty()
+    }
+
+    /// Whether there is an instance that new connections are to be handed to, now or when it is ready again.
+    pub(crate) fn leads_to_any(&self) -> bool {
+        self.backends.iter().any(|backend| backend.state == State::Ready)
     }
 
     /// Withdraws an instance of another scheduler.
@@ -275,8 +291,6 @@ pub(crate) fn id(run: &Run) -> String {
 
 #[cfg(test)]
 mod tests {
-    use balance::wire::State;
-
     use super::*;
 
     fn run(number: u64) -> Run {

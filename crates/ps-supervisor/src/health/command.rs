@@ -279,7 +279,8 @@ fn spawn(
 ) -> io::Result<u32> {
     let joining: Vec<PathBuf> = tree.cgroup().map(Cgroup::joining_file).into_iter().collect();
     let words: Vec<OsString> = words.iter().map(Into::into).collect();
-    let entry = Entry { joining: &joining, open_files, confinement: surroundings.confinement.as_ref() };
+    let confinement = surroundings.confinement.as_ref();
+    let entry = Entry { joining: &joining, open_files, confinement, has_sockets: false };
     let mut command = Invocation::Words(words).command(entry, launch::program().as_deref())?;
     command.env_clear().envs(surroundings.environment.iter()).env(MARKER, OsStr::new(tree.marker()));
     command.current_dir(&surroundings.directory).process_group(0).stdin(Stdio::null());

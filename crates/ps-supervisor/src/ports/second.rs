@@ -21,7 +21,7 @@ pub(crate) fn second(
     service: &Path,
     claims: &mut Claims,
 ) -> Result<Option<u16>, String> {
-    if slot.process_type.as_str() == "release" {
+    if slot.process_type.is_release() || spec.passes_sockets(&slot.process_type) {
         return Ok(None);
     }
     let kept = claims.kept(service).port(slot, Lane::Second).filter(|port| is_free(*port));

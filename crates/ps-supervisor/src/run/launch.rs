@@ -7,6 +7,7 @@ use ps_rollout::{Lane, Role};
 use super::{Obstacle, Run};
 use crate::limits::Limited;
 use crate::means::Means;
+use crate::passed;
 use crate::ports;
 use crate::process::Process;
 use crate::restart::is_job;
@@ -57,6 +58,9 @@ impl Run {
         let slot = &self.status.slot;
         let environment = means.environments.of(spec, slot, self.status.port).map_err(Obstacle::Refused)?;
         let environment = self.told_where(environment, spec, means).map_err(Obstacle::Refused)?;
+        let sockets = passed::sockets(spec, slot, &means.sockets).map_err(Obstacle::Refused)?;
+        let environment = passed::tell(environment, slot, &sockets);
+        self.status.has_socket = !sockets.is_empty();
         self.limit(spec, means).map_err(Obstacle::Refused)?;
         if self.status.job {
             self.intend(means, write);
@@ -72,7 +76,8 @@ impl Run {
         let descriptors = means.descriptors;
         let limited = self.limited.as_deref();
         let (environment, programs) = (&environment, &mut means.programs);
-        let given = Given { tree: &self.tree, environment, programs, output, descriptors, limited };
+        let tree = &self.tree;
+        let given = Given { tree, environment, programs, output, descriptors, limited, sockets };
         let spawned = start::spawn(spec, slot, given);
         if spawned.is_err() {
             self.give_up_limits();

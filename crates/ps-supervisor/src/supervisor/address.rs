@@ -4,25 +4,20 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use balance::wire::{Share, State, Wanted};
 use ps_rollout::{Event, Role, Run as RunOf};
 
 use super::Supervisor;
-use crate::address::{
-    Address, Balance, CANNOT_SERVE, Count, Heard, Manner, Runner, Settled, Who, backend_id,
-};
+use crate::address::{Address, Balance, CANNOT_SERVE, Heard, Manner, Runner, Settled, Who, backend_id};
 use crate::process::Process;
-use crate::rollout::{Carried, Comparison};
+use crate::rollout::Comparison;
 use crate::run::Run;
-use crate::run_name::RunName;
 use crate::run_table::RunState;
 use crate::seat::Seat;
 use crate::wakeup::Wakeup;
 
-/// How long the numbers of `ps-balance` are waited for at the end of a rollout.
-const COUNTING: Duration = Duration::from_secs(2);
 /// The share of each instance.
 const WEIGHT: u32 = 100;
 
@@ -39,7 +34,14 @@ impl Supervisor {
                 address.keep(&self.service);
             }
             self.address = Some(address);
+            self.lend_sockets();
         }
+    }
+
+    /// The sockets that instances are given from now on, where they accept their clients themselves.
+    fn lend_sockets(&mut self) {
+        let shared = |address: &Address| address.sockets.shared();
+        self.means.sockets = self.address.as_deref().map(shared).unwrap_or_default();
     }
 
     /// Listens on the addresses of a revision, beside those that the app has. Before anything else of a rollout is done.
@@ -59,15 +61,25 @@ impl Supervisor {
         if !address.sockets.is_empty() {
             self.address = Some(address);
         }
+        self.lend_sockets();
         added.map(drop)
     }
 
-    /// A copy of the socket on which an instance itself listens at this address. The instance accepts connections until it is ended; later ones
-    /// wait for `ps-balance`.
+    /// Listens before instances are started that are given the sockets. What cannot be listened on is told once they were.
+    pub(super) fn listen_for_instances(&mut self) {
+        if self.means.spec.leaves_clients_to_instances() {
+            let wanted = self.means.spec.listen.clone();
+            let _ = self.listen_beside(&wanted);
+        }
+    }
+
+    /// A copy of the socket on which an instance itself listens at this address, or that it was given. The instance accepts connections until
+    /// it is ended; later ones wait for `ps-balance`, or for the next instance.
     fn copied_from_instance(&mut self, wanted: SocketAddr) -> Option<OwnedFd> {
         let census = &mut self.means.census;
         let seats = self.seats.values().filter(|seat| Self::has_address(seat.slot()));
-        let runs = seats.flat_map(Seat::runs).filter(|run| run.status.port == Some(wanted.port()));
+        let has_it = |run: &&Run| run.status.has_socket || run.status.port == Some(wanted.port());
+        let runs = seats.flat_map(Seat::runs).filter(has_it);
         let pids = runs.flat_map(|run| run.tree().pids(run.process().map(Process::pid), census));
         os_process::copy_listener(wanted, pids)
     }
@@ -106,6 +118,7 @@ impl Supervisor {
         if is_less {
             self.unwatch_sockets(&mut address);
             address.keep(&self.service);
+            self.means.sockets = address.sockets.shared();
         }
         let is_of_today = address.balance.as_ref().is_none_or(Balance::can_be_told);
         let runs_as_another = |balance: &Balance| balance.runs_as_another(&Runner::of(&self.means.spec));
@@ -149,6 +162,7 @@ impl Supervisor {
     fn close(&mut self, mut address: Box<Address>) {
         self.unwatch_sockets(&mut address);
         self.poll.forget(&Wakeup::Balance);
+        self.means.sockets.clear();
         address.close(&self.service);
     }
 
@@ -163,9 +177,11 @@ impl Supervisor {
         self.unwatch_sockets(&mut address);
         self.list(&mut address);
         address.go_by(self.manner());
-        match address.start(&self.service, &self.means.spec) {
-            Ok(()) => self.watch_balance(&mut address),
-            Err(reason) => self.complain(&mut address, reason),
+        if !address.is_left {
+            match address.start(&self.service, &self.means.spec) {
+                Ok(()) => self.watch_balance(&mut address),
+                Err(reason) => self.complain(&mut address, reason),
+            }
         }
         self.address = Some(address);
     }
@@ -230,7 +246,12 @@ impl Supervisor {
 
     /// A run that comes in is to get connections.
     pub(super) fn admit(&mut self, run: RunOf) {
+        let accepts_itself = self.has_socket(&run);
         match self.address.as_mut().filter(|_| Self::has_address(&run.slot)) {
+            Some(address) if accepts_itself => {
+                address.table.was_admitted(&run);
+                self.hear(Event::Admitted(run));
+            }
             Some(address) => address.table.admit(run),
             // Clients reach it by its port, so there is nothing to switch over.
             None => self.hear(Event::Admitted(run)),
@@ -239,10 +260,31 @@ impl Supervisor {
 
     /// A run that goes out is to get no more connections, and has a time to end those that it has.
     pub(super) fn withdraw(&mut self, run: RunOf) {
+        let accepts_itself = self.has_socket(&run);
         match self.address.as_mut().filter(|_| Self::has_address(&run.slot)) {
+            Some(address) if accepts_itself => {
+                address.table.was_withdrawn(&run);
+                // It stops to accept when it is told to end, and ends its connections by itself.
+                self.hear(Event::Withdrawn(run));
+            }
             Some(address) => address.table.withdraw(run, Instant::now()),
             None => self.hear(Event::Withdrawn(run)),
         }
+    }
+
+    /// Whether a run was given the sockets of the address, and accepts its clients itself.
+    fn has_socket(&self, run: &RunOf) -> bool {
+        let runs = self.seats.get(&run.slot).into_iter().flat_map(Seat::runs);
+        runs.into_iter().any(|known| known.number() == run.number && known.status.has_socket)
+    }
+
+    /// Whether the instances alone accept clients from now on. While an instance is left to which `ps-balance` leads clients, or one of
+    /// another scheduler, it accepts beside those that have the sockets.
+    fn is_left_to_instances(&self, address: &Address) -> bool {
+        let next = self.rollout.as_ref().filter(|carried| !carried.is_concluded);
+        let is_wanted = self.means.spec.leaves_clients_to_instances()
+            || next.is_some_and(|carried| carried.next.spec.leaves_clients_to_instances());
+        is_wanted && !address.table.leads_to_any()
     }
 
     /// Runs of the rollout that was taken over get connections already.
@@ -267,6 +309,10 @@ impl Supervisor {
         }
         self.list(&mut address);
         address.go_by(self.manner());
+        if address.is_left && !self.is_rolling() && !address.table.awaits_any() && address.balance.is_some() {
+            address.let_leave();
+            self.poll.forget(&Wakeup::Balance);
+        }
         address.tell();
         let settled = address.table.settle(now, address.balance.is_some());
         let numbers: BTreeSet<u64> = self.seats.values().flat_map(Seat::runs).map(Run::number).collect();
@@ -315,6 +361,7 @@ impl Supervisor {
         address.table.share_by(if compares { Share::Count } else { Share::Load });
         let backends = self.backends(address);
         address.table.update(backends);
+        address.is_left = self.is_left_to_instances(address);
     }
 
     fn comparison(&self) -> Option<&Comparison> {
@@ -358,7 +405,7 @@ impl Supervisor {
         backends
     }
 
-    fn watch_balance(&mut self, address: &mut Address) {
+    pub(super) fn watch_balance(&mut self, address: &mut Address) {
         self.unwatch_sockets(address);
         if let Some(balance) = &address.balance {
             let _ = self.poll.watch(balance.fd(), Wakeup::Balance);
@@ -367,6 +414,9 @@ impl Supervisor {
 
     fn watch_sockets(&mut self, address: &mut Address, now: Instant) {
         let rests = address.rests_until.is_some_and(|until| until > now);
+        if address.is_left {
+            return self.unwatch_sockets(address);
+        }
         if address.balance.is_some() || address.is_watched || rests || self.is_shared(address) {
             return;
         }
@@ -390,52 +440,5 @@ impl Supervisor {
     pub(super) fn address_due(&self) -> Option<Instant> {
         let counting = self.counts_until.filter(|_| self.is_counting());
         self.address.as_ref().and_then(|address| address.due()).into_iter().chain(counting).min()
-    }
-
-    /// A rollout begins: what is counted from here on is of it.
-    pub(super) fn begin_counting(&mut self) {
-        self.counts_until = None;
-        if let Some(mut address) = self.address.take() {
-            if address.seek_now(&self.service) {
-                self.watch_balance(&mut address);
-            }
-            let is_asked = address.ask_for_numbers();
-            address.count = Count::of_rollout(is_asked);
-            self.address = Some(address);
-        }
-    }
-
-    /// The rollout is decided. Once its numbers are there, or do not come, it is over.
-    pub(super) fn count_in(&mut self) {
-        let is_due = |carried: &Carried| carried.is_decided() && !carried.is_counted;
-        if !self.rollout.as_ref().is_some_and(is_due) || self.counts_on() {
-            return;
-        }
-        let Some(carried) = &mut self.rollout else { return };
-        carried.is_counted = true;
-        let (first, brings_none) = (carried.first_number, carried.fresh.is_empty());
-        // Where no run comes in, the app moves to instances elsewhere.
-        let is_new_run = |run: RunName| run.number >= first && !carried.is_control(&run.slot);
-        let is_new = |id: &str| id.parse::<RunName>().map_or(brings_none, is_new_run);
-        let receipt = self.address.as_ref().map(|address| address.count.receipt(address.unit(), is_new));
-        carried.receipt = receipt;
-    }
-
-    /// Whether the numbers at the end are still waited for.
-    pub(super) fn counts_on(&mut self) -> bool {
-        if self.counts_until.is_none() {
-            self.counts_until = Some(Instant::now() + COUNTING);
-            if let Some(address) = &mut self.address
-                && address.ask_for_numbers()
-            {
-                address.count.asked();
-            }
-        }
-        self.is_counting() && self.counts_until.is_some_and(|until| Instant::now() < until)
-    }
-
-    fn is_counting(&self) -> bool {
-        let is_awaited = |address: &Address| address.balance.is_some() && address.count.is_awaited();
-        self.address.as_ref().is_some_and(|address| is_awaited(address))
     }
 }
