@@ -241,7 +241,7 @@ fn talk() -> Vec<Fault> {
         .needing(&["/usr/bin/curl"])
         .quoting(&["failed to connect"]),
         fault(kind, "a container that wants a terminal", &["terminal", "tty"], |stage| {
-            stage.crashes(&format!("docker run --rm -it {} sleep 3600", IMAGE), &[]);
+            stage.crashes(&format!("docker run --rm -it {IMAGE} sleep 3600"), &[]);
         })
         .needing(&["engine"])
         .quoting(&["not a tty"]),

@@ -11,7 +11,7 @@ use crate::home::{Home, eventually, listening};
 
 /// A server that takes its sockets as sd_listen_fds(3) does, says that it is ready, and finishes what it has begun when it is told to end. It
 /// answers with its pid, with the address of the client, or with what it was given.
-const SERVER: &str = r#"import json, os, signal, socket, sys, threading
+const SERVER: &str = r"import json, os, signal, socket, sys, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 count = int(os.environ['LISTEN_FDS']) if os.environ.get('LISTEN_PID') == str(os.getpid()) else 0
@@ -53,7 +53,7 @@ signal.sigwait([signal.SIGTERM])
 [server.shutdown() for server in servers]
 [thread.join() for thread in threads]
 [server.server_close() for server in servers]
-"#;
+";
 const NODE: &str = "const server = require('http').createServer((request, response) => response.end(`${process.pid}`));\n\
     process.on('SIGTERM', () => server.close(() => process.exit(0)));\n\
     server.listen({ fd: 3 });\n";
