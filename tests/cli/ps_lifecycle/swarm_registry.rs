@@ -203,4 +203,5 @@ fn a_tag_that_is_another_image_in_its_registry_by_now_is_told_and_deployed_by_wh
     assert!(!is_told(&ran), "{ran:?}");
     assert_ne!(of_service(), first);
     shop.place.does(&["ps-lifecycle", "destroy", "shop"]);
+    fs::remove_dir_all(home.path("lib/config/scheduler-swarm")).expect("the id of the world");
 }
