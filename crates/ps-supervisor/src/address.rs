@@ -262,8 +262,10 @@ impl Address {
     pub(crate) fn tell(&mut self) {
         let is_reached = self.reach();
         let Some(balance) = &mut self.balance else { return };
-        let is_told =
-            is_reached && self.table.untold(Instant::now()).is_none_or(|set| balance.say(&Request::Set(set)));
+        // Its last instances are taken from it only once it accepts nobody any more: whom it has accepted before, it leads to them.
+        let is_early = self.is_left && balance.accepts();
+        let set = if is_early { None } else { self.table.untold(Instant::now()) };
+        let is_told = is_reached && set.is_none_or(|set| balance.say(&Request::Set(set)));
         if !is_told || self.table.is_unanswered(Instant::now()) {
             // It hangs: the next one takes the connections.
             self.balance.take().into_iter().for_each(Balance::kill);

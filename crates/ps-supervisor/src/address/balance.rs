@@ -238,6 +238,11 @@ impl Balance {
         self.reach.is_some()
     }
 
+    /// Whether it accepts clients, as far as it has said.
+    pub(crate) fn accepts(&self) -> bool {
+        self.reach.as_ref().is_some_and(|reach| !reach.listeners.is_empty())
+    }
+
     /// What it has said of certificates since the last call.
     pub(crate) fn take_certificates(&mut self) -> Vec<Read> {
         std::mem::take(&mut self.certificates)

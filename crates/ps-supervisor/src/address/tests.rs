@@ -1,5 +1,7 @@
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
+
+use ::balance::wire::{Introduction, Mode, Report, Share, VERSION};
 
 use super::*;
 
@@ -29,4 +31,45 @@ fn one_that_ends_before_it_serves_rests_longer_each_time_until_another_one_has_s
     assert_eq!(address.settle_complaint().as_deref(), Some(CANNOT_SERVE));
     assert_eq!(address.rest, PAUSE);
     assert!(!address.lose(), "it has served");
+}
+
+#[test]
+fn its_last_instances_are_taken_from_one_that_is_to_leave_once_it_accepts_nobody_any_more() {
+    let service = tempfile::tempdir().expect("a directory");
+    let mut address = Address::left(service.path());
+    let listener = UnixListener::bind(service.path().join(BALANCE_SOCKET)).expect("bound");
+    address.balance = Balance::left(service.path());
+    let (mut served, _) = listener.accept().expect("it has connected");
+    served.set_nonblocking(true).expect("set");
+    let told = |served: &mut UnixStream| {
+        let mut bytes = [0; 4096];
+        let length = served.read(&mut bytes).unwrap_or(0);
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    };
+    let hello = Report::Hello(Introduction {
+        version: VERSION,
+        mode: Mode::Tcp,
+        reach: Some(Reach {
+            listeners: vec![Listening { address: "127.0.0.1:5000".parse().expect("an address"), tls: false }],
+            options: address.reached().reach.options,
+        }),
+    });
+    let say = |served: &mut UnixStream, report: &Report| {
+        let line = serde_json::to_string(report).expect("plain data") + "\n";
+        served.write_all(line.as_bytes()).expect("said");
+    };
+    say(&mut served, &hello);
+    address.hear();
+    told(&mut served);
+    address.is_left = true;
+    address.table.update(Vec::new());
+    address.table.share_by(Share::Count);
+    address.tell();
+    let said = told(&mut served);
+    assert!(said.contains("\"reach\"") && !said.contains("\"set\""), "{said}");
+    say(&mut served, &Report::Reached { refused: None });
+    address.hear();
+    address.tell();
+    let said = told(&mut served);
+    assert!(said.contains("\"set\""), "{said}");
 }
