@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
-use balance::{PASS_SOCKET, Receipt};
+use balance::Receipt;
 use formation::AppName;
 use ps_apps::World;
 use ps_cli::exit::Refusal;
@@ -32,18 +32,9 @@ impl Required {
             return Ok(());
         }
         let before = Reached::of(world, app)?;
-        let reached = given.unwrap_or(&before);
-        if reached.listen.is_empty() {
-            return Err(Refusal::usage(format!(
-                "{app} has no address, so failed connections cannot be counted: give it one with --listen, or leave --require out"
-            )));
-        }
-        if reached.passes_socket() || before.passes_socket() {
-            return Err(Refusal::usage(format!(
-                "the instances of {app} accept clients themselves ({PASS_SOCKET}), so failed connections cannot be counted: leave --require out"
-            )));
-        }
-        Ok(())
+        let left = Some(&before).filter(|before| before.passes_socket());
+        let mut all = [given.unwrap_or(&before)].into_iter().chain(left);
+        all.find_map(|reached| reached.uncounted(app)).map_or(Ok(()), |reason| Err(Refusal::usage(reason)))
     }
 
     /// Records the receipt of a finished rollout, if connections failed.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use balance::{Frontend, OPTIONS, Options};
+use balance::{Frontend, OPTIONS, Options, PASS_SOCKET};
 use formation::{Addresses, AppName};
 use ps_apps::{LISTEN, TLS, World};
 
@@ -22,6 +22,20 @@ impl Reached {
     /// Whether the instances accept their clients themselves.
     pub fn passes_socket(&self) -> bool {
         self.frontend.options.pass_socket && !self.listen.is_empty()
+    }
+
+    /// Why `--require zero-failed` cannot be judged for an app that is reached like this: `ps-balance` has no part in its connections, and nobody
+    /// else counts them. `None`: they are counted.
+    pub fn uncounted(&self, app: &AppName) -> Option<String> {
+        let uncounted = "so failed connections cannot be counted";
+        if self.listen.is_empty() {
+            return Some(format!(
+                "{app} has no address, {uncounted}: give it one with ps-lifecycle deploy {app} --listen, or leave --require out"
+            ));
+        }
+        self.passes_socket().then(|| {
+            format!("the instances of {app} accept clients themselves ({PASS_SOCKET}), {uncounted}: leave --require out")
+        })
     }
 
     /// The address by the properties of an app.

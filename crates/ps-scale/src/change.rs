@@ -15,6 +15,7 @@ use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
 use ps_dokku::DeployLock;
 use ps_journal::Journal;
+use ps_release::address::Reached;
 
 use crate::args::Args;
 use crate::format::Format;
@@ -44,7 +45,7 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
     if args.dry_run {
         return dry_run::change(world, app, &before, &expected, args);
     }
-    refuse_without_address(world, app, args)?;
+    refuse_uncounted(world, app, args)?;
     if !world.inside_dokku() {
         refuse_elsewhere(world, app, args)?;
         announce(world, app, args)?;
@@ -54,23 +55,11 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
 
 /// Refuses `--require` for an app whose clients connect directly to its instances, or to Dokku's proxies: there failed
 /// connections cannot be counted.
-fn refuse_without_address(world: &World, app: &AppName, args: &Args) -> Result<()> {
+fn refuse_uncounted(world: &World, app: &AppName, args: &Args) -> Result<()> {
     if args.require.is_none() {
         return Ok(());
     }
-    let reached = ps_release::address::Reached::of(world, app)?;
-    if reached.passes_socket() {
-        return Err(Refusal::usage(format!(
-            "the instances of {app} accept clients themselves (pass-socket), so failed connections cannot be counted: leave --require out"
-        )));
-    }
-    if !reached.listen.is_empty() {
-        return Ok(());
-    }
-    Err(Refusal::usage(format!(
-        "{app} has no address, so failed connections cannot be counted: give it one with ps-lifecycle deploy {app} --listen, or leave \
-         --require out"
-    )))
+    Reached::of(world, app)?.uncounted(app).map_or(Ok(()), |reason| Err(Refusal::usage(reason)))
 }
 
 /// Makes a change, and records it in the app's journal.

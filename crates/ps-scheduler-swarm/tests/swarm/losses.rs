@@ -120,20 +120,6 @@ impl Loss {
         }
     }
 
-    /// Whether the managers know of it.
-    fn is_noticed(self, place: &Place, nodes: &Nodes) -> bool {
-        let node = match self {
-            Self::FollowerLosesPower | Self::FollowerIsCutOff | Self::FollowerIsDrained => nodes.other,
-            Self::LeaderLosesPower | Self::LeaderIsCutOff | Self::LeaderIsEnded | Self::QuorumIsLost => {
-                nodes.leader
-            }
-        };
-        let Ok(list) = place.engine.run(place.engine.nodes()) else { return false };
-        let is_it = |json: &&serde_json::Value| json["Description"]["Hostname"] == format!("node{node}");
-        let state = list.as_array().into_iter().flatten().find(is_it);
-        state.is_some_and(|json| json["Status"]["State"] == "down" || json["Spec"]["Availability"] == "drain")
-    }
-
     fn leaves_a_quorum(self) -> bool {
         !matches!(self, Self::QuorumIsLost)
     }
@@ -270,8 +256,6 @@ fn one_round(cluster: &Cluster, place: &mut Place, load: &Load, (loss, verb): (L
     let mut again = None;
     if loss.leaves_a_quorum() {
         let least = usize::from(SERVING + if result.is_ok() { wanted } else { there.min(wanted) });
-        // Until the swarm has noticed it, what ran there is said to run.
-        eventually(&format!("{what}: it is noticed"), || loss.is_noticed(place, &nodes), |is| *is);
         let is_so = |running: &Option<usize>| running.is_some_and(|running| running >= least);
         let said = result.as_ref().map_or_else(ToString::to_string, |()| "done".to_owned());
         eventually_or(
