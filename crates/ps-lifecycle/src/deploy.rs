@@ -316,7 +316,7 @@ fn conclude(
 ) -> Result<()> {
     let app = &plan.release.app;
     address::tell(session, &plan.release)?;
-    shared_port::tell(session, scheduler, &plan.release)?;
+    shared_port::tell(session, scheduler, plan)?;
     watch::note_schedules(&session.world, name, &plan.release);
     scripts::after(session, lock, scheduler, plan, app_json)?;
     session.trigger(lock, "post-deploy", &[app.as_str(), "", "", "latest"])?;

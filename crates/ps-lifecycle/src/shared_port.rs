@@ -6,15 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use formation::ProcessType;
 use os_process::{Listeners, Processes};
-use ps_release::Release;
-use ps_scheduler::Scheduler;
+use ps_scheduler::{Plan, Scheduler};
 use ps_service::Service;
 
 use crate::session::Session;
 
-/// Says which ports instances of one type share, after a deploy of an app without an address.
-pub(crate) fn tell(session: &Session, scheduler: &dyn Scheduler, release: &Release) -> Result<()> {
-    if !release.listen.is_empty() || !release.source.is_native() {
+/// Says which ports instances of one type share, after a deploy of an app without an address. Of an app with one instance of each type nothing
+/// is looked at.
+pub(crate) fn tell(session: &Session, scheduler: &dyn Scheduler, plan: &Plan) -> Result<()> {
+    let release = &plan.release;
+    let has_several = plan.wanted.iter().any(|(_, count)| count.get() > 1);
+    if !has_several || !release.listen.is_empty() || !release.source.is_native() {
         return Ok(());
     }
     // What cannot be seen is not told: the deploy has succeeded.

@@ -62,10 +62,13 @@ impl<'a> Courier<'a> {
 
 fn begin(deliver: impl FnOnce() -> Option<String> + Send + 'static) -> Receiver<Option<String>> {
     let (is_through, through) = mpsc::channel();
-    thread::spawn(move || {
-        // Whoever started this waits for it, unless the whole process ends.
-        let _ = is_through.send(deliver());
-    });
+    let failed = is_through.clone();
+    // Whoever started this waits for it, unless the whole process ends.
+    let begun = thread::Builder::new().spawn(move || is_through.send(deliver()));
+    if let Err(error) = begun {
+        // Alerts come where a machine is at its limits.
+        let _ = failed.send(Some(format!("nobody is told, because no thread can be started: {error}")));
+    }
     through
 }
 
