@@ -32,6 +32,8 @@ mod peer;
 mod recorded;
 #[path = "ps_pm2/reload.rs"]
 mod reload;
+#[path = "ps_pm2/renewed.rs"]
+mod renewed;
 #[path = "ps_pm2/restarts.rs"]
 mod restarts;
 #[path = "ps_pm2/runtime.rs"]

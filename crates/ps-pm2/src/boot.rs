@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use ps_cli::exit::Outcome;
 
 use crate::dump;
-use crate::fleet;
+use crate::release;
 use crate::say;
 use crate::session::Session;
 
@@ -79,7 +79,7 @@ fn ask_for_root(session: &Session, verb: &str, platform: &str, user: Option<&str
     let word = word_of(verb);
     let home = session.home.directory().display();
     // sudo has a PATH of its own, in which the directory of a user's programs is missing.
-    let program = fleet::own_program().unwrap_or_else(|_| "ps-pm2".to_owned());
+    let program = release::own_program().unwrap_or_else(|_| "ps-pm2".to_owned());
     say::error("only root can have the init system do that. Run this command:");
     say::error(
         format_args!("sudo env PM2_HOME={home} {program} {word} {platform} -u {user}")

@@ -64,7 +64,7 @@ pub(crate) fn judge(session: &Session, declared: &Declaration) -> Result<Declare
 }
 
 /// Warns of keys that have no effect here, and of unknown keys, with the key that was probably meant.
-fn remark(declared: &Declaration) {
+pub(crate) fn remark(declared: &Declaration) {
     for key in declared.not_done() {
         crate::say::warning(format_args!("{key} is kept and has no effect: it is not done here"));
     }
@@ -184,7 +184,7 @@ pub(crate) fn schedule_of(declared: &Declaration) -> Result<Option<String>> {
 }
 
 /// In a file, no instance at all means as many as there are CPUs.
-fn instances(value: &Value) -> Result<u16> {
+pub(crate) fn instances(value: &Value) -> Result<u16> {
     count::parse(&if *value == json!(0) { "max".to_owned() } else { as_text(value) })
 }
 

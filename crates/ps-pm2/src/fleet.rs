@@ -1,35 +1,25 @@
 //! The operations on apps and their instances, through our own libraries.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use app_json::AppJson;
-use formation::{Formation, Quantity, Slot, State, Which};
+use formation::{Slot, State, Which};
 use jiff::Timestamp;
-use procfile::Procfile;
-use ps_apps::{Bytes, Deployed, FormationOrigin, LISTEN, SourceRecord, StoredEntry, StoredFormation};
-use ps_release::{Release, Source};
+use ps_apps::{FormationOrigin, StoredEntry, StoredFormation};
 use ps_rollout::Strategy;
-use ps_scheduler::{Cancel, Change, Intent, Plan, Progress, Requester, Scheduler, StopOrder};
-use serde_json::json;
+use ps_scheduler::{Change, Intent, Plan, Scheduler, StopOrder};
 
 use crate::book::{App, Book, Instance, process_type};
 use crate::declared::Declared;
 use crate::home::Home;
 use crate::journal;
-use crate::launch;
+use crate::release::{self, WAIT, asking};
 use crate::say;
 use crate::sharing;
-
-/// The property of the same name in app.json.
-const RESTART_POLICY: &str = "restart-policy";
-/// How long another program may hold the lock of an app.
-const WAIT: Duration = Duration::from_secs(30);
 
 /// Makes an app and starts it, but for the slots with these numbers, which are in the list as stopped.
 pub(crate) fn launch(home: &Home, book: &mut Book, declared: &Declared, stopped: &[u16]) -> Result<()> {
@@ -48,8 +38,9 @@ pub(crate) fn launch(home: &Home, book: &mut Book, declared: &Declared, stopped:
     // What an instance runs first reads the list.
     book.write(home)?;
     let deployed = home.world().create_app(&name).map_err(anyhow::Error::from);
-    let deployed = deployed
-        .and_then(|_| journal::of_verb(home, &app, "start", || deploy(home, &app, declared, stopped)));
+    let deployed = deployed.and_then(|_| {
+        journal::of_verb(home, &app, "start", || release::deploy(home, &app, declared, stopped))
+    });
     if let Err(error) = deployed {
         book.apps.pop();
         forget(home, &app)?;
@@ -58,103 +49,6 @@ pub(crate) fn launch(home: &Home, book: &mut Book, declared: &Declared, stopped:
     }
     note_online(home, &app, app.instances.iter().filter(|instance| !stopped.contains(&instance.slot)));
     Ok(())
-}
-
-fn deploy(home: &Home, app: &App, declared: &Declared, stopped: &[u16]) -> Result<()> {
-    let (world, native, name) = (home.world(), home.native(), app.app_name()?);
-    let directory = directory(home, app, declared)?;
-    let procfile = format!("{}: {}\n", process_type(), command(home, app)?);
-    let app_json = app_json(app, declared, home)?;
-    let lock = world.lock_app(&name, WAIT)?;
-    let parsed = Procfile::parse(procfile.as_bytes()).context("the Procfile of the app")?;
-    let source = Source::Directory(directory.clone());
-    let assembled =
-        ps_release::assemble(&world, &name, source, Some(&parsed), &AppJson::parse(app_json.as_bytes())?)?;
-    let listen = declared.listen.as_deref().unwrap_or("none").parse()?;
-    let release = Release { listen, ..assembled.release };
-    let mut wanted = Formation::default();
-    wanted.set(process_type(), quantity(declared.count)?);
-    let mut plan = Plan::ask(&native, release, &wanted, &Intent::Deploy)?;
-    plan.steps.retain(|step| step.change != Change::Start || !stopped.contains(&step.slot.index));
-    let record = Deployed {
-        kind: "directory".to_owned(),
-        place: directory.display().to_string(),
-        source: SourceRecord::default(),
-        procfile: Some(Bytes(procfile.into_bytes())),
-        app_json: Some(Bytes(app_json.into_bytes())),
-        scheduler: native.name().to_owned(),
-        scale: vec![StoredEntry { name: process_type().to_string(), count: declared.count.into() }],
-        scale_source: FormationOrigin::Argument.as_str().to_owned(),
-        can_scale: true,
-        image: None,
-        restores: None,
-        properties: properties(declared),
-    };
-    let witness = native.witness(&name).context("the scheduler says nowhere what it has committed")?;
-    plan.deploy = Some(world.intend_deploy(&name, &record, &witness)?);
-    asking(|requester| native.begin(&plan, requester))?;
-    world.record_intended(&name)?;
-    drop(lock);
-    let started = app.instances.iter().map(|one| one.slot).filter(|slot| !stopped.contains(slot));
-    sharing::await_processes(home, app, &started.collect::<Vec<_>>())
-}
-
-/// What is set for the whole app, and not only for its type, so that reports of apps show it.
-fn properties(declared: &Declared) -> BTreeMap<String, String> {
-    let policy = declared.settings.get("restart_policy").and_then(|policy| policy.as_str());
-    let policy = policy.map(|policy| (RESTART_POLICY.to_owned(), policy.to_owned()));
-    let listen = declared.listen.clone().map(|listen| (LISTEN.to_owned(), listen));
-    listen.into_iter().chain(policy).collect()
-}
-
-/// Where the app is run from: where files are watched, their directory.
-fn directory(home: &Home, app: &App, declared: &Declared) -> Result<PathBuf> {
-    if declared.watches {
-        return Ok(app.cwd.clone());
-    }
-    let directory = home.source(&app.ours);
-    // The record of the deploy names it.
-    durable::create_private(&directory)?;
-    Ok(directory)
-}
-
-/// The path of this program, by which it will be found after an upgrade too.
-pub(crate) fn own_program() -> Result<String> {
-    let own = os_process::lasting_sister("ps-pm2");
-    let own = own.context("ps-pm2 is not where it was started: install it with the other programs")?;
-    Ok(own.display().to_string())
-}
-
-/// What its instances run: this program, which becomes theirs.
-fn command(home: &Home, app: &App) -> Result<String> {
-    line(launch::WORD, home, app)
-}
-
-/// A line for a shell that calls this program about an app.
-fn line(word: &str, home: &Home, app: &App) -> Result<String> {
-    let own = own_program()?;
-    let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
-    let home = home.directory().display().to_string();
-    Ok(format!("{} {word} {} {}", quote(&own), quote(&home), app.ours))
-}
-
-fn app_json(app: &App, declared: &Declared, home: &Home) -> Result<String> {
-    let mut document = json!({"formation": {process_type().to_string(): declared.settings}});
-    if let Some(schedule) = &declared.schedule {
-        let command = line(launch::ON_SCHEDULE, home, app)?;
-        document["cron"] = json!([{"command": command, "schedule": schedule}]);
-    }
-    Ok(document.to_string())
-}
-
-fn quantity(count: u16) -> Result<Quantity> {
-    Ok(count.to_string().parse()?)
-}
-
-/// What an app runs.
-fn deployed(home: &Home, app: &App) -> Result<Release> {
-    let deployed = ps_release::deployed(&home.world(), &app.app_name()?)?;
-    Ok(deployed.with_context(|| format!("{} was never started: delete it", app.name))?.release)
 }
 
 /// Starts instances that do not run.
@@ -166,7 +60,7 @@ fn fill(home: &Home, app: &App, instances: &[&Instance]) -> Result<()> {
     let (world, native, name) = (home.world(), home.native(), app.app_name()?);
     let _lock = world.lock_app(&name, WAIT)?;
     let slots: BTreeSet<Slot> = instances.iter().map(|instance| instance.slot()).collect();
-    let release = deployed(home, app)?;
+    let release = release::deployed(home, app)?;
     let wanted = ps_release::runnable(&world.formation(&name)?, &release).formation;
     let mut plan = Plan::ask(&native, release, &wanted, &Intent::Start(Which::Type(process_type())))?;
     // A slot whose instance was deleted stays empty.
@@ -295,7 +189,7 @@ pub(crate) fn reload(home: &Home, app: &App, meant: &BTreeSet<Slot>, turn: Turn)
 fn replace(home: &Home, app: &App, meant: &BTreeSet<Slot>, turn: Turn) -> Result<BTreeSet<Slot>> {
     let (world, native, name) = (home.world(), home.native(), app.app_name()?);
     let _lock = world.lock_app(&name, WAIT)?;
-    let release = deployed(home, app)?;
+    let release = release::deployed(home, app)?;
     let wanted = ps_release::runnable(&world.formation(&name)?, &release).formation;
     let mut plan = Plan::ask(&native, release, &wanted, &Intent::Restart(Which::Type(process_type())))?;
     plan.steps.retain(|step| step.change != Change::Start);
@@ -400,17 +294,6 @@ pub(crate) fn by_app<'a>(book: &'a Book, ids: &[u64]) -> Vec<(&'a App, Vec<&'a I
         (app, meant)
     };
     book.apps.iter().map(of_app).filter(|(_, meant)| !meant.is_empty()).collect()
-}
-
-/// Asks the scheduler for something that cannot be cancelled, and prints its notes as warnings.
-pub(crate) fn asking<T>(ask: impl FnOnce(&mut Requester<'_>) -> Result<T, ps_scheduler::Error>) -> Result<T> {
-    let cancel = Cancel::default();
-    let mut tell = |progress: Progress| {
-        if let Progress::Note(text) = progress {
-            say::warning(text);
-        }
-    };
-    Ok(ask(&mut Requester { tell: &mut tell, cancel: &cancel, lock: None })?)
 }
 
 /// Prints what was noted of the start of an app, of which the slots with these numbers stay stopped.

@@ -12,6 +12,9 @@ use crate::interpreter;
 use crate::load;
 use crate::session::Session;
 
+/// The mode in which a program runs as it is.
+const FORK: &str = "fork_mode";
+
 /// The declaration that the options of the command line make of a script. `command`: what was given in one word, if it was.
 pub(crate) fn declaration(
     session: &Session,
@@ -20,13 +23,45 @@ pub(crate) fn declaration(
 ) -> Result<Declaration> {
     let args = &session.args;
     let mut declared = Declaration::default();
-    let text = |path: &Path| {
-        path.to_str().map(str::to_owned).with_context(|| format!("{} is no UTF-8", path.display()))
-    };
     let usual = basename(script);
     let usual = command.map_or_else(|| usual.strip_suffix(".js").unwrap_or(&usual), Command::name);
     declared.set("script", text(script)?.into());
-    declared.set("name", args.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(usual).into());
+    declared.set("name", usual.into());
+    set_surroundings(args, &mut declared)?;
+    let is_fork = args.execute_command || !interpreter::is_cluster(script) || interpreter::is_on_path(script);
+    declared.set("exec_mode", if is_fork { FORK } else { "cluster_mode" }.into());
+    let shown = args.interpreter.as_deref().unwrap_or_else(|| interpreter::shown(script));
+    declared.set("exec_interpreter", shown.into());
+    set_words(args, command, &mut declared)?;
+    set_settings(args, &mut declared);
+    load::complete(session, &mut declared);
+    Ok(declared)
+}
+
+/// What the options of the command line say about an app that is known, or that a file declares, and nothing else.
+pub(crate) fn said(args: &Args) -> Result<Declaration> {
+    let mut declared = Declaration::default();
+    set_surroundings(args, &mut declared)?;
+    if args.execute_command {
+        declared.set("exec_mode", FORK.into());
+    }
+    if let Some(interpreter) = &args.interpreter {
+        declared.set("exec_interpreter", interpreter.as_str().into());
+    }
+    set_words(args, None, &mut declared)?;
+    set_settings(args, &mut declared);
+    Ok(declared)
+}
+
+fn text(path: &Path) -> Result<String> {
+    path.to_str().map(str::to_owned).with_context(|| format!("{} is no UTF-8", path.display()))
+}
+
+/// The name, the count, the files and the schedule.
+fn set_surroundings(args: &Args, declared: &mut Declaration) -> Result<()> {
+    if let Some(name) = args.name.as_deref().filter(|name| !name.is_empty()) {
+        declared.set("name", name.into());
+    }
     if let Some(instances) = &args.instances {
         declared.set("instances", instances.as_str().into());
     }
@@ -38,24 +73,21 @@ pub(crate) fn declaration(
     if let Some(pattern) = &args.cron {
         declared.set("cron_restart", pattern.as_str().into());
     }
-    let is_fork = args.execute_command || !interpreter::is_cluster(script) || interpreter::is_on_path(script);
-    declared.set("exec_mode", if is_fork { "fork_mode" } else { "cluster_mode" }.into());
-    let shown = args.interpreter.as_deref().unwrap_or_else(|| interpreter::shown(script));
-    declared.set("exec_interpreter", shown.into());
+    Ok(())
+}
+
+/// The arguments of the app, and where it runs.
+fn set_words(args: &Args, command: Option<&Command>, declared: &mut Declaration) -> Result<()> {
     let words: Vec<&String> = command.into_iter().flat_map(Command::arguments).chain(&args.of_app).collect();
-    if words.is_empty() {
-        if let Some(words) = &args.args {
-            declared.set("args", words.as_str().into());
-        }
-    } else {
+    if !words.is_empty() {
         declared.set("args", serde_json::to_string(&words)?.into());
+    } else if let Some(words) = &args.args {
+        declared.set("args", words.as_str().into());
     }
     if let Some(cwd) = &args.cwd {
         declared.set("cwd", text(cwd)?.into());
     }
-    set_settings(args, &mut declared);
-    load::complete(session, &mut declared);
-    Ok(declared)
+    Ok(())
 }
 
 /// The options that are keys of a declaration with the value as it was given.

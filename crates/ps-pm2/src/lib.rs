@@ -35,6 +35,7 @@ mod monit;
 mod options;
 mod pretty_list;
 mod redeclared;
+mod release;
 mod reload;
 mod reset;
 mod restart;

@@ -11,6 +11,7 @@ use procfile_exchange::import::{pm2_apps, pm2_beside_apps};
 use procfile_exchange::instead_of;
 use procfile_exchange::pm2::{self, Declaration};
 
+use crate::given;
 use crate::say;
 use crate::session::Session;
 
@@ -63,11 +64,29 @@ pub(crate) fn declarations(session: &Session, word: &str) -> Result<Vec<Declarat
     let is_meant = |declared: &Declaration| {
         only.as_ref().is_none_or(|only| name(declared).is_some_and(|name| only.contains(&name.as_str())))
     };
+    let said = said_beside(session, word)?;
     let complete = |mut declared: Declaration| {
+        for (key, value) in &said.0 {
+            declared.set(key, value.clone());
+        }
         complete(session, &mut declared);
         declared
     };
     Ok(read.into_iter().filter(is_meant).map(complete).collect())
+}
+
+/// What the options of a command that starts something say of every app of a file. Its names are those of the file.
+fn said_beside(session: &Session, place: &str) -> Result<Declaration> {
+    let verb = session.args.words.first().map_or("", String::as_str);
+    let mut said = given::said(&session.args)?;
+    if !["start", "restart", "reload", "graceful"].iter().any(|word| verb.starts_with(word)) {
+        return Ok(Declaration::default());
+    }
+    if said.says("name") {
+        said.0.retain(|(key, _)| key != "name");
+        say::warning(format_args!("--name has no effect on the apps of {place}, which says their names"));
+    }
+    Ok(said)
 }
 
 /// Refuses names of `--only` that the file does not have. Where it has others of them, pm2 takes these, and the rest is warned of.

@@ -36,9 +36,8 @@ pub(crate) fn run(session: &Session, manner: Manner) -> Result<Outcome> {
         }
         let ids = target::found(&book, &target)?;
         session.update_variables(&mut book, &ids)?;
-        redeclared::carry_out(session, &mut book, target.declarations(), |book| {
-            reload(session, book, &ids, manner)
-        })?;
+        let renewals = redeclared::of_target(session, &book, &target, &ids)?;
+        redeclared::carry_out(session, &mut book, &renewals, |book| reload(session, book, &ids, manner))?;
     }
     say::fact("All processes reloaded")?;
     table::print_all(session)?;

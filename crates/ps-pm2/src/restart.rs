@@ -27,7 +27,8 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
         }
         let ids = target::found(&book, &target)?;
         session.update_variables(&mut book, &ids)?;
-        redeclared::carry_out(session, &mut book, target.declarations(), |book| {
+        let renewals = redeclared::of_target(session, &book, &target, &ids)?;
+        redeclared::carry_out(session, &mut book, &renewals, |book| {
             fleet::restart(&session.home, book, &ids)
         })?;
         tell(word, &target, &book, &ids)?;

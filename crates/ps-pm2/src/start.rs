@@ -10,12 +10,13 @@ use serde_json::Value;
 use crate::book::Book;
 use crate::command::Command;
 use crate::declared::{self, Declared, basename};
+use crate::redeclared::{self, Renewal};
 use crate::row::{self, Status};
 use crate::say::{self, Usage};
 use crate::session::Session;
 use crate::table;
 use crate::target;
-use crate::{fleet, given, interpreter, load, redeclared, reload};
+use crate::{fleet, given, interpreter, load, reload};
 
 /// What `start` is about, as pm2 says it.
 const WHAT: &str = "script|json_file|stdin(-)";
@@ -56,7 +57,8 @@ pub(crate) fn or_again(session: &Session, again: Again) -> Result<Outcome> {
                 launch(session, &mut book, &judged)?;
                 continue;
             }
-            redeclared::carry_out(session, &mut book, &[declaration], |book| match again {
+            let renewals = redeclared::of_file(session, &book, &[declaration])?;
+            redeclared::carry_out(session, &mut book, &renewals, |book| match again {
                 Again::Restart => fleet::restart(&session.home, book, &ids),
                 Again::Reload(manner) => reload::reload(session, book, &ids, manner),
             })?;
@@ -87,7 +89,8 @@ fn script_or_known(session: &Session, book: &mut Book, word: &str) -> Result<()>
         if is_program { target::called(book, word) } else { target::parse(session, book, word)?.ids(book) };
     let is_other = session.args.name.as_ref().is_some_and(|name| is_program && name != word);
     if !ids.is_empty() && !is_other {
-        return start_again(session, book, &ids);
+        let renewals = redeclared::of_options(session, book, &ids, &given::said(&session.args)?)?;
+        return start_again(session, book, &ids, &renewals);
     }
     let command = Command::read(word)?;
     let first = command.as_ref().map_or(word, |command| command.first());
@@ -101,16 +104,25 @@ fn script_or_known(session: &Session, book: &mut Book, word: &str) -> Result<()>
     one_script(session, book, (&program, &shown), command.as_ref())
 }
 
-/// Starts what does not run of these, as they were started before.
-fn start_again(session: &Session, book: &Book, ids: &[u64]) -> Result<()> {
-    let rows = row::rows(&session.home, book)?;
-    let rest = |id: &u64| rows.iter().any(|row| row.instance.id == *id && at_rest(row.status));
-    let ids: Vec<u64> = ids.iter().copied().filter(rest).collect();
-    for (app, instances) in fleet::by_app(book, &ids) {
-        fleet::start(&session.home, app, &instances)?;
-    }
+/// Starts what does not run of these, as they were started before, but for what is said anew. If something is, what runs is restarted, as
+/// in today's pm2.
+fn start_again(session: &Session, book: &mut Book, ids: &[u64], renewals: &[Renewal]) -> Result<()> {
+    let (resting, running) = by_rest(session, book, ids)?;
+    redeclared::carry_out(session, book, renewals, |book| {
+        for (app, instances) in fleet::by_app(book, &resting) {
+            fleet::start(&session.home, app, &instances)?;
+        }
+        if renewals.is_empty() { Ok(()) } else { fleet::restart(&session.home, book, &running) }
+    })?;
     say::fact("Process successfully started")?;
     Ok(())
+}
+
+/// Those of these instances that do not run, and those that do.
+fn by_rest(session: &Session, book: &Book, ids: &[u64]) -> Result<(Vec<u64>, Vec<u64>)> {
+    let rows = row::rows(&session.home, book)?;
+    let rest = |id: &u64| rows.iter().any(|row| row.instance.id == *id && at_rest(row.status));
+    Ok(ids.iter().copied().partition(rest))
 }
 
 fn at_rest(status: Status) -> bool {
@@ -138,7 +150,7 @@ fn one_script(
         let rows = row::rows(&session.home, book)?;
         let is_stopped = rows.iter().any(|row| row.instance.id == *first && row.status == Status::Stopped);
         match (is_stopped, session.args.force) {
-            (true, _) => return start_again(session, book, &same),
+            (true, _) => return start_known(session, book, &same),
             (false, false) => bail!("{ALREADY_LAUNCHED}"),
             (false, true) => {}
         }
@@ -149,6 +161,24 @@ fn one_script(
         write_declaration(session, (script, shown), &declaration)?;
     }
     launch(session, book, &judged)
+}
+
+/// Starts the apps of a script with what the options say of them. Each keeps its name: pm2 starts them also where another one is given.
+fn start_known(session: &Session, book: &mut Book, ids: &[u64]) -> Result<()> {
+    let mut said = given::said(&session.args)?;
+    if let Some(name) = said.text("name")? {
+        said.0.retain(|(key, _)| key != "name");
+        let others = fleet::by_app(book, ids).into_iter().filter(|(app, _)| app.name != name);
+        for (app, _) in others {
+            say::warning(format_args!(
+                "{} keeps its name: ps-pm2 restart {0} --name {name} gives it another one",
+                app.name
+            ));
+        }
+    }
+    let renewals = redeclared::of_options(session, book, ids, &said)?;
+    let (resting, _) = by_rest(session, book, ids)?;
+    start_again(session, book, &resting, &renewals)
 }
 
 /// The apps of a file. What runs already by that name is refused, what is stopped is started, and the first one that cannot be started is
@@ -170,19 +200,17 @@ fn declared(session: &Session, book: &mut Book, declarations: &[Declaration]) ->
             launch(session, book, &judged)?;
             continue;
         }
-        let rows = row::rows(&session.home, book)?;
-        let rest: Vec<u64> = known
-            .iter()
-            .copied()
-            .filter(|id| rows.iter().any(|row| row.instance.id == *id && at_rest(row.status)))
-            .collect();
+        let (rest, _) = by_rest(session, book, &known)?;
         if rest.is_empty() {
             say::warning(format_args!(
                 "{} is already launched, add -f option to force re execution",
                 judged.app.name
             ));
         } else {
-            start_again(session, book, &rest)?;
+            // Processes that run go on with what the file said when they were started.
+            let said = if rest == known { std::slice::from_ref(declaration) } else { &[] };
+            let renewals = redeclared::of_file(session, book, said)?;
+            start_again(session, book, &rest, &renewals)?;
         }
     }
     Ok(())

@@ -107,14 +107,6 @@ pub(crate) fn tell_each(names: &[String]) -> std::io::Result<()> {
 }
 
 impl Target {
-    /// What the file says, if it is one.
-    pub(crate) fn declarations(&self) -> &[Declaration] {
-        match self {
-            Self::Declared { declarations, .. } => declarations,
-            _ => &[],
-        }
-    }
-
     /// The ids of the instances that are meant.
     pub(crate) fn ids(&self, book: &Book) -> Vec<u64> {
         match self {

@@ -24,6 +24,7 @@ use crate::fleet;
 use crate::home::Home;
 use crate::json_list::{Element, Environment, Ordered, listed};
 use crate::options;
+use crate::release;
 use crate::row;
 use crate::say;
 use crate::session::Session;
@@ -68,7 +69,7 @@ pub(crate) fn run(session: &Session) -> Result<Outcome> {
     let mut judged = declared::judge(session, &declaration)?;
     judged.app.shown.retain(|(key, _)| key != "exec_interpreter");
     let home = session.home.directory().display().to_string();
-    judged.app.words = vec![fleet::own_program()?, WORD.to_owned(), home, port.to_string()];
+    judged.app.words = vec![release::own_program()?, WORD.to_owned(), home, port.to_string()];
     fleet::launch(&session.home, &mut book, &judged, &[])?;
     say::fact("Process launched")?;
     table::print_all(session)?;

@@ -124,6 +124,9 @@ pub(crate) async fn tell_to_end(
 /// How long is read on in the log of a task until its caller looks at other things again: a task may write faster than anybody reads.
 const AT_A_TIME: Duration = Duration::from_secs(2);
 
+/// How long the rest of what a task wrote is waited for, after the last piece that came.
+pub(crate) const FOR_THE_REST: Duration = Duration::from_secs(10);
+
 /// Reads on in the log of a task.
 #[derive(Default)]
 pub(crate) struct Reader {
@@ -149,5 +152,35 @@ impl Reader {
             }
         }
         true
+    }
+
+    /// Hands out the rest of what a task has written that has ended. A busy node hands it out slowly: it is waited for as long as something
+    /// comes, and `patience` after that. Whether that was all, and `take` wanted all of it.
+    pub(crate) async fn rest(
+        &mut self,
+        engine: &Engine,
+        task: &str,
+        take: &mut dyn FnMut(&LogOutput) -> bool,
+        patience: Duration,
+    ) -> bool {
+        let mut until = Instant::now() + patience;
+        let mut is_wanted = true;
+        loop {
+            let before = self.after.clone();
+            let mut take = |piece: &LogOutput| {
+                is_wanted = take(piece);
+                is_wanted
+            };
+            if self.read(engine, task, &mut take).await {
+                return true;
+            }
+            if self.after != before {
+                until = Instant::now() + patience;
+            }
+            if !is_wanted || Instant::now() >= until {
+                return false;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 }

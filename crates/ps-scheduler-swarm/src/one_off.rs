@@ -12,7 +12,7 @@ use ps_engine::LogOutput;
 use ps_scheduler::{Cancel, Command, Ended, Error, OneOff, Progress, Release, Source, Streams};
 use serde_json::{Value, json};
 
-use crate::alone::{self, Reader};
+use crate::alone::{self, FOR_THE_REST, Reader};
 use crate::failed::backend;
 use crate::image_kind::Launched;
 use crate::manager::{AFTER_GRACE, LOOK, Manager};
@@ -25,8 +25,6 @@ use crate::{images, label, no_input, secret, spec};
 const USUAL: Duration = Duration::from_secs(86_400);
 /// How long a node is waited for on which the command can run.
 const FOR_A_PLACE: Duration = Duration::from_secs(60);
-/// How long the rest of what it wrote is waited for.
-const FOR_THE_REST: Duration = Duration::from_secs(10);
 /// How long the end of it is waited for, if it was told to end.
 const FOR_THE_LAST: Duration = Duration::from_secs(2);
 /// How often a name is drawn that is taken.
@@ -198,12 +196,12 @@ impl Watch<'_> {
                 tell();
                 return Ok(Ended::RunsOn);
             }
-            let is_read = self.read(&now).await;
+            let is_unheard = self.is_heard(&now) && !self.read(&now).await;
             if now.phase.is_over() {
                 return self.over(&now).await;
             }
             // One that the swarm ends and we do not may have lost its node.
-            if is_read == Some(false) || !now.is_wanted() && self.told.is_none() {
+            if is_unheard || !now.is_wanted() && self.told.is_none() {
                 self.look_for_its_node(&now).await?;
             }
             if now.phase == Phase::Pending && self.told.is_none() && begin.elapsed() >= FOR_A_PLACE {
@@ -233,43 +231,38 @@ impl Watch<'_> {
         Ok(())
     }
 
-    /// Passes on what it has written by now. `None`: it has written nothing yet, and cannot have. False: its node does not hand it out.
-    async fn read(&mut self, now: &SwarmTask) -> Option<bool> {
-        if now.container.is_none() || matches!(self.order.streams, Streams::Nobodys { .. }) {
-            return None;
-        }
-        let told = &mut self.told;
-        let mut take = |piece: &LogOutput| {
-            let is_written = pass_on(piece);
-            if !is_written {
-                told.get_or_insert((SIGPIPE, Instant::now()));
-            }
-            is_written
-        };
-        Some(self.log.read(self.manager.engine, &now.id, &mut take).await)
+    /// Whether somebody waits for what it writes, and it can have written something.
+    fn is_heard(&self, now: &SwarmTask) -> bool {
+        now.container.is_some() && !matches!(self.order.streams, Streams::Nobodys { .. })
+    }
+
+    /// Passes on what it has written by now. Whether its node hands it out, and somebody reads it.
+    async fn read(&mut self, now: &SwarmTask) -> bool {
+        let mut take = passing_on(&mut self.told);
+        self.log.read(self.manager.engine, &now.id, &mut take).await
     }
 
     /// What it is when its task is over: how it ended, once all that it wrote is passed on.
     async fn over(mut self, now: &SwarmTask) -> Result<Ended, Error> {
+        let is_told = self.told.is_some();
         // The swarm removes a task that was told to end as soon as it has ended, together with its last output.
-        let patience = if self.told.is_some() { FOR_THE_LAST } else { FOR_THE_REST };
-        let until = Instant::now() + patience;
-        let is_read = |told: Option<(i32, Instant)>| told.is_some_and(|(signal, _)| signal == SIGPIPE);
-        while self.read(now).await == Some(false) && !is_read(self.told) {
-            if Instant::now() >= until && self.told.is_some() {
-                // If stderr is closed, the warning is dropped.
-                let _ = writeln!(
-                    io::stderr(),
-                    " !     {}: what it wrote while it ended was not handed out",
-                    self.what
-                );
-                break;
-            }
-            if Instant::now() >= until {
+        let patience = if is_told { FOR_THE_LAST } else { FOR_THE_REST };
+        let is_all = !self.is_heard(now) || {
+            let mut take = passing_on(&mut self.told);
+            self.log.rest(self.manager.engine, &now.id, &mut take, patience).await
+        };
+        let is_read = self.told.is_none_or(|(signal, _)| signal != SIGPIPE);
+        if !is_all && is_read {
+            if !is_told {
                 let how = now.end_in_words().unwrap_or_else(|| "ended".to_owned());
                 return Err(self.error(format!("it {how}, and its node did not hand out all that it wrote")));
             }
-            tokio::time::sleep(LOOK).await;
+            // If stderr is closed, the warning is dropped.
+            let _ = writeln!(
+                io::stderr(),
+                " !     {}: what it wrote while it ended was not handed out",
+                self.what
+            );
         }
         let why = now.end_in_words().unwrap_or_default();
         match (now.exit, self.told) {
@@ -305,6 +298,17 @@ impl Watch<'_> {
 
     fn error(&self, reason: String) -> Error {
         backend(self.what, reason)
+    }
+}
+
+/// Passes on what is written. If nobody reads it, the command is told to end.
+fn passing_on(told: &mut Option<(i32, Instant)>) -> impl FnMut(&LogOutput) -> bool + '_ {
+    |piece| {
+        let is_written = pass_on(piece);
+        if !is_written {
+            told.get_or_insert((SIGPIPE, Instant::now()));
+        }
+        is_written
     }
 }
 

@@ -9,7 +9,7 @@ use ps_engine::LogOutput;
 use ps_scheduler::{Cancel, Error, LAST_LINES, Progress, Release, Requester, Task};
 use serde_json::{Value, json};
 
-use crate::alone::{self, Reader};
+use crate::alone::{self, FOR_THE_REST, Reader};
 use crate::image_kind::Launched;
 use crate::limit::Limit;
 use crate::manager::{AFTER_GRACE, LOOK, Manager};
@@ -99,9 +99,7 @@ async fn attend(
             return Ok(Over::Cancelled);
         }
         let now = alone::task(manager, service, "look at a task of the deploy").await?;
-        if let Some(now) = &now
-            && now.container.is_some()
-        {
+        if let Some(now) = now.as_ref().filter(|now| now.container.is_some()) {
             let mut line = |line: String| {
                 if last.len() == LAST_LINES {
                     last.pop_front();
@@ -109,11 +107,20 @@ async fn attend(
                 last.push_back(line.clone());
                 (requester.tell)(Progress::Output(line));
             };
-            log.read(manager.engine, &now.id, &mut |piece| {
+            let mut take = |piece: &LogOutput| {
                 lines.take(piece, &mut line);
                 true
-            })
-            .await;
+            };
+            if now.phase.is_over() {
+                let is_all = log.rest(manager.engine, &now.id, &mut take, FOR_THE_REST).await;
+                if !is_all {
+                    let unheard =
+                        format!("{}: its node did not hand out all that it wrote", task.process_type);
+                    (requester.tell)(Progress::Note(unheard));
+                }
+            } else {
+                log.read(manager.engine, &now.id, &mut take).await;
+            }
         }
         if let Some(now) = now.filter(|now| now.phase.is_over()) {
             let why = now.end_in_words().unwrap_or_default();

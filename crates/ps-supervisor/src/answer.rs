@@ -248,7 +248,7 @@ impl Supervisor {
     }
 
     /// Writes a status file again if it was damaged.
-    fn check_files(&mut self) {
+    pub(crate) fn check_files(&mut self) {
         let is_state_lost = !self.means.state.is_in_place(&self.service);
         if is_state_lost {
             self.means.state = State::begin(&self.service, Statuses::of(&self.service));

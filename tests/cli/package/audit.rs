@@ -30,6 +30,10 @@ fn with_auditable() -> Option<String> {
 fn built(path: &str) -> PathBuf {
     let target =
         programs().parent().expect("a profile's directory lies in the target directory").join("auditable");
+    if !target.exists() {
+        let borrowed = Command::new(script("tests/borrow")).arg(programs()).arg(&target).status();
+        assert!(borrowed.expect("bash runs").success(), "the libraries of today's build");
+    }
     let mut cargo = Command::new("cargo");
     cargo.args(["auditable", "build", "--quiet", "--locked", "--package", SAYS, "--target-dir"]).arg(&target);
     // The variable that has test programs tell their times would have everything built anew.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
@@ -230,6 +231,21 @@ fn counts_and_restores_start_nothing_that_may_have_been_stopped_by_hand_and_name
         home.does(&["ps-scale", "shop", "web=2"]);
         assert_eq!(home.states("shop")["web.2"], "running", "{is_dead}");
     }
+}
+
+/// After a rollout a supervisor executes its own program once more, as soon as nothing happens for a second.
+#[test]
+fn a_supervisor_does_not_begin_anew_from_damaged_files() {
+    each_damage(|how, is_dead| {
+        let home = Home::running("shop", PROCFILE, &SCALE);
+        let before = (home.supervisors(), home.pids("shop"));
+        damage(how, &service(&home).join("spec2.json"));
+        if is_dead {
+            home.without_root();
+        }
+        thread::sleep(Duration::from_secs(3));
+        assert_eq!((home.supervisors(), home.pids("shop")), before, "{how}, {is_dead}");
+    });
 }
 
 #[test]

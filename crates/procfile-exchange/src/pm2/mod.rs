@@ -145,6 +145,11 @@ impl Declaration {
         self.0.iter().find(|(name, value)| is_it(name) && !value.is_null()).map(|(_, value)| value)
     }
 
+    /// Whether it has a value for a key, whichever of its names either of them has.
+    pub fn says(&self, key: &str) -> bool {
+        self.get(&canonical(key)).is_some()
+    }
+
     /// The same as text.
     ///
     /// # Errors
@@ -181,9 +186,9 @@ impl Declaration {
         }
     }
 
-    /// Sets a key; an existing one keeps its place.
+    /// Sets a key; an existing one, by any of its names, keeps its name and place.
     pub fn set(&mut self, key: &str, value: Value) {
-        match self.0.iter_mut().find(|(name, _)| snake(name) == key) {
+        match self.0.iter_mut().find(|(name, _)| canonical(name) == key) {
             Some((_, there)) => *there = value,
             None => self.0.push((key.to_owned(), value)),
         }
@@ -226,6 +231,13 @@ fn is_empty(value: &Value) -> bool {
 /// A string unchanged, and any other value as JSON.
 pub fn as_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The name in [`KEYS`] of a key with any of its names: `interpreter` is `exec_interpreter`.
+fn canonical(key: &str) -> String {
+    let word = snake(key);
+    let is_it = |(_, others): &&(&str, &[&str])| others.contains(&word.as_str());
+    KEYS.iter().find(is_it).map_or_else(|| word.clone(), |(name, _)| (*name).to_owned())
 }
 
 /// `execMode` is `exec_mode`.
@@ -306,6 +318,10 @@ mod tests {
         let one = &read.0[0];
         assert_eq!(one.text("script").expect("text").as_deref(), Some("a.js"));
         assert_eq!(one.text("out_file").expect("text").as_deref(), Some("o.log"));
+        let mut other = one.clone();
+        other.set("script", "b.js".into());
+        assert_eq!((other.0.len(), &*other.0[0].0, other.get("script")), (3, "exec", Some(&"b.js".into())));
+        assert!(one.says("pm_exec_path") && one.says("out_file") && !one.says("cwd"));
         assert_eq!(one.unknown(), []);
         assert_eq!(parse(br#"{"apps":[{},{}]}"#).expect("JSON").0.len(), 2);
         assert_eq!(parse(b" [{}]").expect("JSON").0.len(), 1);

@@ -161,6 +161,9 @@ fn stop_exit_codes(declared: &Declaration) -> Result<Option<String>, InvalidValu
     Ok(Some(codes))
 }
 
+/// What no process gets by with, in bytes: an app that may use less would be restarted for ever.
+const LEAST_MEMORY: f64 = 65_536.0;
+
 /// `300M`, `1.5G`, `1024K`, or bytes.
 fn memory(text: &str) -> Result<String, InvalidValue> {
     let lower = text.trim().to_ascii_lowercase();
@@ -170,6 +173,16 @@ fn memory(text: &str) -> Result<String, InvalidValue> {
     let is_size = is_plain && number.parse::<f64>().is_ok_and(|number| number > 0.0);
     if !is_size {
         let what = format!("a size such as 300M is wanted, not {text:?}");
+        return Err(InvalidValue::new("max_memory_restart", what));
+    }
+    let factor = match lower.trim_end_matches('b').chars().last() {
+        Some('k') => 1024.0,
+        Some('m') => 1_048_576.0,
+        Some('g') => 1_073_741_824.0,
+        _ => 1.0,
+    };
+    if number.parse::<f64>().is_ok_and(|number| number * factor < LEAST_MEMORY) {
+        let what = format!("{text} is less than any process needs: is {number}M meant?");
         return Err(InvalidValue::new("max_memory_restart", what));
     }
     Ok(lower)
@@ -315,7 +328,9 @@ mod tests {
         for good in ["40M", "40MB", "41943040", "0.5g", "40960K"] {
             assert!(memory(good).is_ok(), "{good}");
         }
-        for bad in ["", "0", "-1", "40 M", "40MiB", "M", "inf", "nan", "1e3", "40BB", "4MK"] {
+        for bad in
+            ["", "0", "1", "300", "63K", "-1", "40 M", "40MiB", "M", "inf", "nan", "1e3", "40BB", "4MK"]
+        {
             assert!(memory(bad).is_err(), "{bad}");
         }
     }

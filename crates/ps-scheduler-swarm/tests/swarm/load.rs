@@ -279,9 +279,15 @@ fn a_release_after_another_on_every_node_loses_no_request_and_a_server_that_ends
     let _ =
         writeln!(io::stderr().lock(), "two releases under load: {asked} requests, {} failed", failed.len());
     assert!(failed.is_empty() && asked > 200, "of {asked}: {failed:?}");
-    deploy(&format!("{IS_RUDE}=1"));
-    let ((), load) = Load::during(&cluster, |_| deploy(""));
-    let (asked, _, failed) = load.outcome();
-    assert!(!failed.is_empty(), "nobody saw it, of {asked}");
+    // A request has to be under way when a server ends; on a busy machine few are.
+    let mut asked = 0;
+    let is_seen = (0..5).any(|_| {
+        deploy(&format!("{IS_RUDE}=1"));
+        let ((), load) = Load::during(&cluster, |_| deploy(""));
+        let (more, _, failed) = load.outcome();
+        asked += more;
+        !failed.is_empty()
+    });
+    assert!(is_seen, "nobody saw it, of {asked}");
     place.stop("", true).expect("is removed");
 }

@@ -30,7 +30,10 @@ impl Supervisor {
             self.worn_since = Some(now);
         } else if self.renewal_due(now).is_some_and(|due| due <= now) {
             self.worn_since = None;
+            // What was damaged meanwhile is written anew, and a spec that cannot be read is for the next verb to replace.
+            self.check_files();
             if self.is_held()
+                && Self::can_go_on(&self.service).is_ok()
                 && let Some(program) = os_process::own_program()
             {
                 let listener = self.server.fd().try_clone_to_owned();
