@@ -9,7 +9,6 @@ use crate::args::Args;
 use crate::command::Command;
 use crate::declared::basename;
 use crate::interpreter;
-use crate::load;
 use crate::session::Session;
 
 /// The mode in which a program runs as it is.
@@ -34,7 +33,7 @@ pub(crate) fn declaration(
     declared.set("exec_interpreter", shown.into());
     set_words(args, command, &mut declared)?;
     set_settings(args, &mut declared);
-    load::complete(session, &mut declared);
+    complete(session, &mut declared);
     Ok(declared)
 }
 
@@ -51,6 +50,15 @@ pub(crate) fn said(args: &Args) -> Result<Declaration> {
     set_words(args, None, &mut declared)?;
     set_settings(args, &mut declared);
     Ok(declared)
+}
+
+/// Adds what the keys are that nothing is said of.
+pub(crate) fn complete(session: &Session, declared: &mut Declaration) {
+    for (key, value) in &session.args.usual {
+        if declared.get(key).is_none() {
+            declared.set(key, value.clone());
+        }
+    }
 }
 
 fn text(path: &Path) -> Result<String> {

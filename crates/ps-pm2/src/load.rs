@@ -69,7 +69,7 @@ pub(crate) fn declarations(session: &Session, word: &str) -> Result<Vec<Declarat
         for (key, value) in &said.0 {
             declared.set(key, value.clone());
         }
-        complete(session, &mut declared);
+        given::complete(session, &mut declared);
         declared
     };
     Ok(read.into_iter().filter(is_meant).map(complete).collect())
@@ -113,15 +113,6 @@ fn remark(bytes: &[u8]) {
             "it is outside of apps"
         };
         say::warning(format_args!("{key} has no effect: {why}"));
-    }
-}
-
-/// Adds what the keys are that nothing is said of.
-pub(crate) fn complete(session: &Session, declared: &mut Declaration) {
-    for (key, value) in &session.args.usual {
-        if declared.get(key).is_none() {
-            declared.set(key, value.clone());
-        }
     }
 }
 
