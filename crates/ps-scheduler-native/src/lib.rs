@@ -37,9 +37,9 @@ use log_store::Upkeep;
 use ps_apps::World;
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Drift, Ended, Entry, Error, Instance, Leftover, LogRequest, LogSink, Moved,
-    OneOff, OsProcess, Plan, Reached, Release, Requester, Scheduler, SignalOrder, Signalled, StopOrder,
-    Stopped, Task,
+    AppStatus, Cancel, DeployOutcome, Drift, Ended, Entry, Error, Instance, Leftover, LogRequest, LogSink,
+    Moved, OneOff, OsProcess, Plan, Reached, Release, Requester, Scheduler, SignalOrder, Signalled,
+    StopOrder, Stopped, Task,
 };
 use ps_service::{Service, earlier, root};
 use ps_supervisor::Spec;
@@ -133,6 +133,10 @@ impl Native {
     pub fn replace(&self, app: &AppName, slots: &BTreeSet<Slot>) -> Result<(), Error> {
         let service = self.service(app);
         earlier::take_over(&service)?;
+        // What the supervisor replaces by itself, because a file has changed or the time has come, is begun anew.
+        let cancel = Cancel::default();
+        let mut silent = Requester { tell: &mut |_| (), cancel: &cancel, lock: None };
+        rolling::end_interrupted(&service, Leftover::PutBack, &mut silent)?;
         begin::replace(&service, slots)
     }
 

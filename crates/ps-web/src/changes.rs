@@ -59,10 +59,8 @@ mod tests {
             let instance = Instance::new("web.1".parse().expect("a slot"), *state);
             (app.parse().expect("a name"), Arc::new(vec![StatusRow::of("native", app, instance)]))
         };
-        let silent = silent
-            .iter()
-            .map(|app| Silence { apps: vec![(*app).to_owned()], reason: "no answer".to_owned() })
-            .collect();
+        let silent =
+            silent.iter().map(|app| Silence::of(vec![(*app).to_owned()], "no answer".to_owned())).collect();
         Snapshot { apps: apps.iter().map(rows).collect(), silent, ..Snapshot::empty() }
     }
 

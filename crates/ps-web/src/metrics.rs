@@ -50,6 +50,7 @@ struct Metrics {
     desired: Family<OfType, Gauge>,
     running: Family<OfType, Gauge>,
     unknown: Family<OfApp, Gauge>,
+    trouble: Family<OfApp, Gauge>,
     deploys: Family<OfResult, Counter>,
     log_dropped: Family<OfInstance, Counter>,
     balanced: Balanced,
@@ -59,7 +60,7 @@ struct Metrics {
 type Desired = BTreeMap<(String, String), i64>;
 
 /// Facts about apps that are not in the rows of their instances.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct OfApps {
     desired: Desired,
     deploys: BTreeMap<String, Results>,
@@ -132,8 +133,11 @@ pub(crate) fn written(snapshot: &Snapshot, of_apps: &OfApps) -> Result<String, f
             snapshot.apps.get(app).and_then(|rows| rows.first()).map(|row| row.scheduler.as_str());
         metrics.balanced.take(app, scheduler.unwrap_or_default(), numbers);
     }
-    for app in snapshot.silent.iter().flat_map(|silence| &silence.apps) {
-        metrics.unknown.get_or_create(&OfApp { app: app.clone() }).set(1);
+    for silence in &snapshot.silent {
+        let gauge = if silence.is_known { &metrics.trouble } else { &metrics.unknown };
+        for app in &silence.apps {
+            gauge.get_or_create(&OfApp { app: app.clone() }).set(1);
+        }
     }
     let mut out = String::new();
     text::encode(&mut out, &metrics.registry())?;
@@ -264,8 +268,13 @@ impl Metrics {
         registry.register("app_instances_running", "How many instances are up", self.running);
         registry.register(
             "app_unknown",
-            "1 if the scheduler of the app does not answer, or something is wrong with the app",
+            "1 if the scheduler of the app does not answer, or the app cannot be read",
             self.unknown,
+        );
+        registry.register(
+            "app_trouble",
+            "1 if something is wrong with the app beside its instances, as ps-lifecycle status says in a line",
+            self.trouble,
         );
         registry.register(
             "log_dropped_bytes",
@@ -313,4 +322,24 @@ pub(crate) fn as_plain_text(openmetrics: &str) -> String {
         let _ = writeln!(plain, "# {word} {name}{suffix} {rest}");
     }
     plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::Silence;
+
+    #[test]
+    fn an_app_with_a_trouble_is_not_one_that_nothing_is_known_of() {
+        let silent = vec![
+            Silence::of(vec!["blog".to_owned()], "no answer".to_owned()),
+            Silence::trouble("shop", "web.1 waits for its limit of starts".to_owned()),
+        ];
+        let text = written(&Snapshot { silent, ..Snapshot::empty() }, &OfApps::default()).expect("written");
+        let samples: Vec<&str> = text.lines().filter(|line| line.starts_with("formation_app_")).collect();
+        assert_eq!(
+            samples,
+            [r#"formation_app_unknown{app="blog"} 1"#, r#"formation_app_trouble{app="shop"} 1"#]
+        );
+    }
 }

@@ -174,7 +174,7 @@ mod tests {
         };
         let snapshot = Snapshot {
             apps: [("shop".parse().expect("a name"), Arc::new(vec![row]))].into(),
-            silent: vec![Silence { apps: vec![SCRIPT.to_owned()], reason: SCRIPT.to_owned() }],
+            silent: vec![Silence::of(vec![SCRIPT.to_owned()], SCRIPT.to_owned())],
             ..Snapshot::empty()
         };
         let page = filled(&["1", "no", "14:03:07 UTC", &silent(&snapshot), &apps(&snapshot)]);

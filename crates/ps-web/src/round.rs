@@ -129,7 +129,7 @@ impl Round {
         let world = self.world.clone();
         let listed = spawn_blocking(move || listed(&world)).await;
         self.listed = listed.unwrap_or_else(|panic| Listed {
-            silent: vec![Silence { apps: Vec::new(), reason: panic.to_string() }],
+            silent: vec![Silence::of(Vec::new(), panic.to_string())],
             ..Listed::default()
         });
         let schedulers = &self.listed.schedulers;
@@ -192,14 +192,14 @@ impl Round {
             match time::timeout_at(deadline, &mut question.answer).await {
                 Ok(Ok(answers)) => self.take(&question.apps, answers),
                 Ok(Err(panic)) => {
-                    silent.push(Silence { apps: names(&question.apps), reason: panic.to_string() });
+                    silent.push(Silence::of(names(&question.apps), panic.to_string()));
                 }
                 Err(_) => {
                     let waited = question.since.elapsed();
                     let is_first = !question.apps.iter().any(|app| self.known.contains_key(app));
                     if waited >= NAMED || is_first {
                         let reason = slow(&scheduler, waited);
-                        silent.push(Silence { apps: names(&question.apps), reason });
+                        silent.push(Silence::of(names(&question.apps), reason));
                     }
                     self.asked.insert(scheduler, question);
                 }
@@ -213,8 +213,7 @@ impl Round {
         let asked: BTreeSet<&str> = apps.iter().map(AppName::as_str).collect();
         self.unanswered.retain(|silence| !silence.apps.iter().any(|app| asked.contains(app.as_str())));
         let silent = answers.silent.into_iter();
-        self.unanswered
-            .extend(silent.map(|silence| Silence { apps: names(&silence.apps), reason: silence.reason }));
+        self.unanswered.extend(silent.map(|silence| Silence::of(names(&silence.apps), silence.reason)));
         for (app, (scheduler, status)) in answers.statuses {
             // The app may have been removed, or may have got another scheduler, since the question.
             if self.listed.schedulers.get(&app) != Some(&scheduler) {
@@ -232,10 +231,7 @@ impl Round {
     fn snapshot(&self, waiting: Vec<Silence>) -> Snapshot {
         let apps = self.known.iter().map(|(app, known)| (app.clone(), Arc::clone(&known.rows))).collect();
         let troubles = self.known.iter().flat_map(|(app, known)| {
-            known
-                .troubles
-                .iter()
-                .map(|reason| Silence { apps: vec![app.to_string()], reason: reason.clone() })
+            known.troubles.iter().map(|reason| Silence::trouble(app.as_str(), reason.clone()))
         });
         let mut silent = self.listed.silent.clone();
         silent.extend(self.unanswered.iter().cloned());
@@ -271,7 +267,7 @@ fn listed(world: &World) -> Listed {
     let apps = match world.apps() {
         Ok(apps) => apps,
         Err(error) => {
-            listed.silent.push(Silence { apps: Vec::new(), reason: error.to_string() });
+            listed.silent.push(Silence::of(Vec::new(), error.to_string()));
             return listed;
         }
     };
@@ -279,7 +275,7 @@ fn listed(world: &World) -> Listed {
         match world.scheduler_name(&app.name) {
             Ok(scheduler) => drop(listed.schedulers.insert(app.name, scheduler)),
             Err(error) => {
-                listed.silent.push(Silence { apps: vec![app.name.to_string()], reason: error.to_string() });
+                listed.silent.push(Silence::of(vec![app.name.to_string()], error.to_string()));
             }
         }
     }

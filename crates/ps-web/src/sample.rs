@@ -64,7 +64,7 @@ pub(crate) async fn run(server: Arc<Server>) {
 
 fn remark((name, bytes): &(String, u64)) -> Silence {
     let (app, slot) = name.split_once('/').unwrap_or((name, ""));
-    Silence { apps: vec![app.to_owned()], reason: usage_history::grows(slot, *bytes) }
+    Silence::trouble(app, usage_history::grows(slot, *bytes))
 }
 
 fn minute() -> u64 {

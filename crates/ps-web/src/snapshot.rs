@@ -21,12 +21,26 @@ pub(crate) struct Snapshot {
     pub(crate) silent: Vec<Silence>,
 }
 
-/// A question without an answer: the shown state of these apps is old.
+/// A question without an answer: the shown state of these apps is old. Or what is wrong with an app whose state is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Silence {
     pub(crate) apps: Vec<String>,
     /// The reason, for people.
     pub(crate) reason: String,
+    #[serde(skip)]
+    pub(crate) is_known: bool,
+}
+
+impl Silence {
+    /// Nothing new is known of these apps.
+    pub(crate) fn of(apps: Vec<String>, reason: String) -> Self {
+        Self { apps, reason, is_known: false }
+    }
+
+    /// What is wrong with an app.
+    pub(crate) fn trouble(app: &str, reason: String) -> Self {
+        Self { apps: vec![app.to_owned()], reason, is_known: true }
+    }
 }
 
 impl Snapshot {

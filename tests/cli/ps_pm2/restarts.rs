@@ -112,3 +112,27 @@ fn without_treekill_the_stop_signal_goes_to_the_main_process_alone() {
         assert_eq!(said.contains("told"), option.is_none(), "{name}: {said}");
     }
 }
+
+#[test]
+fn a_restart_and_a_reload_are_done_while_a_changed_file_has_an_app_restarted() {
+    let home = Home::new();
+    // It takes its time to end.
+    let script = "#!/bin/sh\ntrap 'sleep 1; exit 0' TERM\nwhile :; do sleep 0.05; done\n";
+    fs::write(home.app("slow.sh"), script).expect("a script");
+    home.done(&["start", "slow.sh", "--watch", "--watch-delay", "100"]);
+    for (at, verb) in ["restart", "reload"].into_iter().enumerate() {
+        eventually(|| {
+            // Whoever watches may not have begun yet.
+            fs::write(home.app("page.html"), format!("{at}")).expect("a file");
+            let status = home.status(0);
+            if status == "online" { Err(status) } else { Ok(()) }
+        });
+        let ran = home.say(&[verb, "slow.sh"]);
+        assert_eq!((ran.status, &*ran.stderr), (0, ""), "{verb}: {ran:?}");
+        eventually(|| {
+            let status = home.status(0);
+            if status == "online" { Ok(()) } else { Err(status) }
+        });
+    }
+    assert_eq!(home.list().len(), 1);
+}
