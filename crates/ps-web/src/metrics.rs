@@ -47,10 +47,7 @@ struct Metrics {
     last_exit: Family<OfInstance, Gauge>,
     open_files: Family<OfInstance, Gauge>,
     connections: Family<OfInstance, Gauge>,
-    desired: Family<OfType, Gauge>,
-    running: Family<OfType, Gauge>,
-    unknown: Family<OfApp, Gauge>,
-    trouble: Family<OfApp, Gauge>,
+    of_apps: AppGauges,
     deploys: Family<OfResult, Counter>,
     log_dropped: Family<OfInstance, Counter>,
     balanced: Balanced,
@@ -120,8 +117,8 @@ pub(crate) fn written(snapshot: &Snapshot, of_apps: &OfApps) -> Result<String, f
     }
     for ((app, process_type), count) in &of_apps.desired {
         let of = OfType { app: app.clone(), process_type: process_type.clone() };
-        metrics.desired.get_or_create(&of).set(*count);
-        metrics.running.get_or_create(&of).inc_by(0);
+        metrics.of_apps.desired.get_or_create(&of).set(*count);
+        metrics.of_apps.running.get_or_create(&of).inc_by(0);
     }
     for (app, Results { done, failed }) in &of_apps.deploys {
         for (result, count) in [("done", *done), ("failed", *failed)] {
@@ -134,7 +131,7 @@ pub(crate) fn written(snapshot: &Snapshot, of_apps: &OfApps) -> Result<String, f
         metrics.balanced.take(app, scheduler.unwrap_or_default(), numbers);
     }
     for silence in &snapshot.silent {
-        let gauge = if silence.is_known { &metrics.trouble } else { &metrics.unknown };
+        let gauge = if silence.is_known { &metrics.of_apps.trouble } else { &metrics.of_apps.unknown };
         for app in &silence.apps {
             gauge.get_or_create(&OfApp { app: app.clone() }).set(1);
         }
@@ -168,7 +165,7 @@ impl Metrics {
         }
         let is_up = matches!(row.state, "running" | "unready" | "unhealthy");
         let of_type = OfType { app: app.clone(), process_type: process_type.clone() };
-        self.running.get_or_create(&of_type).inc_by(i64::from(is_up));
+        self.of_apps.running.get_or_create(&of_type).inc_by(i64::from(is_up));
         self.take_restarts(row, &of);
         let since = row.since.as_ref().and_then(|since| since.parse::<Timestamp>().ok());
         if let Some(since) = since.filter(|_| is_up) {
@@ -264,6 +261,29 @@ impl Metrics {
             "Connections of the app's address that the instance has",
             self.connections,
         );
+        self.of_apps.register(&mut registry);
+        registry.register(
+            "log_dropped_bytes",
+            "How many bytes of output of the instance were dropped because the log could not be written",
+            self.log_dropped,
+        );
+        registry.register("deploys", "Deploys, by result, as far as the journal reaches back", self.deploys);
+        self.balanced.register(&mut registry);
+        registry
+    }
+}
+
+/// What there is of an app beside its instances.
+#[derive(Default)]
+struct AppGauges {
+    desired: Family<OfType, Gauge>,
+    running: Family<OfType, Gauge>,
+    unknown: Family<OfApp, Gauge>,
+    trouble: Family<OfApp, Gauge>,
+}
+
+impl AppGauges {
+    fn register(self, registry: &mut Registry) {
         registry.register("app_instances_desired", "How many instances are wanted", self.desired);
         registry.register("app_instances_running", "How many instances are up", self.running);
         registry.register(
@@ -276,14 +296,6 @@ impl Metrics {
             "1 if something is wrong with the app beside its instances, as ps-lifecycle status says in a line",
             self.trouble,
         );
-        registry.register(
-            "log_dropped_bytes",
-            "How many bytes of output of the instance were dropped because the log could not be written",
-            self.log_dropped,
-        );
-        registry.register("deploys", "Deploys, by result, as far as the journal reaches back", self.deploys);
-        self.balanced.register(&mut registry);
-        registry
     }
 }
 
