@@ -104,7 +104,7 @@ pub(crate) fn of_options(
     declared::remark(said);
     let of_app = |app: &&App| {
         let mut renewal = renewal(app, said, |_| false)?;
-        // They are among those of the app already, below what --update-env has set since.
+        // The variables that the app was declared with are among its own already, and --update-env may have set others since.
         renewal.declaration.0.retain(|(key, _)| key != "env");
         Ok(renewal)
     };
@@ -128,7 +128,9 @@ pub(crate) fn carry_out(
         put_back(book, &before);
         book.write(&session.home)?;
         for (app, deployed) in settled {
-            release::settle_back(&session.home, &app, &deployed)?;
+            if let Err(why) = release::settle_back(&session.home, &app, &deployed) {
+                say::warning(format_args!("{} keeps its new settings: {why:#}", app.name));
+            }
         }
         return Err(error);
     }
