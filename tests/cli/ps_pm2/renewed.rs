@@ -1,8 +1,6 @@
 //! What options and files say anew about apps that exist.
 
 use std::fs;
-use std::thread;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -106,29 +104,4 @@ fn options_are_about_each_app_of_a_file() {
     let names: Vec<&Value> = all.iter().map(|one| &one["name"]).collect();
     assert_eq!(names, ["one", "one", "other", "other"]);
     assert!(all.iter().all(|one| one["pm2_env"]["restart_delay"] == "100"), "{all:?}");
-}
-
-#[test]
-fn settings_of_a_version_that_is_not_taken_over_are_not_either() {
-    let home = Home::new();
-    let declare = |script: &str, restarts: bool| {
-        let text = format!(r#"{{"name":"api","script":"{script}","autorestart":{restarts}}}"#);
-        fs::write(home.app("api.json"), text).expect("a file");
-    };
-    declare("say.sh", false);
-    home.done(&["start", "api.json"]);
-    declare("early.sh", true);
-    let ran = home.say(&["reload", "api.json"]);
-    assert!(ran.status == 1 && ran.stderr.contains("runs on as it was"), "{ran:?}");
-    assert_eq!(home.one(0)["pm2_env"]["autorestart"], false);
-    kill(home.pid(0));
-    eventually(|| has_status(&home, "stopped"));
-    thread::sleep(Duration::from_millis(300));
-    assert_eq!(home.status(0), "stopped");
-    // What a file says of a stopped app is read when it is started.
-    declare("say.sh", true);
-    home.done(&["start", "api.json"]);
-    let before = home.pid(0);
-    kill(before);
-    eventually(|| is_started_anew(&home, before));
 }
