@@ -1,6 +1,6 @@
 //! What an app of pm2 is as an app of this project: the release that is deployed, and its settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -103,7 +103,8 @@ fn record_anew(home: &Home, name: &AppName, record: &Deployed) -> Result<()> {
         release.restart_policy = policy.parse()?;
     }
     let wanted = ps_release::runnable(&world.formation(name)?, &release).formation;
-    let mut plan = Plan::ask(&native, release, &wanted, &Intent::Deploy)?;
+    // A release in which no type is another one: the supervisor would restart what differs.
+    let mut plan = Plan::ask(&native, release, &wanted, &Intent::DeployTypes(BTreeSet::new()))?;
     let present = native.status_of(name)?.instances;
     let is_there =
         |slot: &Slot| present.iter().any(|there| there.slot == *slot && there.state != State::Stopped);

@@ -1,6 +1,8 @@
 //! What options and files say anew about apps that exist.
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -70,6 +72,23 @@ fn an_option_about_restarts_or_files_has_an_effect_on_an_app_that_exists() {
 }
 
 #[test]
+fn an_option_restarts_no_instance_that_is_not_meant() {
+    let home = Home::new();
+    home.done(&["start", "say.sh", "-i", "2"]);
+    let before = [home.pid(0), home.pid(1)];
+    home.done(&["restart", "0", "--max-memory-restart", "300M", "--restart-delay", "50"]);
+    let now = [home.pid(0), home.pid(1)];
+    assert!(now[0] != before[0] && now[1] == before[1], "{before:?} then, {now:?} now");
+    // It has what was said all the same.
+    kill(now[1]);
+    eventually(|| {
+        let pid = home.pid(1);
+        if pid != 0 && pid != now[1] { Ok(()) } else { Err(pid.to_string()) }
+    });
+    assert_eq!(home.one(1)["pm2_env"]["restart_delay"], "50");
+}
+
+#[test]
 fn what_is_said_wrongly_of_an_app_that_exists_changes_nothing() {
     let home = Home::new();
     home.done(&["start", "two.json"]);
@@ -104,4 +123,30 @@ fn options_are_about_each_app_of_a_file() {
     let names: Vec<&Value> = all.iter().map(|one| &one["name"]).collect();
     assert_eq!(names, ["one", "one", "other", "other"]);
     assert!(all.iter().all(|one| one["pm2_env"]["restart_delay"] == "100"), "{all:?}");
+}
+
+#[test]
+fn settings_of_a_version_that_is_not_taken_over_are_not_either() {
+    let home = Home::new();
+    let declare = |script: &str, restarts: bool| {
+        let text = format!(r#"{{"name":"api","script":"{script}","autorestart":{restarts}}}"#);
+        fs::write(home.app("api.json"), text).expect("a file");
+    };
+    declare("say.sh", false);
+    home.done(&["start", "api.json"]);
+    let before = home.pid(0);
+    declare("early.sh", true);
+    let ran = home.say(&["reload", "api.json"]);
+    assert!(ran.status == 1 && ran.stderr.contains("runs on as it was"), "{ran:?}");
+    assert_eq!((home.pid(0), &home.one(0)["pm2_env"]["autorestart"]), (before, &Value::Bool(false)));
+    kill(before);
+    eventually(|| has_status(&home, "stopped"));
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(home.status(0), "stopped");
+    // What a file says of a stopped app is read when it is started.
+    declare("say.sh", true);
+    home.done(&["start", "api.json"]);
+    let before = home.pid(0);
+    kill(before);
+    eventually(|| is_started_anew(&home, before));
 }
