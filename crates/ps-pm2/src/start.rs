@@ -90,7 +90,10 @@ fn script_or_known(session: &Session, book: &mut Book, word: &str) -> Result<()>
     let is_other = session.args.name.as_ref().is_some_and(|name| is_program && name != word);
     if !ids.is_empty() && !is_other {
         let renewals = redeclared::of_options(session, book, &ids, &given::said(&session.args)?)?;
-        return start_again(session, book, &ids, &renewals);
+        let (resting, running) = by_rest(session, book, &ids)?;
+        // Today's pm2 restarts what runs; 0.7.2 knows no options that are about an app that exists.
+        let running = if renewals.is_empty() { Vec::new() } else { running };
+        return start_again(session, book, (&resting, &running), &renewals);
     }
     let command = Command::read(word)?;
     let first = command.as_ref().map_or(word, |command| command.first());
@@ -104,15 +107,18 @@ fn script_or_known(session: &Session, book: &mut Book, word: &str) -> Result<()>
     one_script(session, book, (&program, &shown), command.as_ref())
 }
 
-/// Starts what does not run of these, as they were started before, but for what is said anew. If something is, what runs is restarted, as
-/// in today's pm2.
-fn start_again(session: &Session, book: &mut Book, ids: &[u64], renewals: &[Renewal]) -> Result<()> {
-    let (resting, running) = by_rest(session, book, ids)?;
+/// Starts instances that do not run, as they were started before, but for what is said anew. These ones that run are restarted for it.
+fn start_again(
+    session: &Session,
+    book: &mut Book,
+    (resting, running): (&[u64], &[u64]),
+    renewals: &[Renewal],
+) -> Result<()> {
     redeclared::carry_out(session, book, renewals, |book| {
-        for (app, instances) in fleet::by_app(book, &resting) {
+        for (app, instances) in fleet::by_app(book, resting) {
             fleet::start(&session.home, app, &instances)?;
         }
-        if renewals.is_empty() { Ok(()) } else { fleet::restart(&session.home, book, &running) }
+        fleet::restart(&session.home, book, running)
     })?;
     say::fact("Process successfully started")?;
     Ok(())
@@ -178,7 +184,7 @@ fn start_known(session: &Session, book: &mut Book, ids: &[u64]) -> Result<()> {
     }
     let renewals = redeclared::of_options(session, book, ids, &said)?;
     let (resting, _) = by_rest(session, book, ids)?;
-    start_again(session, book, &resting, &renewals)
+    start_again(session, book, (&resting, &[]), &renewals)
 }
 
 /// The apps of a file. What runs already by that name is refused, what is stopped is started, and the first one that cannot be started is
@@ -210,7 +216,7 @@ fn declared(session: &Session, book: &mut Book, declarations: &[Declaration]) ->
             // Processes that run go on with what the file said when they were started.
             let said = if rest == known { std::slice::from_ref(declaration) } else { &[] };
             let renewals = redeclared::of_file(session, book, said)?;
-            start_again(session, book, &rest, &renewals)?;
+            start_again(session, book, (&rest, &[]), &renewals)?;
         }
     }
     Ok(())

@@ -168,20 +168,15 @@ const LEAST_MEMORY: f64 = 65_536.0;
 fn memory(text: &str) -> Result<String, InvalidValue> {
     let lower = text.trim().to_ascii_lowercase();
     let number = lower.strip_suffix('b').unwrap_or(&lower);
-    let number = number.strip_suffix(['k', 'm', 'g']).unwrap_or(number);
+    let units = [("k", 1024.0), ("m", 1_048_576.0), ("g", 1_073_741_824.0)];
+    let with_unit = units.into_iter().find_map(|(unit, bytes)| Some((number.strip_suffix(unit)?, bytes)));
+    let (number, unit) = with_unit.unwrap_or((number, 1.0));
     let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let is_size = is_plain && number.parse::<f64>().is_ok_and(|number| number > 0.0);
-    if !is_size {
+    let Some(size) = number.parse::<f64>().ok().filter(|size| is_plain && *size > 0.0) else {
         let what = format!("a size such as 300M is wanted, not {text:?}");
         return Err(InvalidValue::new("max_memory_restart", what));
-    }
-    let factor = match lower.trim_end_matches('b').chars().last() {
-        Some('k') => 1024.0,
-        Some('m') => 1_048_576.0,
-        Some('g') => 1_073_741_824.0,
-        _ => 1.0,
     };
-    if number.parse::<f64>().is_ok_and(|number| number * factor < LEAST_MEMORY) {
+    if size * unit < LEAST_MEMORY {
         let what = format!("{text} is less than any process needs: is {number}M meant?");
         return Err(InvalidValue::new("max_memory_restart", what));
     }
